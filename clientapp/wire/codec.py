@@ -1,0 +1,104 @@
+"""
+JSON text to checked values, and back.
+
+Every field is read through one of the functions here, so that whatever the
+other side sends ends in a value of the promised type or in one sentence.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from clientapp.wire.errors import MalformedMessage
+
+Json = dict[str, Any]
+
+MAX_INTEGER = 2**53 - 1
+"""The largest integer that every JSON reader keeps exact (RFC 8259, 6)."""
+
+
+def encode(obj: Json) -> str:
+    """Write *obj* as one line of JSON without spaces."""
+    return json.dumps(obj, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def decode(text: str | bytes) -> Json:
+    """Read one JSON object; raises MalformedMessage."""
+    try:
+        obj = json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise MalformedMessage("the JSON is nested too deeply") from None
+    except ValueError as error:
+        raise MalformedMessage(f"this is not JSON: {error}") from None
+    if not isinstance(obj, dict):
+        raise MalformedMessage("the JSON is not an object")
+    return obj
+
+
+def string(obj: Json, key: str, *, longest: int = 1000) -> str:
+    """Return the string at *key*, of at most *longest* characters."""
+    value = obj.get(key)
+    if not isinstance(value, str) or len(value) > longest or not _is_unicode(value):
+        _refuse(key, value, f"a string of at most {longest} characters")
+    return value
+
+
+def integer(obj: Json, key: str, *, low: int = 0, high: int = MAX_INTEGER) -> int:
+    """Return the integer at *key*, from *low* to *high*."""
+    value = obj.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        _refuse(key, value, f"a whole number from {low} to {high}")
+    return value
+
+
+def number(obj: Json, key: str, *, low: float = 0.0, high: float = 1e12) -> float:
+    """Return the number at *key*, from *low* to *high*."""
+    value = obj.get(key)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+        _refuse(key, value, f"a number from {low:g} to {high:g}")
+    return float(value)
+
+
+def boolean(obj: Json, key: str) -> bool:
+    """Return the boolean at *key*."""
+    value = obj.get(key)
+    if not isinstance(value, bool):
+        _refuse(key, value, "true or false")
+    return value
+
+
+def mapping(obj: Json, key: str, *, most: int = 1000) -> Json:
+    """Return the object at *key*, of at most *most* members."""
+    value = obj.get(key)
+    if not isinstance(value, dict) or len(value) > most:
+        _refuse(key, value, f"an object of at most {most} members")
+    return value
+
+
+def strings(obj: Json, key: str, *, most: int = 1000) -> tuple[str, ...]:
+    """Return the array of strings at *key*, of at most *most* items."""
+    value = obj.get(key)
+    if not isinstance(value, list) or len(value) > most:
+        _refuse(key, value, f"an array of at most {most} strings")
+    if not all(isinstance(item, str) for item in value):
+        _refuse(key, value, "an array of strings")
+    return tuple(value)
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether *text* can be written; half a surrogate pair cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _refuse(key: str, value: object, allowed: str) -> NoReturn:
+    shown = "missing" if value is None else ascii(value)[:80]
+    raise MalformedMessage(f"{key} is {shown}; it must be {allowed}")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")

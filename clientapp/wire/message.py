@@ -1,0 +1,47 @@
+"""
+A message: one record of a feed at one offset, and its exact text.
+
+The *line* of a message is the exact text of its frame. It depends only on
+the feed and its schedule, so both sides can compare it byte for byte.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from clientapp.wire import codec
+from clientapp.wire.codec import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One record of a feed at one offset."""
+
+    feed: str
+    offset: int
+    """From 1, gapless within the feed."""
+    at: int
+    """The intended time by the feed's schedule, microseconds since 1970."""
+    data: Any
+    """The record: an object for ``users``, nested arrays for ``arrays``."""
+
+
+def make_line(feed: str, offset: int, at: int, data: bytes) -> bytes:
+    """Return the line of a message whose record is the JSON text *data*."""
+    return b'{"type":"message","feed":"%b","offset":%d,"at":%d,"data":%b}' % (
+        feed.encode("ascii"),
+        offset,
+        at,
+        data,
+    )
+
+
+def read_message(obj: Json) -> Message:
+    """Return the message in a decoded line; raises MalformedMessage."""
+    return Message(
+        feed=codec.string(obj, "feed", longest=40),
+        offset=codec.integer(obj, "offset", low=1),
+        at=codec.integer(obj, "at"),
+        data=obj.get("data"),
+    )

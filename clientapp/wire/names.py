@@ -1,0 +1,41 @@
+"""
+The grammar of names: what a client, a feed and a session may be called.
+
+Names travel in URLs, file names, terminals and channel group names, so none
+may hold a control character, a path separator or anything invisible.
+"""
+
+import re
+
+MAX_BLOCK_SIZE = 100_000
+"""Messages in a block at most: a block lives in its client's memory."""
+
+CLIENT_NAME = re.compile(r"\w[\w .@+-]{0,63}")
+FEED_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+SESSION_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
+EPOCH = re.compile(r"[0-9a-f]{12}")
+
+CLIENT_NAME_RULE = "1 to 64 letters, digits, spaces and . _ @ + -, the first a letter, digit or _"
+FEED_NAME_RULE = "1 to 40 lower-case letters, digits, - and _, the first a letter"
+SESSION_KEY_RULE = "16 to 64 letters, digits, - and _"
+BLOCK_SIZE_RULE = f"a whole number from 1 to {MAX_BLOCK_SIZE}"
+
+
+def is_client_name(name: str) -> bool:
+    """Tell whether *name* may be the name of a client."""
+    return CLIENT_NAME.fullmatch(name) is not None and not name.endswith(" ")
+
+
+def is_feed_name(name: str) -> bool:
+    """Tell whether *name* may be the name of a feed."""
+    return FEED_NAME.fullmatch(name) is not None
+
+
+def is_session_key(key: str) -> bool:
+    """Tell whether *key* may be the key of a session."""
+    return SESSION_KEY.fullmatch(key) is not None
+
+
+def key_prefix(key: str) -> str:
+    """Return the part of a session key that may be printed and shown."""
+    return key[:8]

@@ -1,0 +1,114 @@
+"""
+What a client asks for, which is all in the URL of its connection.
+
+So any WebSocket client works at once, and there is no handshake state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlencode
+
+from clientapp.wire import names
+from clientapp.wire.errors import BadRequest
+from clientapp.wire.position import Position, format_after, parse_after
+
+DEFAULT_CLIENT = "guest"
+DEFAULT_FEEDS = ("users",)
+MAX_FEEDS = 16
+"""Feeds of one session at most: each costs a cursor and a control group."""
+MAX_QUERY = 8192
+"""Characters of a query string at most: longer ones are refused unread."""
+PARAMETERS = ("client", "feed", "block_size", "session", "after")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What one connection asks for."""
+
+    client: str = DEFAULT_CLIENT
+    """The name the client gives itself; need not be unique."""
+    feeds: tuple[str, ...] = DEFAULT_FEEDS
+    """The feeds wanted, each once, in the order asked for."""
+    block_size: int = 1
+    """Messages in one block of this client."""
+    session: str | None = None
+    """The key of the session to go on with; None: the server makes one."""
+    after: Mapping[str, Position] = field(default_factory=dict)
+    """Per feed the position to go on after; a feed left out starts live."""
+    unknown: tuple[str, ...] = ()
+    """Names of parameters that the protocol does not know; they are ignored."""
+
+    def query(self) -> str:
+        """Return the query string that `parse_request` reads as this request."""
+        pairs = [("client", self.client)]
+        pairs += [("feed", name) for name in self.feeds]
+        pairs.append(("block_size", str(self.block_size)))
+        if self.session is not None:
+            pairs.append(("session", self.session))
+        pairs += [("after", format_after(feed, at)) for feed, at in self.after.items()]
+        return urlencode(pairs)
+
+
+def parse_request(query: str) -> Request:
+    """
+    Read the query string of a connection's URL.
+
+    Every parameter has a default. Raises BadRequest with a sentence that
+    names the value and what is allowed.
+    """
+    if len(query) > MAX_QUERY:
+        raise BadRequest(f"the query string has {len(query)} characters; {MAX_QUERY} are allowed")
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=64)
+    except ValueError as error:
+        raise BadRequest(f"the query string cannot be read: {error}") from None
+    given: dict[str, list[str]] = {}
+    for name, value in pairs:
+        given.setdefault(name, []).append(value)
+    feeds = tuple(given.get("feed", DEFAULT_FEEDS))
+    after = dict(parse_after(text) for text in given.get("after", ()))
+    request = Request(
+        client=_single(given, "client", DEFAULT_CLIENT),
+        feeds=feeds,
+        block_size=_block_size(_single(given, "block_size", "1")),
+        session=_single(given, "session", "") or None,
+        after=after,
+        unknown=tuple(name for name in given if name not in PARAMETERS),
+    )
+    _check(request)
+    return request
+
+
+def _single(given: Mapping[str, list[str]], name: str, default: str) -> str:
+    values = given.get(name, [default])
+    if len(values) > 1:
+        raise BadRequest(f"{name} is given {len(values)} times; once is allowed")
+    return values[0]
+
+
+def _block_size(text: str) -> int:
+    size = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
+    if not 1 <= size <= names.MAX_BLOCK_SIZE:
+        raise BadRequest(f"block_size={text[:40]!r} is not allowed: {names.BLOCK_SIZE_RULE}")
+    return size
+
+
+def _check(request: Request) -> None:
+    if not names.is_client_name(request.client):
+        raise BadRequest(f"client={request.client[:80]!r} is not allowed: {names.CLIENT_NAME_RULE}")
+    if len(request.feeds) > MAX_FEEDS:
+        raise BadRequest(f"{len(request.feeds)} feeds asked for; {MAX_FEEDS} are allowed")
+    for feed in request.feeds:
+        if not names.is_feed_name(feed):
+            raise BadRequest(f"feed={feed[:80]!r} is not allowed: {names.FEED_NAME_RULE}")
+        if request.feeds.count(feed) > 1:
+            raise BadRequest(f"feed={feed!r} is given twice; once is allowed")
+    for feed in request.after:
+        if feed not in request.feeds:
+            raise BadRequest(f"after names feed {feed!r}, which is not asked for")
+    if request.session is not None and not names.is_session_key(request.session):
+        raise BadRequest(
+            f"session={request.session[:80]!r} is not allowed: {names.SESSION_KEY_RULE}"
+        )
