@@ -1,0 +1,151 @@
+"""
+The consumer: Channels' view of one connection of a client.
+
+It tracks the client in control groups (``clients``, ``clients.<feed>``) and
+hands everything else to a `LiveConnection`. Data never passes through here,
+and no part of serving an existing feed waits for the channel layer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from typing import Any
+
+from channels.consumer import get_handler_name
+from channels.exceptions import StopConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from clientapp.wire import SUBPROTOCOL
+from clientapp.wire.closing import Close
+from clientapp.wire.codec import encode
+from clientapp.wire.errors import BadRequest
+from clientapp.wire.from_server import Control, Failure, Farewell, Notice
+from clientapp.wire.printable import printable
+from clientapp.wire.request import Request, parse_request
+from feeds.core.limits import LIMITS
+from feeds.live.admission import admit
+from feeds.live.connection import LiveConnection
+from feeds.live.node import get_node
+from feeds.live.writers import SendWriter
+
+log = logging.getLogger("feeds.clients")
+
+
+class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is not typed
+    """One connection of one client."""
+
+    connection: LiveConnection | None = None
+    """None until the request is granted, and for ever if it is refused."""
+    request: Request | None = None
+    ended: tuple[int, str] | None = None
+    """The close code and reason, where this side closed first."""
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Handle one event, without the thread hop that Channels makes for each."""
+        await getattr(self, get_handler_name(message))(message)
+
+    async def websocket_connect(self, message: dict[str, Any]) -> None:
+        """Accept the connection, then serve what its URL asks for, or refuse."""
+        offered = self.scope.get("subprotocols", ())
+        await self.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        node = await get_node()
+        peer = ":".join(str(part) for part in self.scope.get("client") or ("unknown",))
+        try:
+            self.request = self._read_url()
+            admission = await admit(node, self.request)
+        except BadRequest as refusal:
+            log.info("%s refused: %s", peer, printable(str(refusal)))
+            await self._tell(Failure(code="bad_request", text=str(refusal), retryable=False))
+            await self._end(Close.BAD_REQUEST, str(refusal))
+            return
+        # Daphne with feeds.server gives a writer; elsewhere ``send`` has to do.
+        writer = self.scope.get("extensions", {}).get("blockfeed.writer")
+        writer = writer or SendWriter(self.base_send)
+        self.connection = LiveConnection(
+            node, self.request, admission, writer=writer, channel=self.channel_name, peer=peer
+        )
+        writer.drained = self.connection.drained
+        self.connection.record_opening(self._replace)
+        for group in self._control_groups():
+            await _at_most_once(self.channel_layer.group_add(group, self.channel_name))
+
+    async def websocket_receive(self, message: dict[str, Any]) -> None:
+        """Take one frame of the client."""
+        if self.connection is None or self.ended is not None:
+            return
+        text = message.get("text")
+        if text is None:
+            sentence = "a binary frame came; only text is understood"
+            self.connection.tell(Failure(code="binary", text=sentence, retryable=False))
+        elif (size := len(text.encode())) > LIMITS.frame_bytes:
+            sentence = f"a frame of {size} bytes came; {LIMITS.frame_bytes} are allowed"
+            self.connection.tell(Failure(code="too_large", text=sentence, retryable=False))
+            await self._end(Close.LIMIT, sentence)
+        elif not self.connection.receive(text):
+            await self._end(Close.DONE, "the client left")
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        """Leave the hub first, then tell the database; the layer comes last."""
+        if self.connection is not None:
+            self.connection.stop_serving()
+            self.connection.record_end(*(self.ended or (message.get("code") or 1006, "")))
+            for group in self._control_groups():
+                await _at_most_once(self.channel_layer.group_discard(group, self.channel_name))
+        raise StopConsumer
+
+    async def session_replaced(self, message: dict[str, Any]) -> None:
+        """End this connection: a newer one of its session took over."""
+        await self._end(Close.REPLACED, "a newer connection of this session took over")
+
+    async def client_notice(self, message: dict[str, Any]) -> None:
+        """Pass a sentence of the operator on (sent to a control group)."""
+        if self.connection is not None:
+            self.connection.tell(Notice(text=message["text"]))
+
+    def _read_url(self) -> Request:
+        path = self.scope["path"]
+        if path != "/":
+            raise BadRequest(f"there is nothing at {path[:80]!r}; feeds are at /")
+        return parse_request(self.scope["query_string"].decode("latin-1"))
+
+    def _control_groups(self) -> list[str]:
+        feeds = self.request.feeds if self.request else ()
+        return ["clients", *(f"clients.{feed}" for feed in feeds)]
+
+    def _replace(self, channels: tuple[str, ...]) -> None:
+        for channel in channels:
+            notice = self.channel_layer.send(channel, {"type": "session.replaced"})
+            task = asyncio.ensure_future(_at_most_once(notice))
+            _background.add(task)
+            task.add_done_callback(_background.discard)
+
+    async def _tell(self, control: Control) -> None:
+        await self.send(text_data=encode(control.write()))
+
+    async def _end(self, code: Close, reason: str) -> None:
+        """Say why and close; data that is under way is not waited for."""
+        if self.ended is not None:
+            return
+        self.ended = (code, reason)
+        farewell = Farewell(code=code, reason=reason, retry_after=0.0)
+        if self.connection is None:
+            await self._tell(farewell)
+        else:
+            self.connection.stop_serving()
+            self.connection.tell(farewell)
+        await self.close(int(code))
+
+
+_background: set[asyncio.Task[None]] = set()
+"""Keeps tasks alive that nobody waits for."""
+
+
+async def _at_most_once(call: Awaitable[None]) -> None:
+    """Await a call of the channel layer, which may fail or hang: none is needed."""
+    try:
+        async with asyncio.timeout(LIMITS.layer_seconds):
+            await call
+    except Exception as error:  # noqa: BLE001  a layer raises what its driver raises
+        log.debug("the channel layer failed: %s", error)

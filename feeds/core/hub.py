@@ -1,0 +1,241 @@
+"""
+Who gets which bytes: streams, and the subscribers that read them.
+
+A subscriber is a cursor into each of its feeds. Those that have everything
+share a *cohort*, which one pass serves with the same bytes; the others are
+brought up to the head in bounded steps. Nothing here waits: the caller says
+when (`publish`, `drained`) and runs the work in turns (`turns`).
+
+Invariants: a subscriber is in a cohort exactly if its cursors stand where
+the cohort's do and its last write was complete; frames of one feed leave in
+the order of their offsets, each once per subscription.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from feeds.core.limits import Limits
+from feeds.core.stream import Stream
+
+
+class Writer(Protocol):
+    """Where the frames of one subscriber go."""
+
+    def write(self, frames: bytes) -> bool:
+        """
+        Take whole frames; they are sent in the order of the calls.
+
+        Returns False when not all has left: then the hub writes nothing more
+        until `Hub.drained` is called for the subscriber.
+        """
+
+
+class Subscriber:
+    """One reader of some feeds."""
+
+    __slots__ = ("blocked", "cohort", "cursors", "queued", "recovering", "writer")
+
+    def __init__(self, writer: Writer, cursors: dict[str, int]) -> None:
+        self.writer = writer
+        self.cursors = cursors
+        """Per feed the last offset written."""
+        self.cohort: Cohort | None = None
+        self.blocked = False
+        """Whether the writer still holds bytes back."""
+        self.queued = False
+        """Whether a turn is due."""
+        self.recovering = False
+        """Whether frames older than the recent past are being made."""
+
+
+class Cohort:
+    """Subscribers of the same feeds that stand at the same offsets."""
+
+    __slots__ = ("cursors", "members")
+
+    def __init__(self, cursors: dict[str, int]) -> None:
+        self.cursors = cursors
+        self.members: set[Subscriber] = set()
+
+    def write(self, frames: bytes) -> list[Subscriber]:
+        """Write to every member; return those that could not take it all."""
+        return [member for member in self.members if not member.writer.write(frames)]
+
+
+class Hub:
+    """The streams of a process and their subscribers."""
+
+    def __init__(self, limits: Limits, recover: Callable[[Subscriber, str], None]) -> None:
+        """
+        Make an empty hub.
+
+        *recover* is called with a subscriber and the feed whose next frame
+        is older than the recent past; it owes a later call of `recovered`.
+        """
+        self._limits = limits
+        self._recover = recover
+        self._cohorts: dict[frozenset[str], list[Cohort]] = {}
+        self._dirty: dict[Cohort, None] = {}
+        self._queue: deque[Subscriber] = deque()
+        self.streams: dict[str, Stream] = {}
+        self.subscribers: set[Subscriber] = set()
+
+    def open_stream(self, feed: str, head: int) -> Stream:
+        """Begin a feed whose messages up to *head* exist already."""
+        limits = self._limits
+        self.streams[feed] = Stream(
+            head, most_messages=limits.recent_messages, most_bytes=limits.recent_bytes
+        )
+        return self.streams[feed]
+
+    def publish(self, feed: str, first: int, frames: list[bytes]) -> None:
+        """Append *frames* to the stream of *feed*; they must follow its head."""
+        self.streams[feed].append(first, frames)
+        for key, cohorts in self._cohorts.items():
+            if feed in key:
+                self._dirty.update(dict.fromkeys(cohorts))
+
+    def restart(self, feed: str, head: int) -> None:
+        """Let the stream of *feed* stand at *head*; its readers recover."""
+        self.streams[feed].restart(head)
+        for subscriber in [one for one in self.subscribers if feed in one.cursors]:
+            self._leave_cohort(subscriber)
+            self._enqueue(subscriber)
+
+    def subscribe(self, writer: Writer, cursors: dict[str, int]) -> Subscriber:
+        """Add a reader that has everything up to *cursors*, one per feed."""
+        subscriber = Subscriber(writer, dict(cursors))
+        self.subscribers.add(subscriber)
+        self._enqueue(subscriber)
+        return subscriber
+
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        """Remove a reader; it gets nothing more. Twice is the same as once."""
+        self.subscribers.discard(subscriber)
+        self._leave_cohort(subscriber)
+
+    def drained(self, subscriber: Subscriber) -> None:
+        """Take note that the writer of *subscriber* has sent all it held."""
+        if subscriber.blocked and subscriber in self.subscribers:
+            subscriber.blocked = False
+            self._enqueue(subscriber)
+
+    def recovered(self, subscriber: Subscriber, feed: str, last: int, frames: bytes) -> None:
+        """Write *frames*, which bring *subscriber* up to *last* of *feed*."""
+        subscriber.recovering = False
+        if subscriber in self.subscribers:
+            subscriber.cursors[feed] = last
+            subscriber.blocked = not subscriber.writer.write(frames)
+            self._enqueue(subscriber)
+
+    def write(self, subscriber: Subscriber, frames: bytes) -> None:
+        """Write *frames* to one reader at once, in order with its data."""
+        if not subscriber.writer.write(frames):
+            self._leave_cohort(subscriber)
+            subscriber.blocked = True
+
+    def tell(self, frames: bytes, feed: str | None = None) -> None:
+        """
+        Write *frames* to every reader, or to every reader of *feed*.
+
+        A reader whose writer holds bytes back is left out: what is told this
+        way (heartbeats, notices) is stale by the time it could leave.
+        """
+        for subscriber in list(self.subscribers):
+            if not subscriber.blocked and (feed is None or feed in subscriber.cursors):
+                self.write(subscriber, frames)
+
+    def turns(self) -> Iterator[None]:
+        """
+        Do all the work there is, one bounded turn for each item yielded.
+
+        Cohorts come first: those who have everything are not kept waiting by
+        those who do not.
+        """
+        while self._dirty or self._queue:
+            for cohort in list(self._dirty):
+                self._pass(cohort)
+                yield
+            if self._queue:
+                self._advance(self._queue.popleft())
+                yield
+
+    def lag(self, subscriber: Subscriber) -> int:
+        """Return how many messages *subscriber* is behind."""
+        cursors = subscriber.cohort.cursors if subscriber.cohort else subscriber.cursors
+        return sum(self.streams[feed].head - cursor for feed, cursor in cursors.items())
+
+    def _pass(self, cohort: Cohort) -> None:
+        self._dirty.pop(cohort, None)
+        frames = self._take(cohort.cursors)
+        for subscriber in cohort.write(frames) if frames else ():
+            self._leave_cohort(subscriber)
+            subscriber.blocked = True
+        behind = any(self.streams[feed].head > at for feed, at in cohort.cursors.items())
+        if cohort.members and behind:
+            self._dirty[cohort] = None
+
+    def _advance(self, subscriber: Subscriber) -> None:
+        subscriber.queued = False
+        if subscriber not in self.subscribers or subscriber.blocked or subscriber.recovering:
+            return
+        for feed, cursor in subscriber.cursors.items():
+            if cursor < self.streams[feed].first - 1:
+                subscriber.recovering = True
+                self._recover(subscriber, feed)
+                return
+        frames = self._take(subscriber.cursors)
+        if not frames:
+            self._join_cohort(subscriber)
+            return
+        subscriber.blocked = not subscriber.writer.write(frames)
+        self._enqueue(subscriber)
+
+    def _take(self, cursors: dict[str, int]) -> bytes:
+        """Return what is pending after *cursors*, bounded, and move them."""
+        parts = []
+        room = self._limits.write_bytes
+        for feed, cursor in cursors.items():
+            stream = self.streams[feed]
+            if cursor < stream.head and room > 0:
+                frames, cursors[feed] = stream.after(cursor, room)
+                parts.append(frames)
+                room -= len(frames)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _enqueue(self, subscriber: Subscriber) -> None:
+        if not subscriber.queued and not subscriber.blocked:
+            subscriber.queued = True
+            self._queue.append(subscriber)
+
+    def _join_cohort(self, subscriber: Subscriber) -> None:
+        """Put a subscriber that has everything into a cohort with room."""
+        key = frozenset(subscriber.cursors)
+        for cohort in list(self._cohorts.get(key, ())):
+            if len(cohort.members) < self._limits.cohort_size:
+                while cohort in self._dirty:
+                    self._pass(cohort)
+                if cohort.members:
+                    break
+        else:
+            cohort = Cohort(dict(subscriber.cursors))
+            self._cohorts.setdefault(key, []).append(cohort)
+        cohort.members.add(subscriber)
+        subscriber.cohort = cohort
+
+    def _leave_cohort(self, subscriber: Subscriber) -> None:
+        cohort = subscriber.cohort
+        if cohort is None:
+            return
+        subscriber.cohort = None
+        subscriber.cursors = dict(cohort.cursors)
+        cohort.members.discard(subscriber)
+        if not cohort.members:
+            cohorts = self._cohorts[frozenset(cohort.cursors)]
+            cohorts.remove(cohort)
+            self._dirty.pop(cohort, None)
+            if not cohorts:
+                del self._cohorts[frozenset(cohort.cursors)]

@@ -1,0 +1,47 @@
+"""
+Every number that bounds memory or time in a server, with its reason.
+
+What a client may ask for at most is part of the protocol and stands in
+``clientapp.wire``.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one server process."""
+
+    recent_messages: int = 8192
+    """Messages kept per feed: 80 s at 100/s, so a restart is bridged from memory."""
+    recent_bytes: int = 16 * 2**20
+    """Bytes of frames kept per feed, for feeds of large records."""
+    write_bytes: int = 256 * 2**10
+    """Bytes in one write to one socket: a send buffer's worth, so turns stay short."""
+    cohort_size: int = 500
+    """Sockets written in one go: about 2 ms, after which other work gets a turn."""
+    recovery_messages: int = 1024
+    """Messages made again in one step for one session, about 3 ms of work."""
+    frame_bytes: int = 256 * 2**10
+    """The largest frame a client may send; a report takes under 2 KiB."""
+    text_characters: int = 4096
+    """Characters kept of a client's text; the rest is cut off, and marked so."""
+    waiting_facts: int = 20_000
+    """Facts waiting for the database: 20 s of the busiest intake measured."""
+    commit_facts: int = 1000
+    """Facts in one commit, so that an acknowledgement waits for few others."""
+    heartbeat_seconds: float = 10.0
+    """Between heartbeats; three missed ones mean a dead server."""
+    poll_seconds: float = 1.0
+    """Between looks at the promise: how long a lost batch stays unnoticed."""
+    push_grace_us: int = 500_000
+    """How late a batch may be before the server makes its messages itself."""
+    lost_seconds: float = 30.0
+    """After which a connection of a server that shows no life is lost."""
+    layer_seconds: float = 1.0
+    """A call of the channel layer may take this long; it is never needed."""
+    drain_seconds: float = 5.0
+    """A stopping server waits this long for its connections to end."""
+
+
+LIMITS = Limits()

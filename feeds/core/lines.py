@@ -1,0 +1,39 @@
+"""Records and their schedule, put together as lines and as frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clientapp.wire.codec import encode
+from clientapp.wire.from_server import Gap
+from clientapp.wire.message import make_line
+from feeds.core.frames import frame
+from feeds.core.schedule import Schedule
+
+
+def make_lines(feed: str, schedule: Schedule, first: int, records: Sequence[bytes]) -> list[bytes]:
+    """Return the lines of *records*, which stand at *first* and after."""
+    segment = schedule.segment(first)
+    after = schedule.end(segment) + 1
+    lines = []
+    for offset, record in enumerate(records, first):
+        if offset >= after:
+            segment = schedule.segment(offset)
+            after = schedule.end(segment) + 1
+        lines.append(make_line(feed, offset, segment.at(offset), record))
+    return lines
+
+
+def make_frames(feed: str, schedule: Schedule, first: int, lines: Sequence[bytes]) -> list[bytes]:
+    """
+    Return what a server sends for *lines*: a frame for each.
+
+    Where a new epoch begins, the `Gap` that announces it goes before the
+    message, in the same item: whoever gets the one gets the other.
+    """
+    frames = [frame(line) for line in lines]
+    for offset, epoch in schedule.turns.items():
+        if first <= offset < first + len(frames):
+            turn = Gap(feed=feed, first=offset, last=offset - 1, epoch=epoch, cause="epoch")
+            frames[offset - first] = frame(encode(turn.write()).encode()) + frames[offset - first]
+    return frames

@@ -1,0 +1,81 @@
+"""
+The bounded recent past of one feed in one process, framed once.
+
+A reader needs no more than the offset it has: `after` gives the bytes that
+follow it. The frames of the last range asked for are kept joined, because a
+whole cohort, and then the next one, asks for the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class Stream:
+    """The recent frames of a feed: those of offsets ``first`` to ``head``."""
+
+    def __init__(self, head: int, *, most_messages: int, most_bytes: int) -> None:
+        self._frames: list[bytes] = []
+        self._held = 0
+        self._bytes = 0
+        self._most_messages = most_messages
+        self._most_bytes = most_bytes
+        self._joined: tuple[int, int, bytes] = (0, 0, b"")
+        self.head = head
+        """The last offset appended; everything up to it exists."""
+
+    @property
+    def first(self) -> int:
+        """The oldest offset held; ``head + 1`` where none is."""
+        return self.head - self._held + 1
+
+    def append(self, first: int, frames: Sequence[bytes]) -> None:
+        """
+        Append the frames of the offsets from *first* on.
+
+        The caller owes that *first* follows the head; a stream has no hole.
+        """
+        if first != self.head + 1:
+            raise ValueError(f"offset {first} does not follow {self.head}")
+        self._frames += frames
+        self._held += len(frames)
+        self._bytes += sum(map(len, frames))
+        self.head += len(frames)
+        self._trim()
+
+    def restart(self, head: int) -> None:
+        """Forget everything and stand at *head*, as after a long absence."""
+        self._frames.clear()
+        self._held = 0
+        self._bytes = 0
+        self.head = head
+
+    def after(self, offset: int, most_bytes: int) -> tuple[bytes, int]:
+        """
+        Return the frames after *offset*, joined, and the last one's offset.
+
+        At least one frame, and no more once *most_bytes* are reached. The
+        caller owes that *offset* is at least ``first - 1`` and below head.
+        """
+        start, last, joined = self._joined
+        if start == offset and joined and (last == self.head or len(joined) >= most_bytes):
+            return joined, last
+        index = len(self._frames) - (self.head - offset)
+        stop, size = index, 0
+        while stop < len(self._frames) and size < most_bytes:
+            size += len(self._frames[stop])
+            stop += 1
+        last = offset + stop - index
+        joined = b"".join(self._frames[index:stop])
+        self._joined = (offset, last, joined)
+        return joined, last
+
+    def _trim(self) -> None:
+        while self._held > self._most_messages or (
+            self._bytes > self._most_bytes and self._held > 1
+        ):
+            self._bytes -= len(self._frames[-self._held])
+            self._held -= 1
+        # Forgotten frames are deleted in bulk: one by one would cost O(n) each.
+        if len(self._frames) > 2 * self._held + 64:
+            del self._frames[: -self._held]

@@ -1,0 +1,137 @@
+"""
+From what a connection asks for to where it starts, or a refusal.
+
+What can be checked without the database is checked always; what needs it is
+left out while it is away, so that an existing feed is served all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from dataclasses import dataclass
+
+from channels.db import database_sync_to_async
+
+from clientapp.wire.errors import BadRequest
+from clientapp.wire.from_server import FeedState, Gap, Welcome
+from clientapp.wire.names import MAX_BLOCK_SIZE, key_prefix
+from clientapp.wire.position import Position
+from clientapp.wire.request import Request
+from feeds.live import ledger
+from feeds.live.catalog import KnownFeed
+from feeds.live.clock import now_us
+from feeds.live.node import Node
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """A request that was granted."""
+
+    key: str
+    """The session's key."""
+    cursors: dict[str, int]
+    """Per feed the offset that the session has, or starts after."""
+    gaps: tuple[Gap, ...]
+    """What the session must be told before its first message."""
+    welcome: Welcome
+
+
+async def admit(node: Node, request: Request) -> Admission:
+    """Grant *request*; raises BadRequest with what is wrong with it."""
+    key = request.session or secrets.token_urlsafe(16)
+    blocks = await _stored_blocks(request) if request.session else 0
+    await _ensure_known(node, request)
+    cursors, gaps, states = {}, [], {}
+    now = now_us()
+    for name in request.feeds:
+        feed = node.catalog.feeds[name]
+        head = node.hub.streams[name].head
+        start, gap = _start(feed, head, request.after.get(name))
+        cursors[name] = start
+        if gap is not None:
+            gaps.append(gap)
+        states[name] = FeedState(
+            epoch=feed.epoch_at(start + 1) if gap else feed.epoch_at(max(start, 1)),
+            offset=start,
+            rate=feed.rate,
+            running=feed.running(now),
+            fields=feed.fields,
+        )
+    welcome = Welcome(
+        session=key,
+        feeds=states,
+        blocks=blocks,
+        limits={"block_size": MAX_BLOCK_SIZE, "frame_bytes": node.limits.frame_bytes},
+        heartbeat=node.limits.heartbeat_seconds,
+    )
+    return Admission(key=key, cursors=cursors, gaps=tuple(gaps), welcome=welcome)
+
+
+async def _stored_blocks(request: Request) -> int:
+    """Return the session's highest stored block; checks what is fixed."""
+    assert request.session is not None
+    try:
+        async with asyncio.timeout(5):
+            find = database_sync_to_async(ledger.find_session)
+            known: ledger.KnownSession | None = await find(request.session)
+    except Exception as error:  # noqa: BLE001  whatever it is, the feed is served
+        log.warning("the database does not answer (%s); a session is not looked up", error)
+        return 0
+    if known is None:
+        return 0
+    if (set(known.feeds), known.block_size) != (set(request.feeds), request.block_size):
+        raise BadRequest(
+            f"session {key_prefix(request.session)} collects blocks of {known.block_size} from "
+            f"{' and '.join(known.feeds)}; start a new session for anything else"
+        )
+    return known.blocks
+
+
+async def _ensure_known(node: Node, request: Request) -> None:
+    """Make sure that the feeds, and the positions in them, are known here."""
+
+    def strangers() -> list[str]:
+        feeds = node.catalog.feeds
+        return [
+            name
+            for name in request.feeds
+            if name not in node.hub.streams or name not in feeds or not feeds[name].enabled
+        ]
+
+    def ahead() -> list[str]:
+        feeds = node.catalog.feeds
+        return [name for name, at in request.after.items() if at.offset > feeds[name].promised]
+
+    if strangers() or ahead():
+        await node.poll()
+    if strangers():
+        enabled = sorted(name for name, feed in node.catalog.feeds.items() if feed.enabled)
+        raise BadRequest(
+            f"feed={strangers()[0]!r} is not a feed here; there "
+            + (f"are: {', '.join(enabled)}" if enabled else "is none enabled")
+        )
+    for name in ahead():
+        raise BadRequest(
+            f"after={name}:…:{request.after[name].offset} lies ahead of the feed, "
+            f"which ends at {node.catalog.feeds[name].promised}"
+        )
+
+
+def _start(feed: KnownFeed, head: int, after: Position | None) -> tuple[int, Gap | None]:
+    """Return the offset to start after, and the gap before it, if any."""
+    if after is None:
+        return head, None
+    if after.offset == 0 or feed.epoch_at(after.offset) == after.epoch:
+        return min(after.offset, head), None
+    gap = Gap(
+        feed=feed.name,
+        first=after.offset + 1,
+        last=head,
+        epoch=feed.epoch_at(head + 1),
+        cause="epoch",
+    )
+    return head, gap

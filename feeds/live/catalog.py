@@ -1,0 +1,159 @@
+"""
+The feeds as a process knows them: rows, schedules, and their sources.
+
+`Catalog.refresh` reads the database and may build a source (about a second
+for a new vocabulary), so it belongs in a thread. The rest only looks at what
+the last refresh found, and goes on serving it while the database is away.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from feeds.core.schedule import Recipe, Schedule, Segment
+from feeds.models import Feed
+from feeds.models import Segment as SegmentRow
+from feeds.sources import Source, SpecError, make_source
+
+RUNNING_US = 3_000_000
+"""A feed runs if its promise is younger: three times as long as one lasts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedOverview:
+    """One feed in a few words, for people."""
+
+    name: str
+    kind: str
+    rate: float
+    """Messages per second."""
+    enabled: bool
+    running: bool
+    head: int
+    """The last offset whose time has come; 0: none yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownFeed:
+    """One feed at the last refresh."""
+
+    pk: int
+    name: str
+    enabled: bool
+    rate: float
+    """Messages per second."""
+    recipe: Recipe
+    """What the feed is to be made from; its newest segment may differ."""
+    fields: tuple[str, ...]
+    """The members of each record; empty where records are not objects."""
+    next_epoch: str
+    """The epoch of `recipe`; empty where its spec is wrong."""
+    promised: int
+    promised_us: int
+    schedule: Schedule = field(repr=False)
+
+    def running(self, now_us: int) -> bool:
+        """Tell whether a generator is at work on the feed."""
+        return now_us - self.promised_us < RUNNING_US
+
+    def head(self, now_us: int) -> int:
+        """Return the last offset that is promised and due; 0: none."""
+        return self.schedule.due(now_us, self.promised)
+
+    def epoch_at(self, offset: int) -> str:
+        """Return the epoch of *offset*, which may lie ahead."""
+        if self.schedule.last is None:
+            return self.next_epoch
+        try:
+            return self.schedule.segment(offset).epoch
+        except LookupError:
+            return self.schedule.last.epoch
+
+
+def recipe_of(row: Feed | SegmentRow) -> Recipe:
+    """Return the recipe in a row, its spec as canonical JSON."""
+    spec = json.dumps(row.spec, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return Recipe(kind=row.kind, spec=spec, seed=row.seed)
+
+
+@lru_cache(maxsize=32)
+def source_of(recipe: Recipe) -> Source:
+    """Return the source of *recipe*; raises SpecError."""
+    return make_source(recipe.kind, json.loads(recipe.spec), recipe.seed)
+
+
+def segment_of(row: SegmentRow) -> Segment:
+    """Return a segment row as the schedule wants it."""
+    return Segment(
+        recipe=recipe_of(row),
+        epoch=row.epoch,
+        first=row.first,
+        started_us=row.started_us,
+        rate_milli=row.rate_milli,
+    )
+
+
+class Catalog:
+    """The feeds of the database, as of the last refresh."""
+
+    def __init__(self) -> None:
+        self._segments: dict[int, list[Segment]] = {}
+        self._last_segment = 0
+        self.feeds: Mapping[str, KnownFeed] = {}
+
+    def refresh(self) -> None:
+        """Read what changed; raises what the database raises."""
+        rows = list(Feed.objects.all())
+        for segment in SegmentRow.objects.filter(pk__gt=self._last_segment).order_by("pk"):
+            self._segments.setdefault(segment.feed_id, []).append(segment_of(segment))
+            self._last_segment = segment.pk
+        self.feeds = {row.name: self._know(row) for row in rows}
+
+    def _know(self, row: Feed) -> KnownFeed:
+        segments = self._segments.get(row.pk, [])
+        known = self.feeds.get(row.name)
+        if known and known.pk == row.pk and len(known.schedule) == len(segments):
+            schedule = known.schedule
+        else:
+            schedule = Schedule(segments)
+        recipe = recipe_of(row)
+        try:
+            source = source_of(recipe)
+            fields, next_epoch = source.fields, source.epoch
+        except SpecError:
+            fields, next_epoch = (), ""
+        return KnownFeed(
+            pk=row.pk,
+            name=row.name,
+            enabled=row.enabled,
+            rate=float(row.rate),
+            recipe=recipe,
+            fields=fields,
+            next_epoch=next_epoch,
+            promised=row.promised,
+            promised_us=row.promised_us,
+            schedule=schedule,
+        )
+
+
+def overview(now_us: int) -> list[FeedOverview]:
+    """Read all feeds for people, as of *now_us*."""
+    return [
+        FeedOverview(
+            name=row.name,
+            kind=row.kind,
+            rate=float(row.rate),
+            enabled=row.enabled,
+            running=now_us - row.promised_us < RUNNING_US,
+            head=_newest(row).due(now_us, row.promised),
+        )
+        for row in Feed.objects.all()
+    ]
+
+
+def _newest(row: Feed) -> Schedule:
+    """Return the end of a feed's schedule: its last two segments."""
+    return Schedule([segment_of(segment) for segment in row.segments.order_by("-first")[:2]])

@@ -1,0 +1,173 @@
+"""
+One connection of a session while it is served: what it says and is told.
+
+Data goes from the hub to the writer without passing here. Everything that a
+client says is printed the moment it comes, recorded, and acknowledged after
+the commit.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from clientapp.wire.codec import encode
+from clientapp.wire.errors import MalformedMessage
+from clientapp.wire.from_client import Bye, Ping, Report, Text, read_from_client
+from clientapp.wire.from_server import Ack, Control, Failure, Notice, Pong
+from clientapp.wire.names import key_prefix
+from clientapp.wire.printable import printable
+from clientapp.wire.request import PARAMETERS, Request
+from clientapp.wire.sentence import Sentence
+from feeds.core import notices
+from feeds.core.frames import frame
+from feeds.core.hub import Writer
+from feeds.live.admission import Admission
+from feeds.live.clock import now_us
+from feeds.live.facts import Closed, Opened, Reported, Said
+from feeds.live.ledger import Outcome
+from feeds.live.node import Node
+
+log = logging.getLogger("feeds.clients")
+
+
+class LiveConnection:
+    """A connection from its welcome to its end."""
+
+    def __init__(
+        self,
+        node: Node,
+        request: Request,
+        admission: Admission,
+        *,
+        writer: Writer,
+        channel: str,
+        peer: str,
+    ) -> None:
+        self._node = node
+        self._request = request
+        self._key = admission.key
+        self._channel = channel
+        self._peer = peer
+        self._left = False
+        # No await from here on: the cursors are those that admission read.
+        self._subscriber = node.hub.subscribe(writer, admission.cursors)
+        self._greet(admission)
+        node.wake()
+
+    def record_opening(self, replaced: Callable[[tuple[str, ...]], None]) -> None:
+        """
+        Print and record that the connection is open.
+
+        *replaced* is called with the channel names of the session's older
+        connections, once the database knows of this one.
+        """
+        log.info(
+            "%s connected from %s: feeds %s, blocks of %d, session %s",
+            self._request.client,
+            self._peer,
+            " and ".join(self._request.feeds),
+            self._request.block_size,
+            key_prefix(self._key),
+        )
+        fact = Opened(
+            session=self._key,
+            client=self._request.client,
+            feeds=self._request.feeds,
+            block_size=self._request.block_size,
+            server=self._node.name,
+            channel=self._channel,
+            peer=self._peer,
+            at=datetime.now(UTC),
+        )
+        self._node.recorder.record(fact, lambda outcome: replaced(outcome.replaced))
+
+    def tell(self, control: Control) -> None:
+        """Send a control, in order with the data."""
+        self._node.hub.write(self._subscriber, frame(encode(control.write()).encode()))
+
+    def drained(self) -> None:
+        """Go on with the data: the writer has sent all it held."""
+        self._node.hub.drained(self._subscriber)
+        self._node.wake()
+
+    def receive(self, text: str) -> bool:
+        """Take what the client said; return False once it said goodbye."""
+        try:
+            said = read_from_client(text)
+        except MalformedMessage as error:
+            self.tell(Failure(code="malformed", text=str(error), retryable=False))
+            return True
+        match said:
+            case Ping():
+                self.tell(Pong(t0=said.t0, now=now_us()))
+            case Report() | Sentence():
+                self._take_report(said)
+            case Text():
+                self._take_text(said.text)
+            case Bye():
+                self._left = True
+        return not self._left
+
+    def stop_serving(self) -> None:
+        """Send no more data; what has begun still leaves."""
+        self._node.hub.unsubscribe(self._subscriber)
+
+    def record_end(self, code: int, reason: str) -> None:
+        """Print and record that the connection has ended."""
+        how = "left" if self._left else f"disconnected with code {code}"
+        why = f" ({reason})" if reason else ""
+        log.info("%s %s%s, session %s", self._request.client, how, why, key_prefix(self._key))
+        self._node.recorder.record(
+            Closed(
+                session=self._key,
+                channel=self._channel,
+                code=code,
+                reason=reason[:200],
+                left=self._left,
+                at=datetime.now(UTC),
+            )
+        )
+
+    def _greet(self, admission: Admission) -> None:
+        self.tell(admission.welcome)
+        for unknown in self._request.unknown:
+            shown = printable(unknown)[:80]
+            known = ", ".join(PARAMETERS)
+            self.tell(Notice(text=f"parameter {shown!r} is ignored; known are {known}"))
+        for name, state in admission.welcome.feeds.items():
+            if not state.running:
+                self.tell(Notice(text=notices.not_running(name)))
+        for gap in admission.gaps:
+            self.tell(gap)
+
+    def _take_report(self, report: Report | Sentence) -> None:
+        text = report.text if isinstance(report, Report) else str(report)
+        log.info("%s: %s", self._request.client, printable(text))
+
+        def stored(outcome: Outcome) -> None:
+            if outcome.conflict:
+                sentence = f"another block {report.block} of this session is stored already"
+                self.tell(Failure(code="conflict", text=sentence, retryable=False))
+            else:
+                self.tell(Ack(block=report.block))
+
+        fact = Reported(
+            session=self._key,
+            report=report,
+            clients=len(self._node.hub.subscribers),
+            at=datetime.now(UTC),
+        )
+        if not self._node.recorder.record(fact, stored):
+            sentence = f"block {report.block} was not taken; send it again later"
+            self.tell(Failure(code="busy", text=sentence, retryable=True))
+
+    def _take_text(self, text: str) -> None:
+        longest = self._node.limits.text_characters
+        if len(text) > longest:
+            text = f"{text[:longest]} … and {len(text) - longest} more characters"
+        log.info("%s says: %s", self._request.client, printable(text))
+        kept = text.replace("\0", "\\x00")  # PostgreSQL stores no NUL
+        if not self._node.recorder.record(Said(session=self._key, text=kept, at=datetime.now(UTC))):
+            self.tell(Failure(code="busy", text="the text was not kept", retryable=True))

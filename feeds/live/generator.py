@@ -1,0 +1,210 @@
+"""
+The generator of one feed: promises ahead, publishes on time.
+
+It paces by the schedule, not by sleeping a period: what is due is what the
+segment says, so no delay adds up. Publishing only makes things quicker: what
+the channel layer loses, the servers make again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from channels.db import database_sync_to_async
+from channels.layers import BaseChannelLayer
+from django.db import InterfaceError, OperationalError
+
+from feeds.core.limits import LIMITS
+from feeds.core.schedule import Segment
+from feeds.live import promise
+from feeds.live.bridge import Batch, push
+from feeds.live.catalog import source_of
+from feeds.live.clock import now_us
+from feeds.live.making import Stretch, stretches
+
+log = logging.getLogger(__name__)
+
+AHEAD_US = 1_000_000
+"""How far a promise reaches: what a crash may leave to the servers to make."""
+PROMISE_US = 500_000
+"""How often a promise is made: twice in the time that one reaches."""
+BEHIND_US = 2_000_000
+"""Further behind its schedule than this, a generator skips time, not offsets."""
+BATCH_LINES = 500
+"""Lines in one batch at most: about 100 KB, a few milliseconds of work."""
+TICK_SECONDS = 0.01
+"""Between two batches at least: fast feeds go in hundreds, not one by one."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a generator is, for display."""
+
+    feed: str
+    rate: float = 0.0
+    """Messages per second, as scheduled."""
+    offset: int = 0
+    """The last offset published; 0: none yet."""
+    published: int = 0
+    """Messages published by this generator."""
+    lag: float = 0.0
+    """Seconds from the intended time of that message to its publication."""
+    failures: int = 0
+    """Batches that the channel layer did not take."""
+
+
+class Generator:
+    """The work on one feed, from taking it to letting it go."""
+
+    def __init__(
+        self,
+        feed: str,
+        layer: BaseChannelLayer,
+        *,
+        count: int | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """Stop after *count* messages or *seconds*, where given."""
+        self.progress = Progress(feed)
+        self._feed = feed
+        self._layer = layer
+        self._count = count
+        self._seconds = seconds
+        self._hold: promise.Hold
+        self._sent = 0
+        self._last: int | None = None
+        self._deadline_us: int | None = None
+        self._promised_us = 0
+
+    async def run(self) -> None:
+        """
+        Generate until done or cancelled.
+
+        Raises promise.TakenError, promise.FencedError, and what the source
+        or the database raises.
+        """
+        self._hold = await self._take()
+        self._sent = self._hold.promised
+        if self._count is not None:
+            self._last = self._sent + self._count
+        if self._seconds is not None:
+            self._deadline_us = now_us() + round(self._seconds * 1e6)
+        try:
+            while not self._done():
+                await self._promise()
+                await self._publish()
+                await asyncio.sleep(self._pause())
+        finally:
+            await database_sync_to_async(promise.release)(self._hold)
+
+    async def _take(self) -> promise.Hold:
+        """Take the feed; waits until a generator that was killed counts as dead."""
+        give_up = now_us() + promise.ALIVE_US + PROMISE_US
+        while True:
+            try:
+                hold: promise.Hold = await database_sync_to_async(promise.take)(
+                    self._feed, now_us()
+                )
+            except promise.TakenError:
+                if now_us() > give_up:
+                    raise
+            else:
+                return hold
+            await asyncio.sleep(0.1)
+
+    async def _promise(self) -> None:
+        """Promise what comes next, in a new segment where one is needed."""
+        now = now_us()
+        if now - self._promised_us < PROMISE_US:
+            return
+        try:
+            if not self._hold.enabled:
+                self._hold = await database_sync_to_async(promise.look)(self._hold)
+                if not self._hold.enabled:
+                    return
+            segment = self._next_segment(now)
+            last = self._reach(segment or self._hold.schedule.last, now)
+            make = database_sync_to_async(promise.promise)
+            self._hold = await make(self._hold, last, now, segment)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("feed %s: the database does not answer (%s); waiting", self._feed, error)
+            return
+        self._promised_us = now
+
+    def _next_segment(self, now: int) -> Segment | None:
+        """Return the segment to begin, or None to go on with the last."""
+        hold = self._hold
+        source = source_of(hold.recipe)
+        last = hold.schedule.last
+        first = hold.promised + 1
+        if last is not None:
+            same = (last.recipe, last.epoch, last.rate_milli) == (
+                hold.recipe,
+                source.epoch,
+                hold.rate_milli,
+            )
+            if same and now - last.at(first) <= BEHIND_US:
+                return None
+            # What is promised keeps its time; the new segment begins after it.
+            if hold.promised:
+                now = max(now, hold.schedule.at(hold.promised) + 1)
+        return Segment(
+            recipe=hold.recipe,
+            epoch=source.epoch,
+            first=first,
+            started_us=now,
+            rate_milli=hold.rate_milli,
+        )
+
+    def _reach(self, segment: Segment | None, now: int) -> int:
+        """Return the last offset to promise now."""
+        assert segment is not None
+        until = now + AHEAD_US
+        if self._deadline_us is not None:
+            until = min(until, self._deadline_us)
+        # A segment holds one message at least: two cannot begin at one offset.
+        reach = max(segment.due(until), segment.first, self._hold.promised)
+        return reach if self._last is None else min(reach, self._last)
+
+    async def _publish(self) -> None:
+        """Publish what is promised and due."""
+        due = self._hold.schedule.due(now_us(), self._hold.promised)
+        while self._sent < due:
+            last = min(due, self._sent + BATCH_LINES)
+            made = stretches(self._feed, self._hold.schedule, self._sent + 1, last)
+            for stretch in made:
+                await self._push(stretch)
+            self.progress.published += last - self._sent
+            self._sent = last
+            self._note(last)
+
+    async def _push(self, stretch: Stretch) -> None:
+        batch = Batch(self._feed, stretch.epoch, stretch.first, stretch.lines)
+        try:
+            async with asyncio.timeout(LIMITS.layer_seconds):
+                await push(self._layer, batch)
+        except Exception as error:  # noqa: BLE001  a layer raises what its driver raises
+            if self.progress.failures == 0:
+                log.warning("the channel layer does not take batches: %s", error)
+            self.progress.failures += 1
+
+    def _note(self, last: int) -> None:
+        segment = self._hold.schedule.segment(last)
+        self.progress.offset = last
+        self.progress.rate = segment.rate_milli / 1000
+        self.progress.lag = (now_us() - segment.at(last)) / 1e6
+
+    def _done(self) -> bool:
+        if self._last is not None and self._sent >= self._last:
+            return True
+        is_over = self._deadline_us is not None and now_us() >= self._deadline_us
+        return is_over and self._sent >= self._hold.promised
+
+    def _pause(self) -> float:
+        """Return the seconds until there is something to do."""
+        next_promise = self._promised_us + PROMISE_US
+        schedule, following = self._hold.schedule, self._sent + 1
+        wake = schedule.at(following) if following <= self._hold.promised else next_promise
+        return min(max((min(wake, next_promise) - now_us()) / 1e6, TICK_SECONDS), 0.5)

@@ -1,0 +1,234 @@
+"""
+What the facts of sessions become in the database: one transaction a batch.
+
+Whatever is committed twice is stored once: sessions by their key, reports by
+session and number. A report that differs from the stored one is a conflict,
+and the stored one stays.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, F, Max, OuterRef, Q
+
+from clientapp.wire.closing import Close
+from clientapp.wire.from_client import Report
+from feeds.live.facts import Closed, Fact, Opened, Reported, Said
+from feeds.models import BlockReport, ClientMessage, ClientSession, Connection
+
+Status = ClientSession.Status
+
+PAIRS = 200
+"""Reports looked up in one query: SQLite nests at most 1,000 expressions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one fact."""
+
+    conflict: bool = False
+    """A report with this number and other contents is stored already."""
+    replaced: tuple[str, ...] = ()
+    """Channel names of older connections of the same session."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSession:
+    """What is stored of a session that comes back."""
+
+    feeds: tuple[str, ...]
+    block_size: int
+    blocks: int
+    """The highest block number stored; 0: none."""
+
+
+def find_session(key: str) -> KnownSession | None:
+    """Return what is stored of the session *key*."""
+    session = ClientSession.objects.filter(key=key).first()
+    if session is None:
+        return None
+    highest = session.reports.aggregate(highest=Max("number"))["highest"]
+    return KnownSession(tuple(session.feeds.split()), session.block_size, highest or 0)
+
+
+@transaction.atomic
+def commit(facts: Sequence[Fact]) -> list[Outcome]:
+    """Store *facts* in their order; return the outcome of each."""
+    opened = [fact for fact in facts if isinstance(fact, Opened)]
+    _create_sessions(opened)
+    keys = {fact.session for fact in facts}
+    ids = dict(ClientSession.objects.filter(key__in=keys).values_list("key", "pk"))
+    known = [fact for fact in facts if fact.session in ids]
+    conflicts = _store_reports(ids, [fact for fact in known if isinstance(fact, Reported)])
+    ClientMessage.objects.bulk_create(
+        ClientMessage(session_id=ids[fact.session], text=fact.text, received_at=fact.at)
+        for fact in known
+        if isinstance(fact, Said)
+    )
+    outcomes = []
+    for fact in facts:
+        match fact:
+            case Opened():
+                outcomes.append(Outcome(replaced=_open(ids[fact.session], fact)))
+            case Closed() if fact.session in ids:
+                _close(ids[fact.session], fact)
+                outcomes.append(Outcome())
+            case _:
+                outcomes.append(Outcome(conflict=id(fact) in conflicts))
+    return outcomes
+
+
+def mark_seen(server: str, at: datetime) -> None:
+    """Note that the open connections of *server* are alive."""
+    alive = Connection.objects.filter(server=server, closed_at=None)
+    alive.update(seen_at=at)
+    ClientSession.objects.filter(connections__in=alive).update(seen_at=at)
+
+
+def close_lost(before: datetime) -> int:
+    """
+    Close the connections that no server has seen since *before*.
+
+    Returns how many there were: their server ended without a word.
+    """
+    lost = Connection.objects.filter(closed_at=None, seen_at__lt=before)
+    sessions = list(lost.values_list("session_id", flat=True))
+    lost.update(closed_at=F("seen_at"), close_code=1006, reason="the server ended")
+    _set_away(sessions)
+    return len(sessions)
+
+
+def _create_sessions(opened: Iterable[Opened]) -> None:
+    ClientSession.objects.bulk_create(
+        (
+            ClientSession(
+                key=fact.session,
+                client=fact.client,
+                feeds=" ".join(fact.feeds),
+                block_size=fact.block_size,
+                created_at=fact.at,
+                connected_at=fact.at,
+                seen_at=fact.at,
+            )
+            for fact in opened
+        ),
+        ignore_conflicts=True,
+    )
+
+
+def _open(session: int, fact: Opened) -> tuple[str, ...]:
+    older = Connection.objects.filter(session_id=session, closed_at=None)
+    replaced = tuple(older.values_list("channel", flat=True))
+    older.update(closed_at=fact.at, close_code=Close.REPLACED, reason="replaced")
+    Connection.objects.create(
+        session_id=session,
+        server=fact.server,
+        channel=fact.channel,
+        peer=fact.peer,
+        opened_at=fact.at,
+        seen_at=fact.at,
+    )
+    ClientSession.objects.filter(pk=session).update(
+        status=Status.ONLINE,
+        connects=F("connects") + 1,
+        connected_at=fact.at,
+        seen_at=fact.at,
+        client=fact.client,
+    )
+    return replaced
+
+
+def _close(session: int, fact: Closed) -> None:
+    mine = Connection.objects.filter(session_id=session, channel=fact.channel, closed_at=None)
+    if not mine.update(
+        closed_at=fact.at, seen_at=fact.at, close_code=fact.code, reason=fact.reason
+    ):
+        return  # replaced or declared lost before
+    if fact.left:
+        ClientSession.objects.filter(pk=session).update(status=Status.LEFT, seen_at=fact.at)
+    else:
+        _set_away([session])
+
+
+def _set_away(sessions: Sequence[int]) -> None:
+    still_open = Connection.objects.filter(session=OuterRef("pk"), closed_at=None)
+    ClientSession.objects.filter(~Exists(still_open), pk__in=sessions, status=Status.ONLINE).update(
+        status=Status.AWAY
+    )
+
+
+def _store_reports(ids: dict[str, int], reported: Sequence[Reported]) -> set[int]:
+    """Store what is new; return the ids of the facts that are in conflict."""
+    rows = {id(fact): _report_row(ids[fact.session], fact) for fact in reported}
+    stored = _stored_reports(rows.values())
+    new: list[BlockReport] = []
+    conflicts = set()
+    for fact_id, row in rows.items():
+        known = stored.setdefault((row.session_id, row.number), row)
+        if known is row:
+            new.append(row)
+        elif not _same(known, row):
+            conflicts.add(fact_id)
+    BlockReport.objects.bulk_create(new)
+    blocks = Counter(row.session_id for row in new)
+    for session in blocks:
+        mine = [row for row in new if row.session_id == session]
+        ClientSession.objects.filter(pk=session).update(
+            blocks=F("blocks") + len(mine),
+            messages=F("messages") + sum(row.size or 0 for row in mine),
+            seen_at=max(row.received_at for row in mine),
+        )
+    return conflicts
+
+
+def _stored_reports(rows: Iterable[BlockReport]) -> dict[tuple[int, int], BlockReport]:
+    found = {}
+    pairs = [Q(session=row.session_id, number=row.number) for row in rows]
+    for start in range(0, len(pairs), PAIRS):
+        any_of = reduce(or_, pairs[start : start + PAIRS])
+        found.update(
+            {(row.session_id, row.number): row for row in BlockReport.objects.filter(any_of)}
+        )
+    return found
+
+
+def _same(stored: BlockReport, again: BlockReport) -> bool:
+    return (stored.size, stored.seconds, stored.ranges, stored.text) == (
+        again.size,
+        again.seconds,
+        again.ranges,
+        again.text,
+    )
+
+
+def _report_row(session: int, fact: Reported) -> BlockReport:
+    report = fact.report
+    row = BlockReport(
+        session_id=session, seconds=report.seconds, clients=fact.clients, received_at=fact.at
+    )
+    row.number = report.block
+    row.text = str(report)
+    if isinstance(report, Report):
+        ranges: dict[str, Any] = {name: asdict(part) for name, part in report.feeds.items()}
+        row.text = report.text
+        row.size = report.size
+        row.ranges = ranges
+        row.interrupted = report.interrupted
+        row.latency_p50 = report.latency.p50
+        row.latency_p99 = report.latency.p99
+        row.latency_max = report.latency.max
+        row.started_at = _wall(report.started_at)
+        row.finished_at = _wall(report.finished_at)
+    return row
+
+
+def _wall(microseconds: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)

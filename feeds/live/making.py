@@ -1,0 +1,68 @@
+"""Stretches of a feed made from its schedule and sources, in any process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from feeds.core.lines import make_frames, make_lines
+from feeds.core.schedule import Schedule
+from feeds.live.catalog import source_of
+from feeds.sources import SpecError
+
+
+class UnavailableError(Exception):
+    """A stretch of a feed cannot be made here."""
+
+    def __init__(self, last: int) -> None:
+        """*last* is the end of the stretch."""
+        super().__init__(f"the libraries here make other messages up to offset {last}")
+        self.last = last
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Consecutive lines of one segment."""
+
+    epoch: str
+    first: int
+    lines: list[bytes]
+
+
+def stretches(feed: str, schedule: Schedule, first: int, last: int) -> Iterator[Stretch]:
+    """
+    Make the lines of the offsets from *first* to *last*, segment by segment.
+
+    Raises LookupError before the first segment, and UnavailableError at one
+    whose epoch this process does not make: another version of the libraries
+    made it, and messages made here would be other ones.
+    """
+    while first <= last:
+        segment = schedule.segment(first)
+        end = min(last, schedule.end(segment))
+        try:
+            source = source_of(segment.recipe)
+        except SpecError:
+            raise UnavailableError(end) from None
+        if source.epoch != segment.epoch:
+            raise UnavailableError(end)
+        records = source.records(first, end - first + 1)
+        yield Stretch(segment.epoch, first, make_lines(feed, schedule, first, records))
+        first = end + 1
+
+
+def frames_between(feed: str, schedule: Schedule, first: int, last: int) -> list[bytes]:
+    """
+    Make the frames of the offsets from *first* on, at most to *last*.
+
+    Stops before a stretch that is unavailable; raises UnavailableError where
+    that is at once.
+    """
+    frames: list[bytes] = []
+    try:
+        for stretch in stretches(feed, schedule, first, last):
+            frames += make_frames(feed, schedule, stretch.first, stretch.lines)
+    except UnavailableError:
+        if not frames:
+            raise
+    return frames

@@ -1,0 +1,215 @@
+"""
+One server process: its streams and hub, and the tasks that keep them going.
+
+A node is made at the first connection and serves what it knows while the
+channel layer or the database are away. What the feeds' promise says must
+exist, it has: pushed by the generator, or made again (``_fill``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
+
+from clientapp.wire.codec import encode
+from clientapp.wire.from_server import Heartbeat, Notice
+from feeds.core import notices
+from feeds.core.frames import frame
+from feeds.core.hub import Hub
+from feeds.core.limits import LIMITS, Limits
+from feeds.core.lines import make_frames
+from feeds.live import ledger
+from feeds.live.bridge import Batch, Bridge
+from feeds.live.catalog import Catalog
+from feeds.live.clock import now_us
+from feeds.live.making import UnavailableError
+from feeds.live.recorder import Recorder
+from feeds.live.recovery import Recovery
+
+log = logging.getLogger("feeds.node")
+
+
+class Node:
+    """The running parts of one server process."""
+
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        self.limits = limits
+        self.name = f"{socket.gethostname()[:20]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.catalog = Catalog()
+        self.recovery = Recovery(limits, self.catalog)
+        self.hub = Hub(limits, lambda reader, feed: self.recovery.start(self.hub, reader, feed))
+        self.recorder = Recorder(limits)
+        self.running: dict[str, bool] = {}
+        """Per enabled feed whether a generator was at work at the last look."""
+        self._work = asyncio.Event()
+        self._order = asyncio.Lock()
+        self._reachable = True
+        self._bridge = Bridge(get_channel_layer(), self._take)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Look at the feeds once and start the tasks."""
+        await self.poll()
+        self._tasks = [
+            asyncio.ensure_future(task)
+            for task in (
+                self._pump(),
+                self._every(self.limits.poll_seconds, self.poll),
+                self._every(self.limits.heartbeat_seconds, self._beat),
+                self._bridge.run(),
+                self.recorder.run(),
+            )
+        ]
+
+    async def stop(self) -> None:
+        """Commit every fact and end the tasks."""
+        await self.recorder.flush(self.limits.drain_seconds)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.recovery.stop()
+        await self.recorder.stop()
+
+    def wake(self) -> None:
+        """Let the hub do the work it has."""
+        self._work.set()
+
+    async def refresh(self) -> bool:
+        """Read the feeds again; return False where the database is away."""
+        try:
+            await database_sync_to_async(self.catalog.refresh)()
+        except Exception as error:  # noqa: BLE001  whatever it is, what is known is served
+            if self._reachable:
+                log.warning("the database does not answer (%s); serving what is known", error)
+            self._reachable = False
+        else:
+            self._reachable = True
+        return self._reachable
+
+    async def _pump(self) -> None:
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            for _ in self.hub.turns():
+                await asyncio.sleep(0)
+
+    async def _every(self, seconds: float, step: Any) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await step()
+            except Exception:
+                log.exception("a periodic task failed and goes on")
+
+    async def _take(self, batch: Batch) -> None:
+        """Append a batch to its stream, filling what is missing before it."""
+        async with self._order:
+            stream = self.hub.streams.get(batch.feed)
+            if stream is None:
+                return
+            known = self.catalog.feeds[batch.feed]
+            if known.epoch_at(batch.first) != batch.epoch and not await self.refresh():
+                return
+            if batch.first > stream.head + 1:
+                await self._fill(batch.feed, batch.first - 1)
+            skip = stream.head + 1 - batch.first
+            if 0 <= skip < len(batch.lines):
+                schedule = self.catalog.feeds[batch.feed].schedule
+                lines = batch.lines[skip:]
+                frames = make_frames(batch.feed, schedule, batch.first + skip, lines)
+                self.hub.publish(batch.feed, batch.first + skip, frames)
+        self.wake()
+
+    async def poll(self) -> None:
+        """Look at the promise: new feeds, who runs, and what did not come."""
+        await self.refresh()
+        now = now_us()
+        async with self._order:
+            for name, feed in self.catalog.feeds.items():
+                if name not in self.hub.streams:
+                    self.hub.open_stream(name, feed.head(now))
+                await self._fill(name, feed.head(now - self.limits.push_grace_us))
+        self.wake()
+        self._notice_changes(now)
+        for name in self.catalog.feeds:
+            await self._within_limit(self._bridge.join(name))
+
+    async def _fill(self, feed: str, last: int) -> None:
+        """Make what the stream of *feed* lacks up to *last*."""
+        stream = self.hub.streams[feed]
+        if last > self.catalog.feeds[feed].promised:
+            await self.refresh()
+            last = min(last, self.catalog.feeds[feed].promised)
+        if last - stream.head > self.limits.recent_messages:
+            self.hub.restart(feed, last - self.limits.recent_messages)
+        while stream.head < last:
+            try:
+                frames = await self.recovery.make(feed, stream.head + 1, last)
+            except (UnavailableError, LookupError):
+                self.hub.restart(feed, last)
+                return
+            self.hub.publish(feed, stream.head + 1, frames)
+            self.wake()
+
+    def _notice_changes(self, now: int) -> None:
+        for name, feed in self.catalog.feeds.items():
+            is_running = feed.running(now)
+            was_running = self.running.get(name)
+            self.running[name] = is_running
+            if feed.enabled and is_running != was_running:
+                text = notices.running(name) if is_running else notices.not_running(name)
+                log.info("%s", text)
+                if was_running is not None:
+                    self.hub.tell(frame(encode(Notice(text=text).write()).encode()), name)
+
+    async def _beat(self) -> None:
+        """Tell every client, and the database, that this process lives."""
+        heads = {name: stream.head for name, stream in self.hub.streams.items()}
+        beat = Heartbeat(now=now_us(), heads=heads)
+        self.hub.tell(frame(encode(beat.write()).encode()))
+        now = datetime.now(UTC)
+        await database_sync_to_async(ledger.mark_seen)(self.name, now)
+        lost = now - timedelta(seconds=self.limits.lost_seconds)
+        await database_sync_to_async(ledger.close_lost)(lost)
+
+    async def _within_limit(self, call: Coroutine[Any, Any, None]) -> None:
+        """Await a call of the channel layer, which may fail or hang."""
+        try:
+            async with asyncio.timeout(self.limits.layer_seconds):
+                await call
+        except Exception as error:  # noqa: BLE001  a layer raises what its driver raises
+            log.debug("the channel layer failed: %s", error)
+
+
+_nodes: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[Node]] = WeakKeyDictionary()
+
+
+async def get_node() -> Node:
+    """Return the node of this process, started at the first call."""
+    loop = asyncio.get_running_loop()
+    if loop not in _nodes:
+        _nodes[loop] = asyncio.ensure_future(_started())
+    return await asyncio.shield(_nodes[loop])
+
+
+async def stop_node() -> None:
+    """Stop the node of this process, if there is one."""
+    task = _nodes.pop(asyncio.get_running_loop(), None)
+    if task is not None:
+        await (await task).stop()
+
+
+async def _started() -> Node:
+    node = Node()
+    await node.start()
+    return node

@@ -1,0 +1,112 @@
+"""
+Facts to the database in bulk, off the hot path.
+
+Facts are kept in order and committed many at a time by one thread. What was
+taken is committed or the process ends: while the database is away the facts
+wait, in bounded number, and beyond that new ones are refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from django.db import InterfaceError, OperationalError, close_old_connections, connections
+
+from feeds.core.limits import Limits
+from feeds.live import ledger
+from feeds.live.facts import Fact
+
+log = logging.getLogger(__name__)
+
+Done = Callable[[ledger.Outcome], None]
+
+
+class Recorder:
+    """The queue of facts and the thread that commits them."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._waiting: deque[tuple[Fact, Done | None]] = deque()
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
+        self._failing = False
+        self._single = 0
+        """Facts still to be committed one by one."""
+
+    def record(self, fact: Fact, done: Done | None = None) -> bool:
+        """
+        Take *fact*; return False where too many are waiting already.
+
+        *done* is called with the outcome, on the event loop, after the commit.
+        """
+        if len(self._waiting) >= self._limits.waiting_facts:
+            return False
+        self._waiting.append((fact, done))
+        self._idle.clear()
+        self._wake.set()
+        return True
+
+    async def run(self) -> None:
+        """Commit what comes until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                await self._commit()
+            self._idle.set()
+
+    async def flush(self, seconds: float) -> bool:
+        """Wait until all is committed; return False if that took too long."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), seconds)
+        except TimeoutError:
+            log.warning("%d facts were not stored: the database did not answer", len(self._waiting))
+            return False
+        return True
+
+    async def stop(self) -> None:
+        """Give the thread and its database connection back."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, connections.close_all)
+        self._thread.shutdown(wait=False)
+
+    async def _commit(self) -> None:
+        size = min(len(self._waiting), 1 if self._single else self._limits.commit_facts)
+        batch = [self._waiting[index] for index in range(size)]
+        loop = asyncio.get_running_loop()
+        facts = [fact for fact, _ in batch]
+        try:
+            outcomes = await loop.run_in_executor(self._thread, _commit, facts)
+        except (OperationalError, InterfaceError) as error:
+            if not self._failing:
+                log.warning("the database does not take facts (%s); they wait", error)
+            self._failing = True
+            await asyncio.sleep(0.5)
+            return
+        except Exception:
+            # One fact must not keep the others out: find it by going singly.
+            if size == 1:
+                log.exception("a fact cannot be stored and is dropped: %r", facts[0])
+                self._waiting.popleft()
+            self._single = max(self._single - 1, 0) if size == 1 else size
+            return
+        if self._failing:
+            log.warning("the database takes facts again")
+        self._failing = False
+        self._single = max(self._single - 1, 0)
+        for _ in range(size):
+            self._waiting.popleft()
+        for (_, done), outcome in zip(batch, outcomes, strict=True):
+            if done is not None:
+                done(outcome)
+
+
+def _commit(facts: list[Fact]) -> list[ledger.Outcome]:
+    close_old_connections()
+    return ledger.commit(facts)

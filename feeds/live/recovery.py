@@ -1,0 +1,71 @@
+"""
+Messages that are no longer, or not yet, in the recent past: made again.
+
+Making them is work for a thread: one per process, so that however many
+sessions catch up, the event loop and the head of the feed go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from clientapp.wire.codec import encode
+from clientapp.wire.from_server import Gap
+from feeds.core.frames import frame
+from feeds.core.hub import Hub, Subscriber
+from feeds.core.limits import Limits
+from feeds.live.catalog import Catalog
+from feeds.live.making import UnavailableError, frames_between
+
+
+class Recovery:
+    """Brings subscribers that fell behind the recent past back to it."""
+
+    def __init__(self, limits: Limits, catalog: Catalog) -> None:
+        self._limits = limits
+        self._catalog = catalog
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recovery")
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def make(self, feed: str, first: int, last: int) -> list[bytes]:
+        """
+        Return frames from *first* on, at most to *last*.
+
+        Raises UnavailableError, and LookupError for what never existed.
+        """
+        known = self._catalog.feeds[feed]
+        last = min(last, first + self._limits.recovery_messages - 1)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._thread, frames_between, known.name, known.schedule, first, last
+        )
+
+    def start(self, hub: Hub, subscriber: Subscriber, feed: str) -> None:
+        """Make the next frames of *feed* for *subscriber*, and hand them to *hub*."""
+        task = asyncio.ensure_future(self._recover(hub, subscriber, feed))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """End what is under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _recover(self, hub: Hub, subscriber: Subscriber, feed: str) -> None:
+        first = subscriber.cursors[feed] + 1
+        last = hub.streams[feed].first - 1
+        try:
+            frames = await self.make(feed, first, last)
+            hub.recovered(subscriber, feed, first + len(frames) - 1, b"".join(frames))
+        except UnavailableError as lost:
+            hub.recovered(subscriber, feed, lost.last, self._gap(feed, first, lost.last))
+        except LookupError:
+            hub.recovered(subscriber, feed, last, self._gap(feed, first, last))
+
+    def _gap(self, feed: str, first: int, last: int) -> bytes:
+        epoch = self._catalog.feeds[feed].epoch_at(last + 1)
+        gap = Gap(feed=feed, first=first, last=last, epoch=epoch, cause="unavailable")
+        return frame(encode(gap.write()).encode())

@@ -1,0 +1,53 @@
+"""The writer for a server that gives only ASGI's ``send``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from feeds.core.frames import payloads
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class SendWriter:
+    """
+    Sends frames through ASGI, one event each: correct anywhere, but slower.
+
+    It takes everything and then asks for no more until all has left; the
+    server's own backpressure makes ``send`` wait.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self.drained: Callable[[], None] = lambda: None
+        """Called when everything taken has been sent."""
+        self._send = send
+        self._waiting: list[bytes] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def write(self, frames: bytes) -> bool:
+        """Take whole frames; always returns False: wait for `drained`."""
+        self._waiting.append(frames)
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._run())
+        return False
+
+    def close(self) -> None:
+        """Send nothing more."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                frames = b"".join(self._waiting)
+                self._waiting.clear()
+                for payload in payloads(frames):
+                    await self._send({"type": "websocket.send", "text": payload.decode()})
+        except Exception:  # noqa: BLE001  the socket is gone; its disconnect event tells
+            self._waiting.clear()
+            return
+        finally:
+            self._task = None
+        self.drained()

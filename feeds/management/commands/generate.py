@@ -1,0 +1,162 @@
+"""``manage.py generate``: the background worker that makes the feeds go."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from channels.layers import get_channel_layer
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from clientapp.wire.printable import printable
+from feeds.live import promise
+from feeds.live.generator import Generator
+from feeds.live.progress import show_progress
+from feeds.management.database import require_migrations
+from feeds.models import Feed
+from feeds.sources import SpecError
+
+
+class Command(BaseCommand):
+    """Generates feeds until it is stopped."""
+
+    help = (
+        "Generate the enabled feeds and push them to every server, until Ctrl-C. "
+        "Started again, it goes on with the next offset."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options."""
+        parser.add_argument(
+            "--feed",
+            action="append",
+            metavar="NAME",
+            help="a feed to generate; repeat it for more (default: all enabled feeds)",
+        )
+        parser.add_argument(
+            "--count",
+            type=_count,
+            metavar="N",
+            help="stop after N messages of each feed (default: never)",
+        )
+        parser.add_argument(
+            "--for",
+            dest="seconds",
+            type=_seconds,
+            metavar="SECONDS",
+            help="stop after so many seconds (default: never)",
+        )
+        parser.add_argument(
+            "--rate",
+            type=_rate,
+            metavar="N",
+            help="set the rate of the feeds, messages per second, 0.001 to 1000000",
+        )
+        parser.add_argument(
+            "--seed",
+            type=_seed,
+            metavar="N",
+            help="set the seed of the feeds, a whole number from 0; begins a new epoch",
+        )
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Generate; exits 1 with a sentence where that is not possible."""
+        require_migrations()
+        names = _choose(options["feed"])
+        for name in names:
+            promise.configure(name, options["rate"], options["seed"])
+        layer = get_channel_layer()
+        generators = [
+            Generator(name, layer, count=options["count"], seconds=options["seconds"])
+            for name in names
+        ]
+        try:
+            asyncio.run(_run(generators))
+        except (promise.TakenError, promise.FencedError, SpecError) as error:
+            raise CommandError(str(error)) from None
+        for generator in generators:
+            progress = generator.progress
+            self.stdout.write(
+                f"feed {progress.feed}: {progress.published} messages, "
+                f"last offset {progress.offset}"
+            )
+
+
+async def _run(generators: list[Generator]) -> None:
+    """Run all generators until done, a signal, or the first error."""
+    tasks = [asyncio.ensure_future(generator.run()) for generator in generators]
+
+    def stop() -> None:
+        for task in tasks:
+            task.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    display = asyncio.ensure_future(
+        show_progress([generator.progress for generator in generators], sys.stdout)
+    )
+    try:
+        await asyncio.gather(*tasks)
+    except asyncio.CancelledError:
+        await asyncio.gather(*tasks, return_exceptions=True)
+    finally:
+        stop()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        display.cancel()
+        await asyncio.gather(display, return_exceptions=True)
+
+
+def _choose(names: list[str] | None) -> list[str]:
+    """Return the feeds to generate; raises CommandError."""
+    enabled = dict(Feed.objects.values_list("name", "enabled"))
+    if names is None:
+        names = [name for name, is_enabled in enabled.items() if is_enabled]
+        if not names:
+            raise CommandError("no feed is enabled; enable one in the admin")
+    for name in names:
+        if name not in enabled:
+            raise CommandError(
+                f"there is no feed {printable(name)!r}; there are: {', '.join(enabled)}"
+            )
+        if not enabled[name]:
+            raise CommandError(f"feed {name} is disabled; enable it in the admin")
+    return list(dict.fromkeys(names))
+
+
+def _rate(text: str) -> Decimal:
+    try:
+        rate = Decimal(text)
+        if Decimal("0.001") <= rate <= 1_000_000 and rate == round(rate, 3):
+            return rate
+    except InvalidOperation:
+        pass
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is not allowed: 0.001 to 1000000 messages per second, three decimals at most"
+    )
+
+
+def _seed(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text) < 2**63:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a whole number from 0 to 2**63-1")
+
+
+def _count(text: str) -> int:
+    if text.isascii() and text.isdigit() and 1 <= int(text) < 2**53:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a whole number from 1")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if 0 < seconds < 1e9:
+        return seconds
+    raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a number of seconds above 0")

@@ -1,0 +1,1 @@
+"""How dates look, per language; the one of the project is enough."""
