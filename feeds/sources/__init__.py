@@ -1,0 +1,51 @@
+"""
+Sources: the pure, seeded generators of feeds, one file per kind.
+
+`make_source` is the way in. Nothing here reads a clock, a socket or the
+database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from feeds.sources.arrays import Arrays
+from feeds.sources.source import CHUNK, Source
+from feeds.sources.spec import Spec, SpecError, choice, integer, refuse
+from feeds.sources.users import Users
+
+__all__ = ["CHUNK", "KINDS", "MAX_SEED", "Source", "SpecError", "check_spec", "make_source"]
+
+KINDS: dict[str, type[Source]] = {source.kind: source for source in (Users, Arrays)}
+"""Every kind of source by the word that chooses it."""
+
+MAX_SEED = 2**63 - 1
+"""The largest seed that a database keeps."""
+
+
+def check_spec(kind: str, spec: Spec) -> dict[str, Any]:
+    """
+    Return *spec* with every default filled in, making nothing else.
+
+    Raises SpecError, a sentence with the value and what is allowed.
+    """
+    source_class = _source_class(kind)
+    if not isinstance(spec, Mapping):
+        refuse("the spec", spec, "an object")
+    return source_class.check(spec)
+
+
+def make_source(kind: str, spec: Spec, seed: int) -> Source:
+    """
+    Return the source of *kind*; the first of a locale and seed takes a while.
+
+    Raises SpecError, a sentence with the value and what is allowed.
+    """
+    checked = check_spec(kind, spec)
+    integer("seed", seed, low=0, high=MAX_SEED)
+    return _source_class(kind)(checked, seed)
+
+
+def _source_class(kind: str) -> type[Source]:
+    return KINDS[choice("kind", kind, KINDS)]

@@ -1,0 +1,78 @@
+"""Names of people, and the usernames that belong to them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import orjson
+
+from feeds.sources.vocabulary import HALF, vocabulary
+
+GIVEN = 2 * HALF
+"""Given names to pick from: a woman's in the lower half, a man's in the upper."""
+FAMILIES = HALF
+"""Family names to pick from, each list in a woman's and a man's form."""
+NUMBERS = 1000
+"""Numbers behind a username, so that it is seldom another user's too."""
+
+NAME_PARTS = frozenset({"first", "last", "username"})
+"""The parts of a record that `People` makes."""
+
+FAMILY_FIRST = frozenset({"hu_HU", "ja_JP"})
+"""Locales that write the family name before the given name."""
+
+_UNDECOMPOSED = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe"})
+"""Latin letters that Unicode does not take apart into a letter and a mark."""
+
+
+def fold(word: str) -> str:
+    """Return what a username keeps of *word*: a-z and 0-9; maybe nothing."""
+    letters = unicodedata.normalize("NFKD", word.casefold().translate(_UNDECOMPOSED))
+    return re.sub("[^a-z0-9]", "", letters)
+
+
+class People:
+    """The people of one locale and seed."""
+
+    def __init__(self, locale: str, seed: int) -> None:
+        given = vocabulary("given", locale, seed)
+        family = vocabulary("family", locale, seed)
+        self.vocabulary = [word.encode() for word in (*given, *family)]
+        self._family_first = locale in FAMILY_FIRST
+        first, last = (family, given) if self._family_first else (given, family)
+        # Each with one of the two quotes that a whole name has in JSON.
+        self._first = [orjson.dumps(word)[:-1] + b" " for word in first]
+        self._last = [orjson.dumps(word)[1:] for word in last]
+        self._given_user = [_given_user(word) for word in given]
+        self._family_user = [(fold(word) or str(i)).encode() for i, word in enumerate(family)]
+
+    def parts(
+        self, given: Sequence[int], family: Sequence[int], numbers: Sequence[int]
+    ) -> dict[str, list[bytes]]:
+        """
+        Return the parts of names, and the username that belongs to each.
+
+        ``first`` and ``last`` side by side are the JSON text of a whole name, in
+        the locale's own order. A ``username``, such as ada.lovelace42, is lower-case
+        ASCII: letters, digits, and at most one dot. Where ASCII has nothing of a
+        name it is ``user`` and digits.
+        """
+        # The bit that makes a given name a man's picks the man's family name.
+        family = [j | (i & HALF) for i, j in zip(given, family, strict=True)]
+        first, last = (family, given) if self._family_first else (given, family)
+        givens, families = self._given_user, self._family_user
+        return {
+            "first": [self._first[i] for i in first],
+            "last": [self._last[i] for i in last],
+            "username": [
+                b"%b%b%d" % (givens[i], families[j], number)
+                for i, j, number in zip(given, family, numbers, strict=True)
+            ],
+        }
+
+
+def _given_user(word: str) -> bytes:
+    folded = fold(word)
+    return folded.encode() + b"." if folded else b"user"

@@ -1,0 +1,93 @@
+"""The same bytes in every process, on every day and in every country."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from feeds.sources import CHUNK, make_source
+
+CHECKOUT = Path(__file__).parents[3]
+VECTORS = CHECKOUT / "tests" / "vectors" / "sources.json"
+
+PROGRAM = """
+import hashlib, json, sys
+from feeds.sources import CHUNK, make_source
+
+digest = hashlib.sha256()
+for recipe in json.load(open(sys.argv[1], encoding="utf-8")):
+    source = make_source(recipe["kind"], recipe["spec"], recipe["seed"])
+    for text in (source.epoch.encode(), *source.records(1000 * CHUNK, 2 * CHUNK)):
+        digest.update(text)
+print(digest.hexdigest())
+"""
+
+NO_CLOCK = """
+import datetime, logging, time  # logging notes when it is imported
+
+def refuse(*args, **kwargs):
+    raise AssertionError("somebody asked for the time")
+
+class Date(datetime.date):
+    today = refuse
+
+class DateTime(datetime.datetime):
+    now = today = utcnow = refuse
+
+datetime.date, datetime.datetime = Date, DateTime
+time.time = time.time_ns = time.localtime = time.gmtime = time.ctime = refuse
+"""
+
+
+@pytest.fixture(scope="module")
+def expected() -> str:
+    """Return the digest that the program must print, made in this process."""
+    digest = hashlib.sha256()
+    for recipe in json.loads(VECTORS.read_text(encoding="utf-8")):
+        source = make_source(recipe["kind"], recipe["spec"], recipe["seed"])
+        for text in (source.epoch.encode(), *source.records(1000 * CHUNK, 2 * CHUNK)):
+            digest.update(text)
+    return digest.hexdigest()
+
+
+def run(program: str, *before: str, **environment: str) -> str:
+    """Return what *program* prints in a process of its own, started by *before*."""
+    finished = subprocess.run(
+        [*before, sys.executable, "-c", program, str(VECTORS)],
+        cwd=CHECKOUT,
+        env=os.environ | environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "hash_seed, zone, language",
+    [("1", "Pacific/Kiritimati", "tr_TR.UTF-8"), ("4242", "America/Los_Angeles", "C")],
+)
+def test_another_process_makes_the_same_bytes(
+    expected: str, hash_seed: str, zone: str, language: str
+) -> None:
+    """Hash seed, time zone and language of a process decide nothing."""
+    actual = run(PROGRAM, PYTHONHASHSEED=hash_seed, TZ=zone, LANG=language, LC_ALL=language)
+
+    assert actual == expected
+
+
+def test_nothing_reads_the_clock(expected: str) -> None:
+    """Where asking for the time is an error, the bytes are made all the same."""
+    assert run(NO_CLOCK + PROGRAM) == expected
+
+
+@pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
+def test_a_year_later_the_bytes_are_the_same(expected: str) -> None:
+    """The whole process believes that it is a year later."""
+    assert run(PROGRAM, "faketime", "-f", "+1y") == expected
