@@ -39,6 +39,8 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
     connection: LiveConnection | None = None
     """None until the request is granted, and for ever if it is refused."""
     request: Request | None = None
+    sender: SendWriter | None = None
+    """The writer, where the server has none of its own."""
     ended: tuple[int, str] | None = None
     """The close code and reason, where this side closed first."""
 
@@ -62,14 +64,17 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             return
         # Daphne with feeds.server gives a writer; elsewhere ``send`` has to do.
         writer = self.scope.get("extensions", {}).get("blockfeed.writer")
-        writer = writer or SendWriter(self.base_send)
+        if writer is None:
+            writer = self.sender = SendWriter(self.base_send)
         self.connection = LiveConnection(
             node, self.request, admission, writer=writer, channel=self.channel_name, peer=peer
         )
         writer.drained = self.connection.drained
         self.connection.record_opening(self._replace)
         for group in self._control_groups():
-            await _at_most_once(self.channel_layer.group_add(group, self.channel_name))
+            await _at_most(
+                LIMITS.layer_seconds, self.channel_layer.group_add(group, self.channel_name)
+            )
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
         """Take one frame of the client."""
@@ -92,7 +97,9 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             self.connection.stop_serving()
             self.connection.record_end(*(self.ended or (message.get("code") or 1006, "")))
             for group in self._control_groups():
-                await _at_most_once(self.channel_layer.group_discard(group, self.channel_name))
+                await _at_most(
+                    LIMITS.layer_seconds, self.channel_layer.group_discard(group, self.channel_name)
+                )
         raise StopConsumer
 
     async def session_replaced(self, message: dict[str, Any]) -> None:
@@ -117,7 +124,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
     def _replace(self, channels: tuple[str, ...]) -> None:
         for channel in channels:
             notice = self.channel_layer.send(channel, {"type": "session.replaced"})
-            task = asyncio.ensure_future(_at_most_once(notice))
+            task = asyncio.ensure_future(_at_most(LIMITS.layer_seconds, notice))
             _background.add(task)
             task.add_done_callback(_background.discard)
 
@@ -135,6 +142,8 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         else:
             self.connection.stop_serving()
             self.connection.tell(farewell)
+            if self.sender is not None:
+                await _at_most(LIMITS.layer_seconds, self.sender.flush())
         await self.close(int(code))
 
 
@@ -142,10 +151,10 @@ _background: set[asyncio.Task[None]] = set()
 """Keeps tasks alive that nobody waits for."""
 
 
-async def _at_most_once(call: Awaitable[None]) -> None:
-    """Await a call of the channel layer, which may fail or hang: none is needed."""
+async def _at_most(seconds: float, call: Awaitable[None]) -> None:
+    """Await a call that may fail or hang, and that nothing depends on."""
     try:
-        async with asyncio.timeout(LIMITS.layer_seconds):
+        async with asyncio.timeout(seconds):
             await call
     except Exception as error:  # noqa: BLE001  a layer raises what its driver raises
-        log.debug("the channel layer failed: %s", error)
+        log.debug("given up: %s", error)

@@ -81,9 +81,9 @@ class Report:
             started_at=codec.integer(obj, "started_at"),
             finished_at=codec.integer(obj, "finished_at"),
             latency=Latency(
-                p50=codec.number(latency, "p50", low=-1e9, high=1e9),
-                p99=codec.number(latency, "p99", low=-1e9, high=1e9),
-                max=codec.number(latency, "max", low=-1e9, high=1e9),
+                p50=codec.number(latency, "p50", low=-1e10, high=1e10),
+                p99=codec.number(latency, "p99", low=-1e10, high=1e10),
+                max=codec.number(latency, "max", low=-1e10, high=1e10),
             ),
             interrupted=codec.boolean(obj, "interrupted"),
         )

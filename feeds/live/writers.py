@@ -33,10 +33,10 @@ class SendWriter:
             self._task = asyncio.ensure_future(self._run())
         return False
 
-    def close(self) -> None:
-        """Send nothing more."""
+    async def flush(self) -> None:
+        """Wait until all that was taken has been sent."""
         if self._task is not None:
-            self._task.cancel()
+            await asyncio.shield(self._task)
 
     async def _run(self) -> None:
         try:

@@ -1,0 +1,39 @@
+"""
+What holds in every tier.
+
+Where ``BLOCKFEED_CI`` is set, a skipped test is a failed one: everything that
+a test may need is installed there, so a skip would hide a missing proof.
+"""
+
+import os
+from collections.abc import Generator
+from typing import TypeVar
+
+import pytest
+
+ReportT = TypeVar("ReportT", pytest.TestReport, pytest.CollectReport)
+
+
+def pytest_configure() -> None:
+    """Let the processes that tests start run the project's own settings."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "wsproject.settings"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Judge the report of one test."""
+    return _judge((yield))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Judge the report of one module, which may be skipped as a whole."""
+    return _judge((yield))
+
+
+def _judge(report: ReportT) -> ReportT:
+    if report.skipped and os.environ.get("BLOCKFEED_CI"):
+        reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"skipped, where every test must run: {reason}"
+    return report

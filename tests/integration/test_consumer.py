@@ -1,0 +1,326 @@
+"""The consumer under Channels' communicator, with the in-memory layer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
+from channels.testing import WebsocketCommunicator
+from pytest_django import Settings
+
+from clientapp.wire.names import is_session_key
+from feeds.live.generator import Generator
+from feeds.live.node import stop_node
+from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed
+from wsproject.asgi import application
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+SENTENCE = "Client alice received 1 block in 2.000 s time"
+
+
+@pytest.fixture(autouse=True)
+def in_memory_layer(settings: Settings) -> None:
+    """Let every test have a layer of its own."""
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+
+
+@asynccontextmanager
+async def client(query: str = "", path: str = "/") -> AsyncIterator[WebsocketCommunicator]:
+    """Connect; at the end, end the connection and the node."""
+    communicator = WebsocketCommunicator(application, f"{path}?{query}")
+    connected, _ = await communicator.connect(timeout=10)
+    assert connected
+    yield communicator
+    await communicator.disconnect()
+
+
+@pytest.fixture(autouse=True)
+async def node_ends() -> AsyncIterator[None]:
+    """Stop the node of the test's event loop."""
+    yield
+    await stop_node()
+
+
+async def generate(count: int, feed: str = "arrays") -> None:
+    """Generate *count* messages, all at once for a person."""
+    await database_sync_to_async(Feed.objects.filter(name=feed).update)(rate=1000)
+    await Generator(feed, get_channel_layer(), count=count).run()
+
+
+async def receive(communicator: WebsocketCommunicator, kind: str) -> dict[str, Any]:
+    """Return the next frame of that type; others are passed over."""
+    while True:
+        obj: dict[str, Any] = json.loads(await communicator.receive_from(timeout=10))
+        if obj["type"] == kind:
+            return obj
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until the database says so."""
+    async with asyncio.timeout(10):
+        while not await condition():
+            await asyncio.sleep(0.02)
+
+
+def report(**changes: Any) -> str:
+    """Return a report frame of a block of three arrays."""
+    part = {"epoch": "0" * 12, "first": 1, "last": 3, "count": 3, "gaps": 0, "duplicates": 0}
+    obj = {
+        "type": "report",
+        "block": 1,
+        "text": SENTENCE,
+        "feeds": {"arrays": part},
+        "size": 3,
+        "seconds": 2.0,
+        "started_at": 1_790_000_000_000_000,
+        "finished_at": 1_790_000_002_000_000,
+        "latency": {"p50": 0.001, "p99": 0.002, "max": 0.003},
+        "interrupted": False,
+    }
+    return json.dumps(obj | changes)
+
+
+async def test_bare_connection_gets_users() -> None:
+    """A connection without a parameter is a session of the feed users."""
+    async with client() as one:
+        welcome = await receive(one, "welcome")
+        assert list(welcome["feeds"]) == ["users"]
+        assert welcome["blocks"] == 0
+        assert is_session_key(welcome["session"])
+        assert welcome["feeds"]["users"]["fields"][0] == "name"
+        notice = await receive(one, "notice")
+        assert notice["text"] == (
+            "feed users is not running; start it with: python manage.py generate"
+        )
+
+
+async def test_messages_arrive_in_order() -> None:
+    """What the generator makes arrives, each offset once, in order."""
+    async with client("feed=arrays") as one:
+        await receive(one, "welcome")
+        await generate(700)
+        offsets = [(await receive(one, "message"))["offset"] for _ in range(700)]
+        assert offsets == list(range(1, 701))
+
+
+async def test_late_client_gets_what_it_asks_for() -> None:
+    """A position of long ago is served from regeneration, without a hole."""
+    await generate(700)
+    async with client("feed=arrays") as live:
+        welcome = await receive(live, "welcome")
+        epoch = welcome["feeds"]["arrays"]["epoch"]
+    async with client(f"feed=arrays&after=arrays:{epoch}:5") as one:
+        assert (await receive(one, "welcome"))["feeds"]["arrays"]["offset"] == 5
+        offsets = [(await receive(one, "message"))["offset"] for _ in range(695)]
+        assert offsets == list(range(6, 701))
+
+
+async def test_new_epoch_is_announced_in_its_place() -> None:
+    """After a change of seed a gap names the epoch before its first message."""
+    await generate(3)
+    await database_sync_to_async(Feed.objects.filter(name="arrays").update)(seed=2)
+    await generate(3)
+    async with client("feed=arrays") as live:
+        new = (await receive(live, "welcome"))["feeds"]["arrays"]["epoch"]
+    segment = await database_sync_to_async(
+        lambda: Feed.objects.get(name="arrays").segments.order_by("first")[0]
+    )()
+    assert segment.epoch != new
+    async with client(f"feed=arrays&after=arrays:{segment.epoch}:2") as one:
+        frames = [json.loads(await one.receive_from(timeout=10)) for _ in range(7)]
+        seen = [(frame["type"], frame.get("offset", frame.get("first"))) for frame in frames[2:]]
+        assert seen[0] == ("message", 3)
+        assert seen[1] == ("gap", 4)
+        assert seen[2:] == [("message", 4), ("message", 5), ("message", 6)]
+        assert (frames[3]["last"], frames[3]["epoch"], frames[3]["cause"]) == (3, new, "epoch")
+
+
+async def test_position_of_another_epoch_goes_on_live() -> None:
+    """A position that is none of this feed's is answered with a gap, then live."""
+    await generate(10)
+    async with client("feed=arrays&after=arrays:ffffffffffff:4") as one:
+        gap = await receive(one, "gap")
+        assert (gap["first"], gap["last"], gap["cause"]) == (5, 10, "epoch")
+        await generate(2)
+        assert (await receive(one, "message"))["offset"] == 11
+
+
+async def test_report_is_acknowledged_after_the_commit() -> None:
+    """When the ack has come, the report is in the database, once."""
+    async with client("client=alice&feed=arrays&block_size=3") as one:
+        for _ in range(2):
+            await one.send_to(report())
+            assert (await receive(one, "ack")) == {"type": "ack", "block": 1}
+            row = await BlockReport.objects.select_related("session").aget()
+            assert (row.text, row.size, row.session.client) == (SENTENCE, 3, "alice")
+        await one.send_to(report(seconds=9.0))
+        assert (await receive(one, "error"))["code"] == "conflict"
+
+
+async def test_sentence_alone_is_a_report() -> None:
+    """A client written by hand reports by saying the sentence."""
+    async with client() as one:
+        await one.send_to("Client bob received 7 block in 1.5 s time")
+        assert (await receive(one, "ack"))["block"] == 7
+        row = await BlockReport.objects.aget()
+        assert (row.number, row.seconds, row.size, row.ranges) == (7, 1.5, None, {})
+
+
+async def test_any_text_is_kept(caplog: pytest.LogCaptureFixture) -> None:
+    """What is none of the protocol's own is kept whole and printed escaped."""
+    async with client() as one:
+        texts = ["Hey Server!", '{"type":"dance"}', "\x1b[2J\nforged", "nul\0", "{"]
+        for text in texts:
+            await one.send_to(text)
+        await one.send_to('{"type":"ping","t0":5}')
+        assert (await receive(one, "pong"))["t0"] == 5
+
+        async def kept() -> bool:
+            return await ClientMessage.objects.acount() == len(texts)
+
+        await until(kept)
+        stored = [row.text async for row in ClientMessage.objects.order_by("pk")]
+        assert stored == [text.replace("\0", "\\x00") for text in texts]
+
+
+async def test_long_text_is_cut() -> None:
+    """Of a long text the start is kept, and how much is missing."""
+    async with client() as one:
+        await one.send_to("x" * 5000)
+
+        async def kept() -> bool:
+            return await ClientMessage.objects.acount() == 1
+
+        await until(kept)
+        row = await ClientMessage.objects.aget()
+        assert row.text == "x" * 4096 + " … and 904 more characters"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('{"type":"report"}', "malformed"),
+        ('{"type":"ping","t0":-1}', "malformed"),
+        (report(size=4), "malformed"),
+        (b"\x00\x01", "binary"),
+    ],
+)
+async def test_wrong_frame_is_answered_and_ignored(text: str | bytes, code: str) -> None:
+    """A frame that is not understood ends nothing and stores nothing."""
+    async with client() as one:
+        if isinstance(text, bytes):
+            await one.send_to(bytes_data=text)
+        else:
+            await one.send_to(text)
+        assert (await receive(one, "error"))["code"] == code
+        await one.send_to('{"type":"ping","t0":1}')
+        await receive(one, "pong")
+    assert not await BlockReport.objects.aexists()
+
+
+async def test_huge_frame_ends_the_connection() -> None:
+    """A frame over the limit is refused with the limit, and 4504."""
+    async with client() as one:
+        await one.send_to("x" * (256 * 1024 + 1))
+        assert (await receive(one, "error"))["text"] == (
+            "a frame of 262145 bytes came; 262144 are allowed"
+        )
+        assert (await receive(one, "bye"))["code"] == 4504
+        assert (await one.receive_output(timeout=10))["code"] == 4504
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("feed=nope", "feed='nope' is not a feed here; there are: arrays, users"),
+        ("block_size=0", "block_size='0' is not allowed: a whole number from 1 to 100000"),
+        ("client=%1b", "client='\\x1b' is not allowed"),
+        ("session=short", "session='short' is not allowed: 16 to 64"),
+        ("after=users:0123456789ab:7", "lies ahead of the feed, which ends at 0"),
+    ],
+)
+async def test_bad_url_is_refused_with_a_sentence(query: str, words: str) -> None:
+    """What is wrong in a URL is said, and the connection ends with 4501."""
+    async with client(query) as one:
+        error = await receive(one, "error")
+        assert (error["code"], error["retryable"]) == ("bad_request", False)
+        assert words in error["text"]
+        assert (await receive(one, "bye"))["code"] == 4501
+        assert (await one.receive_output(timeout=10))["code"] == 4501
+    assert not await ClientSession.objects.aexists()
+
+
+async def test_wrong_path_is_refused() -> None:
+    """There is one address for feeds, and another one says so."""
+    async with client(path="/feeds") as one:
+        assert "there is nothing at '/feeds'" in (await receive(one, "error"))["text"]
+
+
+async def test_unknown_parameter_is_ignored_with_a_notice() -> None:
+    """A mistyped parameter is named, and so are the right ones."""
+    async with client("feeds=arrays") as one:
+        assert (await receive(one, "notice"))["text"] == (
+            "parameter 'feeds' is ignored; known are client, feed, block_size, session, after"
+        )
+
+
+async def test_goodbye_takes_the_client_off_the_list() -> None:
+    """A client that leaves is closed with 1000, and its session has left."""
+    async with client("client=alice") as one:
+        await receive(one, "welcome")
+        await one.send_to('{"type":"bye"}')
+        assert (await receive(one, "bye"))["code"] == 1000
+        assert (await one.receive_output(timeout=10))["code"] == 1000
+
+    async def gone() -> bool:
+        return await ClientSession.objects.filter(status="left").acount() == 1
+
+    await until(gone)
+    connection = await Connection.objects.aget()
+    assert (connection.close_code, connection.reason) == (1000, "the client left")
+
+
+async def test_newest_connection_of_a_session_wins() -> None:
+    """The older connection is closed with 4509; the newer one is served."""
+    query = "feed=arrays&session=0123456789abcdef"
+    async with client(query) as older:
+        await receive(older, "welcome")
+        async with client(query) as newer:
+            assert (await receive(older, "bye"))["code"] == 4509
+            await generate(2)
+            assert (await receive(newer, "message"))["offset"] == 1
+
+
+async def test_session_is_fixed() -> None:
+    """A known session cannot change its block size or feeds."""
+    async with client("feed=arrays&block_size=3&session=0123456789abcdef") as one:
+        await one.send_to(report())
+        await receive(one, "ack")
+    async with client("feed=arrays&block_size=3&session=0123456789abcdef") as again:
+        assert (await receive(again, "welcome"))["blocks"] == 1
+    async with client("feed=users&block_size=3&session=0123456789abcdef") as other:
+        assert (await receive(other, "error"))["text"] == (
+            "session 01234567 collects blocks of 3 from arrays; "
+            "start a new session for anything else"
+        )
+
+
+async def test_notice_reaches_a_control_group() -> None:
+    """A notice to the group of a feed reaches the clients of that feed."""
+    async with client("feed=arrays") as one:
+        await receive(one, "notice")
+
+        async def joined() -> bool:
+            return bool(getattr(get_channel_layer(), "groups").get("clients.arrays"))  # noqa: B009
+
+        await until(joined)
+        notice = {"type": "client.notice", "text": "Back at noon"}
+        await get_channel_layer().group_send("clients.arrays", notice)
+        assert (await receive(one, "notice"))["text"] == "Back at noon"

@@ -1,0 +1,142 @@
+"""What facts become in the database."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from clientapp.wire.from_client import FeedRange, Latency, Report
+from clientapp.wire.sentence import Sentence
+from feeds.live import ledger
+from feeds.live.facts import Closed, Opened, Reported, Said
+from feeds.models import BlockReport, ClientMessage, ClientSession, Connection
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+KEY = "key-of-a-session-1"
+
+
+def opened(channel: str = "c1", key: str = KEY, **changes: object) -> Opened:
+    fact = Opened(
+        session=key,
+        client="alice",
+        feeds=("users", "arrays"),
+        block_size=3,
+        server="one",
+        channel=channel,
+        peer="127.0.0.1:5000",
+        at=NOW,
+    )
+    return replace(fact, **changes)  # type: ignore[arg-type]
+
+
+def closed(channel: str = "c1", *, left: bool = False) -> Closed:
+    return Closed(session=KEY, channel=channel, code=1000, reason="", left=left, at=NOW)
+
+
+def reported(number: int, seconds: float = 2.0, key: str = KEY) -> Reported:
+    part = FeedRange(epoch="0" * 12, first=1, last=3, count=3, gaps=0, duplicates=0)
+    report = Report(
+        block=number,
+        text=str(Sentence("alice", number, seconds)),
+        feeds={"users": part},
+        size=3,
+        seconds=seconds,
+        started_at=1_790_000_000_000_000,
+        finished_at=1_790_000_002_000_000,
+        latency=Latency(p50=0.001, p99=0.002, max=0.003),
+        interrupted=False,
+    )
+    return Reported(session=key, report=report, clients=8, at=NOW)
+
+
+def test_session_report_and_text_in_one_batch() -> None:
+    """A session, its report and its text may be news of the same moment."""
+    said = Said(session=KEY, text="Hey Server!", at=NOW)
+    ledger.commit([opened(), reported(1), said])
+    session = ClientSession.objects.get()
+    assert (session.client, session.feeds, session.block_size) == ("alice", "users arrays", 3)
+    assert (session.status, session.connects) == ("online", 1)
+    assert (session.blocks, session.messages) == (1, 3)
+    report = BlockReport.objects.get()
+    assert report.text == "Client alice received 1 block in 2.000 s time"
+    assert (report.size, report.seconds, report.clients) == (3, 2.0, 8)
+    assert report.finished_at == datetime(2026, 9, 21, 14, 13, 22, tzinfo=UTC)
+    assert ClientMessage.objects.get().text == "Hey Server!"
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_report_sent_again_is_stored_once(together: bool) -> None:  # noqa: FBT001
+    """The same report twice is one row, and no conflict, whatever the batch."""
+    facts = [opened(), reported(1), reported(1)]
+    batches = [facts] if together else [[fact] for fact in facts]
+    outcomes = [outcome for batch in batches for outcome in ledger.commit(batch)]
+    assert [outcome.conflict for outcome in outcomes] == [False, False, False]
+    assert BlockReport.objects.count() == 1
+    assert ClientSession.objects.get().blocks == 1
+
+
+def test_other_report_of_same_number_is_a_conflict() -> None:
+    """The stored report of a number stays, and the other one is told so."""
+    ledger.commit([opened(), reported(1, seconds=2.0)])
+    outcomes = ledger.commit([reported(1, seconds=9.0), reported(2)])
+    assert [outcome.conflict for outcome in outcomes] == [True, False]
+    assert list(BlockReport.objects.order_by("number").values_list("seconds", flat=True)) == [2, 2]
+
+
+def test_more_reports_than_one_query_looks_up() -> None:
+    """A batch longer than a look-up is stored whole, and again as nothing."""
+    facts = [reported(number) for number in range(1, 2 * ledger.PAIRS + 2)]
+    ledger.commit([opened(), *facts])
+    ledger.commit(facts)
+    assert BlockReport.objects.count() == len(facts)
+    assert ClientSession.objects.get().blocks == len(facts)
+
+
+def test_newest_connection_replaces_older_ones() -> None:
+    """A second connection closes the first, and names its channel."""
+    ledger.commit([opened("c1")])
+    (outcome,) = ledger.commit([opened("c2")])
+    assert outcome.replaced == ("c1",)
+    first, second = Connection.objects.order_by("pk")
+    assert (first.close_code, first.reason, second.closed_at) == (4509, "replaced", None)
+    ledger.commit([closed("c1")])
+    assert ClientSession.objects.get().status == "online"
+
+
+@pytest.mark.parametrize(("left", "status"), [(True, "left"), (False, "away")])
+def test_end_of_the_last_connection(left: bool, status: str) -> None:  # noqa: FBT001
+    """A client that said goodbye has left; one that was lost may come back."""
+    ledger.commit([opened(), closed(left=left)])
+    assert ClientSession.objects.get().status == status
+    ledger.commit([opened("c2")])
+    assert ClientSession.objects.get().status == "online"
+
+
+def test_connections_of_a_dead_server_are_closed_as_lost() -> None:
+    """What no server has seen for long is closed at the time it was seen."""
+    ledger.commit([opened("c1"), opened("c2", key="key-of-a-session-2", server="two")])
+    later = NOW + timedelta(seconds=60)
+    ledger.mark_seen("two", later)
+    assert ledger.close_lost(NOW + timedelta(seconds=30)) == 1
+    lost = Connection.objects.get(server="one")
+    assert (lost.closed_at, lost.close_code) == (NOW, 1006)
+    assert ClientSession.objects.get(key=KEY).status == "away"
+    alive = ClientSession.objects.get(key="key-of-a-session-2")
+    assert (alive.status, alive.seen_at) == ("online", later)
+
+
+def test_facts_of_an_unknown_session_are_left_out() -> None:
+    """A report whose session was deleted meanwhile harms nobody else."""
+    outcomes = ledger.commit([reported(1), closed(), opened("c", "key-of-a-session-2")])
+    assert len(outcomes) == 3
+    assert ClientSession.objects.count() == 1
+    assert not BlockReport.objects.exists()
+
+
+def test_find_session() -> None:
+    """What is fixed in a session, and how far its reports go, is found by key."""
+    assert ledger.find_session(KEY) is None
+    ledger.commit([opened(), reported(1), reported(2)])
+    assert ledger.find_session(KEY) == ledger.KnownSession(("users", "arrays"), 3, 2)

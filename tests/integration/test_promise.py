@@ -1,0 +1,82 @@
+"""Who may generate a feed, and what is promised."""
+
+from decimal import Decimal
+
+import pytest
+
+from feeds.core.schedule import Segment
+from feeds.live import catalog, promise
+from feeds.models import Feed
+from feeds.models import Segment as SegmentRow
+
+pytestmark = pytest.mark.django_db
+
+NOW = 1_790_000_000_000_000
+
+
+def begin(hold: promise.Hold, last: int, now: int = NOW) -> promise.Hold:
+    source = catalog.source_of(hold.recipe)
+    segment = Segment(hold.recipe, source.epoch, hold.promised + 1, now, hold.rate_milli)
+    return promise.promise(hold, last, now, segment)
+
+
+def test_default_feeds() -> None:
+    """Every installation has both feeds at one message per second."""
+    feeds = Feed.objects.values_list("name", "kind", "rate", "enabled")
+    assert list(feeds) == [
+        ("arrays", "arrays", Decimal(1), True),
+        ("users", "users", Decimal(1), True),
+    ]
+
+
+def test_second_generator_is_refused_while_the_first_lives() -> None:
+    """A fresh promise keeps others out; an old or released one does not."""
+    hold = begin(promise.take("arrays", NOW), 10)
+    with pytest.raises(promise.TakenError, match="feed arrays is being generated"):
+        promise.take("arrays", NOW + 1_000_000)
+    assert promise.take("arrays", NOW + promise.ALIVE_US).owner == hold.owner + 1
+
+
+def test_released_feed_is_free_at_once() -> None:
+    """A generator that stopped cleanly leaves no waiting time."""
+    hold = promise.take("arrays", NOW)
+    promise.release(hold)
+    assert promise.take("arrays", NOW + 1).owner == hold.owner + 1
+
+
+def test_former_owner_is_fenced_off() -> None:
+    """Once another generator has the feed, the first can promise nothing."""
+    first = begin(promise.take("arrays", NOW), 10)
+    second = promise.take("arrays", NOW + promise.ALIVE_US)
+    with pytest.raises(promise.FencedError, match="taken over"):
+        promise.promise(first, 20, NOW + promise.ALIVE_US)
+    promise.release(first)
+    assert Feed.objects.get(name="arrays").promised_us == NOW + promise.ALIVE_US
+    assert promise.promise(second, 20, NOW + 3_000_000).promised == 20
+
+
+def test_segment_keeps_the_recipe() -> None:
+    """An edit of the feed changes nothing of what was served before it."""
+    hold = begin(promise.take("arrays", NOW), 10)
+    Feed.objects.filter(name="arrays").update(seed=2, spec={"shape": [3]}, rate=5)
+    hold = promise.promise(hold, 11, NOW + 500_000)
+    assert (hold.recipe.seed, hold.rate_milli) == (2, 5000)
+    last = hold.schedule.last
+    assert last is not None
+    assert (last.recipe.seed, last.recipe.spec, last.rate_milli) == (1, "{}", 1000)
+
+
+def test_promise_and_segment_are_one_transaction() -> None:
+    """A refused promise leaves no segment behind."""
+    first = promise.take("arrays", NOW)
+    promise.take("arrays", NOW + promise.ALIVE_US)
+    with pytest.raises(promise.FencedError):
+        begin(first, 10)
+    assert not SegmentRow.objects.exists()
+
+
+def test_configure_sets_only_what_is_given() -> None:
+    """The rate of the command line becomes the feed's own; the rest stays."""
+    promise.configure("arrays", Decimal("2.5"), None)
+    feed = Feed.objects.get(name="arrays")
+    assert (feed.rate, feed.seed) == (Decimal("2.5"), 1)
