@@ -20,7 +20,7 @@ from feeds.live.node import stop_node
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed
 from wsproject.asgi import application
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.usefixtures("default_feeds")
 
 SENTENCE = "Client alice received 1 block in 2.000 s time"
 

@@ -1,0 +1,227 @@
+"""The generator: on schedule, without a hole, and one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from channels.layers import BaseChannelLayer, InMemoryChannelLayer
+from django.core.management import CommandError, call_command
+
+from feeds.live import promise
+from feeds.live.bridge import Batch, Bridge, push
+from feeds.live.catalog import segment_of, source_of
+from feeds.live.clock import now_us
+from feeds.live.generator import Generator
+from feeds.models import Feed
+
+pytestmark = pytest.mark.usefixtures("default_feeds")
+
+
+class ListLayer(BaseChannelLayer):  # type: ignore[misc]  # channels is not typed
+    """A layer that keeps what is sent, and fails when told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+        self.fails = False
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        """Keep the message."""
+        if self.fails:
+            raise ConnectionError("no layer")
+        self.sent.append((group, message))
+
+    @property
+    def lines(self) -> list[bytes]:
+        """All lines sent so far."""
+        return [line for _, message in self.sent for line in message["lines"].split(b"\n")]
+
+
+async def fast(name: str = "arrays", rate: int = 2000) -> Feed:
+    feed = await Feed.objects.aget(name=name)
+    feed.rate = rate  # type: ignore[assignment]
+    await feed.asave()
+    return feed
+
+
+async def test_lines_are_those_of_the_feed() -> None:
+    """What is pushed are the source's records at their intended times."""
+    feed = await fast()
+    layer = ListLayer()
+    await Generator("arrays", layer, count=300).run()
+    segment = segment_of(await feed.segments.aget())
+    records = source_of(segment.recipe).records(1, 300)
+    assert layer.lines == [
+        b'{"type":"message","feed":"arrays","offset":%d,"at":%d,"data":%b}'
+        % (offset, segment.at(offset), record)
+        for offset, record in enumerate(records, 1)
+    ]
+    assert {group for group, _ in layer.sent} == {"feed.arrays"}
+
+
+async def test_nothing_leaves_before_its_time() -> None:
+    """A message is pushed at its intended time or later, never earlier."""
+    feed = await fast(rate=100)
+
+    class Watching(ListLayer):
+        async def group_send(self, group: str, message: dict[str, Any]) -> None:
+            last = message["first"] + message["lines"].count(b"\n")
+            segment = segment_of(await feed.segments.aget())
+            assert segment.at(last) <= now_us()
+            await super().group_send(group, message)
+
+    generator = Generator("arrays", Watching(), count=30)
+    await generator.run()
+    assert generator.progress.published == 30
+    assert generator.progress.failures == 0
+
+
+async def test_second_run_goes_on_with_the_next_offset() -> None:
+    """Offsets are gapless over runs, in one segment or in the next."""
+    feed = await fast()
+    layer = ListLayer()
+    for _ in range(3):
+        await Generator("arrays", layer, count=50).run()
+    await feed.arefresh_from_db()
+    assert feed.promised == 150
+    assert [message["first"] for _, message in layer.sent][0] == 1
+    assert len(layer.lines) == 150
+
+
+async def test_new_rate_begins_a_segment_while_running() -> None:
+    """A rate changed in the admin reaches the running generator."""
+    feed = await fast(rate=10)
+    layer = ListLayer()
+    task = asyncio.ensure_future(Generator("arrays", layer).run())
+    async with asyncio.timeout(20):
+        while not layer.sent:
+            await asyncio.sleep(0.01)
+        await Feed.objects.filter(pk=feed.pk).aupdate(rate=1000)
+        while len(layer.lines) < 500:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    first, second = [segment async for segment in feed.segments.order_by("first")]
+    assert (first.rate_milli, second.rate_milli) == (10_000, 1_000_000)
+    assert first.epoch == second.epoch
+    # The last message of the old rate keeps its time; the new rate begins after it.
+    assert segment_of(first).at(second.first - 1) < second.started_us
+
+
+async def test_disabled_feed_pauses_and_goes_on() -> None:
+    """A feed disabled in the admin stops, and goes on when enabled again."""
+    feed = await fast(rate=100)
+    layer = ListLayer()
+    task = asyncio.ensure_future(Generator("arrays", layer).run())
+    async with asyncio.timeout(30):
+        while not layer.sent:
+            await asyncio.sleep(0.01)
+        await Feed.objects.filter(pk=feed.pk).aupdate(enabled=False)
+        seen = -1
+        while seen != len(layer.lines):
+            seen = len(layer.lines)
+            await asyncio.sleep(2)
+        await Feed.objects.filter(pk=feed.pk).aupdate(enabled=True)
+        while len(layer.lines) == seen:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    offsets = [int(line.split(b'"offset":')[1].split(b",")[0]) for line in layer.lines]
+    assert offsets == list(range(1, len(offsets) + 1))
+
+
+async def test_long_stop_makes_no_burst() -> None:
+    """After a long stop time is skipped, and offsets are not."""
+    feed = await fast(rate=100)
+    layer = ListLayer()
+    await Generator("arrays", layer, count=5).run()
+    hour = 3_600_000_000
+    segment = await feed.segments.aget()
+    await feed.segments.aupdate(started_us=segment.started_us - hour)
+    before = now_us()
+    await Generator("arrays", layer, count=5).run()
+    second = await feed.segments.aget(first=6)
+    assert second.started_us >= before
+    assert len(layer.lines) == 10
+
+
+async def test_layer_that_fails_stops_nothing() -> None:
+    """Batches that are not taken are counted; the promise goes on."""
+    feed = await fast()
+    layer = ListLayer()
+    layer.fails = True
+    generator = Generator("arrays", layer, count=100)
+    await generator.run()
+    await feed.arefresh_from_db()
+    assert feed.promised == 100
+    assert generator.progress.failures > 0
+
+
+async def test_former_owner_stops_with_a_sentence() -> None:
+    """A generator whose feed was taken over stops and says so."""
+    feed = await fast(rate=10)
+    task = asyncio.ensure_future(Generator("arrays", ListLayer()).run())
+    async with asyncio.timeout(20):
+        while not (await Feed.objects.aget(pk=feed.pk)).promised:
+            await asyncio.sleep(0.01)
+        await Feed.objects.filter(pk=feed.pk).aupdate(owner=99)
+        with pytest.raises(promise.FencedError, match="feed arrays was taken over"):
+            await task
+
+
+async def test_bridge_takes_what_was_pushed() -> None:
+    """A batch crosses a real layer whole."""
+    layer = InMemoryChannelLayer()
+    taken: list[Batch] = []
+    arrived = asyncio.Event()
+
+    async def take(batch: Batch) -> None:
+        taken.append(batch)
+        arrived.set()
+
+    bridge = Bridge(layer, take)
+    await bridge.join("arrays")
+    task = asyncio.ensure_future(bridge.run())
+    batch = Batch("arrays", "0123456789ab", 7, [b'{"a":1}', b'{"b":2}'])
+    await push(layer, batch)
+    async with asyncio.timeout(10):
+        await arrived.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert taken == [batch]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--feed", "nope"], "there is no feed 'nope'; there are: arrays, users"),
+        (["--rate", "0"], "'0' is not allowed: 0.001 to 1000000 messages per second"),
+        (["--rate", "NaN"], "'NaN' is not allowed: 0.001 to 1000000 messages per second"),
+        (["--seed", "-1"], "'-1' is not allowed: a whole number from 0"),
+        (["--count", "0"], "'0' is not allowed: a whole number from 1"),
+        (["--for", "never"], "'never' is not allowed: a number of seconds above 0"),
+    ],
+)
+def test_bad_option_is_refused_with_a_sentence(options: list[str], sentence: str) -> None:
+    """Each option names the value it was given and what is allowed."""
+    with pytest.raises(CommandError) as refusal:
+        call_command("generate", *options)
+    assert sentence in str(refusal.value)
+
+
+def test_disabled_feed_is_refused() -> None:
+    """A feed that is disabled is not generated, and the reason is said."""
+    Feed.objects.filter(name="users").update(enabled=False)
+    with pytest.raises(CommandError, match="feed users is disabled; enable it in the admin"):
+        call_command("generate", "--feed", "users")
+
+
+def test_second_generator_is_refused() -> None:
+    """While one generator lives, another is told to stop it first."""
+    Feed.objects.filter(name="arrays").update(promised_us=now_us() + 60_000_000)
+    generator = Generator("arrays", ListLayer())
+    with pytest.raises(promise.TakenError, match="stop that one first"):
+        async_to_sync(generator.run)()

@@ -1,0 +1,94 @@
+"""The queue of facts, while the database answers and while it does not."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from django.db import connection
+
+from feeds.core.limits import LIMITS
+from feeds.live.facts import Opened, Said
+from feeds.live.ledger import Outcome
+from feeds.live.recorder import Recorder
+from feeds.models import ClientMessage
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+KEY = "key-of-a-session-1"
+OPENED = Opened(
+    session=KEY,
+    client="alice",
+    feeds=("users",),
+    block_size=1,
+    server="one",
+    channel="c1",
+    peer="127.0.0.1:5000",
+    at=NOW,
+)
+
+
+def said(text: str) -> Said:
+    return Said(session=KEY, text=text, at=NOW)
+
+
+@pytest.fixture
+async def recorder() -> AsyncIterator[Recorder]:
+    """Run a recorder for the test."""
+    one = Recorder(LIMITS)
+    task = asyncio.ensure_future(one.run())
+    yield one
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await one.stop()
+
+
+async def test_facts_are_stored_in_order_and_answered(recorder: Recorder) -> None:
+    """Each fact is answered after the commit, in the order they came."""
+    answers: list[Outcome] = []
+    recorder.record(OPENED, answers.append)
+    for number in range(2500):
+        assert recorder.record(said(str(number)), answers.append)
+    assert await recorder.flush(30)
+    assert len(answers) == 2501
+    texts = [row.text async for row in ClientMessage.objects.order_by("pk")]
+    assert texts == [str(number) for number in range(2500)]
+
+
+async def test_facts_wait_while_the_database_is_locked(recorder: Recorder) -> None:
+    """What came while the database was locked is stored when it is free."""
+    with closing(sqlite3.connect(connection.settings_dict["NAME"])) as other:
+        other.execute("BEGIN IMMEDIATE")
+        recorder.record(OPENED)
+        recorder.record(said("in the dark"))
+        assert not await recorder.flush(0.3)
+        other.rollback()
+    assert await recorder.flush(30)
+    assert (await ClientMessage.objects.aget()).text == "in the dark"
+
+
+async def test_too_many_facts_are_refused() -> None:
+    """A recorder that cannot commit refuses what exceeds its bound."""
+    recorder = Recorder(replace(LIMITS, waiting_facts=3))
+    assert [recorder.record(said(str(n))) for n in range(4)] == [True, True, True, False]
+    await recorder.stop()
+
+
+async def test_fact_that_cannot_be_stored_keeps_none_out(
+    recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One fact that the database rejects is dropped with a word, alone."""
+    recorder.record(OPENED)
+    recorder.record(said("before"))
+    recorder.record(said("half a pair: \ud800"))
+    recorder.record(said("after"))
+    assert await recorder.flush(30)
+    texts = [row.text async for row in ClientMessage.objects.order_by("pk")]
+    assert texts == ["before", "after"]
+    assert "a fact cannot be stored and is dropped" in caplog.text
