@@ -15,10 +15,6 @@ class Close(IntEnum):
     """Nobody needs this connection any more."""
     DRAIN = 4001
     """The server is stopping or restarting."""
-    DEAD_PEER = 4008
-    """No byte went either way for too long."""
-    TOO_MANY = 4013
-    """The server has as many connections as it may have."""
     BAD_REQUEST = 4501
     """A parameter of the URL is not allowed; the same URL will fail again."""
     LIMIT = 4504

@@ -39,7 +39,7 @@ def decode(text: str | bytes) -> Json:
 def string(obj: Json, key: str, *, longest: int = 1000) -> str:
     """Return the string at *key*, of at most *longest* characters."""
     value = obj.get(key)
-    if not isinstance(value, str) or len(value) > longest or not _is_unicode(value):
+    if not isinstance(value, str) or len(value) > longest or not _is_text(value):
         _refuse(key, value, f"a string of at most {longest} characters")
     return value
 
@@ -81,13 +81,19 @@ def strings(obj: Json, key: str, *, most: int = 1000) -> tuple[str, ...]:
     value = obj.get(key)
     if not isinstance(value, list) or len(value) > most:
         _refuse(key, value, f"an array of at most {most} strings")
-    if not all(isinstance(item, str) for item in value):
+    if not all(isinstance(item, str) and _is_text(item) for item in value):
         _refuse(key, value, "an array of strings")
     return tuple(value)
 
 
-def _is_unicode(text: str) -> bool:
-    """Tell whether *text* can be written; half a surrogate pair cannot."""
+def _is_text(text: str) -> bool:
+    """
+    Tell whether *text* can be sent and stored.
+
+    Half a surrogate pair has no UTF-8, and PostgreSQL stores no NUL.
+    """
+    if "\0" in text:
+        return False
     try:
         text.encode()
     except UnicodeEncodeError:

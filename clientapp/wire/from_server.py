@@ -41,7 +41,7 @@ class Welcome:
     """The key to come back with."""
     feeds: Mapping[str, FeedState]
     blocks: int
-    """The highest block number stored for this session; 0: none."""
+    """The number up to which every block of the session is stored; 0: none."""
     limits: Mapping[str, int]
     """What the server refuses beyond: ``block_size``, ``frame_bytes``."""
     heartbeat: float

@@ -15,7 +15,10 @@ FEED_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 SESSION_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 EPOCH = re.compile(r"[0-9a-f]{12}")
 
-CLIENT_NAME_RULE = "1 to 64 letters, digits, spaces and . _ @ + -, the first a letter, digit or _"
+CLIENT_NAME_RULE = (
+    "1 to 64 letters, digits, spaces and . _ @ + -, the first a letter, digit or _, "
+    "the last not a space"
+)
 FEED_NAME_RULE = "1 to 40 lower-case letters, digits, - and _, the first a letter"
 SESSION_KEY_RULE = "16 to 64 letters, digits, - and _"
 BLOCK_SIZE_RULE = f"a whole number from 1 to {MAX_BLOCK_SIZE}"

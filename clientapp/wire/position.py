@@ -38,7 +38,7 @@ def parse_after(text: str) -> tuple[str, Position]:
     is_offset = digits.isascii() and digits.isdigit() and len(digits) <= 16
     if not (is_feed_name(feed) and EPOCH.fullmatch(epoch) and is_offset):
         raise BadRequest(
-            f"after={text!r} is not allowed: write FEED:EPOCH:OFFSET, "
+            f"after={text[:80]!r} is not allowed: write FEED:EPOCH:OFFSET, "
             "for example users:0123456789ab:41"
         )
     if int(digits) > MAX_OFFSET:

@@ -6,7 +6,7 @@ So any WebSocket client works at once, and there is no handshake state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
@@ -41,7 +41,11 @@ class Request:
     """Names of parameters that the protocol does not know; they are ignored."""
 
     def query(self) -> str:
-        """Return the query string that `parse_request` reads as this request."""
+        """
+        Return the query string that `parse_request` reads as this request.
+
+        What is not known is not asked for again.
+        """
         pairs = [("client", self.client)]
         pairs += [("feed", name) for name in self.feeds]
         pairs.append(("block_size", str(self.block_size)))
@@ -68,13 +72,12 @@ def parse_request(query: str) -> Request:
     for name, value in pairs:
         given.setdefault(name, []).append(value)
     feeds = tuple(given.get("feed", DEFAULT_FEEDS))
-    after = dict(parse_after(text) for text in given.get("after", ()))
     request = Request(
         client=_single(given, "client", DEFAULT_CLIENT),
         feeds=feeds,
         block_size=_block_size(_single(given, "block_size", "1")),
         session=_single(given, "session", "") or None,
-        after=after,
+        after=_after(given.get("after", ())),
         unknown=tuple(name for name in given if name not in PARAMETERS),
     )
     _check(request)
@@ -93,6 +96,16 @@ def _block_size(text: str) -> int:
     if not 1 <= size <= names.MAX_BLOCK_SIZE:
         raise BadRequest(f"block_size={text[:40]!r} is not allowed: {names.BLOCK_SIZE_RULE}")
     return size
+
+
+def _after(texts: Iterable[str]) -> dict[str, Position]:
+    after: dict[str, Position] = {}
+    for text in texts:
+        feed, position = parse_after(text)
+        if feed in after:
+            raise BadRequest(f"after={text!r} is not allowed: {feed!r} has a position already")
+        after[feed] = position
+    return after
 
 
 def _check(request: Request) -> None:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from clientapp.wire.codec import MAX_INTEGER
+
 _PATTERN = re.compile(
-    r"Client (?P<name>.{1,64}) received (?P<block>[1-9][0-9]{0,15}) block "
+    r"Client (?P<name>[^\0\n]{1,64}) received (?P<block>[1-9][0-9]{0,15}) block "
     r"in (?P<seconds>[0-9]{1,9}(\.[0-9]{1,9})?) s time"
 )
 
@@ -34,6 +36,6 @@ class Sentence:
 def parse_sentence(text: str) -> Sentence | None:
     """Return what *text* says, or None where it is not the block sentence."""
     match = _PATTERN.fullmatch(text.strip())
-    if match is None:
+    if match is None or int(match["block"]) > MAX_INTEGER:
         return None
     return Sentence(match["name"], int(match["block"]), float(match["seconds"]))

@@ -1,0 +1,164 @@
+"""
+The block log: the file that is the client's memory.
+
+It only grows, by whole blocks, each in one write, under an exclusive lock.
+What is torn at its end is cut when it is opened, so the last block in it is
+where the client stands.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import stat
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+from clientapp.core.block import Block
+from clientapp.core.errors import CouldNot
+from clientapp.core.logtext import format_block, format_session
+from clientapp.core.session import Session
+from clientapp.logreader import LoggedBlock, NotABlockLog, Tail, Text, read_tail, reports_above
+from clientapp.wire.from_client import Report
+
+
+class BlockLog:
+    """
+    One open block log, held by this process alone.
+
+    Every failure is a `CouldNot` whose sentence names the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.torn_bytes = 0
+        """What was cut off the end when the log was opened."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise CouldNot(f"the log {path} cannot be opened: {_why(error)}") from None
+        try:
+            self._lock()
+            self._tail = self._recover()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def session(self) -> Session | None:
+        """The session that new blocks belong to; None in an empty log."""
+        return self._tail.session
+
+    @property
+    def last(self) -> LoggedBlock | None:
+        """The last block of the session when the log was opened; None: none."""
+        return self._tail.last
+
+    def begin(self, session: Session) -> None:
+        """Open a new session: the blocks that follow belong to it."""
+        blank = b"\n" if self._tail.end else b""
+        end = self._append(blank + format_session(session))
+        self._tail = Tail(session=session, blocks_from=end, end=end)
+
+    def append(self, block: Block) -> int:
+        """Write a block of the session; return its size in bytes."""
+        text = format_block(block)
+        end = self._append(b"\n" + text)
+        self._tail = replace(self._tail, end=end)
+        return len(text)
+
+    def reports_above(self, number: int) -> list[Report]:
+        """Read back the reports of the session's blocks above *number*, in order."""
+        with _Mapped(self._file) as text:
+            return reports_above(text, self._tail, number)
+
+    def sync(self) -> None:
+        """Wait until everything written so far is on the disk."""
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise CouldNot(f"the log {self.path} cannot be written: {_why(error)}") from None
+
+    def close(self) -> None:
+        """Release the log; closing it twice is fine."""
+        if self._file != -1:
+            os.close(self._file)
+            self._file = -1
+
+    def _lock(self) -> None:
+        if not stat.S_ISREG(os.fstat(self._file).st_mode):
+            raise CouldNot(f"the log {self.path} is not a regular file")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CouldNot(
+                f"another client writes the log {self.path}; choose another one with --log"
+            ) from None
+        except OSError as error:
+            raise CouldNot(f"the log {self.path} cannot be locked: {_why(error)}") from None
+
+    def _recover(self) -> Tail:
+        try:
+            with _Mapped(self._file) as text:
+                tail = read_tail(text)
+                self.torn_bytes = len(text) - tail.end
+        except NotABlockLog as error:
+            raise CouldNot(
+                f"{self.path} is not a block log and stays as it is ({error}); "
+                "choose another one with --log"
+            ) from None
+        if self.torn_bytes:
+            os.ftruncate(self._file, tail.end)
+        if tail.end == 0:
+            _sync_folder(self.path.parent)
+        return tail
+
+    def _append(self, text: bytes) -> int:
+        """Write all of *text* or nothing; return where the log ends now."""
+        written = 0
+        try:
+            while written < len(text):
+                written += os.write(self._file, text[written:])
+        except OSError as error:
+            with suppress(OSError):  # what stays torn is cut at the next start
+                os.ftruncate(self._file, self._tail.end)
+            raise CouldNot(f"the log {self.path} cannot be written: {_why(error)}") from None
+        return self._tail.end + written
+
+
+class _Mapped:
+    """The bytes of an open file; an empty file cannot be mapped."""
+
+    def __init__(self, file: int) -> None:
+        empty = os.fstat(file).st_size == 0
+        self._map = None if empty else mmap.mmap(file, 0, access=mmap.ACCESS_READ)
+
+    def __enter__(self) -> Text:
+        return b"" if self._map is None else self._map
+
+    def __exit__(self, *_: object) -> None:
+        if self._map is not None:
+            self._map.close()
+
+
+def _sync_folder(folder: Path) -> None:
+    # A new file survives a power cut only once its folder is on the disk too.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or str(error)

@@ -1,0 +1,239 @@
+"""
+The connections of a session, one after another, for as long as it takes.
+
+The only module that knows the WebSocket library. The library's own pings are
+off: the server's heartbeats prove life.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Protocol
+from urllib.parse import urlsplit, urlunsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.typing import Subprotocol
+
+from clientapp.core.backoff import backoff
+from clientapp.core.block import Stamp
+from clientapp.core.errors import CouldNot, Refused
+from clientapp.core.protocol import ClientProtocol
+from clientapp.network import describe, is_loopback
+from clientapp.wire import SUBPROTOCOL, codec
+from clientapp.wire.closing import Close, may_return
+from clientapp.wire.errors import MalformedMessage
+from clientapp.wire.from_server import Control, read_from_server
+from clientapp.wire.message import Message
+
+OPEN_SECONDS = 10
+"""For the handshake, and then again for the welcome."""
+CLOSE_SECONDS = 1
+"""For the closing handshake: a dead peer must not hold up the next try."""
+MISSED_HEARTBEATS = 3
+"""So many heartbeats without a frame mean that the server is dead."""
+MAX_FRAME_BYTES = 2**24
+"""A frame is held in memory; no record of a sensible feed comes near."""
+
+
+class Listener(Protocol):
+    """Who hears what comes over the connections."""
+
+    def received(self, frame: Message | Control, stamp: Stamp) -> None:
+        """Take one frame; may raise MalformedMessage or a ClientError."""
+
+    def lost(self, reason: str) -> None:
+        """Hear that a connection which was welcomed is gone."""
+
+    def waiting(self, reason: str, seconds: float, attempt: int) -> None:
+        """Hear that there is no connection, and when the next try comes."""
+
+
+class Connection:
+    """
+    The way to the server of one session.
+
+    *before_send* is awaited before anything is sent, so that nothing is
+    reported that is not on the disk. With *patient* false the first try must
+    succeed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        protocol: ClientProtocol,
+        listener: Listener,
+        *,
+        before_send: Callable[[], Awaitable[None]],
+        patient: bool,
+    ) -> None:
+        self._url = url
+        self._protocol = protocol
+        self._listener = listener
+        self._before_send = before_send
+        self._patient = patient
+        self._socket: ClientConnection | None = None
+        self._wake = asyncio.Event()
+        self._leaving = False
+
+    async def run(self) -> None:
+        """
+        Stay connected until the server says that it is done.
+
+        Raises Refused where the server says to stay away, and CouldNot where
+        the first try fails and must not.
+        """
+        delays = backoff(random.random)
+        attempt = 0
+        while True:
+            reason = await self._converse()
+            if reason is None or self._leaving:
+                return
+            if self._protocol.proven:
+                delays = backoff(random.random)
+                attempt = 0
+            if self._protocol.welcome is not None:
+                self._listener.lost(reason)
+            attempt += 1
+            seconds = self._protocol.retry_after + next(delays)
+            self._listener.waiting(reason, seconds, attempt)
+            await asyncio.sleep(seconds)
+
+    def wake(self) -> None:
+        """Send what the protocol has to send."""
+        self._wake.set()
+
+    def leave(self) -> bool:
+        """Say bye; returns False where there is nobody to say it to."""
+        if self._socket is None:
+            return False
+        self._leaving = True
+        self._protocol.leave()
+        self.wake()
+        return True
+
+    def abort(self) -> None:
+        """Drop the connection without another word."""
+        if self._socket is not None:
+            self._socket.transport.abort()
+
+    async def _converse(self) -> str | None:
+        """Hold one connection until it ends; return why, None when done."""
+        try:
+            async with self._dial() as socket:
+                self._patient = True
+                self._socket = socket
+                try:
+                    await self._talk(socket)
+                finally:
+                    self._socket = None
+        except ConnectionClosed as closed:
+            return self._judge_close(closed)
+        except MalformedMessage as error:
+            return f"the server breaks the protocol: {error}"
+        except (OSError, WebSocketException) as error:
+            return self._judge_failure(error)
+        return None
+
+    def _dial(self) -> connect:
+        parts = urlsplit(self._url)
+        query = self._protocol.connect().query()
+        return connect(
+            urlunsplit(parts._replace(path=parts.path or "/", query=query)),
+            subprotocols=[Subprotocol(SUBPROTOCOL)],
+            compression=None,
+            ping_interval=None,
+            open_timeout=OPEN_SECONDS,
+            close_timeout=CLOSE_SECONDS,
+            max_size=MAX_FRAME_BYTES,
+            # A proxy set up for the world outside does not lead to this machine.
+            proxy=None if is_loopback(parts.hostname or "") else True,
+        )
+
+    async def _talk(self, socket: ClientConnection) -> None:
+        try:
+            async with asyncio.TaskGroup() as both:
+                speaker = both.create_task(self._speak(socket))
+                try:
+                    await self._listen(socket)
+                finally:
+                    speaker.cancel()
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+    async def _listen(self, socket: ClientConnection) -> None:
+        clock = asyncio.get_running_loop().time
+        async with asyncio.timeout(OPEN_SECONDS) as silence:
+            while True:
+                text = await socket.recv(decode=False)
+                stamp = Stamp(time.time_ns() // 1000, time.monotonic())
+                frame = read_from_server(text)
+                if frame is not None:
+                    self._listener.received(frame, stamp)
+                welcome = self._protocol.welcome
+                if welcome is not None:
+                    silence.reschedule(clock() + MISSED_HEARTBEATS * welcome.heartbeat)
+
+    async def _speak(self, socket: ClientConnection) -> None:
+        # The listener hears of a closed connection after the frames before it.
+        with suppress(ConnectionClosed):
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                frames = self._protocol.to_send()
+                if frames:
+                    await self._before_send()
+                for frame in frames:
+                    await socket.send(codec.encode(frame))
+
+    def _judge_close(self, closed: ConnectionClosed) -> str | None:
+        farewell = self._protocol.farewell
+        if closed.rcvd is not None:
+            code: int | None = closed.rcvd.code
+        else:
+            code = None if farewell is None else farewell.code
+        if code == Close.DONE:
+            return None
+        if farewell is not None and farewell.code == code:
+            reason = farewell.reason
+        elif code is None:
+            reason = "the connection broke"
+        else:
+            reason = f"the server closed with {code}"
+        if may_return(code):
+            return reason
+        if code == Close.REPLACED:
+            raise Refused(f"another client with this session took over ({reason})")
+        raise Refused(f"the server refuses this client: {reason} ({code})")
+
+    def _judge_failure(self, error: OSError | WebSocketException) -> str:
+        reason = _why(error)
+        if not _may_retry(error):
+            raise Refused(f"{self._url} refuses this client: {reason}")
+        if not self._patient:
+            raise CouldNot(f"no server at {self._url} ({reason})")
+        return reason
+
+
+def _may_retry(error: OSError | WebSocketException) -> bool:
+    """Tell whether a connection that failed with *error* may work later."""
+    if isinstance(error, InvalidStatus):
+        status = error.response.status_code
+        return status in (408, 425, 429) or not 400 <= status <= 499
+    return not isinstance(error, ssl.SSLCertVerificationError)
+
+
+def _why(error: OSError | WebSocketException) -> str:
+    """Say in a few words what went wrong with a connection."""
+    if isinstance(error, InvalidStatus):
+        return f"it answers with HTTP status {error.response.status_code}"
+    if isinstance(error, OSError):
+        return describe(error)
+    if isinstance(error.__cause__, EOFError):
+        return "it hung up during the handshake"
+    return str(error) or type(error).__name__

@@ -1,0 +1,148 @@
+"""
+What happens to a client, for whoever shows it.
+
+``NAME`` is the ``event`` of ``--json``; the fields are its other members.
+Texts of the server stand here as they came: who shows them escapes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from clientapp.wire.from_client import FeedRange, Latency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """The server said welcome."""
+
+    NAME: ClassVar[str] = "connected"
+    url: str
+    client: str
+    session: str
+    """The printable prefix of the session's key."""
+    feeds: tuple[str, ...]
+    block_size: int
+    blocks: int
+    """The highest block number that the server has of this session."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """There is no connection; the next try comes after some seconds."""
+
+    NAME: ClassVar[str] = "waiting"
+    url: str
+    reason: str
+    seconds: float
+    attempt: int
+    """Counts the tries since the last good connection, from 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disconnected:
+    """A connection that was welcomed is gone."""
+
+    NAME: ClassVar[str] = "disconnected"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """One new message, with the members that are kept."""
+
+    NAME: ClassVar[str] = "message"
+    feed: str
+    offset: int
+    at: int
+    received_at: int
+    """Wall time of the receipt, microseconds since 1970."""
+    data: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """A block is complete and written to the log."""
+
+    NAME: ClassVar[str] = "block"
+    block: int
+    text: str
+    feeds: Mapping[str, FeedRange]
+    size: int
+    seconds: float
+    latency: Latency
+    interrupted: bool
+    bytes: int
+    """The size of the block in the log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledged:
+    """The server has stored the report of a block."""
+
+    NAME: ClassVar[str] = "ack"
+    block: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """Offsets of a feed that will not come; none where last is first - 1."""
+
+    NAME: ClassVar[str] = "gap"
+    feed: str
+    first: int
+    last: int
+    epoch: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noticed:
+    """The server says a sentence to the person at the client."""
+
+    NAME: ClassVar[str] = "notice"
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """Something is not as it should be, and the client goes on."""
+
+    NAME: ClassVar[str] = "warning"
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The run is over."""
+
+    NAME: ClassVar[str] = "summary"
+    blocks: int
+    messages: int
+    reconnects: int
+    gaps: int
+    """Offsets that did not come."""
+    duplicates: int
+    unfinished: int
+    """Messages of a block that is not complete; the next start gets them again."""
+    unacknowledged: int
+    """Reports that the next start sends again."""
+    latency: Latency | None
+    """Of the last messages; None where there was no message."""
+    log: str
+
+
+Event = (
+    Connected
+    | Waiting
+    | Disconnected
+    | Received
+    | Completed
+    | Acknowledged
+    | Missed
+    | Noticed
+    | Warned
+    | Summary
+)

@@ -1,0 +1,168 @@
+"""
+The client's side of the protocol, without a socket.
+
+It owns the cursor of each feed and the reports that are not acknowledged
+yet. Invariant: what `receive` hands out holds each offset once and in order,
+or a gap in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from clientapp.core.session import Session
+from clientapp.wire.codec import Json
+from clientapp.wire.errors import MalformedMessage
+from clientapp.wire.from_client import Bye, Report
+from clientapp.wire.from_server import Ack, Control, Farewell, Gap, Heartbeat, Welcome
+from clientapp.wire.message import Message
+from clientapp.wire.position import Position
+from clientapp.wire.request import Request
+
+UNANNOUNCED = "unannounced"
+"""The cause of a gap that the server did not say, but the client saw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A message that was there already and is dropped."""
+
+    feed: str
+
+
+class ClientProtocol:
+    """Cursors and unacknowledged reports of one session."""
+
+    def __init__(self, session: Session, positions: Mapping[str, Position] | None = None) -> None:
+        self._session = session
+        self._positions = dict(positions or {})
+        # Messages do not name their epoch: the welcome does, and gaps after it.
+        self._epochs: dict[str, str] = {}
+        self._reports: dict[int, Report] = {}
+        self._frames: list[Json] = []
+        self.welcome: Welcome | None = None
+        """What the server said first on this connection; None until then."""
+        self.farewell: Farewell | None = None
+        """What the server said last on this connection; None until then."""
+        self.proven = False
+        """Whether the server did more on this connection than to accept it."""
+
+    @property
+    def positions(self) -> Mapping[str, Position]:
+        """A copy of where each feed stands; a feed never heard of is absent."""
+        return dict(self._positions)
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds that the server's bye asks to wait at least; else 0."""
+        return 0.0 if self.farewell is None else self.farewell.retry_after
+
+    @property
+    def unacknowledged(self) -> int:
+        """The number of reports that the server has not acknowledged."""
+        return len(self._reports)
+
+    def epoch(self, feed: str) -> str:
+        """Return the epoch of the last message or gap of *feed*."""
+        return self._positions[feed].epoch
+
+    def connect(self) -> Request:
+        """Forget the last connection; return what the next one asks for."""
+        self.welcome = self.farewell = None
+        self.proven = False
+        self._frames.clear()
+        # A feed that cannot run yet has no epoch to ask for.
+        after = {feed: at for feed, at in self._positions.items() if at.epoch}
+        return self._session.request(after)
+
+    def report(self, report: Report) -> None:
+        """Keep *report* until it is acknowledged, and send it once welcome."""
+        if report.block not in self._reports:
+            self._reports[report.block] = report
+            if self.welcome is not None:
+                self._frames.append(report.write())
+
+    def repeat(self) -> None:
+        """Send every report again that is not acknowledged, in order."""
+        self._frames = [self._reports[number].write() for number in sorted(self._reports)]
+
+    def leave(self) -> None:
+        """Say bye after everything else."""
+        self._frames.append(Bye().write())
+
+    def to_send(self) -> list[Json]:
+        """Return the frames to send now, each only once per connection."""
+        frames, self._frames = self._frames, []
+        return frames
+
+    def receive(self, frame: Message | Control) -> list[Message | Control | Duplicate]:
+        """
+        Take one frame; return what it means to the caller, in order.
+
+        A message is returned only where it is new; a jump in the offsets is
+        returned as a `Gap` before the message. Raises MalformedMessage where
+        the server breaks the protocol.
+        """
+        if self.welcome is None and isinstance(frame, Message | Gap | Ack | Heartbeat):
+            raise MalformedMessage("the first frame is not a welcome")
+        match frame:
+            case Message():
+                return self._message(frame)
+            case Gap():
+                return self._gap(frame)
+            case Welcome():
+                self._welcome(frame)
+            case Ack():
+                self._reports.pop(frame.block, None)
+            case Heartbeat():
+                self.proven = True
+            case Farewell():
+                self.farewell = frame
+        return [frame]
+
+    def _welcome(self, welcome: Welcome) -> None:
+        missing = set(self._session.feeds) - set(welcome.feeds)
+        if missing:
+            raise MalformedMessage(f"the welcome says nothing of feed {min(missing)}")
+        self.welcome = welcome
+        for feed in self._session.feeds:
+            state = welcome.feeds[feed]
+            self._epochs[feed] = state.epoch
+            at = self._positions.get(feed)
+            # Before the first message of a feed there is nothing to be missed.
+            if at is None or (at.offset == 0 and at.epoch != state.epoch):
+                self._positions[feed] = Position(state.epoch, state.offset)
+        self.repeat()
+
+    def _message(self, message: Message) -> list[Message | Control | Duplicate]:
+        self.proven = True
+        at = self._position(message.feed)
+        epoch = self._epochs[message.feed]
+        if epoch == at.epoch and message.offset <= at.offset:
+            return [Duplicate(message.feed)]
+        self._positions[message.feed] = Position(epoch, message.offset)
+        if epoch == at.epoch and message.offset == at.offset + 1:
+            return [message]
+        return [_jump(message.feed, at, Position(epoch, message.offset - 1)), message]
+
+    def _gap(self, gap: Gap) -> list[Message | Control | Duplicate]:
+        at = self._position(gap.feed)
+        if gap.epoch == at.epoch and gap.last <= at.offset:
+            return []
+        self._epochs[gap.feed] = gap.epoch
+        self._positions[gap.feed] = Position(gap.epoch, gap.last)
+        if gap.first > at.offset + 1:
+            return [_jump(gap.feed, at, Position(at.epoch, gap.first - 1)), gap]
+        return [gap]
+
+    def _position(self, feed: str) -> Position:
+        if feed not in self._session.feeds:
+            raise MalformedMessage(f"feed {feed} was not asked for")
+        return self._positions[feed]
+
+
+def _jump(feed: str, at: Position, to: Position) -> Gap:
+    # In a new epoch offsets may start lower; then nothing is known to be missing.
+    first = min(at.offset, to.offset) + 1
+    return Gap(feed=feed, first=first, last=to.offset, epoch=to.epoch, cause=UNANNOUNCED)

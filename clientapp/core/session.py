@@ -1,0 +1,65 @@
+"""What a client asked for, as the session line of its log keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+
+from clientapp.wire import codec
+from clientapp.wire.codec import Json
+from clientapp.wire.errors import MalformedMessage
+from clientapp.wire.names import MAX_BLOCK_SIZE, is_session_key
+from clientapp.wire.position import Position
+from clientapp.wire.request import MAX_FEEDS, Request
+
+FORMAT = 1
+"""The version of the block log that this client writes and understands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One run of a client, which outlives its connections and processes."""
+
+    client: str
+    session: str
+    """The key, a secret; only its prefix is ever shown."""
+    url: str
+    feeds: tuple[str, ...]
+    """In the order asked for."""
+    block_size: int
+    select: tuple[str, ...] = ()
+    """The members of each record that are kept; empty: all."""
+
+    def write(self) -> Json:
+        """Return the JSON object of the session line."""
+        return {"format": FORMAT, **asdict(self)}
+
+    @classmethod
+    def read(cls, obj: Json) -> Session:
+        """Take a session line apart; raises MalformedMessage."""
+        codec.integer(obj, "format", low=FORMAT, high=FORMAT)
+        key = codec.string(obj, "session", longest=64)
+        if not is_session_key(key):
+            raise MalformedMessage("session is not the key of a session")
+        return cls(
+            client=codec.string(obj, "client", longest=64),
+            session=key,
+            url=codec.string(obj, "url"),
+            feeds=codec.strings(obj, "feeds", most=MAX_FEEDS),
+            block_size=codec.integer(obj, "block_size", low=1, high=MAX_BLOCK_SIZE),
+            select=codec.strings(obj, "select"),
+        )
+
+    def asks_like(self, other: Session) -> bool:
+        """Tell whether *other* asks for the same, whatever its key."""
+        return replace(self, session=other.session) == other
+
+    def request(self, after: Mapping[str, Position]) -> Request:
+        """Return what the next connection asks for."""
+        return Request(
+            client=self.client,
+            feeds=self.feeds,
+            block_size=self.block_size,
+            session=self.session,
+            after=after,
+        )

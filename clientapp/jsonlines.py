@@ -1,0 +1,38 @@
+"""Events as JSON, one object per line on standard output."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import asdict
+from typing import Self
+
+from clientapp.core.errors import CouldNot
+from clientapp.core.events import Event
+from clientapp.wire import codec
+
+
+class JsonLines:
+    """Shows events to a program."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing: every line is written at once."""
+
+    def show(self, event: Event) -> None:
+        """Write *event*; raises CouldNot once nobody reads any more."""
+        try:
+            print(codec.encode({"event": event.NAME, **asdict(event)}), flush=True)
+        except BrokenPipeError:
+            raise output_gone() from None
+
+
+def output_gone() -> CouldNot:
+    """Silence standard output, whose reader left; return what to raise."""
+    # Otherwise the interpreter tries once more at exit, and complains.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    return CouldNot("nobody reads the output any more")

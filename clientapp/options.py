@@ -1,0 +1,132 @@
+"""
+The options of the client: their defaults, and what is allowed.
+
+A value that is not allowed ends in one sentence that names it and the rule.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from clientapp.wire import names
+from clientapp.wire.request import DEFAULT_CLIENT, DEFAULT_FEEDS, MAX_FEEDS
+
+DEFAULT_URL = "ws://127.0.0.1:8000/"
+DEFAULT_BLOCK_SIZE = 10
+URL_RULE = "the server's address, ws://HOST:PORT/ or wss://HOST:PORT/"
+
+
+def add_collect_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `collect`."""
+    add = parser.add_argument
+    name = _login_name()
+    add("--url", type=_url, default=DEFAULT_URL, help=f"{URL_RULE} (default: {DEFAULT_URL})")
+    add(
+        "--name",
+        type=_one(names.is_client_name, names.CLIENT_NAME_RULE),
+        default=name,
+        help=f"the client's name: {names.CLIENT_NAME_RULE} (default: {name})",
+    )
+    add(
+        "--feed",
+        type=_one(names.is_feed_name, names.FEED_NAME_RULE),
+        action="append",
+        dest="feeds",
+        metavar="FEED",
+        help=f"a feed to receive: {names.FEED_NAME_RULE}; repeat it for more, at most "
+        f"{MAX_FEEDS}, each once (default: {' '.join(DEFAULT_FEEDS)})",
+    )
+    add(
+        "--select",
+        type=_select,
+        default=(),
+        metavar="FIELD,...",
+        help="keep only these fields of each record: names of fields of the feeds, commas "
+        "between them (default: all)",
+    )
+    add(
+        "--block-size",
+        type=_whole(names.MAX_BLOCK_SIZE),
+        default=DEFAULT_BLOCK_SIZE,
+        metavar="N",
+        help=f"messages in one block: {names.BLOCK_SIZE_RULE} (default: {DEFAULT_BLOCK_SIZE})",
+    )
+    add(
+        "--blocks",
+        type=_whole(10**9),
+        metavar="N",
+        help="stop after so many blocks: a whole number from 1 (default: go on until Ctrl-C)",
+    )
+    add(
+        "--log",
+        type=Path,
+        metavar="PATH",
+        help="the block log: a new file, or the log of an earlier run (default: logs/NAME.log)",
+    )
+    add("--console", action="store_true", help="show each message too (default: off)")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument(
+        "--json",
+        action="store_true",
+        help="one JSON object per line on standard output for each event (default: off)",
+    )
+    shape.add_argument("--quiet", action="store_true", help="errors only (default: off)")
+    add(
+        "--no-wait",
+        action="store_true",
+        help="end at once where no server is there (default: wait for it)",
+    )
+    parser.set_defaults(parser=parser)
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        (parts.hostname or "").encode("idna")
+        is_good = parts.scheme in {"ws", "wss"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good or re.search(r"[\s?#]", text) or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {URL_RULE}")
+    return text
+
+
+def _one(is_allowed: Callable[[str], bool], rule: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if not is_allowed(text):
+            raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}")
+        return text
+
+    return read
+
+
+def _whole(most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        number = int(text) if re.fullmatch("[0-9]{1,12}", text) else 0
+        if not 1 <= number <= most:
+            rule = f"a whole number from 1 to {most}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}")
+        return number
+
+    return read
+
+
+def _select(text: str) -> tuple[str, ...]:
+    members = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if "" in members:
+        rule = "names of fields, commas between them"
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}")
+    return members
+
+
+def _login_name() -> str:
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        return DEFAULT_CLIENT
+    return name if names.is_client_name(name) else DEFAULT_CLIENT

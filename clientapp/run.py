@@ -1,0 +1,113 @@
+"""One run of the client, from the first try to the summary."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+from clientapp.blocklog import BlockLog
+from clientapp.collector import ACK_SECONDS, Collector
+from clientapp.connection import Connection
+from clientapp.core import events
+from clientapp.core.errors import CouldNot
+from clientapp.core.protocol import ClientProtocol
+from clientapp.core.session import Session
+from clientapp.core.tally import Tally
+
+LEAVE_SECONDS = 2
+"""For the server's answer to a bye; the log is safe without it."""
+
+
+class Run:
+    """
+    Everything one run needs, wired together; needs a running loop.
+
+    Goes on with the log's session where *asked* asks for the same, else
+    begins a new one. Ends after *blocks* blocks, by a signal, or when the
+    server says so. With *patient* false the server must be there at once.
+    """
+
+    def __init__(
+        self,
+        asked: Session,
+        log: BlockLog,
+        tally: Tally,
+        show: Callable[[events.Event], None],
+        *,
+        blocks: int | None = None,
+        console: bool = False,
+        patient: bool = True,
+    ) -> None:
+        goes_on = log.session is not None and log.session.asks_like(asked)
+        session = log.session if log.session is not None and goes_on else asked
+        last = log.last if goes_on else None
+        self._log = log
+        self._tally = tally
+        self._show = show
+        self._blocks = blocks
+        self._stop = asyncio.Event()
+        self._protocol = ClientProtocol(session, None if last is None else last.positions)
+        self._collector = Collector(
+            session,
+            self._protocol,
+            log,
+            tally,
+            show,
+            first_block=1 if last is None else last.report.block + 1,
+            blocks=blocks,
+            console=console,
+            wake=self._wake,
+            finished=self._stop.set,
+        )
+        self._connection = Connection(
+            session.url, self._protocol, self._collector, before_send=self._sync, patient=patient
+        )
+
+    async def to_end(self) -> None:
+        """Collect until the end; raises a ClientError where it is not a good one."""
+        if self._log.torn_bytes:
+            text = f"{self._log.torn_bytes} bytes of a torn block were cut off {self._log.path}"
+            self._show(events.Warned(text=text))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._interrupt)
+        conversation = asyncio.create_task(self._connection.run())
+        stop = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({conversation, stop}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        self._collector.close()
+        if not conversation.done() and self._connection.leave():
+            await asyncio.wait({conversation}, timeout=LEAVE_SECONDS)
+        conversation.cancel()
+        await asyncio.wait({conversation})
+        if self._tally.connects > 0 or self._stop.is_set():
+            self._sum_up()
+        if not conversation.cancelled():
+            conversation.result()
+        self._judge()
+
+    def _wake(self) -> None:
+        self._connection.wake()
+
+    async def _sync(self) -> None:
+        # In a thread: a slow disk must not delay the stamps of what comes in.
+        await asyncio.to_thread(self._log.sync)
+
+    def _interrupt(self) -> None:
+        if self._stop.is_set():
+            self._connection.abort()
+        self._stop.set()
+
+    def _sum_up(self) -> None:
+        unacknowledged = self._protocol.unacknowledged
+        self._show(self._tally.summary(unacknowledged=unacknowledged, log=str(self._log.path)))
+
+    def _judge(self) -> None:
+        left = self._protocol.unacknowledged
+        if self._tally.blocks == self._blocks and left:
+            reports = "1 report" if left == 1 else f"{left} reports"
+            raise CouldNot(
+                f"the server did not acknowledge {reports} within {ACK_SECONDS} s; "
+                "the next start sends again"
+            )

@@ -1,0 +1,148 @@
+"""
+Events for a person: permanent lines, and one live line on a terminal.
+
+Whatever came over the network is escaped here before it is shown.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from clientapp.core import events
+from clientapp.core.logtext import format_time
+from clientapp.core.tally import Tally
+from clientapp.jsonlines import output_gone
+from clientapp.wire import codec
+from clientapp.wire.printable import printable
+
+RATE_SECONDS = 5.0
+"""The rate is an average over so long: steady at one message per second."""
+
+
+class Terminal:
+    """Shows events to a person; with *quiet* none, for errors end the client."""
+
+    def __init__(self, tally: Tally, *, quiet: bool = False) -> None:
+        self._tally = tally
+        self._console = _Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
+        self._waiting: str | None = None
+        self._samples = deque([(time.monotonic(), 0)])
+        self._live = Live(
+            console=self._console,
+            get_renderable=self._line,
+            refresh_per_second=4,
+            transient=True,
+        )
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal and not self._console.quiet:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def show(self, event: events.Event) -> None:
+        """Say what happened."""
+        match event:
+            case events.Connected():
+                self._waiting = None
+                feeds = " and ".join(event.feeds)
+                self._say(
+                    f"Connected to {event.url} as {event.client}: {feeds} in blocks of "
+                    f"{event.block_size}, session {event.session}",
+                    "green",
+                )
+            case events.Waiting():
+                self._wait(event)
+            case events.Disconnected():
+                self._say(f"Disconnected: {event.reason}", "yellow")
+            case events.Received():
+                stamp = format_time(event.received_at)
+                self._say(f"{stamp} {event.feed} {event.offset} {codec.encode(event.data)}")
+            case events.Completed():
+                self._complete(event)
+            case events.Missed():
+                span = f"{event.first} to {event.last} will not come"
+                missing = span if event.first <= event.last else "nothing is missing"
+                self._say(f"Gap in {event.feed}: {missing} ({event.cause})", "yellow")
+            case events.Noticed() | events.Warned():
+                self._say(event.text, "yellow")
+            case events.Summary():
+                self._sum_up(event)
+
+    def _say(self, text: str, style: str = "") -> None:
+        self._console.print(Text(printable(text), style))
+
+    def _complete(self, event: events.Completed) -> None:
+        ranges = ", ".join(f"{name} {at.first} to {at.last}" for name, at in event.feeds.items())
+        line = Text(f"Block {event.block} received successfully", "bold green")
+        details = (
+            f"  {_count(event.size, 'message')} ({ranges}) in {event.seconds:.3f} s, "
+            f"{_count(event.bytes, 'byte')}, latency {event.latency.p50:.3f} s"
+        )
+        self._console.print(line.append(printable(details), "default not bold"))
+
+    def _wait(self, event: events.Waiting) -> None:
+        yet = "no server at" if self._tally.connects == 0 else "no connection to"
+        when = "yet " if self._tally.connects == 0 else ""
+        text = f"{yet} {event.url} {when}({event.reason}); trying again in {event.seconds:.1f} s"
+        self._waiting = printable(text)
+        # Ever more seldom: an unattended client must not fill its output.
+        is_power_of_two = event.attempt & (event.attempt - 1) == 0
+        if not self._console.is_terminal and is_power_of_two:
+            self._say(text)
+
+    def _sum_up(self, event: events.Summary) -> None:
+        self._live.stop()
+        counts = (
+            _count(event.blocks, "block"),
+            _count(event.messages, "message"),
+            _count(event.reconnects, "reconnect"),
+            _count(event.gaps, "missing offset"),
+            _count(event.duplicates, "duplicate"),
+        )
+        self._say(", ".join(counts), "bold")
+        if event.latency is not None:
+            self._say(f"latency p50 {event.latency.p50:.3f} s, p99 {event.latency.p99:.3f} s")
+        if event.unfinished:
+            self._say(f"{_count(event.unfinished, 'message')} of an unfinished block to get again")
+        if event.unacknowledged:
+            self._say(f"{_count(event.unacknowledged, 'report')} for the next start to send again")
+        self._say(f"log {event.log}")
+
+    def _line(self) -> Text:
+        """Return the live line; the screen's thread calls this."""
+        if self._waiting is not None:
+            return Text(self._waiting, "yellow", no_wrap=True, overflow="ellipsis")
+        tally = self._tally
+        now = time.monotonic()
+        self._samples.append((now, tally.messages))
+        while now - self._samples[0][0] > RATE_SECONDS:
+            self._samples.popleft()
+        since, before = self._samples[0]
+        rate = (tally.messages - before) / (now - since) if now > since else 0.0
+        latency = f"{tally.latencies[-1]:.3f} s" if tally.latencies else "none yet"
+        return Text(
+            f"{rate:.1f} messages/s · {tally.in_block} of {tally.block_size} in the block · "
+            f"latency {latency} · {_count(tally.reconnects, 'reconnect')}",
+            "dim",
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        raise output_gone()

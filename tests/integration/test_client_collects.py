@@ -1,0 +1,235 @@
+"""The client against a real server: blocks, log, reports, how it ends."""
+
+import json
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from clientapp.wire.from_server import Farewell, Gap, Notice
+from tests.support.client_process import Lifted
+from tests.support.feed_server import EPOCH, FeedServer
+from tests.support.log_oracle import offsets, read_log
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FeedServer]:
+    """Run a scripted server."""
+    async with FeedServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def lifted(tmp_path: Path) -> AsyncIterator[Lifted]:
+    """Copy the client somewhere else."""
+    lifted = Lifted(tmp_path)
+    yield lifted
+    await lifted.clean_up()
+
+
+async def test_blocks_are_logged_reported_and_acknowledged(
+    server: FeedServer, lifted: Lifted
+) -> None:
+    """Each offset is in the log once, and each report is what the log says."""
+    client = await lifted.run(
+        *("--url", server.url, "--name", "alice", "--feed", "users", "--feed", "arrays"),
+        *("--block-size", "4", "--blocks", "3", "--json"),
+    )
+    await client.event("connected")
+    for _ in range(6):
+        await server.publish("users", 1)
+        await server.publish("arrays", 1)
+    code, output, errors = await client.end()
+    assert (code, errors) == (0, "")
+    (session,) = read_log(lifted.home / "logs" / "alice.log")
+    assert session.asked["feeds"] == ["users", "arrays"]
+    assert offsets(session, "users") == offsets(session, "arrays") == [1, 2, 3, 4, 5, 6]
+    assert [report.block for report in server.reports] == [1, 2, 3]
+    for block, report in zip(session.blocks, server.reports, strict=True):
+        written = json.loads(json.dumps(report.write()))
+        assert written | {"positions": block.header["positions"]} == block.header | {
+            "type": "report"
+        }
+    assert session.blocks[-1].header["positions"] == {"users": [EPOCH, 6], "arrays": [EPOCH, 6]}
+    summary = json.loads(output.splitlines()[-1])
+    assert (summary["event"], summary["blocks"], summary["unacknowledged"]) == ("summary", 3, 0)
+    assert server.byes == 1
+
+
+async def test_block_sentence_and_permanent_line(server: FeedServer, lifted: Lifted) -> None:
+    """A person reads one line per block; the server reads the block sentence."""
+    client = await lifted.run("--url", server.url, "--name", "alice", "--block-size", "1")
+    assert (await client.line()).startswith(f"Connected to {server.url} as alice")
+    await server.publish("users", 1)
+    line = await client.line()
+    assert line.startswith("Block 1 received successfully  1 message (users 1 to 1) in 0.000 s")
+    await server.until(lambda: len(server.reports) == 1)
+    assert server.reports[0].text == "Client alice received 1 block in 0.000 s time"
+
+
+async def test_selected_fields(server: FeedServer, lifted: Lifted) -> None:
+    """Log and console hold the selected fields only; arrays stay whole."""
+    client = await lifted.run(
+        *("--url", server.url, "--name", "alice", "--feed", "users", "--feed", "arrays"),
+        *("--select", "country,name", "--block-size", "2", "--blocks", "1", "--console", "--json"),
+    )
+    await client.event("connected")
+    await server.publish("users", 1)
+    await server.publish("arrays", 1)
+    assert (await client.event("message"))["data"] == {"country": "Nauru", "name": "User 1"}
+    assert (await client.event("message"))["data"] == [1, 2]
+    assert (await client.end())[0] == 0
+    (session,) = read_log(lifted.home / "logs" / "alice.log")
+    assert [data for *_, data in session.blocks[0].messages] == [
+        {"country": "Nauru", "name": "User 1"},
+        [1, 2],
+    ]
+
+
+async def test_unknown_field(server: FeedServer, lifted: Lifted) -> None:
+    """A field that no feed has ends with exit code 2 and the allowed ones."""
+    client = await lifted.run("--url", server.url, "--select", "name,shoe")
+    code, _, errors = await client.end()
+    assert (code, errors) == (2, "--select 'shoe' is not allowed: name, country\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_interrupt(server: FeedServer, lifted: Lifted, number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM say bye, sum up and exit 0; the log holds whole blocks."""
+    client = await lifted.run(
+        "--url", server.url, "--name", "alice", "--block-size", "2", "--json", "--console"
+    )
+    await client.event("connected")
+    await server.publish("users", 3)
+    await client.event("ack")
+    if number is signal.SIGINT:
+        client.interrupt()
+    else:
+        client.terminate()
+    summary = await client.event("summary")
+    assert (summary["blocks"], summary["messages"], summary["unfinished"]) == (1, 3, 1)
+    code, _, errors = await client.end()
+    assert (code, errors, server.byes) == (0, "", 1)
+    (session,) = read_log(lifted.home / "logs" / "alice.log")
+    assert offsets(session, "users") == [1, 2]
+
+
+async def test_second_interrupt(server: FeedServer, lifted: Lifted) -> None:
+    """A second Ctrl-C does not wait for the server, and shows no traceback."""
+    server.answers_bye = False
+    client = await lifted.run("--url", server.url, "--json")
+    await client.event("connected")
+    client.interrupt()
+    await server.until(lambda: server.byes == 1)
+    client.interrupt()
+    await client.event("summary")
+    code, output, errors = await client.end()
+    assert (code, output, errors) == (0, "", "")
+
+
+async def test_announced_gap(server: FeedServer, lifted: Lifted) -> None:
+    """A gap stands in the log before the message after it, and in the report."""
+    client = await lifted.run(
+        "--url", server.url, "--name", "alice", "--block-size", "2", "--blocks", "1", "--json"
+    )
+    await client.event("connected")
+    await server.publish("users", 1)
+    await server.say(Gap(feed="users", first=2, last=3, epoch="ab" * 6, cause="epoch"))
+    await server.publish("users", 3, lost=2)
+    gap = await client.event("gap")
+    assert (gap["first"], gap["last"], gap["cause"]) == (2, 3, "epoch")
+    assert (await client.end())[0] == 0
+    assert server.reports[0].feeds["users"].gaps == 2
+    (session,) = read_log(lifted.home / "logs" / "alice.log")
+    assert session.blocks[0].gaps == ["--- gap users 2 to 3: epoch, goes on in abababababab"]
+
+
+async def test_jump_is_never_silent(server: FeedServer, lifted: Lifted) -> None:
+    """Offsets that are skipped without a word are a gap of the client's own."""
+    client = await lifted.run(
+        "--url", server.url, "--name", "alice", "--block-size", "2", "--blocks", "1", "--json"
+    )
+    await client.event("connected")
+    await server.publish("users", 1)
+    await server.publish("users", 3, lost=2)
+    gap = await client.event("gap")
+    assert (gap["first"], gap["last"], gap["cause"]) == (2, 3, "unannounced")
+    assert (await client.end())[0] == 0
+    assert server.reports[0].feeds["users"].gaps == 2
+
+
+async def test_duplicates_are_dropped_and_counted(server: FeedServer, lifted: Lifted) -> None:
+    """A message that comes twice is in the log once, and counted in the report."""
+    client = await lifted.run(
+        "--url", server.url, "--name", "alice", "--block-size", "2", "--blocks", "1", "--json"
+    )
+    await client.event("connected")
+    await server.publish("users", 1)
+    await server.say_text(server.lines["users"][0].decode())
+    await server.publish("users", 1)
+    assert (await client.end())[0] == 0
+    assert server.reports[0].feeds["users"].duplicates == 1
+    (session,) = read_log(lifted.home / "logs" / "alice.log")
+    assert offsets(session, "users") == [1, 2]
+
+
+async def test_what_the_server_says_is_escaped(server: FeedServer, lifted: Lifted) -> None:
+    """Control characters and markup of the server do not reach the terminal."""
+    client = await lifted.run("--url", server.url, "--name", "alice")
+    await client.line()
+    await server.say(Notice(text="\x1b]0;owned\x07 [red]no[/red]"))
+    assert await client.line() == r"\x1b]0;owned\x07 [red]no[/red]"
+
+
+async def test_notice_is_shown_when_it_changes(server: FeedServer, lifted: Lifted) -> None:
+    """The same sentence about a feed is shown once, until there is another."""
+    client = await lifted.run(
+        *("--url", server.url, "--feed", "users", "--feed", "arrays", "--json")
+    )
+    await client.event("connected")
+    said = ["feed users is idle", "feed arrays is idle", "feed users is running"]
+    for text in (*said[:2], *said[:2], said[2], said[0]):
+        await server.say(Notice(text=text))
+    shown = [(await client.event("notice"))["text"] for _ in range(4)]
+    assert shown == [*said, said[0]]
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (4501, "the server refuses this client: because (4501)\n"),
+        (4509, "another client with this session took over (because)\n"),
+    ],
+)
+async def test_refusal(server: FeedServer, lifted: Lifted, code: int, sentence: str) -> None:
+    """A close code of 4500 and above ends the client with exit code 3."""
+    server.refusal = Farewell(code=code, reason="because", retry_after=0)
+    client = await lifted.run("--url", server.url)
+    exit_code, _, errors = await client.end()
+    assert (exit_code, errors) == (3, sentence)
+
+
+async def test_done(server: FeedServer, lifted: Lifted) -> None:
+    """A server that closes with 1000 ends the client with exit code 0."""
+    client = await lifted.run("--url", server.url, "--json")
+    await client.event("connected")
+    await server.close(Farewell(code=1000, reason="done", retry_after=0))
+    assert (await client.end())[0] == 0
+
+
+async def test_as_a_module(server: FeedServer, lifted: Lifted) -> None:
+    """``python -m clientapp collect`` is the same client."""
+    client = await lifted.run_module("collect", "--url", server.url, "--blocks", "1", "--json")
+    await client.event("connected")
+    await server.publish("users", 10)
+    assert (await client.end())[0] == 0
+
+
+async def test_renamed_copy(server: FeedServer, tmp_path: Path) -> None:
+    """The folder may be copied under any name."""
+    lifted = Lifted(tmp_path, name="feed client 2")
+    client = await lifted.run("--url", server.url, "--block-size", "1", "--blocks", "1", "--json")
+    await client.event("connected")
+    await server.publish("users", 1)
+    assert (await client.end())[0] == 0

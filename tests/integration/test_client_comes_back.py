@@ -1,0 +1,215 @@
+"""The client where something fails: server, connection, process, log."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from clientapp.wire.from_server import Farewell
+from clientapp.wire.position import Position
+from tests.support.client_process import Lifted
+from tests.support.feed_server import EPOCH, FeedServer
+from tests.support.log_oracle import offsets, read_log
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FeedServer]:
+    """Run a scripted server."""
+    async with FeedServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def lifted(tmp_path: Path) -> AsyncIterator[Lifted]:
+    """Copy the client somewhere else."""
+    lifted = Lifted(tmp_path)
+    yield lifted
+    await lifted.clean_up()
+
+
+def options(server: FeedServer, *more: str) -> list[str]:
+    """Return the options of alice."""
+    return ["--url", server.url, "--name", "alice", "--json", *more]
+
+
+async def test_lost_connection(server: FeedServer, lifted: Lifted) -> None:
+    """A block goes on over a lost connection and says that it was interrupted."""
+    client = await lifted.run(*options(server, "--block-size", "4", "--blocks", "2", "--console"))
+    await client.event("connected")
+    await server.publish("users", 2)
+    await client.event("message")
+    await client.event("message")
+    server.drop()
+    await server.publish("users", 6)
+    code, _, _ = await client.end()
+    assert code == 0
+    assert server.requests[1].after == {"users": Position(EPOCH, 2)}
+    assert server.requests[1].session == server.requests[0].session
+    (session,) = read_log(lifted.home / "logs" / "alice.log")
+    assert offsets(session, "users") == list(range(1, 9))
+    assert [block.header["interrupted"] for block in session.blocks] == [True, False]
+
+
+async def test_server_restart(server: FeedServer, lifted: Lifted) -> None:
+    """The client waits for a server that is gone, and goes on when it is back."""
+    client = await lifted.run(*options(server, "--block-size", "2"))
+    await client.event("connected")
+    await server.publish("users", 3)
+    await client.event("ack")
+    await server.stop()
+    assert (await client.event("waiting"))["reason"] == "the connection broke"
+    assert (await client.event("waiting"))["reason"] == "connection refused"
+    await server.start()
+    await server.publish("users", 1)
+    block = await client.event("block")
+    assert (block["block"], block["feeds"]["users"]["first"]) == (2, 3)
+
+
+async def test_drain(server: FeedServer, lifted: Lifted) -> None:
+    """The reason of a bye is shown, and its retry_after is waited at least."""
+    client = await lifted.run(*options(server))
+    await client.event("connected")
+    await server.close(Farewell(code=4001, reason="restarting", retry_after=0.5))
+    assert (await client.event("disconnected"))["reason"] == "restarting"
+    waiting = await client.event("waiting")
+    assert (waiting["reason"], waiting["seconds"] >= 0.5) == ("restarting", True)
+    await client.event("connected")
+
+
+async def test_silent_server(server: FeedServer, lifted: Lifted) -> None:
+    """Three heartbeats without a frame are the end of a connection."""
+    server.heartbeat = 0.01
+    client = await lifted.run(*options(server))
+    await server.until(lambda: len(server.requests) >= 2)
+    event = await client.event("disconnected")
+    assert event["reason"] == "nothing was heard in time"
+
+
+async def test_backoff_needs_proof(server: FeedServer, lifted: Lifted) -> None:
+    """A server that accepts and closes again is tried ever more seldom."""
+    server.refusal = Farewell(code=4001, reason="not yet", retry_after=0)
+    client = await lifted.run(*options(server))
+    attempts = [(await client.event("waiting"))["attempt"] for _ in range(3)]
+    assert attempts == [1, 2, 3]
+
+
+async def test_broken_protocol(server: FeedServer, lifted: Lifted) -> None:
+    """A frame that is not the protocol ends the connection, and nothing is lost."""
+    client = await lifted.run(*options(server, "--block-size", "2", "--blocks", "1"))
+    await client.event("connected")
+    await server.publish("users", 1)
+    await server.say_text('{"type":"message","feed":"users","offset":"two"}')
+    await client.event("disconnected")
+    await server.publish("users", 1)
+    assert (await client.end())[0] == 0
+    (session,) = read_log(lifted.home / "logs" / "alice.log")
+    assert offsets(session, "users") == [1, 2]
+
+
+async def test_unacknowledged_report_is_sent_again(server: FeedServer, lifted: Lifted) -> None:
+    """After a reconnect the reports without an ack come again, in order."""
+    server.acknowledges = False
+    client = await lifted.run(*options(server, "--block-size", "1", "--blocks", "2"))
+    await client.event("connected")
+    await server.publish("users", 2)
+    await server.until(lambda: len(server.reports) == 2)
+    server.acknowledges = True
+    server.drop()
+    assert (await client.end())[0] == 0
+    assert [report.block for report in server.reports] == [1, 2, 1, 2]
+    assert server.reports[:2] == server.reports[2:]
+
+
+async def test_busy_server(server: FeedServer, lifted: Lifted) -> None:
+    """A report that the server could not take comes again on the same connection."""
+    server.busy = 1
+    client = await lifted.run(*options(server, "--block-size", "1", "--blocks", "1"))
+    await client.event("connected")
+    await server.publish("users", 1)
+    assert (await client.event("warning"))["text"] == "busy: come back later"
+    assert (await client.end())[0] == 0
+    assert ([report.block for report in server.reports], len(server.requests)) == ([1, 1], 1)
+
+
+async def test_kill_and_restart(server: FeedServer, lifted: Lifted) -> None:
+    """After kill -9 the next start goes on with the next block of the session."""
+    server.acknowledges = False
+    client = await lifted.run(*options(server, "--block-size", "2"))
+    await client.event("connected")
+    await server.publish("users", 5)
+    await server.until(lambda: len(server.reports) == 2)
+    await client.kill()
+    server.acknowledges = True
+    server.stored[1] = server.reports[0]
+    client = await lifted.run(*options(server, "--block-size", "2", "--blocks", "1"))
+    await server.until(lambda: len(server.requests) == 2)
+    await server.publish("users", 1)
+    assert (await client.end())[0] == 0
+    assert server.requests[1].session == server.requests[0].session
+    assert server.requests[1].after == {"users": Position(EPOCH, 4)}
+    assert [report.block for report in server.reports] == [1, 2, 2, 3]
+    (session,) = read_log(lifted.home / "logs" / "alice.log")
+    assert offsets(session, "users") == [1, 2, 3, 4, 5, 6]
+
+
+async def test_torn_tail(server: FeedServer, lifted: Lifted) -> None:
+    """What a crash tore off a block is cut and fetched again."""
+    log = lifted.home / "logs" / "alice.log"
+    client = await lifted.run(*options(server, "--block-size", "2", "--blocks", "2"))
+    await client.event("connected")
+    await server.publish("users", 4)
+    assert (await client.end())[0] == 0
+    log.write_bytes(log.read_bytes()[:-30])
+    del server.stored[2]
+    client = await lifted.run(*options(server, "--block-size", "2", "--blocks", "1"))
+    assert "of a torn block were cut off" in (await client.event("warning"))["text"]
+    assert (await client.end())[0] == 0
+    (session,) = read_log(log)
+    assert offsets(session, "users") == [1, 2, 3, 4]
+
+
+async def test_other_question_is_another_session(server: FeedServer, lifted: Lifted) -> None:
+    """Another block size on the same log begins a new session in it."""
+    for size, count in (("2", 2), ("1", 1)):
+        client = await lifted.run(*options(server, "--block-size", size, "--blocks", "1"))
+        await client.event("connected")
+        await server.publish("users", count)
+        assert (await client.end())[0] == 0
+        server.stored.clear()
+    first, second = read_log(lifted.home / "logs" / "alice.log")
+    assert (offsets(first, "users"), offsets(second, "users")) == ([1, 2], [3])
+    assert first.asked["session"] != second.asked["session"]
+
+
+async def test_log_behind_the_server(server: FeedServer, lifted: Lifted) -> None:
+    """A log that lacks blocks the server has is refused, not numbered anew."""
+    client = await lifted.run(*options(server, "--block-size", "1", "--blocks", "1"))
+    await client.event("connected")
+    await server.publish("users", 1)
+    assert (await client.end())[0] == 0
+    server.stored[2] = server.stored[1]
+    client = await lifted.run(*options(server, "--block-size", "1"))
+    code, _, errors = await client.end()
+    assert (code, "has 2 blocks of this session, but the log" in errors) == (1, True)
+
+
+async def test_two_clients_on_one_log(server: FeedServer, lifted: Lifted) -> None:
+    """The second client on a log is refused with a sentence."""
+    first = await lifted.run(*options(server))
+    await first.event("connected")
+    second = await lifted.run(*options(server))
+    code, _, errors = await second.end()
+    assert code == 1
+    assert errors == "another client writes the log logs/alice.log; choose another one with --log\n"
+    first.interrupt()
+    assert (await first.end())[0] == 0
+
+
+async def test_foreign_file(server: FeedServer, lifted: Lifted) -> None:
+    """A file that is no block log is refused and stays as it is."""
+    letter = lifted.home / "letter.txt"
+    letter.write_text("Dear Ada,\n")
+    client = await lifted.run(*options(server, "--log", str(letter)))
+    code, _, errors = await client.end()
+    assert (code, "is not a block log" in errors) == (1, True)
+    assert letter.read_text() == "Dear Ada,\n"

@@ -1,0 +1,119 @@
+"""
+The real client in a process of its own, as its user has it.
+
+It runs from a copy of ``clientapp/`` in a folder of its own, with nothing of
+the checkout on its path and with Django made impossible to import.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 30
+"""After so long a test that waits for something has failed."""
+
+
+class ClientProcess:
+    """One run of ``client.py``."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.pid = process.pid
+
+    async def event(self, name: str) -> dict[str, Any]:
+        """Return the next event of that name; the client runs with ``--json``."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                line = await self.line()
+                event: dict[str, Any] = json.loads(line)
+                if event["event"] == name:
+                    return event
+
+    async def line(self) -> str:
+        """Return the next line of its output; fails at the end of it."""
+        assert self._process.stdout is not None
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            line = await self._process.stdout.readline()
+        if not line:
+            _, errors = await self._process.communicate()
+            raise AssertionError(f"the client ended: {errors.decode()}")
+        return line.decode().rstrip("\n")
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self._process.terminate()
+
+    async def kill(self) -> None:
+        """Kill it as the machine would, and wait."""
+        self._process.kill()
+        await self._process.communicate()
+
+    async def end(self) -> tuple[int, str, str]:
+        """Wait for its end; return exit code, rest of its output, errors."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            output, errors = await self._process.communicate()
+        assert self._process.returncode is not None
+        return self._process.returncode, output.decode(), errors.decode()
+
+
+class Lifted:
+    """A copy of the client's folder, somewhere else."""
+
+    def __init__(self, folder: Path, *, name: str = "clientapp") -> None:
+        self.home = folder / "home"
+        """Where the client runs: not where it is."""
+        self._copy = folder / "lifted" / name
+        self._blocked = folder / "blocked"
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(CHECKOUT / "clientapp", self._copy, ignore=ignore)
+        self.home.mkdir()
+        self._blocked.mkdir()
+        for package in ("django", "channels", "daphne", "feeds", "wsproject"):
+            blocked = self._blocked / f"{package}.py"
+            blocked.write_text(f"raise ImportError('{package} is not installed')\n")
+        self._running: list[asyncio.subprocess.Process] = []
+
+    async def run(self, *options: str) -> ClientProcess:
+        """Start ``client.py`` with *options*."""
+        return await self._start(str(self._copy / "client.py"), *options)
+
+    async def run_module(self, *arguments: str) -> ClientProcess:
+        """Start ``python -m clientapp`` with *arguments*."""
+        return await self._start("-m", "clientapp", *arguments, path=self._copy.parent)
+
+    async def clean_up(self) -> None:
+        """Kill what is still running."""
+        for process in self._running:
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()
+
+    async def _start(self, *arguments: str, path: Path | None = None) -> ClientProcess:
+        folders = [self._blocked] if path is None else [self._blocked, path]
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.pathsep.join(map(str, folders)),
+            "PYTHONUNBUFFERED": "1",
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *arguments,
+            cwd=self.home,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        self._running.append(process)
+        return ClientProcess(process)

@@ -1,0 +1,213 @@
+"""
+A small server that speaks docs/protocol.md and does what a test tells it.
+
+It keeps every message it ever published, so any position can be served; it
+has one epoch per feed, no clock and no generator.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from clientapp.wire import codec
+from clientapp.wire.from_client import Bye, Report, read_from_client
+from clientapp.wire.from_server import (
+    Ack,
+    Control,
+    Failure,
+    Farewell,
+    FeedState,
+    Welcome,
+)
+from clientapp.wire.message import make_line
+from clientapp.wire.request import Request, parse_request
+
+EPOCH = "0123456789ab"
+STARTED_US = 1_795_000_000_000_000
+"""The intended time of offset 0; any will do."""
+FIELDS = {"users": ("name", "country"), "arrays": ()}
+PATIENCE_SECONDS = 30
+"""After so long a test that waits for something has failed."""
+
+
+class FeedServer:
+    """A scripted server of the feeds users and arrays."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        """What each connection asked for, in order."""
+        self.reports: list[Report] = []
+        """Every report that came, repeated ones too."""
+        self.stored: dict[int, Report] = {}
+        """The reports that were acknowledged, by block."""
+        self.byes = 0
+        self.acknowledges = True
+        """Whether reports are stored and acknowledged."""
+        self.answers_bye = True
+        """Whether a client that says bye is let go."""
+        self.busy = 0
+        """So many reports are refused as busy first."""
+        self.refusal: Farewell | None = None
+        """What every connection gets in place of a welcome."""
+        self.heartbeat = 5.0
+        self.lines: dict[str, list[bytes]] = {"users": [], "arrays": []}
+        self._sockets: dict[ServerConnection, Request] = {}
+        self._changed = asyncio.Condition()
+        self._server: Server | None = None
+        self.port = 0
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    @property
+    def url(self) -> str:
+        """The address of the server."""
+        return f"ws://127.0.0.1:{self.port}/"
+
+    async def start(self) -> None:
+        """Listen, on the port of the last time if there was one."""
+        self._server = await serve(
+            self._serve, "127.0.0.1", self.port, compression=None, close_timeout=1
+        )
+        self.port = next(iter(self._server.sockets)).getsockname()[1]
+
+    async def stop(self) -> None:
+        """Drop every connection and stop listening."""
+        self.drop()
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until what came from clients makes *holds* true."""
+        async with asyncio.timeout(PATIENCE_SECONDS), self._changed:
+            await self._changed.wait_for(holds)
+
+    async def publish(self, feed: str, count: int, *, lost: int = 0) -> None:
+        """Add messages to *feed* and send them, but for the first *lost*."""
+        for index in range(count):
+            offset = len(self.lines[feed]) + 1
+            at = STARTED_US + offset * 1_000_000
+            line = make_line(feed, offset, at, record(feed, offset))
+            self.lines[feed].append(line)
+            if index >= lost:
+                for socket, request in list(self._sockets.items()):
+                    if feed in request.feeds:
+                        await socket.send(line.decode())
+
+    async def say(self, frame: Control) -> None:
+        """Send a control to every client."""
+        await self.say_text(codec.encode(frame.write()))
+
+    async def say_text(self, text: str) -> None:
+        """Send any text to every client."""
+        for socket in list(self._sockets):
+            await socket.send(text)
+
+    def drop(self) -> None:
+        """Break every connection without a close frame."""
+        for socket in list(self._sockets):
+            socket.transport.abort()
+        self._sockets.clear()
+
+    async def close(self, farewell: Farewell) -> None:
+        """Say bye to every client and close."""
+        for socket in list(self._sockets):
+            await self._part(socket, farewell)
+
+    async def _serve(self, socket: ServerConnection) -> None:
+        assert socket.request is not None
+        request = parse_request(urlsplit(socket.request.path).query)
+        try:
+            await self._note(lambda: self.requests.append(request))
+            if self.refusal is not None:
+                await self._part(socket, self.refusal)
+                return
+            await self._welcome(socket, request)
+            async for text in socket:
+                await self._take(socket, str(text))
+        except ConnectionClosed:
+            pass
+        finally:
+            self._sockets.pop(socket, None)
+            await self._note(lambda: None)
+
+    async def _welcome(self, socket: ServerConnection, request: Request) -> None:
+        after = {
+            feed: request.after[feed].offset if feed in request.after else len(self.lines[feed])
+            for feed in request.feeds
+        }
+        welcome = Welcome(
+            session=request.session or "made-by-the-server",
+            feeds={
+                feed: FeedState(
+                    epoch=EPOCH, offset=after[feed], rate=1.0, running=True, fields=FIELDS[feed]
+                )
+                for feed in request.feeds
+            },
+            blocks=max(self.stored, default=0),
+            limits={"block_size": 100_000, "frame_bytes": 1_000_000},
+            heartbeat=self.heartbeat,
+        )
+        await socket.send(codec.encode(welcome.write()))
+        for feed, offset in after.items():
+            for line in self.lines[feed][offset:]:
+                await socket.send(line.decode())
+        self._sockets[socket] = request
+        await self._note(lambda: None)
+
+    async def _take(self, socket: ServerConnection, text: str) -> None:
+        said = read_from_client(text)
+        answer: Control | None = None
+        if isinstance(said, Report):
+            if self.busy > 0:
+                self.busy -= 1
+                answer = Failure(code="busy", text="come back later", retryable=True)
+            elif self.acknowledges:
+                self.stored[said.block] = said
+                answer = Ack(block=said.block)
+            await self._note(lambda: self.reports.append(said))
+        elif isinstance(said, Bye):
+            self.byes += 1
+            await self._note(lambda: None)
+            if self.answers_bye:
+                await socket.close(1000)
+        if answer is not None:
+            await socket.send(codec.encode(answer.write()))
+
+    async def _note(self, change: Callable[[], Any]) -> None:
+        async with self._changed:
+            change()
+            self._changed.notify_all()
+
+    @property
+    def connected(self) -> int:
+        """The clients that were welcomed and are still there."""
+        return len(self._sockets)
+
+    async def _part(self, socket: ServerConnection, farewell: Farewell) -> None:
+        await socket.send(codec.encode(farewell.write()))
+        await socket.close(farewell.code)
+
+
+def record(feed: str, offset: int) -> bytes:
+    """Return the record of *feed* at *offset*, as JSON."""
+    if feed == "arrays":
+        return b"[%d,%d]" % (offset, offset * 2)
+    return b'{"name":"User %d","email":"u%d@example.org","country":"Nauru"}' % (offset, offset)

@@ -1,0 +1,24 @@
+"""Percentiles of latencies."""
+
+import pytest
+
+from clientapp.core.latency import nearest_rank, summarise
+from clientapp.wire.from_client import Latency
+
+
+@pytest.mark.parametrize(
+    ("percent", "expected"), [(1, 15), (30, 20), (40, 20), (50, 35), (99, 50), (100, 50)]
+)
+def test_nearest_rank(percent: int, expected: float) -> None:
+    """The percentile is the smallest value that so many values do not exceed."""
+    assert nearest_rank([15, 20, 35, 40, 50], percent) == expected
+
+
+def test_summary_of_one() -> None:
+    """One latency is all percentiles."""
+    assert summarise([0.5]) == Latency(p50=0.5, p99=0.5, max=0.5)
+
+
+def test_summary_sorts() -> None:
+    """The order of receipt does not matter; a client's clock may be behind."""
+    assert summarise([3.0, -1.0, 2.0]) == Latency(p50=2.0, p99=3.0, max=3.0)

@@ -1,0 +1,218 @@
+"""The client's side of the protocol, frame by frame."""
+
+import pytest
+
+from clientapp.core.protocol import UNANNOUNCED, ClientProtocol, Duplicate
+from clientapp.core.session import Session
+from clientapp.wire.errors import MalformedMessage
+from clientapp.wire.from_client import FeedRange, Latency, Report
+from clientapp.wire.from_server import Ack, Farewell, FeedState, Gap, Heartbeat, Welcome
+from clientapp.wire.message import Message
+from clientapp.wire.position import Position
+
+OLD, NEW = "0123456789ab", "ba9876543210"
+SESSION = Session(
+    client="alice",
+    session="a-key-of-a-session",
+    url="ws://127.0.0.1/",
+    feeds=("users", "arrays"),
+    block_size=2,
+)
+
+
+def welcome(offset: int = 4, *, epoch: str = OLD) -> Welcome:
+    """Return a welcome whose feeds stand at *offset*."""
+    state = FeedState(epoch=epoch, offset=offset, rate=1.0, running=True, fields=())
+    return Welcome(
+        session=SESSION.session,
+        feeds={"users": state, "arrays": state},
+        blocks=0,
+        limits={},
+        heartbeat=5.0,
+    )
+
+
+def message(offset: int, feed: str = "users") -> Message:
+    """Return a message."""
+    return Message(feed, offset, 0, None)
+
+
+def gap(first: int, last: int, *, epoch: str = NEW, cause: str = "epoch") -> Gap:
+    """Return a gap in users."""
+    return Gap(feed="users", first=first, last=last, epoch=epoch, cause=cause)
+
+
+def report(block: int) -> Report:
+    """Return a report."""
+    return Report(
+        block=block,
+        text="",
+        feeds={"users": FeedRange(epoch=OLD, first=1, last=1, count=1, gaps=0, duplicates=0)},
+        size=1,
+        seconds=0.0,
+        started_at=0,
+        finished_at=0,
+        latency=Latency(p50=0.0, p99=0.0, max=0.0),
+        interrupted=False,
+    )
+
+
+@pytest.fixture
+def protocol() -> ClientProtocol:
+    """Return a protocol that was welcomed at offset 4 of both feeds."""
+    protocol = ClientProtocol(SESSION)
+    protocol.connect()
+    protocol.receive(welcome())
+    return protocol
+
+
+def test_first_request_has_no_position() -> None:
+    """A new session asks for nothing earlier than now."""
+    request = ClientProtocol(SESSION).connect()
+    assert (request.session, request.after) == (SESSION.session, {})
+
+
+def test_messages_move_the_cursor(protocol: ClientProtocol) -> None:
+    """The next connection asks for what follows the last message of each feed."""
+    assert protocol.receive(message(5)) == [message(5)]
+    assert protocol.connect().after == {"users": Position(OLD, 5), "arrays": Position(OLD, 4)}
+
+
+def test_welcome_does_not_move_a_cursor(protocol: ClientProtocol) -> None:
+    """What the client has decides where it stands, not where the server begins."""
+    protocol.receive(message(5))
+    protocol.connect()
+    protocol.receive(welcome(offset=2))
+    assert protocol.receive(message(5)) == [Duplicate("users")]
+    assert protocol.receive(message(6)) == [message(6)]
+
+
+def test_jump(protocol: ClientProtocol) -> None:
+    """Skipped offsets are a gap before the message."""
+    expected = [gap(5, 6, epoch=OLD, cause=UNANNOUNCED), message(7)]
+    assert protocol.receive(message(7)) == expected
+
+
+def test_gap_moves_the_cursor_to_its_epoch(protocol: ClientProtocol) -> None:
+    """After a gap the feed goes on in the new epoch without a jump."""
+    assert protocol.receive(gap(5, 9)) == [gap(5, 9)]
+    assert protocol.receive(message(10)) == [message(10)]
+    assert protocol.positions["users"] == Position(NEW, 10)
+
+
+def test_repeated_gap(protocol: ClientProtocol) -> None:
+    """A gap that comes again says nothing new."""
+    protocol.receive(gap(5, 9))
+    assert protocol.receive(gap(5, 9)) == []
+
+
+def test_gap_after_a_jump(protocol: ClientProtocol) -> None:
+    """Offsets that are missing before an announced gap are a gap as well."""
+    expected = [gap(5, 6, epoch=OLD, cause=UNANNOUNCED), gap(7, 9)]
+    assert protocol.receive(gap(7, 9)) == expected
+
+
+def test_gap_to_lower_offsets(protocol: ClientProtocol) -> None:
+    """In a new epoch offsets may begin again, and are no duplicates."""
+    protocol.receive(gap(1, 0))
+    assert protocol.receive(message(1)) == [message(1)]
+
+
+@pytest.mark.parametrize(("offset", "first", "last"), [(5, 5, 4), (8, 5, 7), (2, 2, 1)])
+def test_new_epoch_without_a_gap(offset: int, first: int, last: int) -> None:
+    """An epoch that changes without a word is a gap of the client's own."""
+    protocol = ClientProtocol(SESSION, {"users": Position(OLD, 4)})
+    protocol.connect()
+    protocol.receive(welcome(epoch=NEW))
+    expected = [gap(first, last, cause=UNANNOUNCED), message(offset)]
+    assert protocol.receive(message(offset)) == expected
+
+
+@pytest.mark.parametrize("epoch", ["", OLD])
+def test_feed_that_did_not_begin(epoch: str) -> None:
+    """Before the first message of a feed its epoch may change, and nothing is missed."""
+    protocol = ClientProtocol(SESSION)
+    protocol.connect()
+    protocol.receive(welcome(offset=0, epoch=epoch))
+    after = protocol.connect().after
+    protocol.receive(welcome(offset=0, epoch=NEW))
+    assert protocol.receive(message(1)) == [message(1)]
+    assert after == ({"users": Position(OLD, 0), "arrays": Position(OLD, 0)} if epoch else {})
+
+
+def test_reports_wait_for_the_welcome() -> None:
+    """Reports from before a connection are sent after its welcome, in order."""
+    protocol = ClientProtocol(SESSION)
+    protocol.connect()
+    protocol.report(report(2))
+    protocol.report(report(1))
+    assert protocol.to_send() == []
+    protocol.receive(welcome())
+    assert protocol.to_send() == [report(1).write(), report(2).write()]
+    assert protocol.to_send() == []
+
+
+def test_report_is_kept_until_it_is_acknowledged(protocol: ClientProtocol) -> None:
+    """Each connection gets what no ack has come for."""
+    protocol.report(report(1))
+    protocol.report(report(2))
+    protocol.receive(Ack(block=1))
+    protocol.connect()
+    protocol.receive(welcome())
+    assert (protocol.to_send(), protocol.unacknowledged) == ([report(2).write()], 1)
+
+
+def test_bye_comes_last(protocol: ClientProtocol) -> None:
+    """Whoever leaves reports first."""
+    protocol.report(report(1))
+    protocol.leave()
+    assert [frame["type"] for frame in protocol.to_send()] == ["report", "bye"]
+
+
+def test_proof() -> None:
+    """A welcome alone proves nothing; a heartbeat after it does."""
+    protocol = ClientProtocol(SESSION)
+    protocol.connect()
+    protocol.receive(welcome())
+    before = protocol.proven
+    protocol.receive(Heartbeat(now=0, heads={}))
+    assert (before, protocol.proven) == (False, True)
+
+
+def test_retry_after_is_of_one_connection(protocol: ClientProtocol) -> None:
+    """What a bye asks for holds until the next connection."""
+    protocol.receive(Farewell(code=4001, reason="", retry_after=2.5))
+    before = protocol.retry_after
+    protocol.connect()
+    assert (before, protocol.retry_after) == (2.5, 0.0)
+
+
+def test_message_before_the_welcome() -> None:
+    """A server that begins with a message breaks the protocol."""
+    protocol = ClientProtocol(SESSION)
+    protocol.connect()
+    with pytest.raises(MalformedMessage, match="the first frame is not a welcome"):
+        protocol.receive(message(1))
+
+
+def test_feed_that_was_not_asked_for(protocol: ClientProtocol) -> None:
+    """A message of another feed breaks the protocol."""
+    with pytest.raises(MalformedMessage, match="feed other was not asked for"):
+        protocol.receive(message(1, "other"))
+
+
+def test_welcome_without_a_feed() -> None:
+    """A welcome that is silent about a feed breaks the protocol."""
+    half = welcome()
+    protocol = ClientProtocol(SESSION)
+    protocol.connect()
+    with pytest.raises(MalformedMessage, match="says nothing of feed arrays"):
+        protocol.receive(
+            Welcome(
+                session=half.session,
+                feeds={"users": half.feeds["users"]},
+                blocks=0,
+                limits={},
+                heartbeat=5.0,
+            )
+        )

@@ -1,0 +1,54 @@
+"""What a person sees."""
+
+import pytest
+
+from clientapp.core import events
+from clientapp.core.tally import Tally
+from clientapp.terminal import Terminal
+from clientapp.wire.printable import printable
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Gödel 漢字", "Gödel 漢字"),
+        ("\x1b[2J\r\n", r"\x1b[2J\r\n"),
+        ("\u202eevil", r"\u202eevil"),
+        ("\ud800", r"\ud800"),
+        ("[bold]", "[bold]"),
+    ],
+)
+def test_printable(text: str, expected: str) -> None:
+    """What could drive the terminal or hide is shown as an escape."""
+    assert printable(text) == expected
+
+
+def test_waiting_becomes_seldom(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the output is a file, only tries that are a power of two are said."""
+    terminal = Terminal(Tally(block_size=1))
+    for attempt in range(1, 20):
+        terminal.show(
+            events.Waiting(url="ws://h/", reason="refused", seconds=attempt, attempt=attempt)
+        )
+    said = [line.split()[-2] for line in capsys.readouterr().out.splitlines()]
+    assert said == ["1.0", "2.0", "4.0", "8.0", "16.0"]
+
+
+def test_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    """A quiet terminal says nothing."""
+    Terminal(Tally(block_size=1), quiet=True).show(events.Noticed(text="hello"))
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        (9, "Gap in users: 8 to 9 will not come (epoch)\n"),
+        (7, "Gap in users: nothing is missing (epoch)\n"),
+    ],
+)
+def test_gap(last: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A gap in which nothing is missing does not alarm anybody."""
+    terminal = Terminal(Tally(block_size=1))
+    terminal.show(events.Missed(feed="users", first=8, last=last, epoch="", cause="epoch"))
+    assert capsys.readouterr().out == said
