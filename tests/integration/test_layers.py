@@ -1,0 +1,242 @@
+"""The channel layer over a real server: delivery, outages, endings."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from pytest_django import Settings
+
+from feeds.layers import FeedLayer
+from feeds.live import keeper, valkey
+from feeds.live.link import LayerUnavailable
+from tests.support.embedded import CHECKOUT, forget, lone_server, processes, wait_until
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
+
+MEMBER = """
+import asyncio, sys
+sys.path.insert(0, sys.argv[1])
+from django.conf import settings
+settings.configure(VAR_DIR=sys.argv[2])
+from feeds.layers import FeedLayer
+async def main():
+    layer = FeedLayer()
+    channel = await layer.new_channel()
+    await layer.group_add("everybody", channel)
+    print(channel, flush=True)
+    while True:
+        message = await layer.receive(channel)
+        await layer.send(message["reply_to"], {"type": "reply", "text": message["text"]})
+asyncio.run(main())
+"""
+
+ENDING = """
+import asyncio, sys
+sys.path.insert(0, sys.argv[1])
+from django.conf import settings
+settings.configure(VAR_DIR=sys.argv[2])
+from feeds.layers import FeedLayer
+layer = FeedLayer()
+async def main():
+    channel = await layer.new_channel()
+    await layer.group_add("everybody", channel)
+    global waiting
+    waiting = asyncio.ensure_future(layer.receive(channel))
+    await asyncio.sleep(0)
+"""
+ENDINGS = {
+    "asyncio": "asyncio.run(main())",
+    # Daphne's way: the loop stops, and nobody closes it.
+    "twisted": """
+from twisted.internet import asyncioreactor
+loop = asyncio.new_event_loop()
+asyncio.set_event_loop(loop)
+asyncioreactor.install(loop)
+from twisted.internet import reactor
+task = loop.create_task(main())
+task.add_done_callback(lambda _: reactor.callLater(0, reactor.stop))
+reactor.run()
+""",
+}
+FLAGS = {"asyncio": ("-X", "dev", "-W", "error"), "twisted": ()}
+"""Under Twisted an interpreter that shows every warning shows the open loop."""
+
+
+@pytest.fixture
+def directory(tmp_path: Path, settings: Settings) -> Iterator[Path]:
+    """Give the directory of a server of this test alone; it starts when needed."""
+    settings.VAR_DIR = tmp_path
+    path = valkey.runtime_directory(str(tmp_path))
+    yield path
+    forget(path)
+
+
+@pytest.fixture
+def member(tmp_path: Path, directory: Path) -> Iterator[str]:
+    """Run a process that is one member of `everybody`; give its channel."""
+    with subprocess.Popen(
+        [sys.executable, "-c", MEMBER, str(CHECKOUT), str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        try:
+            yield process.stdout.readline().rstrip()
+        finally:
+            process.kill()
+
+
+async def test_group_reaches_everybody(member: str) -> None:
+    """A group's message reaches each member once, in this and other processes."""
+    layer = FeedLayer()
+    channels = [await layer.new_channel() for _ in range(3)]
+    for channel in channels:
+        await layer.group_add("everybody", channel)
+    answers = await layer.new_channel()
+    await layer.group_send("everybody", {"type": "x", "text": "hello", "reply_to": answers})
+    async with asyncio.timeout(20):
+        for channel in channels:
+            assert (await layer.receive(channel))["text"] == "hello"
+        assert await layer.receive(answers) == {"type": "reply", "text": "hello"}
+    assert {name: queue.qsize() for name, queue in layer.channels.items()} == dict.fromkeys(
+        [*channels, answers], 0
+    )
+
+
+async def test_private_channel(member: str) -> None:
+    """A private channel is reached from another process, and answers."""
+    layer = FeedLayer()
+    mine, other = await layer.new_channel(), await layer.new_channel()
+    await layer.send(member, {"type": "x", "text": "only you", "reply_to": mine})
+    async with asyncio.timeout(20):
+        assert await layer.receive(mine) == {"type": "reply", "text": "only you"}
+    assert layer.channels[other].empty()
+
+
+async def test_discarded_member(directory: Path) -> None:
+    """Who was discarded from a group gets nothing that is sent afterwards."""
+    layer = FeedLayer()
+    stays, goes = await layer.new_channel(), await layer.new_channel()
+    for channel in (stays, goes):
+        await layer.group_add("some", channel)
+    await layer.group_discard("some", goes)
+    await layer.group_send("some", {"type": "x"})
+    async with asyncio.timeout(20):
+        await layer.receive(stays)
+    assert layer.channels[goes].empty()
+
+
+async def test_subscriptions(directory: Path) -> None:
+    """A group is confirmed when joined, and left when it next speaks to nobody."""
+    layer = FeedLayer()
+
+    def members() -> bytes:
+        command = b"PUBSUB NUMSUB blockfeed__group__some"
+        return (keeper.ask(directory / keeper.SOCKET, command) or b"").split()[-1]
+
+    channel = await layer.new_channel()
+    await layer.group_add("some", channel)
+    assert members() == b":1"
+    (link,) = layer._shards
+    assert all(confirmed.is_set() for confirmed in link._wanted.values())
+    await layer.group_discard("some", channel)
+    await layer.group_send("some", {"type": "x"})
+    await asyncio.to_thread(wait_until, lambda: members() == b":0")
+
+
+async def test_cancelled_receive(directory: Path) -> None:
+    """A channel whose receive is cancelled is forgotten, by its groups too."""
+    layer = FeedLayer()
+    channel = await layer.new_channel()
+    await layer.group_add("some", channel)
+    receiving = asyncio.create_task(layer.receive(channel))
+    await asyncio.sleep(0)
+    receiving.cancel()
+    await asyncio.wait([receiving])
+    assert receiving.cancelled()
+    assert (layer.channels, layer.groups) == ({}, {})
+
+
+@pytest.mark.parametrize("victims", [("unixsocket",), ("keeper.py", "unixsocket")])
+async def test_recovers(directory: Path, victims: tuple[str, ...]) -> None:
+    """After the server, or its keeper too, was killed, groups work again."""
+    layer, sender = FeedLayer(), FeedLayer()
+    before = await layer.new_channel()
+    await layer.group_add("old", before)
+    await sender.group_send("old", {"type": "x"})
+    await layer.receive(before)
+    for pid, command in processes(directory).items():
+        if any(victim in command for victim in victims):
+            os.kill(pid, signal.SIGKILL)
+    # Nobody sends yet: who only receives starts the server again, too.
+    await asyncio.to_thread(wait_until, lambda: len(processes(directory)) == 2)
+    during = await layer.new_channel()
+    await layer.group_add("new", during)
+    await _send_until_received(sender, layer, {"old": before, "new": during})
+
+
+async def test_outage(tmp_path: Path) -> None:
+    """Without a server sends fail, channels and groups do not, and are good later."""
+    layer = FeedLayer(url=f"unix://{tmp_path / keeper.SOCKET}")
+    channel = await layer.new_channel()
+    await layer.group_add("some", channel)
+    with pytest.raises(LayerUnavailable, match="the channel layer is unreachable"):
+        await layer.group_send("some", {"type": "x"})
+    with pytest.raises(LayerUnavailable, match="the channel layer is unreachable"):
+        await layer.send(channel, {"type": "x"})
+    with lone_server(tmp_path) as server:
+        await _send_until_received(layer, layer, {"some": channel})
+        await layer.send(channel, {"type": "private"})
+        async with asyncio.timeout(20):
+            while (await layer.receive(channel))["type"] != "private":
+                pass
+        # A server that hangs is an outage too, and ends when it goes on.
+        server.send_signal(signal.SIGSTOP)
+        with pytest.raises(LayerUnavailable, match="the channel layer is unreachable"):
+            await layer.group_send("some", {"type": "x"})
+        server.send_signal(signal.SIGCONT)
+        await _send_until_received(layer, layer, {"some": channel})
+
+
+async def _send_until_received(
+    sender: FeedLayer, layer: FeedLayer, members: dict[str, str]
+) -> None:
+    """Send to groups until the members have it; raises TimeoutError."""
+    async with asyncio.timeout(20):
+        for group, channel in members.items():
+            while layer.channels[channel].empty():
+                with contextlib.suppress(LayerUnavailable):
+                    await sender.group_send(group, {"type": "x"})
+                await asyncio.sleep(0.02)
+            await layer.receive(channel)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_ends_quietly(tmp_path: Path, directory: Path, ending: str) -> None:
+    """A process that ends amid a receive leaves no task and no warning."""
+    program = ENDING + ENDINGS[ending]
+    ended = subprocess.run(
+        [sys.executable, *FLAGS[ending], "-c", program, str(CHECKOUT), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "localhost", "http://:secret@host", "redis://host:port", "redis://host?secret=1"]
+)
+def test_bad_url(url: str) -> None:
+    """An address that cannot be one is refused in a sentence that keeps secrets."""
+    with pytest.raises(ImproperlyConfigured, match="REDIS_URL must be") as refused:
+        FeedLayer(url=url)
+    assert "secret" not in str(refused.value)

