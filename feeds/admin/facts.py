@@ -1,0 +1,131 @@
+"""What all pages of facts share: they are read, never written, and quick."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.forms import PaginationInlineFormSet
+from unfold.views import ChangeList
+
+from clientapp.wire import names
+from feeds.admin.filters import of_sessions
+from feeds.admin.paginator import CappedPaginator
+from feeds.models import ClientSession
+
+LINK = '<a class="text-primary-600 dark:text-primary-500 whitespace-nowrap" href="{}">{}</a>'
+
+NEWEST = 20
+"""Rows of an inline; a session may have had any number of them."""
+
+
+class ReadOnly:
+    """Refuses to add, change and delete; whoever may view, may view."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Return False: facts come from clients."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Return False: a fact does not change."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Return False: a fact does not go away by hand."""
+        return False
+
+
+class FactList(ChangeList):
+    """A list that says how many rows a filter left, and nothing where none did."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page; what is not filtered is not counted a second time."""
+        super().get_results(request)
+        if not (self.query or self.has_active_filters):
+            self.full_result_count = self.result_count
+
+
+class FactAdmin(ReadOnly, ModelAdmin):
+    """
+    List and page of one kind of fact.
+
+    A subclass names its ``fields``: a session's key must not be among them.
+    """
+
+    paginator = CappedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # each would count the whole table
+    list_per_page = 50
+    list_max_show_all = 50
+    list_filter_submit = True
+    actions = None
+    search_fields = ("session",)
+    search_help_text = "client, or start of a session key"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[FactList]:
+        """Return the class of the list."""
+        return FactList
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """
+        Tell whether the list's URL may hold *lookup*.
+
+        A lookup by key would let a viewer guess the secret letter by letter.
+        """
+        if "key" in lookup.split("__"):
+            return False
+        return bool(super().lookup_allowed(lookup, value, request))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """
+        Find rows by the start of the client's name or of the session's key.
+
+        A term longer than the printable part of a key asks nothing about the
+        rest of the key.
+        """
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        called = Q(client__istartswith=term)
+        keyed = Q(key__startswith=names.key_prefix(term))
+        return of_sessions(queryset, ClientSession.objects.filter(called | keyed)), False
+
+
+class SessionFactAdmin(FactAdmin):
+    """List and page of facts that belong to a session."""
+
+    list_select_related = ("session",)
+    # Any other order would sort the whole table for each page.
+    sortable_by = ("received_at",)
+
+    @admin.display(description="session")
+    def of_session(self, fact: Any) -> str:
+        """Return the client and the printable part of the key, as a link."""
+        address = reverse("admin:feeds_clientsession_change", args=(fact.session_id,))
+        return format_html(LINK, address, fact.session)
+
+
+class NewestFormSet(PaginationInlineFormSet):
+    """The first `NEWEST` rows in the order of the inline."""
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Return the rows; the query is made once."""
+        if not hasattr(self, "_newest"):
+            self._newest: QuerySet[Any] = super().get_queryset()[:NEWEST]
+        return self._newest
+
+
+class FactInline(ReadOnly, TabularInline):
+    """The newest facts of one kind that belong to the shown object."""
+
+    formset = NewestFormSet
+    extra = 0
+    max_num = 0
+    hide_title = True

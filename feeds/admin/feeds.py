@@ -1,0 +1,133 @@
+"""The feeds: what is generated, how fast, and how it looks."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from feeds import show
+from feeds.admin.facts import FactInline
+from feeds.forms import FeedForm
+from feeds.live import catalog
+from feeds.models import Feed, Segment
+from feeds.sources import SpecError
+
+PREVIEWED = 10
+"""Records shown on the page of a feed."""
+
+STATES = {"running": "success", "not running": "warning", "switched off": "info"}
+
+
+class SegmentInline(FactInline):
+    """The newest stretches of constant rate."""
+
+    model = Segment
+    fields = ("first", "started", "rate", "epoch")
+    readonly_fields = fields
+    ordering = ("-first",)
+    verbose_name_plural = "newest segments"
+
+    @admin.display(description="started (UTC)")
+    def started(self, segment: Segment) -> str:
+        """Return the intended time of the first message."""
+        return show.moment_us(segment.started_us)
+
+    @admin.display(description="rate")
+    def rate(self, segment: Segment) -> str:
+        """Return messages per second."""
+        return show.rate(segment.rate_milli / 1000)
+
+
+@admin.register(Feed)
+class FeedAdmin(ModelAdmin):
+    """Feeds to add, change and look at."""
+
+    form = FeedForm
+    list_display_links = ("name",)
+    readonly_fields = ("promised", "preview")
+    fieldsets = (
+        (None, {"fields": ("name", "kind", "spec", "seed", "rate", "enabled")}),
+        ("What comes next", {"fields": ("promised", "preview")}),
+    )
+    add_fieldsets = fieldsets[:1]  # nothing comes next before the feed is saved
+    # Given here, or the columns would be made twice, each time asking for states.
+    sortable_by = ("name", "kind", "per_second", "enabled")
+    actions = None
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str | Callable[[Feed], Any], ...]:
+        """Return the columns; one look at the catalog serves all rows."""
+        overviews = {feed.name: feed for feed in catalog.overview(time.time_ns() // 1000)}
+
+        @display(description="state", label=STATES)  # type: ignore[untyped-decorator]
+        def state(feed: Feed) -> str | None:
+            overview = overviews.get(feed.name)
+            return show.state(overview) if overview else None
+
+        @admin.display(description="head")
+        def head(feed: Feed) -> str:
+            overview = overviews.get(feed.name)
+            return f"{overview.head:,}" if overview else "0"
+
+        return ("name", "kind", "per_second", state, head, "enabled")
+
+    def get_inlines(
+        self, request: HttpRequest, obj: Feed | None
+    ) -> tuple[type[SegmentInline], ...]:
+        """Return the segments, which only a saved feed has."""
+        return () if obj is None else (SegmentInline,)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Feed | None = None) -> tuple[str, ...]:
+        """Return also the name once it is given: sessions know the feed by it."""
+        return self.readonly_fields if obj is None else ("name", *self.readonly_fields)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Feed | None = None) -> bool:
+        """Refuse to delete a feed that ever ran: its offsets must not begin again."""
+        if obj is not None and obj.segments.exists():
+            return False
+        return bool(super().has_delete_permission(request, obj))
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: Feed,
+        form: FeedForm,
+        change: bool,  # noqa: FBT001  # as Django calls it
+    ) -> None:
+        """
+        Write what was edited, and nothing else.
+
+        A running generator moves the promise in the same row meanwhile; the
+        value that this form was opened with must not come back.
+        """
+        if change:
+            obj.save(update_fields=form.changed_data)
+        else:
+            obj.save()
+
+    @admin.display(description="rate", ordering="rate")
+    def per_second(self, feed: Feed) -> str:
+        """Return messages per second."""
+        return show.rate(float(feed.rate))
+
+    @admin.display(description="next records")
+    def preview(self, feed: Feed) -> str:
+        """Return the records after the promise, or why there are none."""
+        first = feed.promised + 1
+        try:
+            source = catalog.source_of(catalog.recipe_of(feed))
+            records = [json.loads(text) for text in source.records(first, PREVIEWED)]
+        except SpecError as error:
+            return str(error)
+        lines = [
+            (offset, json.dumps(record, ensure_ascii=False))
+            for offset, record in enumerate(records, first)
+        ]
+        return render_to_string("admin/feed_preview.html", {"lines": lines})

@@ -1,0 +1,110 @@
+"""
+Filters of the lists, each one answered by an index.
+
+A client or a feed is typed in rather than chosen: thousands of clients make a
+list that nobody can read and that costs a query to build.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import Any, ClassVar
+
+from django.db.models import Exists, OuterRef, QuerySet, Value
+from django.db.models.functions import Concat
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.contrib.filters.admin import RangeDateFilter, TextFilter
+from unfold.utils import parse_date_str
+
+from feeds.models import ClientSession
+
+FEW = 200
+"""Sessions up to which their rows are collected by index."""
+
+
+def of_sessions(rows: QuerySet[Any], sessions: QuerySet[ClientSession]) -> QuerySet[Any]:
+    """
+    Return those of *rows* that are, or belong to, one of *sessions*.
+
+    Few sessions lead to their rows by index. Many would lead to most of the
+    table; there, looking at the newest rows one by one fills a page sooner.
+    """
+    if rows.model is ClientSession:
+        return rows.filter(pk__in=sessions)
+    few = list(sessions.order_by().values_list("pk", flat=True)[: FEW + 1])
+    if len(few) <= FEW:
+        return rows.filter(session__in=few)
+    return rows.filter(Exists(sessions.filter(pk=OuterRef("session"))))
+
+
+class SessionFilter(TextFilter):
+    """A filter by what the row's session says; rows are sessions or theirs."""
+
+    parameter_name: ClassVar[str]
+
+    def sessions(self, text: str) -> QuerySet[ClientSession]:
+        """Return the sessions that *text* asks for."""
+        raise NotImplementedError
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows whose session is asked for; all without a question."""
+        text = (self.value() or "").strip()
+        if not text:
+            return queryset
+        return of_sessions(queryset, self.sessions(text))
+
+
+class ClientFilter(SessionFilter):
+    """By the whole name of the client."""
+
+    title = "client"
+    parameter_name = "client"
+
+    def sessions(self, text: str) -> QuerySet[ClientSession]:
+        """Return the sessions of the client called *text*."""
+        return ClientSession.objects.filter(client=text)
+
+
+class FeedFilter(SessionFilter):
+    """By the name of one feed among those of the session."""
+
+    title = "feed"
+    parameter_name = "feed"
+
+    def sessions(self, text: str) -> QuerySet[ClientSession]:
+        """Return the sessions that receive the feed called *text*."""
+        names = Concat(Value(" "), "feeds", Value(" "))
+        return ClientSession.objects.alias(names=names).filter(names__contains=f" {text} ")
+
+
+class BlockSizeFilter(SessionFilter):
+    """By the block size the client asked for."""
+
+    title = "block size"
+    parameter_name = "block_size"
+
+    def sessions(self, text: str) -> QuerySet[ClientSession]:
+        """Return the sessions with that block size; none for no number."""
+        if not text.isdecimal():
+            return ClientSession.objects.none()
+        return ClientSession.objects.filter(block_size=min(int(text), 2**31 - 1))
+
+
+class DayFilter(RangeDateFilter):
+    """By whole days in the time zone of the server, first and last included."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of those days; what is no date is not asked for."""
+        name = self.parameter_name
+        first = parse_date_str(self.used_parameters.get(f"{name}_from"))
+        last = parse_date_str(self.used_parameters.get(f"{name}_to"))
+        if first is not None:
+            queryset = queryset.filter(**{f"{name}__gte": _midnight(first)})
+        if last is not None:
+            queryset = queryset.filter(**{f"{name}__lt": _midnight(last + timedelta(days=1))})
+        return queryset
+
+
+def _midnight(day: Any) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))

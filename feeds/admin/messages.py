@@ -1,0 +1,38 @@
+"""The messages of clients: any text that is none of the protocol's own."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.html import format_html
+
+from clientapp.wire.printable import printable
+from feeds.admin.facts import SessionFactAdmin
+from feeds.admin.filters import ClientFilter, DayFilter
+from feeds.models import ClientMessage
+
+BREAKABLE = '<span class="client-text">{}</span>'
+
+LONGEST_SHOWN = 200
+"""Characters of a message in the list; its page shows all of it."""
+
+
+@admin.register(ClientMessage)
+class ClientMessageAdmin(SessionFactAdmin):
+    """Messages of clients to look at."""
+
+    list_display = ("received_at", "of_session", "start")
+    list_filter = (ClientFilter, ("received_at", DayFilter))
+    fields = ("received_at", "of_session", "whole")
+    readonly_fields = ("of_session", "whole")
+
+    @admin.display(description="text")
+    def start(self, message: ClientMessage) -> str:
+        """Return the start of the text in one line."""
+        text = printable(message.text)
+        shown = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
+        return format_html(BREAKABLE, shown)
+
+    @admin.display(description="text")
+    def whole(self, message: ClientMessage) -> str:
+        """Return the text in one line."""
+        return format_html(BREAKABLE, printable(message.text))

@@ -1,0 +1,61 @@
+"""The block reports: what clients say they received."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.template.loader import render_to_string
+
+from clientapp.wire.printable import printable
+from feeds.admin.facts import SessionFactAdmin
+from feeds.admin.filters import BlockSizeFilter, ClientFilter, DayFilter, FeedFilter
+from feeds.models import BlockReport
+
+RANGE = ("epoch", "first", "last", "count", "gaps", "duplicates")
+"""What a report says of each feed."""
+
+
+class ReportColumns:
+    """What the list of reports and the page of a session both show."""
+
+    @admin.display(description="seconds")
+    def took(self, report: BlockReport) -> str:
+        """Return the seconds with the decimals of the sentence."""
+        return f"{report.seconds:.3f}"
+
+    @admin.display(description="sentence")
+    def sentence(self, report: BlockReport) -> str:
+        """Return what the client said."""
+        return printable(report.text)
+
+
+@admin.register(BlockReport)
+class BlockReportAdmin(ReportColumns, SessionFactAdmin):
+    """Block reports to look at, also when there are a million."""
+
+    list_display = ("number", "of_session", "size", "took", "sentence", "feeds", "received_at")
+    list_filter = (ClientFilter, FeedFilter, BlockSizeFilter, ("received_at", DayFilter))
+    fieldsets = (
+        (None, {"fields": ("of_session", "number", "sentence", ("size", "took", "lost"))}),
+        ("Feeds", {"fields": ("ranges_table",)}),
+        ("Latency in seconds", {"fields": (("latency_p50", "latency_p99", "latency_max"),)}),
+        ("Times", {"fields": (("started_at", "finished_at"), ("received_at", "clients"))}),
+    )
+    readonly_fields = ("of_session", "took", "sentence", "lost", "ranges_table")
+
+    @admin.display(description="connection lost")
+    def lost(self, report: BlockReport) -> str:
+        """Return whether the connection was lost while the block was collected."""
+        return "yes" if report.interrupted else "no"
+
+    @admin.display(description="feeds")
+    def feeds(self, report: BlockReport) -> str:
+        """Return the names of the feeds in the block."""
+        return ", ".join(report.ranges)
+
+    @admin.display(description="ranges")
+    def ranges_table(self, report: BlockReport) -> str:
+        """Return what the block holds of each feed."""
+        rows = [
+            (feed, *(part.get(name, "") for name in RANGE)) for feed, part in report.ranges.items()
+        ]
+        return render_to_string("admin/ranges.html", {"titles": ("feed", *RANGE), "rows": rows})

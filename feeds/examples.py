@@ -1,0 +1,40 @@
+"""The ten-line clients in ``examples/``, as the page shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+
+ADDRESS = "ws://127.0.0.1:8000/"
+"""The address that the files hold, and that the page's own takes the place of."""
+
+FILES = {
+    "Command line": "command_line.sh",
+    "Python": "python_client.py",
+    "JavaScript": "node_client.mjs",
+    "Browser": "browser_client.html",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One way to connect."""
+
+    title: str
+    file: str
+    """Its path in the checkout."""
+    text: str
+
+
+def examples(address: str) -> list[Example]:
+    """Read the files, with *address* as the server's."""
+    folder = settings.BASE_DIR / "examples"
+    return [
+        Example(
+            title=title,
+            file=f"examples/{name}",
+            text=(folder / name).read_text(encoding="utf-8").replace(ADDRESS, address).strip(),
+        )
+        for title, name in FILES.items()
+    ]

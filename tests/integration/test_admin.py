@@ -1,0 +1,141 @@
+"""The admin: what it shows, to whom, and what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.admin import site
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from clientapp.wire import names
+from feeds.admin.facts import NEWEST
+from feeds.models import ClientMessage, Connection, Feed
+from tests.support.admin import NOW, connect, listed, report, shown
+
+FACTS = ("clientsession", "blockreport", "clientmessage")
+
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def feed() -> Feed:
+    """Return a feed that was never generated."""
+    return Feed.objects.create(name="numbers", kind="arrays")
+
+
+@pytest.fixture
+def viewer(client: Client) -> Client:
+    """Return the client of somebody who may view and nothing else."""
+    user = User.objects.create_user("viewer", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(user)
+    return client
+
+
+def test_every_list_and_page_opens(admin_client: Client, feed: Feed) -> None:
+    """Each page of the admin, with rows in it, is shown."""
+    session = connect("alice")
+    Connection.objects.create(session=session, peer="127.0.0.1:5", opened_at=NOW, seen_at=NOW)
+    message = ClientMessage.objects.create(session=session, text="Hey Server!", received_at=NOW)
+    for row in (feed, session, report(session, 1), message):
+        assert row in listed(admin_client, str(type(row)._meta.model_name))
+        shown(admin_client, row)
+    for name in ("index", "auth_user_changelist", "auth_group_changelist", "feeds_feed_add"):
+        assert admin_client.get(reverse(f"admin:{name}")).status_code == 200
+
+
+@pytest.mark.parametrize("model", FACTS)
+def test_facts_are_read_only(admin_client: Client, model: str) -> None:
+    """Not even a superuser adds, changes or deletes a fact."""
+    session = connect("alice")
+    message = ClientMessage.objects.create(session=session, text="Hey Server!", received_at=NOW)
+    rows = {"clientsession": session, "blockreport": report(session, 1), "clientmessage": message}
+    row = rows[model]
+    change = reverse(f"admin:feeds_{model}_change", args=(row.pk,))
+    refused = (
+        reverse(f"admin:feeds_{model}_add"),
+        change,
+        reverse(f"admin:feeds_{model}_delete", args=(row.pk,)),
+    )
+    assert [admin_client.post(path, {"post": "yes"}).status_code for path in refused] == [403] * 3
+    assert 'name="_save"' not in admin_client.get(change).content.decode()
+    row.refresh_from_db()
+
+
+def test_a_viewer_views(viewer: Client, feed: Feed) -> None:
+    """Whoever may only view sees every page, and changes nothing."""
+    session = connect("alice")
+    for row in (feed, session, report(session, 1)):
+        assert row in listed(viewer, str(type(row)._meta.model_name))
+        shown(viewer, row)
+    assert viewer.post(reverse("admin:feeds_feed_change", args=(feed.pk,))).status_code == 403
+    links = viewer.get(reverse("admin:index")).content.decode()
+    assert reverse("admin:feeds_blockreport_changelist") in links
+
+
+def test_navigation_holds_what_one_may_view(client: Client) -> None:
+    """A page that the user may not view is not linked."""
+    user = User.objects.create_user("reader", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="view_blockreport"))
+    client.force_login(user)
+    index = client.get(reverse("admin:index")).content.decode()
+    assert reverse("admin:feeds_blockreport_changelist") in index
+    assert reverse("admin:feeds_feed_changelist") not in index
+    assert reverse("admin:auth_user_changelist") not in index
+
+
+def test_a_key_is_shown_by_its_prefix_only(admin_client: Client) -> None:
+    """No page shows, and no address of a list asks for, more of a key."""
+    session = connect("alice")
+    message = ClientMessage.objects.create(session=session, text="Hey Server!", received_at=NOW)
+    for row in (session, report(session, 1), message):
+        model = type(row)._meta.model_name
+        page = shown(admin_client, row)
+        page += admin_client.get(reverse(f"admin:feeds_{model}_changelist")).content.decode()
+        assert names.key_prefix(session.key) in page
+        assert session.key[:9] not in page
+        path = "key" if row is session else "session__key"
+        for lookup in (path, f"{path}__startswith"):
+            asked = admin_client.get(
+                reverse(f"admin:feeds_{model}_changelist"), {lookup: session.key}
+            )
+            assert asked.status_code == 400
+
+
+def test_shows_what_clients_say_escaped(admin_client: Client) -> None:
+    """The words of a client are one line of text, without control characters."""
+    session = connect("alice")
+    text = "<script>\x1b[31m\nsecond line"
+    message = ClientMessage.objects.create(session=session, text=text, received_at=NOW)
+    rows = (message, report(session, 1, text=text), session)
+    for row in rows:
+        page = shown(admin_client, row)
+        assert "&lt;script&gt;\\x1b[31m\\nsecond line" in page or row is session
+        assert "\x1b" not in page
+    for model in ("blockreport", "clientmessage"):
+        page = admin_client.get(reverse(f"admin:feeds_{model}_changelist")).content.decode()
+        assert "&lt;script&gt;\\x1b[31m\\nsecond line" in page
+
+
+def test_a_session_shows_its_newest_rows(admin_client: Client) -> None:
+    """However many blocks and connections there were, the newest are shown."""
+    session = connect("alice")
+    for number in range(1, NEWEST + 6):
+        report(session, number)
+        Connection.objects.create(
+            session=session, peer=f"127.0.0.1:{number:04d}", opened_at=NOW, seen_at=NOW
+        )
+    page = shown(admin_client, session)
+    assert f"received {NEWEST + 5} block" in page
+    assert "received 6 block" in page
+    assert "received 5 block" not in page
+    assert f"127.0.0.1:{NEWEST + 5:04d}" in page
+    assert "127.0.0.1:0005" not in page
+
+
+def test_every_model_is_registered_as_meant() -> None:
+    """Feeds can be edited, facts be read, and nothing else of ours is there."""
+    ours = {model.__name__ for model in site._registry if model._meta.app_label == "feeds"}
+    assert ours == {"Feed", "ClientSession", "BlockReport", "ClientMessage"}

@@ -1,0 +1,150 @@
+"""The feeds in the admin: edited with care, and shown before they run."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from clientapp.wire import names
+from feeds.live import catalog
+from feeds.models import Feed, Segment
+from tests.support.admin import NOW, shown
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def feed() -> Feed:
+    """Return a feed that was never generated."""
+    return Feed.objects.create(name="numbers", kind="arrays")
+
+
+def edit(client: Client, feed: Feed, **changes: Any) -> Any:
+    """Post the form of *feed* with *changes*; returns the response."""
+    data = {
+        "kind": feed.kind,
+        "spec": json.dumps(feed.spec),
+        "seed": feed.seed,
+        "rate": feed.rate,
+        "enabled": "on",
+        "segments-TOTAL_FORMS": "0",
+        "segments-INITIAL_FORMS": "0",
+    }
+    return client.post(reverse("admin:feeds_feed_change", args=(feed.pk,)), {**data, **changes})
+
+
+def test_previews_the_next_records(admin_client: Client, feed: Feed) -> None:
+    """A feed's page shows the ten records after its promise, byte for byte."""
+    feed.promised = 500
+    feed.save()
+    page = shown(admin_client, feed)
+    for offset, text in enumerate(catalog.source_of(catalog.recipe_of(feed)).records(501, 10), 501):
+        record = json.dumps(json.loads(text))
+        assert f"<span>{offset}</span><code>{record}</code>" in page
+    assert "<span>511</span>" not in page
+
+
+def test_previews_a_recipe_that_is_wrong(admin_client: Client, feed: Feed) -> None:
+    """A stored spec that no source understands is a sentence, not an error page."""
+    Feed.objects.filter(pk=feed.pk).update(spec={"no_such_key": 1})
+    assert "no_such_key" in shown(admin_client, Feed.objects.get(pk=feed.pk))
+
+
+def test_an_edit_is_stored(admin_client: Client, feed: Feed) -> None:
+    """Kind, spec, seed, rate and state of a feed can be changed; its name cannot."""
+    changes = {"kind": "users", "spec": '{"fields": ["name"]}', "seed": "7", "rate": "2.5"}
+    response = edit(admin_client, feed, name="renamed", **changes, enabled="")
+    assert response.status_code == 302
+    feed.refresh_from_db()
+    assert (feed.name, feed.kind, feed.seed, feed.rate_milli) == ("numbers", "users", 7, 2500)
+    assert feed.spec == {"fields": ["name"]}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "part"),
+    [
+        ("spec", '{"no_such_key": 1}', "no_such_key"),
+        ("spec", "[1]", "object"),
+        ("spec", "{", "valid JSON"),
+        ("rate", "0", "0.001"),
+        ("rate", "1000001", "1000000"),
+        ("seed", "-1", "0"),
+        ("kind", "nonsense", "nonsense"),
+    ],
+)
+def test_a_wrong_edit_is_refused(
+    admin_client: Client, feed: Feed, field: str, value: str, part: str
+) -> None:
+    """What no generator could follow is refused with a sentence at its field."""
+    response = edit(admin_client, feed, **{field: value})
+    assert response.status_code == 200
+    errors = response.context["adminform"].form.errors
+    assert list(errors) == [field]
+    assert part in errors[field][0]
+    assert Feed.objects.get(pk=feed.pk).spec == {}
+
+
+@pytest.mark.parametrize("spec", ["", "{}", "null"])
+def test_an_empty_spec_means_the_defaults(admin_client: Client, feed: Feed, spec: str) -> None:
+    """A spec left empty is stored as an empty object."""
+    assert edit(admin_client, feed, spec=spec, seed="2").status_code == 302
+    feed.refresh_from_db()
+    assert (feed.spec, feed.seed) == ({}, 2)
+
+
+def test_an_edit_leaves_the_promise_alone(admin_client: Client, feed: Feed) -> None:
+    """What a generator wrote since the form was read is not written over."""
+    with CaptureQueriesContext(connection) as captured:
+        edit(admin_client, feed, rate="4")
+    updates = [q["sql"] for q in captured.captured_queries if q["sql"].startswith("UPDATE")]
+    feed_updates = [sql for sql in updates if Feed._meta.db_table in sql]
+    assert len(feed_updates) == 1
+    assert '"rate" = ' in feed_updates[0]
+    assert "promised" not in feed_updates[0]
+    assert "owner" not in feed_updates[0]
+
+
+def test_a_new_feed_is_added(admin_client: Client) -> None:
+    """A feed can be added; its name follows the rule of names."""
+    path = reverse("admin:feeds_feed_add")
+    data = {"name": "prices", "kind": "arrays", "spec": "{}", "seed": "1", "rate": "1"}
+    refused = admin_client.post(path, {**data, "name": "Not A Name"})
+    assert names.FEED_NAME_RULE in refused.context["adminform"].form.errors["name"]
+    assert admin_client.post(path, data).status_code == 302
+    assert not Feed.objects.get(name="prices").enabled
+
+
+def test_a_feed_that_ran_is_kept(admin_client: Client, feed: Feed) -> None:
+    """A feed can be deleted until it has offsets that somebody may know."""
+    kept = Feed.objects.create(name="kept", kind="arrays")
+    Segment.objects.create(
+        feed=kept, epoch="0123456789ab", kind="arrays", seed=1, first=1, started_us=0, rate_milli=1
+    )
+    for row, status in ((kept, 403), (feed, 302)):
+        path = reverse("admin:feeds_feed_delete", args=(row.pk,))
+        assert admin_client.post(path, {"post": "yes"}).status_code == status
+    assert list(Feed.objects.filter(pk__in=(kept.pk, feed.pk))) == [kept]
+
+
+def test_segments_are_shown(admin_client: Client, feed: Feed) -> None:
+    """The page of a feed tells at which rates it ran, and from when."""
+    started_us = int(NOW.timestamp()) * 1_000_000
+    Segment.objects.create(
+        feed=feed,
+        epoch="0123456789ab",
+        kind="arrays",
+        seed=1,
+        first=1,
+        started_us=started_us,
+        rate_milli=2500,
+    )
+    page = shown(admin_client, feed)
+    assert "2.5/s" in page
+    assert "2026-11-21 09:30:15" in page
+    assert "0123456789ab" in page

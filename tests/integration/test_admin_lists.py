@@ -1,0 +1,140 @@
+"""The lists of the admin: what they find, and what they cost."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from clientapp.wire import names
+from feeds.admin.paginator import MOST_COUNTED, CappedPaginator
+from feeds.models import BlockReport, ClientMessage, Feed
+from tests.support.admin import NOW, connect, listed, report
+
+FACTS = ("clientsession", "blockreport", "clientmessage")
+
+
+pytestmark = pytest.mark.django_db
+
+
+def test_searches_by_client_and_key_prefix(admin_client: Client) -> None:
+    """A search finds the start of a name or of a key, and tells no more of the key."""
+    alice, bob = connect("alice"), connect("bob")
+    mine = report(alice, 1)
+    report(bob, 1)
+    prefix = names.key_prefix(alice.key)
+    for term in ("ALI", prefix, prefix + "-surely-not-the-rest"):
+        assert listed(admin_client, "clientsession", q=term) == [alice]
+        assert listed(admin_client, "blockreport", q=term) == [mine]
+    assert listed(admin_client, "blockreport", q="lice") == []
+
+
+@pytest.mark.parametrize("few", [0, 200])
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        ({"client": "alice"}, [1]),
+        ({"client": "ali"}, []),
+        ({"feed": "users"}, [2, 1]),
+        ({"feed": "arrays"}, [3, 2]),
+        ({"feed": "user"}, []),
+        ({"block_size": "5"}, [3, 2]),
+        ({"block_size": "99999999999999999999"}, []),
+        ({"block_size": "five"}, []),
+        ({"received_at_from": "2026-11-20", "received_at_to": "2026-11-20"}, [2]),
+        ({"received_at_from": "2026-11-20"}, [2, 1]),
+        ({"received_at_to": "2026-11-20"}, [3, 2]),
+        ({"received_at_to": "no date"}, [3, 2, 1]),
+        ({"feed": "arrays", "block_size": "5", "client": "bob"}, [2]),
+    ],
+)
+def test_filters_reports(
+    admin_client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    few: int,
+    query: dict[str, str],
+    numbers: list[int],
+) -> None:
+    """Reports are found by client, feed, block size and day, however many sessions fit."""
+    monkeypatch.setattr("feeds.admin.filters.FEW", few)
+    report(connect("alice"), 1)
+    last_moment = datetime(2026, 11, 20, 23, 59, 59, 999999, tzinfo=UTC)
+    report(connect("bob", feeds="users arrays", block_size=5), 2, received_at=last_moment)
+    report(connect("carol", feeds="arrays", block_size=5), 3, received_at=NOW - timedelta(days=9))
+    assert sorted(row.number for row in listed(admin_client, "blockreport", **query)) == sorted(
+        numbers
+    )
+
+
+def test_filters_sessions(admin_client: Client) -> None:
+    """Sessions are found by what they receive."""
+    alice, bob = connect("alice"), connect("bob", feeds="users arrays", block_size=5)
+    assert listed(admin_client, "clientsession", feed="arrays") == [bob]
+    assert listed(admin_client, "clientsession", client="alice") == [alice]
+    assert listed(admin_client, "clientsession", status__exact="left") == []
+
+
+def queries(browser: Client, model: str, **query: str) -> list[str]:
+    """Return the queries that the list of *model* costs."""
+    with CaptureQueriesContext(connection) as captured:
+        listed(browser, model, **query)
+    return [query["sql"] for query in captured.captured_queries]
+
+
+@pytest.mark.parametrize("model", FACTS)
+def test_queries_do_not_grow(admin_client: Client, model: str) -> None:
+    """A list costs as many queries with forty rows as with one, and a bounded count."""
+
+    def fill(first: int, last: int) -> None:
+        for number in range(first, last):
+            session = connect(f"client-{number:03d}")
+            report(session, 1)
+            ClientMessage.objects.create(session=session, text="Hey Server!", received_at=NOW)
+
+    fill(0, 1)
+    few = queries(admin_client, model)
+    fill(1, 40)
+    many = queries(admin_client, model, _facets="True")
+    assert len(many) == len(few) <= 6
+    counts = [sql for sql in many if "COUNT(" in sql]
+    assert len(counts) == 1
+    assert f"LIMIT {MOST_COUNTED + 1}" in counts[0]
+
+
+def test_the_list_of_feeds_is_cheap(admin_client: Client) -> None:
+    """Feeds are few; one more costs its list one query at most."""
+    few = queries(admin_client, "feed")
+    for number in range(10):
+        Feed.objects.create(name=f"feed-{number}", kind="arrays")
+    assert len(queries(admin_client, "feed")) <= len(few) + 10
+
+
+def test_counts_no_further_than_it_must(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list longer than the cap says so, and offers the pages up to the cap."""
+    monkeypatch.setattr("feeds.admin.paginator.MOST_COUNTED", 4)
+    session = connect("alice")
+    rows = [report(session, number) for number in range(1, 5)]
+    paginator = CappedPaginator(BlockReport.objects.order_by("number"), 3)
+    assert (paginator.count, paginator.is_capped, paginator.num_pages) == (4, False, 2)
+    report(session, 5)
+    paginator = CappedPaginator(BlockReport.objects.order_by("number"), 3)
+    assert (paginator.count, paginator.is_capped, paginator.num_pages) == (4, True, 2)
+    assert list(paginator.page(2)) == rows[3:]
+
+
+def test_a_capped_list_says_how_to_see_the_rest(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the pages end before the rows do, the list says that filters help."""
+    session = connect("alice")
+    for number in range(1, 5):
+        report(session, number)
+    path = reverse("admin:feeds_blockreport_changelist")
+    assert "4 block reports" in admin_client.get(path).content.decode()
+    monkeypatch.setattr("feeds.admin.paginator.MOST_COUNTED", 3)
+    page = admin_client.get(path).content.decode()
+    assert "the first 3 block reports; filter to see the others" in page

@@ -1,0 +1,186 @@
+"""The page on ``/`` and what keeps it true."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.db import connection
+from django.test import Client, override_settings
+from django.test.utils import CaptureQueriesContext
+
+from feeds.core import notices
+from feeds.examples import ADDRESS, FILES
+from feeds.models import BlockReport, ClientSession, Feed
+from feeds.overview import MOST_CLIENTS
+
+NOW = datetime(2026, 11, 21, 9, 30, 15, tzinfo=UTC)
+
+pytestmark = pytest.mark.django_db
+
+
+def connect(name: str, number: int = 0, status: str = ClientSession.Status.ONLINE) -> ClientSession:
+    """Store a session that connected *number* seconds before NOW."""
+    return ClientSession.objects.create(
+        key=f"{name}-{number:06d}-a-secret-nobody-may-see",
+        client=name,
+        feeds="users arrays",
+        block_size=3,
+        status=status,
+        blocks=2,
+        messages=6,
+        created_at=NOW,
+        connected_at=NOW - timedelta(seconds=number),
+        seen_at=NOW,
+    )
+
+
+def report(session: ClientSession, number: int, text: str) -> None:
+    """Store a block report with *text* as its sentence."""
+    BlockReport.objects.create(
+        session=session, number=number, text=text, seconds=1.0, clients=1, received_at=NOW
+    )
+
+
+def test_shows_a_feed_that_does_not_run(client: Client) -> None:
+    """A feed without a generator is shown with what to do about it."""
+    Feed.objects.update_or_create(name="users", defaults={"promised_us": 0, "enabled": True})
+    card = next(f for f in client.get("/status.json").json()["feeds"] if f["name"] == "users")
+    assert card["state"] == "not running"
+    assert card["sentence"] == notices.not_running("users")
+    assert notices.not_running("users") in client.get("/").content.decode()
+
+
+def test_shows_a_feed_that_is_switched_off(client: Client) -> None:
+    """A disabled feed is not called one that should be started."""
+    Feed.objects.update_or_create(name="users", defaults={"enabled": False})
+    card = next(f for f in client.get("/status.json").json()["feeds"] if f["name"] == "users")
+    assert (card["state"], card["head"]) == ("switched off", "0")
+
+
+def test_shows_who_is_connected(client: Client) -> None:
+    """A connected client stands there with its newest sentence; one that left does not."""
+    alice = connect("alice")
+    connect("bob", status=ClientSession.Status.LEFT)
+    report(alice, 1, "Client alice received 1 block in 2.000 s time")
+    report(alice, 2, "Client alice received 2 block in 2.001 s time")
+    status = client.get("/status.json").json()
+    assert status["clients"] == [
+        {
+            "client": "alice",
+            "feeds": "users, arrays",
+            "block_size": "3",
+            "since": "2026-11-21 09:30:15",
+            "blocks": "2",
+            "last_block": "Client alice received 2 block in 2.001 s time",
+        }
+    ]
+    assert (status["connected"], status["blocks"], status["messages"]) == ("1", "4", "12")
+
+
+def test_page_and_status_agree(client: Client) -> None:
+    """Every value of the status stands on the page as the page is loaded."""
+    report(connect("alice"), 1, "Client alice received 1 block in 2.000 s time")
+    page = client.get("/").content.decode()
+    status = client.get("/status.json").json()
+    for row in [*status["feeds"], *status["clients"]]:
+        for name, value in row.items():
+            shown = f'data-state="{value}"' if name == "state" else f">{value}<"
+            assert shown in page, (name, value)
+
+
+def test_lists_a_bounded_number_of_clients(client: Client) -> None:
+    """Of many clients the newest are listed, the rest is counted, no query is added."""
+    with CaptureQueriesContext(connection) as few:
+        client.get("/status.json")
+    for number in range(MOST_CLIENTS + 7):
+        report(connect("crowd", number), 1, "Client crowd received 1 block in 1.000 s time")
+    with CaptureQueriesContext(connection) as many:
+        status = client.get("/status.json").json()
+    assert len(many) == len(few)
+    assert len(status["clients"]) == MOST_CLIENTS
+    assert status["more"] == "and 7 more"
+    assert status["clients"][0]["since"] == "2026-11-21 09:30:15"
+
+
+def test_escapes_what_clients_say(client: Client) -> None:
+    """The words of a client are text on the page, without control characters."""
+    report(connect("alice"), 1, "Client <b>\x1b[31m received 1 block in 1.000 s time")
+    page = client.get("/").content.decode()
+    assert "Client &lt;b&gt;\\x1b[31m received" in page
+    assert "\x1b" not in page
+
+
+def test_never_shows_a_key(client: Client) -> None:
+    """No part of a session's key is public."""
+    session = connect("alice")
+    for path in ("/", "/status.json"):
+        assert session.key[:12] not in client.get(path).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("secure", "address"), [(False, "ws://feed.example:81/"), (True, "wss://feed.example:81/")]
+)
+def test_shows_the_files_of_the_examples(client: Client, secure: bool, address: str) -> None:  # noqa: FBT001
+    """Each example is the file in the checkout, with this server's own address."""
+    with override_settings(ALLOWED_HOSTS=["feed.example"]):
+        response = client.get("/", headers={"host": "feed.example:81"}, secure=secure)
+    for example, name in zip(response.context["examples"], FILES.values(), strict=True):
+        original = (settings.BASE_DIR / "examples" / name).read_text(encoding="utf-8")
+        assert ADDRESS in original
+        assert ADDRESS not in example.text
+        assert example.text == original.replace(ADDRESS, address).strip()
+
+
+def test_refuses_a_foreign_host(client: Client) -> None:
+    """A name that is not this server's never becomes part of the page."""
+    assert client.get("/", headers={"host": "evil.example"}).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/", "/status.json", "/no/such/page"])
+def test_allows_its_own_files_only(client: Client, path: str) -> None:
+    """A public page may load nothing from elsewhere, and no inline script or style."""
+    response = client.get(path)
+    policy = response.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'self';")
+    assert "unsafe" not in policy
+    page = response.content.decode()
+    assert not re.search(
+        r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=", page.split("<code>")[0]
+    )
+    for address in re.findall(r'(?:src|href)="([^"]*)"', page.split("<code>")[0]):
+        assert address.startswith("/"), address
+
+
+def test_files_of_the_page_exist_and_stay_here(client: Client) -> None:
+    """Every static file that the page names is found, and names no other host."""
+    names = re.findall(r'(?:src|href)="/static/([^"]*)"', client.get("/").content.decode())
+    assert sorted(set(names)) == ["feeds/icon.svg", "feeds/page.css", "feeds/page.js"]
+    for name in names:
+        found = finders.find(name)
+        assert isinstance(found, str)
+        text = Path(found).read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?://|@import|url\(", text)
+
+
+@pytest.mark.parametrize("path", ["/", "/status.json"])
+def test_is_never_cached_nor_written(client: Client, path: str) -> None:
+    """What runs is asked for each time, and asking changes nothing."""
+    response = client.get(path)
+    assert "no-store" in response.headers["Cache-Control"]
+    assert not response.cookies
+    assert client.post(path).status_code == 405
+
+
+def test_unknown_address(client: Client) -> None:
+    """An unknown address is answered with a page that leads back."""
+    response = client.get("/no/such/<page>")
+    assert response.status_code == 404
+    page = response.content.decode()
+    assert "There is no page at this address" in page
+    assert "/no/such/&lt;page&gt;" in page
+    assert 'href="/"' in page
