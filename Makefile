@@ -1,0 +1,56 @@
+# GNU make 3.81 or later, and any POSIX shell. Data in var/ and logs/ is never removed.
+
+VENV = .venv
+BIN = $(VENV)/bin
+RUNTIME = $(VENV)/requirements.stamp
+DEVELOPMENT = $(VENV)/requirements-dev.stamp
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+BENCHMARKS = $(subst /,.,$(sort $(basename $(wildcard benchmarks/*.py))))
+SECONDS = 5
+
+.PHONY: help run setup test check format bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: $(RUNTIME) ## start the server, the generator and three clients; Ctrl-C stops all
+	@$(BIN)/python -m tools.run
+
+setup: $(DEVELOPMENT) ## make .venv with all that the other targets need
+
+test: $(DEVELOPMENT) ## run every test
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+check: $(DEVELOPMENT) ## lint, formatting, types, layers, migrations
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python manage.py check
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+format: $(DEVELOPMENT) ## format the code, and mend what can be mended
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(DEVELOPMENT) ## run every benchmark, SECONDS=5 per figure
+	@for name in $(BENCHMARKS); do \
+		echo "$$name"; $(BIN)/python -m "$$name" --seconds $(SECONDS) || exit 1; \
+	done
+
+clean: ## remove .venv and caches
+	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@sh tools/venv.sh $(VENV)
+
+$(RUNTIME): requirements.txt clientapp/requirements.txt $(BIN)/python
+	@echo "installing requirements.txt"
+	@$(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+$(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
+	@echo "installing requirements-dev.txt"
+	@$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@

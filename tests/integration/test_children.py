@@ -1,0 +1,102 @@
+"""`tools.children` ends what it started, whatever the children do."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tools import children as module
+from tools.children import Children
+
+OBEDIENT = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('bye')))"
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+WAITING = "print('ready'); signal.pause()"
+
+
+async def start(children: Children, name: str, program: str) -> None:
+    """Start *program* as source text."""
+    await children.start(name, "-c", program)
+
+
+async def shown(capsys: pytest.CaptureFixture[str], *lines: str) -> str:
+    """Return everything printed, as soon as *lines* are in it."""
+    printed = ""
+    async with asyncio.timeout(30):
+        while not all(line in printed for line in lines):
+            await asyncio.sleep(0.01)
+            printed += capsys.readouterr().out
+    return printed
+
+
+async def test_stops_in_reverse_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was started last ends first, and a clean end is no failure."""
+    children = Children(tmp_path)
+    for name in ("server", "alice"):
+        await start(children, name, f"{OBEDIENT}; {WAITING}")
+    await shown(capsys, "server    | ready", "alice     | ready")
+    children.interrupt()
+    await children.stop()
+    assert capsys.readouterr().out.split("\n") == ["alice     | bye", "server    | bye", ""]
+    assert children.failures == []
+
+
+async def test_names_what_ended_by_itself(tmp_path: Path) -> None:
+    """A child that ends by itself ends all, and is named with its exit code."""
+    children = Children(tmp_path)
+    await start(children, "server", f"{OBEDIENT}; signal.pause()")
+    await start(children, "alice", "raise SystemExit(3)")
+    async with asyncio.timeout(30):
+        await children.over.wait()
+    assert children.failures == ["alice ended with exit code 3"]
+    await children.stop()
+
+
+async def test_even_a_clean_end_is_unexpected(tmp_path: Path) -> None:
+    """A child that ends by itself is named, also with exit code 0."""
+    children = Children(tmp_path)
+    await start(children, "alice", "pass")
+    async with asyncio.timeout(30):
+        await children.over.wait()
+    await children.stop()
+    assert children.failures == ["alice ended with exit code 0"]
+
+
+async def test_kills_the_stubborn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child that will not stop is killed, and named."""
+    monkeypatch.setattr(module, "STOP_SECONDS", 0.05)
+    children = Children(tmp_path)
+    await start(children, "alice", f"{STUBBORN}; {WAITING}")
+    await shown(capsys, "ready")
+    children.interrupt()
+    await children.stop()
+    assert children.failures == ["alice ended with exit code -9"]
+
+
+async def test_later_interrupt_kills(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks again does not wait."""
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.0)
+    children = Children(tmp_path)
+    await start(children, "alice", f"{STUBBORN}; {WAITING}")
+    await shown(capsys, "ready")
+    children.interrupt()
+    children.interrupt()
+    await children.stop()
+    assert children.failures == ["alice ended with exit code -9"]
+
+
+async def test_interrupt_delivered_twice_is_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One Ctrl-C that arrives twice kills nobody."""
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 3600.0)
+    children = Children(tmp_path)
+    await start(children, "alice", f"{OBEDIENT}; {WAITING}")
+    await shown(capsys, "ready")
+    children.interrupt()
+    children.interrupt()
+    await children.stop()
+    assert children.failures == []

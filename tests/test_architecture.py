@@ -1,0 +1,101 @@
+"""The layers of docs/architecture.md hold, and would not break unseen."""
+
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from pathlib import Path
+
+import grimp
+import pytest
+
+CHECKOUT = Path(__file__).parent.parent
+PACKAGES = ("clientapp", "feeds", "wsproject")
+LINT_IMPORTS = Path(sysconfig.get_path("scripts")) / "lint-imports"
+
+# For every contract, a module and an import that it must not have.
+VIOLATIONS = {
+    "client-layers": ("clientapp/collector.py", "import clientapp.cli"),
+    "client-liftable": ("clientapp/cli.py", "import django"),
+    "wire-stdlib": ("clientapp/wire/names.py", "import rich"),
+    "server-speaks-wire": ("feeds/models.py", "import clientapp.core"),
+    "server-layers": ("feeds/models.py", "import feeds.live"),
+    "pure": ("feeds/core/hub.py", "import asyncio"),
+    "one-websockets": ("clientapp/cli.py", "import websockets"),
+    "one-daphne": ("feeds/consumers.py", "import twisted"),
+}
+
+
+def contracts() -> dict[str, str]:
+    """Return the names of all contracts by their ids."""
+    config = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+    return {each["id"]: each["name"] for each in config["tool"]["importlinter"]["contracts"]}
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Check the contracts in *folder*."""
+    return subprocess.run(
+        [LINT_IMPORTS, "--no-cache", "--no-logo"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"COLUMNS": "200", "NO_COLOR": "1"},  # one verdict, one line
+    )
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Copy the packages and the contracts into a folder that may be spoilt."""
+    for package in PACKAGES:
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(CHECKOUT / package, tmp_path / package, ignore=ignore)
+    shutil.copy(CHECKOUT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_contracts_hold() -> None:
+    """Every module imports only what its layer may."""
+    result = lint_imports(CHECKOUT)
+    assert f"{len(contracts())} kept, 0 broken." in result.stdout, result.stdout + result.stderr
+
+
+def test_every_contract_has_a_violation() -> None:
+    """No contract is trusted that was never seen to break."""
+    assert contracts().keys() == VIOLATIONS.keys()
+
+
+@pytest.mark.parametrize("contract", VIOLATIONS)
+def test_violation_is_caught(contract: str, copy: Path) -> None:
+    """One forbidden import breaks its contract and no other."""
+    module, statement = VIOLATIONS[contract]
+    path = copy / module
+    path.write_text(f"{path.read_text(encoding='utf-8')}\n{statement}\n", encoding="utf-8")
+    result = lint_imports(copy)
+    broken = [name for name in contracts().values() if f"{name} BROKEN" in result.stdout]
+    assert broken == [contracts()[contract]], result.stdout + result.stderr
+
+
+def test_wire_needs_the_standard_library_alone() -> None:
+    """No module of the wire imports anything that must be installed."""
+    graph = grimp.build_graph("clientapp", include_external_packages=True, cache_dir=None)
+    wire = {"clientapp.wire", *graph.find_descendants("clientapp.wire")}
+    imported = {name for module in wire for name in graph.find_modules_directly_imported_by(module)}
+    assert imported - wire - sys.stdlib_module_names == set()
+
+
+def test_client_imports_without_django() -> None:
+    """Every module of the client imports where Django cannot be found."""
+    program = """
+import importlib, pkgutil, sys
+sys.modules["django"] = None
+import clientapp
+for found in pkgutil.walk_packages(clientapp.__path__, "clientapp."):
+    if not found.name.endswith("__main__"):
+        importlib.import_module(found.name)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr

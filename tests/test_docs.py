@@ -1,0 +1,150 @@
+"""The documents say what is so: no link, command, option or code is left to memory."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands
+
+from clientapp.wire.closing import Close
+
+CHECKOUT = Path(__file__).parent.parent
+DOCUMENTS = sorted(
+    path
+    for folder, pattern in ((".", "*.md"), ("clientapp", "*.md"), ("docs", "**/*.md"))
+    for path in (CHECKOUT / folder).glob(pattern)
+)
+DECISIONS = sorted((CHECKOUT / "docs" / "decisions").glob("*.md"))
+
+# Commands of the README that are proved elsewhere: the file, and its words.
+PROVED = {
+    "make run": ("tests/acceptance/test_run.py", "tools.run"),
+    "make test": (".ci/run", "make test"),
+    "python3 -m venv .venv": ("tools/venv.sh", "-m venv"),
+    ". .venv/bin/activate": ("Makefile", "BIN = $(VENV)/bin"),
+    "pip install -r requirements.txt": ("Makefile", "-r requirements.txt"),
+    "python manage.py createsuperuser": ("tools/run.py", "createsuperuser"),
+    "python manage.py runserver": ("tests/acceptance/test_by_hand.py", "runserver"),
+    "python manage.py generate": ("tests/acceptance/test_by_hand.py", "generate"),
+    "python clientapp/client.py --name alice": ("tests/acceptance/test_by_hand.py", "--name alice"),
+}
+
+
+def text(name: str) -> str:
+    """Return the text of a file of the checkout."""
+    return (CHECKOUT / name).read_text(encoding="utf-8")
+
+
+def readme_commands() -> list[str]:
+    """Return every line of the README's fenced sh blocks."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", text("README.md"), re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line]
+
+
+def table(document: str, heading: str) -> list[list[str]]:
+    """Return the cells of the table under *heading*, without its two top rows."""
+    section = document.split(f"# {heading}\n", 1)[1].split("\n#", 1)[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    """Every relative link names a file that exists."""
+    links = re.findall(r"\]\((?!\w+:|#)([^)#]+)[^)]*\)", document.read_text(encoding="utf-8"))
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("command", [c for c in readme_commands() if c not in PROVED])
+def test_readme_command_works(command: str, tmp_path: Path) -> None:
+    """A command of the README that nothing else proves succeeds as it stands."""
+    path = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "BLOCKFEED_VAR": str(tmp_path)}
+    subprocess.run(["sh", "-c", command], cwd=CHECKOUT, env=environment, check=True)
+
+
+def test_proved_commands_stand_in_the_readme() -> None:
+    """The list of commands proved elsewhere names none that is gone."""
+    assert PROVED.keys() - set(readme_commands()) == set()
+
+
+@pytest.mark.parametrize("command", PROVED)
+def test_proof_exists(command: str) -> None:
+    """Where a command is said to be proved, it is used."""
+    file, words = PROVED[command]
+    assert words in text(file)
+
+
+def test_commands_are_documented() -> None:
+    """Every command of manage.py that is ours stands in a document."""
+    ours = [name for name, application in get_commands().items() if application == "feeds"]
+    documents = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
+    assert [name for name in ours if f"manage.py {name}" not in documents] == []
+    assert ours != []
+
+
+def test_client_options_are_documented() -> None:
+    """Every option of the client stands in its README, and no other."""
+    client = [sys.executable, "clientapp/client.py", "--help"]
+    usage = subprocess.run(client, cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    option = r"(?<![\w-])--[a-z][a-z-]*"
+    offered = set(re.findall(option, usage.stdout)) - {"--help"}
+    described = set(re.findall(rf"`({option})", text("clientapp/README.md"))) - {"--help"}
+    assert described == offered
+
+
+def test_settings_are_documented() -> None:
+    """Every variable that the settings read stands in docs/settings.md, and no other."""
+    read = set(re.findall(r'\benv\.\w+\(\s*"(\w+)"', text("wsproject/settings.py")))
+    rows = table(text("docs/settings.md"), "Settings")
+    assert {row[0].strip("`") for row in rows} == read
+
+
+def test_close_codes_are_documented() -> None:
+    """The protocol lists the close codes that the code has, and no other."""
+    rows = table(text("docs/protocol.md"), "Close codes")
+    assert {int(row[0]) for row in rows} == set(Close)
+
+
+def test_error_codes_are_documented() -> None:
+    """The protocol lists the errors that a server sends, each as retryable as it says."""
+    calls = [
+        {keyword.arg: keyword.value for keyword in node.keywords}
+        for path in (CHECKOUT / "feeds").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Failure"
+    ]
+    sent = {(ast.literal_eval(call["code"]), ast.literal_eval(call["retryable"])) for call in calls}
+    rows = table(text("docs/protocol.md"), "Errors")
+    assert {(row[0].strip("`"), row[2] == "yes") for row in rows} == sent
+
+
+@pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.stem)
+def test_decision_has_its_form(decision: Path) -> None:
+    """A decision has its number, three headings, and at most 40 lines."""
+    lines = decision.read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith(f"# {decision.stem[:4]}: ")
+    headings = [line for line in lines if line.startswith("## ")]
+    assert headings == ["## Context", "## Decision", "## Consequences"]
+    assert len(lines) <= 40
+
+
+def test_decisions_have_numbers_of_their_own() -> None:
+    """No two decisions share a number."""
+    numbers = [decision.stem[:4] for decision in DECISIONS]
+    assert sorted(set(numbers)) == numbers
+
+
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-dev.txt", "clientapp/requirements.txt"]
+)
+def test_requirements_are_pinned_with_a_reason(name: str) -> None:
+    """Every requirement names one version, and why it is there."""
+    lines = [line for line in text(name).splitlines() if line and line[0] not in "#-"]
+    assert [line for line in lines if not re.fullmatch(r"[\w\[\]-]+==\S+  # \S.*", line)] == []
+    assert lines != []

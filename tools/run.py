@@ -1,0 +1,169 @@
+"""
+All of Blockfeed at once: server, generator and three clients.
+
+Ctrl-C stops the children in reverse order: the clients while there still is a
+server to say goodbye to, the server last. No child outlives this program.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tools.children import Children
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+VAR = Path(os.environ.get("BLOCKFEED_VAR") or CHECKOUT / "var").resolve()
+PASSWORD = VAR / "admin_password"
+HOST = "127.0.0.1"
+FIRST_PORT = int(os.environ.get("PORT") or 8000)
+PORTS_TRIED = 100
+CLIENTS = {
+    "alice": ("--feed", "users", "--block-size", "3"),
+    "bob": ("--feed", "arrays", "--block-size", "5"),
+    "carol": ("--feed", "users", "--feed", "arrays", "--block-size", "10"),
+}
+
+
+class CannotStart(Exception):
+    """Something that is needed could not be done; the sentence says what."""
+
+
+async def run(port: int, password: str | None) -> int:
+    """Keep everything running until the first reason to stop; return the exit code."""
+    children = Children(CHECKOUT)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, children.interrupt)
+    try:
+        await children.start("server", "manage.py", "runserver", f"{HOST}:{port}", "--noreload")
+        while not is_taken(port) and not children.over.is_set():  # noqa: ASYNC110 (nothing tells)
+            await asyncio.sleep(0.1)
+        if not children.over.is_set():
+            children.say(panel(port, password))
+            await children.start("generator", "manage.py", "generate")
+            for name, choice in CLIENTS.items():
+                url = f"ws://{HOST}:{port}/"
+                names = ("--name", name, "--log", str(log_path(name)))
+                await children.start(name, "clientapp/client.py", "--url", url, *names, *choice)
+        await children.over.wait()
+    finally:
+        children.over.set()
+        children.say("stopping")
+        await children.stop()
+    for failure in children.failures:
+        children.say(failure)
+    return 1 if children.failures else 0
+
+
+def panel(port: int, password: str | None) -> str:
+    """Return what a person needs to know now."""
+    account = (
+        f"user admin, password {password}  (kept in {shown(PASSWORD)})"
+        if password
+        else "user admin, with the password it was given"
+    )
+    rows = [
+        ("page", f"http://{HOST}:{port}/"),
+        ("admin", f"http://{HOST}:{port}/admin/"),
+        ("", account),
+        *((name, f"block log {shown(log_path(name))}") for name in CLIENTS),
+    ]
+    lines = [f"  {name:7} {text}" for name, text in rows]
+    return "\n".join(["", "Blockfeed is running. Ctrl-C stops it.", "", *lines, ""])
+
+
+def log_path(client: str) -> Path:
+    """Return where the block log of *client* is kept."""
+    return VAR / "logs" / f"{client}.log"
+
+
+def shown(path: Path) -> str:
+    """Return *path* as short as it can be typed in the checkout."""
+    return str(path.relative_to(CHECKOUT) if path.is_relative_to(CHECKOUT) else path)
+
+
+def free_port() -> int:
+    """Return the first port that nobody listens at; raises CannotStart."""
+    ports = range(FIRST_PORT, FIRST_PORT + PORTS_TRIED)
+    for port in ports:
+        if not is_taken(port):
+            return port
+    raise CannotStart(f"all ports from {ports[0]} to {ports[-1]} are taken")
+
+
+def is_taken(port: int) -> bool:
+    """Tell whether somebody listens at *port*."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of manage.py to its end."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=CHECKOUT,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        process_group=0,
+    )
+
+
+def migrate() -> None:
+    """Bring the database up to date; raises CannotStart."""
+    result = manage("migrate", "--verbosity", "0")
+    if result.returncode != 0:
+        raise CannotStart(f"manage.py migrate failed:\n{result.stderr.strip()}")
+
+
+def make_admin() -> str | None:
+    """
+    Return the password of the account ``admin``, made at first use.
+
+    None where the account exists and its password is not ours. Raises
+    CannotStart.
+    """
+    if not PASSWORD.exists():
+        PASSWORD.touch(mode=0o600)
+    password = PASSWORD.read_text(encoding="ascii").strip()
+    is_new = not password
+    if is_new:
+        password = secrets.token_urlsafe(12)
+        PASSWORD.write_text(f"{password}\n", encoding="ascii")
+    account = ("--noinput", "--username", "admin", "--email", "admin@example.com")
+    result = manage("createsuperuser", *account, DJANGO_SUPERUSER_PASSWORD=password)
+    if result.returncode == 0:
+        return password
+    if "already taken" not in result.stderr:
+        raise CannotStart(f"manage.py createsuperuser failed:\n{result.stderr.strip()}")
+    if is_new:
+        PASSWORD.unlink()
+        return None
+    return password
+
+
+def main() -> int:
+    """Prepare, run, and return the exit code."""
+    try:
+        print("preparing the database", flush=True)
+        migrate()
+        password = make_admin()
+        return asyncio.run(run(free_port(), password))
+    except CannotStart as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
