@@ -189,7 +189,7 @@ class BlockReport(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     clients = models.PositiveIntegerField()
     """Connections of the receiving server process when the report came."""
-    received_at = models.DateTimeField(db_index=True)
+    received_at = models.DateTimeField()
 
     class Meta:
         ordering = ("-received_at", "-id")

@@ -28,8 +28,9 @@ class Writer(Protocol):
         """
         Take whole frames; they are sent in the order of the calls.
 
-        Returns False when not all has left: then the hub writes nothing more
-        until `Hub.drained` is called for the subscriber.
+        Returns False when not all has left: then the hub takes nothing more
+        from the streams until `Hub.drained` is called for the subscriber.
+        It must not call the hub.
         """
 
 
@@ -94,16 +95,12 @@ class Hub:
     def publish(self, feed: str, first: int, frames: list[bytes]) -> None:
         """Append *frames* to the stream of *feed*; they must follow its head."""
         self.streams[feed].append(first, frames)
-        for key, cohorts in self._cohorts.items():
-            if feed in key:
-                self._dirty.update(dict.fromkeys(cohorts))
+        self._mark_dirty(feed)
 
     def restart(self, feed: str, head: int) -> None:
         """Let the stream of *feed* stand at *head*; its readers recover."""
         self.streams[feed].restart(head)
-        for subscriber in [one for one in self.subscribers if feed in one.cursors]:
-            self._leave_cohort(subscriber)
-            self._enqueue(subscriber)
+        self._mark_dirty(feed)
 
     def subscribe(self, writer: Writer, cursors: dict[str, int]) -> Subscriber:
         """Add a reader that has everything up to *cursors*, one per feed."""
@@ -163,13 +160,20 @@ class Hub:
                 self._advance(self._queue.popleft())
                 yield
 
-    def lag(self, subscriber: Subscriber) -> int:
-        """Return how many messages *subscriber* is behind."""
-        cursors = subscriber.cohort.cursors if subscriber.cohort else subscriber.cursors
-        return sum(self.streams[feed].head - cursor for feed, cursor in cursors.items())
+    def _mark_dirty(self, feed: str) -> None:
+        for key, cohorts in self._cohorts.items():
+            if feed in key:
+                self._dirty.update(dict.fromkeys(cohorts))
 
     def _pass(self, cohort: Cohort) -> None:
         self._dirty.pop(cohort, None)
+        if not cohort.members:
+            return  # the last one left between two turns
+        if self._outrun(cohort.cursors):
+            for subscriber in list(cohort.members):
+                self._leave_cohort(subscriber)
+                self._enqueue(subscriber)
+            return
         frames = self._take(cohort.cursors)
         for subscriber in cohort.write(frames) if frames else ():
             self._leave_cohort(subscriber)
@@ -182,17 +186,24 @@ class Hub:
         subscriber.queued = False
         if subscriber not in self.subscribers or subscriber.blocked or subscriber.recovering:
             return
-        for feed, cursor in subscriber.cursors.items():
-            if cursor < self.streams[feed].first - 1:
-                subscriber.recovering = True
-                self._recover(subscriber, feed)
-                return
+        feed = self._outrun(subscriber.cursors)
+        if feed is not None:
+            subscriber.recovering = True
+            self._recover(subscriber, feed)
+            return
         frames = self._take(subscriber.cursors)
         if not frames:
             self._join_cohort(subscriber)
             return
         subscriber.blocked = not subscriber.writer.write(frames)
         self._enqueue(subscriber)
+
+    def _outrun(self, cursors: dict[str, int]) -> str | None:
+        """Return a feed whose next frame is older than the recent past."""
+        for feed, cursor in cursors.items():
+            if cursor < self.streams[feed].first - 1:
+                return feed
+        return None
 
     def _take(self, cursors: dict[str, int]) -> bytes:
         """Return what is pending after *cursors*, bounded, and move them."""

@@ -8,20 +8,15 @@ from clientapp.wire.codec import encode
 from clientapp.wire.from_server import Gap
 from clientapp.wire.message import make_line
 from feeds.core.frames import frame
-from feeds.core.schedule import Schedule
+from feeds.core.schedule import Schedule, Segment
 
 
-def make_lines(feed: str, schedule: Schedule, first: int, records: Sequence[bytes]) -> list[bytes]:
-    """Return the lines of *records*, which stand at *first* and after."""
-    segment = schedule.segment(first)
-    after = schedule.end(segment) + 1
-    lines = []
-    for offset, record in enumerate(records, first):
-        if offset >= after:
-            segment = schedule.segment(offset)
-            after = schedule.end(segment) + 1
-        lines.append(make_line(feed, offset, segment.at(offset), record))
-    return lines
+def make_lines(feed: str, segment: Segment, first: int, records: Sequence[bytes]) -> list[bytes]:
+    """Return the lines of *records*, which *segment* holds at *first* and after."""
+    return [
+        make_line(feed, offset, segment.at(offset), record)
+        for offset, record in enumerate(records, first)
+    ]
 
 
 def make_frames(feed: str, schedule: Schedule, first: int, lines: Sequence[bytes]) -> list[bytes]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+_NOTHING_JOINED = (-1, 0, 0, b"")
+
 
 class Stream:
     """The recent frames of a feed: those of offsets ``first`` to ``head``."""
@@ -20,7 +22,7 @@ class Stream:
         self._bytes = 0
         self._most_messages = most_messages
         self._most_bytes = most_bytes
-        self._joined: tuple[int, int, bytes] = (0, 0, b"")
+        self._joined = _NOTHING_JOINED
         self.head = head
         """The last offset appended; everything up to it exists."""
 
@@ -48,6 +50,7 @@ class Stream:
         self._frames.clear()
         self._held = 0
         self._bytes = 0
+        self._joined = _NOTHING_JOINED
         self.head = head
 
     def after(self, offset: int, most_bytes: int) -> tuple[bytes, int]:
@@ -57,8 +60,9 @@ class Stream:
         At least one frame, and no more once *most_bytes* are reached. The
         caller owes that *offset* is at least ``first - 1`` and below head.
         """
-        start, last, joined = self._joined
-        if start == offset and joined and (last == self.head or len(joined) >= most_bytes):
+        start, most, last, joined = self._joined
+        is_asked_again = (start, most) == (offset, most_bytes)
+        if is_asked_again and (last == self.head or len(joined) >= most_bytes):
             return joined, last
         index = len(self._frames) - (self.head - offset)
         stop, size = index, 0
@@ -67,7 +71,7 @@ class Stream:
             stop += 1
         last = offset + stop - index
         joined = b"".join(self._frames[index:stop])
-        self._joined = (offset, last, joined)
+        self._joined = (offset, most_bytes, last, joined)
         return joined, last
 
     def _trim(self) -> None:
@@ -75,7 +79,8 @@ class Stream:
             self._bytes > self._most_bytes and self._held > 1
         ):
             self._bytes -= len(self._frames[-self._held])
+            self._frames[-self._held] = b""
             self._held -= 1
-        # Forgotten frames are deleted in bulk: one by one would cost O(n) each.
+        # Their places are deleted in bulk: one by one would cost O(n) each.
         if len(self._frames) > 2 * self._held + 64:
             del self._frames[: -self._held]

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from django.db.models import Prefetch
+
 from feeds.core.schedule import Recipe, Schedule, Segment
 from feeds.models import Feed
 from feeds.models import Segment as SegmentRow
@@ -141,6 +143,10 @@ class Catalog:
 
 def overview(now_us: int) -> list[FeedOverview]:
     """Read all feeds for people, as of *now_us*."""
+    rows = Feed.objects.prefetch_related(
+        # The head lies in one of the last two segments.
+        Prefetch("segments", SegmentRow.objects.order_by("-first")[:2], to_attr="newest")
+    )
     return [
         FeedOverview(
             name=row.name,
@@ -148,12 +154,7 @@ def overview(now_us: int) -> list[FeedOverview]:
             rate=float(row.rate),
             enabled=row.enabled,
             running=now_us - row.promised_us < RUNNING_US,
-            head=_newest(row).due(now_us, row.promised),
+            head=Schedule([segment_of(one) for one in row.newest]).due(now_us, row.promised),
         )
-        for row in Feed.objects.all()
+        for row in rows
     ]
-
-
-def _newest(row: Feed) -> Schedule:
-    """Return the end of a feed's schedule: its last two segments."""
-    return Schedule([segment_of(segment) for segment in row.segments.order_by("-first")[:2]])

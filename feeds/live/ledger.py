@@ -13,11 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import reduce
+from itertools import takewhile
 from operator import or_
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef, Q
+from django.db.models import Count, Exists, F, Max, OuterRef, Q
 
 from clientapp.wire.closing import Close
 from clientapp.wire.from_client import Report
@@ -47,7 +48,7 @@ class KnownSession:
     feeds: tuple[str, ...]
     block_size: int
     blocks: int
-    """The highest block number stored; 0: none."""
+    """The number up to which every block is stored; 0: not even the first."""
 
 
 def find_session(key: str) -> KnownSession | None:
@@ -55,8 +56,13 @@ def find_session(key: str) -> KnownSession | None:
     session = ClientSession.objects.filter(key=key).first()
     if session is None:
         return None
-    highest = session.reports.aggregate(highest=Max("number"))["highest"]
-    return KnownSession(tuple(session.feeds.split()), session.block_size, highest or 0)
+    found = session.reports.aggregate(highest=Max("number"), count=Count("pk"))
+    blocks = found["highest"] or 0
+    if blocks != found["count"]:
+        numbers = session.reports.order_by("number").values_list("number", flat=True)
+        whole = takewhile(lambda pair: pair[0] == pair[1], enumerate(numbers.iterator(), 1))
+        blocks = sum(1 for _ in whole)
+    return KnownSession(tuple(session.feeds.split()), session.block_size, blocks)
 
 
 @transaction.atomic

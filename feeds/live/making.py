@@ -47,7 +47,7 @@ def stretches(feed: str, schedule: Schedule, first: int, last: int) -> Iterator[
         if source.epoch != segment.epoch:
             raise UnavailableError(end)
         records = source.records(first, end - first + 1)
-        yield Stretch(segment.epoch, first, make_lines(feed, schedule, first, records))
+        yield Stretch(segment.epoch, first, make_lines(feed, segment, first, records))
         first = end + 1
 
 

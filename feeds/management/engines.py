@@ -1,12 +1,25 @@
-"""What commands require of the database before they start."""
+"""What commands require of the database and the channel layer at their start."""
 
+from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from feeds.layers import EMBEDDED
+from feeds.live import valkey
 
-def require_migrations() -> None:
-    """Raise CommandError unless every migration has been applied."""
+
+def require_engines() -> None:
+    """Raise CommandError unless the tables and the embedded server are there."""
+    _require_migrations()
+    if settings.REDIS_URL == EMBEDDED:
+        try:
+            valkey.acquire(str(settings.VAR_DIR))
+        except valkey.ValkeyUnavailable as error:
+            raise CommandError(str(error)) from None
+
+
+def _require_migrations() -> None:
     try:
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())

@@ -41,8 +41,9 @@ class ListLayer(BaseChannelLayer):  # type: ignore[misc]  # channels is not type
 
 
 async def fast(name: str = "arrays", rate: int = 2000) -> Feed:
+    """Give the feed a rate that a test can wait for."""
     feed = await Feed.objects.aget(name=name)
-    feed.rate = rate  # type: ignore[assignment]
+    feed.rate = rate
     await feed.asave()
     return feed
 
@@ -87,7 +88,7 @@ async def test_second_run_goes_on_with_the_next_offset() -> None:
         await Generator("arrays", layer, count=50).run()
     await feed.arefresh_from_db()
     assert feed.promised == 150
-    assert [message["first"] for _, message in layer.sent][0] == 1
+    assert next(message["first"] for _, message in layer.sent) == 1
     assert len(layer.lines) == 150
 
 

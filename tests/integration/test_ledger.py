@@ -8,7 +8,7 @@ import pytest
 from clientapp.wire.from_client import FeedRange, Latency, Report
 from clientapp.wire.sentence import Sentence
 from feeds.live import ledger
-from feeds.live.facts import Closed, Opened, Reported, Said
+from feeds.live.facts import Closed, Fact, Opened, Reported, Said
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection
 
 pytestmark = pytest.mark.django_db
@@ -18,6 +18,7 @@ KEY = "key-of-a-session-1"
 
 
 def opened(channel: str = "c1", key: str = KEY, **changes: object) -> Opened:
+    """Return the fact of a new connection."""
     fact = Opened(
         session=key,
         client="alice",
@@ -32,10 +33,12 @@ def opened(channel: str = "c1", key: str = KEY, **changes: object) -> Opened:
 
 
 def closed(channel: str = "c1", *, left: bool = False) -> Closed:
+    """Return the fact of its end."""
     return Closed(session=KEY, channel=channel, code=1000, reason="", left=left, at=NOW)
 
 
 def reported(number: int, seconds: float = 2.0, key: str = KEY) -> Reported:
+    """Return the fact of a block of three users."""
     part = FeedRange(epoch="0" * 12, first=1, last=3, count=3, gaps=0, duplicates=0)
     report = Report(
         block=number,
@@ -69,7 +72,7 @@ def test_session_report_and_text_in_one_batch() -> None:
 @pytest.mark.parametrize("together", [True, False])
 def test_report_sent_again_is_stored_once(together: bool) -> None:  # noqa: FBT001
     """The same report twice is one row, and no conflict, whatever the batch."""
-    facts = [opened(), reported(1), reported(1)]
+    facts: list[Fact] = [opened(), reported(1), reported(1)]
     batches = [facts] if together else [[fact] for fact in facts]
     outcomes = [outcome for batch in batches for outcome in ledger.commit(batch)]
     assert [outcome.conflict for outcome in outcomes] == [False, False, False]
@@ -140,3 +143,11 @@ def test_find_session() -> None:
     assert ledger.find_session(KEY) is None
     ledger.commit([opened(), reported(1), reported(2)])
     assert ledger.find_session(KEY) == ledger.KnownSession(("users", "arrays"), 3, 2)
+
+
+def test_hole_in_the_reports_is_found() -> None:
+    """A report that never came is asked for again, whatever came after it."""
+    ledger.commit([opened(), reported(1), reported(2), reported(4)])
+    assert ledger.find_session(KEY) == ledger.KnownSession(("users", "arrays"), 3, 2)
+    ledger.commit([reported(3)])
+    assert ledger.find_session(KEY) == ledger.KnownSession(("users", "arrays"), 3, 4)

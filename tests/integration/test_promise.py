@@ -15,6 +15,7 @@ NOW = 1_790_000_000_000_000
 
 
 def begin(hold: promise.Hold, last: int, now: int = NOW) -> promise.Hold:
+    """Promise up to *last* in a new segment."""
     source = catalog.source_of(hold.recipe)
     segment = Segment(hold.recipe, source.epoch, hold.promised + 1, now, hold.rate_milli)
     return promise.promise(hold, last, now, segment)

@@ -35,6 +35,7 @@ OPENED = Opened(
 
 
 def said(text: str) -> Said:
+    """Return the fact of a text."""
     return Said(session=KEY, text=text, at=NOW)
 
 

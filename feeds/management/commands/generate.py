@@ -16,7 +16,7 @@ from clientapp.wire.printable import printable
 from feeds.live import promise
 from feeds.live.generator import Generator
 from feeds.live.progress import show_progress
-from feeds.management.database import require_migrations
+from feeds.management.engines import require_engines
 from feeds.models import Feed
 from feeds.sources import SpecError
 
@@ -65,7 +65,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Generate; exits 1 with a sentence where that is not possible."""
-        require_migrations()
+        require_engines()
         names = _choose(options["feed"])
         for name in names:
             promise.configure(name, options["rate"], options["seed"])

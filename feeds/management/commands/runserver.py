@@ -14,7 +14,7 @@ from django.core.management.base import CommandError
 from django.utils import autoreload
 from twisted.internet import reactor
 
-from feeds.management.database import require_migrations
+from feeds.management.engines import require_engines
 from feeds.server import FeedServer
 
 RELOAD = 3
@@ -41,8 +41,8 @@ class Command(DaphneCommand):  # type: ignore[misc]  # daphne is not typed
             autoreload.check_errors(self.inner_run)(None, **options)
 
     def check_migrations(self) -> None:
-        """Refuse to start on a database that lacks tables."""
-        require_migrations()
+        """Refuse to start without tables, or without the embedded server."""
+        require_engines()
 
     def server_cls(self, **options: Any) -> _Run:
         """Make the server; Daphne calls this as if it were a class."""

@@ -30,7 +30,9 @@ def test_a_record_is_ten_integers() -> None:
     assert make_source("arrays", {}, 1).fields == ()
 
 
-@pytest.mark.parametrize("shape, lengths", [([1], (1,)), ([2, 3], (2, 3)), ([4, 1, 2], (4, 1, 2))])
+@pytest.mark.parametrize(
+    ("shape", "lengths"), [([1], (1,)), ([2, 3], (2, 3)), ([4, 1, 2], (4, 1, 2))]
+)
 def test_arrays_are_nested_as_the_shape_says(shape: list[int], lengths: tuple[int, ...]) -> None:
     """The first length is the outermost one."""
     for record in records(shape=shape):

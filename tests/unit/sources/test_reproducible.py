@@ -70,7 +70,7 @@ def run(program: str, *before: str, **environment: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "hash_seed, zone, language",
+    ("hash_seed", "zone", "language"),
     [("1", "Pacific/Kiritimati", "tr_TR.UTF-8"), ("4242", "America/Los_Angeles", "C")],
 )
 def test_another_process_makes_the_same_bytes(

@@ -113,7 +113,7 @@ def test_the_epoch_follows_the_recipe_and_what_comes_of_it(other: Letters) -> No
 
 
 @pytest.mark.parametrize(
-    "kind, spelled_out",
+    ("kind", "spelled_out"),
     [
         (
             "arrays",

@@ -154,7 +154,7 @@ REFUSED: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize("kind, spec, sentence", REFUSED)
+@pytest.mark.parametrize(("kind", "spec", "sentence"), REFUSED)
 def test_a_wrong_spec_is_refused_in_one_sentence(kind: str, spec: Any, sentence: str) -> None:
     """The sentence names the value and what is allowed."""
     with pytest.raises(SpecError) as refusal:
@@ -177,7 +177,7 @@ def test_a_wrong_seed_is_refused(seed: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind, spec, checked",
+    ("kind", "spec", "checked"),
     [
         ("users", {}, {"fields": ALL_FIELDS.split(", "), "locale": "en_US"}),
         (

@@ -1,0 +1,81 @@
+"""The recent past, against a list that forgets nothing."""
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from feeds.core.stream import Stream
+
+MOST_MESSAGES = 9
+MOST_BYTES = 40
+
+frame_lists = st.lists(st.integers(1, 30), max_size=20)
+"""Frames by their sizes; some are larger than half of what is kept."""
+
+
+class StreamMachine(RuleBasedStateMachine):
+    """A stream and, beside it, every frame since its last restart."""
+
+    @initialize(head=st.integers(0, 1000))
+    def open(self, head: int) -> None:
+        """Begin somewhere."""
+        self.stream = Stream(head, most_messages=MOST_MESSAGES, most_bytes=MOST_BYTES)
+        self.start = head
+        self.all: list[bytes] = []
+
+    @rule(sizes=frame_lists)
+    def append(self, sizes: list[int]) -> None:
+        """Append frames that differ by offset."""
+        first = self.stream.head + 1
+        frames = [b"%d" % (offset % 10) * size for offset, size in enumerate(sizes, first)]
+        self.stream.append(first, frames)
+        self.all += frames
+
+    @rule(away=st.sampled_from([-3, -1, 1, 2]))
+    def append_out_of_order(self, away: int) -> None:
+        """Frames that do not follow are refused and change nothing."""
+        with pytest.raises(ValueError, match="does not follow"):
+            self.stream.append(self.stream.head + 1 + away, [b"x"])
+
+    @rule(ahead=st.integers(0, 100))
+    def restart(self, ahead: int) -> None:
+        """Forget everything."""
+        self.start = self.stream.head + ahead
+        self.all = []
+        self.stream.restart(self.start)
+
+    @precondition(lambda self: self.stream.first <= self.stream.head)
+    @rule(data=st.data(), most_bytes=st.integers(1, 60), times=st.integers(1, 2))
+    def read(self, data: st.DataObject, most_bytes: int, times: int) -> None:
+        """What is read is whole frames, as many as it takes to reach the bound."""
+        offset = data.draw(st.integers(self.stream.first - 1, self.stream.head - 1))
+        expected = b""
+        last = offset
+        for frame in self.all[offset - self.start :]:
+            if len(expected) >= most_bytes:
+                break
+            expected += frame
+            last += 1
+        for _ in range(times):
+            assert self.stream.after(offset, most_bytes) == (expected, last)
+
+    @invariant()
+    def holds_all_it_may(self) -> None:
+        """The past is as long as the bounds allow, and no longer."""
+        held: list[bytes] = []
+        for frame in reversed(self.all):
+            size = sum(map(len, held)) + len(frame)
+            if len(held) == MOST_MESSAGES or (held and size > MOST_BYTES):
+                break
+            held.append(frame)
+        assert self.stream.head == self.start + len(self.all)
+        assert self.stream.first == self.stream.head - len(held) + 1
+
+    @invariant()
+    def keeps_no_byte_of_the_forgotten(self) -> None:
+        """The bound on bytes is a bound on memory, but for one frame that exceeds it."""
+        kept = self.stream._frames
+        assert sum(map(len, kept)) <= max(MOST_BYTES, len(kept[-1]) if kept else 0)
+
+
+TestStream = StreamMachine.TestCase
