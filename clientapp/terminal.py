@@ -112,7 +112,7 @@ class Terminal:
         if event.latency is not None:
             self._say(f"latency p50 {event.latency.p50:.3f} s, p99 {event.latency.p99:.3f} s")
         if event.unfinished:
-            self._say(f"{_count(event.unfinished, 'message')} of an unfinished block to get again")
+            self._say(f"{_count(event.unfinished, 'message')} of an unfinished block for the next start to get again")
         if event.unacknowledged:
             self._say(f"{_count(event.unacknowledged, 'report')} for the next start to send again")
         self._say(f"log {event.log}")
