@@ -65,13 +65,19 @@ class Generator:
         *,
         count: int | None = None,
         seconds: float | None = None,
+        take_over: bool = False,
     ) -> None:
-        """Stop after *count* messages or *seconds*, where given."""
+        """
+        Stop after *count* messages or *seconds*, where given.
+
+        With *take_over* a generator that works on the feed is stopped.
+        """
         self.progress = Progress(feed)
         self._feed = feed
         self._layer = layer
         self._count = count
         self._seconds = seconds
+        self._take_over = take_over
         self._hold: promise.Hold
         self._sent = 0
         self._last: int | None = None
@@ -105,7 +111,7 @@ class Generator:
         while True:
             try:
                 hold: promise.Hold = await database_sync_to_async(promise.take)(
-                    self._feed, now_us()
+                    self._feed, now_us(), by_force=self._take_over
                 )
             except promise.TakenError:
                 if now_us() > give_up:

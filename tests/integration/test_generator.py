@@ -173,6 +173,23 @@ async def test_former_owner_stops_with_a_sentence() -> None:
             await task
 
 
+async def test_take_over_fences_the_first_off() -> None:
+    """With --take-over the first generator stops, and no offset is made twice."""
+    feed = await fast(rate=100)
+    layer = ListLayer()
+    first = asyncio.ensure_future(Generator("arrays", layer).run())
+    async with asyncio.timeout(20):
+        while not layer.sent:
+            await asyncio.sleep(0.01)
+        await Generator("arrays", layer, count=100, take_over=True).run()
+        with pytest.raises(promise.FencedError, match="feed arrays was taken over"):
+            await first
+    await feed.arefresh_from_db()
+    offsets = [int(line.split(b'"offset":')[1].split(b",")[0]) for line in layer.lines]
+    assert len(offsets) == len(set(offsets))
+    assert max(offsets) == feed.promised
+
+
 async def test_bridge_takes_what_was_pushed() -> None:
     """A batch crosses a real layer whole."""
     layer = InMemoryChannelLayer()

@@ -38,6 +38,14 @@ def test_second_generator_is_refused_while_the_first_lives() -> None:
     assert promise.take("arrays", NOW + promise.ALIVE_US).owner == hold.owner + 1
 
 
+def test_feed_can_be_taken_by_force() -> None:
+    """Whoever insists becomes the owner at once."""
+    hold = begin(promise.take("arrays", NOW), 10)
+    assert promise.take("arrays", NOW + 1, by_force=True).owner == hold.owner + 1
+    with pytest.raises(promise.FencedError):
+        promise.promise(hold, 11, NOW + 2)
+
+
 def test_released_feed_is_free_at_once() -> None:
     """A generator that stopped cleanly leaves no waiting time."""
     hold = promise.take("arrays", NOW)

@@ -51,6 +51,11 @@ class Command(BaseCommand):
             help="stop after so many seconds (default: never)",
         )
         parser.add_argument(
+            "--take-over",
+            action="store_true",
+            help="take the feeds over from a generator that works on them; it stops",
+        )
+        parser.add_argument(
             "--rate",
             type=_rate,
             metavar="N",
@@ -71,7 +76,13 @@ class Command(BaseCommand):
             promise.configure(name, options["rate"], options["seed"])
         layer = get_channel_layer()
         generators = [
-            Generator(name, layer, count=options["count"], seconds=options["seconds"])
+            Generator(
+                name,
+                layer,
+                count=options["count"],
+                seconds=options["seconds"],
+                take_over=options["take_over"],
+            )
             for name in names
         ]
         try:
