@@ -167,8 +167,6 @@ class Hub:
 
     def _pass(self, cohort: Cohort) -> None:
         self._dirty.pop(cohort, None)
-        if not cohort.members:
-            return  # the last one left between two turns
         if self._outrun(cohort.cursors):
             for subscriber in list(cohort.members):
                 self._leave_cohort(subscriber)

@@ -12,8 +12,6 @@ import logging
 import secrets
 from dataclasses import dataclass
 
-from channels.db import database_sync_to_async
-
 from clientapp.wire.errors import BadRequest
 from clientapp.wire.from_server import FeedState, Gap, Welcome
 from clientapp.wire.names import MAX_BLOCK_SIZE, key_prefix
@@ -43,7 +41,7 @@ class Admission:
 async def admit(node: Node, request: Request) -> Admission:
     """Grant *request*; raises BadRequest with what is wrong with it."""
     key = request.session or secrets.token_urlsafe(16)
-    blocks = await _stored_blocks(request) if request.session else 0
+    blocks = await _stored_blocks(node, request, request.session) if request.session else 0
     await _ensure_known(node, request)
     cursors, gaps, states = {}, [], {}
     now = now_us()
@@ -71,13 +69,11 @@ async def admit(node: Node, request: Request) -> Admission:
     return Admission(key=key, cursors=cursors, gaps=tuple(gaps), welcome=welcome)
 
 
-async def _stored_blocks(request: Request) -> int:
+async def _stored_blocks(node: Node, request: Request, key: str) -> int:
     """Return the session's highest stored block; checks what is fixed."""
-    assert request.session is not None
     try:
         async with asyncio.timeout(5):
-            find = database_sync_to_async(ledger.find_session)
-            known: ledger.KnownSession | None = await find(request.session)
+            known = await node.database.run(ledger.find_session, key)
     except Exception as error:  # noqa: BLE001  whatever it is, the feed is served
         log.warning("the database does not answer (%s); a session is not looked up", error)
         return 0
@@ -85,7 +81,7 @@ async def _stored_blocks(request: Request) -> int:
         return 0
     if (set(known.feeds), known.block_size) != (set(request.feeds), request.block_size):
         raise BadRequest(
-            f"session {key_prefix(request.session)} collects blocks of {known.block_size} from "
+            f"session {key_prefix(key)} collects blocks of {known.block_size} from "
             f"{' and '.join(known.feeds)}; start a new session for anything else"
         )
     return known.blocks

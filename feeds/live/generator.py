@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from functools import partial
 
-from channels.db import database_sync_to_async
 from channels.layers import BaseChannelLayer
 from django.db import InterfaceError, OperationalError
 
@@ -23,6 +23,7 @@ from feeds.live.bridge import Batch, push
 from feeds.live.catalog import source_of
 from feeds.live.clock import now_us
 from feeds.live.making import Stretch, stretches
+from feeds.live.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ class Generator:
         self._last: int | None = None
         self._deadline_us: int | None = None
         self._promised_us = 0
+        self._database = Worker(f"promise-{feed}")
 
     async def run(self) -> None:
         """
@@ -91,33 +93,33 @@ class Generator:
         Raises promise.TakenError, promise.FencedError, and what the source
         or the database raises.
         """
-        self._hold = await self._take()
-        self._sent = self._hold.promised
-        if self._count is not None:
-            self._last = self._sent + self._count
-        if self._seconds is not None:
-            self._deadline_us = now_us() + round(self._seconds * 1e6)
         try:
-            while not self._done():
-                await self._promise()
-                await self._publish()
-                await asyncio.sleep(self._pause())
+            self._hold = await self._take()
+            self._sent = self._hold.promised
+            if self._count is not None:
+                self._last = self._sent + self._count
+            if self._seconds is not None:
+                self._deadline_us = now_us() + round(self._seconds * 1e6)
+            try:
+                while not self._done():
+                    await self._promise()
+                    await self._publish()
+                    await asyncio.sleep(self._pause())
+            finally:
+                await self._database.run(promise.release, self._hold)
         finally:
-            await database_sync_to_async(promise.release)(self._hold)
+            await self._database.stop()
 
     async def _take(self) -> promise.Hold:
         """Take the feed; waits until a generator that was killed counts as dead."""
         give_up = now_us() + promise.ALIVE_US + PROMISE_US
+        take = partial(promise.take, self._feed, by_force=self._take_over)
         while True:
             try:
-                hold: promise.Hold = await database_sync_to_async(promise.take)(
-                    self._feed, now_us(), by_force=self._take_over
-                )
+                return await self._database.run(take, now_us())
             except promise.TakenError:
                 if now_us() > give_up:
                     raise
-            else:
-                return hold
             await asyncio.sleep(0.1)
 
     async def _promise(self) -> None:
@@ -127,13 +129,12 @@ class Generator:
             return
         try:
             if not self._hold.enabled:
-                self._hold = await database_sync_to_async(promise.look)(self._hold)
+                self._hold = await self._database.run(promise.look, self._hold)
                 if not self._hold.enabled:
                     return
             segment = self._next_segment(now)
             last = self._reach(segment or self._hold.schedule.last, now)
-            make = database_sync_to_async(promise.promise)
-            self._hold = await make(self._hold, last, now, segment)
+            self._hold = await self._database.run(promise.promise, self._hold, last, now, segment)
         except (OperationalError, InterfaceError) as error:
             log.warning("feed %s: the database does not answer (%s); waiting", self._feed, error)
             return

@@ -18,7 +18,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 
 from clientapp.wire.codec import encode
@@ -35,6 +34,7 @@ from feeds.live.clock import now_us
 from feeds.live.making import UnavailableError
 from feeds.live.recorder import Recorder
 from feeds.live.recovery import Recovery
+from feeds.live.worker import Worker
 
 log = logging.getLogger("feeds.node")
 
@@ -49,6 +49,7 @@ class Node:
         self.recovery = Recovery(limits, self.catalog)
         self.hub = Hub(limits, lambda reader, feed: self.recovery.start(self.hub, reader, feed))
         self.recorder = Recorder(limits)
+        self.database = Worker("database")
         self.running: dict[str, bool] = {}
         """Per enabled feed whether a generator was at work at the last look."""
         self._work = asyncio.Event()
@@ -79,6 +80,7 @@ class Node:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.recovery.stop()
         await self.recorder.stop()
+        await self.database.stop()
 
     def wake(self) -> None:
         """Let the hub do the work it has."""
@@ -87,7 +89,7 @@ class Node:
     async def refresh(self) -> bool:
         """Read the feeds again; return False where the database is away."""
         try:
-            await database_sync_to_async(self.catalog.refresh)()
+            await self.database.run(self.catalog.refresh)
         except Exception as error:  # noqa: BLE001  whatever it is, what is known is served
             if self._reachable:
                 log.warning("the database does not answer (%s); serving what is known", error)
@@ -178,9 +180,9 @@ class Node:
         beat = Heartbeat(now=now_us(), heads=heads)
         self.hub.tell(frame(encode(beat.write()).encode()))
         now = datetime.now(UTC)
-        await database_sync_to_async(ledger.mark_seen)(self.name, now)
+        await self.database.run(ledger.mark_seen, self.name, now)
         lost = now - timedelta(seconds=self.limits.lost_seconds)
-        await database_sync_to_async(ledger.close_lost)(lost)
+        await self.database.run(ledger.close_lost, lost)
 
     async def _within_limit(self, call: Coroutine[Any, Any, None]) -> None:
         """Await a call of the channel layer, which may fail or hang."""

@@ -12,13 +12,13 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
-from django.db import InterfaceError, OperationalError, close_old_connections, connections
+from django.db import InterfaceError, OperationalError
 
 from feeds.core.limits import Limits
 from feeds.live import ledger
 from feeds.live.facts import Fact
+from feeds.live.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Recorder:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
+        self._worker = Worker("recorder")
         self._failing = False
         self._single = 0
         """Facts still to be committed one by one."""
@@ -72,17 +72,14 @@ class Recorder:
 
     async def stop(self) -> None:
         """Give the thread and its database connection back."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, connections.close_all)
-        self._thread.shutdown(wait=False)
+        await self._worker.stop()
 
     async def _commit(self) -> None:
         size = min(len(self._waiting), 1 if self._single else self._limits.commit_facts)
         batch = [self._waiting[index] for index in range(size)]
-        loop = asyncio.get_running_loop()
         facts = [fact for fact, _ in batch]
         try:
-            outcomes = await loop.run_in_executor(self._thread, _commit, facts)
+            outcomes = await self._worker.run(ledger.commit, facts)
         except (OperationalError, InterfaceError) as error:
             if not self._failing:
                 log.warning("the database does not take facts (%s); they wait", error)
@@ -105,8 +102,3 @@ class Recorder:
         for (_, done), outcome in zip(batch, outcomes, strict=True):
             if done is not None:
                 done(outcome)
-
-
-def _commit(facts: list[Fact]) -> list[ledger.Outcome]:
-    close_old_connections()
-    return ledger.commit(facts)

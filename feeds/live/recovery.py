@@ -8,7 +8,6 @@ sessions catch up, the event loop and the head of the feed go on.
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 
 from clientapp.wire.codec import encode
 from clientapp.wire.from_server import Gap
@@ -17,6 +16,7 @@ from feeds.core.hub import Hub, Subscriber
 from feeds.core.limits import Limits
 from feeds.live.catalog import Catalog
 from feeds.live.making import UnavailableError, frames_between
+from feeds.live.worker import Worker
 
 
 class Recovery:
@@ -25,7 +25,7 @@ class Recovery:
     def __init__(self, limits: Limits, catalog: Catalog) -> None:
         self._limits = limits
         self._catalog = catalog
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recovery")
+        self._worker = Worker("recovery")
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def make(self, feed: str, first: int, last: int) -> list[bytes]:
@@ -36,10 +36,7 @@ class Recovery:
         """
         known = self._catalog.feeds[feed]
         last = min(last, first + self._limits.recovery_messages - 1)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._thread, frames_between, known.name, known.schedule, first, last
-        )
+        return await self._worker.run(frames_between, known.name, known.schedule, first, last)
 
     def start(self, hub: Hub, subscriber: Subscriber, feed: str) -> None:
         """Make the next frames of *feed* for *subscriber*, and hand them to *hub*."""
@@ -52,7 +49,7 @@ class Recovery:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        await self._worker.stop()
 
     async def _recover(self, hub: Hub, subscriber: Subscriber, feed: str) -> None:
         first = subscriber.cursors[feed] + 1

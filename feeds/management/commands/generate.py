@@ -103,7 +103,8 @@ async def _run(generators: list[Generator]) -> None:
 
     def stop() -> None:
         for task in tasks:
-            task.cancel()
+            if not task.cancelling():  # once is enough: a second one would cut its end short
+                task.cancel()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -62,19 +63,22 @@ def test_everybody_gets_everything() -> None:
     hub.publish("users", 1, messages("users", 1, 3))
 
     assert finish(hub) == 3
-    assert [reader.writer.cursors for reader in readers] == [{"users": 3}] * 5
+    hub.publish("users", 4, messages("users", 4, 10))
+    assert finish(hub) == 6  # more than one write takes
+    assert [reader.writer.cursors for reader in readers] == [{"users": 10}] * 5
 
 
 def test_a_long_backlog_takes_many_turns() -> None:
-    """No turn writes much more to a reader than the bound on one write."""
+    """A reader that has much to catch up with gets a bounded part of it in each turn."""
     hub = open_hub()
-    hub.publish("users", 1, messages("users", 1, 8))
-    size = sum(map(len, messages("users", 1, 8)))
+    hub.publish("users", 1, messages("users", 1, 7))
+    sizes = [len(one) for one in messages("users", 1, 7)]
     writer = SlowWriter({"users": 0})
     hub.subscribe(writer, writer.cursors)
+    steps = [writer.cursors["users"] for _ in hub.turns()]
 
-    assert finish(hub) >= size // LIMITS.write_bytes + 1
-    assert writer.cursors == {"users": 8}
+    assert sum(sizes[:3]) < LIMITS.write_bytes <= sum(sizes[:4])
+    assert steps == [4, 7, 7]
 
 
 def test_the_head_goes_first() -> None:
@@ -101,6 +105,59 @@ def test_a_slow_reader_holds_nobody_up() -> None:
         finish(hub)
 
     assert (slow.writer.cursors, quick.writer.cursors) == ({"users": 1}, {"users": 2})
+    slow.writer.drain()
+    hub.drained(slow.subscriber)
+    finish(hub)
+    assert slow.writer.cursors == {"users": 2}
+
+
+def test_a_control_may_slow_a_reader_down() -> None:
+    """A reader whose turn is due gets nothing where a control left something behind."""
+    hub = open_hub()
+    hub.publish("users", 1, messages("users", 1, 1))
+    writer = SlowWriter({"users": 0})
+    subscriber = hub.subscribe(writer, writer.cursors)
+    writer.is_slow = True
+    hub.write(subscriber, CONTROL)
+    finish(hub)
+
+    assert (writer.controls, writer.cursors) == (1, {"users": 0})
+
+
+@pytest.mark.parametrize("is_slow", [False, True])
+def test_a_cohort_catches_up_for_who_joins(is_slow: bool) -> None:  # noqa: FBT001  a parameter
+    """Who has everything joins those who are about to; nobody gets anything twice."""
+    hub = open_hub()
+    member = join(hub)
+    hub.publish("users", 1, messages("users", 1, 7))
+    joining = SlowWriter({"users": 7})
+    hub.subscribe(joining, joining.cursors)
+    turns = hub.turns()
+    next(turns)
+    assert member.writer.cursors == {"users": 4}
+    member.writer.is_slow = is_slow
+    next(turns)
+    assert member.writer.cursors == {"users": 7}
+    hub.publish("users", 8, messages("users", 8, 8))
+    finish(hub)
+
+    assert joining.cursors == {"users": 8}
+    assert member.writer.cursors == {"users": 7 if is_slow else 8}
+
+
+def test_all_feeds_share_one_bound() -> None:
+    """A reader of several feeds gets no more in one write than a reader of one."""
+    hub = open_hub()
+    hub.open_stream("arrays", 0)
+    for feed in FEEDS:
+        hub.publish(feed, 1, messages(feed, 1, 5))
+    writer = SlowWriter({"users": 0, "arrays": 0})
+    hub.subscribe(writer, writer.cursors)
+    next(hub.turns())
+
+    assert writer.cursors == {"users": 4, "arrays": 0}
+    finish(hub)
+    assert writer.cursors == {"users": 5, "arrays": 5}
 
 
 def test_a_cohort_that_the_past_outran_recovers() -> None:
@@ -320,7 +377,7 @@ class HubMachine(RuleBasedStateMachine):
 
 
 HubMachine.TestCase.settings = settings(
-    max_examples=150,
+    max_examples=300,
     stateful_step_count=40,
     suppress_health_check=[HealthCheck.too_slow],
 )

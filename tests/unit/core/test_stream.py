@@ -13,6 +13,31 @@ frame_lists = st.lists(st.integers(1, 30), max_size=20)
 """Frames by their sizes; some are larger than half of what is kept."""
 
 
+def open_stream() -> Stream:
+    """Return a stream of three frames of five bytes."""
+    stream = Stream(0, most_messages=MOST_MESSAGES, most_bytes=MOST_BYTES)
+    stream.append(1, [b"11111", b"22222", b"33333"])
+    return stream
+
+
+def test_who_asks_for_less_gets_less() -> None:
+    """What is kept joined for one bound is not given for another."""
+    stream = open_stream()
+
+    assert stream.after(0, 100) == (b"111112222233333", 3)
+    assert stream.after(0, 6) == (b"1111122222", 2)
+    assert stream.after(0, 1) == (b"11111", 1)
+
+
+def test_who_asks_later_gets_more() -> None:
+    """What is kept joined ends at the head only as long as the head is there."""
+    stream = open_stream()
+    assert stream.after(1, 100) == (b"2222233333", 3)
+    stream.append(4, [b"44444"])
+
+    assert stream.after(1, 100) == (b"222223333344444", 4)
+
+
 class StreamMachine(RuleBasedStateMachine):
     """A stream and, beside it, every frame since its last restart."""
 

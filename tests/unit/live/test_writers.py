@@ -76,12 +76,19 @@ async def test_drained_may_write_again() -> None:
 
 async def test_a_peer_that_is_gone() -> None:
     """What could not be sent is dropped, and nobody is told to go on."""
-    peer = Peer(breaks_at=1)
+    peer = Peer(takes=1, breaks_at=1)
     peer.writer.write(frame(b"1") + frame(b"2"))
+    while not peer.texts:
+        await asyncio.sleep(0)
     peer.writer.write(frame(b"3"))
+    peer.takes.release()
+    await peer.writer.flush()
+    assert (peer.texts, peer.drains) == (["1"], 0)
+    peer.takes.release()
+    peer.writer.write(frame(b"4"))
     await peer.writer.flush()
 
-    assert (peer.texts, peer.drains) == (["1"], 0)
+    assert (peer.texts, peer.drains) == (["1", "4"], 1)
 
 
 async def test_who_waits_may_give_up() -> None:

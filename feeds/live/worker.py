@@ -1,0 +1,42 @@
+"""A thread for blocking work, with a database connection of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar, TypeVarTuple
+
+from django.db import close_old_connections, connections
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+class Worker:
+    """
+    Runs calls one after the other in one thread.
+
+    Unlike ``database_sync_to_async``, a caller that is cancelled is cancelled:
+    the call comes to its end alone. (asgiref waits for it and then forgets
+    that there was a cancellation, so a loop around it never ends.)
+    """
+
+    def __init__(self, name: str) -> None:
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+
+    async def run(self, call: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Return what *call* returns; raises what it raises."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, _run, call, *args)
+
+    async def stop(self) -> None:
+        """Close the database connection and end the thread, after its last call."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._executor, connections.close_all)
+        self._executor.shutdown(wait=False)
+
+
+def _run(call: Callable[[*Ts], T], *args: *Ts) -> T:
+    close_old_connections()
+    return call(*args)

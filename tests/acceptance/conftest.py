@@ -1,0 +1,16 @@
+"""What tests of real processes share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.stack import Stack
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    """Give a test an installation of its own."""
+    one = Stack(tmp_path)
+    yield one
+    one.close()

@@ -1,0 +1,103 @@
+"""The way without make: the README's own commands, in any start order."""
+
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+SERVER = "python manage.py runserver"
+GENERATOR = "python manage.py generate"
+CLIENT = "python clientapp/client.py --name alice"
+ORDERS = {
+    "server first": (SERVER, GENERATOR, CLIENT),
+    "client first": (CLIENT, GENERATOR, SERVER),
+    "generator first": (GENERATOR, CLIENT, SERVER),
+}
+
+
+class Terminal:
+    """Where somebody types commands of the README, on a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        path = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"
+        self._environment = {**os.environ, "BLOCKFEED_VAR": str(folder), "PATH": path}
+        self._started = ExitStack()
+
+    def start(self, command: str, *more: str) -> subprocess.Popen[str]:
+        """Start *command* as it stands in the README, with *more* behind it."""
+        assert command in (CHECKOUT / "README.md").read_text(encoding="utf-8").splitlines()
+        process = subprocess.Popen(
+            [*shlex.split(command), *more],
+            cwd=CHECKOUT,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            process_group=0,
+        )
+        self._started.callback(process.wait)
+        self._started.callback(_kill_group, process.pid)
+        return process
+
+    def close(self) -> None:
+        """End what still runs."""
+        self._started.close()
+
+
+def _kill_group(leader: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    """Open a terminal on a new, migrated folder."""
+    terminal = Terminal(tmp_path)
+    try:
+        migration = terminal.start("python manage.py migrate")
+        output, _ = migration.communicate()
+        assert migration.returncode == 0, output
+        yield terminal
+    finally:
+        terminal.close()
+
+
+def free_port() -> int:
+    """Return a port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+def test_any_start_order(order: tuple[str, ...], terminal: Terminal, tmp_path: Path) -> None:
+    """Whatever is started first waits for the rest, and a block arrives."""
+    port = free_port()
+    log = tmp_path / "alice.log"
+    more = {
+        SERVER: (str(port),),
+        GENERATOR: (),
+        CLIENT: (f"--url=ws://127.0.0.1:{port}/", f"--log={log}", "--block-size=2", "--blocks=1"),
+    }
+    processes = {}
+    for command in order:
+        processes[command] = process = terminal.start(command, *more[command])
+        if command != order[-1]:
+            assert process.stdout is not None
+            assert process.stdout.readline() != ""
+    output, _ = processes[CLIENT].communicate()
+    assert processes[CLIENT].returncode == 0, output
+    assert "Block 1 received successfully" in output
+    for command in (GENERATOR, SERVER):
+        processes[command].send_signal(signal.SIGINT)
+        output, _ = processes[command].communicate()
+        assert processes[command].returncode == 0, output
+        assert "Traceback" not in output

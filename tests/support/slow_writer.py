@@ -1,0 +1,71 @@
+"""
+A hub's writer that judges what it gets.
+
+Frames are ``FEED OFFSET`` for a message, ``!`` for a control, and
+``gap FEED FIRST LAST`` for offsets that will never come.
+"""
+
+from __future__ import annotations
+
+from feeds.core.frames import frame, payloads
+
+CONTROL = frame(b"!")
+
+
+def message(feed: str, offset: int) -> bytes:
+    """Return the frame at *offset*; their sizes differ."""
+    return frame(b"%b %d %b" % (feed.encode(), offset, b"." * (offset * 7 % 11)))
+
+
+def messages(feed: str, first: int, last: int) -> list[bytes]:
+    """Return the frames of the offsets from *first* to *last*."""
+    return [message(feed, offset) for offset in range(first, last + 1)]
+
+
+def gap(feed: str, first: int, last: int) -> bytes:
+    """Return the frame that says that *first* to *last* will never come."""
+    return frame(b"gap %b %d %d" % (feed.encode(), first, last))
+
+
+class SlowWriter:
+    """Fails on any byte that is not what its reader needs next."""
+
+    def __init__(self, cursors: dict[str, int]) -> None:
+        self.cursors = dict(cursors)
+        """Per feed the last offset that arrived, or that a gap skipped."""
+        self.controls = 0
+        """The controls that arrived."""
+        self.is_slow = False
+        """Whether the next write will leave something behind."""
+        self.is_holding = False
+        """Whether something was left behind."""
+        self.is_recovering = False
+        """Whether messages may come although something is held."""
+        self.is_closed = False
+        """Whether nothing more may come."""
+
+    def write(self, frames: bytes) -> bool:
+        """Take *frames* and look at each."""
+        assert frames
+        assert not self.is_closed
+        for payload in payloads(frames):
+            self._take(payload)
+        self.is_holding = self.is_holding or self.is_slow
+        return not self.is_holding
+
+    def drain(self) -> None:
+        """Send all that is held, and be quick again."""
+        self.is_slow = self.is_holding = False
+
+    def _take(self, payload: bytes) -> None:
+        kind, *words = payload.decode().split(" ")
+        match kind, words:
+            case "!", []:
+                self.controls += 1
+            case "gap", [feed, first, last]:
+                assert int(first) == self.cursors[feed] + 1
+                self.cursors[feed] = int(last)
+            case feed, [offset, _]:
+                assert self.is_recovering or not self.is_holding
+                assert int(offset) == self.cursors[feed] + 1
+                self.cursors[feed] = int(offset)

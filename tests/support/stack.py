@@ -1,0 +1,153 @@
+"""
+The product as real processes: server, generator and clients on one folder.
+
+Everything is bounded: a process that does not do what a test waits for is
+reported with all that it said, and at the end every process is ended by its id.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 60.0
+"""For anything a test waits for; it only ends tests that fail anyway."""
+
+
+@dataclass
+class Program:
+    """A process, and the file that its output goes to."""
+
+    process: subprocess.Popen[bytes]
+    output: Path
+
+    @property
+    def said(self) -> str:
+        """All that it said so far."""
+        return self.output.read_text(encoding="utf-8", errors="replace")
+
+    def wait_for(self, words: str) -> None:
+        """Wait until it said *words*."""
+        until(lambda: words in self.said, lambda: f"{words!r} was not said:\n{self.said}")
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """End it with a signal; return the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE_SECONDS)
+
+
+class Stack:
+    """One installation: a migrated database, a free port, and its processes."""
+
+    def __init__(self, folder: Path, settings: str = "wsproject.settings") -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"ws://127.0.0.1:{self.port}/"
+        self._environment = {
+            **os.environ,
+            "BLOCKFEED_VAR": str(folder / "var"),
+            "DJANGO_SETTINGS_MODULE": settings,
+            "PYTHONUNBUFFERED": "1",
+        }
+        self._programs: list[Program] = []
+        self.run("migrate", "-v0")
+
+    def run(self, *arguments: str) -> str:
+        """Run a command of manage.py to its end; return what it said."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=CHECKOUT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=True,
+        )
+        return done.stdout
+
+    def server(self, *options: str) -> Program:
+        """Start ``runserver`` and wait until it listens."""
+        program = self.start("runserver", str(self.port), "--noreload", *options)
+        until(lambda: _listens(self.port), lambda: f"it does not listen:\n{program.said}")
+        return program
+
+    def generator(self, *options: str) -> Program:
+        """Start ``generate`` and wait until it published something."""
+        program = self.start("generate", *options)
+        program.wait_for("offset")
+        return program
+
+    def client(self, name: str, *options: str) -> Program:
+        """Start the client script; its log is ``<name>.log`` in the folder."""
+        script = str(CHECKOUT / "clientapp" / "client.py")
+        log = str(self.log(name))
+        command = [sys.executable, script, f"--url={self.url}", f"--name={name}", f"--log={log}"]
+        return self._spawn(name, [*command, *options], self.folder)
+
+    def log(self, name: str) -> Path:
+        """Return the path of a client's block log."""
+        return self.folder / f"{name}.log"
+
+    def start(self, *arguments: str) -> Program:
+        """Start a command of manage.py."""
+        command = [sys.executable, "manage.py", *arguments]
+        return self._spawn(arguments[0], command, CHECKOUT)
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Ask the database, past Django."""
+        with closing(sqlite3.connect(self.folder / "var" / "db.sqlite3", timeout=30)) as database:
+            return database.execute(query, values).fetchall()
+
+    def close(self) -> None:
+        """End what still runs."""
+        for program in self._programs:
+            if program.process.poll() is None:
+                program.process.kill()
+            program.process.wait()
+
+    def _spawn(self, name: str, command: list[str], folder: Path) -> Program:
+        output = self.folder / f"{len(self._programs):03}-{name}.out"
+        with output.open("wb") as stream:
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+        program = Program(process, output)
+        self._programs.append(program)
+        return program
+
+
+def until(condition: Callable[[], bool], failure: Callable[[], str]) -> None:
+    """Wait until *condition* holds; after `PATIENCE_SECONDS` fail with words."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, failure()
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,179 @@
+"""What a client says, whatever it is."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clientapp.wire import codec, names
+from clientapp.wire.errors import MalformedMessage
+from clientapp.wire.from_client import (
+    Bye,
+    FeedRange,
+    Latency,
+    Ping,
+    Report,
+    Text,
+    read_from_client,
+)
+from clientapp.wire.request import MAX_FEEDS
+from clientapp.wire.sentence import Sentence
+from tests.support.json_texts import json_values, spoilt
+
+RANGE = FeedRange(epoch="0123456789ab", first=7, last=9, count=2, gaps=1, duplicates=0)
+REPORT = Report(
+    block=3,
+    text="Client alice received 3 block in 4.002 s time",
+    feeds={"users": RANGE, "arrays": replace(RANGE, count=1)},
+    size=3,
+    seconds=4.002,
+    started_at=1_795_250_401_123_456,
+    finished_at=1_795_250_405_125_456,
+    latency=Latency(p50=-0.001, p99=0.25, max=0.5),
+    interrupted=True,
+)
+OWN = {"report", "ping", "bye"}
+
+whole = st.integers(0, codec.MAX_INTEGER)
+positive = st.integers(1, codec.MAX_INTEGER)
+ranges = st.builds(
+    FeedRange,
+    epoch=st.from_regex(names.EPOCH, fullmatch=True),
+    first=positive,
+    last=positive,
+    count=st.integers(1, names.MAX_BLOCK_SIZE // MAX_FEEDS),
+    gaps=whole,
+    duplicates=whole,
+)
+delays = st.floats(-1e10, 1e10)
+
+
+@st.composite
+def reports(draw: st.DrawFn) -> Report:
+    """Draw any report that a client may send."""
+    feed = st.from_regex(names.FEED_NAME, fullmatch=True)
+    feeds = draw(st.dictionaries(feed, ranges, min_size=1, max_size=MAX_FEEDS))
+    return Report(
+        block=draw(positive),
+        text=draw(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=200)),
+        feeds=feeds,
+        size=sum(part.count for part in feeds.values()),
+        seconds=draw(st.floats(0, 1e9)),
+        started_at=draw(whole),
+        finished_at=draw(whole),
+        latency=Latency(p50=draw(delays), p99=draw(delays), max=draw(delays)),
+        interrupted=draw(st.booleans()),
+    )
+
+
+@given(st.one_of(reports(), st.builds(Ping, t0=whole), st.builds(Bye)))
+def test_read_undoes_write(said: Report | Ping | Bye) -> None:
+    """A server reads what the client meant."""
+    assert read_from_client(codec.encode(said.write())) == said
+
+
+@pytest.mark.parametrize("said", [REPORT, Ping(t0=5), Bye()], ids=lambda said: type(said).__name__)
+def test_unknown_fields_are_ignored(said: Report | Ping | Bye) -> None:
+    """A newer client of the same version is understood."""
+    assert read_from_client(json.dumps(said.write() | {"label": [1, None]})) == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Hey Server!",
+        "{",
+        "[1]",
+        "{}",
+        '{"type":"welcome"}',
+        '{"type":1}',
+        '{"type":["report"]}',
+        '{"type":{"ping":1}}',
+        '{"type":"Ping","t0":1}',
+        '{"type":"ping","t0":NaN}',
+        '{"type":"ping","t0":' + "9" * 5000 + "}",
+        '{"type":"ping","t0":' + "[" * 100_000,
+        '[{"type":"ping","t0":1}]',
+    ],
+    ids=lambda text: repr(text[:30]),
+)
+def test_what_is_not_of_the_protocol_is_text(text: str) -> None:
+    """Anything that a person or another program may send is kept as it is."""
+    assert read_from_client(text) == Text(text)
+
+
+@given(st.one_of(st.text(), json_values.map(json.dumps)))
+def test_no_text_is_an_error(text: str) -> None:
+    """Only JSON of a type of our own can be malformed."""
+    assert isinstance(read_from_client(text), Text | Sentence | Bye)
+
+
+def test_the_sentence() -> None:
+    """The sentence without any JSON around it is understood."""
+    text = "Client bob received 2 block in 0.500 s time\n"
+
+    assert read_from_client(text) == Sentence("bob", 2, 0.5)
+
+
+@given(spoilt([REPORT.write(), Ping(t0=1).write(), Bye().write()]))
+def test_only_malformed_is_raised(text: str) -> None:
+    """A frame that is wrong in any way is refused, in a short sentence that can be sent."""
+    try:
+        said = read_from_client(text)
+    except MalformedMessage as refused:
+        sentence = str(refused)
+        assert json.loads(text)["type"] in OWN
+        assert sentence.isprintable()
+        assert len(sentence) < 300
+        return
+    if isinstance(said, Report | Ping | Bye):
+        assert read_from_client(codec.encode(said.write())) == said
+    else:
+        assert said == Text(text)
+
+
+FIELDS: list[tuple[dict[str, Any], str]] = [
+    ({"block": 0}, "block is 0; it must be a whole number from 1 to 9007199254740991"),
+    ({"text": "x" * 201}, "text is .*; it must be a string of at most 200 characters"),
+    ({"text": "a\0b"}, "text is .*; it must be a string of at most 200 characters"),
+    ({"feeds": []}, "feeds is .*; it must be an object of at most 16 members"),
+    ({"feeds": {f"f{n}": {} for n in range(17)}}, "it must be an object of at most 16 members"),
+    ({"feeds": {"Users": {}}}, "'Users' is not the name of a feed"),
+    ({"feeds": {"\x1b\ud800": {}}}, r"'\\x1b\\ud800' is not the name of a feed"),
+    ({"feeds": {}}, "size is 3, but its feeds count 0"),
+    ({"feeds": {"users": []}}, "users is .*; it must be an object"),
+    ({"size": 4}, "size is 4, but its feeds count 3"),
+    ({"size": 100_001}, "size is 100001; it must be a whole number from 1 to 100000"),
+    ({"seconds": -0.1}, "seconds is -0.1; it must be a number from 0 to 1e.09"),
+    ({"started_at": 1.5}, "started_at is 1.5; it must be a whole number"),
+    ({"finished_at": None}, "finished_at is missing"),
+    ({"latency": {"p50": 0, "max": 0}}, "p99 is missing; it must be a number"),
+    ({"latency": {"p50": 0, "p99": 0, "max": 1e11}}, "max is 1.*; it must be a number"),
+    ({"interrupted": 0}, "interrupted is 0; it must be true or false"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "sentence"), FIELDS, ids=range(len(FIELDS)))
+def test_wrong_fields_of_a_report_are_named(wrong: dict[str, Any], sentence: str) -> None:
+    """A refusal names the field, its value and what is allowed."""
+    with pytest.raises(MalformedMessage, match=sentence):
+        read_from_client(json.dumps(REPORT.write() | wrong))
+
+
+def test_every_field_of_a_report_is_checked() -> None:
+    """No field is without a refusal above."""
+    assert {"type", *(name for wrong, _ in FIELDS for name in wrong)} == set(REPORT.write())
+
+
+@pytest.mark.parametrize("field", ["epoch", "first", "last", "count", "gaps", "duplicates"])
+def test_every_field_of_a_range_is_checked(field: str) -> None:
+    """A range that lacks something is refused."""
+    frame = REPORT.write()
+    del frame["feeds"]["arrays"][field]
+
+    with pytest.raises(MalformedMessage, match=f"{field} is missing"):
+        read_from_client(json.dumps(frame))

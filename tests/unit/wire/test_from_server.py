@@ -1,0 +1,148 @@
+"""What a server says, read by a client that trusts nothing."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clientapp.wire import codec, names
+from clientapp.wire.errors import MalformedMessage
+from clientapp.wire.from_server import (
+    Ack,
+    Control,
+    Failure,
+    Farewell,
+    FeedState,
+    Gap,
+    Heartbeat,
+    Notice,
+    Pong,
+    Welcome,
+    read_from_server,
+)
+from clientapp.wire.message import Message, make_line
+from tests.support.json_texts import json_values, spoilt
+
+EPOCH = "0123456789ab"
+CONTROLS: list[Control] = [
+    Welcome(
+        session="abcdefghijklmnop",
+        feeds={
+            "users": FeedState(epoch=EPOCH, offset=1, rate=1.5, running=True, fields=("name", "é"))
+        },
+        blocks=1,
+        limits={"block_size": 1, "frame_bytes": 2},
+        heartbeat=1.0,
+    ),
+    Ack(block=1),
+    Gap(feed="users", first=1, last=0, epoch=EPOCH, cause="epoch"),
+    Heartbeat(now=1, heads={"users": 1}),
+    Pong(t0=1, now=2),
+    Notice(text="feed users is running"),
+    Failure(code="bad_request", text="no", retryable=False),
+    Farewell(code=1001, reason="the server stops", retry_after=1.5),
+]
+FRAMES = [control.write() for control in CONTROLS]
+MESSAGE = codec.decode(make_line("users", 1, 1, b'{"a":1}'))
+
+whole = st.integers(0, codec.MAX_INTEGER)
+positive = st.integers(1, codec.MAX_INTEGER)
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
+feeds = st.from_regex(names.FEED_NAME, fullmatch=True)
+epochs = st.from_regex(names.EPOCH, fullmatch=True)
+states = st.builds(
+    FeedState,
+    epoch=epochs,
+    offset=whole,
+    rate=st.floats(0, 1e12),
+    running=st.booleans(),
+    fields=st.lists(texts).map(tuple),
+)
+controls: st.SearchStrategy[Control] = st.one_of(
+    st.builds(
+        Welcome,
+        session=st.from_regex(names.SESSION_KEY, fullmatch=True),
+        feeds=st.dictionaries(feeds, states, max_size=3),
+        blocks=whole,
+        limits=st.dictionaries(texts, whole, max_size=3),
+        heartbeat=st.floats(0.001, 3600),
+    ),
+    st.builds(Ack, block=positive),
+    st.builds(Gap, feed=feeds, first=positive, last=whole, epoch=epochs, cause=texts),
+    st.builds(Heartbeat, now=whole, heads=st.dictionaries(feeds, whole)),
+    st.builds(Pong, t0=whole, now=whole),
+    st.builds(Notice, text=texts),
+    st.builds(Failure, code=texts, text=texts, retryable=st.booleans()),
+    st.builds(Farewell, code=st.integers(1000, 4999), reason=texts, retry_after=st.floats(0, 3600)),
+)
+
+
+@given(controls)
+def test_read_undoes_write(said: Control) -> None:
+    """A client reads what the server meant, from text and from bytes."""
+    text = codec.encode(said.write())
+
+    assert read_from_server(text) == read_from_server(text.encode()) == said
+
+
+@pytest.mark.parametrize("said", CONTROLS, ids=lambda said: type(said).__name__)
+def test_unknown_fields_are_ignored(said: Control) -> None:
+    """A newer server of the same version is understood."""
+    assert read_from_server(json.dumps(said.write() | {"new": {"a": [1]}})) == said
+
+
+@pytest.mark.parametrize("said", CONTROLS, ids=lambda said: type(said).__name__)
+def test_every_field_is_needed(said: Control) -> None:
+    """A control that lacks a field is refused, and the field is named."""
+    frame = said.write()
+    for field in set(frame) - {"type"}:
+        rest = {name: value for name, value in frame.items() if name != field}
+        with pytest.raises(MalformedMessage, match=f"{field} is missing"):
+            read_from_server(json.dumps(rest))
+
+
+def test_every_control_is_tried() -> None:
+    """No kind of control is without an example above."""
+    assert {type(control) for control in CONTROLS} == set(Control.__args__)
+
+
+def test_a_message_is_read() -> None:
+    """A line is the same to a reader of frames."""
+    assert read_from_server(json.dumps(MESSAGE)) == Message("users", 1, 1, {"a": 1})
+
+
+@given(st.text().filter(lambda kind: kind not in {"message", *(f["type"] for f in FRAMES)}))
+def test_unknown_types_are_ignored(kind: str) -> None:
+    """What a newer server says besides is nothing to this client."""
+    assert read_from_server(json.dumps({"type": kind, "block": -1})) is None
+
+
+@pytest.mark.parametrize("kind", [None, 1, ["ack"], {"ack": 1}])
+def test_a_type_is_needed(kind: object) -> None:
+    """A frame says what it is."""
+    with pytest.raises(MalformedMessage, match="the type is missing"):
+        read_from_server(json.dumps({"type": kind, "block": 1}))
+
+
+@given(st.one_of(st.text(), st.binary(), json_values.map(json.dumps)))
+def test_nothing_else_is_raised(text: str | bytes) -> None:
+    """Whatever comes is a sentence, or nothing that this version knows."""
+    try:
+        said = read_from_server(text)
+    except MalformedMessage:
+        return
+    assert said is None
+
+
+@given(spoilt([*FRAMES, MESSAGE]))
+def test_only_malformed_is_raised(text: str) -> None:
+    """A frame that is wrong in any way is refused; any other is of the promised types."""
+    try:
+        said = read_from_server(text)
+    except MalformedMessage:
+        return
+    if said is None:
+        assert json.loads(text)["type"] not in {frame["type"] for frame in FRAMES}
+    elif not isinstance(said, Message):
+        assert read_from_server(json.dumps(said.write())) == said

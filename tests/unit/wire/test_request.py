@@ -1,0 +1,151 @@
+"""What a connection asks for by its URL."""
+
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clientapp.wire import names
+from clientapp.wire.errors import BadRequest
+from clientapp.wire.from_server import Failure
+from clientapp.wire.position import MAX_OFFSET, Position
+from clientapp.wire.request import MAX_FEEDS, MAX_QUERY, PARAMETERS, Request, parse_request
+
+EPOCH = "0123456789ab"
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> Request:
+    """Draw anything that a client may ask for."""
+    feed = st.from_regex(names.FEED_NAME, fullmatch=True)
+    feeds = draw(st.lists(feed, min_size=1, max_size=MAX_FEEDS, unique=True))
+    position = st.builds(
+        Position, st.from_regex(names.EPOCH, fullmatch=True), st.integers(0, MAX_OFFSET)
+    )
+    client = st.from_regex(names.CLIENT_NAME, fullmatch=True).filter(names.is_client_name)
+    return Request(
+        client=draw(client),
+        feeds=tuple(feeds),
+        block_size=draw(st.integers(1, names.MAX_BLOCK_SIZE)),
+        session=draw(st.none() | st.from_regex(names.SESSION_KEY, fullmatch=True)),
+        after=draw(st.dictionaries(st.sampled_from(feeds), position)),
+    )
+
+
+@given(requests())
+def test_parse_undoes_query(request: Request) -> None:
+    """A server reads from the URL what the client asked for."""
+    assert parse_request(request.query()) == request
+
+
+def test_every_parameter_has_a_default() -> None:
+    """A bare connection asks for users, one by one, from now on."""
+    expected = Request(client="guest", feeds=("users",), block_size=1, session=None, after={})
+
+    assert parse_request("") == parse_request("session=") == expected
+
+
+def test_all_parameters() -> None:
+    """The example of the protocol is read as it says."""
+    request = parse_request(
+        "client=alice&feed=users&feed=arrays&block_size=5&session=abcdefghijklmnop"
+        f"&after=users:{EPOCH}:41"
+    )
+
+    assert request == Request(
+        client="alice",
+        feeds=("users", "arrays"),
+        block_size=5,
+        session="abcdefghijklmnop",
+        after={"users": Position(EPOCH, 41)},
+    )
+
+
+def test_unknown_parameters_are_kept_apart() -> None:
+    """What the protocol does not know is ignored, and can be told."""
+    assert parse_request("colour=red&client=bob&_=1&colour=blue").unknown == ("colour", "_")
+
+
+CLIENT, FEED, KEY, SIZE = (
+    names.CLIENT_NAME_RULE,
+    names.FEED_NAME_RULE,
+    names.SESSION_KEY_RULE,
+    names.BLOCK_SIZE_RULE,
+)
+FORM = "write FEED:EPOCH:OFFSET, for example users:0123456789ab:41"
+REFUSALS: list[tuple[dict[str, str | list[str]], str]] = [
+    ({"client": ""}, f"client='' is not allowed: {CLIENT}"),
+    ({"client": "bob "}, f"client='bob ' is not allowed: {CLIENT}"),
+    ({"client": "a\x1b[2J"}, rf"client='a\x1b[2J' is not allowed: {CLIENT}"),
+    ({"client": "é" * 99}, f"client='{'é' * 80}' is not allowed: {CLIENT}"),
+    ({"client": ["a", "b"]}, "client is given 2 times; once is allowed"),
+    ({"feed": ""}, f"feed='' is not allowed: {FEED}"),
+    ({"feed": ["users", "Users"]}, f"feed='Users' is not allowed: {FEED}"),
+    ({"feed": "u" * 99}, f"feed='{'u' * 80}' is not allowed: {FEED}"),
+    ({"feed": ["users", "users"]}, "feed='users' is given twice; once is allowed"),
+    ({"feed": [f"f{n}" for n in range(17)]}, "17 feeds asked for; 16 are allowed"),
+    ({"block_size": "0"}, f"block_size='0' is not allowed: {SIZE}"),
+    ({"block_size": "100001"}, f"block_size='100001' is not allowed: {SIZE}"),
+    ({"block_size": "-1"}, f"block_size='-1' is not allowed: {SIZE}"),
+    ({"block_size": "1_0"}, f"block_size='1_0' is not allowed: {SIZE}"),
+    ({"block_size": "٣"}, f"block_size='٣' is not allowed: {SIZE}"),
+    ({"block_size": ""}, f"block_size='' is not allowed: {SIZE}"),
+    ({"block_size": "1" * 5000}, f"block_size='{'1' * 40}' is not allowed: {SIZE}"),
+    ({"block_size": ["1", "1"]}, "block_size is given 2 times; once is allowed"),
+    ({"session": "short"}, f"session='short' is not allowed: {KEY}"),
+    ({"session": "k" * 99}, f"session='{'k' * 80}' is not allowed: {KEY}"),
+    ({"session": ["", ""]}, "session is given 2 times; once is allowed"),
+    ({"after": "41"}, f"after='41' is not allowed: {FORM}"),
+    ({"after": "x" * 99}, f"after='{'x' * 80}' is not allowed: {FORM}"),
+    ({"after": f"arrays:{EPOCH}:1"}, "after names feed 'arrays', which is not asked for"),
+    (
+        {"after": [f"users:{EPOCH}:1", f"users:{EPOCH}:2"]},
+        f"after='users:{EPOCH}:2' is not allowed: 'users' has a position already",
+    ),
+    (
+        {"after": f"users:{EPOCH}:{2**53}"},
+        f"after='users:{EPOCH}:{2**53}' is not allowed: offsets end at {2**53 - 1}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("parameters", "sentence"), REFUSALS, ids=range(len(REFUSALS)))
+def test_refusals(parameters: dict[str, str | list[str]], sentence: str) -> None:
+    """A refusal names the value and what is allowed."""
+    with pytest.raises(BadRequest) as refused:
+        parse_request(urlencode(parameters, doseq=True))
+
+    assert str(refused.value) == sentence
+
+
+def test_every_parameter_can_be_refused() -> None:
+    """No parameter is without a refusal above."""
+    assert {name for parameters, _ in REFUSALS for name in parameters} == set(PARAMETERS)
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("x" * (MAX_QUERY + 1), f"the query string has {MAX_QUERY + 1} characters; 8192 are"),
+        ("client=%ff", "the query string cannot be read"),
+        ("&" * 64, "the query string cannot be read"),
+    ],
+)
+def test_queries_that_cannot_be_read(query: str, sentence: str) -> None:
+    """A query that is too long or no UTF-8 is refused as a whole."""
+    with pytest.raises(BadRequest, match=sentence):
+        parse_request(query)
+
+
+names_and_values = st.tuples(st.sampled_from([*PARAMETERS, "other"]), st.text())
+
+
+@given(st.one_of(st.text(), st.lists(names_and_values).map(urlencode)))
+def test_any_query_is_read_or_refused(query: str) -> None:
+    """Nothing in a URL raises anything else, and the sentence fits into an error."""
+    try:
+        parse_request(query)
+    except BadRequest as refused:
+        failure = Failure(code="bad_request", text=str(refused), retryable=False)
+        assert Failure.read(failure.write()) == failure
