@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -35,6 +36,9 @@ BEHIND_US = 2_000_000
 """Further behind its schedule than this, a generator skips time, not offsets."""
 BATCH_LINES = 500
 """Lines in one batch at most: about 100 KB, a few milliseconds of work."""
+SILENT_US = 1_000_000
+"""For so long nothing is pushed after a failure: a layer that hangs would hold
+up the schedule, and the servers make these messages themselves."""
 TICK_SECONDS = 0.01
 """Between two batches at least: fast feeds go in hundreds, not one by one."""
 
@@ -84,17 +88,24 @@ class Generator:
         self._last: int | None = None
         self._deadline_us: int | None = None
         self._promised_us = 0
+        self._silent_until_us = 0
+        self._stopping = asyncio.Event()
         self._database = Worker(f"promise-{feed}")
 
     async def run(self) -> None:
         """
-        Generate until done or cancelled.
+        Generate until done or stopped.
 
         Raises promise.TakenError, promise.FencedError, and what the source
         or the database raises.
         """
         try:
-            self._hold = await self._take()
+            try:
+                self._hold = await self._take()
+            except promise.TakenError:
+                if self._stopping.is_set():
+                    return
+                raise
             self._sent = self._hold.promised
             if self._count is not None:
                 self._last = self._sent + self._count
@@ -104,11 +115,19 @@ class Generator:
                 while not self._done():
                     await self._promise()
                     await self._publish()
-                    await asyncio.sleep(self._pause())
+                    await self._rest(self._pause())
             finally:
                 await self._database.run(promise.release, self._hold)
         finally:
             await self._database.stop()
+
+    def stop(self) -> None:
+        """
+        Let `run` come to its end soon.
+
+        Not by cancelling it: drivers below have been seen to lose that.
+        """
+        self._stopping.set()
 
     async def _take(self) -> promise.Hold:
         """Take the feed; waits until a generator that was killed counts as dead."""
@@ -118,9 +137,9 @@ class Generator:
             try:
                 return await self._database.run(take, now_us())
             except promise.TakenError:
-                if now_us() > give_up:
+                if now_us() > give_up or self._stopping.is_set():
                     raise
-            await asyncio.sleep(0.1)
+            await self._rest(0.1)
 
     async def _promise(self) -> None:
         """Promise what comes next, in a new segment where one is needed."""
@@ -178,7 +197,7 @@ class Generator:
     async def _publish(self) -> None:
         """Publish what is promised and due."""
         due = self._hold.schedule.due(now_us(), self._hold.promised)
-        while self._sent < due:
+        while self._sent < due and not self._stopping.is_set():
             last = min(due, self._sent + BATCH_LINES)
             made = stretches(self._feed, self._hold.schedule, self._sent + 1, last)
             for stretch in made:
@@ -189,6 +208,9 @@ class Generator:
 
     async def _push(self, stretch: Stretch) -> None:
         batch = Batch(self._feed, stretch.epoch, stretch.first, stretch.lines)
+        if now_us() < self._silent_until_us:
+            self.progress.failures += 1
+            return
         try:
             async with asyncio.timeout(LIMITS.layer_seconds):
                 await push(self._layer, batch)
@@ -196,6 +218,7 @@ class Generator:
             if self.progress.failures == 0:
                 log.warning("the channel layer does not take batches: %s", error)
             self.progress.failures += 1
+            self._silent_until_us = now_us() + SILENT_US
 
     def _note(self, last: int) -> None:
         segment = self._hold.schedule.segment(last)
@@ -203,7 +226,15 @@ class Generator:
         self.progress.rate = segment.rate_milli / 1000
         self.progress.lag = (now_us() - segment.at(last)) / 1e6
 
+    async def _rest(self, seconds: float) -> None:
+        """Sleep, but not longer than until `stop`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+
     def _done(self) -> bool:
+        if self._stopping.is_set():
+            return True
         if self._last is not None and self._sent >= self._last:
             return True
         is_over = self._deadline_us is not None and now_us() >= self._deadline_us

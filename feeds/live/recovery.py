@@ -8,6 +8,7 @@ sessions catch up, the event loop and the head of the feed go on.
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from clientapp.wire.codec import encode
 from clientapp.wire.from_server import Gap
@@ -17,6 +18,8 @@ from feeds.core.limits import Limits
 from feeds.live.catalog import Catalog
 from feeds.live.making import UnavailableError, frames_between
 from feeds.live.worker import Worker
+
+log = logging.getLogger(__name__)
 
 
 class Recovery:
@@ -61,6 +64,10 @@ class Recovery:
             hub.recovered(subscriber, feed, lost.last, self._gap(feed, first, lost.last))
         except LookupError:
             hub.recovered(subscriber, feed, last, self._gap(feed, first, last))
+        except Exception:
+            log.exception("recovery failed and is tried again")
+            await asyncio.sleep(1)
+            hub.recovered(subscriber, feed, first - 1, b"")
 
     def _gap(self, feed: str, first: int, last: int) -> bytes:
         epoch = self._catalog.feeds[feed].epoch_at(last + 1)

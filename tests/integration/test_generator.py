@@ -96,15 +96,16 @@ async def test_new_rate_begins_a_segment_while_running() -> None:
     """A rate changed in the admin reaches the running generator."""
     feed = await fast(rate=10)
     layer = ListLayer()
-    task = asyncio.ensure_future(Generator("arrays", layer).run())
+    generator = Generator("arrays", layer)
+    task = asyncio.ensure_future(generator.run())
     async with asyncio.timeout(20):
         while not layer.sent:
             await asyncio.sleep(0.01)
         await Feed.objects.filter(pk=feed.pk).aupdate(rate=1000)
         while len(layer.lines) < 500:
             await asyncio.sleep(0.01)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    generator.stop()
+    await task
     first, second = [segment async for segment in feed.segments.order_by("first")]
     assert (first.rate_milli, second.rate_milli) == (10_000, 1_000_000)
     assert first.epoch == second.epoch
@@ -116,7 +117,8 @@ async def test_disabled_feed_pauses_and_goes_on() -> None:
     """A feed disabled in the admin stops, and goes on when enabled again."""
     feed = await fast(rate=100)
     layer = ListLayer()
-    task = asyncio.ensure_future(Generator("arrays", layer).run())
+    generator = Generator("arrays", layer)
+    task = asyncio.ensure_future(generator.run())
     async with asyncio.timeout(30):
         while not layer.sent:
             await asyncio.sleep(0.01)
@@ -128,8 +130,8 @@ async def test_disabled_feed_pauses_and_goes_on() -> None:
         await Feed.objects.filter(pk=feed.pk).aupdate(enabled=True)
         while len(layer.lines) == seen:
             await asyncio.sleep(0.01)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    generator.stop()
+    await task
     offsets = [int(line.split(b'"offset":')[1].split(b",")[0]) for line in layer.lines]
     assert offsets == list(range(1, len(offsets) + 1))
 

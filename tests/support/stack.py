@@ -19,6 +19,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60.0
@@ -50,25 +51,34 @@ class Program:
 class Stack:
     """One installation: a migrated database, a free port, and its processes."""
 
-    def __init__(self, folder: Path, settings: str = "wsproject.settings") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        settings: str = "wsproject.settings",
+        checkout: Path = CHECKOUT,
+        migrated: bool = True,
+    ) -> None:
         self.folder = folder
+        self._checkout = checkout
         self.port = free_port()
         self.url = f"ws://127.0.0.1:{self.port}/"
-        self._environment = {
+        self.environment = {
             **os.environ,
             "BLOCKFEED_VAR": str(folder / "var"),
             "DJANGO_SETTINGS_MODULE": settings,
             "PYTHONUNBUFFERED": "1",
         }
         self._programs: list[Program] = []
-        self.run("migrate", "-v0")
+        if migrated:
+            self.run("migrate", "-v0")
 
-    def run(self, *arguments: str) -> str:
+    def run(self, *arguments: str, **environment: str) -> str:
         """Run a command of manage.py to its end; return what it said."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=CHECKOUT,
-            env=self._environment,
+            cwd=self._checkout,
+            env=self.environment | environment,
             capture_output=True,
             text=True,
             timeout=PATIENCE_SECONDS,
@@ -76,9 +86,10 @@ class Stack:
         )
         return done.stdout
 
-    def server(self, *options: str) -> Program:
+    def server(self, *, reload: bool = False) -> Program:
         """Start ``runserver`` and wait until it listens."""
-        program = self.start("runserver", str(self.port), "--noreload", *options)
+        options = [] if reload else ["--noreload"]
+        program = self.start("runserver", str(self.port), *options)
         until(lambda: _listens(self.port), lambda: f"it does not listen:\n{program.said}")
         return program
 
@@ -90,10 +101,19 @@ class Stack:
 
     def client(self, name: str, *options: str) -> Program:
         """Start the client script; its log is ``<name>.log`` in the folder."""
-        script = str(CHECKOUT / "clientapp" / "client.py")
+        script = str(self._checkout / "clientapp" / "client.py")
         log = str(self.log(name))
         command = [sys.executable, script, f"--url={self.url}", f"--name={name}", f"--log={log}"]
         return self._spawn(name, [*command, *options], self.folder)
+
+    def program(self, name: str, *command: str, stdin: int = subprocess.DEVNULL) -> Program:
+        """Start any other program in the checkout."""
+        return self._spawn(name, list(command), self._checkout, stdin)
+
+    def get(self, path: str) -> str:
+        """Return a page of the server."""
+        with urlopen(f"http://127.0.0.1:{self.port}/{path}", timeout=PATIENCE_SECONDS) as page:
+            return str(page.read().decode())
 
     def log(self, name: str) -> Path:
         """Return the path of a client's block log."""
@@ -102,7 +122,7 @@ class Stack:
     def start(self, *arguments: str) -> Program:
         """Start a command of manage.py."""
         command = [sys.executable, "manage.py", *arguments]
-        return self._spawn(arguments[0], command, CHECKOUT)
+        return self._spawn(arguments[0], command, self._checkout)
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Ask the database, past Django."""
@@ -115,15 +135,19 @@ class Stack:
             if program.process.poll() is None:
                 program.process.kill()
             program.process.wait()
+            if program.process.stdin is not None:
+                program.process.stdin.close()
 
-    def _spawn(self, name: str, command: list[str], folder: Path) -> Program:
+    def _spawn(
+        self, name: str, command: list[str], folder: Path, stdin: int = subprocess.DEVNULL
+    ) -> Program:
         output = self.folder / f"{len(self._programs):03}-{name}.out"
         with output.open("wb") as stream:
             process = subprocess.Popen(
                 command,
                 cwd=folder,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
+                env=self.environment,
+                stdin=stdin,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 process_group=0,

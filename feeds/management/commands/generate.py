@@ -12,13 +12,13 @@ from typing import Any
 from channels.layers import get_channel_layer
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from clientapp.wire.printable import printable
+from clientapp.wire.position import MAX_OFFSET
 from feeds.live import promise
 from feeds.live.generator import Generator
 from feeds.live.progress import show_progress
 from feeds.management.engines import require_engines
 from feeds.models import Feed
-from feeds.sources import SpecError
+from feeds.sources import MAX_SEED, SpecError
 
 
 class Command(BaseCommand):
@@ -102,9 +102,8 @@ async def _run(generators: list[Generator]) -> None:
     tasks = [asyncio.ensure_future(generator.run()) for generator in generators]
 
     def stop() -> None:
-        for task in tasks:
-            if not task.cancelling():  # once is enough: a second one would cut its end short
-                task.cancel()
+        for generator in generators:
+            generator.stop()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -114,8 +113,6 @@ async def _run(generators: list[Generator]) -> None:
     )
     try:
         await asyncio.gather(*tasks)
-    except asyncio.CancelledError:
-        await asyncio.gather(*tasks, return_exceptions=True)
     finally:
         stop()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -132,9 +129,7 @@ def _choose(names: list[str] | None) -> list[str]:
             raise CommandError("no feed is enabled; enable one in the admin")
     for name in names:
         if name not in enabled:
-            raise CommandError(
-                f"there is no feed {printable(name)!r}; there are: {', '.join(enabled)}"
-            )
+            raise CommandError(f"there is no feed {name[:80]!r}; there are: {', '.join(enabled)}")
         if not enabled[name]:
             raise CommandError(f"feed {name} is disabled; enable it in the admin")
     return list(dict.fromkeys(names))
@@ -148,20 +143,25 @@ def _rate(text: str) -> Decimal:
     except InvalidOperation:
         pass
     raise argparse.ArgumentTypeError(
-        f"{text!r} is not allowed: 0.001 to 1000000 messages per second, three decimals at most"
+        f"{text[:40]!r} is not allowed: 0.001 to 1000000 messages per second, "
+        "three decimals at most"
     )
 
 
 def _seed(text: str) -> int:
-    if text.isascii() and text.isdigit() and int(text) < 2**63:
+    if text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= MAX_SEED:
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a whole number from 0 to 2**63-1")
+    raise argparse.ArgumentTypeError(
+        f"{text[:40]!r} is not allowed: a whole number from 0 to 2**63-1"
+    )
 
 
 def _count(text: str) -> int:
-    if text.isascii() and text.isdigit() and 1 <= int(text) < 2**53:
+    if text.isascii() and text.isdigit() and len(text) <= 16 and 1 <= int(text) <= MAX_OFFSET:
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a whole number from 1")
+    raise argparse.ArgumentTypeError(
+        f"{text[:40]!r} is not allowed: a whole number from 1 to {MAX_OFFSET}"
+    )
 
 
 def _seconds(text: str) -> float:
@@ -171,4 +171,6 @@ def _seconds(text: str) -> float:
         seconds = 0.0
     if 0 < seconds < 1e9:
         return seconds
-    raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a number of seconds above 0")
+    raise argparse.ArgumentTypeError(
+        f"{text[:40]!r} is not allowed: a number of seconds above 0 and below 1e9"
+    )

@@ -1,0 +1,96 @@
+"""Ctrl-C as it is pressed: in a terminal, where it reaches every process at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.support.judge import judge
+from tests.support.stack import CHECKOUT, Stack, until
+from tests.support.terminal_window import TerminalWindow
+
+Open = Callable[..., TerminalWindow]
+
+
+@pytest.fixture
+def open_window(stack: Stack) -> Iterator[Open]:
+    """Open terminals for programs of Python, in the checkout of the stack."""
+    with ExitStack() as opened:
+
+        def open_window(*command: str) -> TerminalWindow:
+            window = TerminalWindow([sys.executable, *command], CHECKOUT, stack.environment)
+            opened.callback(window.close)
+            return window
+
+        yield open_window
+
+
+def assert_clean_end(window: TerminalWindow) -> None:
+    """After Ctrl-C it ends with 0, without a traceback, and leaves nobody behind."""
+    window.press_ctrl_c()
+    assert window.wait() == 0, window.said
+    assert "Traceback" not in window.said
+    assert "Error" not in window.said
+    assert window.others() == []
+
+
+@pytest.mark.parametrize("options", [(), ("--noreload",)], ids=["reloader", "noreload"])
+def test_server(stack: Stack, open_window: Open, options: tuple[str, ...]) -> None:
+    """The server lets its clients go with 4001; they wait for it, and come back."""
+    server = open_window("manage.py", "runserver", str(stack.port), *options)
+    client = stack.client("alice", "--block-size=5", "--json")
+    client.wait_for('"event":"connected"')
+    stack.generator("--rate=50")
+    server.wait_for("Client alice received 1 block in ")
+    assert_clean_end(server)
+    assert "alice disconnected with code 4001" in server.said
+    client.wait_for('"reason":"the server stops"')
+    assert stack.rows("SELECT close_code FROM feeds_connection") == [(4001,)]
+    blocks = client.said.count('"event":"block"')
+    again = open_window("manage.py", "runserver", str(stack.port), *options)
+    until(lambda: client.said.count('"event":"block"') > blocks, lambda: client.said)
+    assert client.stop() == 0
+    assert_clean_end(again)
+    judge(stack.log("alice"))
+
+
+def test_generator(stack: Stack, open_window: Open) -> None:
+    """The generator ends its live lines, and says how far it came."""
+    generator = open_window("manage.py", "generate", "--rate=50")
+    until(
+        lambda: stack.rows("SELECT min(promised) > 0 FROM feeds_feed") == [(1,)],
+        lambda: generator.said,
+    )
+    assert_clean_end(generator)
+    for feed in ("users", "arrays"):
+        assert f"feed {feed}: " in generator.said
+    assert "last offset" in generator.said
+
+
+def test_client(stack: Stack, open_window: Open) -> None:
+    """The client says bye, sums up, leaves a whole log, and is no longer online."""
+    server = stack.server()
+    stack.generator("--rate=50")
+    client = open_window(
+        "clientapp/client.py",
+        f"--url={stack.url}",
+        "--name=alice",
+        "--feed=users",
+        "--feed=arrays",
+        "--block-size=5",
+        f"--log={stack.log('alice')}",
+    )
+    client.wait_for("Block 3 received successfully")
+    assert '"client": "alice"' in stack.get("status.json")
+    assert_clean_end(client)
+    server.wait_for("alice left")
+    until(
+        lambda: stack.rows("SELECT status FROM feeds_clientsession") == [("left",)],
+        lambda: server.said,
+    )
+    assert '"client": "alice"' not in stack.get("status.json")
+    assert stack.rows("SELECT close_code FROM feeds_connection") == [(1000,)]
+    judge(stack.log("alice"))

@@ -1,0 +1,208 @@
+"""
+Nothing bad gets in: generated nonsense at every door of a real server.
+
+``BLOCKFEED_FUZZ`` is the number of inputs, ``BLOCKFEED_SEED`` where they begin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from collections import Counter
+from urllib.request import urlopen
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidURI
+
+from clientapp.wire.closing import Close
+from tests.support.nonsense import Nonsense
+from tests.support.stack import Stack
+
+INPUTS = int(os.environ.get("BLOCKFEED_FUZZ", "2000"))
+SEED = int(os.environ.get("BLOCKFEED_SEED", "1"))
+PATIENCE_SECONDS = 20.0
+"""For an answer to anything; without one, a door hangs."""
+ANSWER_SECONDS = 0.5
+"""A whole request is answered sooner; half a one never."""
+BURST = 20
+"""Frames before the server is asked whether it still listens."""
+BY_THE_STANDARD = {1002, 1003, 1007, 1009}
+"""Codes for a peer that breaks RFC 6455 itself."""
+
+
+class Witness:
+    """A client of the feed arrays, whom nothing of this concerns."""
+
+    def __init__(self, url: str) -> None:
+        self._url = f"{url}?client=witness&feed=arrays"
+        self.offsets: list[int] = []
+        self.closed = False
+
+    async def run(self) -> None:
+        """Collect offsets until cancelled."""
+        async with connect(self._url) as socket:
+            async for text in socket:
+                obj = json.loads(text)
+                if obj["type"] == "message":
+                    self.offsets.append(obj["offset"])
+        self.closed = True
+
+    async def advance(self) -> None:
+        """Wait until one more message has come."""
+        before = len(self.offsets)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(self.offsets) == before:
+                await asyncio.sleep(0.01)
+
+
+async def say_nonsense(url: str, nonsense: Nonsense, count: int) -> Counter[int]:
+    """Say *count* bad frames, over as many connections as that takes."""
+    ends: Counter[int] = Counter()
+    while count > 0:
+        query = "client=mallory&feed=arrays&block_size=3"
+        async with connect(f"{url}?{query}", max_size=None) as socket:
+            try:
+                while count > 0:
+                    for _ in range(min(BURST, count)):
+                        count -= 1
+                        await socket.send(nonsense.frame())
+                    await _answered(socket, count)
+            except ConnectionClosed as closed:
+                # Without a close frame it is 0: the server owes a word to everybody.
+                ends[closed.rcvd.code if closed.rcvd else 0] += 1
+    return ends
+
+
+async def _answered(socket: ClientConnection, number: int) -> None:
+    await socket.send(json.dumps({"type": "ping", "t0": number}))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            obj = json.loads(await socket.recv())
+            if obj["type"] == "pong" and obj["t0"] == number:
+                return
+
+
+async def ask_nonsense(url: str, nonsense: Nonsense, count: int) -> Counter[int]:
+    """Connect by *count* URLs that may be wrong; return the close codes."""
+    ends: Counter[int] = Counter()
+    for _ in range(count):
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                async with connect(f"{url}?{nonsense.query()}") as socket:
+                    first = json.loads(await socket.recv())
+                    if first["type"] == "error":
+                        assert len(first["text"]) < 400
+                        await socket.wait_closed()
+                assert first["type"] in {"welcome", "error"}
+                ends[socket.close_code or 0] += 1
+        except (InvalidHandshake, InvalidMessage, InvalidURI):
+            ends[0] += 1  # refused before there was a WebSocket
+    return ends
+
+
+async def send_nonsense(port: int, nonsense: Nonsense, count: int) -> Counter[str]:
+    """Send *count* requests that may be HTTP; return the status codes."""
+    answers: Counter[str] = Counter()
+    for _ in range(count):
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                request = nonsense.request()
+                writer.write(request)
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    line = await reader.readline()
+                code = line[9:12].decode("latin-1")
+                answers[code] += 1
+                assert not code.startswith("5"), request
+            except (ConnectionError, TimeoutError):
+                answers[""] += 1  # half a request, which the server waits for
+            finally:
+                writer.transport.abort()
+    return answers
+
+
+@pytest.fixture
+def busy(stack: Stack) -> Stack:
+    """Give a test a server whose feed arrays runs at 100 messages a second."""
+    stack.run("generate", "--feed", "arrays", "--rate", "100", "--count", "1")
+    return stack
+
+
+def test_nonsense_disturbs_nobody(busy: Stack) -> None:
+    """Whatever comes is answered or refused; nothing fails, hangs, or is felt by others."""
+    server = busy.server()
+    generator = busy.generator("--feed", "arrays")
+
+    async def run() -> tuple[Witness, Counter[int], Counter[int], Counter[str]]:
+        witness = Witness(busy.url)
+        watching = asyncio.ensure_future(witness.run())
+        await witness.advance()
+        said, asked, sent = await asyncio.gather(
+            say_nonsense(busy.url, Nonsense(SEED), INPUTS * 6 // 10),
+            ask_nonsense(busy.url, Nonsense(SEED + 1), INPUTS * 2 // 10),
+            send_nonsense(busy.port, Nonsense(SEED + 2), INPUTS * 2 // 10),
+        )
+        await witness.advance()
+        assert not witness.closed
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        return witness, said, asked, sent
+
+    witness, said, asked, sent = asyncio.run(run())
+
+    offsets = witness.offsets
+    assert offsets == list(range(offsets[0], offsets[0] + len(offsets)))
+    assert said.keys() <= set(Close) | BY_THE_STANDARD, said
+    assert asked.keys() <= set(Close) | {0}, asked
+    assert asked[Close.BAD_REQUEST] > 0
+    assert {"200", "400", "404", "405"} <= sent.keys(), sent
+    with urlopen(f"http://127.0.0.1:{busy.port}/") as page:
+        assert page.status == 200
+    assert generator.stop() == 0
+    assert server.stop(signal.SIGINT) == 0
+    lines = server.said.splitlines()
+    wrong = ("Traceback", "Exception", "ERROR", "Error:", "\x1b", "\0")
+    assert [line for line in lines if any(word in line for word in wrong)] == []
+
+
+def test_a_huge_frame_is_refused_by_its_length(stack: Stack) -> None:
+    """Of a frame that is too large the server reads the length and no more."""
+    stack.server()
+
+    async def run() -> tuple[str, int | None]:
+        async with connect(stack.url) as socket:
+            most = json.loads(await socket.recv())["limits"]["frame_bytes"]
+            with contextlib.suppress(ConnectionClosed):
+                await socket.send("x" * (most + 1))
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while (said := json.loads(await socket.recv()))["type"] != "error":
+                    pass
+                await socket.wait_closed()
+            return said["text"], socket.close_code
+
+    text, code = asyncio.run(run())
+    assert text == "a frame of 262145 bytes came; 262144 are allowed"
+    assert code == Close.LIMIT
+
+
+def test_a_stopping_server_says_so(stack: Stack) -> None:
+    """Clients of a server that is told to stop hear 4001, and may come back."""
+    server = stack.server()
+
+    async def run() -> tuple[dict[str, object], int | None]:
+        async with connect(stack.url) as socket:
+            await socket.recv()
+            server.process.send_signal(signal.SIGINT)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while (said := json.loads(await socket.recv()))["type"] != "bye":
+                    pass
+                await socket.wait_closed()
+            return said, socket.close_code
+
+    said, code = asyncio.run(run())
+    assert said["code"] == code == Close.DRAIN
+    assert server.process.wait(PATIENCE_SECONDS) == 0

@@ -1,0 +1,93 @@
+"""Every page in a real browser: it shows the truth, and nothing goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.browser import Browser, browser
+from tests.support.stack import Stack
+
+PASSWORD = "correct horse"
+LISTS = ("feed", "clientsession", "blockreport", "clientmessage")
+WIDTHS = (1440, 390)
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Browser]:
+    """Open a browser; at the end, nothing went wrong in it."""
+    with browser(tmp_path / "profile") as one:
+        yield one
+        hosts = {urlsplit(url).hostname for url in one.requests} - {None, "", "blank"}
+        assert hosts <= {"127.0.0.1"}, hosts
+        assert not one.errors, one.errors
+
+
+@pytest.fixture
+def busy(stack: Stack) -> Stack:
+    """Start everything, and let a client collect a block."""
+    stack.server()
+    stack.generator("--rate=20")
+    client = stack.client("alice", "--block-size=5")
+    client.wait_for("Block 2 received successfully")
+    return stack
+
+
+def home(stack: Stack) -> str:
+    """Return the address of the page on /."""
+    return f"http://127.0.0.1:{stack.port}/"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_page_updates_itself(busy: Stack, page: Browser, width: int, *, dark: bool) -> None:
+    """The page shows the client, and its next block without a reload."""
+    page.open(home(busy), width=width, dark=dark)
+    page.wait_for("document.body.innerText.includes('alice')")
+    now = page.evaluate("document.body.innerText.match(/alice received (\\d+) block/)[1]")
+    page.wait_for(
+        f"Number(document.body.innerText.match(/alice received (\\d+) block/)[1]) > {now}"
+    )
+    assert f"ws://127.0.0.1:{busy.port}/" in page.evaluate("document.body.innerText")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_page_says_that_the_server_is_gone_and_comes_back(stack: Stack, tmp_path: Path) -> None:
+    """While the server is away the page says so; then it goes on by itself."""
+    server = stack.server()
+    with browser(tmp_path / "profile") as page:
+        page.open(home(stack))
+        page.wait_for("document.body.innerText.includes('Live')")
+        server.stop()
+        page.wait_for("document.body.innerText.includes('The server does not answer')")
+        stack.server()
+        page.wait_for("document.body.innerText.includes('Live')")
+
+
+def test_admin(busy: Stack, page: Browser) -> None:
+    """Every page of the admin opens, at both widths, with what it must show."""
+    options = ("--noinput", "--username=admin", "--email=admin@example.org")
+    busy.run("createsuperuser", *options, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
+    admin = home(busy) + "admin/"
+    page.open(admin)
+    page.evaluate(
+        f"document.querySelector('[name=username]').value = 'admin';"
+        f"document.querySelector('[name=password]').value = '{PASSWORD}';"
+        "document.querySelector('form').submit()"
+    )
+    page.wait_for("document.body?.innerText.includes('Block reports')")
+    for width in WIDTHS:
+        for name in LISTS:
+            page.open(f"{admin}feeds/{name}/", width=width)
+            page.wait_for("document.querySelector('#content, main, #main') !== null")
+    page.open(f"{admin}feeds/blockreport/")
+    assert "Client alice received" in page.evaluate("document.body.innerText")
+    page.open(f"{admin}feeds/clientsession/")
+    page.open(page.evaluate("document.querySelector('#result_list a[href*=clientsession]').href"))
+    assert "alice" in page.evaluate("document.body.innerText")
+    page.open(f"{admin}feeds/feed/")
+    page.open(page.evaluate("document.querySelector('#result_list a[href*=\"feed/\"]').href"))
+    page.wait_for("document.body.innerText.toLowerCase().includes('next records')")

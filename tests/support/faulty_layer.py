@@ -1,0 +1,35 @@
+"""A channel layer that loses, doubles and reorders batches, as seeded."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from feeds.layers import FeedLayer
+
+
+class FaultyLayer(FeedLayer):
+    """The project's layer, but every second batch has a fate."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._random = random.Random(3)
+        self._held: list[tuple[str, dict[str, Any]]] = []
+        """Batches that leave after the next one."""
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        """Send, or lose, double or hold back."""
+        real = self._get_layer().group_send
+        fate = self._random.choice(["lose", "double", "hold", "pass", "pass", "pass"])
+        if not group.startswith("feed."):
+            fate = "pass"
+        held, self._held = self._held, []
+        match fate:
+            case "hold":
+                self._held = [(group, message)]
+            case "pass" | "double":
+                await real(group, message)
+        if fate == "double":
+            await real(group, message)
+        for late in held:
+            await real(*late)
