@@ -1,0 +1,53 @@
+"""The same recipe makes the same bytes wherever it is installed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.stack import CHECKOUT
+
+DIGEST = """
+import hashlib
+from feeds.core.lines import make_lines
+from feeds.core.schedule import Recipe, Segment
+from feeds.sources import make_source
+for kind in ("users", "arrays"):
+    source = make_source(kind, {}, 7)
+    segment = Segment(Recipe(kind, "{}", 7), source.epoch, 1, 1_790_000_000_000_000, 1000)
+    lines = make_lines(kind, segment, 1, source.records(1, 5000))
+    print(kind, source.epoch, hashlib.sha256(b"\\n".join(lines)).hexdigest())
+"""
+NEEDED = ("Faker", "numpy", "orjson")
+
+
+def digest(python: str) -> str:
+    """Return what an interpreter makes of seed 7: a line for each kind."""
+    done = subprocess.run(
+        [python, "-c", DIGEST], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_second_virtual_environment(tmp_path: Path) -> None:
+    """An environment made anew from the pins makes the same lines."""
+    requirements = (CHECKOUT / "requirements.txt").read_text(encoding="utf-8")
+    pins = re.findall(rf"^(?:{'|'.join(NEEDED)})==\S+", requirements, re.MULTILINE)
+    assert len(pins) == len(NEEDED)
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    python = str(tmp_path / "venv" / "bin" / "python")
+    installed = subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *pins],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if installed.returncode != 0:
+        pytest.skip(f"pip cannot install {pins}: {installed.stderr[-300:]}")
+    here = digest(sys.executable)
+    assert here.startswith("users ")
+    assert digest(python) == here
