@@ -19,9 +19,10 @@ from typing import Self
 
 from clientapp.core.block import Block
 from clientapp.core.errors import CouldNot
+from clientapp.core.logline import LoggedBlock, NotABlockLog
 from clientapp.core.logtext import format_block, format_session
 from clientapp.core.session import Session
-from clientapp.logreader import LoggedBlock, NotABlockLog, Tail, Text, read_tail, reports_above
+from clientapp.logreader import Tail, Text, read_tail, reports_above
 from clientapp.wire.from_client import Report
 
 

@@ -16,13 +16,21 @@ from clientapp.core.errors import ClientError
 from clientapp.core.session import Session
 from clientapp.core.tally import Tally
 from clientapp.jsonlines import JsonLines
-from clientapp.options import add_collect_options
+from clientapp.options import add_collect_options, add_verify_options
 from clientapp.run import Run
 from clientapp.terminal import Terminal
+from clientapp.verify import show_as_json, show_as_text, verify
 from clientapp.wire.printable import printable
 from clientapp.wire.request import DEFAULT_FEEDS, MAX_FEEDS
 
 COLLECT = "Collect a feed in blocks, write them to a log and report them to the server."
+VERIFY = "Read block logs from beginning to end and tell whether they are whole."
+VERIFY_EXIT_CODES = """\
+exit codes:
+  0  every log is whole; a torn tail is no fault, the next start cuts it off
+  1  a log has a fault, or cannot be read
+  2  an option has a value that is not allowed
+"""
 EXIT_CODES = """\
 exit codes:
   0  done, or ended by Ctrl-C
@@ -45,15 +53,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``python -m clientapp``; return the exit code."""
     parser = Parser(prog="python -m clientapp", description="The client of Blockfeed.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    collect = commands.add_parser(
-        "collect",
-        help=COLLECT,
-        description=COLLECT,
-        epilog=EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_collect_options(collect)
-    return run_collect(parser.parse_args(arguments))
+    for name, says, exit_codes, add_options, run in (
+        ("collect", COLLECT, EXIT_CODES, add_collect_options, run_collect),
+        ("verify", VERIFY, VERIFY_EXIT_CODES, add_verify_options, run_verify),
+    ):
+        command = commands.add_parser(
+            name,
+            help=says,
+            description=says,
+            epilog=exit_codes,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        add_options(command)
+        command.set_defaults(run=run)
+    options = parser.parse_args(arguments)
+    code: int = options.run(options)
+    return code
 
 
 def script(arguments: Sequence[str] | None = None) -> int:
@@ -83,8 +98,7 @@ def run_collect(options: argparse.Namespace) -> int:
         block_size=options.block_size,
         select=options.select,
     )
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    _escape_what_cannot_be_shown()
     tally = Tally(options.block_size)
     show = JsonLines() if options.json else Terminal(tally, quiet=options.quiet)
     path = options.log or Path("logs") / f"{options.name}.log"
@@ -97,6 +111,25 @@ def run_collect(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    """Verify the logs that *options* name; return the exit code."""
+    _escape_what_cannot_be_shown()
+    show = show_as_json if options.json else show_as_text
+    try:
+        is_whole = [show(verify(path)) for path in options.logs]
+    except ClientError as error:
+        print(printable(str(error)), file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 1
+    return 0 if all(is_whole) else 1
+
+
+def _escape_what_cannot_be_shown() -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 async def _collect(

@@ -64,6 +64,8 @@ class Collector:
         self._builder = BlockBuilder(session, first_block)
         self._notices: dict[str, str] = {}
         self._is_closed = False
+        self._repeat_from: int | None = None
+        """The first block to report again after the pause; None: no pause."""
 
     def close(self) -> None:
         """Take no more messages; acknowledgements still count."""
@@ -189,12 +191,30 @@ class Collector:
             self._show(events.Noticed(text=text))
 
     def _note_failure(self, failure: Failure) -> None:
-        self._show(events.Warned(text=f"{failure.code}: {failure.text}"))
+        block = failure.block
         if failure.retryable:
+            self._warn(failure)
+            self._repeat_later(1 if block is None else block)
+        elif block is None:
+            self._warn(failure)
+        elif self._protocol.refuse(block):
+            self._warn(failure)
+            self._finish_when_acknowledged()
+
+    def _warn(self, failure: Failure) -> None:
+        self._show(events.Warned(text=f"{failure.code}: {failure.text}"))
+
+    def _repeat_later(self, first: int) -> None:
+        # One pause for all that is refused during it.
+        if self._repeat_from is None:
             asyncio.get_running_loop().call_later(BUSY_SECONDS, self._repeat)
+            self._repeat_from = first
+        self._repeat_from = min(self._repeat_from, first)
 
     def _repeat(self) -> None:
-        self._protocol.repeat()
+        assert self._repeat_from is not None
+        self._protocol.repeat(self._repeat_from)
+        self._repeat_from = None
         self._wake()
 
     def _finish_when_acknowledged(self) -> None:

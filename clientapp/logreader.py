@@ -8,17 +8,21 @@ each search goes backwards from the end, over bytes or a memory map.
 from __future__ import annotations
 
 import mmap
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from zlib import crc32
 
+from clientapp.core.logline import (
+    LoggedBlock,
+    NotABlockLog,
+    read_header,
+    read_session,
+    read_trailer,
+)
 from clientapp.core.logtext import BLOCK_MARK, END_MARK, HEADER_MARK, SESSION_MARK
 from clientapp.core.session import Session
-from clientapp.wire import codec
 from clientapp.wire.errors import MalformedMessage
 from clientapp.wire.from_client import Report
-from clientapp.wire.position import Position
 
 Text = bytes | mmap.mmap
 
@@ -26,19 +30,6 @@ _SESSION = SESSION_MARK.encode("ascii")
 _BLOCK = b"\n" + BLOCK_MARK.encode("ascii")
 _HEADER = b"\n" + HEADER_MARK.encode("ascii")
 _END = b"\n" + END_MARK.encode("ascii")
-_TRAILER = re.compile(_END + rb"[0-9]+: [0-9]+ messages, crc32 ([0-9a-f]{8})\n")
-
-
-class NotABlockLog(ValueError):
-    """The file is something else; nobody may write to it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedBlock:
-    """What the header of a block says."""
-
-    report: Report
-    positions: Mapping[str, Position]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +61,7 @@ def read_tail(text: Text) -> Tail:
     if newline == -1:
         return Tail()
     try:
-        session = Session.read(codec.decode(text[start + len(_SESSION) : newline]))
+        session = read_session(text[start:newline])
         blocks_from = newline + 1
         start, end = _last_block(text, blocks_from)
         last = None if start == end else _read_header(text, text.find(_HEADER, start))
@@ -108,11 +99,19 @@ def _last_block(text: Text, blocks_from: int) -> tuple[int, int]:
         if trailer == -1:
             return blocks_from, blocks_from
         start = text.rfind(_BLOCK, blocks_from, trailer)
-        match = _TRAILER.match(text, trailer)
-        body = text[start + 1 : trailer + 1]
-        if start != -1 and match is not None and crc32(body) == int(match[1], 16):
-            return start, match.end()
+        newline = text.find(b"\n", trailer + 1)
+        if -1 not in (start, newline) and _is_whole(text, start + 1, trailer + 1, newline):
+            return start, newline + 1
         end = trailer
+
+
+def _is_whole(text: Text, start: int, trailer: int, newline: int) -> bool:
+    """Tell whether the block from *start* on fits the trailer up to *newline*."""
+    try:
+        crc = read_trailer(text[trailer:newline]).crc
+    except MalformedMessage:
+        return False
+    return crc32(text[start:trailer]) == crc
 
 
 def _blocks_backwards(text: Text, tail: Tail) -> Iterator[LoggedBlock]:
@@ -123,17 +122,4 @@ def _blocks_backwards(text: Text, tail: Tail) -> Iterator[LoggedBlock]:
 
 
 def _read_header(text: Text, at: int) -> LoggedBlock:
-    line_end = text.find(b"\n", at + 1)
-    obj = codec.decode(text[at + len(_HEADER) : line_end])
-    positions = codec.mapping(obj, "positions")
-    return LoggedBlock(
-        report=Report.read(obj),
-        positions={feed: _read_position(feed, pair) for feed, pair in positions.items()},
-    )
-
-
-def _read_position(feed: str, pair: object) -> Position:
-    match pair:
-        case [str() as epoch, int() as offset]:
-            return Position(epoch, offset)
-    raise MalformedMessage(f"positions holds {pair!r} for {feed}; it must be [epoch, offset]")
+    return read_header(text[at + 1 : text.find(b"\n", at + 1)])

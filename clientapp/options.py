@@ -84,6 +84,17 @@ def add_collect_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(parser=parser)
 
 
+def add_verify_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `verify`."""
+    add = parser.add_argument
+    add("logs", type=Path, nargs="+", metavar="LOG", help="a block log; its client may be running")
+    add(
+        "--json",
+        action="store_true",
+        help="one JSON object per line on standard output for each log (default: off)",
+    )
+
+
 def _url(text: str) -> str:
     try:
         parts = urlsplit(text)

@@ -112,7 +112,8 @@ class Terminal:
         if event.latency is not None:
             self._say(f"latency p50 {event.latency.p50:.3f} s, p99 {event.latency.p99:.3f} s")
         if event.unfinished:
-            self._say(f"{_count(event.unfinished, 'message')} of an unfinished block for the next start to get again")
+            messages = _count(event.unfinished, "message")
+            self._say(f"{messages} of an unfinished block for the next start to get again")
         if event.unacknowledged:
             self._say(f"{_count(event.unacknowledged, 'report')} for the next start to send again")
         self._say(f"log {event.log}")

@@ -15,12 +15,15 @@ from zlib import crc32
 from clientapp.core.block import Block, Stamp
 from clientapp.core.session import Session
 from clientapp.wire import codec
+from clientapp.wire.from_client import Report
 from clientapp.wire.from_server import Gap
 from clientapp.wire.message import Message
+from clientapp.wire.printable import printable
 
 SESSION_MARK = "# session "
 BLOCK_MARK = "=== block "
 HEADER_MARK = "# block "
+GAP_MARK = "--- gap "
 END_MARK = "=== end of block "
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,13 +53,33 @@ def format_message(message: Message, data: Any, stamp: Stamp) -> str:
 
 
 def format_gap(gap: Gap) -> str:
-    """Write the line of a gap."""
-    return f"--- gap {gap.feed} {gap.first} to {gap.last}: {gap.cause}, goes on in {gap.epoch}"
+    """Write the line of a gap, with what the server says in it escaped."""
+    span = f"{gap.first} to {gap.last}"
+    return f"{GAP_MARK}{gap.feed} {span}: {printable(gap.cause)}, goes on in {printable(gap.epoch)}"
 
 
 def format_session(session: Session) -> bytes:
     """Write the line that opens a session."""
-    return _utf8(f"{SESSION_MARK}{codec.encode(session.write())}\n")
+    asked = _utf8(codec.encode(session.write()))
+    return b"%b%b crc32 %08x\n" % (SESSION_MARK.encode("ascii"), asked, crc32(asked))
+
+
+def format_head(report: Report) -> str:
+    """Write the line of a block that is for people."""
+    feeds = " and ".join(report.feeds)
+    seconds = f"{report.seconds:.3f}"
+    span = f"{format_time(report.started_at)} to {format_time(report.finished_at)}"
+    return f"{BLOCK_MARK}{report.block}: {report.size} messages of {feeds} in {seconds} s, {span}"
+
+
+def format_trailer(report: Report, crc: int) -> bytes:
+    """Write the last line of a block whose bytes before it have that CRC-32."""
+    return b"%b%d: %d messages, crc32 %08x\n" % (
+        END_MARK.encode("ascii"),
+        report.block,
+        report.size,
+        crc,
+    )
 
 
 def format_block(block: Block) -> bytes:
@@ -67,17 +90,9 @@ def format_block(block: Block) -> bytes:
     header["positions"] = {
         feed: [position.epoch, position.offset] for feed, position in block.positions.items()
     }
-    feeds = " and ".join(report.feeds)
-    seconds = f"{report.seconds:.3f}"
-    span = f"{format_time(report.started_at)} to {format_time(report.finished_at)}"
-    lines = [
-        f"{BLOCK_MARK}{report.block}: {report.size} messages of {feeds} in {seconds} s, {span}",
-        HEADER_MARK + codec.encode(header),
-        *block.lines,
-    ]
+    lines = [format_head(report), HEADER_MARK + codec.encode(header), *block.lines]
     body = _utf8("".join(f"{line}\n" for line in lines))
-    trailer = f"{END_MARK}{report.block}: {report.size} messages, crc32 {crc32(body):08x}\n"
-    return body + trailer.encode("ascii")
+    return body + format_trailer(report, crc32(body))
 
 
 def _utf8(text: str) -> bytes:

@@ -9,7 +9,7 @@ or a gap in its place.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clientapp.core.session import Session
 from clientapp.wire.codec import Json
@@ -40,7 +40,11 @@ class ClientProtocol:
         # Messages do not name their epoch: the welcome does, and gaps after it.
         self._epochs: dict[str, str] = {}
         self._reports: dict[int, Report] = {}
-        self._frames: list[Json] = []
+        self._due: set[int] = set()
+        """Numbers of the reports to send; they wait for the welcome."""
+        self._refused: set[int] = set()
+        """Numbers of the reports that the server will never take."""
+        self._leaving = False
         self.welcome: Welcome | None = None
         """What the server said first on this connection; None until then."""
         self.farewell: Farewell | None = None
@@ -71,29 +75,47 @@ class ClientProtocol:
         """Forget the last connection; return what the next one asks for."""
         self.welcome = self.farewell = None
         self.proven = False
-        self._frames.clear()
+        self._due.clear()
+        self._leaving = False
         # A feed that cannot run yet has no epoch to ask for.
         after = {feed: at for feed, at in self._positions.items() if at.epoch}
         return self._session.request(after)
 
     def report(self, report: Report) -> None:
-        """Keep *report* until it is acknowledged, and send it once welcome."""
-        if report.block not in self._reports:
+        """Keep *report* until it is acknowledged or refused, and send it once."""
+        if report.block not in self._reports and report.block not in self._refused:
             self._reports[report.block] = report
-            if self.welcome is not None:
-                self._frames.append(report.write())
+            self._due.add(report.block)
 
-    def repeat(self) -> None:
-        """Send every report again that is not acknowledged, in order."""
-        self._frames = [self._reports[number].write() for number in sorted(self._reports)]
+    def repeat(self, first: int = 1) -> None:
+        """Send the reports from block *first* on again, in order."""
+        self._due.update(block for block in self._reports if block >= first)
+
+    def refuse(self, block: int) -> bool:
+        """
+        Never send the report of *block* again: the server will not take it.
+
+        Returns False where that was known already.
+        """
+        self._reports.pop(block, None)
+        is_new = block not in self._refused
+        self._refused.add(block)
+        return is_new
 
     def leave(self) -> None:
         """Say bye after everything else."""
-        self._frames.append(Bye().write())
+        self._leaving = True
 
     def to_send(self) -> list[Json]:
         """Return the frames to send now, each only once per connection."""
-        frames, self._frames = self._frames, []
+        frames: list[Json] = []
+        if self.welcome is not None:
+            due = sorted(self._due & self._reports.keys())
+            frames = [self._reports[block].write() for block in due]
+            self._due.clear()
+        if self._leaving:
+            frames.append(Bye().write())
+            self._leaving = False
         return frames
 
     def receive(self, frame: Message | Control) -> list[Message | Control | Duplicate]:
@@ -152,9 +174,10 @@ class ClientProtocol:
             return []
         self._epochs[gap.feed] = gap.epoch
         self._positions[gap.feed] = Position(gap.epoch, gap.last)
-        if gap.first > at.offset + 1:
+        if gap.first > at.offset + 1 and gap.last >= gap.first - 1:
             return [_jump(gap.feed, at, Position(at.epoch, gap.first - 1)), gap]
-        return [gap]
+        # What is here already is not missing, wherever the server begins to count.
+        return [replace(gap, first=min(at.offset, gap.last) + 1)]
 
     def _position(self, feed: str) -> Position:
         if feed not in self._session.feeds:

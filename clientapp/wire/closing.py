@@ -15,6 +15,10 @@ class Close(IntEnum):
     """Nobody needs this connection any more."""
     DRAIN = 4001
     """The server is stopping or restarting."""
+    TOO_MANY = 4013
+    """The server has as many connections as it takes; some will end."""
+    UNAVAILABLE = 4014
+    """The server cannot tell yet whether it may serve this; its database is away."""
     BAD_REQUEST = 4501
     """A parameter of the URL is not allowed; the same URL will fail again."""
     LIMIT = 4504

@@ -11,6 +11,7 @@ import json
 from typing import Any, NoReturn
 
 from clientapp.wire.errors import MalformedMessage
+from clientapp.wire.printable import printable
 
 Json = dict[str, Any]
 
@@ -25,15 +26,20 @@ def encode(obj: Json) -> str:
 
 def decode(text: str | bytes) -> Json:
     """Read one JSON object; raises MalformedMessage."""
+    obj = parse(text)
+    if not isinstance(obj, dict):
+        raise MalformedMessage("the JSON is not an object")
+    return obj
+
+
+def parse(text: str | bytes) -> Any:
+    """Read one JSON value of any kind; raises MalformedMessage."""
     try:
-        obj = json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
         raise MalformedMessage("the JSON is nested too deeply") from None
     except ValueError as error:
         raise MalformedMessage(f"this is not JSON: {error}") from None
-    if not isinstance(obj, dict):
-        raise MalformedMessage("the JSON is not an object")
-    return obj
 
 
 def string(obj: Json, key: str, *, longest: int = 1000) -> str:
@@ -103,7 +109,7 @@ def _is_text(text: str) -> bool:
 
 def _refuse(key: str, value: object, allowed: str) -> NoReturn:
     shown = "missing" if value is None else ascii(value)[:80]
-    raise MalformedMessage(f"{key} is {shown}; it must be {allowed}")
+    raise MalformedMessage(f"{printable(key[:80])} is {shown}; it must be {allowed}")
 
 
 def _refuse_constant(name: str) -> NoReturn:

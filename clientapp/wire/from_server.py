@@ -191,10 +191,15 @@ class Failure:
     text: str
     retryable: bool
     """Whether the same may work later."""
+    block: int | None = None
+    """The block whose report was not taken; None: it is about no report."""
 
     def write(self) -> Json:
         """Return the JSON object."""
-        return {"type": "error", **asdict(self)}
+        obj = {"type": "error", **asdict(self)}
+        if self.block is None:
+            del obj["block"]
+        return obj
 
     @classmethod
     def read(cls, obj: Json) -> Failure:
@@ -203,6 +208,7 @@ class Failure:
             code=codec.string(obj, "code", longest=40),
             text=codec.string(obj, "text"),
             retryable=codec.boolean(obj, "retryable"),
+            block=codec.integer(obj, "block", low=1) if "block" in obj else None,
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from clientapp.wire import codec
 from clientapp.wire.codec import Json
+from clientapp.wire.errors import MalformedMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,11 @@ def make_line(feed: str, offset: int, at: int, data: bytes) -> bytes:
 
 def read_message(obj: Json) -> Message:
     """Return the message in a decoded line; raises MalformedMessage."""
+    if "data" not in obj:
+        raise MalformedMessage("data is missing; it must be the record")
     return Message(
         feed=codec.string(obj, "feed", longest=40),
         offset=codec.integer(obj, "offset", low=1),
         at=codec.integer(obj, "at"),
-        data=obj.get("data"),
+        data=obj["data"],
     )

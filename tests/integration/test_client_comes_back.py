@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from clientapp.wire.from_server import Farewell
+from clientapp.wire.from_server import Failure, Farewell
 from clientapp.wire.position import Position
 from tests.support.client_process import Lifted
 from tests.support.feed_server import EPOCH, FeedServer
@@ -122,13 +122,43 @@ async def test_unacknowledged_report_is_sent_again(server: FeedServer, lifted: L
 
 async def test_busy_server(server: FeedServer, lifted: Lifted) -> None:
     """A report that the server could not take comes again on the same connection."""
-    server.busy = 1
+    server.refusals = {1: Failure(code="busy", text="come back later", retryable=True)}
     client = await lifted.run(*options(server, "--block-size", "1", "--blocks", "1"))
     await client.event("connected")
     await server.publish("users", 1)
     assert (await client.event("warning"))["text"] == "busy: come back later"
     assert (await client.end())[0] == 0
     assert ([report.block for report in server.reports], len(server.requests)) == ([1, 1], 1)
+
+
+async def test_busy_server_names_the_block(server: FeedServer, lifted: Lifted) -> None:
+    """The block that was not taken comes again with those after it, and none before it."""
+    busy = Failure(code="busy", text="come back later", retryable=True, block=2)
+    server.refusals = {1: None, 2: busy, 3: None}
+    client = await lifted.run(*options(server, "--block-size", "1", "--blocks", "3"))
+    await client.event("connected")
+    await server.publish("users", 3)
+    await server.until(lambda: len(server.reports) == 5)
+    server.stored.clear()
+    server.drop()
+    assert (await client.end())[0] == 0
+    assert [report.block for report in server.reports[:5]] == [1, 2, 3, 2, 3]
+    assert 1 in [report.block for report in server.reports[5:]]
+
+
+async def test_conflict(server: FeedServer, lifted: Lifted) -> None:
+    """A report in conflict is told once, never sent again, and holds nothing up."""
+    conflict = Failure(code="conflict", text="another one is stored", retryable=False, block=1)
+    server.refusals = {1: conflict, 2: None}
+    client = await lifted.run(*options(server, "--block-size", "1", "--blocks", "2"))
+    await client.event("connected")
+    await server.publish("users", 2)
+    await server.until(lambda: len(server.reports) == 2)
+    assert (await client.event("warning"))["text"] == "conflict: another one is stored"
+    server.drop()
+    code, output, _ = await client.end()
+    assert (code, "warning" in output) == (0, False)
+    assert [report.block for report in server.reports] == [1, 2, 2]
 
 
 async def test_kill_and_restart(server: FeedServer, lifted: Lifted) -> None:

@@ -85,9 +85,9 @@ class Lifted:
             blocked.write_text(f"raise ImportError('{package} is not installed')\n")
         self._running: list[asyncio.subprocess.Process] = []
 
-    async def run(self, *options: str) -> ClientProcess:
-        """Start ``client.py`` with *options*."""
-        return await self._start(str(self._copy / "client.py"), *options)
+    async def run(self, *options: str, output: int | None = None) -> ClientProcess:
+        """Start ``client.py`` with *options*; *output* is a file of the test's own."""
+        return await self._start(str(self._copy / "client.py"), *options, output=output)
 
     async def run_module(self, *arguments: str) -> ClientProcess:
         """Start ``python -m clientapp`` with *arguments*."""
@@ -100,7 +100,9 @@ class Lifted:
                 process.kill()
                 await process.communicate()
 
-    async def _start(self, *arguments: str, path: Path | None = None) -> ClientProcess:
+    async def _start(
+        self, *arguments: str, path: Path | None = None, output: int | None = None
+    ) -> ClientProcess:
         folders = [self._blocked] if path is None else [self._blocked, path]
         environment = {
             "PATH": os.environ["PATH"],
@@ -112,7 +114,7 @@ class Lifted:
             *arguments,
             cwd=self.home,
             env=environment,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE if output is None else output,
             stderr=asyncio.subprocess.PIPE,
         )
         self._running.append(process)

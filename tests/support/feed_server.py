@@ -8,7 +8,8 @@ has one epoch per feed, no clock and no generator.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -52,8 +53,8 @@ class FeedServer:
         """Whether reports are stored and acknowledged."""
         self.answers_bye = True
         """Whether a client that says bye is let go."""
-        self.busy = 0
-        """So many reports are refused as busy first."""
+        self.refusals: dict[int, Failure | None] = {}
+        """Per block what its first report gets in place of an ack; None: silence."""
         self.refusal: Farewell | None = None
         """What every connection gets in place of a welcome."""
         self.heartbeat = 5.0
@@ -109,7 +110,9 @@ class FeedServer:
             if index >= lost:
                 for socket, request in list(self._sockets.items()):
                     if feed in request.feeds:
-                        await socket.send(line.decode())
+                        # Who left in this moment gets it after coming back.
+                        with suppress(ConnectionClosed):
+                            await socket.send(line.decode())
 
     async def say(self, frame: Control) -> None:
         """Send a control to every client."""
@@ -166,19 +169,24 @@ class FeedServer:
             heartbeat=self.heartbeat,
         )
         await socket.send(codec.encode(welcome.write()))
-        for feed, offset in after.items():
-            for line in self.lines[feed][offset:]:
-                await socket.send(line.decode())
+        for feed, line in self._lines_after(after):
+            await socket.send(line.decode())
+            after[feed] += 1
         self._sockets[socket] = request
         await self._note(lambda: None)
+
+    def _lines_after(self, sent: dict[str, int]) -> Iterator[tuple[str, bytes]]:
+        """Yield what *sent* lacks until it lacks nothing, whatever is published meanwhile."""
+        while behind := [feed for feed, count in sent.items() if count < len(self.lines[feed])]:
+            for feed in behind:
+                yield feed, self.lines[feed][sent[feed]]
 
     async def _take(self, socket: ServerConnection, text: str) -> None:
         said = read_from_client(text)
         answer: Control | None = None
         if isinstance(said, Report):
-            if self.busy > 0:
-                self.busy -= 1
-                answer = Failure(code="busy", text="come back later", retryable=True)
+            if said.block in self.refusals:
+                answer = self.refusals.pop(said.block)
             elif self.acknowledges:
                 self.stored[said.block] = said
                 answer = Ack(block=said.block)

@@ -10,6 +10,7 @@ import json
 import re
 import zlib
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,18 @@ _BLOCK = re.compile(
     r"(?P<lines>(?:.*\n)*?)"
     r"=== end of block (?P=number): (?P=size) messages, crc32 (?P<crc>[0-9a-f]{8})\n"
 )
-_MESSAGE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z (\S+) (\d+) (.+)")
+_MESSAGE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) (\S+) (\d+) (.+)")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class OracleHead:
+    """What a block's line for people says."""
+
+    feeds: list[str]
+    seconds: str
+    began_us: int
+    ended_us: int
 
 
 @dataclass
@@ -28,9 +40,12 @@ class OracleBlock:
     """One block as the log tells it."""
 
     number: int
+    head: OracleHead
     header: dict[str, Any]
     messages: list[tuple[str, int, Any]] = field(default_factory=list)
     """Feed, offset and record."""
+    stamps: list[int] = field(default_factory=list)
+    """When each message was received, microseconds since 1970."""
     gaps: list[str] = field(default_factory=list)
 
 
@@ -48,8 +63,9 @@ def read_log(path: Path) -> list[OracleSession]:
     sessions: list[OracleSession] = []
     at = 0
     while at < len(text):
-        opened = re.compile(r"\n?# session (\{.*\})\n").match(text, at)
+        opened = re.compile(r"\n?# session (\{.*\}) crc32 ([0-9a-f]{8})\n").match(text, at)
         if opened is not None:
+            assert f"{zlib.crc32(opened[1].encode('utf-8')):08x}" == opened[2]
             sessions.append(OracleSession(json.loads(opened[1])))
             at = opened.end()
             continue
@@ -73,12 +89,23 @@ def offsets(session: OracleSession, feed: str) -> list[int]:
 
 
 def _read_block(match: re.Match[str]) -> OracleBlock:
-    block = OracleBlock(int(match["number"]), json.loads(match["header"]))
+    head = OracleHead(
+        match["feeds"].split(" and "),
+        match["seconds"],
+        _microseconds(match["began"]),
+        _microseconds(match["ended"]),
+    )
+    block = OracleBlock(int(match["number"]), head, json.loads(match["header"]))
     for line in match["lines"].split("\n")[:-1]:
         message = _MESSAGE.fullmatch(line)
         if message is None:
             assert line.startswith("--- gap "), line
             block.gaps.append(line)
         else:
-            block.messages.append((message[1], int(message[2]), json.loads(message[3])))
+            block.stamps.append(_microseconds(message[1]))
+            block.messages.append((message[2], int(message[3]), json.loads(message[4])))
     return block
+
+
+def _microseconds(stamp: str) -> int:
+    return (datetime.fromisoformat(stamp) - _EPOCH) // timedelta(microseconds=1)

@@ -162,6 +162,44 @@ def test_report_is_kept_until_it_is_acknowledged(protocol: ClientProtocol) -> No
     assert (protocol.to_send(), protocol.unacknowledged) == ([report(2).write()], 1)
 
 
+def test_repeat(protocol: ClientProtocol) -> None:
+    """The reports from a block on are sent again, in order, and no earlier one."""
+    for block in (1, 2, 3):
+        protocol.report(report(block))
+    protocol.to_send()
+    protocol.receive(Ack(block=3))
+    protocol.report(report(4))
+    protocol.repeat(2)
+    assert protocol.to_send() == [report(2).write(), report(4).write()]
+
+
+def test_repeat_waits_for_the_welcome(protocol: ClientProtocol) -> None:
+    """A pause that ends between two connections sends nothing early and nothing twice."""
+    protocol.report(report(1))
+    protocol.connect()
+    protocol.repeat(1)
+    early = protocol.to_send()
+    protocol.receive(welcome())
+    assert (early, protocol.to_send()) == ([], [report(1).write()])
+
+
+def test_refused_report(protocol: ClientProtocol) -> None:
+    """A report that the server will never take is not sent again, nor waited for."""
+    protocol.report(report(1))
+    protocol.report(report(2))
+    assert (protocol.refuse(1), protocol.refuse(1)) == (True, False)
+    protocol.report(report(1))
+    protocol.connect()
+    protocol.receive(welcome())
+    assert (protocol.to_send(), protocol.unacknowledged) == ([report(2).write()], 1)
+
+
+@pytest.mark.parametrize(("first", "last"), [(3, 9), (5, 9)])
+def test_gap_over_what_is_here(protocol: ClientProtocol, first: int, last: int) -> None:
+    """A gap names only offsets that the client does not have."""
+    assert protocol.receive(gap(first, last)) == [gap(5, 9)]
+
+
 def test_bye_comes_last(protocol: ClientProtocol) -> None:
     """Whoever leaves reports first."""
     protocol.report(report(1))

@@ -24,6 +24,6 @@ def test_the_range_decides(code: int | None, comes_back: bool) -> None:  # noqa:
     assert may_return(code) is comes_back
 
 
-def test_who_may_return() -> None:
-    """Of the codes that have a name, only the drain asks to come back."""
-    assert [code for code in Close if may_return(code)] == [Close.DRAIN]
+def test_a_drain_asks_to_come_back() -> None:
+    """A server that stops expects its clients again; one that is done does not."""
+    assert (may_return(Close.DRAIN), may_return(Close.DONE)) == (True, False)

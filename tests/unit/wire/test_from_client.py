@@ -42,8 +42,8 @@ positive = st.integers(1, codec.MAX_INTEGER)
 ranges = st.builds(
     FeedRange,
     epoch=st.from_regex(names.EPOCH, fullmatch=True),
-    first=positive,
-    last=positive,
+    first=st.integers(1, 2**52),
+    last=st.integers(2**52 + 10**6, codec.MAX_INTEGER),
     count=st.integers(1, names.MAX_BLOCK_SIZE // MAX_FEEDS),
     gaps=whole,
     duplicates=whole,

@@ -73,7 +73,7 @@ controls: st.SearchStrategy[Control] = st.one_of(
     st.builds(Heartbeat, now=whole, heads=st.dictionaries(feeds, whole)),
     st.builds(Pong, t0=whole, now=whole),
     st.builds(Notice, text=texts),
-    st.builds(Failure, code=texts, text=texts, retryable=st.booleans()),
+    st.builds(Failure, code=texts, text=texts, retryable=st.booleans(), block=st.none() | positive),
     st.builds(Farewell, code=st.integers(1000, 4999), reason=texts, retry_after=st.floats(0, 3600)),
 )
 
@@ -100,6 +100,15 @@ def test_every_field_is_needed(said: Control) -> None:
         rest = {name: value for name, value in frame.items() if name != field}
         with pytest.raises(MalformedMessage, match=f"{field} is missing"):
             read_from_server(json.dumps(rest))
+
+
+@pytest.mark.parametrize("block", [0, -1, "1", None, True])
+def test_block_of_an_error(block: object) -> None:
+    """An error names a block that can be, or none by leaving it out."""
+    frame = Failure(code="busy", text="later", retryable=True).write()
+    assert "block" not in frame
+    with pytest.raises(MalformedMessage, match="block is"):
+        read_from_server(json.dumps(frame | {"block": block}))
 
 
 def test_every_control_is_tried() -> None:

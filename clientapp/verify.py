@@ -1,0 +1,147 @@
+"""Block logs verified: read forwards, a line at a time, and the result shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from clientapp.core.findings import Findings, SessionSummary
+from clientapp.core.logcheck import LogCheck
+from clientapp.core.logline import NotABlockLog
+from clientapp.core.logtext import format_time
+from clientapp.jsonlines import output_gone
+from clientapp.wire import codec
+from clientapp.wire.names import key_prefix
+from clientapp.wire.printable import printable
+
+LINE_BYTES = 2**26
+"""No line of a log is longer: four times the largest frame, however it is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """One log, and what reading it came to."""
+
+    path: Path
+    findings: Findings | None
+    """None: it cannot be read as a block log."""
+    why: str = ""
+    """The sentence that says why not."""
+
+
+def verify(path: Path) -> Verified:
+    """
+    Read the log at *path* from beginning to end, in the memory of a line.
+
+    Its client may be writing it: what is there now is read, and a block that
+    is not complete yet is a torn tail.
+    """
+    check = LogCheck()
+    try:
+        if path.exists() and not path.is_file():
+            return Verified(path, None, f"the log {path} is not a regular file")
+        with path.open("rb") as log:
+            for line in _lines(log):
+                check.read(line)
+    except NotABlockLog as error:
+        return Verified(path, None, f"{path} is not a block log ({error})")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        return Verified(path, None, f"the log {path} cannot be read: {why}")
+    return Verified(path, check.end())
+
+
+def _lines(log: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines there are now; only the last one may lack its line feed."""
+    line = b"\n"
+    while line.endswith(b"\n") and (line := log.readline(LINE_BYTES)):
+        if len(line) == LINE_BYTES:
+            raise NotABlockLog(f"a line has {LINE_BYTES} bytes or more")
+        yield line
+
+
+def show_as_text(verified: Verified) -> bool:
+    """Tell a person; return whether the log is whole."""
+    findings = verified.findings
+    if findings is None:
+        print(printable(verified.why), file=sys.stderr)
+        return False
+    lines = [f"{verified.path}: {_verdict(findings)}"]
+    lines += [f"  {_summary(session)}" for session in findings.sessions]
+    for notes, mark in ((findings.faults, ""), (findings.warnings, "warning: ")):
+        lines += [f"  line {at.line}, byte {at.byte}: {mark}{at.text}" for at in notes.kept]
+        more = notes.count - len(notes.kept)
+        if more:
+            lines.append(f"  {mark}and {more} more")
+    if findings.torn_bytes:
+        lines.append(
+            f"  the last {_count(findings.torn_bytes, 'byte')} are a torn block, or one being "
+            "written; the next start cuts off what is torn"
+        )
+    _print("\n".join(map(printable, lines)))
+    return findings.is_whole
+
+
+def show_as_json(verified: Verified) -> bool:
+    """Tell a program; return whether the log is whole."""
+    findings = verified.findings
+    shown: dict[str, Any] = {"log": str(verified.path)}
+    if findings is None:
+        shown |= {"whole": False, "error": verified.why}
+    else:
+        shown |= {
+            "whole": findings.is_whole,
+            "torn_bytes": findings.torn_bytes,
+            "sessions": [_summary_json(session) for session in findings.sessions],
+            "faults": asdict(findings.faults),
+            "warnings": asdict(findings.warnings),
+        }
+    _print(codec.encode(shown))
+    return findings is not None and findings.is_whole
+
+
+def _verdict(findings: Findings) -> str:
+    if findings.is_whole:
+        return "whole"
+    return _count(findings.faults.count, "fault")
+
+
+def _summary(session: SessionSummary) -> str:
+    asked = session.asked
+    feeds = " and ".join(asked.feeds)
+    text = (
+        f"session {key_prefix(asked.session)} of {asked.client}: {feeds} in blocks of "
+        f"{asked.block_size}, {_count(session.blocks, 'block')}, "
+        f"{_count(session.messages, 'message')}, {_count(session.gaps, 'missing offset')}"
+    )
+    if session.started_at is None or session.finished_at is None:
+        return text
+    return f"{text}, {format_time(session.started_at)} to {format_time(session.finished_at)}"
+
+
+def _summary_json(session: SessionSummary) -> dict[str, Any]:
+    asked = session.asked
+    shown = asdict(session)
+    del shown["asked"]
+    # The key is a secret; its prefix is what may be shown.
+    return {
+        "session": key_prefix(asked.session),
+        "client": asked.client,
+        "feeds": asked.feeds,
+        "block_size": asked.block_size,
+        **shown,
+    }
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise output_gone() from None
