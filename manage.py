@@ -10,9 +10,15 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wsproject.settings")
     try:
         from django.core.management import execute_from_command_line
+        from django.db import Error
     except ImportError:
         sys.exit("Django is not installed here; run: pip install -r requirements.txt")
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except Error as error:
+        if "--traceback" in sys.argv:
+            raise
+        sys.exit(f"the database failed: {error}; --traceback shows where")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """The application's registration with Django."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,7 @@ class FeedsConfig(AppConfig):
 
     name = "feeds"
     verbose_name = "Blockfeed"
+
+    def ready(self) -> None:
+        """Register the checks, which look at settings that are there by now."""
+        import_module("feeds.checks")

@@ -1,10 +1,101 @@
-"""Values that settings need before Django is up."""
+"""
+Values that settings need before Django is up, read from the environment.
+
+A value that is not allowed ends the program with one sentence and exit code 1,
+whoever imports the settings; what can wait for Django is in ``feeds.checks``.
+A variable that is empty counts as not set.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NoReturn
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.db.utils import load_backend
+
+FLAGS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(
+    ("false", "no", "off", "0"), False
+)
+"""Every word for yes and for no."""
+HOST = r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]"
+ORIGIN = r"https?://[A-Za-z0-9_*.:\[\]-]+"
+SECRET_CHARACTERS = 32
+"""Of a kept key at least: 190 bits of what this module makes."""
+
+
+class Environment:
+    """The variables of this process, each as the type that a setting has."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+
+    def text(self, name: str, default: str) -> str:
+        """Return the variable as it is."""
+        return self._variables.get(name) or default
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """Return a yes or no."""
+        value = self.text(name, str(default))
+        if value.lower() not in FLAGS:
+            _refuse(f"{name}={_shown(value)}", ", ".join(FLAGS))
+        return FLAGS[value.lower()]
+
+    def hosts(self, name: str, default: str) -> list[str]:
+        """Return host names that were separated by commas."""
+        return self._words(name, default, HOST, "host names without a port, with commas between")
+
+    def origins(self, name: str, default: str) -> list[str]:
+        """Return origins that were separated by commas."""
+        rule = "origins such as https://feeds.example.org, with commas between"
+        return self._words(name, default, ORIGIN, rule)
+
+    def folder(self, name: str, default: Path) -> Path:
+        """Return a folder that this process may write to; made if need be."""
+        path = Path(self.text(name, str(default)))
+        try:
+            path = path.resolve()
+            path.mkdir(parents=True, exist_ok=True)
+        except (OSError, RuntimeError) as error:
+            reason = getattr(error, "strerror", None) or "its links go round in a circle"
+            _refuse(f"{name}={_shown(str(path))}", f"a folder to keep files in ({reason})")
+        if not os.access(path, os.W_OK | os.X_OK):
+            _refuse(f"{name}={_shown(str(path))}", "a folder that this user may write to")
+        return path
+
+    def database(self, name: str, default: Path) -> dict[str, Any]:
+        """Return Django's description of a database; *default* is SQLite's file."""
+        # The address is never repeated: it may hold a password.
+        example = "an address such as sqlite:////PATH or postgres://USER:PASSWORD@HOST/NAME"
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # it would print the address
+                parsed = environ.Env.db_url_config(self.text(name, f"sqlite:///{default}"))
+            database: dict[str, Any] = {"NAME": "", **parsed}
+            load_backend(database["ENGINE"])
+        except (KeyError, ValueError):
+            _refuse(name, example)
+        except ImproperlyConfigured as error:
+            reason = str(error).splitlines()[0].split(". ", 1)[0]
+            _refuse(name, f"{example} ({reason})")
+        if database["ENGINE"].endswith("sqlite3"):
+            folder = Path(database["NAME"]).parent
+            if not os.access(folder, os.W_OK | os.X_OK):
+                _refuse(name, f"a file in a folder that can be written to, unlike {folder}")
+        return database
+
+    def _words(self, name: str, default: str, pattern: str, rule: str) -> list[str]:
+        words = [word.strip() for word in self.text(name, default).split(",") if word.strip()]
+        for word in words:
+            if not re.fullmatch(pattern, word):
+                _refuse(f"{_shown(word)} in {name}", rule)
+        return words
 
 
 def secret_key(path: Path) -> str:
@@ -13,14 +104,35 @@ def secret_key(path: Path) -> str:
 
     Two processes that start at once agree: the first to link its file wins.
     """
-    if not path.exists():
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(50), encoding="ascii")
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text(encoding="ascii")
+    try:
+        if not path.exists():
+            _make_secret_key(path)
+        key = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SystemExit(f"the secret key in {path} cannot be read or made: {error}") from None
+    if len(key) < SECRET_CHARACTERS:
+        raise SystemExit(
+            f"the secret key in {path} has {len(key)} characters; it must have "
+            f"{SECRET_CHARACTERS} at least. Remove the file, and a new one is made"
+        )
+    return key
+
+
+def _make_secret_key(path: Path) -> None:
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(secrets.token_urlsafe(50), encoding="ascii")
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def _shown(value: str) -> str:
+    return ascii(value[:80])
+
+
+def _refuse(what: str, allowed: str) -> NoReturn:
+    raise SystemExit(f"{what} is not allowed: {allowed}")

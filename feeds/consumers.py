@@ -28,6 +28,7 @@ from feeds.core.limits import LIMITS
 from feeds.live.admission import admit
 from feeds.live.connection import LiveConnection
 from feeds.live.node import get_node
+from feeds.live.refusal import Forbidden, Refusal, Unavailable
 from feeds.live.writers import SendWriter
 
 log = logging.getLogger("feeds.clients")
@@ -57,10 +58,10 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         try:
             self.request = self._read_url()
             admission = await admit(node, self.request)
-        except BadRequest as refusal:
+        except Refusal as refusal:
             log.info("%s refused: %s", peer, printable(str(refusal)))
-            await self._tell(Failure(code="bad_request", text=str(refusal), retryable=False))
-            await self._end(Close.BAD_REQUEST, str(refusal))
+            await self._tell(refusal.failure)
+            await self._end(refusal.close, str(refusal), refusal.retry_after)
             return
         # Daphne with feeds.server gives a writer; elsewhere ``send`` has to do.
         writer = self.scope.get("extensions", {}).get("blockfeed.writer")
@@ -70,14 +71,18 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             node, self.request, admission, writer=writer, channel=self.channel_name, peer=peer
         )
         writer.drained = self.connection.drained
-        self.connection.record_opening(self._replace)
+        if not self.connection.record_opening(self._replace):
+            unkept = Unavailable("this connection cannot be recorded")
+            self.connection.tell(unkept.failure)
+            await self._end(unkept.close, str(unkept), unkept.retry_after)
+            return
         for group in self._control_groups():
             await _at_most(
                 LIMITS.layer_seconds, self.channel_layer.group_add(group, self.channel_name)
             )
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
-        """Take one frame of the client."""
+        """Take one frame of the client; frames are taken one at a time."""
         if self.connection is None or self.ended is not None:
             return
         text = message.get("text")
@@ -88,7 +93,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             sentence = f"a frame of {size} bytes came; {LIMITS.frame_bytes} are allowed"
             self.connection.tell(Failure(code="too_large", text=sentence, retryable=False))
             await self._end(Close.LIMIT, sentence)
-        elif not self.connection.receive(text):
+        elif not await self.connection.receive(text):
             await self._end(Close.DONE, "the client left")
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
@@ -114,8 +119,13 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
     def _read_url(self) -> Request:
         path = self.scope["path"]
         if path != "/":
-            raise BadRequest(f"there is nothing at {path[:80]!r}; feeds are at /")
-        return parse_request(self.scope["query_string"].decode("latin-1"))
+            raise Forbidden(f"there is nothing at {path[:80]!r}; feeds are at /")
+        try:
+            return parse_request(self.scope["query_string"].decode())
+        except UnicodeDecodeError:
+            raise Forbidden("the query string cannot be read: it is not UTF-8") from None
+        except BadRequest as refused:
+            raise Forbidden(str(refused)) from None
 
     def _control_groups(self) -> list[str]:
         feeds = self.request.feeds if self.request else ()
@@ -131,12 +141,12 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
     async def _tell(self, control: Control) -> None:
         await self.send(text_data=encode(control.write()))
 
-    async def _end(self, code: Close, reason: str) -> None:
+    async def _end(self, code: Close, reason: str, retry_after: float = 0.0) -> None:
         """Say why and close; data that is under way is not waited for."""
         if self.ended is not None:
             return
         self.ended = (code, reason)
-        farewell = Farewell(code=code, reason=reason, retry_after=0.0)
+        farewell = Farewell(code=code, reason=reason, retry_after=retry_after)
         if self.connection is None:
             await self._tell(farewell)
         else:

@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django import forms
+from django.forms.fields import InvalidJSONInput
 
+from feeds.core.limits import LIMITS
 from feeds.models import Feed
 from feeds.sources import SpecError, check_spec
+
+
+class SpecField(forms.JSONField):
+    """The field of a spec: whatever is typed is JSON or a mistake."""
+
+    def to_python(self, value: Any) -> Any:
+        """Return the value; raises ValidationError, and nothing else."""
+        try:
+            return _sendable(super().to_python(value))
+        except forms.ValidationError:
+            raise
+        except (RecursionError, ValueError):
+            raise forms.ValidationError("Enter a valid JSON: this one is out of bounds.") from None
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Return what was typed, to be shown again."""
+        try:
+            return _sendable(super().bound_data(data, initial))
+        except (RecursionError, ValueError):
+            return InvalidJSONInput(data)
+
+
+def _sendable(value: Any) -> Any:
+    """Return *value* if it can be written as UTF-8; raises ValueError."""
+    json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 class FeedForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run time
@@ -15,11 +44,14 @@ class FeedForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run 
 
     class Meta:
         model = Feed
+        field_classes = {"spec": SpecField}  # noqa: RUF012  Django reads it as it is
         fields = ("name", "kind", "spec", "seed", "rate", "enabled")
 
     def clean(self) -> dict[str, Any]:
         """Ask the kind's source whether it understands the spec."""
         cleaned = super().clean() or self.cleaned_data
+        if self.instance.pk is None and Feed.objects.count() >= LIMITS.feeds:
+            self.add_error(None, f"there are {LIMITS.feeds} feeds, and no more are allowed")
         if "kind" in cleaned and "spec" in cleaned:
             # The field turns what is left empty into None.
             cleaned["spec"] = {} if cleaned["spec"] is None else cleaned["spec"]

@@ -37,7 +37,7 @@ class FeedLayer(RedisPubSubChannelLayer):
 
     def __init__(self, url: str = EMBEDDED, prefix: str = "blockfeed") -> None:
         super().__init__()
-        self._locate = _embedded if url == EMBEDDED else _remote(url)
+        self._locate = locate(url)
         self._prefix = prefix
 
     def _get_layer(self) -> LoopLayer:
@@ -104,11 +104,14 @@ class LoopLayer(RedisPubSubLoopLayer):
                 self.channels[member].put_nowait(data)
 
 
-def _embedded() -> str:
-    return valkey.acquire(str(settings.VAR_DIR))
+def locate(url: str) -> Callable[[], str]:
+    """
+    Return what finds the server that *url* names, and may block for it.
 
-
-def _remote(url: str) -> Callable[[], str]:
+    Raises ImproperlyConfigured where *url* is not allowed.
+    """
+    if url == EMBEDDED:
+        return lambda: valkey.acquire(str(settings.VAR_DIR))
     try:
         ConnectionPool.from_url(url).make_connection()  # type: ignore[no-untyped-call]
     except (TypeError, ValueError):

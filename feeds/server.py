@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import defer, reactor, tcp
@@ -27,7 +28,7 @@ from zope.interface import implementer
 
 from clientapp.wire.closing import Close
 from clientapp.wire.codec import encode
-from clientapp.wire.from_server import Farewell
+from clientapp.wire.from_server import Failure, Farewell
 from feeds.core.frames import frame
 from feeds.core.limits import LIMITS
 from feeds.live.node import get_node, stop_node
@@ -71,6 +72,12 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
     """Whether the transport is a plain TCP socket: through TLS, bytes written
     to the socket itself would leave unencrypted."""
 
+    def onConnect(self, request: ConnectionRequest) -> Any:  # noqa: N802
+        """Begin the handshake; a header on which Daphne would fail ends it."""
+        if not request.headers.get("sec-websocket-protocol", "").isascii():
+            raise ConnectionDeny(400, "Sec-WebSocket-Protocol must be ASCII")  # type: ignore[no-untyped-call]
+        return super().onConnect(request)
+
     def connectionMade(self) -> None:  # noqa: N802  Twisted's name
         """Take the transport over from HTTP."""
         transport = self.transport
@@ -109,6 +116,15 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
         transport.producerPaused = True
         return False
 
+    def _max_message_size_exceeded(self, size: int, most: int, reason: str) -> None:
+        """Refuse a frame by its length, before it is read: Autobahn's hook."""
+        if self.state == self.STATE_OPEN:
+            text = f"a frame of {size} bytes came; {most} are allowed"
+            failure = Failure(code="too_large", text=text, retryable=False)
+            self.write(frame(encode(failure.write()).encode()))
+            self.farewell(Close.LIMIT, text, retry_after=0.0)
+        self.failedByMe = True  # so that Autobahn throws the rest away
+
     def farewell(self, code: Close, reason: str, retry_after: float) -> None:
         """Say goodbye and start the closing handshake."""
         if self.state == self.STATE_OPEN:
@@ -124,6 +140,9 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         # Daphne's pings end a client whose pong waits behind a backlog, and its
         # timeout ends every connection after a day: heartbeats do their work.
         options |= {"ping_interval": 2**31, "websocket_timeout": -1, "signal_handlers": False}
+        options |= {
+            f"websocket_max_{unit}_size": LIMITS.frame_bytes for unit in ("message", "frame")
+        }
         options["ready_callable"] = self._prepare
         super().__init__(application, **options)
         self.error: str | None = None

@@ -6,12 +6,15 @@ import re
 import subprocess
 import sys
 import sysconfig
+from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from django.core.management import get_commands
 
 from clientapp.wire.closing import Close
+from feeds.core.limits import LIMITS
 
 CHECKOUT = Path(__file__).parent.parent
 DOCUMENTS = sorted(
@@ -105,6 +108,13 @@ def test_settings_are_documented() -> None:
     assert {row[0].strip("`") for row in rows} == read
 
 
+def test_checks_are_documented() -> None:
+    """Every check of ours stands in docs/settings.md by its id, and no other."""
+    made = set(re.findall(r'id="(feeds\.\w+)"', text("feeds/checks.py")))
+    rows = table(text("docs/settings.md"), "Checks")
+    assert {row[0].strip("`") for row in rows} == made
+
+
 def test_close_codes_are_documented() -> None:
     """The protocol lists the close codes that the code has, and no other."""
     rows = table(text("docs/protocol.md"), "Close codes")
@@ -122,6 +132,28 @@ def test_error_codes_are_documented() -> None:
     sent = {(ast.literal_eval(call["code"]), ast.literal_eval(call["retryable"])) for call in calls}
     rows = table(text("docs/protocol.md"), "Errors")
     assert {(row[0].strip("`"), row[2] == "yes") for row in rows} == sent
+
+
+def test_limits_of_a_server_are_documented() -> None:
+    """The document lists the limits that there are, with their values."""
+    rows = table(text("docs/limits.md"), "Of a server")
+    assert {row[0].strip("`"): float(row[1]) for row in rows} == asdict(LIMITS)
+
+
+@pytest.mark.parametrize("heading", ["Of the protocol", "Of a feed"])
+def test_other_limits_are_documented(heading: str) -> None:
+    """The document gives the values that the modules have."""
+    rows = table(text("docs/limits.md"), heading)
+    for name, value, module, *_ in rows:
+        assert getattr(import_module(module.strip("`")), name.strip("`")) == int(value)
+
+
+@pytest.mark.parametrize("heading", ["Of a server", "Of the protocol", "Of a feed"])
+def test_every_limit_is_reached(heading: str) -> None:
+    """The test that is said to reach a limit exists."""
+    for row in table(text("docs/limits.md"), heading):
+        file, _, test = row[-1].strip("`").partition("::")
+        assert re.search(rf"^(async )?def {test}\(", text(file), re.MULTILINE), row
 
 
 @pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.stem)

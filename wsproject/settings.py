@@ -5,23 +5,22 @@ Settings of the project: every one from the environment, with a default.
 admin password) lives in ``var/``, which git ignores.
 """
 
+import os
 from pathlib import Path
 
-import environ
 from django.templatetags.static import static
 
-from feeds.conf import secret_key
+from feeds.conf import Environment, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+env = Environment(os.environ)
 
-VAR_DIR = Path(env.str("BLOCKFEED_VAR", default=str(BASE_DIR / "var"))).resolve()
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+VAR_DIR = env.folder("BLOCKFEED_VAR", BASE_DIR / "var")
 
-DEBUG = env.bool("DEBUG", default=True)
-SECRET_KEY = env.str("SECRET_KEY", default="") or secret_key(VAR_DIR / "secret_key")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+DEBUG = env.flag("DEBUG", default=True)
+SECRET_KEY = env.text("SECRET_KEY", "") or secret_key(VAR_DIR / "secret_key")
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", "")
 
 INSTALLED_APPS = [
     "feeds",  # first: its runserver takes the place of daphne's
@@ -66,7 +65,7 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
+DATABASES = {"default": env.database("DATABASE_URL", VAR_DIR / "db.sqlite3")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
@@ -75,7 +74,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.str("REDIS_URL", default="embedded")
+REDIS_URL = env.text("REDIS_URL", "embedded")
 CHANNEL_LAYERS = {
     "default": {"BACKEND": "feeds.layers.FeedLayer", "CONFIG": {"url": REDIS_URL}},
 }
@@ -103,9 +102,14 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"timed": {"format": "%(asctime)s  %(message)s", "datefmt": "%H:%M:%S"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "timed"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "timed"},
+        "null": {"class": "logging.NullHandler"},
+    },
     "loggers": {
         "feeds": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        # The request's own line, with its 400, says it; the traceback is always the same.
+        "django.security.DisallowedHost": {"handlers": ["null"], "propagate": False},
         "django.channels.server": {"handlers": ["console"], "propagate": False},
         "daphne": {"handlers": ["console"], "level": "WARNING", "propagate": False},
     },

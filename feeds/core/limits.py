@@ -12,6 +12,10 @@ from dataclasses import dataclass
 class Limits:
     """Bounds of one server process."""
 
+    connections: int = 20_000
+    """Served at once: twice the most that was measured; each costs about 50 KB."""
+    feeds: int = 100
+    """Feeds that can be made: each has a stream and a group in every process."""
     recent_messages: int = 8192
     """Messages kept per feed: 80 s at 100/s, so a restart is bridged from memory."""
     recent_bytes: int = 16 * 2**20

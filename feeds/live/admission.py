@@ -12,7 +12,6 @@ import logging
 import secrets
 from dataclasses import dataclass
 
-from clientapp.wire.errors import BadRequest
 from clientapp.wire.from_server import FeedState, Gap, Welcome
 from clientapp.wire.names import MAX_BLOCK_SIZE, key_prefix
 from clientapp.wire.position import Position
@@ -21,6 +20,7 @@ from feeds.live import ledger
 from feeds.live.catalog import KnownFeed
 from feeds.live.clock import now_us
 from feeds.live.node import Node
+from feeds.live.refusal import Forbidden, TooMany, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +39,12 @@ class Admission:
 
 
 async def admit(node: Node, request: Request) -> Admission:
-    """Grant *request*; raises BadRequest with what is wrong with it."""
+    """Grant *request*; raises Refusal. Until the next await there is room for it."""
+    _ensure_room(node)
     key = request.session or secrets.token_urlsafe(16)
     blocks = await _stored_blocks(node, request, request.session) if request.session else 0
     await _ensure_known(node, request)
+    _ensure_room(node)
     cursors, gaps, states = {}, [], {}
     now = now_us()
     for name in request.feeds:
@@ -69,6 +71,11 @@ async def admit(node: Node, request: Request) -> Admission:
     return Admission(key=key, cursors=cursors, gaps=tuple(gaps), welcome=welcome)
 
 
+def _ensure_room(node: Node) -> None:
+    if len(node.hub.subscribers) >= node.limits.connections:
+        raise TooMany(node.limits.connections)
+
+
 async def _stored_blocks(node: Node, request: Request, key: str) -> int:
     """Return the session's highest stored block; checks what is fixed."""
     try:
@@ -80,7 +87,7 @@ async def _stored_blocks(node: Node, request: Request, key: str) -> int:
     if known is None:
         return 0
     if (set(known.feeds), known.block_size) != (set(request.feeds), request.block_size):
-        raise BadRequest(
+        raise Forbidden(
             f"session {key_prefix(key)} collects blocks of {known.block_size} from "
             f"{' and '.join(known.feeds)}; start a new session for anything else"
         )
@@ -100,18 +107,24 @@ async def _ensure_known(node: Node, request: Request) -> None:
 
     def ahead() -> list[str]:
         feeds = node.catalog.feeds
-        return [name for name, at in request.after.items() if at.offset > feeds[name].promised]
+        return [
+            name
+            for name, at in request.after.items()
+            if name in feeds and at.offset > feeds[name].promised
+        ]
 
     if strangers() or ahead():
         await node.poll()
+    if not node.reachable and (strangers() or ahead()):
+        raise Unavailable(f"{(strangers() or ahead())[0]} is not known here as far as asked for")
     if strangers():
         enabled = sorted(name for name, feed in node.catalog.feeds.items() if feed.enabled)
-        raise BadRequest(
+        raise Forbidden(
             f"feed={strangers()[0]!r} is not a feed here; there "
             + (f"are: {', '.join(enabled)}" if enabled else "is none enabled")
         )
     for name in ahead():
-        raise BadRequest(
+        raise Forbidden(
             f"after={name}:…:{request.after[name].offset} lies ahead of the feed, "
             f"which ends at {node.catalog.feeds[name].promised}"
         )

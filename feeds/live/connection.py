@@ -28,6 +28,7 @@ from feeds.live.clock import now_us
 from feeds.live.facts import Closed, Opened, Reported, Said
 from feeds.live.ledger import Outcome
 from feeds.live.node import Node
+from feeds.live.screening import find_untruth
 
 log = logging.getLogger("feeds.clients")
 
@@ -56,9 +57,12 @@ class LiveConnection:
         self._greet(admission)
         node.wake()
 
-    def record_opening(self, replaced: Callable[[tuple[str, ...]], None]) -> None:
+    def record_opening(self, replaced: Callable[[tuple[str, ...]], None]) -> bool:
         """
         Print and record that the connection is open.
+
+        Returns False where that cannot be recorded: then nothing that the
+        client says can be kept, and the connection must end.
 
         *replaced* is called with the channel names of the session's older
         connections, once the database knows of this one.
@@ -81,7 +85,7 @@ class LiveConnection:
             peer=self._peer,
             at=datetime.now(UTC),
         )
-        self._node.recorder.record(fact, lambda outcome: replaced(outcome.replaced))
+        return self._node.recorder.record(fact, lambda outcome: replaced(outcome.replaced))
 
     def tell(self, control: Control) -> None:
         """Send a control, in order with the data."""
@@ -92,7 +96,7 @@ class LiveConnection:
         self._node.hub.drained(self._subscriber)
         self._node.wake()
 
-    def receive(self, text: str) -> bool:
+    async def receive(self, text: str) -> bool:
         """Take what the client said; return False once it said goodbye."""
         try:
             said = read_from_client(text)
@@ -102,7 +106,10 @@ class LiveConnection:
         match said:
             case Ping():
                 self.tell(Pong(t0=said.t0, now=now_us()))
-            case Report() | Sentence():
+            case Report():
+                if await self._can_be_true(said):
+                    self._take_report(said)
+            case Sentence():
                 self._take_report(said)
             case Text():
                 self._take_text(said.text)
@@ -142,14 +149,34 @@ class LiveConnection:
         for gap in admission.gaps:
             self.tell(gap)
 
+    async def _can_be_true(self, report: Report) -> bool:
+        """Tell whether *report* may be taken; the client is told why not."""
+        found = find_untruth(report, self._request, self._node)
+        if found and found.is_ahead:
+            # Another process may have sent what this one has not heard of yet.
+            await self._node.poll()
+            found = find_untruth(report, self._request, self._node)
+            if found and not self._node.reachable:
+                self._refuse_for_now(report.block)
+                return False
+        if found:
+            text = f"block {report.block} cannot be true: {found.text}"
+            log.info("%s: refused: %s", self._request.client, printable(text))
+            self.tell(Failure(code="untrue", text=text, retryable=False, block=report.block))
+        return found is None
+
     def _take_report(self, report: Report | Sentence) -> None:
         text = report.text if isinstance(report, Report) else str(report)
         log.info("%s: %s", self._request.client, printable(text))
 
         def stored(outcome: Outcome) -> None:
-            if outcome.conflict:
+            if not outcome.kept:
+                self._refuse_for_now(report.block)
+            elif outcome.conflict:
                 sentence = f"another block {report.block} of this session is stored already"
-                self.tell(Failure(code="conflict", text=sentence, retryable=False))
+                self.tell(
+                    Failure(code="conflict", text=sentence, retryable=False, block=report.block)
+                )
             else:
                 self.tell(Ack(block=report.block))
 
@@ -160,8 +187,11 @@ class LiveConnection:
             at=datetime.now(UTC),
         )
         if not self._node.recorder.record(fact, stored):
-            sentence = f"block {report.block} was not taken; send it again later"
-            self.tell(Failure(code="busy", text=sentence, retryable=True))
+            self._refuse_for_now(report.block)
+
+    def _refuse_for_now(self, block: int) -> None:
+        text = f"block {block} was not taken; send it again later"
+        self.tell(Failure(code="busy", text=text, retryable=True, block=block))
 
     def _take_text(self, text: str) -> None:
         longest = self._node.limits.text_characters

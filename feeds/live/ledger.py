@@ -35,6 +35,8 @@ PAIRS = 200
 class Outcome:
     """What became of one fact."""
 
+    kept: bool = True
+    """Whether it is stored now; not so where its session is not known."""
     conflict: bool = False
     """A report with this number and other contents is stored already."""
     replaced: tuple[str, ...] = ()
@@ -88,7 +90,8 @@ def commit(facts: Sequence[Fact]) -> list[Outcome]:
                 _close(ids[fact.session], fact)
                 outcomes.append(Outcome())
             case _:
-                outcomes.append(Outcome(conflict=id(fact) in conflicts))
+                kept = fact.session in ids
+                outcomes.append(Outcome(kept=kept, conflict=id(fact) in conflicts))
     return outcomes
 
 

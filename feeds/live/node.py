@@ -54,8 +54,10 @@ class Node:
         """Per enabled feed whether a generator was at work at the last look."""
         self._work = asyncio.Event()
         self._order = asyncio.Lock()
-        self._reachable = True
+        self.reachable = True
+        """Whether the database answered when it was last asked for the feeds."""
         self._bridge = Bridge(get_channel_layer(), self._take)
+        self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -75,6 +77,7 @@ class Node:
     async def stop(self) -> None:
         """Commit every fact and end the tasks."""
         await self.recorder.flush(self.limits.drain_seconds)
+        self._stopping = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -91,22 +94,27 @@ class Node:
         try:
             await self.database.run(self.catalog.refresh)
         except Exception as error:  # noqa: BLE001  whatever it is, what is known is served
-            if self._reachable:
+            if self.reachable:
                 log.warning("the database does not answer (%s); serving what is known", error)
-            self._reachable = False
+            self.reachable = False
         else:
-            self._reachable = True
-        return self._reachable
+            self.reachable = True
+        return self.reachable
 
     async def _pump(self) -> None:
         while True:
             await self._work.wait()
             self._work.clear()
-            for _ in self.hub.turns():
-                await asyncio.sleep(0)
+            try:
+                for _ in self.hub.turns():
+                    await asyncio.sleep(0)
+            except Exception:
+                log.exception("a turn of the hub failed; the others go on")
+                self._work.set()
 
     async def _every(self, seconds: float, step: Any) -> None:
-        while True:
+        # Not for ever: drivers below have been seen to lose a cancellation.
+        while not self._stopping:
             await asyncio.sleep(seconds)
             try:
                 await step()

@@ -17,7 +17,7 @@ from django.db import InterfaceError, OperationalError
 
 from feeds.core.limits import Limits
 from feeds.live import ledger
-from feeds.live.facts import Fact
+from feeds.live.facts import Closed, Fact
 from feeds.live.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -43,9 +43,11 @@ class Recorder:
         """
         Take *fact*; return False where too many are waiting already.
 
+        An end is always taken: there are no more of them than connections.
         *done* is called with the outcome, on the event loop, after the commit.
         """
-        if len(self._waiting) >= self._limits.waiting_facts:
+        is_full = len(self._waiting) >= self._limits.waiting_facts
+        if is_full and not isinstance(fact, Closed):
             return False
         self._waiting.append((fact, done))
         self._idle.clear()

@@ -141,16 +141,16 @@ def test_nonsense_disturbs_nobody(busy: Stack) -> None:
         witness = Witness(busy.url)
         watching = asyncio.ensure_future(witness.run())
         await witness.advance()
-        said, asked, sent = await asyncio.gather(
+        said, asked, *sent = await asyncio.gather(
             say_nonsense(busy.url, Nonsense(SEED), INPUTS * 6 // 10),
             ask_nonsense(busy.url, Nonsense(SEED + 1), INPUTS * 2 // 10),
-            send_nonsense(busy.port, Nonsense(SEED + 2), INPUTS * 2 // 10),
+            *(send_nonsense(busy.port, Nonsense(SEED + 2 + n), INPUTS // 40) for n in range(8)),
         )
         await witness.advance()
         assert not witness.closed
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
-        return witness, said, asked, sent
+        return witness, said, asked, sum(sent, Counter())
 
     witness, said, asked, sent = asyncio.run(run())
 

@@ -148,3 +148,15 @@ def test_segments_are_shown(admin_client: Client, feed: Feed) -> None:
     assert "2.5/s" in page
     assert "2026-11-21 09:30:15" in page
     assert "0123456789ab" in page
+
+
+@pytest.mark.parametrize(
+    "spec",
+    ["[" * 100_000, '{"shape":' * 50_000, '{"\\ud800": 1}', '{"low": NaN}', "\0", "9" * 5000],
+)
+def test_hostile_json_is_refused_at_its_field(admin_client: Client, feed: Feed, spec: str) -> None:
+    """No text in the field of the spec is more than a mistake."""
+    response = edit(admin_client, feed, spec=spec)
+    assert response.status_code == 200
+    assert list(response.context["adminform"].form.errors) == ["spec"]
+    assert Feed.objects.get(pk=feed.pk).spec == {}

@@ -5,40 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
-from channels.testing import WebsocketCommunicator
 from pytest_django import Settings
 
 from clientapp.wire.names import is_session_key
-from feeds.live.generator import Generator
 from feeds.live.node import stop_node
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed
-from wsproject.asgi import application
+from tests.support.session import SENTENCE, client, epoch, generate, receive, report
 
 pytestmark = pytest.mark.usefixtures("default_feeds")
-
-SENTENCE = "Client alice received 1 block in 2.000 s time"
 
 
 @pytest.fixture(autouse=True)
 def in_memory_layer(settings: Settings) -> None:
     """Let every test have a layer of its own."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
-
-
-@asynccontextmanager
-async def client(query: str = "", path: str = "/") -> AsyncIterator[WebsocketCommunicator]:
-    """Connect; at the end, end the connection and the node."""
-    communicator = WebsocketCommunicator(application, f"{path}?{query}")
-    connected, _ = await communicator.connect(timeout=10)
-    assert connected
-    yield communicator
-    await communicator.disconnect()
 
 
 @pytest.fixture(autouse=True)
@@ -48,43 +32,11 @@ async def node_ends() -> AsyncIterator[None]:
     await stop_node()
 
 
-async def generate(count: int, feed: str = "arrays") -> None:
-    """Generate *count* messages, all at once for a person."""
-    await database_sync_to_async(Feed.objects.filter(name=feed).update)(rate=1000)
-    await Generator(feed, get_channel_layer(), count=count).run()
-
-
-async def receive(communicator: WebsocketCommunicator, kind: str) -> dict[str, Any]:
-    """Return the next frame of that type; others are passed over."""
-    while True:
-        obj: dict[str, Any] = json.loads(await communicator.receive_from(timeout=10))
-        if obj["type"] == kind:
-            return obj
-
-
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait until the database says so."""
     async with asyncio.timeout(10):
         while not await condition():
             await asyncio.sleep(0.02)
-
-
-def report(**changes: Any) -> str:
-    """Return a report frame of a block of three arrays."""
-    part = {"epoch": "0" * 12, "first": 1, "last": 3, "count": 3, "gaps": 0, "duplicates": 0}
-    obj = {
-        "type": "report",
-        "block": 1,
-        "text": SENTENCE,
-        "feeds": {"arrays": part},
-        "size": 3,
-        "seconds": 2.0,
-        "started_at": 1_790_000_000_000_000,
-        "finished_at": 1_790_000_002_000_000,
-        "latency": {"p50": 0.001, "p99": 0.002, "max": 0.003},
-        "interrupted": False,
-    }
-    return json.dumps(obj | changes)
 
 
 async def test_bare_connection_gets_users() -> None:
@@ -154,13 +106,15 @@ async def test_position_of_another_epoch_goes_on_live() -> None:
 
 async def test_report_is_acknowledged_after_the_commit() -> None:
     """When the ack has come, the report is in the database, once."""
+    await generate(3)
+    made = report(await epoch())
     async with client("client=alice&feed=arrays&block_size=3") as one:
         for _ in range(2):
-            await one.send_to(report())
+            await one.send_to(made)
             assert (await receive(one, "ack")) == {"type": "ack", "block": 1}
             row = await BlockReport.objects.select_related("session").aget()
             assert (row.text, row.size, row.session.client) == (SENTENCE, 3, "alice")
-        await one.send_to(report(seconds=9.0))
+        await one.send_to(report(await epoch(), seconds=9.0))
         assert (await receive(one, "error"))["code"] == "conflict"
 
 
@@ -300,8 +254,9 @@ async def test_newest_connection_of_a_session_wins() -> None:
 
 async def test_session_is_fixed() -> None:
     """A known session cannot change its block size or feeds."""
+    await generate(3)
     async with client("feed=arrays&block_size=3&session=0123456789abcdef") as one:
-        await one.send_to(report())
+        await one.send_to(report(await epoch()))
         await receive(one, "ack")
     async with client("feed=arrays&block_size=3&session=0123456789abcdef") as again:
         assert (await receive(again, "welcome"))["blocks"] == 1

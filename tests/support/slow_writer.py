@@ -7,8 +7,15 @@ Frames are ``FEED OFFSET`` for a message, ``!`` for a control, and
 
 from __future__ import annotations
 
-from feeds.core.frames import frame, payloads
+from dataclasses import dataclass
 
+from feeds.core.frames import frame, payloads
+from feeds.core.hub import Subscriber
+from feeds.core.limits import Limits
+
+FEEDS = ("users", "arrays")
+LIMITS = Limits(recent_messages=8, recent_bytes=120, write_bytes=60, cohort_size=2)
+"""Small, so that there are several cohorts and the past is soon forgotten."""
 CONTROL = frame(b"!")
 
 
@@ -69,3 +76,11 @@ class SlowWriter:
                 assert self.is_recovering or not self.is_holding
                 assert int(offset) == self.cursors[feed] + 1
                 self.cursors[feed] = int(offset)
+
+
+@dataclass
+class Reader:
+    """A subscriber and what it got."""
+
+    subscriber: Subscriber
+    writer: SlowWriter

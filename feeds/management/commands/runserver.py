@@ -44,6 +44,11 @@ class Command(DaphneCommand):  # type: ignore[misc]  # daphne is not typed
         """Refuse to start without tables, or without the embedded server."""
         require_engines()
 
+    def get_application(self, options: dict[str, Any]) -> Any:
+        """Return the application, whose middleware serves the static files."""
+        # Django's handler for them ends in a traceback where the Host is wrong.
+        return super().get_application({**options, "use_static_handler": False})
+
     def server_cls(self, **options: Any) -> _Run:
         """Make the server; Daphne calls this as if it were a class."""
         self._server = FeedServer(**options)

@@ -1,0 +1,58 @@
+"""Why a connection is not served, in the words of the protocol."""
+
+from __future__ import annotations
+
+from clientapp.wire.closing import Close
+from clientapp.wire.from_server import Failure
+
+
+class Refusal(Exception):
+    """
+    A connection is not served.
+
+        Refusal
+        ├── Forbidden       what its URL asks for will never be granted
+        ├── TooMany         there is no room for it now
+        └── Unavailable     the database would have to be asked, and is away
+    """
+
+    failure: Failure
+    """What the client is told first."""
+    close: Close
+    """Why the connection ends."""
+    retry_after = 0.0
+    """Seconds to wait at least before coming back."""
+
+
+class Forbidden(Refusal):
+    """What the URL asks for is not allowed."""
+
+    close = Close.BAD_REQUEST
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.failure = Failure(code="bad_request", text=text, retryable=False)
+
+
+class TooMany(Refusal):
+    """The server has as many connections as it takes."""
+
+    close = Close.TOO_MANY
+    retry_after = 5.0
+
+    def __init__(self, most: int) -> None:
+        text = f"this server has {most} connections, which is all it takes; come back later"
+        super().__init__(text)
+        self.failure = Failure(code="too_many", text=text, retryable=True)
+
+
+class Unavailable(Refusal):
+    """The server cannot answer for this connection at present."""
+
+    close = Close.UNAVAILABLE
+    retry_after = 1.0
+
+    def __init__(self, what: str) -> None:
+        text = f"{what}; the database does not answer; come back later"
+        super().__init__(text)
+        self.failure = Failure(code="unavailable", text=text, retryable=True)

@@ -1,0 +1,152 @@
+"""The limits of a running server are kept; docs/limits.md lists them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from channels.layers import get_channel_layer
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from feeds.core.frames import payloads
+from feeds.core.limits import LIMITS
+from feeds.live import ledger
+from feeds.live.catalog import Catalog
+from feeds.live.node import Node, stop_node
+from feeds.live.recorder import Recorder
+from feeds.live.recovery import Recovery
+from feeds.models import Feed
+from tests.integration.test_recorder import OPENED, said
+from tests.support.session import client, generate, receive
+
+PATIENCE_SECONDS = 10
+
+
+@pytest.fixture(autouse=True)
+async def in_memory_layer(settings: Settings, default_feeds: None) -> AsyncIterator[None]:
+    """Let every test have a layer and a node of its own."""
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    yield
+    await stop_node()
+
+
+class Heard:
+    """A writer that keeps the types of what it was told."""
+
+    def __init__(self) -> None:
+        self.types: list[str] = []
+
+    def write(self, frames: bytes) -> bool:
+        """Take everything."""
+        self.types += [json.loads(payload)["type"] for payload in payloads(frames)]
+        return True
+
+
+async def until(condition: Any) -> None:
+    """Wait until *condition* holds."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def test_feeds(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are as many feeds as allowed, the admin refuses another."""
+    monkeypatch.setattr("feeds.forms.LIMITS", replace(LIMITS, feeds=2))
+    data = {"name": "prices", "kind": "arrays", "spec": "{}", "seed": "1", "rate": "1"}
+    refused = admin_client.post(reverse("admin:feeds_feed_add"), data)
+    assert refused.context["adminform"].form.non_field_errors() == [
+        "there are 2 feeds, and no more are allowed"
+    ]
+    feed = Feed.objects.get(name="arrays")
+    data |= {"segments-TOTAL_FORMS": "0", "segments-INITIAL_FORMS": "0"}
+    changed = admin_client.post(reverse("admin:feeds_feed_change", args=(feed.pk,)), data)
+    assert changed.status_code == 302
+
+
+async def test_recovery_messages() -> None:
+    """One step makes no more messages than that."""
+    await generate(5)
+    catalog = Catalog()
+    recovery = Recovery(replace(LIMITS, recovery_messages=2), catalog)
+    await asyncio.to_thread(catalog.refresh)
+    assert len(await recovery.make("arrays", 1, 5)) == 2
+    await recovery.stop()
+
+
+async def test_commit_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One commit holds no more facts than that, and all are stored."""
+    sizes = []
+    commit = ledger.commit
+
+    def noted(facts: Any) -> Any:
+        sizes.append(len(facts))
+        return commit(facts)
+
+    monkeypatch.setattr(ledger, "commit", noted)
+    recorder = Recorder(replace(LIMITS, commit_facts=2))
+    assert recorder.record(OPENED)
+    for number in range(4):
+        assert recorder.record(said(str(number)))
+    task = asyncio.ensure_future(recorder.run())
+    assert await recorder.flush(PATIENCE_SECONDS)
+    task.cancel()
+    await recorder.stop()
+    assert sizes == [2, 2, 1]
+
+
+async def test_heartbeat_seconds() -> None:
+    """Every reader hears of the server so often."""
+    node = Node(replace(LIMITS, heartbeat_seconds=0.05))
+    await node.start()
+    heard = Heard()
+    node.hub.subscribe(heard, {"users": 0})
+    await until(lambda: heard.types.count("heartbeat") > 1)
+    await node.stop()
+
+
+async def test_poll_seconds_and_push_grace(settings: Settings) -> None:
+    """What is due and was not pushed is made, as soon as a poll finds it late."""
+    node = Node(replace(LIMITS, poll_seconds=0.05, push_grace_us=1000))
+    node._bridge._joined.update(("arrays", "users"))  # it is told of nothing
+    await node.start()
+    await generate(3)
+    await until(lambda: node.hub.streams["arrays"].head == 3)
+    await node.stop()
+
+
+async def test_layer_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A layer that hangs keeps no client from being served, nor from leaving."""
+
+    async def hang(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("feeds.consumers.LIMITS", replace(LIMITS, layer_seconds=0.01))
+    for name in ("group_add", "group_discard"):
+        monkeypatch.setattr(type(get_channel_layer()), name, hang)
+    async with client() as one:
+        await receive(one, "welcome")
+        await one.send_to('{"type":"ping","t0":1}')
+        await receive(one, "pong")
+
+
+async def test_drain_seconds() -> None:
+    """A database that does not answer holds the end up no longer than that."""
+    recorder = Recorder(replace(LIMITS, drain_seconds=0.05))
+    task = asyncio.ensure_future(recorder.run())
+    with closing(sqlite3.connect(connection.settings_dict["NAME"])) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        recorder.record(OPENED)
+        assert not await recorder.flush(recorder._limits.drain_seconds)
+        other.rollback()
+    assert await recorder.flush(PATIENCE_SECONDS)
+    task.cancel()
+    await recorder.stop()

@@ -1,0 +1,123 @@
+"""Settings from the environment: what is not allowed ends with a sentence."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.checks import run_checks
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_django import Settings
+
+from feeds.conf import Environment, secret_key
+
+CHECKOUT = Path(__file__).parents[2]
+EXAMPLE = "an address such as sqlite:////PATH or postgres://USER:PASSWORD@HOST/NAME"
+
+
+def manage(command: str, **variables: str) -> tuple[int, str]:
+    """Run a command of manage.py; return its exit code and its last words."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", command],
+        cwd=CHECKOUT,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"BLOCKFEED_VAR": __file__}, "is not allowed: a folder to keep files in (File exists)"),
+        ({"BLOCKFEED_VAR": "/tmp/" + "x" * 300}, "a folder to keep files in (File name too long)"),
+        ({"DEBUG": "maybe"}, "DEBUG='maybe' is not allowed: true, yes, on, 1, false, no, off, 0"),
+        ({"ALLOWED_HOSTS": "a, b c"}, "'b c' in ALLOWED_HOSTS is not allowed: host names"),
+        ({"CSRF_TRUSTED_ORIGINS": "a.example"}, "'a.example' in CSRF_TRUSTED_ORIGINS is not"),
+        ({"DATABASE_URL": "secret"}, f"DATABASE_URL is not allowed: {EXAMPLE}"),
+        ({"DATABASE_URL": "foo://secret/x"}, f"DATABASE_URL is not allowed: {EXAMPLE}"),
+        ({"DATABASE_URL": "sqlite:////nowhere/x"}, "a file in a folder that can be written to"),
+        ({"REDIS_URL": "secret"}, "(feeds.E001) REDIS_URL must be 'embedded' or an address"),
+        ({"SECRET_KEY": "secret", "DEBUG": "no"}, "(feeds.E002) SECRET_KEY has 6 characters"),
+    ],
+    ids=range(10),
+)
+def test_a_wrong_value_ends_the_program(variables: dict[str, str], sentence: str) -> None:
+    """One sentence, no traceback, exit code 1; what may be secret is not repeated."""
+    code, said = manage("check", **variables)
+    assert code == 1
+    assert sentence in said
+    assert "Traceback" not in said
+    assert "secret" not in said
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    """A command that Django brings ends with a sentence, too."""
+    (tmp_path / "db.sqlite3").write_text("Dear diary")
+    code, said = manage("migrate", BLOCKFEED_VAR=str(tmp_path))
+    assert (code, said) == (
+        1,
+        "the database failed: file is not a database; --traceback shows where\n",
+    )
+
+
+def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
+    """Whoever writes NAME= wants the default."""
+    env = Environment(dict.fromkeys(("FOLDER", "FLAG", "HOSTS", "TEXT", "DATABASE"), ""))
+    assert env.folder("FOLDER", tmp_path / "new") == tmp_path / "new"
+    assert env.flag("FLAG", default=True) is True
+    assert env.hosts("HOSTS", "a,[::1]") == ["a", "[::1]"]
+    assert env.text("TEXT", "embedded") == "embedded"
+    assert env.database("DATABASE", tmp_path / "db")["NAME"] == str(tmp_path / "db")
+
+
+words = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+
+
+@given(words | st.from_regex(r"(sqlite|postgres|mysql|x)://[^\0]*", fullmatch=True))
+def test_any_value_is_understood_or_refused(value: str) -> None:
+    """No value of a variable raises anything but a sentence of one line."""
+    env = Environment({"NAME": value})
+    for read in (
+        lambda: env.flag("NAME", default=False),
+        lambda: env.hosts("NAME", ""),
+        lambda: env.origins("NAME", ""),
+        lambda: env.database("NAME", Path("db")),
+    ):
+        try:
+            read()
+        except SystemExit as refused:
+            assert str(refused).isprintable()  # noqa: PT017  most values are refused
+
+
+def test_a_secret_key_is_made_once(tmp_path: Path) -> None:
+    """The key is kept, readable by its owner alone."""
+    path = tmp_path / "key"
+    assert secret_key(path) == secret_key(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_secret_key_that_was_lost_is_not_taken(tmp_path: Path) -> None:
+    """An empty file protects nothing."""
+    path = tmp_path / "key"
+    path.touch()
+    with pytest.raises(SystemExit, match="has 0 characters; it must have 32 at least"):
+        secret_key(path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(SystemExit, match="cannot be read or made"):
+        secret_key(path)
+
+
+def test_checks_pass_as_it_comes(settings: Settings) -> None:
+    """What nobody configured is allowed; a short key is, while debugging."""
+    settings.SECRET_KEY = "short"
+    settings.DEBUG = True
+    assert [message.id for message in run_checks()] == []

@@ -1,0 +1,75 @@
+"""A client under Channels' communicator, and what it says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
+from channels.testing import WebsocketCommunicator
+
+from feeds.live.generator import Generator
+from feeds.models import Feed
+from wsproject.asgi import application
+
+SENTENCE = "Client alice received 1 block in 2.000 s time"
+
+
+@asynccontextmanager
+async def client(query: str = "", path: str = "/") -> AsyncIterator[WebsocketCommunicator]:
+    """Connect; at the end, end the connection."""
+    communicator = WebsocketCommunicator(application, f"{path}?{query}")
+    connected, _ = await communicator.connect(timeout=10)
+    assert connected
+    yield communicator
+    await communicator.disconnect()
+
+
+async def generate(count: int, feed: str = "arrays") -> None:
+    """Generate *count* messages, all at once for a person."""
+    await database_sync_to_async(Feed.objects.filter(name=feed).update)(rate=1000)
+    await Generator(feed, get_channel_layer(), count=count).run()
+
+
+async def epoch(feed: str = "arrays") -> str:
+    """Return the epoch of the newest segment of *feed*."""
+    row = await Feed.objects.aget(name=feed)
+    segment = await row.segments.alatest("first")
+    return segment.epoch
+
+
+async def receive(communicator: WebsocketCommunicator, kind: str) -> dict[str, Any]:
+    """Return the next frame of that type; others are passed over."""
+    while True:
+        obj: dict[str, Any] = json.loads(await communicator.receive_from(timeout=10))
+        if obj["type"] == kind:
+            return obj
+
+
+async def close_code(communicator: WebsocketCommunicator) -> int:
+    """Return the code that the connection is closed with, after its bye."""
+    bye = await receive(communicator, "bye")
+    code = (await communicator.receive_output(timeout=10))["code"]
+    assert code == bye["code"]
+    return int(code)
+
+
+def report(epoch: str = "0" * 12, *, part: dict[str, Any] | None = None, **changes: Any) -> str:
+    """Return a report frame of a block of three arrays, from offset 1 on."""
+    held = {"epoch": epoch, "first": 1, "last": 3, "count": 3, "gaps": 0, "duplicates": 0}
+    obj = {
+        "type": "report",
+        "block": 1,
+        "text": SENTENCE,
+        "feeds": {"arrays": held | (part or {})},
+        "size": 3,
+        "seconds": 2.0,
+        "started_at": 1_790_000_000_000_000,
+        "finished_at": 1_790_000_002_000_000,
+        "latency": {"p50": 0.001, "p99": 0.002, "max": 0.003},
+        "interrupted": False,
+    }
+    return json.dumps(obj | changes)

@@ -1,0 +1,86 @@
+"""
+A terminal of its own, in which a program runs and somebody presses keys.
+
+Ctrl-C in a terminal reaches every process of the program at once, which a
+signal sent to one process does not show; and programs draw where they see one.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from tests.support.stack import PATIENCE_SECONDS, until
+
+# The program is to be the leader of a session whose terminal this is.
+LOG_IN = "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.argv[1:])"
+
+
+class TerminalWindow:
+    """One program in a terminal."""
+
+    def __init__(self, command: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+        self._keys, screen = os.openpty()
+        os.set_blocking(self._keys, False)
+        self._said = b""
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", LOG_IN, *command],
+            cwd=folder,
+            env={**environment, "TERM": "xterm", "COLUMNS": "200", "LINES": "40"},
+            stdin=screen,
+            stdout=screen,
+            stderr=screen,
+        )
+        os.close(screen)
+
+    @property
+    def said(self) -> str:
+        """All that stood on the screen so far, with its control sequences."""
+        self._read()
+        return self._said.decode("utf-8", errors="replace")
+
+    def wait_for(self, words: str) -> None:
+        """Wait until it said *words*."""
+        until(lambda: words in self.said, lambda: f"{words!r} was not said:\n{self.said}")
+
+    def press_ctrl_c(self) -> None:
+        """Press Ctrl-C once."""
+        os.write(self._keys, b"\x03")
+
+    def wait(self) -> int:
+        """Wait until the program ended; return its exit code."""
+        until(self._has_ended, lambda: f"it did not end:\n{self.said}")
+        return self.process.wait()
+
+    def others(self) -> list[str]:
+        """Return the processes that are left in its session, one line each."""
+        listed = subprocess.run(
+            ["ps", "-A", "-o", "sid=,pid=,args="],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE_SECONDS,
+        )
+        lines = listed.stdout.splitlines()
+        return [line for line in lines if int(line.split()[0]) == self.process.pid]
+
+    def close(self) -> None:
+        """End what still runs, and close the terminal."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self._keys)
+
+    def _has_ended(self) -> bool:
+        self._read()  # a program whose screen is full waits for somebody to read
+        return self.process.poll() is not None
+
+    def _read(self) -> None:
+        # Nothing is there yet, or nobody is at the other end any more.
+        with suppress(OSError):
+            while some := os.read(self._keys, 65536):
+                self._said += some

@@ -1,0 +1,45 @@
+"""A virtual environment of its own, with just what a test asks for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+PATIENCE_SECONDS = 300.0
+"""For a download; it only ends tests that fail anyway."""
+
+
+def make_venv(folder: Path, *requirements: str) -> Path:
+    """
+    Make a virtual environment with *requirements*; return its Python.
+
+    *requirements* are arguments of ``pip install``. Skips the test, with pip's
+    own words, where they cannot be had.
+    """
+    venv.create(folder, with_pip=True)
+    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    installed = subprocess.run(
+        [*pip, "install", "--quiet", "--only-binary", ":all:", *requirements],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
+    if installed.returncode != 0:
+        pytest.skip(f"pip cannot install {' '.join(requirements)}: {installed.stderr[-300:]}")
+    return python
+
+
+def without_checkout() -> dict[str, str]:
+    """Return an environment in which a Python finds only what is its own."""
+    path = os.pathsep.join(
+        folder for folder in os.get_exec_path() if Path(folder) != Path(sys.executable).parent
+    )
+    kept = {name: os.environ[name] for name in ("HOME", "TMPDIR") if name in os.environ}
+    return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1"}

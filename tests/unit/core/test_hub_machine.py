@@ -1,0 +1,203 @@
+"""The hub, for any interleaving of all that may happen to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from feeds.core.hub import Hub, Subscriber
+from tests.support.slow_writer import CONTROL, FEEDS, LIMITS, Reader, SlowWriter, gap, messages
+
+
+@dataclass
+class Recovery:
+    """Frames that the hub waits for, asked for when the past began at *before*."""
+
+    subscriber: Subscriber
+    feed: str
+    before: int
+
+
+class HubMachine(RuleBasedStateMachine):
+    """Everything that may happen to a hub, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hub = Hub(LIMITS, self.recover)
+        self.turns = self.hub.turns()
+        self.readers: list[Reader] = []
+        self.recoveries: list[Recovery] = []
+
+    def recover(self, subscriber: Subscriber, feed: str) -> None:
+        """Remember what the hub wants."""
+        assert subscriber.recovering
+        assert subscriber not in [one.subscriber for one in self.recoveries]
+        self.recoveries.append(Recovery(subscriber, feed, self.hub.streams[feed].first))
+
+    @initialize(heads=st.tuples(st.integers(0, 30), st.integers(0, 30)))
+    def open(self, heads: tuple[int, int]) -> None:
+        """Begin feeds that ran before."""
+        for feed, head in zip(FEEDS, heads, strict=True):
+            self.hub.open_stream(feed, head)
+
+    @rule(feed=st.sampled_from(FEEDS), count=st.integers(0, 12))
+    def publish(self, feed: str, count: int) -> None:
+        """Some messages come, at times more than are kept."""
+        head = self.hub.streams[feed].head
+        self.hub.publish(feed, head + 1, messages(feed, head + 1, head + count))
+
+    @rule(feed=st.sampled_from(FEEDS), ahead=st.integers(0, 12))
+    def restart(self, feed: str, ahead: int) -> None:
+        """The process was away from the feed."""
+        self.hub.restart(feed, self.hub.streams[feed].head + ahead)
+
+    @rule(count=st.integers(1, 8))
+    def work(self, count: int) -> None:
+        """The hub gets some turns; what happens next happens between two of them."""
+        for _ in range(count):
+            if next(self.turns, self) is self:
+                self.turns = self.hub.turns()
+
+    @rule(
+        feeds=st.sampled_from([FEEDS, FEEDS[::-1], FEEDS[:1], FEEDS[1:]]),
+        behind=st.tuples(st.integers(0, 20), st.integers(0, 20)),
+        is_live=st.booleans(),
+    )
+    def subscribe(self, feeds: tuple[str, ...], behind: tuple[int, int], is_live: bool) -> None:  # noqa: FBT001  drawn
+        """A reader comes, with any position."""
+        cursors = {}
+        for feed, count in zip(feeds, behind, strict=False):
+            cursors[feed] = max(self.hub.streams[feed].head - (0 if is_live else count), 0)
+        writer = SlowWriter(cursors)
+        self.readers.append(Reader(self.hub.subscribe(writer, cursors), writer))
+
+    @precondition(lambda self: self.readers)
+    @rule(data=st.data())
+    def unsubscribe(self, data: st.DataObject) -> None:
+        """A reader goes; what it was waiting for comes to nothing."""
+        reader = self.draw_reader(data)
+        self.readers.remove(reader)
+        reader.writer.is_closed = True
+        for _ in range(data.draw(st.integers(1, 2))):
+            self.hub.unsubscribe(reader.subscriber)
+        self.hub.drained(reader.subscriber)
+
+    @precondition(lambda self: self.readers)
+    @rule(data=st.data())
+    def slow_down(self, data: st.DataObject) -> None:
+        """From now on a reader does not take everything."""
+        self.draw_reader(data).writer.is_slow = True
+
+    @precondition(lambda self: any(reader.writer.is_slow for reader in self.readers))
+    @rule(data=st.data())
+    def drain(self, data: st.DataObject) -> None:
+        """A slow reader has taken all that was held for it."""
+        slow = [reader for reader in self.readers if reader.writer.is_slow]
+        self.drain_reader(data.draw(st.sampled_from(slow)))
+
+    @precondition(lambda self: self.readers)
+    @rule(data=st.data())
+    def answer(self, data: st.DataObject) -> None:
+        """A reader gets a control, whatever its state."""
+        reader = self.draw_reader(data)
+        before = reader.writer.controls
+        self.hub.write(reader.subscriber, CONTROL)
+
+        assert reader.writer.controls == before + 1
+
+    @rule(feed=st.sampled_from([None, *FEEDS]))
+    def tell(self, feed: str | None) -> None:
+        """Whoever may be told at once is told once."""
+        expected = [
+            reader.writer.controls
+            + (not reader.writer.is_holding and feed in (None, *reader.writer.cursors))
+            for reader in self.readers
+        ]
+        self.hub.tell(CONTROL, feed)
+
+        assert [reader.writer.controls for reader in self.readers] == expected
+
+    @precondition(lambda self: self.recoveries)
+    @rule(data=st.data(), count=st.integers(1, 10), is_lost=st.booleans())
+    def recovered(self, data: st.DataObject, count: int, is_lost: bool) -> None:  # noqa: FBT001  drawn
+        """Some of what was asked for is there, or known to be lost."""
+        index = data.draw(st.integers(0, len(self.recoveries) - 1))
+        self.settle_recovery(self.recoveries.pop(index), count, is_lost=is_lost)
+
+    @invariant()
+    def cohorts_are_sound(self) -> None:
+        """Members stand where their cohort does, and nothing is held for them."""
+        for feeds, cohorts in self.hub._cohorts.items():
+            assert cohorts
+            for cohort in cohorts:
+                assert cohort.cursors.keys() == feeds
+                assert 1 <= len(cohort.members) <= LIMITS.cohort_size
+                heads = {feed: self.hub.streams[feed].head for feed in feeds}
+                assert cohort.cursors == heads or cohort in self.hub._dirty
+        listed = [
+            one for all_ in self.hub._cohorts.values() for each in all_ for one in each.members
+        ]
+        assert len(listed) == len(set(listed))
+        assert set(listed) == {one for one in self.hub.subscribers if one.cohort is not None}
+
+    @invariant()
+    def nobody_is_forgotten(self) -> None:
+        """A reader is served with its cohort, or something will bring it on."""
+        assert self.hub.subscribers == {reader.subscriber for reader in self.readers}
+        for reader in self.readers:
+            one = reader.subscriber
+            assert (one.cohort or one).cursors == reader.writer.cursors
+            assert one.blocked == reader.writer.is_holding
+            assert not (one.cohort and (one.blocked or one.recovering or one.queued))
+            assert one.cohort or one.blocked or one.recovering or one in self.hub._queue
+            assert one.queued == (one in self.hub._queue)
+
+    def teardown(self) -> None:
+        """When everybody has taken everything, everybody is at the head."""
+        while self.recoveries or self.hub._dirty or self.hub._queue or self.slow():
+            for reader in self.slow():
+                self.drain_reader(reader)
+            while self.recoveries:
+                self.settle_recovery(self.recoveries.pop(), 5, is_lost=False)
+            for _ in self.hub.turns():
+                self.cohorts_are_sound()
+        for reader in self.readers:
+            assert reader.subscriber.cohort is not None
+            for feed, cursor in reader.writer.cursors.items():
+                assert cursor == self.hub.streams[feed].head
+
+    def slow(self) -> list[Reader]:
+        """Return the readers that hold something back, or would."""
+        return [reader for reader in self.readers if reader.writer.is_slow]
+
+    def draw_reader(self, data: st.DataObject) -> Reader:
+        """Draw one of the readers."""
+        return self.readers[data.draw(st.integers(0, len(self.readers) - 1))]
+
+    def drain_reader(self, reader: Reader) -> None:
+        """Take what is held for a reader, and say so."""
+        reader.writer.drain()
+        self.hub.drained(reader.subscriber)
+
+    def settle_recovery(self, recovery: Recovery, count: int, *, is_lost: bool) -> None:
+        """Give at most *count* messages from before the recent past, as it was."""
+        subscriber, feed = recovery.subscriber, recovery.feed
+        first = subscriber.cursors[feed] + 1
+        last = min(first + count, recovery.before) - 1
+        frames = gap(feed, first, last) if is_lost else b"".join(messages(feed, first, last))
+        for writer in (reader.writer for reader in self.readers if reader.subscriber is subscriber):
+            writer.is_recovering = True
+        self.hub.recovered(subscriber, feed, last, frames)
+        for reader in self.readers:
+            reader.writer.is_recovering = False
+
+
+HubMachine.TestCase.settings = settings(
+    max_examples=300,
+    stateful_step_count=40,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+TestHub = HubMachine.TestCase
