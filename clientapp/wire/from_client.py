@@ -98,13 +98,11 @@ def _read_range(feeds: Json, name: str) -> FeedRange:
     if not is_feed_name(name):
         raise MalformedMessage(f"{name[:80]!r} is not the name of a feed")
     part = codec.mapping(feeds, name)
-    first = codec.integer(part, "first", low=1)
-    last = codec.integer(part, "last", low=first)
     return FeedRange(
         epoch=codec.string(part, "epoch", longest=12),
-        first=first,
-        last=last,
-        count=codec.integer(part, "count", low=1, high=min(last - first + 1, MAX_BLOCK_SIZE)),
+        first=codec.integer(part, "first", low=1),
+        last=codec.integer(part, "last", low=1),
+        count=codec.integer(part, "count", low=1, high=MAX_BLOCK_SIZE),
         gaps=codec.integer(part, "gaps"),
         duplicates=codec.integer(part, "duplicates"),
     )

@@ -141,10 +141,11 @@ def test_nonsense_disturbs_nobody(busy: Stack) -> None:
         witness = Witness(busy.url)
         watching = asyncio.ensure_future(witness.run())
         await witness.advance()
-        said, asked, *sent = await asyncio.gather(
+        senders = (send_nonsense(busy.port, Nonsense(SEED + n), INPUTS // 40) for n in range(8))
+        said, asked, sent = await asyncio.gather(
             say_nonsense(busy.url, Nonsense(SEED), INPUTS * 6 // 10),
             ask_nonsense(busy.url, Nonsense(SEED + 1), INPUTS * 2 // 10),
-            *(send_nonsense(busy.port, Nonsense(SEED + 2 + n), INPUTS // 40) for n in range(8)),
+            asyncio.gather(*senders),
         )
         await witness.advance()
         assert not witness.closed

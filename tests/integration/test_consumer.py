@@ -26,7 +26,7 @@ def in_memory_layer(settings: Settings) -> None:
 
 
 @pytest.fixture(autouse=True)
-async def node_ends() -> AsyncIterator[None]:
+async def node_ends(default_feeds: None) -> AsyncIterator[None]:
     """Stop the node of the test's event loop."""
     yield
     await stop_node()

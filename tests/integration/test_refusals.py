@@ -155,6 +155,8 @@ async def test_a_database_that_is_away_sends_nobody_away_for_good(
 
 UNTRUE: list[tuple[dict[str, Any], str]] = [
     ({"size": 2, "part": {"count": 2}}, "size is 2; blocks of this session hold 3"),
+    ({"part": {"first": 4}}, "arrays: last is 3, before first, which is 4"),
+    ({"part": {"first": 2}}, "arrays: count is 3, but first to last are only 2"),
     ({"part": {"last": 9}}, "arrays: last is 9, but the feed ends at 4"),
     ({"part": {"epoch": "f" * 12}}, "arrays: offset 3 is of epoch '{epoch}', not 'ffffffffffff'"),
     ({"part": {"epoch": ""}}, "arrays: offset 3 is of epoch '{epoch}', not ''"),
@@ -184,14 +186,6 @@ async def test_a_feed_of_another_session_is_none_of_this_one() -> None:
         assert (await receive(one, "error"))["text"] == (
             "block 1 cannot be true: arrays is not a feed of this session; it asked for users"
         )
-
-
-@pytest.mark.parametrize("part", [{"first": 4}, {"first": 2}])
-async def test_a_report_that_contradicts_itself_is_malformed(part: dict[str, Any]) -> None:
-    """More messages than lie between first and last are a mistake of the client."""
-    async with client(BLOCKS) as one:
-        await one.send_to(report(part=part))
-        assert (await receive(one, "error"))["code"] == "malformed"
 
 
 async def test_what_this_process_has_not_heard_of_may_be_true(node: Node) -> None:
