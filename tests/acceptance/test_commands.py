@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.judge import judge
+from tests.support.log_oracle import offsets, read_log
 from tests.support.stack import Stack, until
 
 NOT_RUNNING = "feed users is not running; start it with: python manage.py generate"
@@ -104,6 +105,26 @@ def test_rate_and_seed_are_the_feeds_own(stack: Stack) -> None:
     segments = stack.rows("SELECT epoch, first, seed, rate_milli FROM feeds_segment ORDER BY first")
     assert [(seed, rate) for _, _, seed, rate in segments] == [(1, 40_000), (5, 40_000)]
     assert segments[0][0] != segments[1][0]
+
+
+def test_new_seed_under_a_client(stack: Stack) -> None:
+    """A seed changed in the database begins an epoch, which the log announces."""
+    stack.server()
+    stack.generator("--feed=arrays", "--rate=50")
+    client = stack.client("alice", "--feed=arrays", "--block-size=10")
+    client.wait_for("Block 2 received successfully")
+    stack.run("shell", "-c", "from feeds.models import *; Feed.objects.update(seed=5)")
+    client.wait_for("Gap in arrays: nothing is missing (epoch)")
+    blocks = client.said.count("received successfully")
+    until(lambda: client.said.count("received successfully") > blocks + 1, lambda: client.said)
+    assert client.stop() == 0
+    (session,) = read_log(stack.log("alice"))
+    seen = offsets(session, "arrays")
+    assert seen == list(range(seen[0], seen[0] + len(seen)))
+    first, second = stack.rows("SELECT first, epoch FROM feeds_segment ORDER BY first")[-2:]
+    gap = f"--- gap arrays {second[0]} to {second[0] - 1}: epoch, goes on in {second[1]}"
+    assert [gap] == [line for block in session.blocks for line in block.gaps]
+    assert first[1] != second[1]
 
 
 def test_everybody_says_that_no_generator_runs(stack: Stack) -> None:

@@ -113,6 +113,30 @@ async def test_new_rate_begins_a_segment_while_running() -> None:
     assert segment_of(first).at(second.first - 1) < second.started_us
 
 
+async def test_new_seed_begins_an_epoch_while_running() -> None:
+    """A seed changed in the admin reaches the running generator; offsets go on."""
+    feed = await fast(rate=200)
+    layer = ListLayer()
+    generator = Generator("arrays", layer)
+    task = asyncio.ensure_future(generator.run())
+    async with asyncio.timeout(20):
+        while not layer.sent:
+            await asyncio.sleep(0.01)
+        await Feed.objects.filter(pk=feed.pk).aupdate(seed=2)
+        while await feed.segments.acount() < 2 or len(layer.lines) < 400:
+            await asyncio.sleep(0.01)
+    generator.stop()
+    await task
+    first, second = [segment async for segment in feed.segments.order_by("first")]
+    assert (first.seed, second.seed) == (1, 2)
+    assert first.epoch != second.epoch
+    for _, batch in layer.sent:
+        assert batch["epoch"] == (first if batch["first"] < second.first else second).epoch
+    offsets = [int(line.split(b'"offset":')[1].split(b",")[0]) for line in layer.lines]
+    assert offsets == list(range(1, len(offsets) + 1))
+    assert offsets[-1] > second.first
+
+
 async def test_disabled_feed_pauses_and_goes_on() -> None:
     """A feed disabled in the admin stops, and goes on when enabled again."""
     feed = await fast(rate=100)
