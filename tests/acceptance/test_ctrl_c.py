@@ -13,6 +13,7 @@ from tests.support.stack import CHECKOUT, Stack, until
 from tests.support.terminal_window import TerminalWindow
 
 Open = Callable[..., TerminalWindow]
+SERVERS = pytest.mark.parametrize("options", [(), ("--noreload",)], ids=["reloader", "noreload"])
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def assert_clean_end(window: TerminalWindow) -> None:
     assert window.others() == []
 
 
-@pytest.mark.parametrize("options", [(), ("--noreload",)], ids=["reloader", "noreload"])
+@SERVERS
 def test_server(stack: Stack, open_window: Open, options: tuple[str, ...]) -> None:
     """The server lets its clients go with 4001; they wait for it, and come back."""
     server = open_window("manage.py", "runserver", str(stack.port), *options)
@@ -55,6 +56,15 @@ def test_server(stack: Stack, open_window: Open, options: tuple[str, ...]) -> No
     assert client.stop() == 0
     assert_clean_end(again)
     judge(stack.log("alice"))
+
+
+@SERVERS
+def test_impatient(stack: Stack, open_window: Open, options: tuple[str, ...]) -> None:
+    """Ctrl-C pressed again and again until the server ended is no error either."""
+    server = open_window("manage.py", "runserver", str(stack.port), *options)
+    server.wait_for("feed users is not running")
+    server.keep_pressing_ctrl_c()
+    assert_clean_end(server)
 
 
 def test_generator(stack: Stack, open_window: Open) -> None:

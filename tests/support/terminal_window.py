@@ -48,8 +48,18 @@ class TerminalWindow:
         until(lambda: words in self.said, lambda: f"{words!r} was not said:\n{self.said}")
 
     def press_ctrl_c(self) -> None:
-        """Press Ctrl-C once."""
-        os.write(self._keys, b"\x03")
+        """Press Ctrl-C once; where nobody is any more, nothing happens."""
+        with suppress(OSError):
+            os.write(self._keys, b"\x03")
+
+    def keep_pressing_ctrl_c(self) -> None:
+        """Press Ctrl-C again and again until the program ended."""
+
+        def has_ended() -> bool:
+            self.press_ctrl_c()
+            return self._has_ended()
+
+        until(has_ended, lambda: f"it did not end:\n{self.said}")
 
     def wait(self) -> int:
         """Wait until the program ended; return its exit code."""

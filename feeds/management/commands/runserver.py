@@ -19,6 +19,8 @@ from feeds.server import FeedServer
 
 RELOAD = 3
 """The exit code by which Django's reloader asks to be started again."""
+STOPS = (signal.SIGINT, signal.SIGTERM)
+"""The signals that ask the server to stop."""
 
 
 class Command(DaphneCommand):  # type: ignore[misc]  # daphne is not typed
@@ -76,6 +78,7 @@ class _Run:
     def run(self) -> None:
         """Run until the server stops; exits non-zero where it must not go on."""
         self._server.run()
+        _ignore_signals()
         if self._server.error is not None:
             raise CommandError(
                 f"cannot serve: {self._server.error} "
@@ -99,7 +102,7 @@ def _run_child() -> int:
         if child is not None:
             child.send_signal(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPS:
         signal.signal(number, forward)
     while True:
         child = subprocess.Popen(  # noqa: S603  the same command once more
@@ -107,4 +110,13 @@ def _run_child() -> int:
         )
         code = child.wait()
         if code != RELOAD:
+            _ignore_signals()
             return code
+
+
+def _ignore_signals() -> None:
+    """Let no signal kill a process that has stopped and is about to end."""
+    # One Ctrl-C comes twice, from the terminal and from the parent, and Python
+    # gives signals their deadly default back while it ends.
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
