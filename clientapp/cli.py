@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import io
 import secrets
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -105,6 +106,9 @@ def run_collect(options: argparse.Namespace) -> int:
     try:
         with BlockLog(path) as log, show:
             asyncio.run(_collect(asked, log, tally, show, options))
+            # All is said and done: a second Ctrl-C must not look like a failure.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
     except ClientError as error:
         print(printable(str(error)), file=sys.stderr)
         return error.exit_code

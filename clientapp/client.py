@@ -31,6 +31,8 @@ def run() -> int:
     load_package()
     try:
         from clientapp.cli import script  # noqa: PLC0415 - there is no package before
+    except KeyboardInterrupt:
+        return 0
     except ModuleNotFoundError as error:
         requirements = HERE / "requirements.txt"
         print(f"{error.name} is not installed; run: pip install -r {requirements}", file=sys.stderr)

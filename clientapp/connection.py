@@ -104,6 +104,11 @@ class Connection:
             self._listener.waiting(reason, seconds, attempt)
             await asyncio.sleep(seconds)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a server to talk to at present."""
+        return self._socket is not None
+
     def wake(self) -> None:
         """Send what the protocol has to send."""
         self._wake.set()

@@ -16,7 +16,8 @@ from clientapp.core.session import Session
 from clientapp.core.tally import Tally
 
 LEAVE_SECONDS = 2
-"""For the server's answer to a bye; the log is safe without it."""
+"""For the last acknowledgements, and for the answer to a bye; the log is safe
+without either."""
 
 
 class Run:
@@ -47,6 +48,7 @@ class Run:
         self._show = show
         self._blocks = blocks
         self._stop = asyncio.Event()
+        self._acknowledged = asyncio.Event()
         self._protocol = ClientProtocol(session, None if last is None else last.positions)
         self._collector = Collector(
             session,
@@ -58,7 +60,7 @@ class Run:
             blocks=blocks,
             console=console,
             wake=self._wake,
-            finished=self._stop.set,
+            finished=self._finish,
         )
         self._connection = Connection(
             session.url, self._protocol, self._collector, before_send=self._sync, patient=patient
@@ -77,6 +79,7 @@ class Run:
         await asyncio.wait({conversation, stop}, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
         self._collector.close()
+        await self._wait_for_acknowledgements(conversation)
         if not conversation.done() and self._connection.leave():
             await asyncio.wait({conversation}, timeout=LEAVE_SECONDS)
         conversation.cancel()
@@ -86,6 +89,21 @@ class Run:
         if not conversation.cancelled():
             conversation.result()
         self._judge()
+
+    async def _wait_for_acknowledgements(self, conversation: asyncio.Task[None]) -> None:
+        """Give reports that are on their way the time to be stored."""
+        if self._protocol.unacknowledged and self._connection.is_open:
+            acknowledged = asyncio.create_task(self._acknowledged.wait())
+            await asyncio.wait(
+                {conversation, acknowledged},
+                timeout=LEAVE_SECONDS,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            acknowledged.cancel()
+
+    def _finish(self) -> None:
+        self._acknowledged.set()
+        self._stop.set()
 
     def _wake(self) -> None:
         self._connection.wake()

@@ -1,17 +1,20 @@
 """A run of the client in this process, with its patience made short."""
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
-from clientapp import collector
+from clientapp import collector, run
 from clientapp.blocklog import BlockLog
 from clientapp.core import events
 from clientapp.core.errors import CouldNot
 from clientapp.core.session import Session
 from clientapp.core.tally import Tally
 from clientapp.run import Run
+from clientapp.wire.from_server import Ack
 from tests.support.feed_server import FeedServer
 
 
@@ -19,6 +22,35 @@ async def publish_when_connected(server: FeedServer) -> None:
     """Publish one message to the first client."""
     await server.until(lambda: server.connected == 1)
     await server.publish("users", 1)
+
+
+async def test_leaving_waits_for_reports_on_their_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who leaves right after a block hears first that its report is stored."""
+    monkeypatch.setattr(run, "LEAVE_SECONDS", 30)
+    shown: list[events.Event] = []
+    async with FeedServer() as server:
+        server.acknowledges = False
+        asked = Session(
+            client="alice",
+            session="a-key-of-a-session",
+            url=server.url,
+            feeds=("users",),
+            block_size=1,
+        )
+        with BlockLog(tmp_path / "alice.log") as log:
+            one = Run(asked, log, Tally(block_size=1), shown.append)
+            end = asyncio.ensure_future(one.to_end())
+            await publish_when_connected(server)
+            await server.until(lambda: len(server.reports) == 1)
+            os.kill(os.getpid(), signal.SIGINT)
+            await server.say(Ack(block=1))
+            await end
+    assert server.byes == 1
+    summary = shown[-1]
+    assert isinstance(summary, events.Summary)
+    assert (summary.blocks, summary.unacknowledged) == (1, 0)
 
 
 async def test_reports_that_nobody_acknowledges(
@@ -37,11 +69,11 @@ async def test_reports_that_nobody_acknowledges(
             block_size=1,
         )
         with BlockLog(tmp_path / "alice.log") as log:
-            run = Run(asked, log, Tally(block_size=1), shown.append, blocks=1)
+            one = Run(asked, log, Tally(block_size=1), shown.append, blocks=1)
             async with asyncio.TaskGroup() as both:
                 both.create_task(publish_when_connected(server))
                 with pytest.raises(CouldNot, match="did not acknowledge 1 report "):
-                    await run.to_end()
+                    await one.to_end()
     summary = shown[-1]
     assert isinstance(summary, events.Summary)
     assert (summary.blocks, summary.unacknowledged) == (1, 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import signal
 import sys
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -17,6 +16,7 @@ from feeds.live import promise
 from feeds.live.generator import Generator
 from feeds.live.progress import show_progress
 from feeds.management.engines import require_engines
+from feeds.management.signals import STOPS, ignore_stops
 from feeds.models import Feed
 from feeds.sources import MAX_SEED, SpecError
 
@@ -86,7 +86,10 @@ class Command(BaseCommand):
             for name in names
         ]
         try:
-            asyncio.run(_run(generators))
+            try:
+                asyncio.run(_run(generators))
+            finally:
+                ignore_stops()
         except (promise.TakenError, promise.FencedError, SpecError) as error:
             raise CommandError(str(error)) from None
         for generator in generators:
@@ -106,7 +109,7 @@ async def _run(generators: list[Generator]) -> None:
             generator.stop()
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPS:
         loop.add_signal_handler(number, stop)
     display = asyncio.ensure_future(
         show_progress([generator.progress for generator in generators], sys.stdout)

@@ -15,12 +15,11 @@ from django.utils import autoreload
 from twisted.internet import reactor
 
 from feeds.management.engines import require_engines
+from feeds.management.signals import STOPS, ignore_stops
 from feeds.server import FeedServer
 
 RELOAD = 3
 """The exit code by which Django's reloader asks to be started again."""
-STOPS = (signal.SIGINT, signal.SIGTERM)
-"""The signals that ask the server to stop."""
 
 
 class Command(DaphneCommand):  # type: ignore[misc]  # daphne is not typed
@@ -78,7 +77,7 @@ class _Run:
     def run(self) -> None:
         """Run until the server stops; exits non-zero where it must not go on."""
         self._server.run()
-        _ignore_signals()
+        ignore_stops()
         if self._server.error is not None:
             raise CommandError(
                 f"cannot serve: {self._server.error} "
@@ -110,13 +109,5 @@ def _run_child() -> int:
         )
         code = child.wait()
         if code != RELOAD:
-            _ignore_signals()
+            ignore_stops()
             return code
-
-
-def _ignore_signals() -> None:
-    """Let no signal kill a process that has stopped and is about to end."""
-    # One Ctrl-C comes twice, from the terminal and from the parent, and Python
-    # gives signals their deadly default back while it ends.
-    for number in STOPS:
-        signal.signal(number, signal.SIG_IGN)
