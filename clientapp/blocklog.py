@@ -84,11 +84,14 @@ class BlockLog:
             return reports_above(text, self._tail, number)
 
     def sync(self) -> None:
-        """Wait until everything written so far is on the disk."""
+        """Wait until everything written so far is on the disk, under its name."""
         try:
             os.fsync(self._file)
+            is_removed = os.fstat(self._file).st_nlink == 0
         except OSError as error:
             raise CouldNot(f"the log {self.path} cannot be written: {_why(error)}") from None
+        if is_removed:
+            raise CouldNot(f"the log {self.path} was removed while it was being written")
 
     def close(self) -> None:
         """Release the log; closing it twice is fine."""

@@ -56,7 +56,8 @@ class _Drained:
         """Do nothing: a short write has paused the data already."""
 
     def resumeProducing(self) -> None:  # noqa: N802
-        """Let the data go on."""
+        """Let the data go on, in both directions."""
+        self._protocol.transport.resumeProducing()
         self._protocol.drained()
 
     def stopProducing(self) -> None:  # noqa: N802
@@ -114,6 +115,8 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
         transport.write(frames[sent:])
         # Twisted tells a producer that the buffer is empty only if it paused it.
         transport.producerPaused = True
+        # Who does not read is not read from: its answers would pile up here.
+        transport.pauseProducing()
         return False
 
     def _max_message_size_exceeded(self, size: int, most: int, reason: str) -> None:

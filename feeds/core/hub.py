@@ -149,12 +149,12 @@ class Hub:
         """
         Do all the work there is, one bounded turn for each item yielded.
 
-        Cohorts come first: those who have everything are not kept waiting by
-        those who do not.
+        Cohorts and those who are behind take turns: neither waits for all of
+        the others.
         """
         while self._dirty or self._queue:
-            for cohort in list(self._dirty):
-                self._pass(cohort)
+            if self._dirty:
+                self._pass(next(iter(self._dirty)))
                 yield
             if self._queue:
                 self._advance(self._queue.popleft())
@@ -176,8 +176,7 @@ class Hub:
         for subscriber in cohort.write(frames) if frames else ():
             self._leave_cohort(subscriber)
             subscriber.blocked = True
-        behind = any(self.streams[feed].head > at for feed, at in cohort.cursors.items())
-        if cohort.members and behind:
+        if cohort.members and not self._is_at_head(cohort.cursors):
             self._dirty[cohort] = None
 
     def _advance(self, subscriber: Subscriber) -> None:
@@ -190,11 +189,16 @@ class Hub:
             self._recover(subscriber, feed)
             return
         frames = self._take(subscriber.cursors)
-        if not frames:
-            self._join_cohort(subscriber)
+        subscriber.blocked = bool(frames) and not subscriber.writer.write(frames)
+        if subscriber.blocked:
             return
-        subscriber.blocked = not subscriber.writer.write(frames)
-        self._enqueue(subscriber)
+        if self._is_at_head(subscriber.cursors):
+            self._join_cohort(subscriber)
+        else:
+            self._enqueue(subscriber)
+
+    def _is_at_head(self, cursors: dict[str, int]) -> bool:
+        return all(self.streams[feed].head == cursor for feed, cursor in cursors.items())
 
     def _outrun(self, cursors: dict[str, int]) -> str | None:
         """Return a feed whose next frame is older than the recent past."""

@@ -42,6 +42,8 @@ class Limits:
     """How late a batch may be before the server makes its messages itself."""
     lost_seconds: float = 30.0
     """After which a connection of a server that shows no life is lost."""
+    database_seconds: float = 5.0
+    """A connection waits this long for the database: half of what clients wait."""
     layer_seconds: float = 1.0
     """A call of the channel layer may take this long; it is never needed."""
     drain_seconds: float = 5.0

@@ -79,7 +79,7 @@ def _ensure_room(node: Node) -> None:
 async def _stored_blocks(node: Node, request: Request, key: str) -> int:
     """Return the session's highest stored block; checks what is fixed."""
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(node.limits.database_seconds):
             known = await node.database.run(ledger.find_session, key)
     except Exception as error:  # noqa: BLE001  whatever it is, the feed is served
         log.warning("the database does not answer (%s); a session is not looked up", error)
@@ -110,11 +110,11 @@ async def _ensure_known(node: Node, request: Request) -> None:
         return [
             name
             for name, at in request.after.items()
-            if name in feeds and at.offset > feeds[name].promised
+            if name in feeds and at.offset > _end(node, name)
         ]
 
     if strangers() or ahead():
-        await node.poll()
+        await node.look_again()
     if not node.reachable and (strangers() or ahead()):
         raise Unavailable(f"{(strangers() or ahead())[0]} is not known here as far as asked for")
     if strangers():
@@ -126,8 +126,15 @@ async def _ensure_known(node: Node, request: Request) -> None:
     for name in ahead():
         raise Forbidden(
             f"after={name}:…:{request.after[name].offset} lies ahead of the feed, "
-            f"which ends at {node.catalog.feeds[name].promised}"
+            f"which ends at {_end(node, name)}; what another server or database sent "
+            "cannot go on here, only in a new log"
         )
+
+
+def _end(node: Node, feed: str) -> int:
+    """Return the last offset that this process knows to exist."""
+    stream = node.hub.streams.get(feed)
+    return max(node.catalog.feeds[feed].promised, stream.head if stream else 0)
 
 
 def _start(feed: KnownFeed, head: int, after: Position | None) -> tuple[int, Gap | None]:

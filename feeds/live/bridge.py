@@ -75,7 +75,10 @@ class Bridge:
                 log.warning("the channel layer failed: %s", error)
                 await asyncio.sleep(1)
                 continue
-            await self._take(_batch(message))
+            try:
+                await self._take(_batch(message))
+            except Exception:
+                log.exception("a batch could not be taken; its messages are made again")
 
 
 def _group(feed: str) -> str:

@@ -103,15 +103,17 @@ class Catalog:
 
     def __init__(self) -> None:
         self._segments: dict[int, list[Segment]] = {}
-        self._last_segment = 0
         self.feeds: Mapping[str, KnownFeed] = {}
 
     def refresh(self) -> None:
         """Read what changed; raises what the database raises."""
         rows = list(Feed.objects.all())
-        for segment in SegmentRow.objects.filter(pk__gt=self._last_segment).order_by("pk"):
-            self._segments.setdefault(segment.feed_id, []).append(segment_of(segment))
-            self._last_segment = segment.pk
+        for row in rows:
+            known = self._segments.setdefault(row.pk, [])
+            # By offset, in each feed: keys of different feeds may be committed out of order.
+            last = known[-1].first if known else 0
+            new = row.segments.filter(first__gt=last).order_by("first")
+            known += [segment_of(segment) for segment in new]
         self.feeds = {row.name: self._know(row) for row in rows}
 
     def _know(self, row: Feed) -> KnownFeed:

@@ -52,6 +52,7 @@ class LiveConnection:
         self._channel = channel
         self._peer = peer
         self._left = False
+        self._is_recorded = False
         # No await from here on: the cursors are those that admission read.
         self._subscriber = node.hub.subscribe(writer, admission.cursors)
         self._greet(admission)
@@ -85,7 +86,10 @@ class LiveConnection:
             peer=self._peer,
             at=datetime.now(UTC),
         )
-        return self._node.recorder.record(fact, lambda outcome: replaced(outcome.replaced))
+        self._is_recorded = self._node.recorder.record(
+            fact, lambda outcome: replaced(outcome.replaced)
+        )
+        return self._is_recorded
 
     def tell(self, control: Control) -> None:
         """Send a control, in order with the data."""
@@ -122,20 +126,21 @@ class LiveConnection:
         self._node.hub.unsubscribe(self._subscriber)
 
     def record_end(self, code: int, reason: str) -> None:
-        """Print and record that the connection has ended."""
+        """Print that the connection has ended, and record it if its opening was."""
         how = "left" if self._left else f"disconnected with code {code}"
         why = f" ({reason})" if reason else ""
         log.info("%s %s%s, session %s", self._request.client, how, why, key_prefix(self._key))
-        self._node.recorder.record(
-            Closed(
-                session=self._key,
-                channel=self._channel,
-                code=code,
-                reason=reason[:200],
-                left=self._left,
-                at=datetime.now(UTC),
+        if self._is_recorded:
+            self._node.recorder.record(
+                Closed(
+                    session=self._key,
+                    channel=self._channel,
+                    code=code,
+                    reason=reason[:200],
+                    left=self._left,
+                    at=datetime.now(UTC),
+                )
             )
-        )
 
     def _greet(self, admission: Admission) -> None:
         self.tell(admission.welcome)
@@ -154,7 +159,7 @@ class LiveConnection:
         found = find_untruth(report, self._request, self._node)
         if found and found.is_ahead:
             # Another process may have sent what this one has not heard of yet.
-            await self._node.poll()
+            await self._node.look_again()
             found = find_untruth(report, self._request, self._node)
             if found and not self._node.reachable:
                 self._refuse_for_now(report.block)

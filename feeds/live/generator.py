@@ -12,6 +12,7 @@ import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 
 from channels.layers import BaseChannelLayer
@@ -25,6 +26,7 @@ from feeds.live.catalog import source_of
 from feeds.live.clock import now_us
 from feeds.live.making import Stretch, stretches
 from feeds.live.worker import Worker
+from feeds.sources import SpecError
 
 log = logging.getLogger(__name__)
 
@@ -71,23 +73,27 @@ class Generator:
         count: int | None = None,
         seconds: float | None = None,
         take_over: bool = False,
+        rate: Decimal | None = None,
+        seed: int | None = None,
     ) -> None:
         """
         Stop after *count* messages or *seconds*, where given.
 
-        With *take_over* a generator that works on the feed is stopped.
+        With *take_over* a generator that works on the feed is stopped. *rate*
+        and *seed* become the feed's own once it is taken.
         """
         self.progress = Progress(feed)
         self._feed = feed
         self._layer = layer
         self._count = count
         self._seconds = seconds
-        self._take_over = take_over
+        self._claim = partial(promise.take, feed, by_force=take_over, rate=rate, seed=seed)
         self._hold: promise.Hold
         self._sent = 0
         self._last: int | None = None
         self._deadline_us: int | None = None
-        self._promised_us = 0
+        self._tried_us = 0
+        self._failing = False
         self._silent_until_us = 0
         self._stopping = asyncio.Event()
         self._database = Worker(f"promise-{feed}")
@@ -132,10 +138,9 @@ class Generator:
     async def _take(self) -> promise.Hold:
         """Take the feed; waits until a generator that was killed counts as dead."""
         give_up = now_us() + promise.ALIVE_US + PROMISE_US
-        take = partial(promise.take, self._feed, by_force=self._take_over)
         while True:
             try:
-                return await self._database.run(take, now_us())
+                return await self._database.run(self._claim, now_us())
             except promise.TakenError:
                 if now_us() > give_up or self._stopping.is_set():
                     raise
@@ -144,8 +149,9 @@ class Generator:
     async def _promise(self) -> None:
         """Promise what comes next, in a new segment where one is needed."""
         now = now_us()
-        if now - self._promised_us < PROMISE_US:
+        if now - self._tried_us < PROMISE_US:
             return
+        self._tried_us = now
         try:
             if not self._hold.enabled:
                 self._hold = await self._database.run(promise.look, self._hold)
@@ -155,14 +161,20 @@ class Generator:
             last = self._reach(segment or self._hold.schedule.last, now)
             self._hold = await self._database.run(promise.promise, self._hold, last, now, segment)
         except (OperationalError, InterfaceError) as error:
-            log.warning("feed %s: the database does not answer (%s); waiting", self._feed, error)
-            return
-        self._promised_us = now
+            if not self._failing:
+                text = "feed %s: the database does not answer (%s); waiting"
+                log.warning(text, self._feed, error)
+            self._failing = True
+        else:
+            self._failing = False
 
     def _next_segment(self, now: int) -> Segment | None:
         """Return the segment to begin, or None to go on with the last."""
         hold = self._hold
-        source = source_of(hold.recipe)
+        try:
+            source = source_of(hold.recipe)
+        except SpecError as error:
+            raise SpecError(f"feed {hold.name}: {error}") from None
         last = hold.schedule.last
         first = hold.promised + 1
         if last is not None:
@@ -242,7 +254,7 @@ class Generator:
 
     def _pause(self) -> float:
         """Return the seconds until there is something to do."""
-        next_promise = self._promised_us + PROMISE_US
+        next_promise = self._tried_us + PROMISE_US
         schedule, following = self._hold.schedule, self._sent + 1
         wake = schedule.at(following) if following <= self._hold.promised else next_promise
         return min(max((min(wake, next_promise) - now_us()) / 1e6, TICK_SECONDS), 0.5)

@@ -13,12 +13,14 @@ import logging
 import os
 import secrets
 import socket
+import time
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
+from django.db import InterfaceError, OperationalError
 
 from clientapp.wire.codec import encode
 from clientapp.wire.from_server import Heartbeat, Notice
@@ -39,6 +41,27 @@ from feeds.live.worker import Worker
 log = logging.getLogger("feeds.node")
 
 
+class _Books:
+    """Whether this process has kept its books without a break for long enough."""
+
+    def __init__(self, seconds: float, longest_break: float) -> None:
+        self._seconds = seconds
+        self._longest_break = longest_break
+        self._since: float | None = None
+        self._last = 0.0
+
+    def interrupt(self) -> None:
+        """Note that the books could not be kept."""
+        self._since = None
+
+    def are_steady(self, now: float) -> bool:
+        """Note that they were kept at *now*; tell whether that is so for long."""
+        if self._since is None or now - self._last > self._longest_break:
+            self._since = now
+        self._last = now
+        return now - self._since >= self._seconds
+
+
 class Node:
     """The running parts of one server process."""
 
@@ -57,6 +80,7 @@ class Node:
         self.reachable = True
         """Whether the database answered when it was last asked for the feeds."""
         self._bridge = Bridge(get_channel_layer(), self._take)
+        self._books = _Books(limits.lost_seconds, 2 * limits.heartbeat_seconds)
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -69,6 +93,7 @@ class Node:
                 self._pump(),
                 self._every(self.limits.poll_seconds, self.poll),
                 self._every(self.limits.heartbeat_seconds, self._beat),
+                self._every(self.limits.heartbeat_seconds, self._keep_books),
                 self._bridge.run(),
                 self.recorder.run(),
             )
@@ -101,6 +126,14 @@ class Node:
             self.reachable = True
         return self.reachable
 
+    async def look_again(self) -> None:
+        """Poll now, for somebody who waits; gives up where the database hangs."""
+        try:
+            async with asyncio.timeout(self.limits.database_seconds):
+                await self.poll()
+        except TimeoutError:
+            self.reachable = False
+
     async def _pump(self) -> None:
         while True:
             await self._work.wait()
@@ -125,9 +158,9 @@ class Node:
         """Append a batch to its stream, filling what is missing before it."""
         async with self._order:
             stream = self.hub.streams.get(batch.feed)
-            if stream is None:
+            known = self.catalog.feeds.get(batch.feed)
+            if stream is None or known is None:
                 return
-            known = self.catalog.feeds[batch.feed]
             if known.epoch_at(batch.first) != batch.epoch and not await self.refresh():
                 return
             if batch.first > stream.head + 1:
@@ -183,14 +216,23 @@ class Node:
                     self.hub.tell(frame(encode(Notice(text=text).write()).encode()), name)
 
     async def _beat(self) -> None:
-        """Tell every client, and the database, that this process lives."""
+        """Tell every client that this process lives."""
         heads = {name: stream.head for name, stream in self.hub.streams.items()}
         beat = Heartbeat(now=now_us(), heads=heads)
         self.hub.tell(frame(encode(beat.write()).encode()))
+
+    async def _keep_books(self) -> None:
+        """Tell the database that this process lives, and who does not."""
         now = datetime.now(UTC)
-        await self.database.run(ledger.mark_seen, self.name, now)
-        lost = now - timedelta(seconds=self.limits.lost_seconds)
-        await self.database.run(ledger.close_lost, lost)
+        try:
+            await self.database.run(ledger.mark_seen, self.name, now)
+            # While the database was away nobody could be seen: that is no sign of death.
+            if self._books.are_steady(time.monotonic()):
+                lost = now - timedelta(seconds=self.limits.lost_seconds)
+                await self.database.run(ledger.close_lost, lost)
+        except (OperationalError, InterfaceError) as error:
+            self._books.interrupt()
+            log.warning("the database does not answer (%s); nobody is marked as seen", error)
 
     async def _within_limit(self, call: Coroutine[Any, Any, None]) -> None:
         """Await a call of the channel layer, which may fail or hang."""

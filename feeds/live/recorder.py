@@ -103,4 +103,7 @@ class Recorder:
             self._waiting.popleft()
         for (_, done), outcome in zip(batch, outcomes, strict=True):
             if done is not None:
-                done(outcome)
+                try:
+                    done(outcome)
+                except Exception:
+                    log.exception("a client could not be told what became of a fact")

@@ -9,9 +9,18 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from feeds.core.frames import payloads
 from tests.support.judge import judge
 from tests.support.stack import CHECKOUT, Stack, until
+
+UPGRADE = (
+    b"GET /?feed=arrays HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+"""A connection to arrays as it goes over the wire."""
 
 
 def test_under_uvicorn(stack: Stack) -> None:
@@ -78,11 +87,7 @@ def test_slow_reader_loses_nothing_and_disturbs_nobody(stack: Stack) -> None:
     fast = stack.client("fast", "--feed=arrays", "--block-size=1000")
     with socket.create_connection(("127.0.0.1", stack.port)) as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        slow.sendall(
-            b"GET /?feed=arrays HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-            b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-        )
+        slow.sendall(UPGRADE)
         # Meanwhile far more is sent than sockets hold, and than the recent past keeps.
         until(lambda: _blocks(fast.said) >= 15, lambda: fast.said)
         offsets = _read_offsets(slow, 14_000)
@@ -127,3 +132,18 @@ def _whole_frames(data: bytes) -> int:
             break
         at += header + size
     return at
+
+
+def test_who_does_not_read_is_not_read_from(stack: Stack) -> None:
+    """A client that only sends is stopped by its own backlog, not kept in memory."""
+    stack.server()
+    ping = b'{"type":"ping","t0":1}'
+    mask = b"\x00\x00\x00\x00"
+    frames = (bytes([0x81, 0x80 | len(ping)]) + mask + ping) * 1000
+    with socket.create_connection(("127.0.0.1", stack.port)) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.sendall(UPGRADE)
+        client.settimeout(3)
+        # Both kernels' buffers hold some megabytes; the server must not hold the rest.
+        with pytest.raises(TimeoutError):
+            client.sendall(frames * 2000)

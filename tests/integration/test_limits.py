@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
+from threading import Event
 from typing import Any
 
 import pytest
@@ -120,6 +121,22 @@ async def test_poll_seconds_and_push_grace(settings: Settings) -> None:
     await node.start()
     await generate(3)
     await until(lambda: node.hub.streams["arrays"].head == 3)
+    await node.stop()
+
+
+async def test_database_seconds() -> None:
+    """Who waits for a database that hangs is told so before long."""
+    node = Node(replace(LIMITS, database_seconds=0.05))
+    await node.start()
+    free = Event()
+    hanging = asyncio.ensure_future(node.database.run(free.wait))
+    await asyncio.sleep(0)  # so that it comes first
+    await node.look_again()
+    assert not node.reachable
+    free.set()
+    await hanging
+    await node.poll()
+    assert node.reachable
     await node.stop()
 
 

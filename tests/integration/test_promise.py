@@ -84,8 +84,10 @@ def test_promise_and_segment_are_one_transaction() -> None:
     assert not SegmentRow.objects.exists()
 
 
-def test_configure_sets_only_what_is_given() -> None:
+def test_taking_sets_what_is_given() -> None:
     """The rate of the command line becomes the feed's own; the rest stays."""
-    promise.configure("arrays", Decimal("2.5"), None)
+    promise.take("arrays", NOW, rate=Decimal("2.5"))
+    with pytest.raises(promise.TakenError):
+        promise.take("arrays", NOW + 1, rate=Decimal(7), seed=99)
     feed = Feed.objects.get(name="arrays")
     assert (feed.rate, feed.seed) == (Decimal("2.5"), 1)

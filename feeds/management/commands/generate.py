@@ -72,8 +72,6 @@ class Command(BaseCommand):
         """Generate; exits 1 with a sentence where that is not possible."""
         require_engines()
         names = _choose(options["feed"])
-        for name in names:
-            promise.configure(name, options["rate"], options["seed"])
         layer = get_channel_layer()
         generators = [
             Generator(
@@ -82,6 +80,8 @@ class Command(BaseCommand):
                 count=options["count"],
                 seconds=options["seconds"],
                 take_over=options["take_over"],
+                rate=options["rate"],
+                seed=options["seed"],
             )
             for name in names
         ]

@@ -97,7 +97,10 @@ def _run_child() -> int:
     environ = {**os.environ, autoreload.DJANGO_AUTORELOAD_ENV: "true"}
     child: subprocess.Popen[bytes] | None = None
 
+    stops: list[int] = []
+
     def forward(number: int, _: Any) -> None:
+        stops.append(number)
         if child is not None:
             child.send_signal(number)
 
@@ -110,4 +113,5 @@ def _run_child() -> int:
         code = child.wait()
         if code != RELOAD:
             ignore_stops()
-            return code
+            # A child that was stopped before it was up died of the signal: as asked.
+            return 0 if stops and code < 0 else code
