@@ -218,6 +218,8 @@ class Connection:
 
     def _judge_failure(self, error: OSError | WebSocketException) -> str:
         reason = _why(error)
+        if self._url.startswith("wss:") and isinstance(error, TimeoutError | ssl.SSLError):
+            reason += "; a server without TLS has an address with ws://"
         if not _may_retry(error):
             raise Refused(f"{self._url} refuses this client: {reason}")
         if not self._patient:
