@@ -30,6 +30,7 @@ from feeds.core.hub import Hub
 from feeds.core.limits import LIMITS, Limits
 from feeds.core.lines import make_frames
 from feeds.live import ledger
+from feeds.live.books import Books
 from feeds.live.bridge import Batch, Bridge
 from feeds.live.catalog import Catalog
 from feeds.live.clock import now_us
@@ -39,27 +40,6 @@ from feeds.live.recovery import Recovery
 from feeds.live.worker import Worker
 
 log = logging.getLogger("feeds.node")
-
-
-class _Books:
-    """Whether this process has kept its books without a break for long enough."""
-
-    def __init__(self, seconds: float, longest_break: float) -> None:
-        self._seconds = seconds
-        self._longest_break = longest_break
-        self._since: float | None = None
-        self._last = 0.0
-
-    def interrupt(self) -> None:
-        """Note that the books could not be kept."""
-        self._since = None
-
-    def are_steady(self, now: float) -> bool:
-        """Note that they were kept at *now*; tell whether that is so for long."""
-        if self._since is None or now - self._last > self._longest_break:
-            self._since = now
-        self._last = now
-        return now - self._since >= self._seconds
 
 
 class Node:
@@ -80,7 +60,7 @@ class Node:
         self.reachable = True
         """Whether the database answered when it was last asked for the feeds."""
         self._bridge = Bridge(get_channel_layer(), self._take)
-        self._books = _Books(limits.lost_seconds, 2 * limits.heartbeat_seconds)
+        self._books = Books(limits.lost_seconds, 2 * limits.heartbeat_seconds)
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
