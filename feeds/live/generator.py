@@ -131,7 +131,7 @@ class Generator:
         """
         Let `run` come to its end soon.
 
-        Not by cancelling it: drivers below have been seen to lose that.
+        Not by cancelling it: that has been seen to get lost on its way.
         """
         self._stopping.set()
 

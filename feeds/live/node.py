@@ -126,7 +126,7 @@ class Node:
                 self._work.set()
 
     async def _every(self, seconds: float, step: Any) -> None:
-        # Not for ever: drivers below have been seen to lose a cancellation.
+        # Not for ever: a cancellation has been seen to get lost below.
         while not self._stopping:
             await asyncio.sleep(seconds)
             try:

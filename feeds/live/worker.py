@@ -17,9 +17,9 @@ class Worker:
     """
     Runs calls one after the other in one thread.
 
-    Unlike ``database_sync_to_async``, a caller that is cancelled is cancelled:
-    the call comes to its end alone. (asgiref waits for it and then forgets
-    that there was a cancellation, so a loop around it never ends.)
+    Unlike ``database_sync_to_async``, whose one thread all parts of a process
+    share, a worker keeps nobody waiting but its owner. A caller that is
+    cancelled is cancelled; the call comes to its end alone.
     """
 
     def __init__(self, name: str) -> None:
