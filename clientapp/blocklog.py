@@ -20,10 +20,11 @@ from typing import Self
 from clientapp.core.block import Block
 from clientapp.core.errors import CouldNot
 from clientapp.core.logline import LoggedBlock, NotABlockLog
-from clientapp.core.logtext import format_block, format_session
+from clientapp.core.logtext import format_block, format_session, format_verdict
 from clientapp.core.session import Session
-from clientapp.logreader import Tail, Text, read_tail, reports_above
-from clientapp.wire.from_client import Report
+from clientapp.logreader import Tail, Text, checksums, read_tail, reports_above
+from clientapp.wire.from_server import Ack
+from clientapp.wire.report import Report
 
 
 class BlockLog:
@@ -61,6 +62,11 @@ class BlockLog:
         return self._tail.session
 
     @property
+    def judged(self) -> int:
+        """The block of the last verdict of the session; 0: there is none."""
+        return self._tail.judged
+
+    @property
     def last(self) -> LoggedBlock | None:
         """The last block of the session when the log was opened; None: none."""
         return self._tail.last
@@ -82,6 +88,16 @@ class BlockLog:
         """Read back the reports of the session's blocks above *number*, in order."""
         with _Mapped(self._file) as text:
             return reports_above(text, self._tail, number)
+
+    def note(self, ack: Ack) -> None:
+        """Write what the server found; it is not synced, for the server knows it."""
+        end = self._append(format_verdict(ack))
+        self._tail = replace(self._tail, end=end, judged=ack.block)
+
+    def checksums(self, number: int) -> dict[str, list[tuple[int, int]]]:
+        """Read back offset and CRC-32 of each message of a block, per feed."""
+        with _Mapped(self._file) as text:
+            return checksums(text, self._tail, number)
 
     def sync(self) -> None:
         """Wait until everything written so far is on the disk, under its name."""

@@ -14,14 +14,17 @@ from clientapp.blocklog import BlockLog
 from clientapp.core import events
 from clientapp.core.block import BlockBuilder, Stamp
 from clientapp.core.errors import BadUsage, CouldNot
-from clientapp.core.logtext import format_gap, format_message, select_members
+from clientapp.core.logtext import format_duplicate, format_gap, format_message, select_members
 from clientapp.core.protocol import ClientProtocol, Duplicate
 from clientapp.core.session import Session
 from clientapp.core.tally import Tally
 from clientapp.wire.errors import MalformedMessage
-from clientapp.wire.from_server import Ack, Control, Failure, Gap, Notice, Welcome
+from clientapp.wire.from_client import explanations
+from clientapp.wire.from_server import Ack, Control, Explain, Failure, Gap, Notice
 from clientapp.wire.message import Message
 from clientapp.wire.names import key_prefix
+from clientapp.wire.verdict import Verdict
+from clientapp.wire.welcome import Welcome
 
 ACK_SECONDS = 10
 """For the acknowledgements after the last block asked for."""
@@ -63,6 +66,7 @@ class Collector:
         self._finished = finished
         self._builder = BlockBuilder(session, first_block)
         self._notices: dict[str, str] = {}
+        self._broken: set[int] = set()
         self._is_closed = False
         self._repeat_from: int | None = None
         """The first block to report again after the pause; None: no pause."""
@@ -80,13 +84,14 @@ class Collector:
                 case Gap() if not self._is_closed:
                     self._note_gap(meaning)
                 case Duplicate():
-                    self._builder.add_duplicate(meaning.feed)
+                    self._builder.add_duplicate(meaning.feed, format_duplicate(meaning))
                     self._tally.duplicates += 1
                 case Welcome():
                     self._begin(meaning)
                 case Ack():
-                    self._show(events.Acknowledged(block=meaning.block))
-                    self._finish_when_acknowledged()
+                    self._note_verdict(meaning)
+                case Explain():
+                    self._explain(meaning.block)
                 case Notice():
                     self._note(meaning.text)
                 case Failure():
@@ -112,7 +117,8 @@ class Collector:
             )
         if self._log.session != session:
             self._log.begin(session)
-        for report in self._log.reports_above(welcome.blocks):
+        # What the server has and the log knows no verdict of is asked for again.
+        for report in self._log.reports_above(min(welcome.blocks, self._log.judged)):
             self._protocol.report(report)
         self._wake()
         self._tally.connects += 1
@@ -182,6 +188,20 @@ class Collector:
                 feed=gap.feed, first=gap.first, last=gap.last, epoch=gap.epoch, cause=gap.cause
             )
         )
+
+    def _note_verdict(self, ack: Ack) -> None:
+        """Keep what the server found; a second verdict takes the place of the first."""
+        self._log.note(ack)
+        if ack.block not in self._broken:
+            self._tally.verdicts[ack.verdict] += 1
+        if ack.verdict == Verdict.BROKEN:
+            self._broken.add(ack.block)
+        self._show(events.Acknowledged(block=ack.block, verdict=ack.verdict, reason=ack.reason))
+        self._finish_when_acknowledged()
+
+    def _explain(self, block: int) -> None:
+        self._protocol.explain(explanations(block, self._log.checksums(block)))
+        self._wake()
 
     def _note(self, text: str) -> None:
         """Show a notice unless it is what the server said last of that feed."""

@@ -15,14 +15,16 @@ from zlib import crc32
 from clientapp.core.logline import (
     LoggedBlock,
     NotABlockLog,
+    read_checksum,
     read_header,
     read_session,
     read_trailer,
+    read_verdict,
 )
-from clientapp.core.logtext import BLOCK_MARK, END_MARK, HEADER_MARK, SESSION_MARK
+from clientapp.core.logtext import BLOCK_MARK, END_MARK, HEADER_MARK, SESSION_MARK, VERDICT_MARK
 from clientapp.core.session import Session
 from clientapp.wire.errors import MalformedMessage
-from clientapp.wire.from_client import Report
+from clientapp.wire.report import Report
 
 Text = bytes | mmap.mmap
 
@@ -30,6 +32,7 @@ _SESSION = SESSION_MARK.encode("ascii")
 _BLOCK = b"\n" + BLOCK_MARK.encode("ascii")
 _HEADER = b"\n" + HEADER_MARK.encode("ascii")
 _END = b"\n" + END_MARK.encode("ascii")
+_VERDICT = b"\n" + VERDICT_MARK.encode("ascii")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,8 @@ class Tail:
     """Where the last whole line or block ends; what follows is torn."""
     last: LoggedBlock | None = None
     """The last block of the session; None before its first."""
+    judged: int = 0
+    """The block of the last verdict in the session; 0: there is none."""
 
 
 def read_tail(text: Text) -> Tail:
@@ -67,17 +72,56 @@ def read_tail(text: Text) -> Tail:
         last = None if start == end else _read_header(text, text.find(_HEADER, start))
     except MalformedMessage as error:
         raise NotABlockLog(str(error)) from None
-    return Tail(session=session, blocks_from=blocks_from, end=end, last=last)
+    end = _after_verdicts(text, end)
+    judged = _last_verdict(text, blocks_from, end)
+    return Tail(session=session, blocks_from=blocks_from, end=end, last=last, judged=judged)
 
 
 def reports_above(text: Text, tail: Tail, number: int) -> list[Report]:
     """Return the reports of the tail's blocks above *number*, in order."""
     reports: list[Report] = []
-    for block in _blocks_backwards(text, tail):
+    for _, block in _blocks_backwards(text, tail):
         if block.report.block <= number:
             break
         reports.append(block.report)
     return reports[::-1]
+
+
+def checksums(text: Text, tail: Tail, number: int) -> dict[str, list[tuple[int, int]]]:
+    """
+    Return per feed the offset and CRC-32 of each message of block *number*.
+
+    In order of receipt, with those that were dropped; empty where the tail
+    has no such block.
+    """
+    found: dict[str, list[tuple[int, int]]] = {}
+    for at, block in _blocks_backwards(text, tail):
+        if block.report.block == number:
+            start = text.find(b"\n", at + 1) + 1
+            for line in text[start : text.find(_END, at)].split(b"\n"):
+                if (message := read_checksum(line)) is not None:
+                    feed, offset, crc = message
+                    found.setdefault(feed, []).append((offset, crc))
+            break
+    return found
+
+
+def _after_verdicts(text: Text, end: int) -> int:
+    """Return where the whole lines of verdicts that follow *end* end."""
+    while text[end - 1 : end - 1 + len(_VERDICT)] == _VERDICT:
+        newline = text.find(b"\n", end)
+        if newline == -1:
+            break
+        end = newline + 1
+    return end
+
+
+def _last_verdict(text: Text, start: int, end: int) -> int:
+    at = text.rfind(_VERDICT, start, end) + 1
+    try:
+        return read_verdict(text[at : text.find(b"\n", at)]).block if at else 0
+    except MalformedMessage:
+        return 0
 
 
 def _last_session(text: Text) -> tuple[int, int]:
@@ -114,10 +158,10 @@ def _is_whole(text: Text, start: int, trailer: int, newline: int) -> bool:
     return crc32(text[start:trailer]) == crc
 
 
-def _blocks_backwards(text: Text, tail: Tail) -> Iterator[LoggedBlock]:
+def _blocks_backwards(text: Text, tail: Tail) -> Iterator[tuple[int, LoggedBlock]]:
     at = text.rfind(_HEADER, tail.blocks_from, tail.end)
     while at != -1:
-        yield _read_header(text, at)
+        yield at, _read_header(text, at)
         at = text.rfind(_HEADER, tail.blocks_from, at)
 
 

@@ -20,9 +20,13 @@ from clientapp.core.tally import Tally
 from clientapp.jsonlines import output_gone
 from clientapp.wire import codec
 from clientapp.wire.printable import printable
+from clientapp.wire.verdict import Verdict
 
 RATE_SECONDS = 5.0
 """The rate is an average over so long: steady at one message per second."""
+
+VERDICT_STYLES: dict[str, str] = {Verdict.VERIFIED: "green", Verdict.BROKEN: "bold red"}
+"""Every other verdict is yellow."""
 
 
 class Terminal:
@@ -68,6 +72,10 @@ class Terminal:
                 self._say(f"{stamp} {event.feed} {event.offset} {codec.encode(event.data)}")
             case events.Completed():
                 self._complete(event)
+            case events.Acknowledged():
+                reason = f": {event.reason}" if event.reason else ""
+                style = VERDICT_STYLES.get(event.verdict, "yellow")
+                self._say(f"Block {event.block} {event.verdict}{reason}", style)
             case events.Missed():
                 span = f"{event.first} to {event.last} will not come"
                 missing = span if event.first <= event.last else "nothing is missing"
@@ -109,6 +117,9 @@ class Terminal:
             _count(event.duplicates, "duplicate"),
         )
         self._say(", ".join(counts), "bold")
+        if event.verdicts:
+            found = ", ".join(f"{blocks} {verdict}" for verdict, blocks in event.verdicts.items())
+            self._say(f"the server found {found}")
         if event.latency is not None:
             self._say(f"latency p50 {event.latency.p50:.3f} s, p99 {event.latency.p99:.3f} s")
         if event.unfinished:

@@ -117,6 +117,7 @@ def _summary(session: SessionSummary) -> str:
         f"{asked.block_size}, {_count(session.blocks, 'block')}, "
         f"{_count(session.messages, 'message')}, {_count(session.gaps, 'missing offset')}"
     )
+    text += "".join(f", {blocks} {verdict}" for verdict, blocks in session.verdicts.items())
     if session.started_at is None or session.finished_at is None:
         return text
     return f"{text}, {format_time(session.started_at)} to {format_time(session.finished_at)}"

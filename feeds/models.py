@@ -14,6 +14,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 
 from clientapp.wire import names
+from clientapp.wire import verdict as wire
 
 
 class Feed(models.Model):
@@ -121,6 +122,10 @@ class ClientSession(models.Model):
     """Block reports stored."""
     messages = models.PositiveBigIntegerField(default=0)
     """Messages in those blocks."""
+    verified = models.PositiveBigIntegerField(default=0)
+    """Of those blocks the ones that hold what their feeds hold."""
+    broken = models.PositiveBigIntegerField(default=0)
+    unverifiable = models.PositiveBigIntegerField(default=0)
     created_at = models.DateTimeField()
     connected_at = models.DateTimeField()
     seen_at = models.DateTimeField()
@@ -151,6 +156,8 @@ class Connection(models.Model):
     closed_at = models.DateTimeField(null=True, blank=True)
     close_code = models.PositiveIntegerField(null=True, blank=True)
     reason = models.CharField(max_length=200, blank=True)
+    behind = models.PositiveBigIntegerField(default=0)
+    """Messages between what it was sent and the heads of its feeds, when last seen."""
 
     class Meta:
         ordering = ("-opened_at", "-id")
@@ -168,7 +175,19 @@ class Connection(models.Model):
 
 
 class BlockReport(models.Model):
-    """A client's receipt for one block; stored once, never changed."""
+    """
+    A client's receipt for one block; stored once, with what it was found to be.
+
+    Nothing of it ever changes, but for what is wrong with a broken block: its
+    client tells that later.
+    """
+
+    class Verdict(models.TextChoices):
+        """What the server found."""
+
+        VERIFIED = wire.Verdict.VERIFIED.value
+        BROKEN = wire.Verdict.BROKEN.value
+        UNVERIFIABLE = wire.Verdict.UNVERIFIABLE.value
 
     session = models.ForeignKey(ClientSession, on_delete=models.CASCADE, related_name="reports")
     number = models.PositiveBigIntegerField()
@@ -179,10 +198,21 @@ class BlockReport(models.Model):
     seconds = models.FloatField()
     """From the first to the last message, by the client's monotonic clock."""
     ranges = models.JSONField(default=dict, blank=True)
-    """Per feed: epoch, first, last, count, gaps, duplicates."""
+    """Per feed: epoch, first, last, count, digest, gaps, duplicates."""
+    verdict = models.CharField(max_length=12, choices=Verdict, default=Verdict.UNVERIFIABLE)
+    reason = models.CharField(max_length=500, blank=True)
+    """Why it is not verified; empty where it is."""
+    difference = models.JSONField(null=True, blank=True)
+    """Per feed what a broken block lacks and has too much; None: not told, or whole."""
+    label = models.CharField(max_length=names.MAX_LABEL, blank=True)
+    """What the client calls its experiment."""
     latency_p50 = models.FloatField(null=True, blank=True)
     latency_p99 = models.FloatField(null=True, blank=True)
     latency_max = models.FloatField(null=True, blank=True)
+    clock_offset = models.FloatField(null=True, blank=True)
+    """Seconds added to the client's clock for the latencies; None: nothing is known of it."""
+    clock_error = models.FloatField(null=True, blank=True)
+    """Seconds by which that may be wrong."""
     interrupted = models.BooleanField(default=False)
     """Whether the connection was lost while the block was collected."""
     started_at = models.DateTimeField(null=True, blank=True)
@@ -194,7 +224,15 @@ class BlockReport(models.Model):
     class Meta:
         ordering = ("-received_at", "-id")
         constraints = (models.UniqueConstraint(fields=("session", "number"), name="report_once"),)
-        indexes = (models.Index(fields=("-received_at", "-id"), name="report_recent"),)
+        indexes = (
+            models.Index(fields=("-received_at", "-id"), name="report_recent"),
+            models.Index(fields=("verdict", "-received_at", "-id"), name="report_verdict"),
+            models.Index(
+                fields=("label", "-received_at", "-id"),
+                condition=~models.Q(label=""),
+                name="report_label",
+            ),
+        )
 
     def __str__(self) -> str:
         """Return which block it is, in words of ours."""

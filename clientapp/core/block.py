@@ -2,7 +2,7 @@
 A block: consecutive messages that a client collected, and its receipt.
 
 Messages of all feeds count together, in order of receipt; ranges are kept
-per feed.
+per feed, and follow each other from block to block without a hole.
 """
 
 from __future__ import annotations
@@ -12,12 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from clientapp.core.latency import summarise
+from clientapp.core.protocol import UNANNOUNCED
 from clientapp.core.session import Session
-from clientapp.wire.from_client import FeedRange, Report
+from clientapp.wire import digest
 from clientapp.wire.from_server import Gap
 from clientapp.wire.message import Message
 from clientapp.wire.position import Position
+from clientapp.wire.report import FeedRange, Report
 from clientapp.wire.sentence import Sentence
+
+NOTED_DUPLICATES = 1000
+"""Duplicates with a line in one block; a server that repeats itself without end
+must not fill the memory of its clients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +48,57 @@ class Block:
 
 
 @dataclass(slots=True)
-class _Range:
-    epoch: str
+class RangeBuilder:
+    """What a block holds of one feed, as far as it was collected or read."""
+
     first: int
-    last: int
-    count: int = 1
+    epoch: str = ""
+    last: int = 0
+    count: int = 0
+    digest: int = digest.EMPTY
     gaps: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing but a change of epoch so far."""
+        return self.last < self.first
+
+    def add(self, offset: int, epoch: str, crc: int) -> None:
+        """Take a message."""
+        self.last = offset
+        self.epoch = epoch
+        self.count += 1
+        self.digest = digest.extend(self.digest, crc)
+
+    def add_gap(self, gap: Gap) -> None:
+        """Take a gap; what the server did not announce is not counted."""
+        # Where the offsets of a new epoch are lower, the range begins with them.
+        self.first = min(self.first, gap.last + 1)
+        self.last = gap.last
+        self.epoch = gap.epoch
+        if gap.cause != UNANNOUNCED:
+            self.gaps += max(0, gap.last - gap.first + 1)
+
+    def finish(self, duplicates: int) -> FeedRange:
+        """Return the range for the report."""
+        return FeedRange(
+            epoch=self.epoch,
+            first=self.first,
+            last=self.last,
+            count=self.count,
+            digest=digest.format_digest(self.digest),
+            gaps=self.gaps,
+            duplicates=duplicates,
+        )
 
 
 @dataclass(slots=True)
 class _Draft:
     lines: list[str] = field(default_factory=list)
-    ranges: dict[str, _Range] = field(default_factory=dict)
+    ranges: dict[str, RangeBuilder] = field(default_factory=dict)
     stamps: list[Stamp] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
-    gaps: Counter[str] = field(default_factory=Counter)
+    dropped: int = 0
     interrupted: bool = False
 
 
@@ -86,24 +128,19 @@ class BlockBuilder:
         draft.stamps.append(stamp)
         draft.lines.append(line)
         draft.latencies.append((stamp.wall_us - message.at) / 1_000_000)
-        missed = draft.gaps.pop(message.feed, 0)
-        known = draft.ranges.get(message.feed)
-        if known is None:
-            draft.ranges[message.feed] = _Range(epoch, message.offset, message.offset)
-            return
-        known.epoch = epoch
-        known.last = message.offset
-        known.count += 1
-        known.gaps += missed
+        self._range(message.feed, message.offset).add(message.offset, epoch, message.crc)
 
     def add_gap(self, gap: Gap, line: str) -> None:
-        """Add a gap and its line; it counts if its feed goes on in this block."""
+        """Add a gap and its line."""
         self._draft.lines.append(line)
-        self._draft.gaps[gap.feed] += max(0, gap.last - gap.first + 1)
+        self._range(gap.feed, gap.first).add_gap(gap)
 
-    def add_duplicate(self, feed: str) -> None:
-        """Count a message of *feed* that came again."""
+    def add_duplicate(self, feed: str, line: str) -> None:
+        """Count a message of *feed* that came again, and note the first ones."""
         self._duplicates[feed] += 1
+        self._draft.dropped += 1
+        if self._draft.dropped <= NOTED_DUPLICATES:
+            self._draft.lines.append(line)
 
     def interrupt(self) -> None:
         """Note that the connection was lost, if the block has begun."""
@@ -117,7 +154,7 @@ class BlockBuilder:
         report = Report(
             block=number,
             text=str(Sentence(self._session.client, number, seconds)),
-            feeds={feed: self._range(feed) for feed in self._session.feeds if feed in draft.ranges},
+            feeds=self._finish_ranges(),
             size=self.count,
             seconds=seconds,
             started_at=first.wall_us,
@@ -129,13 +166,13 @@ class BlockBuilder:
         self.number += 1
         return Block(report=report, lines=tuple(draft.lines), positions=positions)
 
-    def _range(self, feed: str) -> FeedRange:
-        held = self._draft.ranges[feed]
-        return FeedRange(
-            epoch=held.epoch,
-            first=held.first,
-            last=held.last,
-            count=held.count,
-            gaps=held.gaps,
-            duplicates=self._duplicates.pop(feed, 0),
-        )
+    def _range(self, feed: str, first: int) -> RangeBuilder:
+        return self._draft.ranges.setdefault(feed, RangeBuilder(first))
+
+    def _finish_ranges(self) -> dict[str, FeedRange]:
+        held = self._draft.ranges
+        return {
+            feed: held[feed].finish(self._duplicates.pop(feed, 0))
+            for feed in self._session.feeds
+            if feed in held and not held[feed].is_empty
+        }

@@ -7,10 +7,9 @@ block of any size takes the same memory.
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
-
+from clientapp.core.block import RangeBuilder
 from clientapp.core.logline import LoggedBlock, LoggedMessage
+from clientapp.core.protocol import Duplicate
 from clientapp.core.session import Session
 from clientapp.wire.from_server import Gap
 from clientapp.wire.position import Position
@@ -20,15 +19,6 @@ from clientapp.wire.sentence import Sentence
 def clock_tolerance(seconds: float) -> float:
     """Return by how much two clocks may differ over *seconds*: 0.1 s and 0.1 %."""
     return 0.1 + seconds / 1000
-
-
-@dataclass(slots=True)
-class _Range:
-    epoch: str
-    first: int
-    last: int
-    count: int = 1
-    gaps: int = 0
 
 
 class BlockCheck:
@@ -46,8 +36,7 @@ class BlockCheck:
         self._session = session
         self.block = block
         self._at = {feed: at for feed, at in positions.items() if not self._begins_anew(feed, at)}
-        self._ranges: dict[str, _Range] = {}
-        self._pending: Counter[str] = Counter()
+        self._ranges: dict[str, RangeBuilder] = {}
         self.messages = 0
         self.gaps = 0
         """Offsets that the gap lines name."""
@@ -72,7 +61,7 @@ class BlockCheck:
             faults.append(f"{feed} {offset} has other members than select says")
         epoch = self._first_epoch(feed) if at is None else at.epoch
         self._at[feed] = Position(epoch, offset)
-        self._extend(feed, epoch, offset)
+        self._range(feed, offset).add(offset, epoch, message.crc)
         self._stamp(message.received_at)
         self.messages += 1
         return faults
@@ -85,7 +74,7 @@ class BlockCheck:
         at = self._at.get(feed)
         missing = max(0, gap.last - gap.first + 1)
         self._at[feed] = Position(gap.epoch, gap.last)
-        self._pending[feed] += missing
+        self._range(feed, gap.first).add_gap(gap)
         self.gaps += missing
         if gap.first > gap.last + 1:
             return [f"the gap in {feed} ends at {gap.last} before it begins at {gap.first}"]
@@ -95,11 +84,21 @@ class BlockCheck:
             return [f"the gap in {feed} changes nothing"]
         return []
 
+    def add_duplicate(self, duplicate: Duplicate) -> list[str]:
+        """Take the next message that was dropped."""
+        if duplicate.feed not in self._session.feeds:
+            return [f"feed {duplicate.feed} is none of the session's"]
+        at = self._at.get(duplicate.feed)
+        if at is not None and duplicate.offset > at.offset:
+            return [f"{duplicate.feed} {duplicate.offset} is new, but was dropped"]
+        return []
+
     def faults(self) -> list[str]:
         """Compare the header with the session and with all lines."""
         report = self.block.report
         size, seconds = report.size, report.seconds
-        feeds = [feed for feed in self._session.feeds if feed in self._ranges]
+        ranges = {feed: part for feed, part in self._ranges.items() if not part.is_empty}
+        feeds = [feed for feed in self._session.feeds if feed in ranges]
         facts = [
             ("size", size, self._session.block_size),
             ("size", size, self.messages),
@@ -149,16 +148,8 @@ class BlockCheck:
             return True
         return list(data) == [name for name in select if name in data]
 
-    def _extend(self, feed: str, epoch: str, offset: int) -> None:
-        missed = self._pending.pop(feed, 0)
-        held = self._ranges.get(feed)
-        if held is None:
-            self._ranges[feed] = _Range(epoch, offset, offset)
-            return
-        held.epoch = epoch
-        held.last = offset
-        held.count += 1
-        held.gaps += missed
+    def _range(self, feed: str, first: int) -> RangeBuilder:
+        return self._ranges.setdefault(feed, RangeBuilder(first))
 
     def _stamp(self, received_at: int) -> None:
         if self.started_at is None or self.finished_at is None:
@@ -171,9 +162,10 @@ class BlockCheck:
         said = self.block.report.feeds
         return [
             (f"{name} of {feed}", getattr(said[feed], name), getattr(true, name))
-            for feed, true in self._ranges.items()
+            for feed, part in self._ranges.items()
             if feed in said
-            for name in ("epoch", "first", "last", "count", "gaps")
+            for true in (part.finish(said[feed].duplicates),)
+            for name in ("epoch", "first", "last", "count", "digest", "gaps")
         ]
 
     def _position_facts(self) -> list[tuple[str, object, object]]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from clientapp.wire.from_client import FeedRange, Latency
+from clientapp.wire.report import FeedRange, Latency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +80,13 @@ class Completed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledged:
-    """The server has stored the report of a block."""
+    """The server has stored the report of a block, or explains its verdict."""
 
     NAME: ClassVar[str] = "ack"
     block: int
+    verdict: str
+    """``verified``, ``broken`` or ``unverifiable``."""
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +128,8 @@ class Summary:
     gaps: int
     """Offsets that did not come."""
     duplicates: int
+    verdicts: Mapping[str, int]
+    """Blocks by what the server found; those without a verdict are left out."""
     unfinished: int
     """Messages of a block that is not complete; the next start gets them again."""
     unacknowledged: int

@@ -45,6 +45,8 @@ class SessionSummary:
     messages: int = 0
     gaps: int = 0
     """Offsets that the log says will not come."""
+    verdicts: dict[str, int] = field(default_factory=dict)
+    """Blocks by what the server found; those without a verdict are left out."""
     started_at: int | None = None
     """Receipt of the first message, microseconds since 1970; None: no message."""
     finished_at: int | None = None

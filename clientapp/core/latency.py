@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clientapp.wire.from_client import Latency
+from clientapp.wire.report import Latency
 
 
 def nearest_rank(ordered: Sequence[float], percent: int) -> float:

@@ -12,27 +12,42 @@ from zlib import crc32
 from clientapp.core.blockcheck import BlockCheck
 from clientapp.core.findings import Finding, Findings, SessionSummary
 from clientapp.core.logline import (
+    LoggedVerdict,
     NotABlockLog,
+    read_duplicate,
     read_gap,
     read_header,
     read_message,
     read_session,
     read_trailer,
+    read_verdict,
 )
 from clientapp.core.logtext import (
+    AGAIN_MARK,
     BLOCK_MARK,
     END_MARK,
     GAP_MARK,
     HEADER_MARK,
     SESSION_MARK,
+    VERDICT_MARK,
     format_head,
     format_trailer,
 )
 from clientapp.wire.errors import MalformedMessage
 from clientapp.wire.position import Position
+from clientapp.wire.verdict import Verdict
 
-_SESSION, _HEAD, _HEADER, _GAP, _END = (
-    mark.encode("ascii") for mark in (SESSION_MARK, BLOCK_MARK, HEADER_MARK, GAP_MARK, END_MARK)
+_SESSION, _HEAD, _HEADER, _GAP, _AGAIN, _END, _VERDICT = (
+    mark.encode("ascii")
+    for mark in (
+        SESSION_MARK,
+        BLOCK_MARK,
+        HEADER_MARK,
+        GAP_MARK,
+        AGAIN_MARK,
+        END_MARK,
+        VERDICT_MARK,
+    )
 )
 
 
@@ -50,6 +65,8 @@ class LogCheck:
         self._number = 1
         """The number that the next block should have."""
         self._positions: dict[str, Position] = {}
+        self._unverified: dict[int, str] = {}
+        """The last verdict of each block that is not verified."""
         self._head: tuple[Finding, bytes] | None = None
         self._check: BlockCheck | None = None
         self._header = self._here
@@ -91,6 +108,7 @@ class LogCheck:
         self._whole = self._end
         self._number = 1
         self._positions = {}
+        self._unverified = {}
         try:
             session = read_session(line[:-1])
         except MalformedMessage as error:
@@ -101,6 +119,9 @@ class LogCheck:
         self._take = self._between
 
     def _between(self, line: bytes) -> None:
+        if line.startswith(_VERDICT):
+            self._read_verdict(line)
+            return
         self._take = self._opening
         if line != b"\n":
             self._fault("the empty line before this line is missing")
@@ -153,6 +174,9 @@ class LogCheck:
             elif line.startswith(_GAP):
                 self._fold(line)
                 self._faults(self._check.add_gap(read_gap(line[:-1])))
+            elif line.startswith(_AGAIN):
+                self._fold(line)
+                self._faults(self._check.add_duplicate(read_duplicate(line[:-1])))
             elif line == b"\n" or line.startswith((_HEAD, _SESSION)):
                 self._fault(f"block {self._number - 1} has no end line before this line")
                 self._check = None
@@ -181,6 +205,27 @@ class LogCheck:
             )
         if self._crc is not None and trailer.crc != self._crc:
             self._fault(f"block {block} does not fit its checksum")
+
+    def _read_verdict(self, line: bytes) -> None:
+        self._whole = self._end
+        try:
+            found = read_verdict(line[:-1])
+        except MalformedMessage as error:
+            self._fault(str(error))
+            return
+        if found.block >= self._number:
+            self._fault(f"a verdict of block {found.block} stands before the block")
+        self._count_verdict(found)
+
+    def _count_verdict(self, found: LoggedVerdict) -> None:
+        """Count a verdict; a later one of the same block takes its place."""
+        counts = self._findings.sessions[-1].verdicts
+        before = self._unverified.pop(found.block, None)
+        if before is not None:
+            counts[before] -= 1
+        if found.verdict != Verdict.VERIFIED:
+            self._unverified[found.block] = found.verdict
+        counts[found.verdict] = counts.get(found.verdict, 0) + 1
 
     def _leave_block(self) -> None:
         self._whole = self._end

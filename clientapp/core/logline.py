@@ -14,13 +14,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zlib import crc32
 
-from clientapp.core.logtext import END_MARK, GAP_MARK, HEADER_MARK, SESSION_MARK
+from clientapp.core.logtext import (
+    AGAIN_MARK,
+    END_MARK,
+    GAP_MARK,
+    HEADER_MARK,
+    SESSION_MARK,
+    VERDICT_MARK,
+)
+from clientapp.core.protocol import Duplicate
 from clientapp.core.session import Session
 from clientapp.wire import codec
 from clientapp.wire.errors import MalformedMessage
-from clientapp.wire.from_client import Report
 from clientapp.wire.from_server import Gap
 from clientapp.wire.position import Position
+from clientapp.wire.report import Report
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -28,8 +36,9 @@ _MICROSECOND = timedelta(microseconds=1)
 _SESSION = re.compile(SESSION_MARK.encode("ascii") + rb"(\{.*\}) crc32 ([0-9a-f]{8})")
 _MESSAGE = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z) "
-    r"([a-z][a-z0-9_-]{0,39}) ([1-9][0-9]{0,15}) (.+)"
+    r"([a-z][a-z0-9_-]{0,39}) ([1-9][0-9]{0,15}) ([0-9a-f]{8}) (.+)"
 )
+_AGAIN = re.compile(AGAIN_MARK + r"([a-z][a-z0-9_-]{0,39}) ([1-9][0-9]{0,15}) ([0-9a-f]{8})")
 _GAP = re.compile(
     GAP_MARK + r"([a-z][a-z0-9_-]{0,39}) ([1-9][0-9]{0,15}) to (0|[1-9][0-9]{0,15}): "
     r"(.*), goes on in (.*)"
@@ -38,6 +47,7 @@ _TRAILER = re.compile(
     END_MARK.encode("ascii") + rb"([1-9][0-9]{0,15}): ([1-9][0-9]{0,5}) messages, "
     rb"crc32 ([0-9a-f]{8})"
 )
+_VERDICT = re.compile(VERDICT_MARK + r"([1-9][0-9]{0,15}): ([a-z_]{1,40})(?:, (.*))?")
 
 
 class NotABlockLog(ValueError):
@@ -60,6 +70,8 @@ class LoggedMessage:
     """Wall time of the receipt, microseconds since 1970."""
     feed: str
     offset: int
+    crc: int
+    """The CRC-32 of the line of the wire."""
     data: Any
 
 
@@ -70,6 +82,15 @@ class Trailer:
     block: int
     size: int
     crc: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedVerdict:
+    """What the line of a verdict says."""
+
+    block: int
+    verdict: str
+    reason: str
 
 
 def read_session(line: bytes) -> Session:
@@ -102,7 +123,26 @@ def read_message(line: bytes) -> LoggedMessage:
     except ValueError as error:
         raise MalformedMessage(f"{match[1]} is not a time: {error}") from None
     received_at = (instant - _EPOCH) // _MICROSECOND
-    return LoggedMessage(received_at, match[2], int(match[3]), codec.parse(match[4]))
+    feed, offset, crc, data = match.groups()[1:]
+    return LoggedMessage(received_at, feed, int(offset), int(crc, 16), codec.parse(data))
+
+
+def read_duplicate(line: bytes) -> Duplicate:
+    """Read the line of a message that was dropped."""
+    match = _AGAIN.fullmatch(_text(line))
+    if match is None:
+        raise MalformedMessage("this is not the line of a message that came again")
+    return Duplicate(match[1], int(match[2]), int(match[3], 16))
+
+
+def read_checksum(line: bytes) -> tuple[str, int, int] | None:
+    """Return feed, offset and CRC-32 of a message, dropped or not; None: a gap."""
+    text = _text(line)
+    match = _AGAIN.fullmatch(text)
+    if match is not None:
+        return match[1], int(match[2]), int(match[3], 16)
+    match = _MESSAGE.fullmatch(text)
+    return None if match is None else (match[2], int(match[3]), int(match[4], 16))
 
 
 def read_gap(line: bytes) -> Gap:
@@ -120,6 +160,14 @@ def read_trailer(line: bytes) -> Trailer:
     if match is None:
         raise MalformedMessage("this is not the end line of a block")
     return Trailer(int(match[1]), int(match[2]), int(match[3], 16))
+
+
+def read_verdict(line: bytes) -> LoggedVerdict:
+    """Read the line of what the server found."""
+    match = _VERDICT.fullmatch(_text(line))
+    if match is None:
+        raise MalformedMessage("this is not the line of a verdict")
+    return LoggedVerdict(int(match[1]), match[2], match[3] or "")
 
 
 def _read_position(feed: str, pair: object) -> Position:

@@ -13,18 +13,21 @@ from typing import Any
 from zlib import crc32
 
 from clientapp.core.block import Block, Stamp
+from clientapp.core.protocol import Duplicate
 from clientapp.core.session import Session
 from clientapp.wire import codec
-from clientapp.wire.from_client import Report
-from clientapp.wire.from_server import Gap
+from clientapp.wire.from_server import Ack, Gap
 from clientapp.wire.message import Message
 from clientapp.wire.printable import printable
+from clientapp.wire.report import Report
 
 SESSION_MARK = "# session "
 BLOCK_MARK = "=== block "
 HEADER_MARK = "# block "
 GAP_MARK = "--- gap "
+AGAIN_MARK = "--- again "
 END_MARK = "=== end of block "
+VERDICT_MARK = "=== verdict of block "
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -49,7 +52,12 @@ def format_message(message: Message, data: Any, stamp: Stamp) -> str:
     Raises ValueError for a record that JSON cannot write.
     """
     received = format_time(stamp.wall_us)
-    return f"{received} {message.feed} {message.offset} {codec.encode(data)}"
+    return f"{received} {message.feed} {message.offset} {message.crc:08x} {codec.encode(data)}"
+
+
+def format_duplicate(duplicate: Duplicate) -> str:
+    """Write the line of a message that was dropped."""
+    return f"{AGAIN_MARK}{duplicate.feed} {duplicate.offset} {duplicate.crc:08x}"
 
 
 def format_gap(gap: Gap) -> str:
@@ -93,6 +101,12 @@ def format_block(block: Block) -> bytes:
     lines = [format_head(report), HEADER_MARK + codec.encode(header), *block.lines]
     body = _utf8("".join(f"{line}\n" for line in lines))
     return body + format_trailer(report, crc32(body))
+
+
+def format_verdict(ack: Ack) -> bytes:
+    """Write the line of what the server found, with its reason escaped."""
+    reason = f", {printable(ack.reason)}" if ack.reason else ""
+    return f"{VERDICT_MARK}{ack.block}: {printable(ack.verdict)}{reason}\n".encode()
 
 
 def _utf8(text: str) -> bytes:

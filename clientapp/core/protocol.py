@@ -8,27 +8,37 @@ or a gap in its place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from clientapp.core.session import Session
 from clientapp.wire.codec import Json
 from clientapp.wire.errors import MalformedMessage
-from clientapp.wire.from_client import Bye, Report
-from clientapp.wire.from_server import Ack, Control, Farewell, Gap, Heartbeat, Welcome
+from clientapp.wire.from_client import Bye, Explained
+from clientapp.wire.from_server import Ack, Control, Farewell, Gap, Heartbeat
 from clientapp.wire.message import Message
 from clientapp.wire.position import Position
+from clientapp.wire.report import Report
 from clientapp.wire.request import Request
+from clientapp.wire.verdict import Verdict
+from clientapp.wire.welcome import Welcome
 
 UNANNOUNCED = "unannounced"
 """The cause of a gap that the server did not say, but the client saw."""
 
+STALLED_HEARTBEATS = 3
+"""After so many heartbeats that name a later end of a feed, what did not come
+is lost on the way, and a new connection asks for it again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """A message that was there already and is dropped."""
+    """A message that came again, or after a later one, and is dropped."""
 
     feed: str
+    offset: int
+    crc: int
+    """The CRC-32 of its line."""
 
 
 class ClientProtocol:
@@ -44,6 +54,10 @@ class ClientProtocol:
         """Numbers of the reports to send; they wait for the welcome."""
         self._refused: set[int] = set()
         """Numbers of the reports that the server will never take."""
+        self._explanations: list[Explained] = []
+        """What is still to be said of blocks that the server found broken."""
+        self._stalls: dict[str, tuple[int, int]] = {}
+        """Per feed that is behind the server: where, and for how many heartbeats."""
         self._leaving = False
         self.welcome: Welcome | None = None
         """What the server said first on this connection; None until then."""
@@ -76,6 +90,8 @@ class ClientProtocol:
         self.welcome = self.farewell = None
         self.proven = False
         self._due.clear()
+        self._explanations.clear()
+        self._stalls.clear()
         self._leaving = False
         # A feed that cannot run yet has no epoch to ask for.
         after = {feed: at for feed, at in self._positions.items() if at.epoch}
@@ -102,6 +118,10 @@ class ClientProtocol:
         self._refused.add(block)
         return is_new
 
+    def explain(self, frames: Iterable[Explained]) -> None:
+        """Answer what the server asked about a block, once."""
+        self._explanations += frames
+
     def leave(self) -> None:
         """Say bye after everything else."""
         self._leaving = True
@@ -113,6 +133,8 @@ class ClientProtocol:
             due = sorted(self._due & self._reports.keys())
             frames = [self._reports[block].write() for block in due]
             self._due.clear()
+            frames += [explained.write() for explained in self._explanations]
+            self._explanations.clear()
         if self._leaving:
             frames.append(Bye().write())
             self._leaving = False
@@ -123,8 +145,9 @@ class ClientProtocol:
         Take one frame; return what it means to the caller, in order.
 
         A message is returned only where it is new; a jump in the offsets is
-        returned as a `Gap` before the message. Raises MalformedMessage where
-        the server breaks the protocol.
+        returned as a `Gap` before the message, and an `Ack` only where it says
+        something new. Raises MalformedMessage where the server breaks the
+        protocol.
         """
         if self.welcome is None and isinstance(frame, Message | Gap | Ack | Heartbeat):
             raise MalformedMessage("the first frame is not a welcome")
@@ -136,9 +159,11 @@ class ClientProtocol:
             case Welcome():
                 self._welcome(frame)
             case Ack():
-                self._reports.pop(frame.block, None)
+                is_new = self._reports.pop(frame.block, None) is not None
+                # A second word about a broken block says what is wrong with it.
+                return [frame] if is_new or frame.verdict == Verdict.BROKEN else []
             case Heartbeat():
-                self.proven = True
+                self._heartbeat(frame)
             case Farewell():
                 self.farewell = frame
         return [frame]
@@ -162,7 +187,7 @@ class ClientProtocol:
         at = self._position(message.feed)
         epoch = self._epochs[message.feed]
         if epoch == at.epoch and message.offset <= at.offset:
-            return [Duplicate(message.feed)]
+            return [Duplicate(message.feed, message.offset, message.crc)]
         self._positions[message.feed] = Position(epoch, message.offset)
         if epoch == at.epoch and message.offset == at.offset + 1:
             return [message]
@@ -178,6 +203,18 @@ class ClientProtocol:
             return [_jump(gap.feed, at, Position(at.epoch, gap.first - 1)), gap]
         # What is here already is not missing, wherever the server begins to count.
         return [replace(gap, first=min(at.offset, gap.last) + 1)]
+
+    def _heartbeat(self, beat: Heartbeat) -> None:
+        self.proven = True
+        stalls = {}
+        for feed in self._session.feeds:
+            at, head = self._positions[feed].offset, beat.heads.get(feed, 0)
+            if at < head:
+                before, beats = self._stalls.get(feed, (at, 0))
+                stalls[feed] = (at, beats + 1 if before == at else 1)
+                if stalls[feed][1] > STALLED_HEARTBEATS:
+                    raise MalformedMessage(f"nothing of {feed} came after {at}; it ends at {head}")
+        self._stalls = stalls
 
     def _position(self, feed: str) -> Position:
         if feed not in self._session.feeds:

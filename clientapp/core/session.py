@@ -12,7 +12,7 @@ from clientapp.wire.names import MAX_BLOCK_SIZE, is_session_key
 from clientapp.wire.position import Position
 from clientapp.wire.request import MAX_FEEDS, Request
 
-FORMAT = 1
+FORMAT = 2
 """The version of the block log that this client writes and understands."""
 
 
@@ -37,7 +37,9 @@ class Session:
     @classmethod
     def read(cls, obj: Json) -> Session:
         """Take a session line apart; raises MalformedMessage."""
-        codec.integer(obj, "format", low=FORMAT, high=FORMAT)
+        written = codec.integer(obj, "format")
+        if written != FORMAT:
+            raise MalformedMessage(f"its format is {written}; this client knows format {FORMAT}")
         key = codec.string(obj, "session", longest=64)
         if not is_session_key(key):
             raise MalformedMessage("session is not the key of a session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from clientapp.core.events import Summary
@@ -25,6 +25,8 @@ class Tally:
     gaps: int = 0
     """Offsets that did not come."""
     duplicates: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    """Blocks by what the server found."""
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES_KEPT))
     """Of the last messages, in seconds."""
 
@@ -41,6 +43,7 @@ class Tally:
             reconnects=self.reconnects,
             gaps=self.gaps,
             duplicates=self.duplicates,
+            verdicts=dict(self.verdicts),
             unfinished=self.in_block,
             unacknowledged=unacknowledged,
             latency=summarise(self.latencies) if self.latencies else None,

@@ -1,5 +1,5 @@
 """
-What a client says: reports, pings, a farewell, or any text at all.
+What a client says: reports, explanations, pings, a farewell, or any text.
 
 Text that is none of the protocol's own is never an error: a client written
 by hand that sends ``Hey Server!`` is a client like any other.
@@ -7,105 +7,20 @@ by hand that sends ``Hey Server!`` is a client like any other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from clientapp.wire import codec
 from clientapp.wire.codec import Json
 from clientapp.wire.errors import MalformedMessage
-from clientapp.wire.names import MAX_BLOCK_SIZE, is_feed_name
+from clientapp.wire.names import is_feed_name
+from clientapp.wire.position import MAX_OFFSET
+from clientapp.wire.report import Report
 from clientapp.wire.request import MAX_FEEDS
 from clientapp.wire.sentence import Sentence, parse_sentence
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedRange:
-    """What a block holds of one feed."""
-
-    epoch: str
-    """Of the last message; where it changed in the block, a gap says so in the log."""
-    first: int
-    last: int
-    count: int
-    """Messages of this feed in the block, at least 1."""
-    gaps: int
-    """Offsets between first and last that the block lacks."""
-    duplicates: int
-    """Messages that came more than once and were dropped."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Latency:
-    """Seconds from a message's intended time to its receipt, in one block."""
-
-    p50: float
-    p99: float
-    max: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """A client's receipt for one block."""
-
-    block: int
-    """Number of the block in its session, from 1."""
-    text: str
-    """The block sentence."""
-    feeds: Mapping[str, FeedRange]
-    size: int
-    """Messages in the block."""
-    seconds: float
-    """Time from the first to the last message, by a monotonic clock."""
-    started_at: int
-    """Wall time of the first message, microseconds since 1970."""
-    finished_at: int
-    """Wall time of the last message, microseconds since 1970."""
-    latency: Latency
-    interrupted: bool
-    """Whether the connection was lost while the block was collected."""
-
-    def write(self) -> Json:
-        """Return the JSON object."""
-        return {"type": "report", **asdict(self)}
-
-    @classmethod
-    def read(cls, obj: Json) -> Report:
-        """Take a decoded frame apart; raises MalformedMessage."""
-        feeds = codec.mapping(obj, "feeds", most=MAX_FEEDS)
-        latency = codec.mapping(obj, "latency")
-        report = cls(
-            block=codec.integer(obj, "block", low=1),
-            text=codec.string(obj, "text", longest=200),
-            feeds={name: _read_range(feeds, name) for name in feeds},
-            size=codec.integer(obj, "size", low=1, high=MAX_BLOCK_SIZE),
-            seconds=codec.number(obj, "seconds", high=1e9),
-            started_at=codec.integer(obj, "started_at"),
-            finished_at=codec.integer(obj, "finished_at"),
-            latency=Latency(
-                p50=codec.number(latency, "p50", low=-1e10, high=1e10),
-                p99=codec.number(latency, "p99", low=-1e10, high=1e10),
-                max=codec.number(latency, "max", low=-1e10, high=1e10),
-            ),
-            interrupted=codec.boolean(obj, "interrupted"),
-        )
-        counted = sum(part.count for part in report.feeds.values())
-        if counted != report.size:
-            raise MalformedMessage(f"size is {report.size}, but its feeds count {counted}")
-        return report
-
-
-def _read_range(feeds: Json, name: str) -> FeedRange:
-    if not is_feed_name(name):
-        raise MalformedMessage(f"{name[:80]!r} is not the name of a feed")
-    part = codec.mapping(feeds, name)
-    return FeedRange(
-        epoch=codec.string(part, "epoch", longest=12),
-        first=codec.integer(part, "first", low=1),
-        last=codec.integer(part, "last", low=1),
-        count=codec.integer(part, "count", low=1, high=MAX_BLOCK_SIZE),
-        gaps=codec.integer(part, "gaps"),
-        duplicates=codec.integer(part, "duplicates"),
-    )
+EXPLAINED_LINES = 5000
+"""Messages in one frame of an explanation: 140 KB at most, within what a server takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +54,63 @@ class Bye:
         return cls()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """
+    What a client received of a block, message by message.
+
+    The answer to `Explain`; a long one comes in several frames.
+    """
+
+    block: int
+    lines: Mapping[str, Sequence[tuple[int, int]]]
+    """Per feed the offset and the CRC-32 of each message, in order of receipt,
+    those included that were dropped."""
+    more: bool
+    """Whether the next frame goes on with the same block."""
+
+    def write(self) -> Json:
+        """Return the JSON object."""
+        return {"type": "explained", **asdict(self)}
+
+    @classmethod
+    def read(cls, obj: Json) -> Explained:
+        """Take a decoded frame apart; raises MalformedMessage."""
+        lines = codec.mapping(obj, "lines", most=MAX_FEEDS)
+        return cls(
+            block=codec.integer(obj, "block", low=1),
+            lines={feed: _read_pairs(feed, pairs) for feed, pairs in lines.items()},
+            more=codec.boolean(obj, "more"),
+        )
+
+
+def explanations(block: int, lines: Mapping[str, Sequence[tuple[int, int]]]) -> Iterator[Explained]:
+    """Yield what is to be said of a block, `EXPLAINED_LINES` to a frame."""
+    rest = [(feed, pair) for feed, pairs in lines.items() for pair in pairs]
+    for start in range(0, max(len(rest), 1), EXPLAINED_LINES):
+        part: dict[str, list[tuple[int, int]]] = {}
+        for feed, pair in rest[start : start + EXPLAINED_LINES]:
+            part.setdefault(feed, []).append(pair)
+        more = start + EXPLAINED_LINES < len(rest)
+        yield Explained(block=block, lines=part, more=more)
+
+
+def _read_pairs(feed: str, pairs: object) -> list[tuple[int, int]]:
+    if not is_feed_name(feed):
+        raise MalformedMessage(f"{feed[:80]!r} is not the name of a feed")
+    if not isinstance(pairs, list):
+        raise MalformedMessage(f"lines of {feed} must be an array of [offset, CRC-32]")
+    return [_read_pair(feed, pair) for pair in pairs]
+
+
+def _read_pair(feed: str, pair: object) -> tuple[int, int]:
+    match pair:
+        case [int() as offset, int() as crc] if 1 <= offset <= MAX_OFFSET and 0 <= crc < 2**32:
+            if type(offset) is type(crc) is int:
+                return offset, crc
+    raise MalformedMessage(f"lines of {feed} hold {ascii(pair)[:80]}; it must be [offset, CRC-32]")
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """Anything else a client sends: printed and kept as its message."""
@@ -146,10 +118,11 @@ class Text:
     text: str
 
 
-FromClient = Report | Ping | Bye | Sentence | Text
+FromClient = Report | Explained | Ping | Bye | Sentence | Text
 
 _READERS: dict[str, Callable[[Json], FromClient]] = {
     "report": Report.read,
+    "explained": Explained.read,
     "ping": Ping.read,
     "bye": Bye.read,
 }

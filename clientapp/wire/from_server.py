@@ -15,65 +15,8 @@ from clientapp.wire import codec
 from clientapp.wire.codec import Json
 from clientapp.wire.errors import MalformedMessage
 from clientapp.wire.message import Message, read_message
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedState:
-    """One feed of a session as the `Welcome` describes it."""
-
-    epoch: str
-    """The recipe's name; offsets compare only within one epoch."""
-    offset: int
-    """The session gets the messages after this offset."""
-    rate: float
-    """Messages per second at present."""
-    running: bool
-    """Whether a generator is at work on it."""
-    fields: tuple[str, ...]
-    """The members of each record; empty where records are not objects."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Welcome:
-    """The first thing a server says on a connection."""
-
-    session: str
-    """The key to come back with."""
-    feeds: Mapping[str, FeedState]
-    blocks: int
-    """The number up to which every block of the session is stored; 0: none."""
-    limits: Mapping[str, int]
-    """What the server refuses beyond: ``block_size``, ``frame_bytes``."""
-    heartbeat: float
-    """Seconds between heartbeats; three of them missed mean a dead server."""
-
-    def write(self) -> Json:
-        """Return the JSON object."""
-        return {"type": "welcome", **asdict(self)}
-
-    @classmethod
-    def read(cls, obj: Json) -> Welcome:
-        """Take a decoded frame apart."""
-        feeds = codec.mapping(obj, "feeds")
-        limits = codec.mapping(obj, "limits")
-        return cls(
-            session=codec.string(obj, "session", longest=64),
-            feeds={name: _read_feed_state(feeds, name) for name in feeds},
-            blocks=codec.integer(obj, "blocks"),
-            limits={name: codec.integer(limits, name) for name in limits},
-            heartbeat=codec.number(obj, "heartbeat", low=0.001, high=3600),
-        )
-
-
-def _read_feed_state(feeds: Json, name: str) -> FeedState:
-    state = codec.mapping(feeds, name)
-    return FeedState(
-        epoch=codec.string(state, "epoch", longest=12),
-        offset=codec.integer(state, "offset"),
-        rate=codec.number(state, "rate"),
-        running=codec.boolean(state, "running"),
-        fields=codec.strings(state, "fields"),
-    )
+from clientapp.wire.names import VERDICT
+from clientapp.wire.welcome import Welcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +24,47 @@ class Ack:
     """The server has stored the report of a block; it may be forgotten."""
 
     block: int
+    verdict: str
+    """One of `Verdict`; a newer server may say another word."""
+    reason: str = ""
+    """A sentence for everything but ``verified``."""
 
     def write(self) -> Json:
         """Return the JSON object."""
-        return {"type": "ack", **asdict(self)}
+        obj = {"type": "ack", **asdict(self)}
+        if not self.reason:
+            del obj["reason"]
+        return obj
 
     @classmethod
     def read(cls, obj: Json) -> Ack:
+        """Take a decoded frame apart."""
+        return cls(
+            block=codec.integer(obj, "block", low=1),
+            verdict=_read_verdict(obj),
+            reason=codec.string(obj, "reason") if "reason" in obj else "",
+        )
+
+
+def _read_verdict(obj: Json) -> str:
+    verdict = codec.string(obj, "verdict", longest=40)
+    if not VERDICT.fullmatch(verdict):
+        raise MalformedMessage(f"verdict is {verdict!a}; it must be a lower-case word")
+    return verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explain:
+    """The server asks what a block holds whose report it found broken."""
+
+    block: int
+
+    def write(self) -> Json:
+        """Return the JSON object."""
+        return {"type": "explain", **asdict(self)}
+
+    @classmethod
+    def read(cls, obj: Json) -> Explain:
         """Take a decoded frame apart."""
         return cls(block=codec.integer(obj, "block", low=1))
 
@@ -236,12 +213,12 @@ class Farewell:
         )
 
 
-Control = Welcome | Ack | Gap | Heartbeat | Pong | Notice | Failure | Farewell
+Control = Welcome | Ack | Explain | Gap | Heartbeat | Pong | Notice | Failure | Farewell
 
-_READERS: dict[str, Callable[[Json], Message | Control]] = {
-    "message": read_message,
+_READERS: dict[str, Callable[[Json], Control]] = {
     "welcome": Welcome.read,
     "ack": Ack.read,
+    "explain": Explain.read,
     "gap": Gap.read,
     "heartbeat": Heartbeat.read,
     "pong": Pong.read,
@@ -262,5 +239,7 @@ def read_from_server(text: str | bytes) -> Message | Control | None:
     kind = obj.get("type")
     if not isinstance(kind, str):
         raise MalformedMessage("the type is missing")
+    if kind == "message":
+        return read_message(obj, text)
     reader = _READERS.get(kind)
     return None if reader is None else reader(obj)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 from clientapp.wire import codec
 from clientapp.wire.codec import Json
@@ -26,6 +27,8 @@ class Message:
     """The intended time by the feed's schedule, microseconds since 1970."""
     data: Any
     """The record: an object for ``users``, nested arrays for ``arrays``."""
+    crc: int
+    """The CRC-32 of the line."""
 
 
 def make_line(feed: str, offset: int, at: int, data: bytes) -> bytes:
@@ -38,8 +41,8 @@ def make_line(feed: str, offset: int, at: int, data: bytes) -> bytes:
     )
 
 
-def read_message(obj: Json) -> Message:
-    """Return the message in a decoded line; raises MalformedMessage."""
+def read_message(obj: Json, line: str | bytes) -> Message:
+    """Return the message in a *line* decoded as *obj*; raises MalformedMessage."""
     if "data" not in obj:
         raise MalformedMessage("data is missing; it must be the record")
     return Message(
@@ -47,4 +50,5 @@ def read_message(obj: Json) -> Message:
         offset=codec.integer(obj, "offset", low=1),
         at=codec.integer(obj, "at"),
         data=obj["data"],
+        crc=crc32(line.encode() if isinstance(line, str) else line),
     )

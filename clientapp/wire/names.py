@@ -9,11 +9,16 @@ import re
 
 MAX_BLOCK_SIZE = 100_000
 """Messages in a block at most: a block lives in its client's memory."""
+MAX_LABEL = 64
+"""Characters in a label at most: it is a name, not a text."""
 
 CLIENT_NAME = re.compile(r"\w[\w .@+-]{0,63}")
 FEED_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 SESSION_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 EPOCH = re.compile(r"[0-9a-f]{12}")
+DIGEST = re.compile(r"[0-9a-f]{16}")
+LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .:=@+-]{0,63}")
+VERDICT = re.compile(r"[a-z_]{1,40}")
 
 CLIENT_NAME_RULE = (
     "1 to 64 letters, digits, spaces and . _ @ + -, the first a letter, digit or _, "
@@ -21,6 +26,10 @@ CLIENT_NAME_RULE = (
 )
 FEED_NAME_RULE = "1 to 40 lower-case letters, digits, - and _, the first a letter"
 SESSION_KEY_RULE = "16 to 64 letters, digits, - and _"
+LABEL_RULE = (
+    f"1 to {MAX_LABEL} ASCII letters, digits, spaces and . _ : = @ + -, "
+    "the first a letter, digit or _"
+)
 BLOCK_SIZE_RULE = f"a whole number from 1 to {MAX_BLOCK_SIZE}"
 
 
@@ -37,6 +46,11 @@ def is_feed_name(name: str) -> bool:
 def is_session_key(key: str) -> bool:
     """Tell whether *key* may be the key of a session."""
     return SESSION_KEY.fullmatch(key) is not None
+
+
+def is_label(label: str) -> bool:
+    """Tell whether *label* may name an experiment."""
+    return LABEL.fullmatch(label) is not None
 
 
 def key_prefix(key: str) -> str:

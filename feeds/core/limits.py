@@ -20,6 +20,12 @@ class Limits:
     """Messages kept per feed: 80 s at 100/s, so a restart is bridged from memory."""
     recent_bytes: int = 16 * 2**20
     """Bytes of frames kept per feed, for feeds of large records."""
+    recent_digests: int = 131_072
+    """Offsets per feed whose digest is kept: 1 MB, for 22 minutes at 100/s."""
+    remade_digests: int = 1024
+    """Digests kept of ranges that were made again: clients report the same ones."""
+    open_explanations: int = 16
+    """Broken blocks one connection is asked about at once: each may take 3 MB."""
     write_bytes: int = 256 * 2**10
     """Bytes in one write to one socket: a send buffer's worth, so turns stay short."""
     cohort_size: int = 500

@@ -12,10 +12,11 @@ import logging
 import secrets
 from dataclasses import dataclass
 
-from clientapp.wire.from_server import FeedState, Gap, Welcome
+from clientapp.wire.from_server import Gap
 from clientapp.wire.names import MAX_BLOCK_SIZE, key_prefix
 from clientapp.wire.position import Position
 from clientapp.wire.request import Request
+from clientapp.wire.welcome import FeedState, Welcome
 from feeds.live import ledger
 from feeds.live.catalog import KnownFeed
 from feeds.live.clock import now_us

@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 
 from clientapp.wire.codec import encode
 from clientapp.wire.errors import MalformedMessage
-from clientapp.wire.from_client import Bye, Ping, Report, Text, read_from_client
-from clientapp.wire.from_server import Ack, Control, Failure, Notice, Pong
+from clientapp.wire.from_client import Bye, Explained, Ping, Text, read_from_client
+from clientapp.wire.from_server import Control, Failure, Notice, Pong
 from clientapp.wire.names import key_prefix
 from clientapp.wire.printable import printable
+from clientapp.wire.report import Report
 from clientapp.wire.request import PARAMETERS, Request
 from clientapp.wire.sentence import Sentence
 from feeds.core import notices
@@ -25,10 +26,9 @@ from feeds.core.frames import frame
 from feeds.core.hub import Writer
 from feeds.live.admission import Admission
 from feeds.live.clock import now_us
-from feeds.live.facts import Closed, Opened, Reported, Said
-from feeds.live.ledger import Outcome
+from feeds.live.facts import Closed, Opened, Said
 from feeds.live.node import Node
-from feeds.live.screening import find_untruth
+from feeds.live.receipts import Receipts
 
 log = logging.getLogger("feeds.clients")
 
@@ -51,6 +51,7 @@ class LiveConnection:
         self._key = admission.key
         self._channel = channel
         self._peer = peer
+        self._receipts = Receipts(node, request, admission.key, self.tell)
         self._left = False
         self._is_recorded = False
         # No await from here on: the cursors are those that admission read.
@@ -111,10 +112,11 @@ class LiveConnection:
             case Ping():
                 self.tell(Pong(t0=said.t0, now=now_us()))
             case Report():
-                if await self._can_be_true(said):
-                    self._take_report(said)
+                await self._receipts.take(said)
             case Sentence():
-                self._take_report(said)
+                self._receipts.take_sentence(said)
+            case Explained():
+                await self._receipts.take_explanation(said)
             case Text():
                 self._take_text(said.text)
             case Bye():
@@ -153,50 +155,6 @@ class LiveConnection:
                 self.tell(Notice(text=notices.not_running(name)))
         for gap in admission.gaps:
             self.tell(gap)
-
-    async def _can_be_true(self, report: Report) -> bool:
-        """Tell whether *report* may be taken; the client is told why not."""
-        found = find_untruth(report, self._request, self._node)
-        if found and found.is_ahead:
-            # Another process may have sent what this one has not heard of yet.
-            await self._node.look_again()
-            found = find_untruth(report, self._request, self._node)
-            if found and not self._node.reachable:
-                self._refuse_for_now(report.block)
-                return False
-        if found:
-            text = f"block {report.block} cannot be true: {found.text}"
-            log.info("%s: refused: %s", self._request.client, printable(text))
-            self.tell(Failure(code="untrue", text=text, retryable=False, block=report.block))
-        return found is None
-
-    def _take_report(self, report: Report | Sentence) -> None:
-        text = report.text if isinstance(report, Report) else str(report)
-        log.info("%s: %s", self._request.client, printable(text))
-
-        def stored(outcome: Outcome) -> None:
-            if not outcome.kept:
-                self._refuse_for_now(report.block)
-            elif outcome.conflict:
-                sentence = f"another block {report.block} of this session is stored already"
-                self.tell(
-                    Failure(code="conflict", text=sentence, retryable=False, block=report.block)
-                )
-            else:
-                self.tell(Ack(block=report.block))
-
-        fact = Reported(
-            session=self._key,
-            report=report,
-            clients=len(self._node.hub.subscribers),
-            at=datetime.now(UTC),
-        )
-        if not self._node.recorder.record(fact, stored):
-            self._refuse_for_now(report.block)
-
-    def _refuse_for_now(self, block: int) -> None:
-        text = f"block {block} was not taken; send it again later"
-        self.tell(Failure(code="busy", text=text, retryable=True, block=block))
 
     def _take_text(self, text: str) -> None:
         longest = self._node.limits.text_characters

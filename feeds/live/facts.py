@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from clientapp.wire.from_client import Report
+from clientapp.wire.report import Report
 from clientapp.wire.sentence import Sentence
+from feeds.core.difference import Difference
+from feeds.core.judgement import Judgement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +55,35 @@ class Reported:
 
     session: str
     report: Report | Sentence
+    judgement: Judgement
     clients: int
     """Connections of this process at that time."""
     at: datetime
 
 
-Fact = Opened | Closed | Said | Reported
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """A client told what it received of a block that is broken."""
+
+    session: str
+    block: int
+    difference: Mapping[str, Difference]
+    """Per feed of the block."""
+
+
+Fact = Opened | Closed | Said | Reported | Explanation
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one fact."""
+
+    kept: bool = True
+    """Whether it is stored now; not so where its session is not known."""
+    replaced: tuple[str, ...] = ()
+    """Channel names of older connections of the same session."""
+    judgement: Judgement | None = None
+    """What is stored of a report; None for other facts, and where the stored
+    report has other contents: then that one stays."""
+    is_explained: bool = False
+    """Whether it is known what is wrong with a broken block."""

@@ -2,45 +2,25 @@
 What the facts of sessions become in the database: one transaction a batch.
 
 Whatever is committed twice is stored once: sessions by their key, reports by
-session and number. A report that differs from the stored one is a conflict,
-and the stored one stays.
+session and number (``feeds.live.archive``).
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from functools import reduce
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import takewhile
-from operator import or_
-from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Exists, F, Max, OuterRef, Q
+from django.db.models import Count, Exists, F, Max, OuterRef
 
 from clientapp.wire.closing import Close
-from clientapp.wire.from_client import Report
-from feeds.live.facts import Closed, Fact, Opened, Reported, Said
-from feeds.models import BlockReport, ClientMessage, ClientSession, Connection
+from feeds.live import archive
+from feeds.live.facts import Closed, Explanation, Fact, Opened, Outcome, Reported, Said
+from feeds.models import ClientMessage, ClientSession, Connection
 
 Status = ClientSession.Status
-
-PAIRS = 200
-"""Reports looked up in one query: SQLite nests at most 1,000 expressions."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one fact."""
-
-    kept: bool = True
-    """Whether it is stored now; not so where its session is not known."""
-    conflict: bool = False
-    """A report with this number and other contents is stored already."""
-    replaced: tuple[str, ...] = ()
-    """Channel names of older connections of the same session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +55,7 @@ def commit(facts: Sequence[Fact]) -> list[Outcome]:
     keys = {fact.session for fact in facts}
     ids = dict(ClientSession.objects.filter(key__in=keys).values_list("key", "pk"))
     known = [fact for fact in facts if fact.session in ids]
-    conflicts = _store_reports(ids, [fact for fact in known if isinstance(fact, Reported)])
+    stored = archive.store(ids, [fact for fact in known if isinstance(fact, Reported)])
     ClientMessage.objects.bulk_create(
         ClientMessage(session_id=ids[fact.session], text=fact.text, received_at=fact.at)
         for fact in known
@@ -89,9 +69,12 @@ def commit(facts: Sequence[Fact]) -> list[Outcome]:
             case Closed() if fact.session in ids:
                 _close(ids[fact.session], fact)
                 outcomes.append(Outcome())
+            case Reported() if fact.session in ids:
+                outcomes.append(stored[id(fact)])
+            case Explanation() if fact.session in ids:
+                outcomes.append(archive.explain(ids[fact.session], fact))
             case _:
-                kept = fact.session in ids
-                outcomes.append(Outcome(kept=kept, conflict=id(fact) in conflicts))
+                outcomes.append(Outcome(kept=fact.session in ids))
     return outcomes
 
 
@@ -172,72 +155,3 @@ def _set_away(sessions: Sequence[int]) -> None:
     ClientSession.objects.filter(~Exists(still_open), pk__in=sessions, status=Status.ONLINE).update(
         status=Status.AWAY
     )
-
-
-def _store_reports(ids: dict[str, int], reported: Sequence[Reported]) -> set[int]:
-    """Store what is new; return the ids of the facts that are in conflict."""
-    rows = {id(fact): _report_row(ids[fact.session], fact) for fact in reported}
-    stored = _stored_reports(rows.values())
-    new: list[BlockReport] = []
-    conflicts = set()
-    for fact_id, row in rows.items():
-        known = stored.setdefault((row.session_id, row.number), row)
-        if known is row:
-            new.append(row)
-        elif not _same(known, row):
-            conflicts.add(fact_id)
-    BlockReport.objects.bulk_create(new)
-    blocks = Counter(row.session_id for row in new)
-    for session in blocks:
-        mine = [row for row in new if row.session_id == session]
-        ClientSession.objects.filter(pk=session).update(
-            blocks=F("blocks") + len(mine),
-            messages=F("messages") + sum(row.size or 0 for row in mine),
-            seen_at=max(row.received_at for row in mine),
-        )
-    return conflicts
-
-
-def _stored_reports(rows: Iterable[BlockReport]) -> dict[tuple[int, int], BlockReport]:
-    found = {}
-    pairs = [Q(session=row.session_id, number=row.number) for row in rows]
-    for start in range(0, len(pairs), PAIRS):
-        any_of = reduce(or_, pairs[start : start + PAIRS])
-        found.update(
-            {(row.session_id, row.number): row for row in BlockReport.objects.filter(any_of)}
-        )
-    return found
-
-
-def _same(stored: BlockReport, again: BlockReport) -> bool:
-    return (stored.size, stored.seconds, stored.ranges, stored.text) == (
-        again.size,
-        again.seconds,
-        again.ranges,
-        again.text,
-    )
-
-
-def _report_row(session: int, fact: Reported) -> BlockReport:
-    report = fact.report
-    row = BlockReport(
-        session_id=session, seconds=report.seconds, clients=fact.clients, received_at=fact.at
-    )
-    row.number = report.block
-    row.text = str(report)
-    if isinstance(report, Report):
-        ranges: dict[str, Any] = {name: asdict(part) for name, part in report.feeds.items()}
-        row.text = report.text
-        row.size = report.size
-        row.ranges = ranges
-        row.interrupted = report.interrupted
-        row.latency_p50 = report.latency.p50
-        row.latency_p99 = report.latency.p99
-        row.latency_max = report.latency.max
-        row.started_at = _wall(report.started_at)
-        row.finished_at = _wall(report.finished_at)
-    return row
-
-
-def _wall(microseconds: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)

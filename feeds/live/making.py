@@ -20,6 +20,10 @@ class UnavailableError(Exception):
         self.last = last
 
 
+class UnknownYetError(Exception):
+    """What a stretch must be made from cannot be told while the database is away."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """Consecutive lines of one segment."""
@@ -51,18 +55,23 @@ def stretches(feed: str, schedule: Schedule, first: int, last: int) -> Iterator[
         first = end + 1
 
 
-def frames_between(feed: str, schedule: Schedule, first: int, last: int) -> list[bytes]:
+def lines_between(feed: str, schedule: Schedule, first: int, last: int) -> list[bytes]:
     """
-    Make the frames of the offsets from *first* on, at most to *last*.
+    Make the lines of the offsets from *first* on, at most to *last*.
 
     Stops before a stretch that is unavailable; raises UnavailableError where
     that is at once.
     """
-    frames: list[bytes] = []
+    lines: list[bytes] = []
     try:
         for stretch in stretches(feed, schedule, first, last):
-            frames += make_frames(feed, schedule, stretch.first, stretch.lines)
+            lines += stretch.lines
     except UnavailableError:
-        if not frames:
+        if not lines:
             raise
-    return frames
+    return lines
+
+
+def frames_between(feed: str, schedule: Schedule, first: int, last: int) -> list[bytes]:
+    """Make what a server sends for `lines_between`."""
+    return make_frames(feed, schedule, first, lines_between(feed, schedule, first, last))

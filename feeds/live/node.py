@@ -29,14 +29,16 @@ from feeds.core.frames import frame
 from feeds.core.hub import Hub
 from feeds.core.limits import LIMITS, Limits
 from feeds.core.lines import make_frames
+from feeds.core.schedule import Schedule
 from feeds.live import ledger
 from feeds.live.books import Books
 from feeds.live.bridge import Batch, Bridge
 from feeds.live.catalog import Catalog
 from feeds.live.clock import now_us
-from feeds.live.making import UnavailableError
+from feeds.live.making import UnavailableError, UnknownYetError
 from feeds.live.recorder import Recorder
 from feeds.live.recovery import Recovery
+from feeds.live.verifier import Verifier
 from feeds.live.worker import Worker
 
 log = logging.getLogger("feeds.node")
@@ -49,8 +51,9 @@ class Node:
         self.limits = limits
         self.name = f"{socket.gethostname()[:20]}:{os.getpid()}:{secrets.token_hex(4)}"
         self.catalog = Catalog()
-        self.recovery = Recovery(limits, self.catalog)
+        self.recovery = Recovery(limits, self.catalog, self._schedule)
         self.hub = Hub(limits, lambda reader, feed: self.recovery.start(self.hub, reader, feed))
+        self.verifier = Verifier(limits, self._schedule)
         self.recorder = Recorder(limits)
         self.database = Worker("database")
         self.running: dict[str, bool] = {}
@@ -87,6 +90,7 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.recovery.stop()
+        await self.verifier.stop()
         await self.recorder.stop()
         await self.database.stop()
 
@@ -105,6 +109,17 @@ class Node:
         else:
             self.reachable = True
         return self.reachable
+
+    async def _schedule(self, feed: str, last: int) -> Schedule:
+        """
+        Return the schedule of *feed*, surely as it is up to offset *last*.
+
+        A segment is written together with the promise of its first offset, so
+        who knows the promise knows the segments. Raises UnknownYetError.
+        """
+        if self.catalog.feeds[feed].promised < last and not await self.refresh():
+            raise UnknownYetError
+        return self.catalog.feeds[feed].schedule
 
     async def look_again(self) -> None:
         """Poll now, for somebody who waits; gives up where the database hangs."""
@@ -147,11 +162,7 @@ class Node:
                 await self._fill(batch.feed, batch.first - 1)
             skip = stream.head + 1 - batch.first
             if 0 <= skip < len(batch.lines):
-                schedule = self.catalog.feeds[batch.feed].schedule
-                lines = batch.lines[skip:]
-                frames = make_frames(batch.feed, schedule, batch.first + skip, lines)
-                self.hub.publish(batch.feed, batch.first + skip, frames)
-        self.wake()
+                self._append(batch.feed, batch.first + skip, batch.lines[skip:])
 
     async def poll(self) -> None:
         """Look at the promise: new feeds, who runs, and what did not come."""
@@ -177,12 +188,20 @@ class Node:
             self.hub.restart(feed, last - self.limits.recent_messages)
         while stream.head < last:
             try:
-                frames = await self.recovery.make(feed, stream.head + 1, last)
+                lines = await self.recovery.lines(feed, stream.head + 1, last)
+            except UnknownYetError:
+                return
             except (UnavailableError, LookupError):
                 self.hub.restart(feed, last)
                 return
-            self.hub.publish(feed, stream.head + 1, frames)
-            self.wake()
+            self._append(feed, stream.head + 1, lines)
+
+    def _append(self, feed: str, first: int, lines: list[bytes]) -> None:
+        """Give *lines* to all subscribers, and to those who check what they got."""
+        frames = make_frames(feed, self.catalog.feeds[feed].schedule, first, lines)
+        self.hub.publish(feed, first, frames)
+        self.verifier.extend(feed, first, lines)
+        self.wake()
 
     def _notice_changes(self, now: int) -> None:
         for name, feed in self.catalog.feeds.items():

@@ -17,12 +17,12 @@ from django.db import InterfaceError, OperationalError
 
 from feeds.core.limits import Limits
 from feeds.live import ledger
-from feeds.live.facts import Closed, Fact
+from feeds.live.facts import Closed, Fact, Outcome
 from feeds.live.worker import Worker
 
 log = logging.getLogger(__name__)
 
-Done = Callable[[ledger.Outcome], None]
+Done = Callable[[Outcome], None]
 
 
 class Recorder:

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from clientapp.wire.codec import encode
 from clientapp.wire.from_server import Gap
 from feeds.core.frames import frame
 from feeds.core.hub import Hub, Subscriber
 from feeds.core.limits import Limits
+from feeds.core.schedule import Schedule
 from feeds.live.catalog import Catalog
-from feeds.live.making import UnavailableError, frames_between
+from feeds.live.making import UnavailableError, UnknownYetError, frames_between, lines_between
 from feeds.live.worker import Worker
+
+Make = Callable[[str, Schedule, int, int], list[bytes]]
 
 log = logging.getLogger(__name__)
 
@@ -25,21 +29,24 @@ log = logging.getLogger(__name__)
 class Recovery:
     """Brings subscribers that fell behind the recent past back to it."""
 
-    def __init__(self, limits: Limits, catalog: Catalog) -> None:
+    def __init__(
+        self, limits: Limits, catalog: Catalog, schedule: Callable[[str, int], Awaitable[Schedule]]
+    ) -> None:
+        """*schedule* gives that of a feed, as it surely is up to an offset."""
         self._limits = limits
         self._catalog = catalog
+        self._schedule = schedule
         self._worker = Worker("recovery")
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def make(self, feed: str, first: int, last: int) -> list[bytes]:
+    async def lines(self, feed: str, first: int, last: int) -> list[bytes]:
         """
-        Return frames from *first* on, at most to *last*.
+        Return lines from *first* on, at most to *last*.
 
-        Raises UnavailableError, and LookupError for what never existed.
+        Raises UnavailableError, UnknownYetError, and LookupError for what never
+        existed.
         """
-        known = self._catalog.feeds[feed]
-        last = min(last, first + self._limits.recovery_messages - 1)
-        return await self._worker.run(frames_between, known.name, known.schedule, first, last)
+        return await self._run(lines_between, feed, first, last)
 
     def start(self, hub: Hub, subscriber: Subscriber, feed: str) -> None:
         """Make the next frames of *feed* for *subscriber*, and hand them to *hub*."""
@@ -58,16 +65,22 @@ class Recovery:
         first = subscriber.cursors[feed] + 1
         last = hub.streams[feed].first - 1
         try:
-            frames = await self.make(feed, first, last)
+            frames = await self._run(frames_between, feed, first, last)
             hub.recovered(subscriber, feed, first + len(frames) - 1, b"".join(frames))
         except UnavailableError as lost:
             hub.recovered(subscriber, feed, lost.last, self._gap(feed, first, lost.last))
         except LookupError:
             hub.recovered(subscriber, feed, last, self._gap(feed, first, last))
-        except Exception:
-            log.exception("recovery failed and is tried again")
+        except Exception as error:
+            if not isinstance(error, UnknownYetError):
+                log.exception("recovery failed and is tried again")
             await asyncio.sleep(1)
             hub.recovered(subscriber, feed, first - 1, b"")
+
+    async def _run(self, make: Make, feed: str, first: int, last: int) -> list[bytes]:
+        last = min(last, first + self._limits.recovery_messages - 1)
+        schedule = await self._schedule(feed, last)
+        return await self._worker.run(make, feed, schedule, first, last)
 
     def _gap(self, feed: str, first: int, last: int) -> bytes:
         epoch = self._catalog.feeds[feed].epoch_at(last + 1)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from clientapp.wire.from_client import Report
+from clientapp.wire.report import Report
 from tests.support.client_process import PATIENCE_SECONDS, ClientProcess, Lifted
 from tests.support.feed_server import FeedServer
 from tests.support.log_oracle import offsets, read_log

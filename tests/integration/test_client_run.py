@@ -45,7 +45,7 @@ async def test_leaving_waits_for_reports_on_their_way(
             await publish_when_connected(server)
             await server.until(lambda: len(server.reports) == 1)
             os.kill(os.getpid(), signal.SIGINT)
-            await server.say(Ack(block=1))
+            await server.say(Ack(block=1, verdict="verified"))
             await end
     assert server.byes == 1
     summary = shown[-1]

@@ -5,16 +5,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from clientapp.wire.from_client import FeedRange, Latency, Report
+from clientapp.wire.report import FeedRange, Latency, Report
 from clientapp.wire.sentence import Sentence
-from feeds.live import ledger
-from feeds.live.facts import Closed, Fact, Opened, Reported, Said
+from clientapp.wire.verdict import Verdict
+from feeds.core.difference import Difference
+from feeds.core.judgement import Judgement
+from feeds.live import archive, ledger
+from feeds.live.facts import Closed, Explanation, Fact, Opened, Reported, Said
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection
 
 pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 KEY = "key-of-a-session-1"
+VERIFIED = Judgement(Verdict.VERIFIED)
+BROKEN = Judgement(Verdict.BROKEN, "users 1 to 3: the digest differs, cause unknown")
 
 
 def opened(channel: str = "c1", key: str = KEY, **changes: object) -> Opened:
@@ -37,9 +42,11 @@ def closed(channel: str = "c1", *, left: bool = False) -> Closed:
     return Closed(session=KEY, channel=channel, code=1000, reason="", left=left, at=NOW)
 
 
-def reported(number: int, seconds: float = 2.0, key: str = KEY) -> Reported:
+def reported(
+    number: int, seconds: float = 2.0, key: str = KEY, judgement: Judgement = VERIFIED
+) -> Reported:
     """Return the fact of a block of three users."""
-    part = FeedRange(epoch="0" * 12, first=1, last=3, count=3, gaps=0, duplicates=0)
+    part = FeedRange(epoch="0" * 12, first=1, last=3, count=3, digest=None, gaps=0, duplicates=0)
     report = Report(
         block=number,
         text=str(Sentence("alice", number, seconds)),
@@ -51,7 +58,7 @@ def reported(number: int, seconds: float = 2.0, key: str = KEY) -> Reported:
         latency=Latency(p50=0.001, p99=0.002, max=0.003),
         interrupted=False,
     )
-    return Reported(session=key, report=report, clients=8, at=NOW)
+    return Reported(session=key, report=report, judgement=judgement, clients=8, at=NOW)
 
 
 def test_session_report_and_text_in_one_batch() -> None:
@@ -75,7 +82,7 @@ def test_report_sent_again_is_stored_once(together: bool) -> None:  # noqa: FBT0
     facts: list[Fact] = [opened(), reported(1), reported(1)]
     batches = [facts] if together else [[fact] for fact in facts]
     outcomes = [outcome for batch in batches for outcome in ledger.commit(batch)]
-    assert [outcome.conflict for outcome in outcomes] == [False, False, False]
+    assert [outcome.judgement for outcome in outcomes[-2:]] == [VERIFIED, VERIFIED]
     assert BlockReport.objects.count() == 1
     assert ClientSession.objects.get().blocks == 1
 
@@ -84,13 +91,41 @@ def test_other_report_of_same_number_is_a_conflict() -> None:
     """The stored report of a number stays, and the other one is told so."""
     ledger.commit([opened(), reported(1, seconds=2.0)])
     outcomes = ledger.commit([reported(1, seconds=9.0), reported(2)])
-    assert [outcome.conflict for outcome in outcomes] == [True, False]
+    assert [outcome.judgement for outcome in outcomes] == [None, VERIFIED]
     assert list(BlockReport.objects.order_by("number").values_list("seconds", flat=True)) == [2, 2]
+
+
+def test_the_stored_verdict_stays() -> None:
+    """A report that comes again is answered with what it was found to be at first."""
+    ledger.commit([opened(), reported(1, judgement=BROKEN)])
+    (again,) = ledger.commit([reported(1, judgement=VERIFIED)])
+    assert (again.judgement, again.is_explained) == (BROKEN, False)
+    session = ClientSession.objects.get()
+    assert (session.verified, session.broken, session.unverifiable) == (0, 1, 0)
+
+
+def test_an_explanation_is_stored_once() -> None:
+    """What is wrong with a broken block is stored when it is told, and then stays."""
+    ledger.commit([opened(), reported(1, judgement=BROKEN), reported(2)])
+    told = {"users": Difference(missing=[(2, 2)]), "arrays": Difference()}
+    first = Explanation(session=KEY, block=1, difference=told)
+    other = replace(first, difference={"users": Difference(altered=[(3, 3)])})
+    outcomes = ledger.commit([first, other, replace(first, block=2), replace(first, block=9)])
+    explained = Judgement(Verdict.BROKEN, "users: 2 missing")
+    assert [outcome.judgement for outcome in outcomes] == [explained, None, None, None]
+    broken, whole = BlockReport.objects.order_by("number")
+    assert (broken.reason, broken.difference) == (
+        explained.reason,
+        {"users": {"missing": [[2, 2]]}, "arrays": {}},
+    )
+    assert (whole.verdict, whole.reason, whole.difference) == ("verified", "", None)
+    (again,) = ledger.commit([reported(1, judgement=BROKEN)])
+    assert (again.judgement, again.is_explained) == (explained, True)
 
 
 def test_more_reports_than_one_query_looks_up() -> None:
     """A batch longer than a look-up is stored whole, and again as nothing."""
-    facts = [reported(number) for number in range(1, 2 * ledger.PAIRS + 2)]
+    facts = [reported(number) for number in range(1, 2 * archive.PAIRS + 2)]
     ledger.commit([opened(), *facts])
     ledger.commit(facts)
     assert BlockReport.objects.count() == len(facts)

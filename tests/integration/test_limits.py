@@ -20,6 +20,7 @@ from pytest_django import Settings
 
 from feeds.core.frames import payloads
 from feeds.core.limits import LIMITS
+from feeds.core.schedule import Schedule
 from feeds.live import ledger
 from feeds.live.catalog import Catalog
 from feeds.live.node import Node, stop_node
@@ -77,9 +78,13 @@ async def test_recovery_messages() -> None:
     """One step makes no more messages than that."""
     await generate(5)
     catalog = Catalog()
-    recovery = Recovery(replace(LIMITS, recovery_messages=2), catalog)
     await asyncio.to_thread(catalog.refresh)
-    assert len(await recovery.make("arrays", 1, 5)) == 2
+
+    async def schedule(feed: str, _last: int) -> Schedule:
+        return catalog.feeds[feed].schedule
+
+    recovery = Recovery(replace(LIMITS, recovery_messages=2), catalog, schedule)
+    assert len(await recovery.lines("arrays", 1, 5)) == 2
     await recovery.stop()
 
 

@@ -13,8 +13,7 @@ import pytest
 from django.db import connection
 
 from feeds.core.limits import LIMITS
-from feeds.live.facts import Opened, Said
-from feeds.live.ledger import Outcome
+from feeds.live.facts import Opened, Outcome, Said
 from feeds.live.recorder import Recorder
 from feeds.models import ClientMessage
 

@@ -9,8 +9,9 @@ from clientapp.core.block import BlockBuilder, Stamp
 from clientapp.core.logtext import format_block, format_gap, format_message, format_session
 from clientapp.core.protocol import ClientProtocol
 from clientapp.core.session import Session
-from clientapp.wire.from_server import FeedState, Gap, Welcome
+from clientapp.wire.from_server import Gap
 from clientapp.wire.message import Message
+from clientapp.wire.welcome import FeedState, Welcome
 
 OLD, NEW = "0123456789ab", "ba9876543210"
 STARTED_US = 1_795_250_000_000_000
@@ -30,12 +31,12 @@ Frame = Message | Gap
 
 def users(first: int, last: int) -> list[Frame]:
     """Return messages of users."""
-    return [Message("users", at, 0, {"name": f"Gödel {at}"}) for at in range(first, last + 1)]
+    return [Message("users", at, 0, {"name": f"Gödel {at}"}, at) for at in range(first, last + 1)]
 
 
 def arrays(first: int, last: int) -> list[Frame]:
     """Return messages of arrays."""
-    return [Message("arrays", at, 0, [at]) for at in range(first, last + 1)]
+    return [Message("arrays", at, 0, [at], at) for at in range(first, last + 1)]
 
 
 def gap(first: int, last: int, epoch: str = OLD) -> Gap:

@@ -18,17 +18,14 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from clientapp.wire import codec
-from clientapp.wire.from_client import Bye, Report, read_from_client
-from clientapp.wire.from_server import (
-    Ack,
-    Control,
-    Failure,
-    Farewell,
-    FeedState,
-    Welcome,
-)
+from clientapp.wire.digest import digest_of, format_digest
+from clientapp.wire.from_client import Bye, read_from_client
+from clientapp.wire.from_server import Ack, Control, Failure, Farewell
 from clientapp.wire.message import make_line
+from clientapp.wire.report import Report
 from clientapp.wire.request import Request, parse_request
+from clientapp.wire.verdict import Verdict
+from clientapp.wire.welcome import FeedState, Welcome
 
 EPOCH = "0123456789ab"
 STARTED_US = 1_795_000_000_000_000
@@ -189,7 +186,7 @@ class FeedServer:
                 answer = self.refusals.pop(said.block)
             elif self.acknowledges:
                 self.stored[said.block] = said
-                answer = Ack(block=said.block)
+                answer = Ack(block=said.block, verdict=self._judge(said))
             await self._note(lambda: self.reports.append(said))
         elif isinstance(said, Bye):
             self.byes += 1
@@ -198,6 +195,14 @@ class FeedServer:
                 await socket.close(1000)
         if answer is not None:
             await socket.send(codec.encode(answer.write()))
+
+    def _judge(self, report: Report) -> Verdict:
+        """Return whether the digests are those of the lines that were published."""
+        held = all(
+            part.digest == format_digest(digest_of(self.lines[feed][part.first - 1 : part.last]))
+            for feed, part in report.feeds.items()
+        )
+        return Verdict.VERIFIED if held else Verdict.BROKEN
 
     async def _note(self, change: Callable[[], Any]) -> None:
         async with self._changed:

@@ -21,7 +21,9 @@ _BLOCK = re.compile(
     r"(?P<lines>(?:.*\n)*?)"
     r"=== end of block (?P=number): (?P=size) messages, crc32 (?P<crc>[0-9a-f]{8})\n"
 )
-_MESSAGE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) (\S+) (\d+) (.+)")
+_MESSAGE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) (\S+) (\d+) ([0-9a-f]{8}) (.+)")
+_AGAIN = re.compile(r"--- again (\S+) (\d+) ([0-9a-f]{8})")
+_VERDICT = re.compile(r"=== verdict of block (\d+): ([a-z]+)(?:, (.*))?\n")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -47,6 +49,10 @@ class OracleBlock:
     stamps: list[int] = field(default_factory=list)
     """When each message was received, microseconds since 1970."""
     gaps: list[str] = field(default_factory=list)
+    checksums: list[int] = field(default_factory=list)
+    """The CRC-32 of each message's line, as the log has it."""
+    dropped: list[tuple[str, int]] = field(default_factory=list)
+    """Feed and offset of each message that came again."""
 
 
 @dataclass
@@ -55,6 +61,8 @@ class OracleSession:
 
     asked: dict[str, Any]
     blocks: list[OracleBlock] = field(default_factory=list)
+    verdicts: dict[int, str] = field(default_factory=dict)
+    """The last verdict of each block that has one, with its reason."""
 
 
 def read_log(path: Path) -> list[OracleSession]:
@@ -68,6 +76,13 @@ def read_log(path: Path) -> list[OracleSession]:
             assert f"{zlib.crc32(opened[1].encode('utf-8')):08x}" == opened[2]
             sessions.append(OracleSession(json.loads(opened[1])))
             at = opened.end()
+            continue
+        verdict = _VERDICT.match(text, at)
+        if verdict is not None:
+            assert 1 <= int(verdict[1]) <= len(sessions[-1].blocks)
+            reason = f", {verdict[3]}" if verdict[3] else ""
+            sessions[-1].verdicts[int(verdict[1])] = verdict[2] + reason
+            at = verdict.end()
             continue
         match = _BLOCK.match(text, at)
         assert match is not None, f"no block: {text[at : at + 200]!r}"
@@ -98,12 +113,15 @@ def _read_block(match: re.Match[str]) -> OracleBlock:
     block = OracleBlock(int(match["number"]), head, json.loads(match["header"]))
     for line in match["lines"].split("\n")[:-1]:
         message = _MESSAGE.fullmatch(line)
-        if message is None:
+        if again := _AGAIN.fullmatch(line):
+            block.dropped.append((again[1], int(again[2])))
+        elif message is None:
             assert line.startswith("--- gap "), line
             block.gaps.append(line)
         else:
             block.stamps.append(_microseconds(message[1]))
-            block.messages.append((message[2], int(message[3]), json.loads(message[4])))
+            block.checksums.append(int(message[4], 16))
+            block.messages.append((message[2], int(message[3]), json.loads(message[5])))
     return block
 
 

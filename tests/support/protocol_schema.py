@@ -51,6 +51,8 @@ def _values(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 
 def _strings(schema: dict[str, Any]) -> st.SearchStrategy[str]:
+    if schema["pattern"] != SCHEMA["$defs"]["text"]["pattern"]:
+        return st.from_regex(schema["pattern"].rstrip("$"), fullmatch=True)
     characters = st.characters(exclude_characters="\0", codec="utf-8")
     return st.text(characters, max_size=min(schema.get("maxLength", 20), 20))
 
@@ -75,7 +77,11 @@ def _objects(schema: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 _MAKERS: dict[str, Callable[[dict[str, Any]], st.SearchStrategy[Any]]] = {
     "object": _objects,
-    "array": lambda schema: st.lists(_values(schema["items"]), max_size=4),
+    "array": lambda schema: (
+        st.tuples(*map(_values, schema["prefixItems"])).map(list)
+        if "prefixItems" in schema
+        else st.lists(_values(schema["items"]), max_size=4)
+    ),
     "string": _strings,
     "integer": lambda schema: st.integers(schema["minimum"], schema["maximum"]),
     "number": _numbers,

@@ -23,7 +23,10 @@ def frames() -> list[Frame]:
     received: list[Frame] = []
     for offset, (user, array) in enumerate(zip(users, arrays, strict=True), 250):
         kept = {name: user[name] for name in BOTH.select}
-        received += [Message("users", offset, 0, kept), Message("arrays", offset, 0, array)]
+        received += [
+            Message("users", offset, 0, kept, offset),
+            Message("arrays", offset, 0, array, offset),
+        ]
     return received
 
 
@@ -49,7 +52,7 @@ DAMAGES = {
     "an offset is another": (rb"arrays 252 ", b"arrays 253 "),
     "a message is of another feed": (rb"Z users 253 ", b"Z arrays 253 "),
     "a record has another value": (rb'("name":")[^"]', rb"\1*"),
-    "a record has another type": (rb"( arrays 251 \[\d+)", rb"\1.0"),
+    "a record has another type": (rb"( arrays 251 [0-9a-f]{8} \[\d+)", rb"\1.0"),
     "a record lacks a member": (rb'"name":"[^"]*",', b""),
     "a stamp goes back": (rb"\d{4}-\d\d-\d\d(T\S+Z arrays 252 )", rb"2020-01-01\1"),
     "a stamp is not UTC": (rb"Z( arrays 252 )", rb"+01:00\1"),

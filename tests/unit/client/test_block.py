@@ -1,11 +1,16 @@
 """Blocks, and the reports they become."""
 
-from clientapp.core.block import BlockBuilder, Stamp
+from dataclasses import replace
+from functools import reduce
+
+from clientapp.core.block import NOTED_DUPLICATES, BlockBuilder, Stamp
+from clientapp.core.protocol import UNANNOUNCED
 from clientapp.core.session import Session
-from clientapp.wire.from_client import FeedRange, Latency, Report
+from clientapp.wire.digest import EMPTY, extend, format_digest
 from clientapp.wire.from_server import Gap
 from clientapp.wire.message import Message
 from clientapp.wire.position import Position
+from clientapp.wire.report import FeedRange, Latency, Report
 
 OLD, NEW = "0123456789ab", "ba9876543210"
 SECOND = 1_000_000
@@ -26,7 +31,31 @@ def builder(block_size: int, number: int = 1) -> BlockBuilder:
 def add(block: BlockBuilder, feed: str, offset: int, second: float, epoch: str = OLD) -> None:
     """Add a message that was due at its offset's second and came at *second*."""
     stamp = Stamp(round(second * SECOND), 1000 + second)
-    block.add(Message(feed, offset, offset * SECOND, None), epoch, stamp, f"{feed} {offset}")
+    message = Message(feed, offset, offset * SECOND, None, crc=offset)
+    block.add(message, epoch, stamp, f"{feed} {offset}")
+
+
+def part(
+    first: int,
+    last: int = 0,
+    *,
+    epoch: str = OLD,
+    came: tuple[int, ...] | None = None,
+    gaps: int = 0,
+    duplicates: int = 0,
+) -> FeedRange:
+    """Return a range of lines that have their offsets as CRC-32; all *came* by default."""
+    last = last or first
+    came = tuple(range(first, last + 1)) if came is None else came
+    return FeedRange(
+        epoch=epoch,
+        first=first,
+        last=last,
+        count=len(came),
+        digest=format_digest(reduce(extend, came, EMPTY)),
+        gaps=gaps,
+        duplicates=duplicates,
+    )
 
 
 def gap(first: int, last: int) -> Gap:
@@ -46,8 +75,8 @@ def test_report() -> None:
         block=7,
         text="Client alice received 7 block in 2.250 s time",
         feeds={
-            "users": FeedRange(epoch=OLD, first=2, last=3, count=2, gaps=0, duplicates=0),
-            "arrays": FeedRange(epoch=OLD, first=1, last=1, count=1, gaps=0, duplicates=0),
+            "users": part(2, 3),
+            "arrays": part(1),
         },
         size=3,
         seconds=2.25,
@@ -74,32 +103,79 @@ def test_next_block_begins_empty() -> None:
     block = builder(1)
     for offset in (1, 2):
         block.interrupt()
-        block.add_duplicate("users")
+        block.add_duplicate("users", "--- again")
         add(block, "users", offset, float(offset))
         report = block.finish({}).report
-        expected = FeedRange(epoch=OLD, first=offset, last=offset, count=1, gaps=0, duplicates=1)
+        expected = part(offset, duplicates=1)
         assert (report.block, report.feeds["users"]) == (offset, expected)
         assert (block.count, report.interrupted) == (0, False)
 
 
 def test_gap_inside_a_block_counts() -> None:
-    """Offsets between the first and last message that do not come are gaps."""
+    """Offsets that the server announces as missing are gaps of the range."""
     block = builder(2)
     add(block, "users", 1, 1.0)
     block.add_gap(gap(2, 4), "--- gap")
     add(block, "users", 5, 5.0, NEW)
     done = block.finish({})
-    expected = FeedRange(epoch=NEW, first=1, last=5, count=2, gaps=3, duplicates=0)
+    expected = part(1, 5, came=(1, 5), epoch=NEW, gaps=3)
     assert (done.report.feeds["users"], done.lines) == (expected, ("users 1", "--- gap", "users 5"))
 
 
-def test_gap_before_the_first_message_does_not_count() -> None:
-    """A gap before the range is in the log and not in the range."""
+def test_gap_before_the_first_message_counts() -> None:
+    """A range begins where the feed stood before the block, with a gap perhaps."""
     block = builder(1)
     block.add_gap(gap(2, 4), "--- gap")
     add(block, "users", 5, 5.0, NEW)
     done = block.finish({})
-    assert (done.report.feeds["users"].gaps, done.lines) == (0, ("--- gap", "users 5"))
+    expected = part(2, 5, came=(5,), epoch=NEW, gaps=3)
+    assert (done.report.feeds["users"], done.lines) == (expected, ("--- gap", "users 5"))
+
+
+def test_a_range_may_be_all_gap() -> None:
+    """A gap in a feed of which no message came has a range, so that none lacks it."""
+    block = builder(1)
+    block.add_gap(gap(2, 4), "--- gap")
+    add(block, "arrays", 1, 1.0)
+    feeds = block.finish({}).report.feeds
+    assert feeds == {"users": part(2, 4, came=(), epoch=NEW, gaps=3), "arrays": part(1)}
+    add(block, "users", 5, 5.0, NEW)
+    assert block.finish({}).report.feeds == {"users": part(5, epoch=NEW)}
+
+
+def test_a_change_of_epoch_alone_is_no_range() -> None:
+    """Where nothing came of a feed and nothing is missing, there is no range."""
+    block = builder(1)
+    block.add_gap(gap(2, 1), "--- gap")
+    add(block, "arrays", 1, 1.0)
+    assert block.finish({}).report.feeds == {"arrays": part(1)}
+
+
+def test_lower_offsets_of_a_new_epoch_begin_the_range() -> None:
+    """A range ends nowhere before it begins, wherever a new epoch goes on."""
+    block = builder(1)
+    block.add_gap(gap(3, 2), "--- gap")
+    add(block, "users", 3, 3.0, NEW)
+    assert block.finish({}).report.feeds == {"users": part(3, epoch=NEW)}
+
+
+def test_what_was_not_announced_is_lost() -> None:
+    """A hole that the server did not announce counts neither as message nor as gap."""
+    block = builder(2)
+    add(block, "users", 1, 1.0)
+    block.add_gap(replace(gap(2, 2), epoch=OLD, cause=UNANNOUNCED), "--- gap")
+    add(block, "users", 3, 3.0)
+    assert block.finish({}).report.feeds == {"users": part(1, 3, came=(1, 3))}
+
+
+def test_duplicates_are_noted_in_bounded_number() -> None:
+    """A server that repeats itself without end does not fill a block's memory."""
+    block = builder(1)
+    for _ in range(NOTED_DUPLICATES + 5):
+        block.add_duplicate("users", "--- again")
+    add(block, "users", 1, 1.0)
+    done = block.finish({})
+    assert (len(done.lines), done.report.feeds["users"].duplicates) == (1001, 1005)
 
 
 def test_interrupted() -> None:
@@ -114,7 +190,7 @@ def test_interrupted() -> None:
 def test_duplicates_wait_for_their_feed() -> None:
     """Duplicates of a feed that a block lacks are counted in its next block."""
     block = builder(1)
-    block.add_duplicate("arrays")
+    block.add_duplicate("arrays", "--- again")
     add(block, "users", 1, 1.0)
     first = block.finish({}).report
     add(block, "arrays", 1, 2.0)

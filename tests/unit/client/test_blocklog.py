@@ -32,7 +32,8 @@ def blocks(session: Session, count: int, after: int = 0) -> Iterator[Block]:
     """Yield blocks of *session* that follow the offset *after*."""
     builder = BlockBuilder(session, 1)
     for offset in range(after + 1, after + 1 + count * session.block_size):
-        message = Message("users", offset, 0, {"name": "Gödel\n=== end of block 1: \x85 \ud800"})
+        data = {"name": "Gödel\n=== end of block 1: \x85 \ud800"}
+        message = Message("users", offset, 0, data, crc=offset)
         stamp = Stamp(1_795_250_000_000_000 + offset, float(offset))
         builder.add(message, EPOCH, stamp, format_message(message, message.data, stamp))
         if builder.is_full:

@@ -3,7 +3,7 @@
 import pytest
 
 from clientapp.core.latency import nearest_rank, summarise
-from clientapp.wire.from_client import Latency
+from clientapp.wire.report import Latency
 
 
 @pytest.mark.parametrize(

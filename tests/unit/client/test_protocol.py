@@ -5,10 +5,11 @@ import pytest
 from clientapp.core.protocol import UNANNOUNCED, ClientProtocol, Duplicate
 from clientapp.core.session import Session
 from clientapp.wire.errors import MalformedMessage
-from clientapp.wire.from_client import FeedRange, Latency, Report
-from clientapp.wire.from_server import Ack, Farewell, FeedState, Gap, Heartbeat, Welcome
+from clientapp.wire.from_server import Ack, Farewell, Gap, Heartbeat
 from clientapp.wire.message import Message
 from clientapp.wire.position import Position
+from clientapp.wire.report import FeedRange, Latency, Report
+from clientapp.wire.welcome import FeedState, Welcome
 
 OLD, NEW = "0123456789ab", "ba9876543210"
 SESSION = Session(
@@ -34,7 +35,7 @@ def welcome(offset: int = 4, *, epoch: str = OLD) -> Welcome:
 
 def message(offset: int, feed: str = "users") -> Message:
     """Return a message."""
-    return Message(feed, offset, 0, None)
+    return Message(feed, offset, 0, None, crc=offset)
 
 
 def gap(first: int, last: int, *, epoch: str = NEW, cause: str = "epoch") -> Gap:
@@ -47,7 +48,11 @@ def report(block: int) -> Report:
     return Report(
         block=block,
         text="",
-        feeds={"users": FeedRange(epoch=OLD, first=1, last=1, count=1, gaps=0, duplicates=0)},
+        feeds={
+            "users": FeedRange(
+                epoch=OLD, first=1, last=1, count=1, digest=None, gaps=0, duplicates=0
+            )
+        },
         size=1,
         seconds=0.0,
         started_at=0,
@@ -83,7 +88,7 @@ def test_welcome_does_not_move_a_cursor(protocol: ClientProtocol) -> None:
     protocol.receive(message(5))
     protocol.connect()
     protocol.receive(welcome(offset=2))
-    assert protocol.receive(message(5)) == [Duplicate("users")]
+    assert protocol.receive(message(5)) == [Duplicate("users", 5, crc=5)]
     assert protocol.receive(message(6)) == [message(6)]
 
 
@@ -156,7 +161,7 @@ def test_report_is_kept_until_it_is_acknowledged(protocol: ClientProtocol) -> No
     """Each connection gets what no ack has come for."""
     protocol.report(report(1))
     protocol.report(report(2))
-    protocol.receive(Ack(block=1))
+    protocol.receive(Ack(block=1, verdict="verified"))
     protocol.connect()
     protocol.receive(welcome())
     assert (protocol.to_send(), protocol.unacknowledged) == ([report(2).write()], 1)
@@ -167,7 +172,7 @@ def test_repeat(protocol: ClientProtocol) -> None:
     for block in (1, 2, 3):
         protocol.report(report(block))
     protocol.to_send()
-    protocol.receive(Ack(block=3))
+    protocol.receive(Ack(block=3, verdict="verified"))
     protocol.report(report(4))
     protocol.repeat(2)
     assert protocol.to_send() == [report(2).write(), report(4).write()]

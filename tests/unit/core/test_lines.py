@@ -1,5 +1,7 @@
 """Lines and frames of stretches of a feed."""
 
+from zlib import crc32
+
 from clientapp.wire.from_server import Gap, read_from_server
 from clientapp.wire.message import Message
 from feeds.core.frames import payloads
@@ -20,8 +22,8 @@ def test_lines_carry_offset_and_time() -> None:
     lines = make_lines("users", FAST, 3, [b'{"a":1}', b'"\xc3\xa9"'])
 
     assert [read_from_server(line) for line in lines] == [
-        Message("users", 3, 3_000_000, {"a": 1}),
-        Message("users", 4, 3_500_000, "é"),
+        Message("users", 3, 3_000_000, {"a": 1}, crc32(lines[0])),
+        Message("users", 4, 3_500_000, "é", crc32(lines[1])),
     ]
 
 

@@ -11,19 +11,24 @@ from hypothesis import strategies as st
 from clientapp.wire import codec, names
 from clientapp.wire.errors import MalformedMessage
 from clientapp.wire.from_client import (
+    EXPLAINED_LINES,
     Bye,
-    FeedRange,
-    Latency,
+    Explained,
     Ping,
-    Report,
     Text,
+    explanations,
     read_from_client,
 )
+from clientapp.wire.report import Clock, FeedRange, Latency, Report
 from clientapp.wire.request import MAX_FEEDS
 from clientapp.wire.sentence import Sentence
+from feeds.core.limits import LIMITS
 from tests.support.json_texts import json_values, spoilt
 
-RANGE = FeedRange(epoch="0123456789ab", first=7, last=9, count=2, gaps=1, duplicates=0)
+RANGE = FeedRange(
+    epoch="0123456789ab", first=7, last=9, count=2, digest="0123456789abcdef", gaps=1, duplicates=0
+)
+EXPLAINED = Explained(block=1, lines={"users": [(1, 2)]}, more=False)
 REPORT = Report(
     block=3,
     text="Client alice received 3 block in 4.002 s time",
@@ -34,8 +39,10 @@ REPORT = Report(
     finished_at=1_795_250_405_125_456,
     latency=Latency(p50=-0.001, p99=0.25, max=0.5),
     interrupted=True,
+    clock=Clock(offset=-0.5, error=0.001),
+    label="run=1",
 )
-OWN = {"report", "ping", "bye"}
+OWN = {"report", "explained", "ping", "bye"}
 
 whole = st.integers(0, codec.MAX_INTEGER)
 positive = st.integers(1, codec.MAX_INTEGER)
@@ -45,6 +52,7 @@ ranges = st.builds(
     first=st.integers(1, 2**52),
     last=st.integers(2**52 + 10**6, codec.MAX_INTEGER),
     count=st.integers(1, names.MAX_BLOCK_SIZE // MAX_FEEDS),
+    digest=st.none() | st.from_regex(names.DIGEST, fullmatch=True),
     gaps=whole,
     duplicates=whole,
 )
@@ -66,19 +74,32 @@ def reports(draw: st.DrawFn) -> Report:
         finished_at=draw(whole),
         latency=Latency(p50=draw(delays), p99=draw(delays), max=draw(delays)),
         interrupted=draw(st.booleans()),
+        clock=draw(st.none() | st.builds(Clock, offset=delays, error=st.floats(0, 1e10))),
+        label=draw(st.just("") | st.from_regex(names.LABEL, fullmatch=True)),
     )
 
 
-@given(st.one_of(reports(), st.builds(Ping, t0=whole), st.builds(Bye)))
-def test_read_undoes_write(said: Report | Ping | Bye) -> None:
+pairs = st.lists(st.tuples(positive, st.integers(0, 2**32 - 1)), max_size=4)
+explained = st.builds(
+    Explained,
+    block=positive,
+    lines=st.dictionaries(st.from_regex(names.FEED_NAME, fullmatch=True), pairs, max_size=3),
+    more=st.booleans(),
+)
+
+
+@given(st.one_of(reports(), explained, st.builds(Ping, t0=whole), st.builds(Bye)))
+def test_read_undoes_write(said: Report | Explained | Ping | Bye) -> None:
     """A server reads what the client meant."""
     assert read_from_client(codec.encode(said.write())) == said
 
 
-@pytest.mark.parametrize("said", [REPORT, Ping(t0=5), Bye()], ids=lambda said: type(said).__name__)
-def test_unknown_fields_are_ignored(said: Report | Ping | Bye) -> None:
+@pytest.mark.parametrize(
+    "said", [REPORT, EXPLAINED, Ping(t0=5), Bye()], ids=lambda said: type(said).__name__
+)
+def test_unknown_fields_are_ignored(said: Report | Explained | Ping | Bye) -> None:
     """A newer client of the same version is understood."""
-    assert read_from_client(json.dumps(said.write() | {"label": [1, None]})) == said
+    assert read_from_client(json.dumps(said.write() | {"new": [1, None]})) == said
 
 
 @pytest.mark.parametrize(
@@ -119,7 +140,7 @@ def test_the_sentence() -> None:
     assert read_from_client(text) == Sentence("bob", 2, 0.5)
 
 
-@given(spoilt([REPORT.write(), Ping(t0=1).write(), Bye().write()]))
+@given(spoilt([REPORT.write(), EXPLAINED.write(), Ping(t0=1).write(), Bye().write()]))
 def test_only_malformed_is_raised(text: str) -> None:
     """A frame that is wrong in any way is refused, in a short sentence that can be sent."""
     try:
@@ -130,7 +151,7 @@ def test_only_malformed_is_raised(text: str) -> None:
         assert sentence.isprintable()
         assert len(sentence) < 300
         return
-    if isinstance(said, Report | Ping | Bye):
+    if isinstance(said, Report | Explained | Ping | Bye):
         assert read_from_client(codec.encode(said.write())) == said
     else:
         assert said == Text(text)
@@ -154,6 +175,12 @@ FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"latency": {"p50": 0, "max": 0}}, "p99 is missing; it must be a number"),
     ({"latency": {"p50": 0, "p99": 0, "max": 1e11}}, "max is 1.*; it must be a number"),
     ({"interrupted": 0}, "interrupted is 0; it must be true or false"),
+    ({"clock": None}, "clock is missing; it must be an object"),
+    ({"clock": {"offset": 0.0}}, "error is missing; it must be a number"),
+    ({"clock": {"offset": 0.0, "error": -1}}, "error is -1; it must be a number from 0"),
+    ({"label": "x" * 65}, "label is .*; it must be a string of at most 64 characters"),
+    ({"label": ""}, "label is ''; it must be 1 to 64 ASCII letters"),
+    ({"label": "a\x1bb"}, r"label is 'a\\x1bb'; it must be 1 to 64 ASCII letters"),
 ]
 
 
@@ -162,6 +189,54 @@ def test_wrong_fields_of_a_report_are_named(wrong: dict[str, Any], sentence: str
     """A refusal names the field, its value and what is allowed."""
     with pytest.raises(MalformedMessage, match=sentence):
         read_from_client(json.dumps(REPORT.write() | wrong))
+
+
+@pytest.mark.parametrize("digest", [None, 1, "0123", "0123456789ABCDEF", "x" * 17])
+def test_a_digest_is_sixteen_hexadecimal_digits(digest: object) -> None:
+    """A digest is as it must be, or left out."""
+    frame = REPORT.write()
+    frame["feeds"]["users"]["digest"] = digest
+    with pytest.raises(MalformedMessage, match="digest is"):
+        read_from_client(json.dumps(frame))
+    del frame["feeds"]["users"]["digest"]
+    said = read_from_client(json.dumps(frame))
+    assert isinstance(said, Report)
+    assert said.feeds["users"].digest is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        ([], "lines is .*; it must be an object"),
+        ({"Users": []}, "'Users' is not the name of a feed"),
+        ({"users": {}}, "lines of users must be an array"),
+        ({"users": [1]}, "lines of users hold 1; it must be"),
+        ({"users": [[0, 1]]}, r"lines of users hold \[0, 1\]; it must be"),
+        ({"users": [[1, 2**32]]}, "lines of users hold .*; it must be"),
+        ({"users": [[1, -1]]}, "lines of users hold .*; it must be"),
+        ({"users": [[1, True]]}, "lines of users hold .*; it must be"),
+        ({"users": [[1, 1, 1]]}, "lines of users hold .*; it must be"),
+    ],
+)
+def test_wrong_lines_of_an_explanation_are_named(lines: object, sentence: str) -> None:
+    """What came of a block is offsets and checksums, nothing else."""
+    frame = {"type": "explained", "block": 1, "lines": lines, "more": False}
+    with pytest.raises(MalformedMessage, match=sentence):
+        read_from_client(json.dumps(frame))
+
+
+@pytest.mark.parametrize("count", [0, 1, EXPLAINED_LINES, EXPLAINED_LINES + 1])
+def test_a_long_explanation_comes_in_frames(count: int) -> None:
+    """Every message is told once and in order, and the last frame says that it is."""
+    lines = {"users": [(one, one) for one in range(1, count + 1)], "arrays": [(7, 7)]}
+    frames = list(explanations(3, lines))
+    told: dict[str, list[tuple[int, int]]] = {"users": [], "arrays": []}
+    for frame in frames:
+        assert len(codec.encode(frame.write())) < LIMITS.frame_bytes
+        for feed, pairs in frame.lines.items():
+            told[feed] += pairs
+    assert told == lines
+    assert [frame.more for frame in frames] == [True] * (len(frames) - 1) + [False]
 
 
 def test_every_field_of_a_report_is_checked() -> None:

@@ -1,6 +1,7 @@
 """What a server says, read by a client that trusts nothing."""
 
 import json
+from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -11,17 +12,17 @@ from clientapp.wire.errors import MalformedMessage
 from clientapp.wire.from_server import (
     Ack,
     Control,
+    Explain,
     Failure,
     Farewell,
-    FeedState,
     Gap,
     Heartbeat,
     Notice,
     Pong,
-    Welcome,
     read_from_server,
 )
 from clientapp.wire.message import Message, make_line
+from clientapp.wire.welcome import FeedState, Welcome
 from tests.support.json_texts import json_values, spoilt
 
 EPOCH = "0123456789ab"
@@ -35,7 +36,8 @@ CONTROLS: list[Control] = [
         limits={"block_size": 1, "frame_bytes": 2},
         heartbeat=1.0,
     ),
-    Ack(block=1),
+    Ack(block=1, verdict="verified"),
+    Explain(block=1),
     Gap(feed="users", first=1, last=0, epoch=EPOCH, cause="epoch"),
     Heartbeat(now=1, heads={"users": 1}),
     Pong(t0=1, now=2),
@@ -68,7 +70,13 @@ controls: st.SearchStrategy[Control] = st.one_of(
         limits=st.dictionaries(texts, whole, max_size=3),
         heartbeat=st.floats(0.001, 3600),
     ),
-    st.builds(Ack, block=positive),
+    st.builds(
+        Ack,
+        block=positive,
+        verdict=st.from_regex(names.VERDICT, fullmatch=True),
+        reason=texts,
+    ),
+    st.builds(Explain, block=positive),
     st.builds(Gap, feed=feeds, first=positive, last=whole, epoch=epochs, cause=texts),
     st.builds(Heartbeat, now=whole, heads=st.dictionaries(feeds, whole)),
     st.builds(Pong, t0=whole, now=whole),
@@ -111,6 +119,13 @@ def test_block_of_an_error(block: object) -> None:
         read_from_server(json.dumps(frame | {"block": block}))
 
 
+@pytest.mark.parametrize("verdict", ["", "Verified", "ver ified", "x" * 41, None, True])
+def test_a_verdict_is_a_word(verdict: object) -> None:
+    """A verdict may be new, but is a word that can stand in a log."""
+    with pytest.raises(MalformedMessage, match="verdict is"):
+        read_from_server(json.dumps({"type": "ack", "block": 1, "verdict": verdict}))
+
+
 def test_every_control_is_tried() -> None:
     """No kind of control is without an example above."""
     assert {type(control) for control in CONTROLS} == set(Control.__args__)
@@ -118,7 +133,8 @@ def test_every_control_is_tried() -> None:
 
 def test_a_message_is_read() -> None:
     """A line is the same to a reader of frames."""
-    assert read_from_server(json.dumps(MESSAGE)) == Message("users", 1, 1, {"a": 1})
+    text = json.dumps(MESSAGE)
+    assert read_from_server(text) == Message("users", 1, 1, {"a": 1}, crc32(text.encode()))
 
 
 @given(st.text().filter(lambda kind: kind not in {"message", *(f["type"] for f in FRAMES)}))

@@ -1,0 +1,68 @@
+"""The welcome: the first thing a server says, and all that a client needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from clientapp.wire import codec
+from clientapp.wire.codec import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedState:
+    """One feed of a session as the `Welcome` describes it."""
+
+    epoch: str
+    """The recipe's name; offsets compare only within one epoch."""
+    offset: int
+    """The session gets the messages after this offset."""
+    rate: float
+    """Messages per second at present."""
+    running: bool
+    """Whether a generator is at work on it."""
+    fields: tuple[str, ...]
+    """The members of each record; empty where records are not objects."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Welcome:
+    """The first thing a server says on a connection."""
+
+    session: str
+    """The key to come back with."""
+    feeds: Mapping[str, FeedState]
+    blocks: int
+    """The number up to which every block of the session is stored; 0: none."""
+    limits: Mapping[str, int]
+    """What the server refuses beyond: ``block_size``, ``frame_bytes``."""
+    heartbeat: float
+    """Seconds between heartbeats; three of them missed mean a dead server."""
+
+    def write(self) -> Json:
+        """Return the JSON object."""
+        return {"type": "welcome", **asdict(self)}
+
+    @classmethod
+    def read(cls, obj: Json) -> Welcome:
+        """Take a decoded frame apart."""
+        feeds = codec.mapping(obj, "feeds")
+        limits = codec.mapping(obj, "limits")
+        return cls(
+            session=codec.string(obj, "session", longest=64),
+            feeds={name: _read_feed_state(feeds, name) for name in feeds},
+            blocks=codec.integer(obj, "blocks"),
+            limits={name: codec.integer(limits, name) for name in limits},
+            heartbeat=codec.number(obj, "heartbeat", low=0.001, high=3600),
+        )
+
+
+def _read_feed_state(feeds: Json, name: str) -> FeedState:
+    state = codec.mapping(feeds, name)
+    return FeedState(
+        epoch=codec.string(state, "epoch", longest=12),
+        offset=codec.integer(state, "offset"),
+        rate=codec.number(state, "rate"),
+        running=codec.boolean(state, "running"),
+        fields=codec.strings(state, "fields"),
+    )

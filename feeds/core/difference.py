@@ -1,0 +1,108 @@
+"""
+What a broken block lacks and has too much, message by message.
+
+What a client received is held against what the feed holds, as pairs of offset
+and CRC-32 in the order of receipt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+Span = tuple[int, int]
+"""The first and the last of consecutive offsets."""
+
+SPANS_KEPT = 50
+"""Spans of each kind that are stored: what is wrong everywhere needs no list."""
+SPANS_NAMED = 5
+"""Spans of each kind in a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """How what came of one feed differs from what it holds."""
+
+    missing: Sequence[Span] = ()
+    doubled: Sequence[Span] = ()
+    altered: Sequence[Span] = ()
+    out_of_order: Sequence[Span] = ()
+    """Offsets that came after a higher one."""
+    strange: Sequence[Span] = ()
+    """Offsets outside of the block."""
+
+    @property
+    def kinds(self) -> Mapping[str, Sequence[Span]]:
+        """What differs, by the word for it."""
+        found = {
+            "missing": self.missing,
+            "doubled": self.doubled,
+            "altered": self.altered,
+            "out of order": self.out_of_order,
+            "of another block": self.strange,
+        }
+        return {kind: spans for kind, spans in found.items() if spans}
+
+
+def compare(first: int, expected: Sequence[int], received: Iterable[Span]) -> Difference:
+    """
+    Hold the pairs *received* against the CRC-32s *expected* from *first* on.
+
+    An offset that came out of order or altered is not missing.
+    """
+    seen: set[int] = set()
+    doubled, altered, late, strange = set(), set(), set(), set()
+    highest = 0
+    for offset, crc in received:
+        if not first <= offset < first + len(expected):
+            strange.add(offset)
+            continue
+        if offset in seen:
+            doubled.add(offset)
+        elif offset < highest:
+            late.add(offset)
+        if crc != expected[offset - first]:
+            altered.add(offset)
+        seen.add(offset)
+        highest = max(highest, offset)
+    missing = (one for one in range(first, first + len(expected)) if one not in seen)
+    kinds = (missing, doubled, altered, late, strange)
+    spans = [tuple(islice(_spans(sorted(offsets)), SPANS_KEPT)) for offsets in kinds]
+    return Difference(
+        missing=spans[0],
+        doubled=spans[1],
+        altered=spans[2],
+        out_of_order=spans[3],
+        strange=spans[4],
+    )
+
+
+def describe(differences: Mapping[str, Difference]) -> str:
+    """Return one sentence about all feeds, such as ``users: 43 missing``."""
+    told = [
+        f"{feed}: " + ", ".join(_name(kind, spans) for kind, spans in difference.kinds.items())
+        for feed, difference in differences.items()
+        if difference.kinds
+    ]
+    return "; ".join(told) or "what the client tells of its messages is whole; its digest is wrong"
+
+
+def _name(kind: str, spans: Sequence[Span]) -> str:
+    named = [str(a) if a == b else f"{a} to {b}" for a, b in spans[:SPANS_NAMED]]
+    more = len(spans) - len(named)
+    return f"{' and '.join(named)}{f' and {more} more' if more else ''} {kind}"
+
+
+def _spans(offsets: Iterable[int]) -> Iterator[Span]:
+    """Yield the spans of ascending *offsets*."""
+    start = end = 0
+    for offset in offsets:
+        if start and offset == end + 1:
+            end = offset
+            continue
+        if start:
+            yield start, end
+        start = end = offset
+    if start:
+        yield start, end

@@ -1,0 +1,52 @@
+"""
+Digests of a feed's recent past: one number for each offset.
+
+They reach back further than the frames of a `Stream`, for they are small, so
+most reports are checked without making a message again.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from zlib import crc32
+
+from clientapp.wire import digest
+
+
+class Prefixes:
+    """The digests of what a feed held from some offset on, up to each later one."""
+
+    def __init__(self, head: int, most: int) -> None:
+        """Begin after offset *head*; keep *most* offsets at least."""
+        self._most = most
+        self.restart(head)
+
+    @property
+    def head(self) -> int:
+        """The last offset that is known here."""
+        return self._before + len(self._values) - 1
+
+    def restart(self, head: int) -> None:
+        """Forget everything and begin after offset *head*."""
+        self._before = head
+        self._values = array("Q", [digest.EMPTY])
+
+    def extend(self, lines: Iterable[bytes]) -> None:
+        """Take the lines of the next offsets."""
+        prefix = self._values[-1]
+        for line in lines:
+            prefix = digest.extend(prefix, crc32(line))
+            self._values.append(prefix)
+        # In bulk: one by one would cost O(n) each.
+        if len(self._values) > 2 * self._most + 1:
+            surplus = len(self._values) - self._most - 1
+            del self._values[:surplus]
+            self._before += surplus
+
+    def between(self, first: int, last: int) -> int | None:
+        """Return the digest of the offsets *first* to *last*; None: not known here."""
+        if not self._before < first <= last + 1 or last > self.head:
+            return None
+        before = self._values[first - 1 - self._before]
+        return digest.between(before, self._values[last - self._before], last - first + 1)

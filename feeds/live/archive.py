@@ -1,0 +1,135 @@
+"""
+The reports of clients in the database: stored once, with what they were found.
+
+A report that comes again is the stored one; one that differs is a conflict,
+and the stored one stays. The caller holds the transaction.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django.db.models import F, Q
+
+from clientapp.wire.report import Report
+from clientapp.wire.verdict import Verdict
+from feeds.core.difference import describe
+from feeds.core.judgement import Judgement
+from feeds.live.facts import Explanation, Outcome, Reported
+from feeds.models import BlockReport, ClientSession
+
+PAIRS = 200
+"""Reports looked up in one query: SQLite nests at most 1,000 expressions."""
+LONGEST_REASON = 500
+"""Characters of a reason at most, as the column has them."""
+
+
+def store(ids: dict[str, int], reported: Sequence[Reported]) -> dict[int, Outcome]:
+    """Store what is new; return the outcome of each by the id of its fact."""
+    rows = {id(fact): _report_row(ids[fact.session], fact) for fact in reported}
+    stored = _stored_reports(rows.values())
+    new: list[BlockReport] = []
+    outcomes = {}
+    for fact_id, row in rows.items():
+        known = stored.setdefault((row.session_id, row.number), row)
+        if known is row:
+            new.append(row)
+        outcomes[fact_id] = _outcome(known, row)
+    BlockReport.objects.bulk_create(new)
+    blocks = Counter(row.session_id for row in new)
+    for session in blocks:
+        mine = [row for row in new if row.session_id == session]
+        ClientSession.objects.filter(pk=session).update(
+            blocks=F("blocks") + len(mine),
+            messages=F("messages") + sum(row.size or 0 for row in mine),
+            verified=F("verified") + _count(mine, BlockReport.Verdict.VERIFIED),
+            broken=F("broken") + _count(mine, BlockReport.Verdict.BROKEN),
+            unverifiable=F("unverifiable") + _count(mine, BlockReport.Verdict.UNVERIFIABLE),
+            seen_at=max(row.received_at for row in mine),
+        )
+    return outcomes
+
+
+def _count(rows: Iterable[BlockReport], verdict: BlockReport.Verdict) -> int:
+    return sum(row.verdict == verdict for row in rows)
+
+
+def _outcome(stored: BlockReport, again: BlockReport) -> Outcome:
+    """Return what is stored, whatever a report that came again is found to be."""
+    if not _same(stored, again):
+        return Outcome()
+    return Outcome(
+        judgement=Judgement(Verdict(stored.verdict), stored.reason),
+        is_explained=stored.difference is not None,
+    )
+
+
+def explain(session: int, fact: Explanation) -> Outcome:
+    """Store what is wrong with a block, unless that is known."""
+    unexplained = BlockReport.objects.filter(
+        session=session,
+        number=fact.block,
+        verdict=BlockReport.Verdict.BROKEN,
+        difference__isnull=True,
+    )
+    reason = describe(fact.difference)[:LONGEST_REASON]
+    difference = {feed: part.kinds for feed, part in fact.difference.items()}
+    if not unexplained.update(reason=reason, difference=difference):
+        return Outcome()
+    return Outcome(judgement=Judgement(Verdict.BROKEN, reason), is_explained=True)
+
+
+def _stored_reports(rows: Iterable[BlockReport]) -> dict[tuple[int, int], BlockReport]:
+    found = {}
+    pairs = [Q(session=row.session_id, number=row.number) for row in rows]
+    for start in range(0, len(pairs), PAIRS):
+        any_of = reduce(or_, pairs[start : start + PAIRS])
+        found.update(
+            {(row.session_id, row.number): row for row in BlockReport.objects.filter(any_of)}
+        )
+    return found
+
+
+def _same(stored: BlockReport, again: BlockReport) -> bool:
+    return (stored.size, stored.seconds, stored.ranges, stored.text) == (
+        again.size,
+        again.seconds,
+        again.ranges,
+        again.text,
+    )
+
+
+def _report_row(session: int, fact: Reported) -> BlockReport:
+    report = fact.report
+    row = BlockReport(
+        session_id=session, seconds=report.seconds, clients=fact.clients, received_at=fact.at
+    )
+    row.number = report.block
+    row.text = str(report)
+    row.verdict = fact.judgement.verdict
+    row.reason = fact.judgement.reason[:LONGEST_REASON]
+    if isinstance(report, Report):
+        ranges: dict[str, Any] = {name: part.write() for name, part in report.feeds.items()}
+        row.text = report.text
+        row.size = report.size
+        row.ranges = ranges
+        row.interrupted = report.interrupted
+        row.latency_p50 = report.latency.p50
+        row.latency_p99 = report.latency.p99
+        row.latency_max = report.latency.max
+        row.label = report.label
+        if report.clock is not None:
+            row.clock_offset = report.clock.offset
+            row.clock_error = report.clock.error
+        row.started_at = _wall(report.started_at)
+        row.finished_at = _wall(report.finished_at)
+    return row
+
+
+def _wall(microseconds: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)

@@ -1,0 +1,240 @@
+"""Reports held against what was sent: verdicts, explanations, and what is kept of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+from zlib import crc32
+
+import pytest
+from channels.testing import WebsocketCommunicator
+from pytest_django import Settings
+
+from clientapp.wire import digest
+from feeds.core.limits import LIMITS
+from feeds.core.prefixes import Prefixes
+from feeds.live.node import get_node, stop_node
+from feeds.models import BlockReport, ClientSession, Segment
+from tests.support.session import client, epoch, generate, receive, report
+
+pytestmark = pytest.mark.usefixtures("default_feeds")
+
+BLOCKS = "client=alice&feed=arrays&block_size=3"
+
+
+@pytest.fixture(autouse=True)
+def in_memory_layer(settings: Settings) -> None:
+    """Let every test have a layer of its own."""
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+
+
+@pytest.fixture(autouse=True)
+async def node_ends(default_feeds: None) -> AsyncIterator[None]:
+    """Stop the node of the test's event loop."""
+    yield
+    await stop_node()
+
+
+async def collect(one: WebsocketCommunicator, count: int = 3) -> list[int]:
+    """Return the checksums of the next messages, by their bytes alone."""
+    found: list[int] = []
+    while len(found) < count:
+        text = await one.receive_from(timeout=10)
+        if text.startswith('{"type":"message"'):
+            found.append(crc32(text.encode()))
+    return found
+
+
+def written(crcs: list[int]) -> str:
+    """Return the digest of checksums, as the wire has it."""
+    made = digest.EMPTY
+    for crc in crcs:
+        made = digest.extend(made, crc)
+    return digest.format_digest(made)
+
+
+async def said(crcs: list[int], **changes: Any) -> str:
+    """Return the report of a block with these checksums."""
+    return report(await epoch(), part={"digest": written(crcs), "count": len(crcs)}, **changes)
+
+
+async def test_a_block_as_it_was_sent_is_verified() -> None:
+    """The digest of what came is that of what the feed holds: at once, by two numbers."""
+    async with client(BLOCKS) as one:
+        await receive(one, "welcome")
+        await generate(3)
+        await one.send_to(await said(await collect(one)))
+        assert await receive(one, "ack") == {"type": "ack", "block": 1, "verdict": "verified"}
+    row = await BlockReport.objects.select_related("session").aget()
+    assert (row.verdict, row.reason, row.difference) == ("verified", "", None)
+    counts = (row.session.verified, row.session.broken, row.session.unverifiable)
+    assert counts == (1, 0, 0)
+
+
+async def test_an_old_block_is_verified_by_making_it_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is not known any more is made again, with the same verdict."""
+    async with client(BLOCKS) as one:
+        await receive(one, "welcome")
+        await generate(3)
+        crcs = await collect(one)
+        monkeypatch.setattr(Prefixes, "between", lambda *_: None)
+        await one.send_to(await said(crcs))
+        assert (await receive(one, "ack"))["verdict"] == "verified"
+        await one.send_to(await said([*crcs[:2], 0], block=2))
+        assert (await receive(one, "ack"))["verdict"] == "broken"
+
+
+CAUSES = {
+    "lost": ([1, 3, 4], 0, "arrays: 2 missing"),
+    "doubled": ([1, 2, 2], 0, "arrays: 2 doubled"),
+    "swapped": ([1, 3, 2], 0, "arrays: 2 out of order"),
+    "altered": ([1, 2, 3], 1, "arrays: 3 altered"),
+    "lost and doubled": ([1, 1, 3], 0, "arrays: 2 missing, 1 doubled"),
+}
+"""Per kind of fault the offsets that came, what the last checksum is off by, and its name."""
+
+
+@pytest.mark.parametrize(("offsets", "off_by", "reason"), CAUSES.values(), ids=CAUSES)
+async def test_what_is_wrong_with_a_block_is_named(
+    offsets: list[int], off_by: int, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client whose block is broken is asked, and what differs is stored and said."""
+    async with client(BLOCKS) as one:
+        await receive(one, "welcome")
+        await generate(4)
+        sent = await collect(one, 4)
+        told = [[offset, sent[offset - 1]] for offset in offsets]
+        told[-1][1] ^= off_by
+        part = {"digest": written([crc for _, crc in told]), "last": max(offsets)}
+        await one.send_to(report(await epoch(), part=part))
+        first = await receive(one, "ack")
+        assert (first["verdict"], first["reason"][-13:]) == ("broken", "cause unknown")
+        assert await receive(one, "explain") == {"type": "explain", "block": 1}
+        await explain(one, told[:1], more=True)
+        await explain(one, told[1:])
+        expected = {"type": "ack", "block": 1, "verdict": "broken", "reason": reason}
+        assert await receive(one, "ack") == expected
+        await one.send_to(report(await epoch(), part=part))
+        assert await receive(one, "ack") == expected
+    row = await BlockReport.objects.select_related("session").aget()
+    assert (row.verdict, row.reason, bool(row.difference)) == ("broken", reason, True)
+    assert (row.session.verified, row.session.broken) == (0, 1)
+    assert f"alice: block 1 is broken: {reason}" in caplog.text
+
+
+async def explain(one: WebsocketCommunicator, lines: Any, *, more: bool = False) -> None:
+    """Answer what came of block 1."""
+    frame = {"type": "explained", "block": 1, "lines": {"arrays": lines}, "more": more}
+    await one.send_to(json.dumps(frame))
+
+
+async def test_who_does_not_explain_leaves_the_cause_unknown() -> None:
+    """A verdict needs no answer; the block stays broken, and is asked about again."""
+    async with client(BLOCKS) as one:
+        await receive(one, "welcome")
+        await generate(3)
+        for _ in range(2):
+            await one.send_to(report(await epoch(), part={"digest": "0" * 16}))
+            reason = "arrays 1 to 3: the digest differs, cause unknown"
+            assert (await receive(one, "ack"))["reason"] == reason
+            await receive(one, "explain")
+    row = await BlockReport.objects.aget()
+    assert (row.verdict, row.reason, row.difference) == ("broken", reason, None)
+
+
+async def test_a_wrong_digest_of_whole_messages() -> None:
+    """A client that counts wrong is told that its messages are whole."""
+    async with client(BLOCKS) as one:
+        await receive(one, "welcome")
+        await generate(3)
+        sent = await collect(one)
+        await one.send_to(report(await epoch(), part={"digest": "0" * 16}))
+        await receive(one, "explain")
+        await explain(one, [[offset, crc] for offset, crc in enumerate(sent, 1)])
+        reason = (await receive(one, "ack"))["reason"]
+        assert reason == "what the client tells of its messages is whole; its digest is wrong"
+
+
+async def test_what_was_not_asked_is_refused() -> None:
+    """An explanation that nobody asked for is answered with one sentence."""
+    async with client(BLOCKS) as one:
+        await explain(one, [])
+        error = await receive(one, "error")
+        assert (error["code"], error["text"]) == ("malformed", "block 1 was not asked about")
+
+
+async def test_an_endless_explanation_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than two blocks of messages are not kept; the cause stays unknown."""
+    monkeypatch.setattr("feeds.live.receipts.MAX_BLOCK_SIZE", 2)
+    async with client(BLOCKS) as one:
+        await receive(one, "welcome")
+        await generate(3)
+        await one.send_to(report(await epoch(), part={"digest": "0" * 16}))
+        await receive(one, "explain")
+        await explain(one, [[1, 1]] * 5, more=True)
+        text = (await receive(one, "error"))["text"]
+        assert text == "the explanation of block 1 is longer than two blocks"
+    assert (await BlockReport.objects.aget()).difference is None
+
+
+async def test_open_explanations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who answers nothing is not asked about block after block."""
+    node = await get_node()
+    monkeypatch.setattr(node, "limits", replace(node.limits, open_explanations=1))
+    async with client(BLOCKS) as one:
+        await receive(one, "welcome")
+        await generate(3)
+        for block in (1, 2):
+            await one.send_to(report(await epoch(), part={"digest": "0" * 16}, block=block))
+        assert (await receive(one, "ack"))["block"] == 1
+        assert (await receive(one, "explain"))["block"] == 1
+        assert (await receive(one, "ack"))["block"] == 2
+        assert await one.receive_nothing()
+
+
+async def test_what_other_libraries_made_is_unverifiable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stretch whose epoch this process does not make can be neither verified nor broken."""
+    await generate(3)
+    strange = "f" * 12
+    await Segment.objects.aupdate(epoch=strange)
+    async with client(BLOCKS) as one:
+        await one.send_to(report(strange, part={"digest": "0" * 16}))
+        ack = await receive(one, "ack")
+        reason = "arrays 1 to 3: this server cannot make them again"
+        assert (ack["verdict"], ack["reason"]) == ("unverifiable", reason)
+    assert (await ClientSession.objects.aget()).unverifiable == 1
+
+
+async def test_a_judge_that_fails_loses_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a report cannot be judged, its client sends it again."""
+    node = await get_node()
+
+    def fail(_: object) -> None:
+        raise RuntimeError("out of order")
+
+    async with client(BLOCKS) as one:
+        await receive(one, "welcome")
+        await generate(3)
+        with monkeypatch.context() as broken:
+            broken.setattr(node.verifier, "judge", fail)
+            await one.send_to(report(await epoch()))
+            error = await receive(one, "error")
+            assert (error["code"], error["block"], error["retryable"]) == ("busy", 1, True)
+        await one.send_to(report(await epoch()))
+        assert (await receive(one, "ack"))["block"] == 1
+
+
+async def test_recent_and_remade_digests() -> None:
+    """A process keeps no more digests than its limits say."""
+    node = await get_node()
+    assert node.verifier._made.cache_info().maxsize == LIMITS.remade_digests
+    await generate(5)
+    async with client(BLOCKS) as one:
+        await receive(one, "welcome")
+    assert node.verifier._prefixes == {} or all(
+        known._most == LIMITS.recent_digests for known in node.verifier._prefixes.values()
+    )
