@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.template.loader import render_to_string
+from unfold.decorators import display
 
 from clientapp.wire.printable import printable
 from feeds.admin.facts import SessionFactAdmin
 from feeds.admin.filters import BlockSizeFilter, ClientFilter, DayFilter, FeedFilter
 from feeds.models import BlockReport
 
-RANGE = ("epoch", "first", "last", "count", "gaps", "duplicates")
+RANGE = ("epoch", "first", "last", "count", "gaps", "duplicates", "digest")
 """What a report says of each feed."""
+
+
+VERDICTS = {
+    BlockReport.Verdict.VERIFIED: "success",
+    BlockReport.Verdict.BROKEN: "danger",
+    BlockReport.Verdict.UNVERIFIABLE: "warning",
+}
 
 
 class ReportColumns:
     """What the list of reports and the page of a session both show."""
+
+    @display(description="verdict", label=VERDICTS)  # type: ignore[untyped-decorator]
+    def found(self, report: BlockReport) -> tuple[str, str]:
+        """Return what the server found, and how to say it."""
+        return report.verdict, report.verdict
 
     @admin.display(description="seconds")
     def took(self, report: BlockReport) -> str:
@@ -32,15 +45,40 @@ class ReportColumns:
 class BlockReportAdmin(ReportColumns, SessionFactAdmin):
     """Block reports to look at, also when there are a million."""
 
-    list_display = ("number", "of_session", "size", "took", "sentence", "feeds", "received_at")
-    list_filter = (ClientFilter, FeedFilter, BlockSizeFilter, ("received_at", DayFilter))
+    list_display = (
+        "number",
+        "of_session",
+        "found",
+        "size",
+        "took",
+        "sentence",
+        "feeds",
+        "received_at",
+    )
+    list_filter = (
+        "verdict",
+        ClientFilter,
+        FeedFilter,
+        BlockSizeFilter,
+        ("received_at", DayFilter),
+    )
     fieldsets = (
         (None, {"fields": ("of_session", "number", "sentence", ("size", "took", "lost"))}),
+        ("Verdict", {"fields": ("found", "why", "differences")}),
         ("Feeds", {"fields": ("ranges_table",)}),
         ("Latency in seconds", {"fields": (("latency_p50", "latency_p99", "latency_max"),)}),
         ("Times", {"fields": (("started_at", "finished_at"), ("received_at", "clients"))}),
     )
-    readonly_fields = ("of_session", "took", "sentence", "lost", "ranges_table")
+    readonly_fields = (
+        "of_session",
+        "took",
+        "sentence",
+        "lost",
+        "found",
+        "why",
+        "differences",
+        "ranges_table",
+    )
 
     @admin.display(description="connection lost")
     def lost(self, report: BlockReport) -> str:
@@ -51,6 +89,24 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
     def feeds(self, report: BlockReport) -> str:
         """Return the names of the feeds in the block."""
         return ", ".join(report.ranges)
+
+    @admin.display(description="reason")
+    def why(self, report: BlockReport) -> str:
+        """Return why the block is not verified."""
+        return printable(report.reason)
+
+    @admin.display(description="difference")
+    def differences(self, report: BlockReport) -> str:
+        """Return what a broken block lacks and has too much."""
+        rows = [
+            (feed, kind, ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in spans))
+            for feed, kinds in (report.difference or {}).items()
+            for kind, spans in kinds.items()
+        ]
+        if not rows:
+            return "-"
+        titles = ("feed", "what is", "offsets")
+        return render_to_string("admin/ranges.html", {"titles": titles, "rows": rows})
 
     @admin.display(description="ranges")
     def ranges_table(self, report: BlockReport) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import display
@@ -28,7 +32,16 @@ class ConnectionInline(FactInline):
     """The newest sockets of a session."""
 
     model = Connection
-    fields = ("peer", "server", "opened_at", "seen_at", "closed_at", "close_code", "why")
+    fields = (
+        "peer",
+        "server",
+        "opened_at",
+        "seen_at",
+        "behind",
+        "closed_at",
+        "close_code",
+        "why",
+    )
     readonly_fields = fields
     ordering = ("-id",)
     verbose_name_plural = "newest connections"
@@ -43,7 +56,7 @@ class ReportInline(ReportColumns, FactInline):
     """The newest blocks of a session."""
 
     model = BlockReport
-    fields = ("link", "size", "took", "sentence", "received_at")
+    fields = ("link", "found", "size", "took", "sentence", "received_at")
     readonly_fields = fields
     ordering = ("-number",)
     verbose_name_plural = "newest blocks"
@@ -66,6 +79,8 @@ class ClientSessionAdmin(FactAdmin):
         "block_size",
         "connected_at",
         "blocks",
+        "broken",
+        "behind",
         "seen_at",
         "key_prefix",
     )
@@ -85,11 +100,22 @@ class ClientSessionAdmin(FactAdmin):
                     ("connected_at", "seen_at"),
                     ("created_at", "connects"),
                     ("blocks", "messages"),
+                    ("verified", "broken", "unverifiable"),
                 )
             },
         ),
     )
     readonly_fields = ("key_prefix",)
+    sortable_by = (
+        "client",
+        "state",
+        "feeds",
+        "block_size",
+        "connected_at",
+        "blocks",
+        "broken",
+        "seen_at",
+    )
     inlines = (ReportInline, ConnectionInline)
 
     @display(description="status", ordering="status", label=STATUSES)  # type: ignore[untyped-decorator]
@@ -101,3 +127,15 @@ class ClientSessionAdmin(FactAdmin):
     def key_prefix(self, session: ClientSession) -> str:
         """Return the part of the key that may be shown."""
         return format_html(UNBROKEN, names.key_prefix(session.key))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ClientSession]:
+        """Return the sessions, each with how far its connection is behind."""
+        connections = Connection.objects.filter(session=OuterRef("pk"), closed_at=None)
+        newest = connections.order_by("-id").values("behind")[:1]
+        sessions: QuerySet[ClientSession] = super().get_queryset(request)
+        return sessions.annotate(lag=Subquery(newest))
+
+    @admin.display(description="behind")
+    def behind(self, session: Any) -> str:
+        """Return how many messages the session lacks; nothing where it is away."""
+        return "-" if session.lag is None else f"{session.lag:,}"

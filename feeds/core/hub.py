@@ -145,6 +145,12 @@ class Hub:
             if not subscriber.blocked and (feed is None or feed in subscriber.cursors):
                 self.write(subscriber, frames)
 
+    def lag(self, subscriber: Subscriber) -> int:
+        """Return how many messages *subscriber* lacks, over all its feeds."""
+        cohort = subscriber.cohort
+        cursors = subscriber.cursors if cohort is None else cohort.cursors
+        return sum(self.streams[feed].head - cursor for feed, cursor in cursors.items())
+
     def turns(self) -> Iterator[None]:
         """
         Do all the work there is, one bounded turn for each item yielded.

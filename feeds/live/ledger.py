@@ -7,7 +7,7 @@ session and number (``feeds.live.archive``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -78,9 +78,22 @@ def commit(facts: Sequence[Fact]) -> list[Outcome]:
     return outcomes
 
 
-def mark_seen(server: str, at: datetime) -> None:
-    """Note that the open connections of *server* are alive."""
+@transaction.atomic
+def mark_seen(server: str, at: datetime, behind: Mapping[str, int]) -> None:
+    """
+    Note that the open connections of *server* are alive.
+
+    *behind* says how many messages a connection lacks, by its channel; one
+    that is not named lacks none.
+    """
     alive = Connection.objects.filter(server=server, closed_at=None)
+    changed = []
+    for row in alive.only("channel", "behind"):
+        lag = behind.get(row.channel, 0)
+        if row.behind != lag:
+            row.behind = lag
+            changed.append(row)
+    Connection.objects.bulk_update(changed, ["behind"], batch_size=500)
     alive.update(seen_at=at)
     ClientSession.objects.filter(connections__in=alive).update(seen_at=at)
 

@@ -26,7 +26,7 @@ from clientapp.wire.codec import encode
 from clientapp.wire.from_server import Heartbeat, Notice
 from feeds.core import notices
 from feeds.core.frames import frame
-from feeds.core.hub import Hub
+from feeds.core.hub import Hub, Subscriber
 from feeds.core.limits import LIMITS, Limits
 from feeds.core.lines import make_frames
 from feeds.core.schedule import Schedule
@@ -56,6 +56,8 @@ class Node:
         self.verifier = Verifier(limits, self._schedule)
         self.recorder = Recorder(limits)
         self.database = Worker("database")
+        self.channels: dict[Subscriber, str] = {}
+        """The channel of each connection that is served, by which its row is found."""
         self.running: dict[str, bool] = {}
         """Per enabled feed whether a generator was at work at the last look."""
         self._work = asyncio.Event()
@@ -224,7 +226,9 @@ class Node:
         """Tell the database that this process lives, and who does not."""
         now = datetime.now(UTC)
         try:
-            await self.database.run(ledger.mark_seen, self.name, now)
+            lags = {channel: self.hub.lag(one) for one, channel in self.channels.items()}
+            behind = {channel: lag for channel, lag in lags.items() if lag}
+            await self.database.run(ledger.mark_seen, self.name, now, behind)
             # While the database was away nobody could be seen: that is no sign of death.
             if self._books.are_steady(time.monotonic()):
                 lost = now - timedelta(seconds=self.limits.lost_seconds)

@@ -139,3 +139,34 @@ def test_every_model_is_registered_as_meant() -> None:
     """Feeds can be edited, facts be read, and nothing else of ours is there."""
     ours = {model.__name__ for model in site._registry if model._meta.app_label == "feeds"}
     assert ours == {"Feed", "ClientSession", "BlockReport", "ClientMessage"}
+
+
+def test_a_verdict_is_shown_with_its_cause(admin_client: Client) -> None:
+    """A report says what the server found, and of a broken block what is wrong with it."""
+    session = connect("alice")
+    broken = report(
+        session,
+        1,
+        verdict="broken",
+        reason="users: 42 missing",
+        difference={"users": {"missing": [[42, 42], [50, 57]]}},
+    )
+    page = shown(admin_client, broken)
+    for text in ("broken", "users: 42 missing", "42, 50 to 57"):
+        assert text in page
+    whole = report(session, 2, verdict="verified")
+    assert "42, 50" not in shown(admin_client, whole)
+    assert listed(admin_client, "blockreport", verdict__exact="broken") == [broken]
+    assert listed(admin_client, "blockreport", verdict__exact="verified") == [whole]
+
+
+def test_who_is_catching_up(admin_client: Client) -> None:
+    """The list of sessions says how far each one that is connected is behind."""
+    for name, behind, closed_at in (("alice", 812_345, None), ("bob", 7, NOW)):
+        Connection.objects.create(
+            session=connect(name), behind=behind, opened_at=NOW, seen_at=NOW, closed_at=closed_at
+        )
+    rows = listed(admin_client, "clientsession")
+    assert {row.client: row.lag for row in rows} == {"alice": 812_345, "bob": None}
+    page = admin_client.get(reverse("admin:feeds_clientsession_changelist")).content.decode()
+    assert "812,345" in page

@@ -4,10 +4,12 @@ import json
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
-from clientapp.wire.from_server import Farewell, Gap, Notice
+from clientapp.wire.from_client import Explained
+from clientapp.wire.from_server import Ack, Explain, Farewell, Gap, Notice
 from tests.support.client_process import Lifted
 from tests.support.feed_server import EPOCH, FeedServer
 from tests.support.log_oracle import offsets, read_log
@@ -235,3 +237,28 @@ async def test_renamed_copy(server: FeedServer, tmp_path: Path) -> None:
     await client.event("connected")
     await server.publish("users", 1)
     assert (await client.end())[0] == 0
+
+
+async def test_a_broken_block_is_explained(server: FeedServer, lifted: Lifted) -> None:
+    """Asked what came of a block, the client tells it from its log, and notes every verdict."""
+    client = await lifted.run("--url", server.url, "--name", "alice", "--block-size", "2", "--json")
+    await client.event("connected")
+    await server.publish("users", 1)
+    await server.publish("users", 2, lost=1)
+    broken = Ack(block=1, verdict="broken", reason="users: 2 missing")
+    assert (await client.event("ack"))["verdict"] == "broken"
+    await server.say(Explain(block=1))
+    await server.until(lambda: len(server.explained) == 1)
+    lines = server.lines["users"]
+    told = [(1, crc32(lines[0])), (3, crc32(lines[2]))]
+    assert server.explained == [Explained(block=1, lines={"users": told}, more=False)]
+    await server.say(broken)
+    ack = await client.event("ack")
+    assert (ack["verdict"], ack["reason"]) == (broken.verdict, broken.reason)
+    await server.say(Explain(block=7))
+    await server.until(lambda: len(server.explained) == 2)
+    assert server.explained[1].lines == {}
+    client.interrupt()
+    assert (await client.end())[0] == 0
+    (session,) = read_log(lifted.home / "logs" / "alice.log")
+    assert session.verdicts == {1: "broken, users: 2 missing"}

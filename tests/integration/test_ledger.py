@@ -156,13 +156,22 @@ def test_connections_of_a_dead_server_are_closed_as_lost() -> None:
     """What no server has seen for long is closed at the time it was seen."""
     ledger.commit([opened("c1"), opened("c2", key="key-of-a-session-2", server="two")])
     later = NOW + timedelta(seconds=60)
-    ledger.mark_seen("two", later)
+    ledger.mark_seen("two", later, {"c2": 7})
     assert ledger.close_lost(NOW + timedelta(seconds=30)) == 1
     lost = Connection.objects.get(server="one")
     assert (lost.closed_at, lost.close_code) == (NOW, 1006)
     assert ClientSession.objects.get(key=KEY).status == "away"
     alive = ClientSession.objects.get(key="key-of-a-session-2")
     assert (alive.status, alive.seen_at) == ("online", later)
+
+
+def test_who_is_behind() -> None:
+    """A connection's row says how many messages it lacks, until it lacks none."""
+    ledger.commit([opened("c1"), opened("c2", key="key-of-a-session-2")])
+    for behind in ({"c2": 812_000}, {"c1": 3, "c2": 400}, {}):
+        ledger.mark_seen("one", NOW, behind)
+        rows = Connection.objects.exclude(behind=0).values_list("channel", "behind")
+        assert dict(rows) == behind
 
 
 def test_facts_of_an_unknown_session_are_left_out() -> None:

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from clientapp.wire import codec
 from clientapp.wire.digest import digest_of, format_digest
-from clientapp.wire.from_client import Bye, read_from_client
+from clientapp.wire.from_client import Bye, Explained, read_from_client
 from clientapp.wire.from_server import Ack, Control, Failure, Farewell
 from clientapp.wire.message import make_line
 from clientapp.wire.report import Report
@@ -45,6 +45,8 @@ class FeedServer:
         """Every report that came, repeated ones too."""
         self.stored: dict[int, Report] = {}
         """The reports that were acknowledged, by block."""
+        self.explained: list[Explained] = []
+        """Every part of an explanation that came."""
         self.byes = 0
         self.acknowledges = True
         """Whether reports are stored and acknowledged."""
@@ -188,6 +190,8 @@ class FeedServer:
                 self.stored[said.block] = said
                 answer = Ack(block=said.block, verdict=self._judge(said))
             await self._note(lambda: self.reports.append(said))
+        elif isinstance(said, Explained):
+            await self._note(lambda: self.explained.append(said))
         elif isinstance(said, Bye):
             self.byes += 1
             await self._note(lambda: None)

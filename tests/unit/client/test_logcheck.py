@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -333,3 +334,65 @@ def test_swapped_lines(one: int, other: int) -> None:
     lines = list(LINES)
     lines[one], lines[other] = lines[other], lines[one]
     assert is_noticed(b"\n".join(lines) + b"\n") == (lines != LINES)
+
+
+JUDGED = GOOD.replace(
+    b"\n\n=== block 3", b"\n=== verdict of block 1: verified\n\n=== block 3", 1
+).replace(
+    b"\n\n# session",
+    b"\n=== verdict of block 3: verified\n=== verdict of block 2: broken, cause unknown\n"
+    b"=== verdict of block 2: broken, users: 14 missing\n\n# session",
+    1,
+)
+
+
+def test_verdicts_are_counted() -> None:
+    """Each block counts by the last verdict of it, wherever in its session that stands."""
+    findings = check(JUDGED)
+    assert (findings.faults.kept, findings.torn_bytes) == ([], 0)
+    verdicts = [session.verdicts for session in findings.sessions]
+    assert verdicts == [{"verified": 2, "broken": 1}, {}]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (b"block 1: verified", b"block 9: verified", "a verdict of block 9 stands before"),
+        (b"block 1: verified", b"block 1 verified", "this is not the line of a verdict"),
+        (b"block 1: verified", b"block 1: Verified", "this is not the line of a verdict"),
+    ],
+)
+def test_wrong_verdicts(old: bytes, new: bytes, expected: str) -> None:
+    """A verdict is of a block that stands before it, and has its form."""
+    assert old in JUDGED
+    assert [text for text in texts(JUDGED.replace(old, new, 1)) if expected in text] != []
+
+
+def test_the_digest_of_a_block_is_that_of_its_lines() -> None:
+    """A checksum that is altered, or two that are swapped, contradict the header."""
+    changed = GOOD.replace(b"users 9 00000009", b"users 9 0000000b", 1)
+    assert any("digest of users" in text for text in texts(seal(changed)))
+
+
+def test_messages_that_came_again() -> None:
+    """What was dropped is noted, and is none that was new."""
+    after = b'users 9 00000009 {"name":"G\xc3\xb6del 9"}\n'
+    assert after in GOOD
+    for line, fault in (
+        (b"--- again users 9 00000009\n", None),
+        (b"--- again users 10 0000000a\n", "users 10 is new, but was dropped"),
+        (b"--- again other 9 00000009\n", "feed other is none of the session's"),
+        (b"--- again users 9\n", "this is not the line of a message that came again"),
+    ):
+        found = texts(seal(GOOD.replace(after, after + line, 1)))
+        assert found == ([] if fault is None else [fault]), line
+
+
+def test_a_log_of_another_format_is_named() -> None:
+    """A log that an older client wrote is left alone, with a sentence."""
+    old = session_log(ALICE, users(1, 4)).replace(b'"format":2', b'"format":1', 1)
+    line = old.split(b"\n", 1)[0]
+    asked = line[len(b"# session ") : line.index(b" crc32 ")]
+    sealed = b"# session %b crc32 %08x\n" % (asked, crc32(asked))
+    with pytest.raises(NotABlockLog, match="its format is 1; this client knows format 2"):
+        read_tail(sealed)

@@ -52,3 +52,26 @@ def test_gap(last: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     terminal = Terminal(Tally(block_size=1))
     terminal.show(events.Missed(feed="users", first=8, last=last, epoch="", cause="epoch"))
     assert capsys.readouterr().out == said
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason", "said"),
+    [
+        ("verified", "", "Block 3 verified\n"),
+        ("broken", "users: 8\nmissing", "Block 3 broken: users: 8\\nmissing\n"),
+        ("seasoned", "by a newer server", "Block 3 seasoned: by a newer server\n"),
+    ],
+)
+def test_verdict(verdict: str, reason: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the server found is said, with its reason."""
+    terminal = Terminal(Tally(block_size=1))
+    terminal.show(events.Acknowledged(block=3, verdict=verdict, reason=reason))
+    assert capsys.readouterr().out == said
+
+
+def test_verdicts_are_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """The end of a run says how many blocks were found to be what."""
+    tally = Tally(block_size=1, blocks=3)
+    tally.verdicts.update({"verified": 2, "broken": 1})
+    Terminal(tally).show(tally.summary(unacknowledged=0, log="logs/alice.log"))
+    assert "the server found 2 verified, 1 broken\n" in capsys.readouterr().out

@@ -187,3 +187,16 @@ def test_the_last_member_leaves_between_two_turns() -> None:
 
     assert sum(1 for _ in turns) == 0
     assert hub.subscribers == set()
+
+
+def test_lag() -> None:
+    """How much a reader lacks is known, whether it is served with others or alone."""
+    hub = open_hub()
+    hub.open_stream("arrays", 7)
+    reader = join(hub)
+    writer = SlowWriter({"users": 0, "arrays": 2})
+    behind = hub.subscribe(writer, writer.cursors)
+    hub.publish("users", 1, messages("users", 1, 3))
+    assert (hub.lag(reader.subscriber), hub.lag(behind)) == (3, 3 + 5)
+    finish(hub)
+    assert hub.lag(reader.subscriber) == 0
