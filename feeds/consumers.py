@@ -21,7 +21,7 @@ from clientapp.wire import SUBPROTOCOL
 from clientapp.wire.closing import Close
 from clientapp.wire.codec import encode
 from clientapp.wire.errors import BadRequest
-from clientapp.wire.from_server import Control, Failure, Farewell, Notice
+from clientapp.wire.from_server import Control, Failure, Farewell
 from clientapp.wire.printable import printable
 from clientapp.wire.request import Request, parse_request
 from feeds.core.limits import LIMITS
@@ -63,7 +63,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             await self._tell(refusal.failure)
             await self._end(refusal.close, str(refusal), refusal.retry_after)
             return
-        # Daphne with feeds.server gives a writer; elsewhere ``send`` has to do.
+        # feeds.server gives a writer; elsewhere ``send`` has to do.
         writer = self.scope.get("extensions", {}).get("blockfeed.writer")
         if writer is None:
             writer = self.sender = SendWriter(self.base_send)
@@ -85,6 +85,9 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         """Take one frame of the client; frames are taken one at a time."""
         if self.connection is None or self.ended is not None:
             return
+        if self.sender is not None:
+            # Who does not read is not heard: the answers would pile up.
+            await self.sender.flush()
         text = message.get("text")
         if text is None:
             sentence = "a binary frame came; only text is understood"
@@ -100,7 +103,8 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         """Leave the hub first, then tell the database; the layer comes last."""
         if self.connection is not None:
             self.connection.stop_serving()
-            self.connection.record_end(*(self.ended or (message.get("code") or 1006, "")))
+            end = (message.get("code") or 1006, message.get("reason") or "")
+            self.connection.record_end(*(self.ended or end))
             for group in self._control_groups():
                 await _at_most(
                     LIMITS.layer_seconds, self.channel_layer.group_discard(group, self.channel_name)
@@ -114,7 +118,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
     async def client_notice(self, message: dict[str, Any]) -> None:
         """Pass a sentence of the operator on (sent to a control group)."""
         if self.connection is not None:
-            self.connection.tell(Notice(text=message["text"]))
+            self.connection.notify(message["text"])
 
     def _read_url(self) -> Request:
         path = self.scope["path"]

@@ -15,6 +15,8 @@ class Close(IntEnum):
     """Nobody needs this connection any more."""
     DRAIN = 4001
     """The server is stopping or restarting."""
+    STALLED = 4008
+    """The client took nothing and said nothing for too long; it seems gone."""
     TOO_MANY = 4013
     """The server has as many connections as it takes; some will end."""
     UNAVAILABLE = 4014

@@ -26,12 +26,16 @@ class Limits:
     """Digests kept of ranges that were made again: clients report the same ones."""
     open_explanations: int = 16
     """Broken blocks one connection is asked about at once: each may take 3 MB."""
-    write_bytes: int = 256 * 2**10
-    """Bytes in one write to one socket: a send buffer's worth, so turns stay short."""
+    write_bytes: int = 32 * 2**10
+    """Bytes in one write to one socket, and so what is held for one that takes none."""
+    inbox_bytes: int = 32 * 2**10
+    """What a client says and nobody has handled yet, before it is not read from."""
+    fragments: int = 256
+    """Parts of one message that a client may send: standard tools send one."""
     cohort_size: int = 500
     """Sockets written in one go: about 2 ms, after which other work gets a turn."""
-    recovery_messages: int = 1024
-    """Messages made again in one step for one session, about 3 ms of work."""
+    recovery_messages: int = 256
+    """Messages made again in one step for one session, about 1 ms of work."""
     frame_bytes: int = 256 * 2**10
     """The largest frame a client may send; a report takes under 2 KiB."""
     text_characters: int = 4096
@@ -46,6 +50,16 @@ class Limits:
     """Between looks at the promise: how long a lost batch stays unnoticed."""
     push_grace_us: int = 500_000
     """How late a batch may be before the server makes its messages itself."""
+    stall_seconds: float = 30.0
+    """Without progress a client is gone: as long as it waits for a silent server."""
+    slowest_rate: int = 1024
+    """Bytes a second: whoever reads fewer does not read."""
+    unread_bytes: int = 128 * 2**10
+    """What a client's kernel takes for it, read or not: Linux' buffer as it comes."""
+    close_seconds: float = 3.0
+    """A client has so long to answer a close; it may be busy with a backlog."""
+    returns_per_second: int = 500
+    """Clients of a stopped server come back so many a second: half of what it accepts."""
     lost_seconds: float = 30.0
     """After which a connection of a server that shows no life is lost."""
     database_seconds: float = 5.0

@@ -97,6 +97,11 @@ class LiveConnection:
         """Send a control, in order with the data."""
         self._node.hub.write(self._subscriber, frame(encode(control.write()).encode()))
 
+    def notify(self, text: str) -> None:
+        """Tell a sentence, unless the client is behind: then it would come late."""
+        if not self._subscriber.blocked:
+            self.tell(Notice(text=text))
+
     def drained(self) -> None:
         """Go on with the data: the writer has sent all it held."""
         self._node.hub.drained(self._subscriber)

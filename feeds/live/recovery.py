@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from itertools import accumulate
 
 from clientapp.wire.codec import encode
 from clientapp.wire.from_server import Gap
@@ -65,7 +66,7 @@ class Recovery:
         first = subscriber.cursors[feed] + 1
         last = hub.streams[feed].first - 1
         try:
-            frames = await self._run(frames_between, feed, first, last)
+            frames = self._first_of(await self._run(frames_between, feed, first, last))
             hub.recovered(subscriber, feed, first + len(frames) - 1, b"".join(frames))
         except UnavailableError as lost:
             hub.recovered(subscriber, feed, lost.last, self._gap(feed, first, lost.last))
@@ -81,6 +82,12 @@ class Recovery:
         last = min(last, first + self._limits.recovery_messages - 1)
         schedule = await self._schedule(feed, last)
         return await self._worker.run(make, feed, schedule, first, last)
+
+    def _first_of(self, frames: list[bytes]) -> list[bytes]:
+        """Return the frames of one write: what a client does not take is held."""
+        sizes = accumulate(map(len, frames))
+        count = sum(1 for size in sizes if size <= self._limits.write_bytes)
+        return frames[: max(count, 1)]
 
     def _gap(self, feed: str, first: int, last: int) -> bytes:
         epoch = self._catalog.feeds[feed].epoch_at(last + 1)

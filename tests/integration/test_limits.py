@@ -19,6 +19,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from feeds.core.frames import payloads
+from feeds.core.hub import Hub
 from feeds.core.limits import LIMITS
 from feeds.core.schedule import Schedule
 from feeds.live import ledger
@@ -46,9 +47,12 @@ class Heard:
 
     def __init__(self) -> None:
         self.types: list[str] = []
+        self.sizes: list[int] = []
+        """Bytes of each write."""
 
     def write(self, frames: bytes) -> bool:
         """Take everything."""
+        self.sizes.append(len(frames))
         self.types += [json.loads(payload)["type"] for payload in payloads(frames)]
         return True
 
@@ -172,3 +176,23 @@ async def test_drain_seconds() -> None:
     assert await recorder.flush(PATIENCE_SECONDS)
     task.cancel()
     await recorder.stop()
+
+
+async def test_recovered_messages_fit_into_a_write() -> None:
+    """Of messages made again, no more are written at once than one write holds."""
+    await generate(20)
+    catalog = Catalog()
+    await asyncio.to_thread(catalog.refresh)
+    limits = replace(LIMITS, write_bytes=500, recent_messages=1)
+    recovery = Recovery(limits, catalog)
+    hub = Hub(limits, lambda reader, feed: recovery.start(hub, reader, feed))
+    stream = hub.open_stream("arrays", 20)
+    assert stream.first == 21
+    heard = Heard()
+    hub.subscribe(heard, {"arrays": 0})
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(heard.types) < 20:
+            list(hub.turns())
+            await asyncio.sleep(0.01)
+    await recovery.stop()
+    assert max(heard.sizes) <= 500

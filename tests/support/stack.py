@@ -86,11 +86,12 @@ class Stack:
         )
         return done.stdout
 
-    def server(self, *, reload: bool = False) -> Program:
+    def server(self, *, reload: bool = False, port: int | None = None) -> Program:
         """Start ``runserver`` and wait until it listens."""
         options = [] if reload else ["--noreload"]
-        program = self.start("runserver", str(self.port), *options)
-        until(lambda: _listens(self.port), lambda: f"it does not listen:\n{program.said}")
+        port = port or self.port
+        program = self.start("runserver", str(port), *options)
+        until(lambda: _listens(port), lambda: f"it does not listen:\n{program.said}")
         return program
 
     def generator(self, *options: str) -> Program:

@@ -1,0 +1,213 @@
+"""
+One WebSocket connection of Daphne, with what a feed needs of it.
+
+Daphne sends through Twisted's transport, which copies, queues without bound
+and waits for another turn of the loop. A feed's frames are made already, so
+`FeedProtocol.write` gives them to the socket at once whenever nothing is
+queued before them. Every byte of a connection leaves through `_send`, so data
+and controls keep their order.
+
+Defends: whatever a client does, little is held for it. One that does not read
+is not read from, because its answers would pile up; nor is one whose words
+come faster than they are handled.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
+from daphne.ws_protocol import WebSocketProtocol
+from twisted.internet import tcp
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+from clientapp.wire.closing import Close
+from clientapp.wire.codec import encode
+from clientapp.wire.from_server import Failure, Farewell
+from feeds import kernel
+from feeds.core.frames import frame
+from feeds.core.limits import LIMITS
+from feeds.core.patience import Patience, Traffic
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+EVENT_BYTES = 512
+"""What an event of a client takes in memory, beside its text."""
+
+
+@implementer(IPushProducer)
+class _Source:
+    """What a transport knows of a protocol: whether it may give more bytes."""
+
+    def __init__(self, protocol: FeedProtocol) -> None:
+        self._protocol = protocol
+
+    def pauseProducing(self) -> None:  # noqa: N802  Twisted's name
+        """Take nothing more from the hub until all has left."""
+        self._protocol.hold()
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        """Let the data go on, in both directions."""
+        self._protocol.go_on()
+
+    def stopProducing(self) -> None:  # noqa: N802
+        """Do nothing: the consumer hears of the end by its own event."""
+
+
+class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not typed
+    """A WebSocket connection that takes whole frames; a hub's ``Writer``."""
+
+    drained: Callable[[], None] = staticmethod(lambda: None)
+    """Called when everything taken has been sent."""
+    parting: Farewell | None = None
+    """What was said before this side closed; None while it did not."""
+    _direct = False
+    """Whether the transport is a plain TCP socket: through TLS, bytes written
+    to the socket itself would leave unencrypted."""
+    _holds = False
+    """Whether bytes wait that the socket does not take."""
+    _inbox = 0
+    """Bytes of what the client said since nothing was left to be handled."""
+
+    def onConnect(self, request: ConnectionRequest) -> Any:  # noqa: N802
+        """Begin the handshake; a header on which Daphne would fail ends it."""
+        if not request.headers.get("sec-websocket-protocol", "").isascii():
+            raise ConnectionDeny(400, "Sec-WebSocket-Protocol must be ASCII")  # type: ignore[no-untyped-call]
+        return super().onConnect(request)
+
+    def connectionMade(self) -> None:  # noqa: N802  Twisted's name
+        """Take the transport over from HTTP."""
+        transport = self.transport
+        self._direct = isinstance(transport, tcp.Connection) and not transport.TLS
+        transport.unregisterProducer()
+        transport.registerProducer(_Source(self), True)
+        kernel.bound_memory(transport.socket)
+        self._patience = Patience(LIMITS, self._traffic(), time.monotonic())
+        super().connectionMade()
+
+    def onOpen(self) -> None:  # noqa: N802
+        """Begin; a server that stops says so."""
+        super().onOpen()
+        self.server.protocol_opened(self)
+
+    def write(self, frames: bytes) -> bool:
+        """Take whole frames; return False until `drained`, as `Writer` says."""
+        return bool(self.state == self.STATE_OPEN) and self._send(frames)
+
+    def sendData(self, data: bytes, *options: Any, **more: Any) -> None:  # noqa: N802
+        """Send bytes for Autobahn; its options slow a debugged connection down."""
+        self._send(data)
+
+    def hold(self) -> None:
+        """Give and take nothing until what is held has left."""
+        self._holds = True
+        self.transport.pauseProducing()
+
+    def go_on(self) -> None:
+        """Note that all that was held has left."""
+        self._holds = False
+        self._read_on()
+        self.drained()
+
+    def receiving(self, receive: Receive) -> Receive:
+        """Return *receive* such that this protocol knows what was handled."""
+
+        async def take() -> dict[str, Any]:
+            event = await receive()
+            if event["type"] == "websocket.disconnect" and self.parting is not None:
+                return {**event, "code": int(self.parting.code), "reason": self.parting.reason}
+            if self._inbox and self.application_queue.empty():
+                self._inbox = 0
+                self._read_on()
+            return event
+
+        return take
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: FBT001, N802, N803
+        """Queue what the client said, and stop reading where that is much."""
+        self._inbox += len(payload) + EVENT_BYTES
+        if self._inbox >= LIMITS.inbox_bytes:
+            self.transport.pauseProducing()
+        super().onMessage(payload, isBinary)
+
+    def processData(self) -> bool:  # noqa: N802
+        """Take one more frame of what was read: Autobahn's loop."""
+        return not self._must_wait() and bool(super().processData())
+
+    def onMessageFrameBegin(self, length: int) -> None:  # noqa: N802
+        """Take one more part of a message; empty ones fill memory, too."""
+        super().onMessageFrameBegin(length)
+        if len(self.message_data) > LIMITS.fragments and not self.failedByMe:
+            text = f"a message in more than {LIMITS.fragments} parts came"
+            self._break_off(text)
+
+    def check_timeouts(self) -> None:
+        """End a connection that has stalled: Daphne asks every other second."""
+        if self.state == self.STATE_OPEN and self._patience.is_over(
+            self._traffic(), time.monotonic()
+        ):
+            text = f"nothing was taken and nothing said for {LIMITS.stall_seconds:g} s"
+            self.farewell(Close.STALLED, text, retry_after=0.0)
+
+    def farewell(self, code: Close, reason: str, retry_after: float) -> None:
+        """Say goodbye and start the closing handshake."""
+        if self.state == self.STATE_OPEN:
+            self.parting = Farewell(code=code, reason=reason, retry_after=retry_after)
+            self.write(frame(encode(self.parting.write()).encode()))
+            self.sendClose(code=int(code))
+
+    def _send(self, data: bytes) -> bool:
+        transport = self.transport
+        if not transport.connected or transport.disconnecting:
+            return False
+        if not self._direct or transport.dataBuffer or transport._tempDataLen:  # noqa: SLF001  no public name
+            transport.write(data)
+            return not (self._direct or self._holds)
+        try:
+            sent = transport.socket.send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            return False  # Twisted reads the same error and ends the connection
+        if sent == len(data):
+            return True
+        transport.write(data[sent:])
+        # Twisted tells a producer that the buffer is empty only if it paused it.
+        transport.producerPaused = True
+        self.hold()
+        return False
+
+    def _must_wait(self) -> bool:
+        """Tell whether the client must not say more before something else is done."""
+        is_full = self._inbox >= LIMITS.inbox_bytes
+        return self.state == self.STATE_OPEN and (self._holds or is_full)
+
+    def _read_on(self) -> None:
+        if self.state in (self.STATE_OPEN, self.STATE_CLOSING) and not self._must_wait():
+            self.consumeData()
+            if not self._must_wait():
+                self.transport.resumeProducing()
+
+    def _traffic(self) -> Traffic:
+        known = kernel.traffic(self.transport.socket)
+        if known is not None:
+            return known
+        # Without the kernel's word, what this process holds has to do.
+        transport = self.transport
+        held = len(transport.dataBuffer) - transport.offset + transport._tempDataLen  # noqa: SLF001
+        received = self.trafficStats.incomingOctetsWireLevel
+        return Traffic(taken=-held, received=received, in_flight=True, waits=self._holds)
+
+    def _max_message_size_exceeded(self, size: int, most: int, reason: str) -> None:
+        """Refuse a frame by its length, before it is read: Autobahn's hook."""
+        self._break_off(f"a frame of {size} bytes came; {most} are allowed")
+
+    def _break_off(self, text: str) -> None:
+        if self.state == self.STATE_OPEN:
+            failure = Failure(code="too_large", text=text, retryable=False)
+            self.write(frame(encode(failure.write()).encode()))
+            self.farewell(Close.LIMIT, text, retry_after=0.0)
+        self.failedByMe = True  # so that Autobahn throws the rest away

@@ -1,0 +1,68 @@
+"""The consumer of a server that gives only ASGI: it does not answer whom nothing reaches."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from feeds.live.node import stop_node
+from wsproject.asgi import application
+
+PINGS = 100
+PATIENCE_SECONDS = 10
+
+
+class Peer:
+    """A client that pings without end, behind a server that sends when it is let."""
+
+    def __init__(self) -> None:
+        self.reads = asyncio.Event()
+        """Set while the client reads."""
+        self.pongs = 0
+        self.pings = 0
+
+    async def receive(self) -> dict[str, Any]:
+        """Return the next event of the client."""
+        if self.pings == PINGS:
+            await asyncio.Event().wait()
+        self.pings += 1
+        if self.pings == 1:
+            return {"type": "websocket.connect"}
+        return {"type": "websocket.receive", "text": f'{{"type":"ping","t0":{self.pings}}}'}
+
+    async def send(self, event: dict[str, Any]) -> None:
+        """Take an event of the consumer; wait until the client reads it."""
+        if event["type"] == "websocket.send":
+            await self.reads.wait()
+            self.pongs += json.loads(event["text"])["type"] == "pong"
+
+
+@pytest.fixture
+async def peer(settings: Settings, default_feeds: None) -> AsyncIterator[Peer]:
+    """Serve a client of the feed arrays."""
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    one = Peer()
+    scope = {"type": "websocket", "path": "/", "query_string": b"feed=arrays", "headers": []}
+    task = asyncio.ensure_future(application(scope, one.receive, one.send))
+    yield one
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await stop_node()
+
+
+async def test_who_does_not_read_is_not_heard(peer: Peer) -> None:
+    """What a client says waits until it has read; then all is answered."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while peer.pings < 2:
+            await asyncio.sleep(0.01)
+        for _ in range(100):  # turns of the loop, in any of which it could hear more
+            await asyncio.sleep(0)
+        assert peer.pings <= 3
+        peer.reads.set()
+        while peer.pongs < PINGS - 1:
+            await asyncio.sleep(0.01)

@@ -1,0 +1,12 @@
+"""The project's settings, with limits of time that a test can wait for."""
+
+from dataclasses import replace
+
+from feeds.core import limits
+
+# Before any other module takes them over.
+limits.LIMITS = replace(
+    limits.LIMITS, heartbeat_seconds=0.5, stall_seconds=2.0, slowest_rate=2**20, close_seconds=0.5
+)
+
+from wsproject.settings import *  # noqa: E402, F403

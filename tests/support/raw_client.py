@@ -1,0 +1,123 @@
+"""
+A client that is nothing but a socket, so that a test decides what it reads.
+
+It speaks WebSocket just enough: it masks with zeros, and takes the text
+frames of a server that sends each whole.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import socket
+import struct
+from collections import deque
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self
+
+from feeds.core.frames import payloads
+
+PATIENCE_SECONDS = 60.0
+"""For anything a test waits for; it only ends tests that fail anyway."""
+SMALL_BUFFER = 4096
+"""Bytes that a kernel may keep for a client that is to be full soon."""
+_SO_ATTACH_FILTER = 26
+
+
+class RawClient:
+    """One connection to a server on this machine."""
+
+    def __init__(self, port: int, query: str = "feed=arrays", *, buffer: int | None = None) -> None:
+        """Connect, and read no more than the handshake."""
+        self.socket = socket.socket()
+        if buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        self.socket.settimeout(PATIENCE_SECONDS)
+        self.socket.connect(("127.0.0.1", port))
+        self.socket.sendall(upgrade(query))
+        self._payloads: deque[bytes] = deque()
+        """Frames that came and were not asked for yet."""
+        self._data = b""
+        while not self._data.endswith(b"\r\n\r\n"):
+            self._data += self.socket.recv(1)
+        assert self._data.startswith(b"HTTP/1.1 101 "), self._data
+        self._data = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.socket.close()
+
+    def said(self) -> Iterator[dict[str, Any]]:
+        """Yield what the server says, until it closes the connection."""
+        while True:
+            while self._payloads:
+                payload = self._payloads.popleft()
+                if not payload.startswith(b"{"):
+                    return  # the two bytes of a close code
+                yield json.loads(payload)
+            more = self.socket.recv(1 << 20)
+            if not more:
+                return
+            self._data += more
+            whole = whole_frames(self._data)
+            self._payloads += payloads(self._data[:whole])
+            self._data = self._data[whole:]
+
+    def wait_for(self, kind: str) -> dict[str, Any]:
+        """Return what the server says next of that type."""
+        return next(obj for obj in self.said() if obj["type"] == kind)
+
+    def offsets(self, count: int) -> list[int]:
+        """Read on until *count* messages came; return their offsets."""
+        found: list[int] = []
+        for obj in self.said():
+            if obj["type"] == "message":
+                found.append(obj["offset"])
+            if len(found) == count:
+                break
+        return found
+
+    def deafen(self) -> None:
+        """Let nothing more arrive, as if the cable were cut: Linux only."""
+        # A filter program of one instruction: keep 0 bytes of every packet.
+        program = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
+        option = struct.pack("HL", 1, ctypes.addressof(program))
+        self.socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, option)
+
+
+def upgrade(query: str) -> bytes:
+    """Return the request that opens a WebSocket."""
+    return (
+        f"GET /?{query} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    ).encode()
+
+
+def text_frame(text: str, *, opcode: int = 1, last: bool = True) -> bytes:
+    """Return a client's frame of at most 125 bytes."""
+    payload = text.encode("utf-8" if opcode < 8 else "latin-1")
+    return bytes([opcode | 0x80 * last, 0x80 | len(payload)]) + bytes(4) + payload
+
+
+def whole_frames(data: bytes) -> int:
+    """Return how many bytes of *data* are whole frames."""
+    at = 0
+    while at + 2 <= len(data):
+        size, header = data[at + 1], 2
+        if size == 126:
+            size, header = int.from_bytes(data[at + 2 : at + 4], "big"), 4
+        elif size == 127:
+            size, header = int.from_bytes(data[at + 2 : at + 10], "big"), 10
+        if at + header + size > len(data) or len(data) < at + header:
+            break
+        at += header + size
+    return at
