@@ -81,7 +81,7 @@ async def _stored_blocks(node: Node, request: Request, key: str) -> int:
     """Return the session's highest stored block; checks what is fixed."""
     try:
         async with asyncio.timeout(node.limits.database_seconds):
-            known = await node.database.run(ledger.find_session, key)
+            known = await node.lookups.run(ledger.find_session, key)
     except Exception as error:  # noqa: BLE001  whatever it is, the feed is served
         log.warning("the database does not answer (%s); a session is not looked up", error)
         return 0

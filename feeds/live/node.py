@@ -56,6 +56,8 @@ class Node:
         self.verifier = Verifier(limits, self._schedule)
         self.recorder = Recorder(limits)
         self.database = Worker("database")
+        self.lookups = Worker("lookups")
+        """For what connections ask: a thousand of them must not hold up the feeds."""
         self.channels: dict[Subscriber, str] = {}
         """The channel of each connection that is served, by which its row is found."""
         self.running: dict[str, bool] = {}
@@ -95,6 +97,7 @@ class Node:
         await self.verifier.stop()
         await self.recorder.stop()
         await self.database.stop()
+        await self.lookups.stop()
 
     def wake(self) -> None:
         """Let the hub do the work it has."""
