@@ -56,7 +56,7 @@ class LiveConnection:
         self._is_recorded = False
         # No await from here on: the cursors are those that admission read.
         self._subscriber = node.hub.subscribe(writer, admission.cursors)
-        node.channels[self._subscriber] = channel
+        node.presence.enter(self._subscriber, channel)
         self._greet(admission)
         node.wake()
 
@@ -132,7 +132,7 @@ class LiveConnection:
     def stop_serving(self) -> None:
         """Send no more data; what has begun still leaves."""
         self._node.hub.unsubscribe(self._subscriber)
-        self._node.channels.pop(self._subscriber, None)
+        self._node.presence.leave(self._subscriber)
 
     def record_end(self, code: int, reason: str) -> None:
         """Print that the connection has ended, and record it if its opening was."""

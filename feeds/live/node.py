@@ -13,29 +13,25 @@ import logging
 import os
 import secrets
 import socket
-import time
 from collections.abc import Coroutine
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
-from django.db import InterfaceError, OperationalError
 
 from clientapp.wire.codec import encode
 from clientapp.wire.from_server import Heartbeat, Notice
 from feeds.core import notices
 from feeds.core.frames import frame
-from feeds.core.hub import Hub, Subscriber
+from feeds.core.hub import Hub
 from feeds.core.limits import LIMITS, Limits
 from feeds.core.lines import make_frames
 from feeds.core.schedule import Schedule
-from feeds.live import ledger
-from feeds.live.books import Books
 from feeds.live.bridge import Batch, Bridge
 from feeds.live.catalog import Catalog
 from feeds.live.clock import now_us
 from feeds.live.making import UnavailableError, UnknownYetError
+from feeds.live.presence import Presence
 from feeds.live.recorder import Recorder
 from feeds.live.recovery import Recovery
 from feeds.live.verifier import Verifier
@@ -58,8 +54,7 @@ class Node:
         self.database = Worker("database")
         self.lookups = Worker("lookups")
         """For what connections ask: a thousand of them must not hold up the feeds."""
-        self.channels: dict[Subscriber, str] = {}
-        """The channel of each connection that is served, by which its row is found."""
+        self.presence = Presence(self.name, limits, self.hub, self.database)
         self.running: dict[str, bool] = {}
         """Per enabled feed whether a generator was at work at the last look."""
         self._work = asyncio.Event()
@@ -67,7 +62,6 @@ class Node:
         self.reachable = True
         """Whether the database answered when it was last asked for the feeds."""
         self._bridge = Bridge(get_channel_layer(), self._take)
-        self._books = Books(limits.lost_seconds, 2 * limits.heartbeat_seconds)
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -80,7 +74,7 @@ class Node:
                 self._pump(),
                 self._every(self.limits.poll_seconds, self.poll),
                 self._every(self.limits.heartbeat_seconds, self._beat),
-                self._every(self.limits.heartbeat_seconds, self._keep_books),
+                self._every(self.limits.heartbeat_seconds, self.presence.keep),
                 self._bridge.run(),
                 self.recorder.run(),
             )
@@ -224,21 +218,6 @@ class Node:
         heads = {name: stream.head for name, stream in self.hub.streams.items()}
         beat = Heartbeat(now=now_us(), heads=heads)
         self.hub.tell(frame(encode(beat.write()).encode()))
-
-    async def _keep_books(self) -> None:
-        """Tell the database that this process lives, and who does not."""
-        now = datetime.now(UTC)
-        try:
-            lags = {channel: self.hub.lag(one) for one, channel in self.channels.items()}
-            behind = {channel: lag for channel, lag in lags.items() if lag}
-            await self.database.run(ledger.mark_seen, self.name, now, behind)
-            # While the database was away nobody could be seen: that is no sign of death.
-            if self._books.are_steady(time.monotonic()):
-                lost = now - timedelta(seconds=self.limits.lost_seconds)
-                await self.database.run(ledger.close_lost, lost)
-        except (OperationalError, InterfaceError) as error:
-            self._books.interrupt()
-            log.warning("the database does not answer (%s); nobody is marked as seen", error)
 
     async def _within_limit(self, call: Coroutine[Any, Any, None]) -> None:
         """Await a call of the channel layer, which may fail or hang."""

@@ -20,7 +20,7 @@ from pytest_django import Settings
 
 from feeds.core.frames import payloads
 from feeds.core.hub import Hub
-from feeds.core.limits import LIMITS
+from feeds.core.limits import LIMITS, Limits
 from feeds.core.schedule import Schedule
 from feeds.live import ledger
 from feeds.live.catalog import Catalog
@@ -78,16 +78,21 @@ def test_feeds(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     assert changed.status_code == 302
 
 
-async def test_recovery_messages() -> None:
-    """One step makes no more messages than that."""
-    await generate(5)
+async def recovery_of(limits: Limits) -> Recovery:
+    """Return what makes messages of the feeds that there are now."""
     catalog = Catalog()
     await asyncio.to_thread(catalog.refresh)
 
     async def schedule(feed: str, _last: int) -> Schedule:
         return catalog.feeds[feed].schedule
 
-    recovery = Recovery(replace(LIMITS, recovery_messages=2), catalog, schedule)
+    return Recovery(limits, catalog, schedule)
+
+
+async def test_recovery_messages() -> None:
+    """One step makes no more messages than that."""
+    await generate(5)
+    recovery = await recovery_of(replace(LIMITS, recovery_messages=2))
     assert len(await recovery.lines("arrays", 1, 5)) == 2
     await recovery.stop()
 
@@ -181,10 +186,8 @@ async def test_drain_seconds() -> None:
 async def test_recovered_messages_fit_into_a_write() -> None:
     """Of messages made again, no more are written at once than one write holds."""
     await generate(20)
-    catalog = Catalog()
-    await asyncio.to_thread(catalog.refresh)
     limits = replace(LIMITS, write_bytes=500, recent_messages=1)
-    recovery = Recovery(limits, catalog)
+    recovery = await recovery_of(limits)
     hub = Hub(limits, lambda reader, feed: recovery.start(hub, reader, feed))
     stream = hub.open_stream("arrays", 20)
     assert stream.first == 21

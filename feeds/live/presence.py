@@ -1,0 +1,57 @@
+"""
+Who is there, as the database has it.
+
+The connections of this process are marked as alive, with how far they are
+behind; those of a process that ended without a word are closed as lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime, timedelta
+
+from django.db import InterfaceError, OperationalError
+
+from feeds.core.hub import Hub, Subscriber
+from feeds.core.limits import Limits
+from feeds.live import ledger
+from feeds.live.books import Books
+from feeds.live.worker import Worker
+
+log = logging.getLogger("feeds.node")
+
+
+class Presence:
+    """The connections that the process *server* serves."""
+
+    def __init__(self, server: str, limits: Limits, hub: Hub, database: Worker) -> None:
+        self._server = server
+        self._limits = limits
+        self._hub = hub
+        self._database = database
+        self._books = Books(limits.lost_seconds, 2 * limits.heartbeat_seconds)
+        self._channels: dict[Subscriber, str] = {}
+
+    def enter(self, subscriber: Subscriber, channel: str) -> None:
+        """Count *subscriber* in; its row is found by its consumer's *channel*."""
+        self._channels[subscriber] = channel
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """Count *subscriber* out; twice is the same as once."""
+        self._channels.pop(subscriber, None)
+
+    async def keep(self) -> None:
+        """Tell the database who is alive and how far behind, and who is lost."""
+        now = datetime.now(UTC)
+        lags = {channel: self._hub.lag(one) for one, channel in self._channels.items()}
+        behind = {channel: lag for channel, lag in lags.items() if lag}
+        try:
+            await self._database.run(ledger.mark_seen, self._server, now, behind)
+            # While the database was away nobody could be seen: that is no sign of death.
+            if self._books.are_steady(time.monotonic()):
+                lost = now - timedelta(seconds=self._limits.lost_seconds)
+                await self._database.run(ledger.close_lost, lost)
+        except (OperationalError, InterfaceError) as error:
+            self._books.interrupt()
+            log.warning("the database does not answer (%s); nobody is marked as seen", error)
