@@ -28,6 +28,11 @@ def extend(digest: int, crc: int) -> int:
     return (digest * BASE + crc + 1) % MODULUS
 
 
+def join(digest: int, more: int, count: int) -> int:
+    """Return the digest of the lines of *digest* and then the *count* of *more*."""
+    return (digest * pow(BASE, count, MODULUS) + more) % MODULUS
+
+
 def between(before: int, after: int, count: int) -> int:
     """Return the digest of the *count* lines that led from *before* to *after*."""
     return (after - before * pow(BASE, count, MODULUS)) % MODULUS

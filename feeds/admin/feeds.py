@@ -16,7 +16,7 @@ from unfold.decorators import display
 from feeds import show
 from feeds.admin.facts import FactInline
 from feeds.forms import FeedForm
-from feeds.live import catalog
+from feeds.live import catalog, making
 from feeds.models import Feed, Segment
 from feeds.sources import SpecError
 
@@ -122,7 +122,7 @@ class FeedAdmin(ModelAdmin):
         """Return the records after the promise, or why there are none."""
         first = feed.promised + 1
         try:
-            source = catalog.source_of(catalog.recipe_of(feed))
+            source = making.source_of(catalog.recipe_of(feed))
             records = [json.loads(text) for text in source.records(first, PREVIEWED)]
         except SpecError as error:
             return str(error)

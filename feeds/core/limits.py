@@ -22,6 +22,8 @@ class Limits:
     """Bytes of frames kept per feed, for feeds of large records."""
     recent_digests: int = 131_072
     """Offsets per feed whose digest is kept: 1 MB, for 22 minutes at 100/s."""
+    remade_messages: int = 4096
+    """Messages made again in one step for a verdict, about 20 ms of work."""
     remade_digests: int = 1024
     """Digests kept of ranges that were made again: clients report the same ones."""
     open_explanations: int = 16

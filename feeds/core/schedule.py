@@ -86,6 +86,15 @@ class Schedule:
             raise LookupError(f"no segment holds offset {offset}")
         return self._segments[index]
 
+    def part(self, first: int, last: int) -> Schedule:
+        """
+        Return what is needed to make the offsets *first* to *last*.
+
+        That includes the segment before them: it tells whether an epoch begins.
+        """
+        start = max(bisect_right(self._firsts, first) - 2, 0)
+        return Schedule(self._segments[start : bisect_right(self._firsts, last) + 1])
+
     def end(self, segment: Segment) -> int:
         """Return the last offset that *segment* may hold; the newest is open."""
         index = bisect_right(self._firsts, segment.first)

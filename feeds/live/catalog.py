@@ -11,14 +11,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from django.db.models import Prefetch
 
 from feeds.core.schedule import Recipe, Schedule, Segment
+from feeds.live.making import source_of
 from feeds.models import Feed
 from feeds.models import Segment as SegmentRow
-from feeds.sources import Source, SpecError, make_source
+from feeds.sources import SpecError
 
 RUNNING_US = 3_000_000
 """A feed runs if its promise is younger: three times as long as one lasts."""
@@ -79,12 +79,6 @@ def recipe_of(row: Feed | SegmentRow) -> Recipe:
     """Return the recipe in a row, its spec as canonical JSON."""
     spec = json.dumps(row.spec, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return Recipe(kind=row.kind, spec=spec, seed=row.seed)
-
-
-@lru_cache(maxsize=32)
-def source_of(recipe: Recipe) -> Source:
-    """Return the source of *recipe*; raises SpecError."""
-    return make_source(recipe.kind, json.loads(recipe.spec), recipe.seed)
 
 
 def segment_of(row: SegmentRow) -> Segment:

@@ -22,9 +22,8 @@ from feeds.core.limits import LIMITS
 from feeds.core.schedule import Segment
 from feeds.live import promise
 from feeds.live.bridge import Batch, push
-from feeds.live.catalog import source_of
 from feeds.live.clock import now_us
-from feeds.live.making import Stretch, stretches
+from feeds.live.making import Stretch, source_of, stretches
 from feeds.live.worker import Worker
 from feeds.sources import SpecError
 

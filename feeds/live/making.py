@@ -1,14 +1,22 @@
-"""Stretches of a feed made from its schedule and sources, in any process."""
+"""
+Stretches of a feed made from its schedule and sources, in any process.
+
+Nothing here knows Django: the `Maker` runs it where there is none.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from zlib import crc32
 
+from clientapp.wire import digest
+from feeds.core.difference import Difference, Span, compare
 from feeds.core.lines import make_frames, make_lines
-from feeds.core.schedule import Schedule
-from feeds.live.catalog import source_of
-from feeds.sources import SpecError
+from feeds.core.schedule import Recipe, Schedule
+from feeds.sources import Source, SpecError, make_source
 
 
 class UnavailableError(Exception):
@@ -16,12 +24,22 @@ class UnavailableError(Exception):
 
     def __init__(self, last: int) -> None:
         """*last* is the end of the stretch."""
-        super().__init__(f"the libraries here make other messages up to offset {last}")
+        super().__init__(last)
         self.last = last
+
+    def __str__(self) -> str:
+        """Return why."""
+        return f"the libraries here make other messages up to offset {self.last}"
 
 
 class UnknownYetError(Exception):
     """What a stretch must be made from cannot be told while the database is away."""
+
+
+@lru_cache(maxsize=32)
+def source_of(recipe: Recipe) -> Source:
+    """Return the source of *recipe*; raises SpecError."""
+    return make_source(recipe.kind, json.loads(recipe.spec), recipe.seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +93,22 @@ def lines_between(feed: str, schedule: Schedule, first: int, last: int) -> list[
 def frames_between(feed: str, schedule: Schedule, first: int, last: int) -> list[bytes]:
     """Make what a server sends for `lines_between`."""
     return make_frames(feed, schedule, first, lines_between(feed, schedule, first, last))
+
+
+def digest_between(feed: str, schedule: Schedule, first: int, last: int) -> int:
+    """Make the digest of the lines of the offsets *first* to *last*."""
+    made = digest.EMPTY
+    for stretch in stretches(feed, schedule, first, last):
+        for line in stretch.lines:
+            made = digest.extend(made, crc32(line))
+    return made
+
+
+def difference(
+    feed: str, schedule: Schedule, first: int, last: int, received: Sequence[Span]
+) -> Difference:
+    """Hold what was *received* against the offsets *first* to *last*."""
+    expected = [
+        crc32(line) for stretch in stretches(feed, schedule, first, last) for line in stretch.lines
+    ]
+    return compare(first, expected, received)

@@ -30,6 +30,7 @@ from feeds.core.schedule import Schedule
 from feeds.live.bridge import Batch, Bridge
 from feeds.live.catalog import Catalog
 from feeds.live.clock import now_us
+from feeds.live.maker import Maker
 from feeds.live.making import UnavailableError, UnknownYetError
 from feeds.live.presence import Presence
 from feeds.live.recorder import Recorder
@@ -47,9 +48,10 @@ class Node:
         self.limits = limits
         self.name = f"{socket.gethostname()[:20]}:{os.getpid()}:{secrets.token_hex(4)}"
         self.catalog = Catalog()
-        self.recovery = Recovery(limits, self.catalog, self._schedule)
+        self._maker = Maker()
+        self.recovery = Recovery(limits, self.catalog, self._schedule, self._maker)
         self.hub = Hub(limits, lambda reader, feed: self.recovery.start(self.hub, reader, feed))
-        self.verifier = Verifier(limits, self._schedule)
+        self.verifier = Verifier(limits, self._schedule, self._maker)
         self.recorder = Recorder(limits)
         self.database = Worker("database")
         self.lookups = Worker("lookups")
@@ -88,7 +90,7 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.recovery.stop()
-        await self.verifier.stop()
+        await self._maker.stop()
         await self.recorder.stop()
         await self.database.stop()
         await self.lookups.stop()

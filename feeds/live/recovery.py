@@ -1,8 +1,9 @@
 """
 Messages that are no longer, or not yet, in the recent past: made again.
 
-Making them is work for a thread: one per process, so that however many
-sessions catch up, the event loop and the head of the feed go on.
+What a session lacks is made by the maker, a step of bounded size at a time,
+so that however many sessions catch up, those who are live do not feel it. What
+a stream lacks is little, and made at once by a thread.
 """
 
 from __future__ import annotations
@@ -19,10 +20,9 @@ from feeds.core.hub import Hub, Subscriber
 from feeds.core.limits import Limits
 from feeds.core.schedule import Schedule
 from feeds.live.catalog import Catalog
+from feeds.live.maker import Maker, MakerEndedError
 from feeds.live.making import UnavailableError, UnknownYetError, frames_between, lines_between
 from feeds.live.worker import Worker
-
-Make = Callable[[str, Schedule, int, int], list[bytes]]
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +31,17 @@ class Recovery:
     """Brings subscribers that fell behind the recent past back to it."""
 
     def __init__(
-        self, limits: Limits, catalog: Catalog, schedule: Callable[[str, int], Awaitable[Schedule]]
+        self,
+        limits: Limits,
+        catalog: Catalog,
+        schedule: Callable[[str, int], Awaitable[Schedule]],
+        maker: Maker,
     ) -> None:
         """*schedule* gives that of a feed, as it surely is up to an offset."""
         self._limits = limits
         self._catalog = catalog
         self._schedule = schedule
+        self._maker = maker
         self._worker = Worker("recovery")
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -47,7 +52,9 @@ class Recovery:
         Raises UnavailableError, UnknownYetError, and LookupError for what never
         existed.
         """
-        return await self._run(lines_between, feed, first, last)
+        last = min(last, first + self._limits.recovery_messages - 1)
+        schedule = await self._schedule(feed, last)
+        return await self._worker.run(lines_between, feed, schedule, first, last)
 
     def start(self, hub: Hub, subscriber: Subscriber, feed: str) -> None:
         """Make the next frames of *feed* for *subscriber*, and hand them to *hub*."""
@@ -66,22 +73,22 @@ class Recovery:
         first = subscriber.cursors[feed] + 1
         last = hub.streams[feed].first - 1
         try:
-            frames = self._first_of(await self._run(frames_between, feed, first, last))
+            frames = self._first_of(await self._make(feed, first, last))
             hub.recovered(subscriber, feed, first + len(frames) - 1, b"".join(frames))
         except UnavailableError as lost:
             hub.recovered(subscriber, feed, lost.last, self._gap(feed, first, lost.last))
         except LookupError:
             hub.recovered(subscriber, feed, last, self._gap(feed, first, last))
         except Exception as error:
-            if not isinstance(error, UnknownYetError):
+            if not isinstance(error, UnknownYetError | MakerEndedError):
                 log.exception("recovery failed and is tried again")
             await asyncio.sleep(1)
             hub.recovered(subscriber, feed, first - 1, b"")
 
-    async def _run(self, make: Make, feed: str, first: int, last: int) -> list[bytes]:
+    async def _make(self, feed: str, first: int, last: int) -> list[bytes]:
         last = min(last, first + self._limits.recovery_messages - 1)
-        schedule = await self._schedule(feed, last)
-        return await self._worker.run(make, feed, schedule, first, last)
+        schedule = (await self._schedule(feed, last)).part(first, last)
+        return await self._maker.run(frames_between, feed, schedule, first, last)
 
     def _first_of(self, frames: list[bytes]) -> list[bytes]:
         """Return the frames of one write: what a client does not take is held."""

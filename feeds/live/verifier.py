@@ -2,39 +2,43 @@
 Reports held against what their feeds hold.
 
 What lies in the recent past is checked with two numbers, at once; what is
-older is made again by one thread, so that however many old blocks are
-reported, the event loop and the head of each feed go on.
+older is made again by the maker, so that however many old blocks are
+reported, those who are live do not feel it.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import lru_cache
-from zlib import crc32
 
 from clientapp.wire import digest
 from clientapp.wire.report import FeedRange, Report
 from feeds.core import judgement
-from feeds.core.difference import Difference, Span, compare
+from feeds.core.difference import Difference, Span
 from feeds.core.judgement import Judgement
 from feeds.core.limits import Limits
 from feeds.core.prefixes import Prefixes
 from feeds.core.schedule import Schedule
-from feeds.live.making import UnavailableError, stretches
-from feeds.live.worker import Worker
+from feeds.live.maker import Maker
+from feeds.live.making import UnavailableError, difference, digest_between
 
 
 class Verifier:
     """What a process knows of its feeds' lines, and who checks reports by it."""
 
-    def __init__(self, limits: Limits, schedule: Callable[[str, int], Awaitable[Schedule]]) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        schedule: Callable[[str, int], Awaitable[Schedule]],
+        maker: Maker,
+    ) -> None:
         """*schedule* gives that of a feed, as it surely is up to an offset."""
         self._limits = limits
         self._schedule = schedule
         self._prefixes: dict[str, Prefixes] = {}
-        self._worker = Worker("verifier")
-        # Many clients report the same ranges; the thread alone calls this.
-        self._made = lru_cache(maxsize=limits.remade_digests)(_make_digest)
+        self._maker = maker
+        self._remade: OrderedDict[tuple[str, int, int], int] = OrderedDict()
+        """The digests made last: many clients report the same ranges."""
 
     def extend(self, feed: str, first: int, lines: Sequence[bytes]) -> None:
         """Take the lines of *feed* from *first* on; after a hole, begin anew."""
@@ -56,7 +60,7 @@ class Verifier:
         """
         Return what *report* is, making again what is not known any more.
 
-        Raises UnknownYetError.
+        Raises UnknownYetError and MakerEndedError.
         """
         return judgement.of_all(
             [
@@ -71,19 +75,16 @@ class Verifier:
         """
         Return what differs in a block of *feeds* of which *received* came.
 
-        Raises UnavailableError, UnknownYetError or LookupError where this
-        process cannot make what the block should hold.
+        Raises UnavailableError, UnknownYetError, MakerEndedError or LookupError
+        where what the block should hold cannot be made.
         """
         found = {}
         for feed, part in feeds.items():
-            schedule = await self._schedule(feed, part.last)
+            first, last = part.first, part.last
+            schedule = (await self._schedule(feed, last)).part(first, last)
             told = received.get(feed, ())
-            found[feed] = await self._worker.run(_compare, schedule, feed, part, told)
+            found[feed] = await self._maker.run(difference, feed, schedule, first, last, told)
         return found
-
-    async def stop(self) -> None:
-        """End the thread after its last work."""
-        await self._worker.stop()
 
     def _judge(self, feed: str, part: FeedRange) -> Judgement | None:
         found = judgement.judge_by_count(feed, part)
@@ -94,28 +95,22 @@ class Verifier:
         return None if expected is None else judgement.judge_by_digest(feed, part, expected)
 
     async def _remake(self, feed: str, part: FeedRange) -> Judgement:
-        schedule = await self._schedule(feed, part.last)
         try:
-            expected = await self._worker.run(self._made, schedule, feed, part.first, part.last)
+            expected = await self._make_digest(feed, part.first, part.last)
         except (UnavailableError, LookupError):
             return judgement.cannot_be_made(feed, part)
         return judgement.judge_by_digest(feed, part, expected)
 
-
-def _make_digest(schedule: Schedule, feed: str, first: int, last: int) -> int:
-    made = digest.EMPTY
-    for stretch in stretches(feed, schedule, first, last):
-        for line in stretch.lines:
-            made = digest.extend(made, crc32(line))
-    return made
-
-
-def _compare(
-    schedule: Schedule, feed: str, part: FeedRange, received: Sequence[Span]
-) -> Difference:
-    expected = [
-        crc32(line)
-        for stretch in stretches(feed, schedule, part.first, part.last)
-        for line in stretch.lines
-    ]
-    return compare(part.first, expected, received)
+    async def _make_digest(self, feed: str, first: int, last: int) -> int:
+        key = (feed, first, last)
+        if key not in self._remade:
+            schedule = (await self._schedule(feed, last)).part(first, last)
+            made, step = digest.EMPTY, self._limits.remade_messages
+            for start in range(first, last + 1, step):
+                end = min(last, start + step - 1)
+                more = await self._maker.run(digest_between, feed, schedule, start, end)
+                made = digest.join(made, more, end - start + 1)
+            self._remade[key] = made
+            if len(self._remade) > self._limits.remade_digests:
+                self._remade.popitem(last=False)
+        return self._remade[key]

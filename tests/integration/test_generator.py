@@ -12,9 +12,10 @@ from django.core.management import CommandError, call_command
 
 from feeds.live import promise
 from feeds.live.bridge import Batch, Bridge, push
-from feeds.live.catalog import segment_of, source_of
+from feeds.live.catalog import segment_of
 from feeds.live.clock import now_us
 from feeds.live.generator import Generator
+from feeds.live.making import source_of
 from feeds.models import Feed
 
 pytestmark = pytest.mark.usefixtures("default_feeds")

@@ -6,7 +6,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from threading import Event
 from typing import Any
@@ -24,6 +24,7 @@ from feeds.core.limits import LIMITS, Limits
 from feeds.core.schedule import Schedule
 from feeds.live import ledger
 from feeds.live.catalog import Catalog
+from feeds.live.maker import Maker
 from feeds.live.node import Node, stop_node
 from feeds.live.recorder import Recorder
 from feeds.live.recovery import Recovery
@@ -78,23 +79,27 @@ def test_feeds(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     assert changed.status_code == 302
 
 
-async def recovery_of(limits: Limits) -> Recovery:
-    """Return what makes messages of the feeds that there are now."""
+@asynccontextmanager
+async def recovery_of(limits: Limits) -> AsyncIterator[Recovery]:
+    """Make messages of the feeds that there are now."""
     catalog = Catalog()
     await asyncio.to_thread(catalog.refresh)
 
     async def schedule(feed: str, _last: int) -> Schedule:
         return catalog.feeds[feed].schedule
 
-    return Recovery(limits, catalog, schedule)
+    maker = Maker()
+    recovery = Recovery(limits, catalog, schedule, maker)
+    yield recovery
+    await recovery.stop()
+    await maker.stop()
 
 
 async def test_recovery_messages() -> None:
     """One step makes no more messages than that."""
     await generate(5)
-    recovery = await recovery_of(replace(LIMITS, recovery_messages=2))
-    assert len(await recovery.lines("arrays", 1, 5)) == 2
-    await recovery.stop()
+    async with recovery_of(replace(LIMITS, recovery_messages=2)) as recovery:
+        assert len(await recovery.lines("arrays", 1, 5)) == 2
 
 
 async def test_commit_facts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,15 +192,13 @@ async def test_recovered_messages_fit_into_a_write() -> None:
     """Of messages made again, no more are written at once than one write holds."""
     await generate(20)
     limits = replace(LIMITS, write_bytes=500, recent_messages=1)
-    recovery = await recovery_of(limits)
-    hub = Hub(limits, lambda reader, feed: recovery.start(hub, reader, feed))
-    stream = hub.open_stream("arrays", 20)
-    assert stream.first == 21
-    heard = Heard()
-    hub.subscribe(heard, {"arrays": 0})
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with recovery_of(limits) as recovery, asyncio.timeout(PATIENCE_SECONDS):
+        hub = Hub(limits, lambda reader, feed: recovery.start(hub, reader, feed))
+        stream = hub.open_stream("arrays", 20)
+        assert stream.first == 21
+        heard = Heard()
+        hub.subscribe(heard, {"arrays": 0})
         while len(heard.types) < 20:
             list(hub.turns())
             await asyncio.sleep(0.01)
-    await recovery.stop()
     assert max(heard.sizes) <= 500

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from feeds.core.schedule import Segment
-from feeds.live import catalog, promise
+from feeds.live import making, promise
 from feeds.models import Feed
 from feeds.models import Segment as SegmentRow
 
@@ -16,7 +16,7 @@ NOW = 1_790_000_000_000_000
 
 def begin(hold: promise.Hold, last: int, now: int = NOW) -> promise.Hold:
     """Promise up to *last* in a new segment."""
-    source = catalog.source_of(hold.recipe)
+    source = making.source_of(hold.recipe)
     segment = Segment(hold.recipe, source.epoch, hold.promised + 1, now, hold.rate_milli)
     return promise.promise(hold, last, now, segment)
 

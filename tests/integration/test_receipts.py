@@ -13,6 +13,8 @@ from channels.testing import WebsocketCommunicator
 from pytest_django import Settings
 
 from clientapp.wire import digest
+from clientapp.wire.from_client import read_from_client
+from clientapp.wire.report import Report
 from feeds.core.limits import LIMITS
 from feeds.core.prefixes import Prefixes
 from feeds.live.node import get_node, stop_node
@@ -228,13 +230,28 @@ async def test_a_judge_that_fails_loses_no_report(monkeypatch: pytest.MonkeyPatc
         assert (await receive(one, "ack"))["block"] == 1
 
 
-async def test_recent_and_remade_digests() -> None:
-    """A process keeps no more digests than its limits say."""
+async def test_recent_and_remade_digests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of digests as many are kept as the limits say; others are made again, in steps."""
     node = await get_node()
-    assert node.verifier._made.cache_info().maxsize == LIMITS.remade_digests
-    await generate(5)
+    verifier = node.verifier
+    few = replace(LIMITS, recent_digests=3, remade_messages=4, remade_digests=1)
+    monkeypatch.setattr(verifier, "_limits", few)
     async with client(BLOCKS) as one:
         await receive(one, "welcome")
-    assert node.verifier._prefixes == {} or all(
-        known._most == LIMITS.recent_digests for known in node.verifier._prefixes.values()
-    )
+        await generate(30)
+        sent = await collect(one, 30)
+        made = await epoch()
+        for block, (first, last) in enumerate(((1, 9), (10, 12), (13, 15), (28, 30)), 1):
+            part = {
+                "first": first,
+                "last": last,
+                "count": last - first + 1,
+                "digest": written(sent[first - 1 : last]),
+            }
+            sized = report(made, part=part, block=block, size=last - first + 1)
+            said = read_from_client(sized)
+            assert isinstance(said, Report)
+            at_once = verifier.judge(said)
+            assert (at_once is None) == (last < 28)
+            assert (at_once or await verifier.judge_again(said)).verdict == "verified"
+            assert len(verifier._remade) <= few.remade_digests

@@ -6,8 +6,7 @@ from clientapp.wire.from_server import Gap, read_from_server
 from clientapp.wire.message import Message
 from feeds.core.frames import payloads
 from feeds.core.schedule import Recipe, Schedule, Segment
-from feeds.live.catalog import source_of
-from feeds.live.making import Stretch, UnavailableError, frames_between, stretches
+from feeds.live.making import Stretch, UnavailableError, frames_between, source_of, stretches
 
 FIVES = Recipe(kind="arrays", spec='{"shape":[5]}', seed=1)
 PAIRS = Recipe(kind="arrays", spec='{"shape":[2]}', seed=1)

@@ -1,0 +1,112 @@
+"""
+The maker: a process that makes old messages again.
+
+Making is nothing but work for the interpreter. In a thread beside the event
+loop, each of the loop's sends would wait for the interpreter's lock, so that
+one client which catches up would slow down all others (decision 0006). Here
+it takes one core at most, one step at a time. This module knows no Django.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar, TypeVarTuple
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+CHECKOUT = Path(__file__).parents[2]
+PROGRAM = "from feeds.live.maker import serve; serve()"
+
+
+class MakerEndedError(Exception):
+    """The process ended in the middle of its work; the next call starts another."""
+
+
+class Maker:
+    """
+    One process, started at the first call; calls are made one after the other.
+
+    It ends with its owner, however that ends: nobody writes to it any more.
+    """
+
+    def __init__(self) -> None:
+        self._waiter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="maker")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def run(self, call: Callable[[*Ts], T], *args: *Ts) -> T:
+        """
+        Return what *call* returns in the process; raises what it raises.
+
+        *call* is a function of a module, and all that crosses can be pickled.
+        Raises MakerEndedError.
+        """
+        loop = asyncio.get_running_loop()
+        made: T = await loop.run_in_executor(self._waiter, self._ask, call, args)
+        return made
+
+    async def stop(self) -> None:
+        """End the process at once, whatever it does."""
+        if self._process is not None:
+            self._process.kill()
+        await asyncio.get_running_loop().run_in_executor(self._waiter, self._end)
+        self._waiter.shutdown(wait=False)
+
+    def _ask(self, *request: object) -> Any:
+        process = self._process = self._process or _start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            pickle.dump(request, process.stdin)
+            process.stdin.flush()
+            is_made, outcome = pickle.load(process.stdout)  # noqa: S301  our own process
+        except (EOFError, OSError, pickle.UnpicklingError):
+            self._end()
+            raise MakerEndedError("the process that makes messages again has ended") from None
+        if not is_made:
+            raise outcome
+        return outcome
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+
+def serve() -> None:
+    """Answer calls from standard input on standard output until it ends."""
+    # Ctrl-C on a terminal reaches this process too; its owner decides.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    calls, answers = sys.stdin.buffer, sys.stdout.buffer
+    sys.stdout = sys.stderr
+    while True:
+        try:
+            call, args = pickle.load(calls)  # noqa: S301  from the process that started this one
+        except EOFError:
+            return
+        try:
+            answer = (True, call(*args))
+        except Exception as error:  # noqa: BLE001  whoever asked is told
+            answer = (False, error)
+        pickle.dump(answer, answers)
+        answers.flush()
+
+
+def _start() -> subprocess.Popen[bytes]:
+    paths = [str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return subprocess.Popen(  # noqa: S603  this interpreter, and a module of ours
+        [sys.executable, "-c", PROGRAM],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )

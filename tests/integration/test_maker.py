@@ -1,0 +1,110 @@
+"""The process that makes old messages again: what it answers, and how it ends."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from feeds.core.schedule import Recipe, Schedule, Segment
+from feeds.live.maker import Maker, MakerEndedError
+from feeds.live.making import UnavailableError, frames_between, lines_between, source_of
+
+CHECKOUT = Path(__file__).parents[2]
+RECIPE = Recipe(kind="arrays", spec="{}", seed=1)
+
+
+def schedule(epoch: str) -> Schedule:
+    """Return a schedule of one segment."""
+    return Schedule([Segment(recipe=RECIPE, epoch=epoch, first=1, started_us=0, rate_milli=1000)])
+
+
+@pytest.fixture
+async def maker() -> AsyncIterator[Maker]:
+    """Return a maker, and end it."""
+    maker = Maker()
+    yield maker
+    await maker.stop()
+
+
+async def test_it_makes_the_same_elsewhere(maker: Maker) -> None:
+    """What the other process makes is what this one would."""
+    mine = schedule(source_of(RECIPE).epoch)
+    for call in (lines_between, frames_between):
+        expected = call("arrays", mine, 3, 700)
+        assert await maker.run(call, "arrays", mine, 3, 700) == expected
+    assert await maker.run(os.getpid) != os.getpid()
+
+
+async def test_calls_take_turns(maker: Maker) -> None:
+    """Many may ask at once; each gets its own answer."""
+    mine = schedule(source_of(RECIPE).epoch)
+    asked = [maker.run(lines_between, "arrays", mine, one, one) for one in range(1, 20)]
+    made = await asyncio.gather(*asked)
+    assert made == [lines_between("arrays", mine, one, one) for one in range(1, 20)]
+
+
+async def test_errors_come_back(maker: Maker) -> None:
+    """What a call raises there is raised here, whole; the process goes on."""
+    with pytest.raises(UnavailableError, match="other messages up to offset 5") as raised:
+        await maker.run(lines_between, "arrays", schedule("f" * 12), 1, 5)
+    assert raised.value.last == 5
+    with pytest.raises(LookupError):
+        await maker.run(lines_between, "arrays", Schedule(), 1, 5)
+    assert await maker.run(len, "four") == 4
+
+
+async def test_another_follows_one_that_was_killed(maker: Maker) -> None:
+    """Who waits for a process that ends is told; the next call has a new one."""
+    os.kill(await maker.run(os.getpid), signal.SIGKILL)
+    with pytest.raises(MakerEndedError):
+        await maker.run(len, "four")
+    assert await maker.run(len, "four") == 4
+
+
+async def test_it_outlives_ctrl_c_but_not_its_owner(maker: Maker) -> None:
+    """A signal for the terminal's whole group ends nothing; the owner's end does."""
+    process = await maker.run(os.getpid)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(process, number)
+    assert await maker.run(os.getpid) == process
+    program = (
+        "import asyncio, os\n"
+        "from feeds.live.maker import Maker\n"
+        "print(asyncio.run(Maker().run(os.getpid)), flush=True)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    owner = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, cwd=CHECKOUT, stdout=subprocess.PIPE
+    )
+    assert owner.stdout is not None
+    orphan = int(await owner.stdout.readline())
+    assert await owner.wait() == -signal.SIGKILL
+    async with asyncio.timeout(30):
+        while is_alive(orphan):
+            await asyncio.sleep(0.01)
+
+
+def is_alive(process: int) -> bool:
+    """Tell whether a process, of whomever, runs."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text(encoding="ascii")
+    except FileNotFoundError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_it_needs_no_django() -> None:
+    """The process starts quickly, because it loads neither Django nor Channels."""
+    program = (
+        "import sys, feeds.live.maker, feeds.live.making\n"
+        "print([name for name in ('django', 'channels', 'twisted') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
