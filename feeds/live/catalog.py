@@ -59,7 +59,7 @@ class KnownFeed:
 
     def running(self, now_us: int) -> bool:
         """Tell whether a generator is at work on the feed."""
-        return now_us - self.promised_us < RUNNING_US
+        return is_running(self.promised_us, now_us)
 
     def head(self, now_us: int) -> int:
         """Return the last offset that is promised and due; 0: none."""
@@ -73,6 +73,15 @@ class KnownFeed:
             return self.schedule.segment(offset).epoch
         except LookupError:
             return self.schedule.last.epoch
+
+
+def is_running(promised_us: int, now_us: int) -> bool:
+    """
+    Tell whether a promise is so young that its generator lives.
+
+    One that lies far ahead was made before the clock was set back.
+    """
+    return abs(now_us - promised_us) < RUNNING_US
 
 
 def recipe_of(row: Feed | SegmentRow) -> Recipe:
@@ -149,7 +158,7 @@ def overview(now_us: int) -> list[FeedOverview]:
             kind=row.kind,
             rate=float(row.rate),
             enabled=row.enabled,
-            running=now_us - row.promised_us < RUNNING_US,
+            running=is_running(row.promised_us, now_us),
             head=Schedule([segment_of(one) for one in row.newest]).due(now_us, row.promised),
         )
         for row in rows

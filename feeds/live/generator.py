@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -31,13 +32,14 @@ log = logging.getLogger(__name__)
 
 AHEAD_US = 1_000_000
 """How far a promise reaches: what a crash may leave to the servers to make."""
-PROMISE_US = 500_000
+PROMISE_SECONDS = 0.5
 """How often a promise is made: twice in the time that one reaches."""
-BEHIND_US = 2_000_000
-"""Further behind its schedule than this, a generator skips time, not offsets."""
+OFF_US = 2_000_000
+"""Further from its schedule than this, a generator skips time, not offsets:
+it was stopped, or the clock was set."""
 BATCH_LINES = 500
 """Lines in one batch at most: about 100 KB, a few milliseconds of work."""
-SILENT_US = 1_000_000
+SILENT_SECONDS = 1.0
 """For so long nothing is pushed after a failure: a layer that hangs would hold
 up the schedule, and the servers make these messages themselves."""
 TICK_SECONDS = 0.01
@@ -90,10 +92,12 @@ class Generator:
         self._hold: promise.Hold
         self._sent = 0
         self._last: int | None = None
-        self._deadline_us: int | None = None
-        self._tried_us = 0
+        # The wall clock says what is due. How long ago something was, it cannot
+        # say: it may be set, so that is asked of a clock that only goes on.
+        self._deadline: float | None = None
+        self._tried = float("-inf")
         self._failing = False
-        self._silent_until_us = 0
+        self._silent_until = float("-inf")
         self._stopping = asyncio.Event()
         self._database = Worker(f"promise-{feed}")
 
@@ -115,7 +119,7 @@ class Generator:
             if self._count is not None:
                 self._last = self._sent + self._count
             if self._seconds is not None:
-                self._deadline_us = now_us() + round(self._seconds * 1e6)
+                self._deadline = time.monotonic() + self._seconds
             try:
                 while not self._done():
                     await self._promise()
@@ -136,21 +140,27 @@ class Generator:
 
     async def _take(self) -> promise.Hold:
         """Take the feed; waits until a generator that was killed counts as dead."""
-        give_up = now_us() + promise.ALIVE_US + PROMISE_US
+        give_up = time.monotonic() + promise.ALIVE_US / 1e6 + PROMISE_SECONDS
+        seen: int | None = None
         while True:
             try:
                 return await self._database.run(self._claim, now_us())
-            except promise.TakenError:
-                if now_us() > give_up or self._stopping.is_set():
+            except promise.TakenError as taken:
+                is_over = time.monotonic() > give_up
+                if is_over and taken.promised_us == seen:
+                    # Its promise lies ahead, because the clock was set back since.
+                    self._claim = partial(self._claim, by_force=True)
+                elif is_over or self._stopping.is_set():
                     raise
+                seen = seen or taken.promised_us
             await self._rest(0.1)
 
     async def _promise(self) -> None:
         """Promise what comes next, in a new segment where one is needed."""
-        now = now_us()
-        if now - self._tried_us < PROMISE_US:
+        if time.monotonic() - self._tried < PROMISE_SECONDS:
             return
-        self._tried_us = now
+        self._tried = time.monotonic()
+        now = now_us()
         try:
             if not self._hold.enabled:
                 self._hold = await self._database.run(promise.look, self._hold)
@@ -182,11 +192,14 @@ class Generator:
                 source.epoch,
                 hold.rate_milli,
             )
-            if same and now - last.at(first) <= BEHIND_US:
+            promised_at = hold.schedule.at(hold.promised) if hold.promised else 0
+            was_set_back = promised_at - now > OFF_US
+            if same and now - last.at(first) <= OFF_US and not was_set_back:
                 return None
-            # What is promised keeps its time; the new segment begins after it.
-            if hold.promised:
-                now = max(now, hold.schedule.at(hold.promised) + 1)
+            # What is promised keeps its time; the new segment begins after it,
+            # unless that would be the time of a clock that was wrong.
+            if not was_set_back:
+                now = max(now, promised_at + 1)
         return Segment(
             recipe=hold.recipe,
             epoch=source.epoch,
@@ -198,11 +211,11 @@ class Generator:
     def _reach(self, segment: Segment | None, now: int) -> int:
         """Return the last offset to promise now."""
         assert segment is not None
-        until = now + AHEAD_US
-        if self._deadline_us is not None:
-            until = min(until, self._deadline_us)
+        ahead = AHEAD_US
+        if self._deadline is not None:
+            ahead = min(ahead, max(round((self._deadline - time.monotonic()) * 1e6), 0))
         # A segment holds one message at least: two cannot begin at one offset.
-        reach = max(segment.due(until), segment.first, self._hold.promised)
+        reach = max(segment.due(now + ahead), segment.first, self._hold.promised)
         return reach if self._last is None else min(reach, self._last)
 
     async def _publish(self) -> None:
@@ -219,7 +232,7 @@ class Generator:
 
     async def _push(self, stretch: Stretch) -> None:
         batch = Batch(self._feed, stretch.epoch, stretch.first, stretch.lines)
-        if now_us() < self._silent_until_us:
+        if time.monotonic() < self._silent_until:
             self.progress.failures += 1
             return
         try:
@@ -229,7 +242,7 @@ class Generator:
             if self.progress.failures == 0:
                 log.warning("the channel layer does not take batches: %s", error)
             self.progress.failures += 1
-            self._silent_until_us = now_us() + SILENT_US
+            self._silent_until = time.monotonic() + SILENT_SECONDS
 
     def _note(self, last: int) -> None:
         segment = self._hold.schedule.segment(last)
@@ -248,12 +261,13 @@ class Generator:
             return True
         if self._last is not None and self._sent >= self._last:
             return True
-        is_over = self._deadline_us is not None and now_us() >= self._deadline_us
+        is_over = self._deadline is not None and time.monotonic() >= self._deadline
         return is_over and self._sent >= self._hold.promised
 
     def _pause(self) -> float:
         """Return the seconds until there is something to do."""
-        next_promise = self._tried_us + PROMISE_US
-        schedule, following = self._hold.schedule, self._sent + 1
-        wake = schedule.at(following) if following <= self._hold.promised else next_promise
-        return min(max((min(wake, next_promise) - now_us()) / 1e6, TICK_SECONDS), 0.5)
+        wake = self._tried + PROMISE_SECONDS - time.monotonic()
+        following = self._sent + 1
+        if following <= self._hold.promised:
+            wake = min(wake, (self._hold.schedule.at(following) - now_us()) / 1e6)
+        return max(wake, TICK_SECONDS)

@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import takewhile
 
 from django.db import transaction
-from django.db.models import Count, Exists, F, Max, OuterRef
+from django.db.models import Count, Exists, F, Max, OuterRef, Q
 
 from clientapp.wire.closing import Close
 from feeds.live import archive
@@ -98,13 +98,15 @@ def mark_seen(server: str, at: datetime, behind: Mapping[str, int]) -> None:
     ClientSession.objects.filter(connections__in=alive).update(seen_at=at)
 
 
-def close_lost(before: datetime) -> int:
+def close_lost(before: datetime, after: datetime) -> int:
     """
     Close the connections that no server has seen since *before*.
 
-    Returns how many there were: their server ended without a word.
+    Returns how many there were: their server ended without a word. One seen
+    *after* now was seen by a clock that has been set back since.
     """
-    lost = Connection.objects.filter(closed_at=None, seen_at__lt=before)
+    is_unseen = Q(seen_at__lt=before) | Q(seen_at__gt=after)
+    lost = Connection.objects.filter(is_unseen, closed_at=None)
     sessions = list(lost.values_list("session_id", flat=True))
     lost.update(closed_at=F("seen_at"), close_code=1006, reason="the server ended")
     _set_away(sessions)

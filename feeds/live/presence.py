@@ -49,9 +49,9 @@ class Presence:
         try:
             await self._database.run(ledger.mark_seen, self._server, now, behind)
             # While the database was away nobody could be seen: that is no sign of death.
-            if self._books.are_steady(time.monotonic()):
-                lost = now - timedelta(seconds=self._limits.lost_seconds)
-                await self._database.run(ledger.close_lost, lost)
+            if self._books.are_steady(time.monotonic(), now.timestamp()):
+                lost = timedelta(seconds=self._limits.lost_seconds)
+                await self._database.run(ledger.close_lost, now - lost, now + lost)
         except (OperationalError, InterfaceError) as error:
             self._books.interrupt()
             log.warning("the database does not answer (%s); nobody is marked as seen", error)

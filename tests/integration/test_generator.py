@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer
 from django.core.management import CommandError, call_command
 
@@ -264,9 +263,22 @@ def test_disabled_feed_is_refused() -> None:
         call_command("generate", "--feed", "users")
 
 
-def test_second_generator_is_refused() -> None:
+async def test_second_generator_is_refused() -> None:
     """While one generator lives, another is told to stop it first."""
-    Feed.objects.filter(name="arrays").update(promised_us=now_us() + 60_000_000)
-    generator = Generator("arrays", ListLayer())
+    first = Generator("arrays", ListLayer())
+    running = asyncio.ensure_future(first.run())
+    async with asyncio.timeout(10):
+        while not first.progress.offset:
+            await asyncio.sleep(0.01)
     with pytest.raises(promise.TakenError, match="stop that one first"):
-        async_to_sync(generator.run)()
+        await Generator("arrays", ListLayer()).run()
+    first.stop()
+    await running
+
+
+async def test_promise_of_a_clock_that_was_set_back() -> None:
+    """A promise that lies ahead and stands still is that of a dead generator."""
+    await Feed.objects.filter(name="arrays").aupdate(promised_us=now_us() + 3_600_000_000)
+    generator = Generator("arrays", ListLayer(), count=3)
+    await generator.run()
+    assert generator.progress.published == 3

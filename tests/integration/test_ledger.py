@@ -157,7 +157,7 @@ def test_connections_of_a_dead_server_are_closed_as_lost() -> None:
     ledger.commit([opened("c1"), opened("c2", key="key-of-a-session-2", server="two")])
     later = NOW + timedelta(seconds=60)
     ledger.mark_seen("two", later, {"c2": 7})
-    assert ledger.close_lost(NOW + timedelta(seconds=30)) == 1
+    assert ledger.close_lost(NOW + timedelta(seconds=30), NOW + timedelta(seconds=90)) == 1
     lost = Connection.objects.get(server="one")
     assert (lost.closed_at, lost.close_code) == (NOW, 1006)
     assert ClientSession.objects.get(key=KEY).status == "away"
@@ -172,6 +172,15 @@ def test_who_is_behind() -> None:
         ledger.mark_seen("one", NOW, behind)
         rows = Connection.objects.exclude(behind=0).values_list("channel", "behind")
         assert dict(rows) == behind
+
+
+def test_connections_of_a_time_to_come_are_closed_as_lost() -> None:
+    """What was seen by a clock that has been set back since is not seen any more."""
+    ledger.commit([opened("c1"), opened("c2", key="key-of-a-session-2", server="two")])
+    earlier = NOW - timedelta(hours=1)
+    ledger.mark_seen("two", earlier, {})
+    assert ledger.close_lost(earlier - timedelta(seconds=30), earlier + timedelta(seconds=30)) == 1
+    assert list(Connection.objects.filter(closed_at=None).values_list("server")) == [("two",)]
 
 
 def test_facts_of_an_unknown_session_are_left_out() -> None:
