@@ -1,8 +1,9 @@
-"""Faults of the channel layer: none is seen in a log."""
+"""Faults of the channel layer, and of a client's disk: none is seen in a log."""
 
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from redis.exceptions import ConnectionError  # noqa: A004  the driver's own
 from feeds.live import keeper
 from feeds.live.valkey import runtime_directory
 from tests.support.eight import Eight
+from tests.support.judge import judge
 from tests.support.stack import Stack, until
 
 FROZEN_SECONDS = float(os.environ.get("BLOCKFEED_FROZEN", "4"))
@@ -40,10 +42,15 @@ def test_batches_lost_doubled_and_reordered(faulty: Stack) -> None:
     assert "Traceback" not in server.said
 
 
+def connected(stack: Stack) -> Redis:
+    """Return a connection to the stack's embedded Valkey."""
+    path = runtime_directory(str(stack.folder / "var")) / keeper.SOCKET
+    return Redis(unix_socket_path=str(path))
+
+
 def valkey(stack: Stack) -> int | None:
     """Return the process of the stack's embedded Valkey; None while it is away."""
-    path = runtime_directory(str(stack.folder / "var")) / keeper.SOCKET
-    with Redis(unix_socket_path=str(path)) as client:
+    with connected(stack) as client:
         try:
             return int(client.info("server")["process_id"])
         except ConnectionError:
@@ -75,3 +82,45 @@ def test_valkey_killed_and_frozen(stack: Stack) -> None:
     eight.stop()
     eight.judge()
     assert "Traceback" not in server.said + generator.said
+
+
+def test_valkey_flushed_slow_and_hung_up(stack: Stack) -> None:
+    """Eight clients go on while Valkey forgets everything, dawdles, and drops everybody."""
+    server = stack.server()
+    generator = stack.generator("--rate=100")
+    eight = Eight(stack)
+    eight.wait_for_blocks(1)
+    with connected(stack) as client:
+        client.flushall()
+        eight.wait_for_blocks(1)
+        # Longer than a call may take, and than a server waits for a batch.
+        client.client_pause(1500)
+        eight.wait_for_blocks(1)
+        assert client.client_kill_filter(_type="pubsub") >= 1
+        client.client_kill_filter(_type="normal")
+    eight.wait_for_blocks(1)
+    eight.stop()
+    eight.judge()
+    assert "Traceback" not in server.said + generator.said
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits another process")
+def test_disk_full_under_a_log(stack: Stack) -> None:
+    """A client that cannot write says so and ends with 1; later it goes on, and nothing is lost."""
+    stack.server()
+    stack.generator("--rate=100")
+    client = stack.client("alice", "--block-size=10")
+    client.wait_for("Block 3 received successfully")
+    # In the middle of a block: what is written until then is cut off at the next start.
+    room = stack.log("alice").stat().st_size + 5000
+    resource.prlimit(client.process.pid, resource.RLIMIT_FSIZE, (room, room))
+    assert client.process.wait(60) == 1
+    assert f"the log {stack.log('alice')} cannot be written: " in client.said
+    assert "Traceback" not in client.said
+    again = stack.client("alice", "--block-size=10")
+    again.wait_for("Block 8 received successfully")
+    assert again.stop() == 0
+    session = judge(stack.log("alice"))
+    stored = "SELECT count(*), count(DISTINCT number) FROM feeds_blockreport"
+    expected = [(len(session.blocks), len(session.blocks))]
+    until(lambda: stack.rows(stored) == expected, lambda: str(stack.rows(stored)))

@@ -10,3 +10,6 @@ limits.LIMITS = replace(
 )
 
 from wsproject.settings import *  # noqa: E402, F403
+from wsproject.settings import DATABASES  # noqa: E402
+
+DATABASES["default"]["OPTIONS"]["timeout"] = 1

@@ -1,0 +1,110 @@
+"""The database locked, gone and full: the feeds go on, and nothing is stored twice or lost."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.cramped_settings import PAGES
+from tests.support.eight import Eight
+from tests.support.judge import judge
+from tests.support.stack import Stack, until
+
+LOCKED_SECONDS = float(os.environ.get("BLOCKFEED_LOCKED", "4"))
+WAIT = "the database does not take facts"
+AGAIN = "the database takes facts again"
+
+
+@pytest.fixture
+def impatient(tmp_path: Path) -> Iterator[Stack]:
+    """Give a test an installation that waits a second for a lock."""
+    stack = Stack(tmp_path, settings="tests.support.impatient_settings")
+    yield stack
+    stack.close()
+
+
+@pytest.fixture
+def cramped(tmp_path: Path) -> Iterator[Stack]:
+    """Give a test an installation whose database is soon full."""
+    stack = Stack(tmp_path, settings="tests.support.cramped_settings")
+    yield stack
+    stack.close()
+
+
+def database(stack: Stack) -> Path:
+    """Return the path of a stack's database."""
+    return stack.folder / "var" / "db.sqlite3"
+
+
+def test_locked(impatient: Stack) -> None:
+    """While another program holds the database, reports and promises wait."""
+    server = impatient.server()
+    generator = impatient.generator("--rate=100")
+    eight = Eight(impatient)
+    eight.wait_for_blocks(1)
+    with closing(sqlite3.connect(database(impatient), timeout=30, isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        time.sleep(LOCKED_SECONDS)
+        server.wait_for(f"{WAIT} (database is locked)")
+        generator.wait_for("the database does not answer (database is locked); waiting")
+        holder.execute("ROLLBACK")
+    server.wait_for(AGAIN)
+    eight.wait_for_blocks(2)
+    eight.stop()
+    eight.judge()
+    assert "Traceback" not in server.said + generator.said
+
+
+def test_gone(impatient: Stack) -> None:
+    """While the database cannot be opened, clients are served with what is known."""
+    server = impatient.server()
+    generator = impatient.generator("--rate=100")
+    eight = Eight(impatient)
+    eight.wait_for_blocks(1)
+    # In its place is something that no process can open; its journal stays.
+    path, away = database(impatient), impatient.folder / "away"
+    path.rename(away)
+    path.mkdir()
+    server.wait_for(f"{WAIT} (unable to open database file)")
+    generator.wait_for("the database does not answer (unable to open database file); waiting")
+    path.rmdir()
+    away.rename(path)
+    server.wait_for(AGAIN)
+    eight.wait_for_blocks(2)
+    eight.stop()
+    eight.judge()
+    assert "Traceback" not in server.said + generator.said
+
+
+def test_full(cramped: Stack) -> None:
+    """Where nothing more can be stored, reports wait until there is room again."""
+    with closing(sqlite3.connect(database(cramped))) as filler:
+        filler.execute("CREATE TABLE ballast (bytes BLOB)")
+        (pages,) = filler.execute("PRAGMA page_count").fetchone()
+        filler.execute("INSERT INTO ballast VALUES (zeroblob(?))", [(PAGES - pages - 20) * 4096])
+        filler.commit()
+    server = cramped.server()
+    cramped.generator("--rate=100")
+    client = cramped.client("alice", "--block-size=1", "--feed=users", "--feed=arrays")
+    server.wait_for(f"{WAIT} (database or disk is full)")
+    seen = client.said.count("received successfully")
+    until(
+        lambda: client.said.count("received successfully") > seen + 100,
+        lambda: client.said,
+    )
+    with closing(sqlite3.connect(database(cramped), timeout=30)) as filler:
+        filler.execute("DROP TABLE ballast")
+        filler.commit()
+    server.wait_for(AGAIN)
+    assert client.stop() == 0
+    session = judge(cramped.log("alice"))
+    stored = "SELECT count(*), count(DISTINCT number) FROM feeds_blockreport"
+    expected = [(len(session.blocks), len(session.blocks))]
+    until(lambda: cramped.rows(stored) == expected, lambda: str(cramped.rows(stored)))
+    assert "Traceback" not in server.said
