@@ -57,6 +57,8 @@ class Overview:
     """How many connected clients are not listed, as a sentence, or empty."""
     connected: str
     blocks: str
+    verified: str
+    """Stored blocks that hold what was sent."""
     messages: str
     """Messages in the stored blocks."""
     at: str
@@ -68,7 +70,10 @@ def overview() -> Overview:
     online = Q(status=ClientSession.Status.ONLINE)
     # Sums over the sessions: counting the reports would read them all.
     totals = ClientSession.objects.aggregate(
-        connected=Count("pk", filter=online), blocks=Sum("blocks"), messages=Sum("messages")
+        connected=Count("pk", filter=online),
+        blocks=Sum("blocks"),
+        verified=Sum("verified"),
+        messages=Sum("messages"),
     )
     clients = _client_rows(online)
     more = totals["connected"] - len(clients)
@@ -78,6 +83,7 @@ def overview() -> Overview:
         more=f"and {more:,} more" if more > 0 else "",
         connected=f"{totals['connected']:,}",
         blocks=f"{totals['blocks'] or 0:,}",
+        verified=f"{totals['verified'] or 0:,}",
         messages=f"{totals['messages'] or 0:,}",
         at=f"{show.moment_us(now_us)} UTC",
     )

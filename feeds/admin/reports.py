@@ -64,7 +64,7 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
     )
     fieldsets = (
         (None, {"fields": ("of_session", "number", "sentence", ("size", "took", "lost"))}),
-        ("Verdict", {"fields": ("found", "why", "differences")}),
+        ("Verdict", {"fields": ("verdict", "why", "differences")}),
         ("Feeds", {"fields": ("ranges_table",)}),
         ("Latency in seconds", {"fields": (("latency_p50", "latency_p99", "latency_max"),)}),
         ("Times", {"fields": (("started_at", "finished_at"), ("received_at", "clients"))}),
@@ -74,7 +74,6 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
         "took",
         "sentence",
         "lost",
-        "found",
         "why",
         "differences",
         "ranges_table",

@@ -33,6 +33,7 @@ def connect(name: str, number: int = 0, status: str = ClientSession.Status.ONLIN
         status=status,
         blocks=2,
         messages=6,
+        verified=1,
         created_at=NOW,
         connected_at=NOW - timedelta(seconds=number),
         seen_at=NOW,
@@ -80,6 +81,7 @@ def test_shows_who_is_connected(client: Client) -> None:
         }
     ]
     assert (status["connected"], status["blocks"], status["messages"]) == ("1", "4", "12")
+    assert status["verified"] == "2"
 
 
 def test_page_and_status_agree(client: Client) -> None:
