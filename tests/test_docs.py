@@ -156,6 +156,21 @@ def test_every_limit_is_reached(heading: str) -> None:
         assert re.search(rf"^(async )?def {test}\(", text(file), re.MULTILINE), row
 
 
+def test_every_promise_is_proved() -> None:
+    """Each sentence of docs/delivery.md names tests that exist."""
+    promises = [
+        row
+        for heading in ("What arrives", "What is reported", "What is found")
+        for row in table(text("docs/delivery.md"), heading)
+    ]
+    assert len(promises) > 20
+    for promise, proofs in promises:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", proofs)
+        assert named, promise
+        for file, test in named:
+            assert re.search(rf"^(async )?(def |){test}\b", text(file), re.MULTILINE), test
+
+
 @pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.stem)
 def test_decision_has_its_form(decision: Path) -> None:
     """A decision has its number, three headings, and at most 40 lines."""

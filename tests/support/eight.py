@@ -67,21 +67,24 @@ class Eight:
 
 
 def _judge_reports(stack: Stack, name: str, session: OracleSession) -> None:
-    """Every block of the log is stored once, with its time and sentence."""
+    """Every block of the log is stored once, verified, with its time and sentence."""
     headers: list[dict[str, Any]] = [block.header for block in session.blocks]
-    expected = [(h["block"], h["text"], h["seconds"], h["size"], h["feeds"]) for h in headers]
+    expected = [
+        (h["block"], h["text"], h["seconds"], h["size"], "verified", h["feeds"]) for h in headers
+    ]
     # A client that leaves waits for no commit; what the server took comes all the same.
     until(
         lambda: len(_stored(stack, name)) >= len(expected),
         lambda: f"{name}: {len(_stored(stack, name))} of {len(expected)} reports are stored",
     )
     assert _stored(stack, name) == expected
+    assert set(session.verdicts.values()) == {"verified"}
 
 
 def _stored(stack: Stack, name: str) -> list[tuple[Any, ...]]:
     rows = stack.rows(
-        "SELECT number, text, seconds, size, ranges FROM feeds_blockreport r"
+        "SELECT number, text, seconds, size, verdict, ranges FROM feeds_blockreport r"
         " JOIN feeds_clientsession s ON s.id = r.session_id WHERE s.client = ? ORDER BY number",
         name,
     )
-    return [(*row[:4], json.loads(row[4])) for row in rows]
+    return [(*row[:-1], json.loads(row[-1])) for row in rows]
