@@ -17,7 +17,7 @@ from clientapp.core.errors import ClientError
 from clientapp.core.session import Session
 from clientapp.core.tally import Tally
 from clientapp.jsonlines import JsonLines
-from clientapp.options import add_collect_options, add_verify_options
+from clientapp.options import add_analyse_options, add_collect_options, add_verify_options
 from clientapp.run import Run
 from clientapp.terminal import Terminal
 from clientapp.verify import show_as_json, show_as_text, verify
@@ -32,6 +32,14 @@ exit codes:
   1  a log has a fault, or cannot be read
   2  an option has a value that is not allowed
 """
+ANALYSE = "Read block logs and write a report of block time, latency and reach."
+ANALYSE_EXIT_CODES = """\
+exit codes:
+  0  the report is written
+  1  could not: a log that cannot be read, a package that is missing
+  2  an option has a value that is not allowed
+"""
+ANALYSE_PACKAGES = "pip install -r clientapp/requirements-analysis.txt"
 EXIT_CODES = """\
 exit codes:
   0  done, or ended by Ctrl-C
@@ -56,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, says, exit_codes, add_options, run in (
         ("collect", COLLECT, EXIT_CODES, add_collect_options, run_collect),
+        ("analyse", ANALYSE, ANALYSE_EXIT_CODES, add_analyse_options, run_analyse),
         ("verify", VERIFY, VERIFY_EXIT_CODES, add_verify_options, run_verify),
     ):
         command = commands.add_parser(
@@ -129,6 +138,27 @@ def run_verify(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 1
     return 0 if all(is_whole) else 1
+
+
+def run_analyse(options: argparse.Namespace) -> int:
+    """Write the report that *options* ask for; return the exit code."""
+    _escape_what_cannot_be_shown()
+    try:
+        # Here, so that whoever only collects needs none of its packages.
+        from clientapp.study.analyse import analyse  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "clientapp":
+            raise
+        print(f"analyse needs {error.name}; do this first: {ANALYSE_PACKAGES}", file=sys.stderr)
+        return 1
+    try:
+        analyse(options)
+    except ClientError as error:
+        print(printable(str(error)), file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 1
+    return 0
 
 
 def _escape_what_cannot_be_shown() -> None:

@@ -18,6 +18,8 @@ from clientapp.wire.request import DEFAULT_CLIENT, DEFAULT_FEEDS, MAX_FEEDS
 
 DEFAULT_URL = "ws://127.0.0.1:8000/"
 DEFAULT_BLOCK_SIZE = 10
+MAX_RATE = 1_000_000
+RATE_RULE = f"a number from 0.001 to {MAX_RATE}"
 URL_RULE = "the server's address, ws://HOST:PORT/ or wss://HOST:PORT/"
 
 
@@ -95,6 +97,26 @@ def add_verify_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_analyse_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `analyse`."""
+    add = parser.add_argument
+    add("paths", type=Path, nargs="+", metavar="LOG", help="a block log; its client may be running")
+    add(
+        "--rate",
+        type=_rate,
+        metavar="R",
+        help=f"of logs: messages a second of all feeds of a client together, {RATE_RULE} "
+        "(default: estimated from the logs)",
+    )
+    add(
+        "--out",
+        type=Path,
+        default=Path("study"),
+        metavar="FOLDER",
+        help="where the report is written; files of the same names are replaced (default: study)",
+    )
+
+
 def _url(text: str) -> str:
     try:
         parts = urlsplit(text)
@@ -125,6 +147,16 @@ def _whole(most: int) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0.001 <= rate <= MAX_RATE:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {RATE_RULE}")
+    return rate
 
 
 def _select(text: str) -> tuple[str, ...]:

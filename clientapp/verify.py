@@ -44,7 +44,7 @@ def verify(path: Path) -> Verified:
         if path.exists() and not path.is_file():
             return Verified(path, None, f"the log {path} is not a regular file")
         with path.open("rb") as log:
-            for line in _lines(log):
+            for line in lines(log):
                 check.read(line)
     except NotABlockLog as error:
         return Verified(path, None, f"{path} is not a block log ({error})")
@@ -54,7 +54,7 @@ def verify(path: Path) -> Verified:
     return Verified(path, check.end())
 
 
-def _lines(log: BinaryIO) -> Iterator[bytes]:
+def lines(log: BinaryIO) -> Iterator[bytes]:
     """Yield the lines there are now; only the last one may lack its line feed."""
     line = b"\n"
     while line.endswith(b"\n") and (line := log.readline(LINE_BYTES)):

@@ -18,6 +18,7 @@ LINT_IMPORTS = Path(sysconfig.get_path("scripts")) / "lint-imports"
 VIOLATIONS = {
     "client-layers": ("clientapp/collector.py", "import clientapp.cli"),
     "client-liftable": ("clientapp/cli.py", "import django"),
+    "collecting-alone": ("clientapp/verify.py", "import clientapp.core.analysis"),
     "wire-stdlib": ("clientapp/wire/names.py", "import rich"),
     "server-speaks-wire": ("feeds/models.py", "import clientapp.core"),
     "server-layers": ("feeds/models.py", "import feeds.live"),

@@ -93,12 +93,19 @@ def test_commands_are_documented() -> None:
 
 def test_client_options_are_documented() -> None:
     """Every option of the client stands in its README, and no other."""
-    client = [sys.executable, "clientapp/client.py", "--help"]
-    usage = subprocess.run(client, cwd=CHECKOUT, capture_output=True, text=True, check=True)
     option = r"(?<![\w-])--[a-z][a-z-]*"
-    offered = set(re.findall(option, usage.stdout)) - {"--help"}
-    described = set(re.findall(rf"`({option})", text("clientapp/README.md"))) - {"--help"}
-    assert described == offered
+    offered: set[str] = set()
+    for command in ([], ["analyse"], ["collect"], ["verify"]):
+        usage = subprocess.run(
+            [sys.executable, "-m", "clientapp", *command, "--help"],
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        offered |= set(re.findall(option, usage.stdout))
+    described = set(re.findall(rf"`({option})", text("clientapp/README.md")))
+    assert described - {"--help"} == offered - {"--help"}
 
 
 def test_settings_are_documented() -> None:
@@ -188,7 +195,13 @@ def test_decisions_have_numbers_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["requirements.txt", "requirements-dev.txt", "clientapp/requirements.txt"]
+    "name",
+    [
+        "requirements.txt",
+        "requirements-dev.txt",
+        "clientapp/requirements.txt",
+        "clientapp/requirements-analysis.txt",
+    ],
 )
 def test_requirements_are_pinned_with_a_reason(name: str) -> None:
     """Every requirement names one version, and why it is there."""

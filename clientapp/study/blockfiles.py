@@ -1,0 +1,92 @@
+"""The whole blocks of a block log, read forwards, a line at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from zlib import crc32
+
+from clientapp.core.errors import CouldNot
+from clientapp.core.logline import (
+    LoggedBlock,
+    NotABlockLog,
+    read_header,
+    read_session,
+    read_trailer,
+)
+from clientapp.core.logtext import BLOCK_MARK, END_MARK, HEADER_MARK, SESSION_MARK
+from clientapp.core.session import Session
+from clientapp.verify import lines
+from clientapp.wire.errors import MalformedMessage
+
+_SESSION, _HEAD, _HEADER, _END = (
+    mark.encode("ascii") for mark in (SESSION_MARK, BLOCK_MARK, HEADER_MARK, END_MARK)
+)
+
+
+@dataclass(slots=True)
+class LoggedSession:
+    """A session of a log, and the headers of its whole blocks."""
+
+    asked: Session
+    blocks: list[LoggedBlock] = field(default_factory=list)
+    damaged: int = 0
+    """Blocks that do not fit their checksum; they are left out."""
+
+
+def read_sessions(path: Path) -> list[LoggedSession]:
+    """
+    Return the sessions of the log at *path*; its client may be running.
+
+    Raises CouldNot, with a sentence, where it cannot be read.
+    """
+    try:
+        with path.open("rb") as log:
+            reading = _Reading()
+            for line in lines(log):
+                reading.take(line)
+    except (NotABlockLog, MalformedMessage) as error:
+        raise CouldNot(f"{path} is not a block log ({error})") from None
+    except OSError as error:
+        raise CouldNot(f"the log {path} cannot be read: {error.strerror}") from None
+    return reading.sessions
+
+
+class _Reading:
+    def __init__(self) -> None:
+        self.sessions: list[LoggedSession] = []
+        self._crc = 0
+        self._block: LoggedBlock | None = None
+
+    def take(self, line: bytes) -> None:
+        if line.startswith(_SESSION):
+            self.sessions.append(LoggedSession(read_session(line.rstrip(b"\n"))))
+            return
+        if not self.sessions:
+            raise NotABlockLog("its first line is not a session line")
+        if line.startswith(_END):
+            self._close(self.sessions[-1], line)
+            return
+        if line.startswith(_HEAD):
+            self._crc, self._block = 0, None
+        elif line.startswith(_HEADER):
+            self._block = _header(line)
+        self._crc = crc32(line, self._crc)
+
+    def _close(self, session: LoggedSession, line: bytes) -> None:
+        try:
+            is_whole = read_trailer(line.rstrip(b"\n")).crc == self._crc
+        except MalformedMessage:
+            is_whole = False
+        if is_whole and self._block is not None:
+            session.blocks.append(self._block)
+        elif line.endswith(b"\n"):
+            session.damaged += 1
+        self._block = None
+
+
+def _header(line: bytes) -> LoggedBlock | None:
+    try:
+        return read_header(line.rstrip(b"\n"))
+    except MalformedMessage:
+        return None

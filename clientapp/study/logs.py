@@ -1,0 +1,176 @@
+"""
+Block logs as trials.
+
+A log says what its client asked for and what came, not how many others were
+connected nor how fast the feed was meant to run. So clients are counted among
+the logs that are given, and the rate, unless it is stated, is estimated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+from clientapp.core.analysis.trial import Condition, LatencyFigures, TimedBlock, Trial
+from clientapp.core.errors import CouldNot
+from clientapp.core.logline import LoggedBlock
+from clientapp.study.blockfiles import LoggedSession, read_sessions
+from clientapp.study.reading import Reading
+from clientapp.wire.names import key_prefix
+
+STRETCHES = 10
+"""Parts of a session whose rates are compared; the median outlives a pause in some."""
+ESTIMATED = (
+    "The rate was estimated from offsets and receipt times, to three digits: an overhead below "
+    "0.1 % of the block time says nothing. State it (--rate) to know more."
+)
+OF_BLOCKS = (
+    "Latencies come from block reports: p50 is the median of the blocks' medians, p99 the 99th "
+    "percentile of the blocks' own p99, which is an upper estimate."
+)
+COUNTED = "Clients are counted among the logs that were given."
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A session with blocks, and from when to when it collected them."""
+
+    session: LoggedSession
+    start: int
+    end: int
+
+    @property
+    def middle(self) -> int:
+        return (self.start + self.end) // 2
+
+
+def read_logs(paths: Sequence[Path], rate: float | None) -> Reading:
+    """
+    Return the trials in the logs at *paths*.
+
+    *rate*: messages a second of all feeds of a client together, None to
+    estimate it. Sessions that overlap in time are one repeat. Raises CouldNot.
+    """
+    sessions = [session for path in paths for session in read_sessions(path)]
+    spans = sorted(
+        (_span(session) for session in sessions if session.blocks),
+        key=lambda span: (span.start, span.end),
+    )
+    if not spans:
+        raise CouldNot("the logs hold no whole block; let their clients collect some first")
+    notes = [COUNTED, OF_BLOCKS] if rate is not None else [COUNTED, ESTIMATED, OF_BLOCKS]
+    damaged = sum(session.damaged for session in sessions)
+    if damaged:
+        notes.append(f"Blocks that do not fit their checksum and are left out: {damaged}.")
+    trials: list[Trial] = []
+    repeats: defaultdict[Condition, int] = defaultdict(int)
+    unrated = 0
+    for run in _runs(spans):
+        together: defaultdict[Condition, list[LoggedSession]] = defaultdict(list)
+        for span in run:
+            of_session = rate or _rate(span.session.blocks)
+            if of_session is None:
+                unrated += 1
+                continue
+            clients = sum(other.start <= span.middle <= other.end for other in run)
+            asked = span.session.asked
+            feeds = ", ".join(asked.feeds)
+            condition = Condition(of_session, clients, asked.block_size, feeds)
+            together[condition].append(span.session)
+        for condition, members in together.items():
+            repeats[condition] += 1
+            trials.append(_trial(condition, repeats[condition], members))
+    if unrated:
+        notes.append(f"Sessions too short to tell their rate, left out: {unrated}.")
+    if not trials:
+        raise CouldNot("no session is long enough to tell its rate; state it with --rate")
+    return Reading(trials=tuple(trials), notes=tuple(notes))
+
+
+def _span(session: LoggedSession) -> _Span:
+    reports = [block.report for block in session.blocks]
+    return _Span(
+        session,
+        min(report.started_at for report in reports),
+        max(report.finished_at for report in reports),
+    )
+
+
+def _runs(spans: Sequence[_Span]) -> Iterable[list[_Span]]:
+    """Yield those of *spans*, which are ordered by start, that overlap."""
+    run: list[_Span] = []
+    end = 0
+    for span in spans:
+        if run and span.start > end:
+            yield run
+            run = []
+        run.append(span)
+        end = max(end, span.end)
+    yield run
+
+
+def _rate(blocks: Sequence[LoggedBlock]) -> float | None:
+    """Return messages a second, to three digits; None where it cannot be told."""
+    step = max(1, (len(blocks) - 1) // STRETCHES)
+    ends = blocks[::step]
+    rates = [
+        (_heads(later) - _heads(earlier)) * 1_000_000 / took
+        for earlier, later in pairwise(ends)
+        if (took := later.report.finished_at - earlier.report.finished_at) > 0
+        and later.positions.keys() == earlier.positions.keys()
+    ]
+    rate = median(rates) if rates else 0.0
+    if rate <= 0:
+        return None
+    return round(rate, 2 - math.floor(math.log10(rate)))
+
+
+def _heads(block: LoggedBlock) -> int:
+    return sum(position.offset for position in block.positions.values())
+
+
+def _trial(condition: Condition, repeat: int, sessions: Sequence[LoggedSession]) -> Trial:
+    parts = [
+        part
+        for session in sessions
+        for block in session.blocks
+        for part in block.report.feeds.values()
+    ]
+    received = sum(part.count for part in parts)
+    return Trial(
+        condition=condition,
+        repeat=repeat,
+        blocks=tuple(
+            TimedBlock(
+                client=f"{session.asked.client} {key_prefix(session.asked.session)}",
+                number=block.report.block,
+                seconds=block.report.seconds,
+                started_at=block.report.started_at,
+                finished_at=block.report.finished_at,
+            )
+            for session in sessions
+            for block in session.blocks
+        ),
+        received=received,
+        expected=received + sum(part.gaps for part in parts),
+        duplicates=sum(part.duplicates for part in parts),
+        latency=_latency([block for session in sessions for block in session.blocks]),
+    )
+
+
+def _latency(blocks: Sequence[LoggedBlock]) -> LatencyFigures:
+    latencies = [block.report.latency for block in blocks]
+    highest = sorted(latency.p99 for latency in latencies)
+    return LatencyFigures(
+        p50=median(latency.p50 for latency in latencies),
+        p90=None,
+        p99=highest[max(0, -(-99 * len(highest) // 100) - 1)],
+        p999=None,
+        max=max(latency.max for latency in latencies),
+        clock_error=None,
+    )

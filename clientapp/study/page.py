@@ -1,0 +1,147 @@
+"""The report of a study as one HTML page that asks nobody for anything."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from clientapp.core.analysis.answers import answers
+from clientapp.core.analysis.cell import Cell
+from clientapp.core.analysis.figures import Interval
+from clientapp.core.analysis.fit import Coefficient, Fit
+from clientapp.core.analysis.study import Model, Study
+from clientapp.core.analysis.total import Total
+from clientapp.study.plots import Plot
+
+NEEDS_BLOCKS = {"p90": 10, "p99": 100, "p999": 1000}
+"""With fewer blocks than these, a percentile is the largest value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Titles and rows, as they are shown."""
+
+    titles: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def page(
+    study: Study, plots: Sequence[Plot], notes: Sequence[str], manifest: Mapping[str, Any]
+) -> str:
+    """Return the page; everything from outside is escaped."""
+    environment = Environment(
+        loader=PackageLoader("clientapp.study", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html").render(
+        answers=answers(study),
+        rates=sorted({cell.condition.rate for cell in study.cells}),
+        times=Table(titles=TIMES, rows=[_times(cell) for cell in study.cells]),
+        delivery=Table(titles=DELIVERY, rows=[_delivery(cell) for cell in study.cells]),
+        totals=Table(titles=TOTALS, rows=[_total(total) for total in study.totals]),
+        models=[
+            (model, isinstance(model.outcome, Fit), _coefficients(model)) for model in study.models
+        ],
+        plots=[(plot, base64.b64encode(plot.png).decode("ascii")) for plot in plots],
+        notes=notes,
+        manifest=manifest,
+        has_marks=any(cell.seconds.count < NEEDS_BLOCKS["p999"] for cell in study.cells),
+    )
+
+
+CONDITION = ("rate /s", "clients", "block size")
+TIMES = (
+    *CONDITION, "ideal s", "mean s", "95 % ± ms", "p50 s", "p90 s", "p99 s", "p99.9 s",
+    "overhead ms", "overhead %", "repeats", "blocks",
+)  # fmt: skip
+DELIVERY = (
+    *CONDITION, "reach", "received", "expected", "duplicates",
+    "latency p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms", "clock error ms",
+)  # fmt: skip
+TOTALS = (
+    *CONDITION, "messages", "first to last s", "95 % ± ms", "ideal s",
+    "sum of block times s", "reports",
+)  # fmt: skip
+
+
+def _condition(rate: float, clients: int, block_size: int) -> list[str]:
+    return [f"{rate:g}", f"{clients:,}", f"{block_size:,}"]
+
+
+def _times(cell: Cell) -> list[str]:
+    condition, seconds = cell.condition, cell.seconds
+    marked = [
+        f"{getattr(seconds, name):.4f}{'*' if seconds.count < needed else ''}"
+        for name, needed in NEEDS_BLOCKS.items()
+    ]
+    ideal = condition.ideal
+    return [
+        *_condition(condition.rate, condition.clients, condition.block_size),
+        f"{ideal:.4f}",
+        f"{cell.mean:.4f}",
+        _interval(cell.interval),
+        f"{seconds.p50:.4f}",
+        *marked,
+        f"{cell.overhead * 1000:+.2f}",
+        f"{cell.overhead / ideal:+.3%}" if ideal else "-",
+        f"{cell.repeats}",
+        f"{seconds.count:,}",
+    ]
+
+
+def _delivery(cell: Cell) -> list[str]:
+    condition, latency = cell.condition, cell.latency
+    figures: list[float | None] = [None] * 6
+    if latency is not None:
+        figures = [
+            latency.p50, latency.p90, latency.p99, latency.p999, latency.max, latency.clock_error,
+        ]  # fmt: skip
+    return [
+        *_condition(condition.rate, condition.clients, condition.block_size),
+        # Rounding must not make a whole out of what is none.
+        "100 %" if cell.received == cell.expected else f"{cell.reach * 100:.6f} %",
+        f"{cell.received:,}",
+        f"{cell.expected:,}",
+        f"{cell.duplicates:,}",
+        *(_milliseconds(value) for value in figures),
+    ]
+
+
+def _total(total: Total) -> list[str]:
+    return [
+        *_condition(total.rate, total.clients, total.block_size),
+        f"{total.messages:,}",
+        f"{total.seconds:.4f}",
+        _interval(total.interval),
+        f"{total.ideal:.4f}",
+        f"{total.in_blocks:.4f}",
+        f"{total.reports:,}",
+    ]
+
+
+def _coefficients(model: Model) -> Table:
+    coefficients: tuple[Coefficient, ...] = ()
+    if isinstance(model.outcome, Fit):
+        coefficients = model.outcome.coefficients
+    return Table(
+        titles=("one more", f"adds ({model.unit})", "95 % from", "to"),
+        rows=[
+            [each.name, *(f"{value:.6g}" for value in (each.value, each.low, each.high))]
+            for each in coefficients
+        ],
+    )
+
+
+def _milliseconds(value: float | None) -> str:
+    return "-" if value is None else f"{value * 1000:.2f}"
+
+
+def _interval(interval: Interval | None) -> str:
+    return "-" if interval is None else f"± {(interval.high - interval.low) * 500:.2f}"

@@ -1,0 +1,134 @@
+"""``python -m clientapp analyse``: what it writes, says and needs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from clientapp import cli
+from tests.support.block_logs import ALICE, BOB, gap, session_log, users
+
+CHECKOUT = Path(__file__).parents[2]
+EXTRA = ("jinja2", "matplotlib", "numpy", "scipy")
+
+
+class Addresses(HTMLParser):
+    """Everything that a page would fetch, or lead to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep what the attributes name."""
+        self.found += [value or "" for name, value in attrs if name in {"src", "href", "srcset"}]
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> list[str]:
+    """Return the paths of two logs that were written side by side."""
+    texts = {
+        "alice": session_log(ALICE, [*users(1, 10), gap(11, 12), *users(13, 26)]),
+        "bob": session_log(BOB, users(1, 24)),
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.log").write_bytes(text)
+    return [str(tmp_path / f"{name}.log") for name in texts]
+
+
+def test_writes_a_report(
+    logs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page holds all, and its figures stand beside it for programs."""
+    out = tmp_path / "out"
+    assert cli.main(["analyse", *logs, "--rate", "1", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert said.endswith(f"The report is {out / 'report.html'}.\n")
+    assert "48 of 50 expected messages came (96.0000%)" in said
+    study = json.loads((out / "study.json").read_text())
+    assert [cell["block_size"] for cell in study["cells"]] == [3, 4]
+    assert study["cells"][1]["expected"] - study["cells"][1]["received"] == 2
+    assert study["manifest"]["Python"] in sys.version
+    with (out / "cells.csv").open(newline="") as file:
+        assert [row["blocks"] for row in csv.DictReader(file)] == ["8", "6"]
+    with (out / "blocks.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 14
+    pictures = {path.name for path in out.glob("*.png")}
+    assert {"block-time.png", "overhead.png", "latency.png", "total.png"} <= pictures
+    assert (out / "total.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_page_asks_nobody(logs: list[str], tmp_path: Path) -> None:
+    """Every picture is in the page, and nothing leads out of it."""
+    assert cli.main(["analyse", *logs, "--out", str(tmp_path)]) == 0
+    addresses = Addresses()
+    page = (tmp_path / "report.html").read_text()
+    addresses.feed(page)
+    assert len(addresses.found) >= 4
+    assert all(found.startswith("data:image/png;base64,") for found in addresses.found)
+    assert not re.search(r"url\(|@import|<script", page)
+
+
+def test_a_page_says_why_there_is_no_fit(logs: list[str], tmp_path: Path) -> None:
+    """With one number of clients there is no model, and the page says so instead."""
+    assert cli.main(["analyse", *logs, "--out", str(tmp_path)]) == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "No fit is given: clients is the same at every point" in page
+    assert "R²" not in page
+
+
+def test_sentences_for_what_cannot_be_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A log that is none, and a folder that is a file, are one sentence each."""
+    none = tmp_path / "none.log"
+    assert cli.main(["analyse", str(none)]) == 1
+    assert capsys.readouterr().err == (
+        f"the log {none} cannot be read: No such file or directory\n"
+    )
+    good = tmp_path / "good.log"
+    good.write_bytes(session_log(BOB, users(1, 9)))
+    assert cli.main(["analyse", str(good), "--out", str(good)]) == 1
+    assert capsys.readouterr().err == f"the report cannot be written to {good}: File exists\n"
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "fast", "nan", "inf", "1000001"])
+def test_a_rate_that_is_none(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The value and the rule are named, and the exit code is 2."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["analyse", "any.log", f"--rate={rate}"])
+    assert ended.value.code == 2
+    assert f"{rate!r} is not allowed: a number from 0.001 to 1000000" in capsys.readouterr().err
+
+
+def without_extra(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the client where no package of the analysis can be found."""
+    program = (
+        "import sys; sys.modules.update(dict.fromkeys("
+        f"{EXTRA!r})); from clientapp.cli import main; sys.exit(main({list(arguments)!r}))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_rest_needs_no_package_of_the_analysis(logs: list[str]) -> None:
+    """Without them logs are verified, collecting starts, and analyse names what to install."""
+    assert without_extra("verify", *logs).returncode == 0
+    closed = "ws://127.0.0.1:9/"
+    collect = without_extra("collect", "--no-wait", f"--url={closed}", f"--log={logs[0]}.new")
+    assert "127.0.0.1:9" in collect.stderr
+    assert "Traceback" not in collect.stderr
+    analyse = without_extra("analyse", *logs)
+    assert analyse.returncode == 1
+    assert re.fullmatch(
+        r"analyse needs \w+; do this first: pip install -r clientapp/requirements-analysis\.txt\n",
+        analyse.stderr,
+    )

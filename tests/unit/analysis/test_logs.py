@@ -1,0 +1,117 @@
+"""Block logs read as trials."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from clientapp.core.analysis.trial import Condition
+from clientapp.core.errors import CouldNot
+from clientapp.study.logs import COUNTED, ESTIMATED, OF_BLOCKS, read_logs
+from tests.support.block_logs import ALICE, BOB, STARTED_US, gap, session_log, users
+
+FOURS = replace(ALICE, feeds=("users",))
+THREES = replace(BOB, feeds=("users",))
+
+
+def write(folder: Path, **logs: bytes) -> list[Path]:
+    """Write *logs* into *folder*; return their paths."""
+    for name, text in logs.items():
+        (folder / f"{name}.log").write_bytes(text)
+    return [folder / f"{name}.log" for name in logs]
+
+
+def test_logs_side_by_side(tmp_path: Path) -> None:
+    """Two clients at the same time are two conditions, at the rate of their feed."""
+    alice = session_log(FOURS, users(1, 24))
+    bob = session_log(THREES, users(1, 24))
+    reading = read_logs(write(tmp_path, alice=alice, bob=bob), None)
+    four, three = reading.trials
+    assert four.condition == Condition(1.0, 2, 4, "users")
+    assert three.condition == Condition(1.0, 2, 3, "users")
+    assert [block.seconds for block in four.blocks] == [3.0] * 6
+    assert [block.number for block in three.blocks] == list(range(1, 9))
+    assert (four.received, four.expected, four.duplicates) == (24, 24, 0)
+    assert four.repeat == three.repeat == 1
+    assert reading.notes == (COUNTED, ESTIMATED, OF_BLOCKS)
+
+
+def test_a_stated_rate_is_taken(tmp_path: Path) -> None:
+    """Whoever knows the rate states it, and nothing is estimated."""
+    reading = read_logs(write(tmp_path, alice=session_log(FOURS, users(1, 4))), 2.5)
+    assert reading.trials[0].condition == Condition(2.5, 1, 4, "users")
+    assert reading.notes == (COUNTED, OF_BLOCKS)
+
+
+def test_runs_one_after_another_are_repeats(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sessions that do not overlap in time repeat each other; several of one run do not."""
+    first = session_log(FOURS, users(1, 8))
+    beside = session_log(replace(FOURS, session="another-session-key"), users(1, 8))
+    monkeypatch.setattr("tests.support.block_logs.STARTED_US", STARTED_US + 3_600_000_000)
+    later = session_log(replace(FOURS, session="the-next-session-key"), users(9, 16), offset=8)
+    lone, both = read_logs(write(tmp_path, first=first, beside=beside, later=later), None).trials
+    if lone.condition.clients > both.condition.clients:
+        lone, both = both, lone
+    assert (both.condition.clients, both.repeat, len(both.blocks)) == (2, 1, 4)
+    assert (lone.condition.clients, lone.repeat, len(lone.blocks)) == (1, 1, 2)
+    assert {block.client for block in both.blocks} == {"alice first-se", "alice another-"}
+    paths = write(tmp_path, first=first, later=later)
+    assert [trial.repeat for trial in read_logs(paths, None).trials] == [1, 2]
+
+
+def test_loss_is_exact(tmp_path: Path) -> None:
+    """Every offset that a gap names was expected."""
+    log = session_log(FOURS, [*users(1, 6), gap(7, 9), *users(10, 11)])
+    (trial,) = read_logs(write(tmp_path, alice=log), 1.0).trials
+    assert (trial.received, trial.expected) == (8, 11)
+
+
+def test_a_damaged_block_is_left_out_and_counted(tmp_path: Path) -> None:
+    """What does not fit its checksum is no measurement, and the report says how many."""
+    log = session_log(FOURS, users(1, 12)).replace(b"del 6", b"del 5")
+    reading = read_logs(write(tmp_path, alice=log), 1.0)
+    assert [block.number for block in reading.trials[0].blocks] == [1, 3]
+    assert "Blocks that do not fit their checksum and are left out: 1." in reading.notes
+
+
+def test_a_torn_tail_is_no_block(tmp_path: Path) -> None:
+    """A block that is being written is not there yet."""
+    log = session_log(FOURS, users(1, 8))
+    (trial,) = read_logs(write(tmp_path, alice=log[:-30]), 1.0).trials
+    assert [block.number for block in trial.blocks] == [1]
+
+
+def test_a_session_of_one_block_has_no_rate(tmp_path: Path) -> None:
+    """A single block cannot say how fast its feed was meant to run."""
+    paths = write(tmp_path, alice=session_log(FOURS, users(1, 4)))
+    with pytest.raises(CouldNot, match="state it with --rate"):
+        read_logs(paths, None)
+    longer = write(tmp_path, bob=session_log(THREES, users(1, 9)))
+    reading = read_logs(paths + longer, None)
+    assert "Sessions too short to tell their rate, left out: 1." in reading.notes
+    assert [trial.condition.block_size for trial in reading.trials] == [3]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b"Hello\n", "is not a block log"),
+        (b"", "no whole block"),
+        (session_log(FOURS, users(1, 3)), "no whole block"),
+    ],
+    ids=["something else", "empty", "no block yet"],
+)
+def test_what_cannot_be_read(tmp_path: Path, text: bytes, why: str) -> None:
+    """What holds no measurement is answered with a sentence."""
+    with pytest.raises(CouldNot, match=why):
+        read_logs(write(tmp_path, alice=text), None)
+
+
+def test_a_log_that_is_not_there(tmp_path: Path) -> None:
+    """The sentence names the path and the reason."""
+    with pytest.raises(CouldNot, match=r"none\.log cannot be read: No such file"):
+        read_logs([tmp_path / "none.log"], None)
