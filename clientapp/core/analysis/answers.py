@@ -79,7 +79,7 @@ def _total(totals: Sequence[Total]) -> Iterator[str]:
         sizes = f"from {line[0].block_size} to {line[-1].block_size}"
         yield (
             f"Total: a larger block does not shorten it. The same {line[0].messages} messages took "
-            f"{seconds(fast.seconds)} to {seconds(slow.seconds)} at every block size {sizes} "
+            f"{fast.seconds:.4f} to {slow.seconds:.4f} s at every block size {sizes} "
             f"({where}); what a larger block saves is reports, "
             f"{line[0].reports} against {line[-1].reports}."
         )

@@ -64,7 +64,7 @@ def test_answers_of_a_grid() -> None:
     assert size.startswith("Block size: the mean block time was never further than 0.0")
     assert "from 10 to 100 clients the mean block time changed by 0.0" in clients
     assert "the median went from 1.20 ms to 3.00 ms, the p99 from 3.60 ms to 9.00 ms" in latency
-    assert "a larger block does not shorten it. The same 20 messages took 1.900 s" in total
+    assert "a larger block does not shorten it. The same 20 messages took 1.9000" in total
     assert "20 against 2" in total
     assert reach == "Reach: 720 of 756 expected messages came (95.2381%); none came twice."
 
