@@ -24,7 +24,7 @@ from clientapp.study.reading import Reading
 from clientapp.wire.names import key_prefix
 
 STRETCHES = 10
-"""Parts of a session whose rates are compared; the median outlives a pause in some."""
+"""Parts of a session whose rates are compared; their median outlives a pause in some."""
 ESTIMATED = (
     "The rate was estimated from offsets and receipt times, to three digits: an overhead below "
     "0.1 % of the block time says nothing. State it (--rate) to know more."
@@ -72,15 +72,15 @@ def read_logs(paths: Sequence[Path], rate: float | None) -> Reading:
     unrated = 0
     for run in _runs(spans):
         together: defaultdict[Condition, list[LoggedSession]] = defaultdict(list)
+        rates = _rates(run)
         for span in run:
-            of_session = rate or _rate(span.session.blocks)
-            if of_session is None:
+            asked = span.session.asked
+            of_feeds = rate or rates.get(frozenset(asked.feeds))
+            if of_feeds is None:
                 unrated += 1
                 continue
             clients = sum(other.start <= span.middle <= other.end for other in run)
-            asked = span.session.asked
-            feeds = ", ".join(asked.feeds)
-            condition = Condition(of_session, clients, asked.block_size, feeds)
+            condition = Condition(of_feeds, clients, asked.block_size, ", ".join(asked.feeds))
             together[condition].append(span.session)
         for condition, members in together.items():
             repeats[condition] += 1
@@ -114,20 +114,27 @@ def _runs(spans: Sequence[_Span]) -> Iterable[list[_Span]]:
     yield run
 
 
-def _rate(blocks: Sequence[LoggedBlock]) -> float | None:
-    """Return messages a second, to three digits; None where it cannot be told."""
-    step = max(1, (len(blocks) - 1) // STRETCHES)
-    ends = blocks[::step]
-    rates = [
+def _rates(run: Sequence[_Span]) -> dict[frozenset[str], float]:
+    """Return messages a second by feeds, to three digits, where blocks tell it."""
+    stretches: defaultdict[frozenset[str], list[float]] = defaultdict(list)
+    for span in run:
+        stretches[frozenset(span.session.asked.feeds)] += _stretches(span.session.blocks)
+    return {
+        feeds: round(rate, 2 - math.floor(math.log10(rate)))
+        for feeds, rates in stretches.items()
+        if rates and (rate := median(rates)) > 0
+    }
+
+
+def _stretches(blocks: Sequence[LoggedBlock]) -> list[float]:
+    """Return messages a second over each of about `STRETCHES` parts of a session."""
+    ends = blocks[:: max(1, (len(blocks) - 1) // STRETCHES)]
+    return [
         (_heads(later) - _heads(earlier)) * 1_000_000 / took
         for earlier, later in pairwise(ends)
         if (took := later.report.finished_at - earlier.report.finished_at) > 0
         and later.positions.keys() == earlier.positions.keys()
     ]
-    rate = median(rates) if rates else 0.0
-    if rate <= 0:
-        return None
-    return round(rate, 2 - math.floor(math.log10(rate)))
 
 
 def _heads(block: LoggedBlock) -> int:

@@ -10,7 +10,7 @@ import pytest
 from clientapp.core.analysis.trial import Condition
 from clientapp.core.errors import CouldNot
 from clientapp.study.logs import COUNTED, ESTIMATED, OF_BLOCKS, read_logs
-from tests.support.block_logs import ALICE, BOB, STARTED_US, gap, session_log, users
+from tests.support.block_logs import ALICE, BOB, STARTED_US, arrays, gap, session_log, users
 
 FOURS = replace(ALICE, feeds=("users",))
 THREES = replace(BOB, feeds=("users",))
@@ -86,14 +86,16 @@ def test_a_torn_tail_is_no_block(tmp_path: Path) -> None:
 
 
 def test_a_session_of_one_block_has_no_rate(tmp_path: Path) -> None:
-    """A single block cannot say how fast its feed was meant to run."""
+    """A single block cannot say how fast its feed was meant to run; one beside it can."""
     paths = write(tmp_path, alice=session_log(FOURS, users(1, 4)))
     with pytest.raises(CouldNot, match="state it with --rate"):
         read_logs(paths, None)
-    longer = write(tmp_path, bob=session_log(THREES, users(1, 9)))
-    reading = read_logs(paths + longer, None)
+    beside = write(tmp_path, bob=session_log(THREES, users(1, 9)))
+    reading = read_logs(paths + beside, None)
+    assert {trial.condition.rate for trial in reading.trials} == {1.0}
+    other = write(tmp_path, carol=session_log(replace(BOB, feeds=("arrays",)), arrays(1, 3)))
+    reading = read_logs(paths + beside + other, None)
     assert "Sessions too short to tell their rate, left out: 1." in reading.notes
-    assert [trial.condition.block_size for trial in reading.trials] == [3]
 
 
 @pytest.mark.parametrize(
