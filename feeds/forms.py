@@ -7,7 +7,9 @@ from typing import Any
 
 from django import forms
 from django.forms.fields import InvalidJSONInput
+from unfold.widgets import UnfoldAdminTextInputWidget
 
+from clientapp.wire import names
 from feeds.core.limits import LIMITS
 from feeds.models import Feed
 from feeds.sources import SpecError, check_spec
@@ -59,4 +61,31 @@ class FeedForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run 
                 check_spec(cleaned["kind"], cleaned["spec"])
             except SpecError as error:
                 self.add_error("spec", str(error))
+        return cleaned
+
+
+class AnalysisForm(forms.Form):
+    """Which block reports the analysis looks at; whatever is left empty asks nothing."""
+
+    label = forms.RegexField(
+        rf"^{names.LABEL.pattern}\Z",
+        required=False,
+        error_messages={"invalid": f"This is no label: {names.LABEL_RULE}."},
+        widget=UnfoldAdminTextInputWidget({"list": "labels"}),
+    )
+    feed = forms.RegexField(
+        rf"^{names.FEED_NAME.pattern}\Z",
+        required=False,
+        error_messages={"invalid": f"This is no name of a feed: {names.FEED_NAME_RULE}."},
+        widget=UnfoldAdminTextInputWidget(),
+    )
+    first_day = forms.DateField(required=False, widget=UnfoldAdminTextInputWidget({"type": "date"}))
+    last_day = forms.DateField(required=False, widget=UnfoldAdminTextInputWidget({"type": "date"}))
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse days that leave none between them."""
+        cleaned = super().clean() or self.cleaned_data
+        first, last = cleaned.get("first_day"), cleaned.get("last_day")
+        if first and last and last < first:
+            self.add_error("last_day", f"This is before the first day, {first}.")
         return cleaned

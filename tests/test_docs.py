@@ -147,7 +147,7 @@ def test_limits_of_a_server_are_documented() -> None:
     assert {row[0].strip("`"): float(row[1]) for row in rows} == asdict(LIMITS)
 
 
-@pytest.mark.parametrize("heading", ["Of the protocol", "Of a feed"])
+@pytest.mark.parametrize("heading", ["Of the protocol", "Of a feed", "Of the analysis"])
 def test_other_limits_are_documented(heading: str) -> None:
     """The document gives the values that the modules have."""
     rows = table(text("docs/limits.md"), heading)
@@ -155,7 +155,9 @@ def test_other_limits_are_documented(heading: str) -> None:
         assert getattr(import_module(module.strip("`")), name.strip("`")) == int(value)
 
 
-@pytest.mark.parametrize("heading", ["Of a server", "Of the protocol", "Of a feed"])
+@pytest.mark.parametrize(
+    "heading", ["Of a server", "Of the protocol", "Of a feed", "Of the analysis"]
+)
 def test_every_limit_is_reached(heading: str) -> None:
     """The test that is said to reach a limit exists."""
     for row in table(text("docs/limits.md"), heading):

@@ -7,7 +7,7 @@ list that nobody can read and that costs a query to build.
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar
 
 from django.db.models import Exists, OuterRef, QuerySet, Value
@@ -17,7 +17,7 @@ from django.utils import timezone
 from unfold.contrib.filters.admin import RangeDateFilter, TextFilter
 from unfold.utils import parse_date_str
 
-from feeds.models import ClientSession
+from feeds.models import BlockReport, ClientSession
 
 FEW = 200
 """Sessions up to which their rows are collected by index."""
@@ -36,6 +36,27 @@ def of_sessions(rows: QuerySet[Any], sessions: QuerySet[ClientSession]) -> Query
     if len(few) <= FEW:
         return rows.filter(session__in=few)
     return rows.filter(Exists(sessions.filter(pk=OuterRef("session"))))
+
+
+def receiving(feed: str) -> QuerySet[ClientSession]:
+    """Return the sessions with *feed* among theirs."""
+    names = Concat(Value(" "), "feeds", Value(" "))
+    return ClientSession.objects.alias(names=names).filter(names__contains=f" {feed} ")
+
+
+def labelled(reports: QuerySet[BlockReport], label: str) -> QuerySet[BlockReport]:
+    """Return the reports of the experiment called *label*."""
+    # The index holds labelled reports only, and SQLite takes it where the question says so.
+    return reports.filter(label=label).exclude(label="")
+
+
+def in_days(rows: QuerySet[Any], name: str, first: date | None, last: date | None) -> QuerySet[Any]:
+    """Return those of *rows* whose time *name* is from day *first* to day *last*."""
+    if first is not None:
+        rows = rows.filter(**{f"{name}__gte": _midnight(first)})
+    if last is not None:
+        rows = rows.filter(**{f"{name}__lt": _midnight(last + timedelta(days=1))})
+    return rows
 
 
 class SessionFilter(TextFilter):
@@ -74,8 +95,7 @@ class FeedFilter(SessionFilter):
 
     def sessions(self, text: str) -> QuerySet[ClientSession]:
         """Return the sessions that receive the feed called *text*."""
-        names = Concat(Value(" "), "feeds", Value(" "))
-        return ClientSession.objects.alias(names=names).filter(names__contains=f" {text} ")
+        return receiving(text)
 
 
 class BlockSizeFilter(SessionFilter):
@@ -91,6 +111,18 @@ class BlockSizeFilter(SessionFilter):
         return ClientSession.objects.filter(block_size=min(int(text), 2**31 - 1))
 
 
+class LabelFilter(TextFilter):
+    """By the whole label of the experiment."""
+
+    title = "label"
+    parameter_name = "label"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the reports with that label; all without a question."""
+        label = (self.value() or "").strip()
+        return labelled(queryset, label) if label else queryset
+
+
 class DayFilter(RangeDateFilter):
     """By whole days in the time zone of the server, first and last included."""
 
@@ -99,12 +131,8 @@ class DayFilter(RangeDateFilter):
         name = self.parameter_name
         first = parse_date_str(self.used_parameters.get(f"{name}_from"))
         last = parse_date_str(self.used_parameters.get(f"{name}_to"))
-        if first is not None:
-            queryset = queryset.filter(**{f"{name}__gte": _midnight(first)})
-        if last is not None:
-            queryset = queryset.filter(**{f"{name}__lt": _midnight(last + timedelta(days=1))})
-        return queryset
+        return in_days(queryset, name, first, last)
 
 
-def _midnight(day: Any) -> datetime:
+def _midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))

@@ -11,26 +11,27 @@ GROUPS = (
     (
         "Now",
         (
-            ("Feeds", "feeds", "feed", "rss_feed"),
-            ("Sessions", "feeds", "clientsession", "cable"),
+            ("Feeds", "feeds", "feed", "changelist", "rss_feed"),
+            ("Sessions", "feeds", "clientsession", "changelist", "cable"),
         ),
     ),
     (
         "Received",
         (
-            ("Block reports", "feeds", "blockreport", "receipt_long"),
-            ("Client messages", "feeds", "clientmessage", "chat"),
+            ("Block reports", "feeds", "blockreport", "changelist", "receipt_long"),
+            ("Analysis", "feeds", "blockreport", "analysis", "monitoring"),
+            ("Client messages", "feeds", "clientmessage", "changelist", "chat"),
         ),
     ),
     (
         "Access",
         (
-            ("Users", "auth", "user", "person"),
-            ("Groups", "auth", "group", "group"),
+            ("Users", "auth", "user", "changelist", "person"),
+            ("Groups", "auth", "group", "changelist", "group"),
         ),
     ),
 )
-"""Per group its title and its items: title, app, model, icon."""
+"""Per group its title and its items: title, app, model, page, icon."""
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
@@ -38,11 +39,19 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     groups: list[dict[str, Any]] = []
     for group, items in GROUPS:
         shown = [
-            {"title": title, "icon": icon, "link": reverse(f"admin:{app}_{model}_changelist")}
-            for title, app, model, icon in items
+            {"title": title, "icon": icon, "link": reverse(f"admin:{app}_{model}_{page}")}
+            for title, app, model, page, icon in items
             if request.user.has_perm(f"{app}.view_{model}")
             or request.user.has_perm(f"{app}.change_{model}")
         ]
         if shown:
             groups.append({"title": group, "separator": bool(groups), "items": shown})
+    _mark_the_page_shown(request, [item for group in groups for item in group["items"]])
     return groups
+
+
+def _mark_the_page_shown(request: HttpRequest, items: list[dict[str, Any]]) -> None:
+    """Mark the longest link only: one page may lie below the address of another."""
+    around = [item["link"] for item in items if request.path.startswith(item["link"])]
+    for item in items:
+        item["active"] = bool(around) and item["link"] == max(around, key=len)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.template.loader import render_to_string
+from django.urls import path
 from unfold.decorators import display
 
 from clientapp.wire.printable import printable
+from feeds.admin.analysis import AnalysisCsv, AnalysisView
 from feeds.admin.facts import SessionFactAdmin
-from feeds.admin.filters import BlockSizeFilter, ClientFilter, DayFilter, FeedFilter
+from feeds.admin.filters import (
+    BlockSizeFilter,
+    ClientFilter,
+    DayFilter,
+    FeedFilter,
+    LabelFilter,
+)
 from feeds.models import BlockReport
 
 RANGE = ("epoch", "first", "last", "count", "gaps", "duplicates", "digest")
@@ -53,6 +63,7 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
         "took",
         "sentence",
         "feeds",
+        "label",
         "received_at",
     )
     list_filter = (
@@ -60,10 +71,11 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
         ClientFilter,
         FeedFilter,
         BlockSizeFilter,
+        LabelFilter,
         ("received_at", DayFilter),
     )
     fieldsets = (
-        (None, {"fields": ("of_session", "number", "sentence", ("size", "took", "lost"))}),
+        (None, {"fields": ("of_session", "number", "sentence", ("size", "took", "lost"), "label")}),
         ("Verdict", {"fields": ("verdict", "why", "differences")}),
         ("Feeds", {"fields": ("ranges_table",)}),
         ("Latency in seconds", {"fields": (("latency_p50", "latency_p99", "latency_max"),)}),
@@ -78,6 +90,23 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
         "differences",
         "ranges_table",
     )
+
+    def get_urls(self) -> list[Any]:
+        """Return the addresses, the analysis before the pages of single reports."""
+        view = self.admin_site.admin_view
+        return [
+            path(
+                "analysis/",
+                view(AnalysisView.as_view(model_admin=self)),
+                name="feeds_blockreport_analysis",
+            ),
+            path(
+                "analysis.csv",
+                view(AnalysisCsv.as_view(model_admin=self)),
+                name="feeds_blockreport_analysis_csv",
+            ),
+            *super().get_urls(),
+        ]
 
     @admin.display(description="connection lost")
     def lost(self, report: BlockReport) -> str:

@@ -67,8 +67,8 @@ def test_page_says_that_the_server_is_gone_and_comes_back(stack: Stack, tmp_path
         page.wait_for("document.body.innerText.includes('Live')")
 
 
-def test_admin(busy: Stack, page: Browser) -> None:
-    """Every page of the admin opens, at both widths, with what it must show."""
+def sign_in(busy: Stack, page: Browser) -> str:
+    """Make an account and sign in; return the address of the admin."""
     options = ("--noinput", "--username=admin", "--email=admin@example.org")
     busy.run("createsuperuser", *options, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
     admin = home(busy) + "admin/"
@@ -79,6 +79,12 @@ def test_admin(busy: Stack, page: Browser) -> None:
         "document.querySelector('form').submit()"
     )
     page.wait_for("document.body?.innerText.includes('Block reports')")
+    return admin
+
+
+def test_admin(busy: Stack, page: Browser) -> None:
+    """Every page of the admin opens, at both widths, with what it must show."""
+    admin = sign_in(busy, page)
     for width in WIDTHS:
         for name in LISTS:
             page.open(f"{admin}feeds/{name}/", width=width)
@@ -91,3 +97,28 @@ def test_admin(busy: Stack, page: Browser) -> None:
     page.open(f"{admin}feeds/feed/")
     page.open(page.evaluate("document.querySelector('#result_list a[href*=\"feed/\"]').href"))
     page.wait_for("document.body.innerText.toLowerCase().includes('next records')")
+
+
+# The page's own charts, drawn: as many as there are canvases, each with a line of points.
+DRAWN = """
+[...document.querySelectorAll('canvas.chart')].map(canvas =>
+  Chart.getChart(canvas).data.datasets.every(line => line.data.length > 0)
+  && canvas.getBoundingClientRect().width > 200)
+"""
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_analysis(busy: Stack, page: Browser, *, dark: bool) -> None:
+    """The analysis is led to by the sidebar, fits both widths, and draws what was reported."""
+    page.open(sign_in(busy, page), dark=dark)
+    address = page.evaluate(
+        "document.querySelector('nav a[href*=analysis], a[href*=analysis]').href"
+    )
+    for width in WIDTHS:
+        page.open(address, width=width, dark=dark)
+        page.wait_for("document.querySelectorAll('canvas.chart').length === 4")
+        assert page.evaluate(DRAWN) == [True] * 4
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert "By block size and clients" in page.evaluate("document.body.innerText")
+    page.open(f"{address}?label=nothing-like-it")
+    assert "There is nothing to analyse" in page.evaluate("document.body.innerText")

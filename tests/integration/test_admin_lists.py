@@ -50,6 +50,9 @@ def test_searches_by_client_and_key_prefix(admin_client: Client) -> None:
         ({"received_at_to": "2026-11-20"}, [3, 2]),
         ({"received_at_to": "no date"}, [3, 2, 1]),
         ({"feed": "arrays", "block_size": "5", "client": "bob"}, [2]),
+        ({"label": "evening"}, [3]),
+        ({"label": "even"}, []),
+        ({"label": "evening", "client": "alice"}, []),
     ],
 )
 def test_filters_reports(
@@ -64,7 +67,12 @@ def test_filters_reports(
     report(connect("alice"), 1)
     last_moment = datetime(2026, 11, 20, 23, 59, 59, 999999, tzinfo=UTC)
     report(connect("bob", feeds="users arrays", block_size=5), 2, received_at=last_moment)
-    report(connect("carol", feeds="arrays", block_size=5), 3, received_at=NOW - timedelta(days=9))
+    report(
+        connect("carol", feeds="arrays", block_size=5),
+        3,
+        received_at=NOW - timedelta(days=9),
+        label="evening",
+    )
     assert sorted(row.number for row in listed(admin_client, "blockreport", **query)) == sorted(
         numbers
     )

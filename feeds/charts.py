@@ -1,0 +1,146 @@
+"""An analysis as charts: the data and options of Chart.js, which ships with unfold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from feeds.analysis import Analysis, Group, band_name
+
+COLOURS = ("#0d9488", "#d97706", "#3b82f6", "#ec4899", "#65a30d", "#8b5cf6")
+"""Read on white as on black."""
+MOST_LINES = len(COLOURS)
+"""Lines in one chart; more cannot be told apart."""
+GREY = "#9ca3af"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """A line chart, as the page takes it."""
+
+    title: str
+    about: str
+    data: str
+    options: str
+    """JSON, like the data."""
+
+
+def charts(analysis: Analysis) -> list[Chart]:
+    """Return the charts of *analysis*; none where it holds no group."""
+    if not analysis.by_size:
+        return []
+    return [*_against_size(analysis.by_size), *_against_clients(analysis.by_clients)]
+
+
+def _against_size(groups: Sequence[Group]) -> list[Chart]:
+    places = [f"{group.block_size:,}" for group in groups]
+    return [
+        _chart(
+            "Block time against block size",
+            "Median and p99 of the block time.",
+            places,
+            {
+                "median": [group.p50 for group in groups],
+                "p99": [group.p99 for group in groups],
+            },
+            across="block size",
+            up="seconds",
+        ),
+        _chart(
+            "Latency against block size",
+            "Median of the blocks' medians, and 99th percentile of their p99.",
+            places,
+            {
+                "median": [group.latency_p50 * 1000 for group in groups],
+                "p99": [group.latency_p99 * 1000 for group in groups],
+            },
+            across="block size",
+            up="milliseconds",
+        ),
+    ]
+
+
+def _against_clients(groups: Sequence[Group]) -> list[Chart]:
+    return [
+        _chart(
+            "Block time against clients",
+            "Median block time, one line per block size.",
+            *_by_block_size(groups, lambda group: group.p50),
+            across="clients connected",
+            up="seconds",
+        ),
+        _chart(
+            "Latency against clients",
+            "Median of the blocks' medians, one line per block size.",
+            *_by_block_size(groups, lambda group: group.latency_p50 * 1000),
+            across="clients connected",
+            up="milliseconds",
+        ),
+    ]
+
+
+def _by_block_size(
+    groups: Sequence[Group], figure: Callable[[Group], float]
+) -> tuple[list[str], dict[str, list[float | None]]]:
+    """Return the bands, and per block size the figure at each; None where there is none."""
+    bands = sorted({group.band for group in groups})
+    figures = {(group.block_size, group.band): figure(group) for group in groups}
+    reports: dict[int, int] = {}
+    for group in groups:
+        reports[group.block_size] = reports.get(group.block_size, 0) + group.reports
+    drawn = sorted(sorted(reports, key=lambda size: -reports[size])[:MOST_LINES])
+    return [band_name(band) for band in bands], {
+        f"blocks of {size:,}": [figures.get((size, band)) for band in bands] for size in drawn
+    }
+
+
+def _chart(
+    title: str,
+    about: str,
+    places: Sequence[str],
+    lines: dict[str, Any],
+    *,
+    across: str,
+    up: str,
+) -> Chart:
+    datasets = [
+        {
+            "label": name,
+            "data": values,
+            "borderColor": colour,
+            "backgroundColor": colour,
+            "borderWidth": 2,
+            "pointRadius": 4,
+            "spanGaps": True,
+        }
+        for (name, values), colour in zip(lines.items(), COLOURS, strict=False)
+    ]
+    return Chart(
+        title=title,
+        about=about,
+        data=json.dumps({"labels": places, "datasets": datasets}),
+        options=json.dumps(_options(across, up)),
+    )
+
+
+def _options(across: str, up: str) -> dict[str, Any]:
+    ticks = {"color": GREY}
+    return {
+        "animation": False,
+        "responsive": True,
+        "maintainAspectRatio": False,
+        "plugins": {
+            "legend": {"position": "top", "align": "end", "labels": {"boxWidth": 12, **ticks}}
+        },
+        "scales": {
+            "x": {"title": {"display": True, "text": across, **ticks}, "ticks": ticks, "grid": {}},
+            "y": {
+                "title": {"display": True, "text": up, **ticks},
+                "ticks": ticks,
+                "grid": {},
+                "beginAtZero": True,
+            },
+        },
+    }

@@ -1,0 +1,291 @@
+"""The analysis page over stored block reports, and its CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import AsyncClient, Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from feeds.admin.filters import labelled
+from feeds.analysis import Analysis, analyse, band_name, band_of
+from feeds.charts import MOST_LINES
+from feeds.models import BlockReport
+from tests.support.admin import NOW, connect, report
+
+PAGE = "admin:feeds_blockreport_analysis"
+CSV = "admin:feeds_blockreport_analysis_csv"
+
+pytestmark = pytest.mark.django_db
+
+
+def look(browser: Client, **query: str) -> Any:
+    """Return the page's response."""
+    response = browser.get(reverse(PAGE), query)
+    assert response.status_code == 200
+    return response
+
+
+def answer(browser: Client, **query: str) -> Analysis:
+    """Return what the page shows."""
+    found = look(browser, **query).context["answer"]
+    assert isinstance(found, Analysis)
+    return found
+
+
+def download(user: User, **query: str) -> tuple[Any, list[dict[str, str]]]:
+    """Return the response of the CSV, and its rows."""
+
+    @async_to_sync
+    async def ask() -> tuple[Any, str]:
+        browser = AsyncClient()
+        await browser.aforce_login(user)
+        response: Any = await browser.get(reverse(CSV), query)
+        parts = [part async for part in response.streaming_content]
+        return response, b"".join(parts).decode()
+
+    response, text = ask()
+    return response, list(csv.DictReader(io.StringIO(text)))
+
+
+def measured(seconds: float, *, clients: int = 1, latency: float = 0.001) -> dict[str, Any]:
+    """Return the fields of a report that took *seconds*."""
+    return {
+        "seconds": seconds,
+        "clients": clients,
+        "latency_p50": latency,
+        "latency_p99": latency * 2,
+        "latency_max": latency * 3,
+    }
+
+
+def test_figures_by_hand(admin_client: Client) -> None:
+    """Groups hold the reports of their block size and clients, and their figures."""
+    alice, bob = connect("alice", block_size=3), connect("bob", block_size=10)
+    for number in range(1, 101):
+        report(alice, number, **measured(number / 100, latency=number / 1000))
+    report(bob, 1, **measured(9.0, clients=30))
+    report(bob, 2, **measured(11.0, clients=49))
+    report(bob, 3, **measured(13.0, clients=50))
+    found = answer(admin_client)
+    three, ten = found.by_size
+    assert (three.block_size, three.reports) == (3, 100)
+    assert (three.p50, three.p90, three.p99) == (0.5, 0.9, 0.99)
+    assert three.mean == pytest.approx(0.505)
+    assert (three.latency_p50, three.latency_p99) == (0.05, 0.198)
+    assert three.latency_max == pytest.approx(0.3)
+    assert (ten.block_size, ten.reports, ten.mean) == (10, 3, 11.0)
+    bands = [(group.block_size, group.band, group.reports) for group in found.by_clients]
+    assert bands == [(3, 1, 100), (10, 20, 2), (10, 50, 1)]
+    assert (found.reports, found.is_capped, found.without_size, found.more) == (103, False, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("clients", "band", "name"),
+    [
+        (0, 1, "1"),
+        (1, 1, "1"),
+        (2, 2, "2-4"),
+        (4, 2, "2-4"),
+        (5, 5, "5-9"),
+        (49, 20, "20-49"),
+        (99, 50, "50-99"),
+        (2500, 2000, "2,000-4,999"),
+    ],
+)
+def test_bands_of_clients(clients: int, band: int, name: str) -> None:
+    """Numbers of clients fall into bands of 1, 2, 5, 10 and so on."""
+    assert band_of(clients) == band
+    assert band_name(band) == name
+
+
+@pytest.mark.parametrize(
+    ("query", "reports"),
+    [
+        ({}, 4),
+        ({"label": "swarm"}, 2),
+        ({"label": "swa"}, 0),
+        ({"feed": "arrays"}, 1),
+        ({"first_day": "2026-11-21"}, 3),
+        ({"last_day": "2026-11-20"}, 1),
+        ({"first_day": "2026-11-20", "last_day": "2026-11-21"}, 4),
+        ({"label": "swarm", "feed": "arrays", "last_day": "2026-11-21"}, 1),
+        ({"nonsense": "yes"}, 4),
+    ],
+)
+def test_questions(admin_client: Client, query: dict[str, str], reports: int) -> None:
+    """Reports are found by label, feed and day."""
+    alice, bob = connect("alice"), connect("bob", feeds="users arrays")
+    report(alice, 1)
+    report(alice, 2, received_at=NOW - timedelta(days=1))
+    report(alice, 3, label="swarm")
+    report(bob, 1, label="swarm")
+    assert answer(admin_client, **query).reports == reports
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ({"first_day": "yesterday"}, "Enter a valid date."),
+        ({"first_day": "2026-11-21", "last_day": "2026-11-20"}, "before the first day, 2026-11-21"),
+        ({"feed": "No Feed!"}, "This is no name of a feed: "),
+        ({"label": "x" * 65}, "This is no label: 1 to 64 "),
+    ],
+)
+def test_wrong_parameters(
+    admin_client: Client, admin_user: User, query: dict[str, str], sentence: str
+) -> None:
+    """What cannot be asked is answered with a sentence, and with no figures."""
+    response = look(admin_client, **query)
+    assert response.context["answer"] is None
+    assert sentence in response.content.decode()
+    refused = admin_client.get(reverse(CSV), query)
+    assert refused.status_code == 400
+    assert sentence in refused.content.decode()
+
+
+def test_charts_and_tables(admin_client: Client) -> None:
+    """The page draws four charts of what its tables say, in shipped scripts alone."""
+    report(connect("alice"), 1, **measured(4.25, clients=7, latency=0.0125), label="swarm <one>")
+    response = look(admin_client)
+    page = response.content.decode()
+    assert [chart.title for chart in response.context["charts"]] == [
+        "Block time against block size",
+        "Latency against block size",
+        "Block time against clients",
+        "Latency against clients",
+    ]
+    data = json.loads(response.context["charts"][3].data)
+    assert data["labels"] == ["5-9"]
+    assert data["datasets"][0]["data"] == [12.5]
+    for shown in ("<td>4.250</td>", "<td>12.50</td>", "<td>25.00</td>", "<td>37.50</td>"):
+        assert shown in page
+    assert "1 report." in page
+    assert "swarm &lt;one&gt;" in page
+
+
+def test_nothing_to_analyse(admin_client: Client) -> None:
+    """Without a report, or with bare sentences alone, the page says so."""
+    assert "There is nothing to analyse" in look(admin_client).content.decode()
+    report(connect("alice"), 1, size=None, ranges={})
+    page = look(admin_client).content.decode()
+    assert "There is nothing to analyse" in page
+    assert "said only the sentence: 1." in page
+
+
+def test_looks_at_no_more_than_it_may(
+    admin_client: Client, admin_user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest reports are read, the page says so, and the CSV holds the same."""
+    monkeypatch.setattr("feeds.analysis.MOST_REPORTS", 3)
+    session = connect("alice")
+    for number in range(1, 5):
+        report(session, number, received_at=NOW + timedelta(seconds=number), **measured(number))
+    response = look(admin_client)
+    assert "The newest 3 reports" in response.content.decode()
+    assert response.context["answer"].by_size[0].mean == 3.0
+    assert [row["number"] for row in download(admin_user)[1]] == ["4", "3", "2"]
+    BlockReport.objects.filter(number=4).delete()
+    assert not answer(admin_client).is_capped
+
+
+def test_shows_no_more_groups_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The groups with the most reports are kept, in their order, and the others counted."""
+    monkeypatch.setattr("feeds.analysis.MOST_GROUPS", 2)
+    for size, reports in ((1, 2), (2, 1), (3, 3)):
+        session = connect(f"client-{size}", block_size=size)
+        for number in range(reports):
+            report(session, number, **measured(1.0))
+    found = analyse(BlockReport.objects.all())
+    assert [group.block_size for group in found.by_clients] == [1, 3]
+    assert found.more == 1
+
+
+def test_draws_no_more_lines_than_it_may(admin_client: Client) -> None:
+    """The block sizes with the most reports are drawn, the smallest first."""
+    for size in range(1, MOST_LINES + 2):
+        session = connect(f"client-{size}", block_size=size)
+        for number in range(1 if size == 2 else 2):
+            report(session, number, **measured(1.0))
+    lines = json.loads(look(admin_client).context["charts"][2].data)["datasets"]
+    assert [line["label"] for line in lines] == [
+        f"blocks of {size}" for size in range(1, MOST_LINES + 2) if size != 2
+    ]
+
+
+def test_a_label_is_found_by_its_index() -> None:
+    """Among a million reports, those of one label are not looked for one by one."""
+    wanted = labelled(BlockReport.objects.all(), "swarm").order_by("-received_at", "-id")
+    assert "report_label" in wanted[:3].explain()
+
+
+def test_queries_do_not_grow(admin_client: Client) -> None:
+    """Two hundred reports cost as many queries as one, and the read is bounded."""
+
+    def cost() -> list[str]:
+        with CaptureQueriesContext(connection) as captured:
+            look(admin_client, feed="users")
+        return [query["sql"] for query in captured.captured_queries]
+
+    report(connect("alice"), 1)
+    few = cost()
+    for number in range(200):
+        report(connect(f"client-{number}"), number)
+    many = cost()
+    assert len(many) == len(few) <= 5
+    assert sum("LIMIT 20001" in sql for sql in many) == 1
+
+
+def test_csv(admin_user: User) -> None:
+    """Every column of a report is there, and no session's key."""
+    session = connect("alice", feeds="users arrays")
+    report(session, 7, **measured(4.25, clients=7, latency=0.0125), label="swarm")
+    response, rows = download(admin_user)
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    assert response["Content-Disposition"] == 'attachment; filename="block-reports.csv"'
+    (row,) = rows
+    assert (row["client"], row["feeds"], row["label"]) == ("alice", "users arrays", "swarm")
+    assert (row["number"], row["seconds"], row["clients"]) == ("7", "4.25", "7")
+    assert (row["latency_p50"], row["latency_p99"]) == ("0.0125", "0.025")
+    assert session.key[:12] not in str(row)
+
+
+@pytest.mark.parametrize("label", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://x","y")'])
+def test_csv_holds_no_formula(admin_user: User, label: str) -> None:
+    """What a client called its experiment is text to a spreadsheet, whatever it is."""
+    report(connect("alice"), 1, label=label, **measured(1.0, latency=-0.5))
+    (row,) = download(admin_user)[1]
+    assert row["label"] == f"'{label}"
+    assert row["latency_p50"] == "-0.5"
+
+
+@pytest.mark.parametrize("address", [PAGE, CSV])
+def test_permission(client: Client, address: str) -> None:
+    """Whoever may view reports may analyse them; nobody else may, and strangers sign in."""
+    path = reverse(address)
+    assert client.get(path).status_code == 302
+    user = User.objects.create_user("staff", is_staff=True)
+    client.force_login(user)
+    assert client.get(path).status_code == 403
+    user.user_permissions.add(Permission.objects.get(codename="view_blockreport"))
+    if address == PAGE:
+        assert client.get(path).status_code == 200
+    else:
+        assert download(user)[0].status_code == 200
+
+
+def test_sidebar(admin_client: Client) -> None:
+    """The sidebar leads to the page, and marks it alone while it is shown."""
+    response = look(admin_client)
+    items = [item for group in response.context["sidebar_navigation"] for item in group["items"]]
+    assert [item["title"] for item in items if item["active"]] == ["Analysis"]
+    assert reverse(PAGE) in {item["link"] for item in items}
