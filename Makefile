@@ -3,15 +3,16 @@
 VENV = .venv
 BIN = $(VENV)/bin
 RUNTIME = $(VENV)/requirements.stamp
+ANALYSIS = $(VENV)/requirements-analysis.stamp
 DEVELOPMENT = $(VENV)/requirements-dev.stamp
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 BENCHMARKS = $(subst /,.,$(sort $(basename $(wildcard benchmarks/*.py))))
 SECONDS = 5
 
-.PHONY: help run setup test check format bench clean
+.PHONY: help run setup test check format bench experiment clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 run: $(RUNTIME) ## start the server, the generator and three clients; Ctrl-C stops all
 	@$(BIN)/python -m tools.run
@@ -38,6 +39,9 @@ bench: $(DEVELOPMENT) ## run every benchmark, SECONDS=5 per figure
 		echo "$$name"; $(BIN)/python -m "$$name" --seconds $(SECONDS) || exit 1; \
 	done
 
+experiment: $(ANALYSIS) ## measure block time against block size and clients, as docs/analysis.md does
+	@$(BIN)/python -m tools.experiment
+
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -50,7 +54,12 @@ $(RUNTIME): requirements.txt clientapp/requirements.txt $(BIN)/python
 	@$(PIP_INSTALL) -r requirements.txt
 	@touch $@
 
-$(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
+$(ANALYSIS): clientapp/requirements-analysis.txt $(RUNTIME)
+	@echo "installing clientapp/requirements-analysis.txt"
+	@$(PIP_INSTALL) -r clientapp/requirements-analysis.txt
+	@touch $@
+
+$(DEVELOPMENT): requirements-dev.txt $(ANALYSIS)
 	@echo "installing requirements-dev.txt"
 	@$(PIP_INSTALL) -r requirements-dev.txt
 	@touch $@

@@ -17,8 +17,9 @@ from clientapp.core.errors import ClientError
 from clientapp.core.session import Session
 from clientapp.core.tally import Tally
 from clientapp.jsonlines import JsonLines
-from clientapp.options import add_analyse_options, add_collect_options, add_verify_options
+from clientapp.options import add_collect_options, add_verify_options
 from clientapp.run import Run
+from clientapp.study.options import add_analyse_options, settle
 from clientapp.terminal import Terminal
 from clientapp.verify import show_as_json, show_as_text, verify
 from clientapp.wire.printable import printable
@@ -32,11 +33,14 @@ exit codes:
   1  a log has a fault, or cannot be read
   2  an option has a value that is not allowed
 """
-ANALYSE = "Read block logs and write a report of block time, latency and reach."
+ANALYSE = (
+    "Read block logs, or measure by a sweep over numbers of clients and block sizes, and write a "
+    "report of block time, latency and reach."
+)
 ANALYSE_EXIT_CODES = """\
 exit codes:
   0  the report is written
-  1  could not: a log that cannot be read, a package that is missing
+  1  could not: no server, a log that cannot be read, a package that is missing
   2  an option has a value that is not allowed
 """
 ANALYSE_PACKAGES = "pip install -r clientapp/requirements-analysis.txt"
@@ -142,6 +146,7 @@ def run_verify(options: argparse.Namespace) -> int:
 
 def run_analyse(options: argparse.Namespace) -> int:
     """Write the report that *options* ask for; return the exit code."""
+    settle(options)
     _escape_what_cannot_be_shown()
     try:
         # Here, so that whoever only collects needs none of its packages.

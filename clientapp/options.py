@@ -18,8 +18,6 @@ from clientapp.wire.request import DEFAULT_CLIENT, DEFAULT_FEEDS, MAX_FEEDS
 
 DEFAULT_URL = "ws://127.0.0.1:8000/"
 DEFAULT_BLOCK_SIZE = 10
-MAX_RATE = 1_000_000
-RATE_RULE = f"a number from 0.001 to {MAX_RATE}"
 URL_RULE = "the server's address, ws://HOST:PORT/ or wss://HOST:PORT/"
 
 
@@ -27,16 +25,16 @@ def add_collect_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `collect`."""
     add = parser.add_argument
     name = _login_name()
-    add("--url", type=_url, default=DEFAULT_URL, help=f"{URL_RULE} (default: {DEFAULT_URL})")
+    add("--url", type=url, default=DEFAULT_URL, help=f"{URL_RULE} (default: {DEFAULT_URL})")
     add(
         "--name",
-        type=_one(names.is_client_name, names.CLIENT_NAME_RULE),
+        type=one(names.is_client_name, names.CLIENT_NAME_RULE),
         default=name,
         help=f"the client's name: {names.CLIENT_NAME_RULE} (default: {name})",
     )
     add(
         "--feed",
-        type=_one(names.is_feed_name, names.FEED_NAME_RULE),
+        type=one(names.is_feed_name, names.FEED_NAME_RULE),
         action="append",
         dest="feeds",
         metavar="FEED",
@@ -53,14 +51,14 @@ def add_collect_options(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--block-size",
-        type=_whole(names.MAX_BLOCK_SIZE),
+        type=whole(names.MAX_BLOCK_SIZE),
         default=DEFAULT_BLOCK_SIZE,
         metavar="N",
         help=f"messages in one block: {names.BLOCK_SIZE_RULE} (default: {DEFAULT_BLOCK_SIZE})",
     )
     add(
         "--blocks",
-        type=_whole(10**9),
+        type=whole(10**9),
         metavar="N",
         help="stop after so many blocks: a whole number from 1 (default: go on until Ctrl-C)",
     )
@@ -97,27 +95,8 @@ def add_verify_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_analyse_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `analyse`."""
-    add = parser.add_argument
-    add("paths", type=Path, nargs="+", metavar="LOG", help="a block log; its client may be running")
-    add(
-        "--rate",
-        type=_rate,
-        metavar="R",
-        help=f"of logs: messages a second of all feeds of a client together, {RATE_RULE} "
-        "(default: estimated from the logs)",
-    )
-    add(
-        "--out",
-        type=Path,
-        default=Path("study"),
-        metavar="FOLDER",
-        help="where the report is written; files of the same names are replaced (default: study)",
-    )
-
-
-def _url(text: str) -> str:
+def url(text: str) -> str:
+    """Return *text* if it is the address of a server; raises ArgumentTypeError."""
     try:
         parts = urlsplit(text)
         (parts.hostname or "").encode("idna")
@@ -129,7 +108,9 @@ def _url(text: str) -> str:
     return text
 
 
-def _one(is_allowed: Callable[[str], bool], rule: str) -> Callable[[str], str]:
+def one(is_allowed: Callable[[str], bool], rule: str) -> Callable[[str], str]:
+    """Return a type of options whose texts are allowed, as *rule* says."""
+
     def read(text: str) -> str:
         if not is_allowed(text):
             raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}")
@@ -138,25 +119,17 @@ def _one(is_allowed: Callable[[str], bool], rule: str) -> Callable[[str], str]:
     return read
 
 
-def _whole(most: int) -> Callable[[str], int]:
+def whole(most: int, least: int = 1) -> Callable[[str], int]:
+    """Return a type of options that are whole numbers from *least* to *most*."""
+
     def read(text: str) -> int:
-        number = int(text) if re.fullmatch("[0-9]{1,12}", text) else 0
-        if not 1 <= number <= most:
-            rule = f"a whole number from 1 to {most}"
+        number = int(text) if re.fullmatch("[0-9]{1,12}", text) else -1
+        if not least <= number <= most:
+            rule = f"a whole number from {least} to {most}"
             raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}")
         return number
 
     return read
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0.001 <= rate <= MAX_RATE:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {RATE_RULE}")
-    return rate
 
 
 def _select(text: str) -> tuple[str, ...]:

@@ -147,7 +147,9 @@ def test_limits_of_a_server_are_documented() -> None:
     assert {row[0].strip("`"): float(row[1]) for row in rows} == asdict(LIMITS)
 
 
-@pytest.mark.parametrize("heading", ["Of the protocol", "Of a feed", "Of the analysis"])
+@pytest.mark.parametrize(
+    "heading", ["Of the protocol", "Of a feed", "Of the analysis", "Of a sweep"]
+)
 def test_other_limits_are_documented(heading: str) -> None:
     """The document gives the values that the modules have."""
     rows = table(text("docs/limits.md"), heading)
@@ -156,7 +158,7 @@ def test_other_limits_are_documented(heading: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "heading", ["Of a server", "Of the protocol", "Of a feed", "Of the analysis"]
+    "heading", ["Of a server", "Of the protocol", "Of a feed", "Of the analysis", "Of a sweep"]
 )
 def test_every_limit_is_reached(heading: str) -> None:
     """The test that is said to reach a limit exists."""

@@ -5,25 +5,62 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from clientapp.core.analysis.answers import answers
 from clientapp.core.analysis.study import study
 from clientapp.study.files import write_study
 from clientapp.study.logs import read_logs
 from clientapp.study.manifest import manifest
+from clientapp.study.plan import Plan
+from clientapp.study.reading import Reading
+from clientapp.study.settled import read_sweep
+from clientapp.study.sweep import sweep
 from clientapp.wire.printable import printable
 
 
 def analyse(options: argparse.Namespace) -> None:
     """
-    Do as *options* say, and tell where the report is.
+    Do as *options* say, and tell what was found and where the report is.
 
     Raises ClientError, with a sentence.
     """
-    reading = read_logs(options.paths, options.rate)
+    paths = options.paths or [_sweep(options)]
+    reading = _read(paths, options.rate)
     found = study(reading.trials)
     command = shlex.join(["python", "-m", "clientapp", *sys.argv[1:]])
     path = write_study(options.out, found, reading.notes, manifest(command, reading.facts))
     for answer in answers(found):
         print(printable(answer))
     print(printable(f"The report is {path}."), flush=True)
+
+
+def _sweep(options: argparse.Namespace) -> Path:
+    """Do the sweep that *options* ask for; return its folder."""
+    plan = Plan(
+        url=options.url,
+        feed=options.feed,
+        rate=options.rate,
+        block_sizes=options.block_sizes,
+        clients=options.clients,
+        repeats=options.repeats,
+        seconds=options.seconds,
+        seed=options.seed,
+    )
+    folder: Path = options.out / "sweep"
+    sweep(plan, folder, options.server_pid)
+    return folder
+
+
+def _read(paths: Sequence[Path], rate: float | None) -> Reading:
+    """Read logs, all together, and the folders of sweeps."""
+    logs = [path for path in paths if not path.is_dir()]
+    parts = [read_sweep(path) for path in paths if path.is_dir()]
+    if logs:
+        parts.append(read_logs(logs, rate))
+    return Reading(
+        trials=tuple(trial for part in parts for trial in part.trials),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+        facts={name: value for part in parts for name, value in part.facts.items()},
+    )

@@ -84,7 +84,7 @@ def read_logs(paths: Sequence[Path], rate: float | None) -> Reading:
             together[condition].append(span.session)
         for condition, members in together.items():
             repeats[condition] += 1
-            trials.append(_trial(condition, repeats[condition], members))
+            trials.append(trial_of(condition, repeats[condition], members))
     if unrated:
         notes.append(f"Sessions too short to tell their rate, left out: {unrated}.")
     if not trials:
@@ -141,7 +141,8 @@ def _heads(block: LoggedBlock) -> int:
     return sum(position.offset for position in block.positions.values())
 
 
-def _trial(condition: Condition, repeat: int, sessions: Sequence[LoggedSession]) -> Trial:
+def trial_of(condition: Condition, repeat: int, sessions: Sequence[LoggedSession]) -> Trial:
+    """Return the blocks of *sessions*, at least one, as a trial."""
     parts = [
         part
         for session in sessions

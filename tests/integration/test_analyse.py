@@ -99,15 +99,6 @@ def test_sentences_for_what_cannot_be_done(
     assert capsys.readouterr().err == f"the report cannot be written to {good}: File exists\n"
 
 
-@pytest.mark.parametrize("rate", ["0", "-1", "fast", "nan", "inf", "1000001"])
-def test_a_rate_that_is_none(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The value and the rule are named, and the exit code is 2."""
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["analyse", "any.log", f"--rate={rate}"])
-    assert ended.value.code == 2
-    assert f"{rate!r} is not allowed: a number from 0.001 to 1000000" in capsys.readouterr().err
-
-
 def without_extra(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the client where no package of the analysis can be found."""
     program = (

@@ -1,0 +1,116 @@
+"""
+The logs of a sweep as trials: what settled between coming and leaving.
+
+A client that connects is behind at first and catches up. Blocks from then
+are shorter than ideal, and say nothing about the feed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+
+from clientapp.core.analysis.trial import Condition, Trial
+from clientapp.core.errors import CouldNot
+from clientapp.study.blockfiles import LoggedSession, read_sessions
+from clientapp.study.logs import OF_BLOCKS, trial_of
+from clientapp.study.plan import Plan, Run, folder_of, read_plan
+from clientapp.study.reading import Reading
+
+SETTLE_SECONDS = 1.0
+"""After the last client connected: what its welcome cost is over."""
+BUSY = 0.8
+"""Cores of the load side, a single process, from which it may be what is slow."""
+SETTLED = (
+    f"Only blocks are counted that began {SETTLE_SECONDS:g} s after the last client had its first "
+    "message, and ended before the first client left."
+)
+
+
+def read_sweep(folder: Path) -> Reading:
+    """Return the trials of the sweep in *folder*; raises CouldNot."""
+    plan, runs = read_plan(folder)
+    trials: list[Trial] = []
+    for run in runs:
+        logs = sorted((folder / folder_of(run.clients, run.repeat)).glob("*.log"))
+        sessions = [session for path in logs for session in read_sessions(path)]
+        trials += _trials(plan, run, sessions)
+    if not trials:
+        raise CouldNot("no block settled; let the runs last longer (--seconds)")
+    return Reading(
+        trials=tuple(trials),
+        notes=(SETTLED, OF_BLOCKS, *_warnings(plan, runs)),
+        facts=_facts(plan, runs),
+    )
+
+
+def _trials(plan: Plan, run: Run, sessions: Sequence[LoggedSession]) -> Iterator[Trial]:
+    """Yield the trials of a run, one per block size that has settled blocks."""
+    logged = [session.blocks for session in sessions if session.blocks]
+    if not logged:
+        return
+    first = max(blocks[0].report.started_at for blocks in logged) + round(SETTLE_SECONDS * 1e6)
+    last = min(blocks[-1].report.finished_at for blocks in logged)
+    for size in plan.block_sizes:
+        settled = [
+            LoggedSession(
+                asked=session.asked,
+                blocks=[
+                    block
+                    for block in session.blocks
+                    if first <= block.report.started_at and block.report.finished_at <= last
+                ],
+            )
+            for session in sessions
+            if session.asked.block_size == size
+        ]
+        if any(session.blocks for session in settled):
+            yield trial_of(Condition(plan.rate, run.clients, size, plan.feed), run.repeat, settled)
+
+
+def _facts(plan: Plan, runs: Sequence[Run]) -> dict[str, str]:
+    """Return the manifest's part of a sweep, under names that tell sweeps apart."""
+    at = f"at {plan.rate:g} messages/s"
+    load = _by_clients(runs, [run.load for run in runs])
+    servers = [run.server for run in runs if run.server is not None]
+    is_known = len(servers) == len(runs)
+    return {
+        f"sweep {at}": f"feed {plan.feed} of {plan.url}, {plan.repeats} repeats of "
+        f"{plan.seconds:g} s, seed of their order {plan.seed}",
+        f"load side {at}": _cores(load),
+        f"server {at}": _cores(_by_clients(runs, servers))
+        if is_known
+        else "processor time not known (--server-pid)",
+    }
+
+
+def _warnings(plan: Plan, runs: Sequence[Run]) -> Iterator[str]:
+    busy = sorted({run.clients for run in runs if run.load > BUSY})
+    if busy:
+        yield (
+            f"At {plan.rate:g} messages/s the load side used more than {BUSY:g} cores with "
+            f"{', '.join(map(str, busy))} clients. It is one process: what is slow there may be "
+            "the load side, and not the server."
+        )
+    failed = [run for run in runs if run.failed]
+    if failed:
+        yield (
+            f"At {plan.rate:g} messages/s {sum(run.failed for run in failed)} clients in "
+            f"{len(failed)} runs could not do all they should, the first one because "
+            f"{failed[0].why}"
+        )
+
+
+def _by_clients(runs: Sequence[Run], cores: Sequence[float]) -> dict[int, float]:
+    together: defaultdict[int, list[float]] = defaultdict(list)
+    for run, used in zip(runs, cores, strict=True):
+        together[run.clients].append(used)
+    return {clients: fmean(together[clients]) for clients in sorted(together)}
+
+
+def _cores(cores: Mapping[int, float]) -> str:
+    return ", ".join(f"{used:.2f} cores with {clients}" for clients, used in cores.items()) + (
+        " clients"
+    )

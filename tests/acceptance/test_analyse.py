@@ -1,0 +1,94 @@
+"""A sweep by ``analyse`` against a real server, and its report in a real browser."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.browser import browser
+from tests.support.stack import CHECKOUT, Stack, until
+
+RATE = 20
+SWEEP = (f"--rate={RATE}", "--block-sizes=1,4", "--clients=2,6", "--repeats=2", "--seconds=2")
+
+
+def analyse(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ``analyse`` to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "clientapp", "analyse", *arguments],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def cells(folder: Path) -> list[dict[str, Any]]:
+    """Return the cells of the study in *folder*."""
+    study = json.loads((folder / "study.json").read_text())
+    found: list[dict[str, Any]] = study["cells"]
+    return found
+
+
+@pytest.fixture
+def fed(stack: Stack) -> Stack:
+    """Start a server and a generator at the rate of the sweep."""
+    stack.server()
+    stack.generator(f"--rate={RATE}")
+    return stack
+
+
+def test_a_sweep_and_its_report(fed: Stack, tmp_path: Path) -> None:
+    """Every cell is measured, nothing is lost, and the page shows it at any width, alone."""
+    out = tmp_path / "out"
+    done = analyse(f"--url={fed.url}", f"--out={out}", *SWEEP)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "run 4 of 4: " in done.stdout
+    measured = cells(out)
+    conditions = [(cell["clients"], cell["block_size"], cell["repeats"]) for cell in measured]
+    assert conditions == [(2, 1, 2), (2, 4, 2), (6, 1, 2), (6, 4, 2)]
+    assert all(cell["received"] == cell["expected"] > 0 for cell in measured)
+    again = tmp_path / "again"
+    assert analyse(str(out / "sweep"), f"--out={again}").returncode == 0
+    assert cells(again) == measured
+    stored = fed.rows("SELECT COUNT(*) FROM feeds_blockreport WHERE verdict = 'verified'")
+    assert stored[0][0] >= sum(cell["blocks"] for cell in measured)
+    with browser(tmp_path / "profile") as page:
+        for width in (1440, 390):
+            page.open(f"file://{out / 'report.html'}", width=width)
+            page.evaluate("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
+            page.wait_for("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert "What was found" in page.evaluate("document.body.innerText")
+        asked = {url.partition(":")[0] for url in page.requests}
+        assert asked == {"file", "data"}
+        assert not page.errors
+
+
+def test_ctrl_c_ends_a_sweep(fed: Stack) -> None:
+    """Ctrl-C ends the clients too, and leaves no traceback."""
+    out = fed.folder / "out"
+    command = (sys.executable, "-m", "clientapp", "analyse", f"--url={fed.url}", f"--out={out}")
+    sweep = fed.program("analyse", *command, *SWEEP)
+    until(lambda: any(out.glob("sweep/*/*.log")), lambda: sweep.said)
+    assert sweep.stop(signal.SIGINT) == 1
+    assert "Traceback" not in sweep.said
+    until(
+        lambda: fed.rows("SELECT COUNT(*) FROM feeds_connection WHERE closed_at IS NULL") == [(0,)],
+        lambda: "clients stayed connected",
+    )
+
+
+def test_no_server(tmp_path: Path) -> None:
+    """Where no server is, the sweep ends at once, with a sentence."""
+    done = analyse("--url=ws://127.0.0.1:9/", f"--out={tmp_path}", *SWEEP)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "ws://127.0.0.1:9/" in done.stderr

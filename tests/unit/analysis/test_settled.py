@@ -1,0 +1,84 @@
+"""The logs of a sweep as trials."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from clientapp.core.analysis.trial import Condition
+from clientapp.core.errors import CouldNot
+from clientapp.study.logs import OF_BLOCKS
+from clientapp.study.plan import Plan, Run, folder_of, write_sweep
+from clientapp.study.settled import SETTLED, read_sweep
+from tests.support.block_logs import BOB, STARTED_US, session_log, users
+
+PLAN = Plan(
+    url="ws://127.0.0.1:8000/",
+    feed="users",
+    rate=1.0,
+    block_sizes=(1, 3),
+    clients=(2,),
+    repeats=1,
+    seconds=9.0,
+    seed=1,
+)
+RUN = Run(clients=2, repeat=1, load=0.25, server=0.5)
+
+
+def keep(folder: Path, run: Run = RUN, *, messages: int = 12) -> Path:
+    """Keep a sweep of one run: a client of each block size, a message a second."""
+    logs = folder / folder_of(run.clients, run.repeat)
+    logs.mkdir(parents=True)
+    for size in PLAN.block_sizes:
+        asked = replace(BOB, client=f"sweep-{size}", feeds=("users",), block_size=size)
+        (logs / f"{size}.log").write_bytes(session_log(asked, users(1, messages)))
+    write_sweep(folder, PLAN, [run])
+    return folder
+
+
+def test_what_settled_is_counted(tmp_path: Path) -> None:
+    """The blocks that begin in the first second, or end after the first client left, are not."""
+    ones, threes = read_sweep(keep(tmp_path)).trials
+    assert ones.condition == Condition(1.0, 2, 1, "users")
+    assert threes.condition == Condition(1.0, 2, 3, "users")
+    assert [block.number for block in ones.blocks] == list(range(2, 13))
+    assert [block.number for block in threes.blocks] == [2, 3, 4]
+
+
+def test_the_last_to_come_begins_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While clients still come, nothing is counted of those that are there."""
+    keep(tmp_path)
+    monkeypatch.setattr("tests.support.block_logs.STARTED_US", STARTED_US + 4_000_000)
+    late = replace(BOB, client="late", feeds=("users",), block_size=3)
+    log = session_log(late, users(5, 13), offset=4)
+    (tmp_path / folder_of(2, 1) / "late.log").write_bytes(log)
+    ones, threes = read_sweep(tmp_path).trials
+    assert [block.number for block in ones.blocks] == list(range(6, 13))
+    assert sorted((block.client, block.number) for block in threes.blocks) == [
+        ("late second-s", 2),
+        ("sweep-3 second-s", 3),
+        ("sweep-3 second-s", 4),
+    ]
+
+
+def test_what_it_cost_is_told(tmp_path: Path) -> None:
+    """The manifest has load side and server apart; a busy load side is a note."""
+    reading = read_sweep(keep(tmp_path))
+    assert reading.facts["load side at 1 messages/s"] == "0.25 cores with 2 clients"
+    assert reading.facts["server at 1 messages/s"] == "0.50 cores with 2 clients"
+    assert reading.notes == (SETTLED, OF_BLOCKS)
+    busy = replace(RUN, load=0.95, server=None, failed=1, why="the server is away")
+    write_sweep(tmp_path, PLAN, [busy])
+    reading = read_sweep(tmp_path)
+    assert "not known" in reading.facts["server at 1 messages/s"]
+    assert "used more than 0.8 cores with 2 clients" in reading.notes[-2]
+    assert reading.notes[-1].startswith("At 1 messages/s 1 clients in 1 runs could not do all")
+    assert reading.notes[-1].endswith("because the server is away")
+
+
+def test_too_short_a_sweep(tmp_path: Path) -> None:
+    """Where nothing settled, the sentence says what helps."""
+    with pytest.raises(CouldNot, match="no block settled; let the runs last longer"):
+        read_sweep(keep(tmp_path, messages=1))

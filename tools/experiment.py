@@ -1,0 +1,108 @@
+"""
+The experiment of docs/analysis.md: a sweep at each rate, and one report of all.
+
+Server and generator are of its own, on a database that goes with them, so
+that nobody's is filled. The report stays in ``var/experiment``.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tools.run import CHECKOUT, HOST, VAR, CannotStart, free_port, is_taken, migrate, shown
+
+OUT = VAR / "experiment"
+RATES = (5, 10)
+"""Messages a second: two, so that a block's time is not told by its size alone."""
+SWEEP = ("--block-sizes=1,4,16", "--clients=10,30,90", "--repeats=3", "--seconds=12")
+"""Small enough for two cores that the clients share with the server, and for ten minutes."""
+START_SECONDS = 30.0
+STOP_SECONDS = 15.0
+
+
+def experiment(port: int) -> None:
+    """Do all sweeps and write the report; raises CannotStart."""
+    sweeps = []
+    with running("server", "manage.py", "runserver", f"{HOST}:{port}", "--noreload") as server:
+        await_server(server, port)
+        for rate in RATES:
+            out = OUT / f"rate-{rate}"
+            print(f"{rate} messages a second", flush=True)
+            with running("generator", "manage.py", "generate", f"--rate={rate}"):
+                analyse(
+                    f"--url=ws://{HOST}:{port}/",
+                    f"--rate={rate}",
+                    f"--server-pid={server.pid}",
+                    f"--out={out}",
+                    *SWEEP,
+                )
+            sweeps.append(shown(out / "sweep"))
+    print("all together", flush=True)
+    analyse(*sweeps, f"--out={shown(OUT)}")
+
+
+@contextmanager
+def running(name: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a Python program of the checkout, its output in a file, until the block is left."""
+    with (OUT / f"{name}.out").open("wb") as output:
+        # In a group of its own, so that Ctrl-C reaches this program alone.
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def await_server(server: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until the server listens; raises CannotStart where it does not."""
+    end = time.monotonic() + START_SECONDS
+    while not is_taken(port):
+        if server.poll() is not None or time.monotonic() > end:
+            raise CannotStart(f"the server did not start; {shown(OUT / 'server.out')} says why")
+        time.sleep(0.1)
+
+
+def analyse(*arguments: str) -> None:
+    """Run ``python -m clientapp analyse``; raises CannotStart where it fails."""
+    command = [sys.executable, "-m", "clientapp", "analyse", *arguments]
+    if subprocess.run(command, cwd=CHECKOUT, check=False).returncode != 0:
+        raise CannotStart("the analysis ended with an error")
+
+
+def main() -> int:
+    """Do the experiment; return the exit code."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix="blockfeed-") as folder:
+            os.environ["BLOCKFEED_VAR"] = str(Path(folder) / "var")
+            migrate()
+            experiment(free_port())
+    except CannotStart as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
