@@ -15,15 +15,16 @@ import stat
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from clientapp.core.block import Block
+from clientapp.core.block import Block, Stamp
 from clientapp.core.errors import CouldNot
 from clientapp.core.logline import LoggedBlock, NotABlockLog
-from clientapp.core.logtext import format_block, format_session, format_verdict
+from clientapp.core.logtext import format_block, format_message, format_session, format_verdict
 from clientapp.core.session import Session
 from clientapp.logreader import Tail, Text, checksums, read_tail, reports_above
 from clientapp.wire.from_server import Ack
+from clientapp.wire.message import Message
 from clientapp.wire.report import Report
 
 
@@ -76,6 +77,14 @@ class BlockLog:
         blank = b"\n" if self._tail.end else b""
         end = self._append(blank + format_session(session))
         self._tail = Tail(session=session, blocks_from=end, end=end)
+
+    def line(self, message: Message, data: Any, stamp: Stamp) -> str:
+        """
+        Return the line of a message whose kept record is *data*.
+
+        Raises ValueError for a record that JSON cannot write.
+        """
+        return format_message(message, data, stamp)
 
     def append(self, block: Block) -> int:
         """Write a block of the session; return its size in bytes."""

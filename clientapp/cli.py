@@ -20,6 +20,8 @@ from clientapp.jsonlines import JsonLines
 from clientapp.options import add_collect_options, add_verify_options
 from clientapp.run import Run
 from clientapp.study.options import add_analyse_options, settle
+from clientapp.swarm.command import run as swarm
+from clientapp.swarm.options import add_swarm_options
 from clientapp.terminal import Terminal
 from clientapp.verify import show_as_json, show_as_text, verify
 from clientapp.wire.printable import printable
@@ -32,6 +34,15 @@ exit codes:
   0  every log is whole; a torn tail is no fault, the next start cuts it off
   1  a log has a fault, or cannot be read
   2  an option has a value that is not allowed
+"""
+SWARM = "Let many clients collect at once, and tell what they came to."
+SWARM_EXIT_CODES = """\
+exit codes:
+  0  done, or ended by Ctrl-C, and all that was expected holds
+  1  could not: no server, no room for so many clients, a folder that cannot be written
+  2  an option has a value that is not allowed
+  3  the server refuses the swarm
+  4  something that was expected does not hold
 """
 ANALYSE = (
     "Read block logs, or measure by a sweep over numbers of clients and block sizes, and write a "
@@ -68,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, says, exit_codes, add_options, run in (
         ("collect", COLLECT, EXIT_CODES, add_collect_options, run_collect),
+        ("swarm", SWARM, SWARM_EXIT_CODES, add_swarm_options, run_swarm),
         ("analyse", ANALYSE, ANALYSE_EXIT_CODES, add_analyse_options, run_analyse),
         ("verify", VERIFY, VERIFY_EXIT_CODES, add_verify_options, run_verify),
     ):
@@ -130,6 +142,18 @@ def run_collect(options: argparse.Namespace) -> int:
     return 0
 
 
+def run_swarm(options: argparse.Namespace) -> int:
+    """Run a swarm as *options* say; return the exit code."""
+    _escape_what_cannot_be_shown()
+    try:
+        return swarm(options)
+    except ClientError as error:
+        print(printable(str(error)), file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 0
+
+
 def run_verify(options: argparse.Namespace) -> int:
     """Verify the logs that *options* name; return the exit code."""
     _escape_what_cannot_be_shown()
@@ -187,4 +211,7 @@ async def _collect(
         console=options.console,
         patient=not options.no_wait,
     )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, run.interrupt)
     await run.to_end()

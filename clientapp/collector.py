@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
 
-from clientapp.blocklog import BlockLog
 from clientapp.core import events
-from clientapp.core.block import BlockBuilder, Stamp
+from clientapp.core.block import Block, BlockBuilder, Stamp
 from clientapp.core.errors import BadUsage, CouldNot
-from clientapp.core.logtext import format_duplicate, format_gap, format_message, select_members
+from clientapp.core.logtext import format_duplicate, format_gap, select_members
 from clientapp.core.protocol import ClientProtocol, Duplicate
 from clientapp.core.session import Session
 from clientapp.core.tally import Tally
@@ -23,6 +24,7 @@ from clientapp.wire.from_client import explanations
 from clientapp.wire.from_server import Ack, Control, Explain, Failure, Gap, Notice
 from clientapp.wire.message import Message
 from clientapp.wire.names import key_prefix
+from clientapp.wire.report import Report
 from clientapp.wire.verdict import Verdict
 from clientapp.wire.welcome import Welcome
 
@@ -30,6 +32,23 @@ ACK_SECONDS = 10
 """For the acknowledgements after the last block asked for."""
 BUSY_SECONDS = 1
 """Before reports are sent again that the server could not take."""
+
+
+class Log(Protocol):
+    """Where a client keeps its blocks; `BlockLog` says what each part owes."""
+
+    path: Path
+
+    @property
+    def session(self) -> Session | None: ...  # noqa: D102
+    @property
+    def judged(self) -> int: ...  # noqa: D102
+    def begin(self, session: Session) -> None: ...  # noqa: D102
+    def line(self, message: Message, data: Any, stamp: Stamp) -> str: ...  # noqa: D102
+    def append(self, block: Block) -> int: ...  # noqa: D102
+    def note(self, ack: Ack) -> None: ...  # noqa: D102
+    def checksums(self, number: int) -> dict[str, list[tuple[int, int]]]: ...  # noqa: D102
+    def reports_above(self, number: int) -> list[Report]: ...  # noqa: D102
 
 
 class Collector:
@@ -45,7 +64,7 @@ class Collector:
         self,
         session: Session,
         protocol: ClientProtocol,
-        log: BlockLog,
+        log: Log,
         tally: Tally,
         show: Callable[[events.Event], None],
         *,
@@ -136,13 +155,12 @@ class Collector:
     def _take(self, message: Message, stamp: Stamp) -> None:
         data = select_members(message.data, self._session.select)
         try:
-            line = format_message(message, data, stamp)
+            line = self._log.line(message, data, stamp)
         except (ValueError, RecursionError) as error:
             raise MalformedMessage(f"{message.feed} {message.offset}: {error}") from None
         self._builder.add(message, self._protocol.epoch(message.feed), stamp, line)
-        self._tally.messages += 1
+        self._tally.note_message((stamp.wall_us - message.at) / 1_000_000)
         self._tally.in_block = self._builder.count
-        self._tally.latencies.append((stamp.wall_us - message.at) / 1_000_000)
         if self._console:
             self._show(
                 events.Received(
@@ -171,6 +189,7 @@ class Collector:
                 feeds=report.feeds,
                 size=report.size,
                 seconds=report.seconds,
+                started_at=report.started_at,
                 latency=report.latency,
                 interrupted=report.interrupted,
                 bytes=size,

@@ -37,6 +37,8 @@ CLOSE_SECONDS = 1
 """For the closing handshake: a dead peer must not hold up the next try."""
 MISSED_HEARTBEATS = 3
 """So many heartbeats without a frame mean that the server is dead."""
+NOTED_SECONDS = 0.1
+"""So exactly is it noted when the last frame came."""
 MAX_FRAME_BYTES = 2**24
 """A frame is held in memory; no record of a sensible feed comes near."""
 
@@ -60,7 +62,7 @@ class Connection:
 
     *before_send* is awaited before anything is sent, so that nothing is
     reported that is not on the disk. With *patient* false the first try must
-    succeed.
+    succeed. A slow reader reads *bytes_per_second*.
     """
 
     def __init__(
@@ -71,12 +73,14 @@ class Connection:
         *,
         before_send: Callable[[], Awaitable[None]],
         patient: bool,
+        bytes_per_second: float | None = None,
     ) -> None:
         self._url = url
         self._protocol = protocol
         self._listener = listener
         self._before_send = before_send
         self._patient = patient
+        self._bytes_per_second = bytes_per_second
         self._socket: ClientConnection | None = None
         self._wake = asyncio.Event()
         self._leaving = False
@@ -173,15 +177,20 @@ class Connection:
 
     async def _listen(self, socket: ClientConnection) -> None:
         clock = asyncio.get_running_loop().time
+        noted = 0.0
         async with asyncio.timeout(OPEN_SECONDS) as silence:
             while True:
                 text = await socket.recv(decode=False)
+                if self._bytes_per_second is not None:
+                    await asyncio.sleep(len(text) / self._bytes_per_second)
                 stamp = Stamp(time.time_ns() // 1000, time.monotonic())
                 frame = read_from_server(text)
                 if frame is not None:
                     self._listener.received(frame, stamp)
                 welcome = self._protocol.welcome
-                if welcome is not None:
+                # Not for each message: a timer that is set anew costs as much as one.
+                if welcome is not None and clock() - noted >= NOTED_SECONDS:
+                    noted = clock()
                     silence.reschedule(clock() + MISSED_HEARTBEATS * welcome.heartbeat)
 
     async def _speak(self, socket: ClientConnection) -> None:

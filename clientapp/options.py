@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -128,6 +129,22 @@ def whole(most: int, least: int = 1) -> Callable[[str], int]:
             rule = f"a whole number from {least} to {most}"
             raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}")
         return number
+
+    return read
+
+
+def number(least: float, most: float) -> Callable[[str], float]:
+    """Return a type of options that are numbers from *least* to *most*."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            rule = f"a number from {least:g} to {most:.10g}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}")
+        return value
 
     return read
 

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
-from clientapp.blocklog import BlockLog
-from clientapp.collector import ACK_SECONDS, Collector
+from clientapp.collector import ACK_SECONDS, Collector, Log
 from clientapp.connection import Connection
 from clientapp.core import events
 from clientapp.core.errors import CouldNot
+from clientapp.core.logline import LoggedBlock
 from clientapp.core.protocol import ClientProtocol
 from clientapp.core.session import Session
 from clientapp.core.tally import Tally
+from clientapp.wire.position import Position
 
 LEAVE_SECONDS = 2
 """For the last acknowledgements, and for the answer to a bye; the log is safe
 without either."""
+
+
+class RunLog(Log, Protocol):
+    """A log that a run goes on from, and waits for."""
+
+    torn_bytes: int
+
+    @property
+    def last(self) -> LoggedBlock | None: ...  # noqa: D102
+    def sync(self) -> None: ...  # noqa: D102
 
 
 class Run:
@@ -25,20 +36,22 @@ class Run:
     Everything one run needs, wired together; needs a running loop.
 
     Goes on with the log's session where *asked* asks for the same, else
-    begins a new one. Ends after *blocks* blocks, by a signal, or when the
-    server says so. With *patient* false the server must be there at once.
+    begins a new one. Ends after *blocks* blocks, by `interrupt`, or when the
+    server says so. With *patient* false the server must be there at once. A
+    slow reader reads *bytes_per_second*.
     """
 
     def __init__(
         self,
         asked: Session,
-        log: BlockLog,
+        log: RunLog,
         tally: Tally,
         show: Callable[[events.Event], None],
         *,
         blocks: int | None = None,
         console: bool = False,
         patient: bool = True,
+        bytes_per_second: float | None = None,
     ) -> None:
         goes_on = log.session is not None and log.session.asks_like(asked)
         session = log.session if log.session is not None and goes_on else asked
@@ -63,17 +76,35 @@ class Run:
             finished=self._finish,
         )
         self._connection = Connection(
-            session.url, self._protocol, self._collector, before_send=self._sync, patient=patient
+            session.url,
+            self._protocol,
+            self._collector,
+            before_send=self._sync,
+            patient=patient,
+            bytes_per_second=bytes_per_second,
         )
+
+    @property
+    def positions(self) -> Mapping[str, Position]:
+        """Where each feed stands; one never heard of is absent."""
+        return self._protocol.positions
+
+    @property
+    def unacknowledged(self) -> int:
+        """The number of reports that the server has not acknowledged."""
+        return self._protocol.unacknowledged
+
+    def interrupt(self) -> None:
+        """Let `to_end` come to its end; the second time, at once."""
+        if self._stop.is_set():
+            self._connection.abort()
+        self._stop.set()
 
     async def to_end(self) -> None:
         """Collect until the end; raises a ClientError where it is not a good one."""
         if self._log.torn_bytes:
             text = f"{self._log.torn_bytes} bytes of a torn block were cut off {self._log.path}"
             self._show(events.Warned(text=text))
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._interrupt)
         conversation = asyncio.create_task(self._connection.run())
         stop = asyncio.create_task(self._stop.wait())
         await asyncio.wait({conversation, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -111,11 +142,6 @@ class Run:
     async def _sync(self) -> None:
         # In a thread: a slow disk must not delay the stamps of what comes in.
         await asyncio.to_thread(self._log.sync)
-
-    def _interrupt(self) -> None:
-        if self._stop.is_set():
-            self._connection.abort()
-        self._stop.set()
 
     def _sum_up(self) -> None:
         unacknowledged = self._protocol.unacknowledged

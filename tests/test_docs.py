@@ -95,7 +95,7 @@ def test_client_options_are_documented() -> None:
     """Every option of the client stands in its README, and no other."""
     option = r"(?<![\w-])--[a-z][a-z-]*"
     offered: set[str] = set()
-    for command in ([], ["analyse"], ["collect"], ["verify"]):
+    for command in ([], ["analyse"], ["collect"], ["swarm"], ["verify"]):
         usage = subprocess.run(
             [sys.executable, "-m", "clientapp", *command, "--help"],
             cwd=CHECKOUT,

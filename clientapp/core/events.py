@@ -72,6 +72,8 @@ class Completed:
     feeds: Mapping[str, FeedRange]
     size: int
     seconds: float
+    started_at: int
+    """Receipt of the first message, microseconds since 1970."""
     latency: Latency
     interrupted: bool
     bytes: int

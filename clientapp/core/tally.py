@@ -30,6 +30,11 @@ class Tally:
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES_KEPT))
     """Of the last messages, in seconds."""
 
+    def note_message(self, latency: float) -> None:
+        """Count a message that came *latency* seconds after its intended time."""
+        self.messages += 1
+        self.latencies.append(latency)
+
     @property
     def reconnects(self) -> int:
         """How often the client came back."""

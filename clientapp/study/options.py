@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from clientapp.options import DEFAULT_URL, URL_RULE, one, url, whole
+from clientapp.options import DEFAULT_URL, URL_RULE, number, one, url, whole
 from clientapp.wire import names
 
 MAX_CLIENTS = 1000
@@ -43,7 +42,7 @@ def add_analyse_options(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--rate",
-        type=_number(0.001, MAX_RATE),
+        type=number(0.001, MAX_RATE),
         metavar="R",
         help="messages a second that a client receives, of all its feeds together; a sweep needs "
         "it (default: estimated from the logs)",
@@ -111,7 +110,7 @@ def _add_sweep_options(group: Any) -> None:
     )
     add(
         "--seconds",
-        type=_number(1, MAX_SECONDS),
+        type=number(1, MAX_SECONDS),
         metavar="S",
         help="of each run, once all clients are connected; several of the largest block must fit "
         f"(default: {SWEEP['seconds']:g})",
@@ -139,17 +138,3 @@ def _several(read: Callable[[str], int]) -> Callable[[str], tuple[int, ...]]:
         return tuple(sorted({read(part.strip()) for part in text.split(",")}))
 
     return several
-
-
-def _number(least: float, most: float) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        try:
-            number = float(text)
-        except ValueError:
-            number = math.nan
-        if not least <= number <= most:
-            rule = f"a number from {least:g} to {most:.10g}"
-            raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}")
-        return number
-
-    return read

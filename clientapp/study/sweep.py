@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 from clientapp.core.errors import CouldNot
+from clientapp.processor import seconds_of, seconds_of_children
 from clientapp.study.crew import Orders, ramp_seconds
 from clientapp.study.plan import Plan, Run, folder_of, write_sweep
-from clientapp.study.processor import seconds_of, seconds_of_children
 from clientapp.study.settled import SETTLE_SECONDS
 
 

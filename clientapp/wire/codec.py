@@ -21,7 +21,7 @@ MAX_INTEGER = 2**53 - 1
 
 def encode(obj: Json) -> str:
     """Write *obj* as one line of JSON without spaces."""
-    return json.dumps(obj, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(obj)
 
 
 def decode(text: str | bytes) -> Json:
@@ -35,7 +35,7 @@ def decode(text: str | bytes) -> Json:
 def parse(text: str | bytes) -> Any:
     """Read one JSON value of any kind; raises MalformedMessage."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return _DECODER.decode(text if isinstance(text, str) else text.decode())
     except RecursionError:
         raise MalformedMessage("the JSON is nested too deeply") from None
     except ValueError as error:
@@ -114,3 +114,8 @@ def _refuse(key: str, value: object, allowed: str) -> NoReturn:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
+
+
+# Made once: json.loads and json.dumps would make one for each call.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)

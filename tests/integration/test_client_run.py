@@ -1,8 +1,6 @@
 """A run of the client in this process, with its patience made short."""
 
 import asyncio
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -44,7 +42,7 @@ async def test_leaving_waits_for_reports_on_their_way(
             end = asyncio.ensure_future(one.to_end())
             await publish_when_connected(server)
             await server.until(lambda: len(server.reports) == 1)
-            os.kill(os.getpid(), signal.SIGINT)
+            one.interrupt()
             await server.say(Ack(block=1, verdict="verified"))
             await end
     assert server.byes == 1

@@ -1,0 +1,179 @@
+"""A swarm on a terminal, live, or in a log, line by line, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from clientapp.swarm.outcome import Outcome, measured
+from clientapp.swarm.status import PartStatus, whole
+from clientapp.swarm.swarm import Swarm
+from clientapp.wire.printable import printable
+
+LIVE_SECONDS = 0.5
+LINE_SECONDS = 5.0
+"""Between two lines where the output is no terminal."""
+FILE_WIDTH = 120
+"""Characters of a line in a file, which wraps nothing."""
+FAILURES_SHOWN = 5
+
+
+class Display:
+    """Shows a swarm to a person; with *quiet* nothing."""
+
+    def __init__(self, swarm: Swarm, *, quiet: bool) -> None:
+        self._swarm = swarm
+        self._console = Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
+        if not self._console.is_terminal:
+            self._console.width = FILE_WIDTH
+        self._began = time.monotonic()
+        self._before = (self._began, 0)
+
+    async def run(self) -> None:
+        """Show the swarm until cancelled."""
+        if self._console.quiet:
+            return
+        if self._console.is_terminal:
+            with Live(console=self._console, auto_refresh=False, transient=True) as live:
+                while True:
+                    live.update(self._table(), refresh=True)
+                    await asyncio.sleep(LIVE_SECONDS)
+        while True:
+            await asyncio.sleep(LINE_SECONDS)
+            self._console.print(self._line())
+
+    def end(self, outcome: Outcome) -> None:
+        """Show what the swarm came to."""
+        self._console.print(_result(outcome))
+        for line in _remarks(outcome):
+            self._console.print(printable(line))
+
+    def _rate(self, messages: int) -> float:
+        """Return messages a second since the last call."""
+        now = time.monotonic()
+        since, before = self._before
+        self._before = (now, messages)
+        return (messages - before) / (now - since) if now > since else 0.0
+
+    def _line(self) -> str:
+        part = whole(self._swarm.parts.values())
+        seconds = time.monotonic() - self._began
+        text = (
+            f"{seconds:.0f} s: {part.connected} of {part.members} members connected, "
+            f"{self._rate(part.messages):,.0f} messages/s, {part.blocks:,} blocks"
+        )
+        if part.latencies.total:
+            text += f", latency p99 {_ms(part.latencies.percentile(99))}"
+        return f"{text}; {self._shares()}"
+
+    def _shares(self) -> str:
+        load = " ".join(f"{share:.0%}" for share in self._swarm.processor)
+        server = self._swarm.server
+        return f"load {load or '-'}" + ("" if server is None else f", server {server:.0%}")
+
+    def _table(self) -> Table:
+        table = Table(box=None, pad_edge=False, caption=self._shares(), caption_justify="left")
+        table.add_column("part")
+        for column in ("connected", "messages", "blocks", "verified", "p50", "p99"):
+            table.add_column(column, justify="right")
+        parts = self._swarm.parts
+        for name, part in parts.items():
+            _add_row(table, name, part)
+        if len(parts) > 1:
+            _add_row(table, "all", whole(parts.values()))
+        return table
+
+
+def _add_row(table: Table, name: str, part: PartStatus) -> None:
+    found = measured(part)
+    table.add_row(
+        name,
+        f"{part.connected}/{part.members}",
+        f"{part.messages:,}",
+        f"{part.blocks:,}",
+        _share(found.get("verified")),
+        _ms(found.get("latency_p50")),
+        _ms(found.get("latency_p99")),
+    )
+
+
+def _result(outcome: Outcome) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("part")
+    for column in (
+        "members",
+        "messages",
+        "reach",
+        "missing",
+        "again",
+        "blocks",
+        "verified",
+        "p50",
+        "p99",
+        "p99.9",
+    ):
+        table.add_column(column, justify="right")
+    rows = dict(outcome.parts)
+    if len(rows) > 1:
+        rows["all"] = whole(outcome.parts.values())
+    for name, part in rows.items():
+        found = measured(part)
+        table.add_row(
+            name,
+            str(part.members),
+            f"{part.messages:,}",
+            "-" if "reach" not in found else f"{found['reach']:.6f}",
+            f"{part.gaps:,}",
+            f"{part.duplicates:,}",
+            f"{part.blocks:,}",
+            _share(found.get("verified")),
+            _ms(found.get("latency_p50")),
+            _ms(found.get("latency_p99")),
+            _ms(found.get("latency_p99_9")),
+        )
+    return table
+
+
+def _remarks(outcome: Outcome) -> list[str]:
+    part = whole(outcome.parts.values())
+    counts = (
+        f"{part.reconnects} reconnects",
+        f"{part.unacknowledged} reports not acknowledged",
+        f"{part.verdicts['broken']} blocks broken",
+        f"{outcome.seconds:.1f} s",
+    )
+    lines = [", ".join(counts)]
+    if part.behind:
+        lines.append(f"slow readers had {part.behind:,} messages still to read")
+    for number, load in enumerate(outcome.loads, 1):
+        if load.processor:
+            mean = sum(load.processor) / len(load.processor)
+            lines.append(
+                f"load process {number}: {mean:.0%} of a core, {max(load.processor):.0%} at most"
+            )
+    if outcome.server:
+        mean = sum(outcome.server) / len(outcome.server)
+        lines.append(f"server: {mean:.0%} of a core, {max(outcome.server):.0%} at most")
+    lines += list(outcome.failures[:FAILURES_SHOWN])
+    if len(outcome.failures) > FAILURES_SHOWN:
+        lines.append(f"and {len(outcome.failures) - FAILURES_SHOWN} more could not go on")
+    if outcome.why_bound is not None:
+        lines.append(outcome.why_bound)
+    return lines
+
+
+def _cores(shares: Sequence[float]) -> str:
+    return f"{sum(shares) / len(shares):.0%} of a core, {max(shares):.0%} at most"
+
+
+def _ms(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds * 1000:.1f} ms"
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{share:.2%}"

@@ -1,0 +1,182 @@
+"""One member of a swarm, from its first stay to its last."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from clientapp.blocklog import BlockLog
+from clientapp.core import events
+from clientapp.core.errors import ClientError
+from clientapp.core.histogram import Histogram
+from clientapp.core.session import Session
+from clientapp.core.swarmplan import Role, Stay
+from clientapp.core.tally import Tally
+from clientapp.run import Run
+from clientapp.swarm.memorylog import MemoryLog
+from clientapp.swarm.status import PartStatus
+
+SETTLE_SECONDS = 3.0
+"""For what is on its way when a member is about to leave."""
+
+
+@dataclass(slots=True)
+class MemberTally(Tally):
+    """
+    Counters of a member, whose latencies go to those of its part.
+
+    What was intended while the member was away is late by its own doing, and
+    so is everything that a slow reader gets: of those no latency is kept.
+    """
+
+    histogram: Histogram | None = None
+    came: float = 0.0
+    """When the stay began, by the monotonic clock."""
+
+    def note_message(self, latency: float) -> None:
+        """Count a message that came *latency* seconds after its intended time."""
+        self.messages += 1
+        if self.histogram is not None and latency <= time.monotonic() - self.came:
+            self.histogram.add(latency)
+
+
+class Member:
+    """A client that comes, collects, and leaves as its role says."""
+
+    def __init__(
+        self,
+        role: Role,
+        session: Session,
+        folder: Path | None,
+        *,
+        latencies: Histogram,
+        heads: Mapping[str, int],
+        completed: Callable[[Role, events.Completed], None],
+    ) -> None:
+        """
+        Keep a block log in *folder*, where given; *latencies* are those of the part.
+
+        *heads* says how far anybody here has received each feed; *completed*
+        is called for each block.
+        """
+        self.role = role
+        self._session = session
+        self._folder = folder
+        self._heads = heads
+        self._completed = completed
+        is_slow = role.bytes_per_second is not None
+        self._tally = MemberTally(session.block_size, histogram=None if is_slow else latencies)
+        self._begin: dict[str, int] = {}
+        self._end: dict[str, int] = {}
+        self._behind = 0
+        self._stays = 0
+        self._has_come = False
+        self._run: Run | None = None
+        self._stop = asyncio.Event()
+        self.is_connected = False
+        self._left = 0
+        self.failure: str | None = None
+        """Why it could not go on; None: it can."""
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """How far it has received each feed."""
+        positions = {} if self._run is None else self._run.positions
+        return {feed: at.offset for feed, at in positions.items()}
+
+    async def play(self, began: float) -> None:
+        """Do what the role says; *began* is the loop's time of the beginning."""
+        with ExitStack() as stack:
+            log: BlockLog | MemoryLog = MemoryLog()
+            try:
+                if self._folder is not None:
+                    log = stack.enter_context(BlockLog(self._folder / f"{self.role.name}.log"))
+                for stay in self.role.stays:
+                    await self._stay(log, stay, began)
+            except ClientError as error:
+                self.failure = str(error)
+            finally:
+                self.is_connected = False
+
+    def stop(self) -> None:
+        """Leave soon, and come back no more."""
+        self._stop.set()
+
+    def add_to(self, part: PartStatus) -> None:
+        """Add what this member has come to, but for its latencies."""
+        tally = self._tally
+        part.members += 1
+        part.reached += bool(self._begin)
+        part.connected += self.is_connected
+        part.messages += tally.messages
+        part.blocks += tally.blocks
+        part.gaps += tally.gaps
+        part.duplicates += tally.duplicates
+        part.reconnects += max(0, tally.connects - self._stays)
+        part.unacknowledged += self._left
+        part.verdicts.update(tally.verdicts)
+        if self._end:
+            begin, mine = self._begin, self.positions
+            came = sum(min(mine[feed], end) - begin[feed] for feed, end in self._end.items())
+            part.received += max(0, came - tally.gaps)
+            part.expected += sum(end - begin[feed] for feed, end in self._end.items())
+            part.behind += self._behind
+
+    async def _stay(self, log: BlockLog | MemoryLog, stay: Stay, began: float) -> None:
+        await self._until(began + stay.begin)
+        if self._stop.is_set():
+            return
+        self._stays += 1
+        self._has_come = False
+        self._run = Run(
+            self._session, log, self._tally, self._note, bytes_per_second=self.role.bytes_per_second
+        )
+        leaving = asyncio.create_task(self._leave(self._run, began + stay.end))
+        try:
+            await self._run.to_end()
+        finally:
+            leaving.cancel()
+            self.is_connected = False
+            self._left = self._run.unacknowledged
+
+    async def _leave(self, run: Run, when: float) -> None:
+        await self._until(when)
+        target = {feed: self._heads.get(feed, 0) for feed in self._session.feeds}
+        if self.role.bytes_per_second is None and self._begin:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SETTLE_SECONDS):
+                    await self._reach(target)
+            # It may have more than anybody had when that was last looked at.
+            mine = self.positions
+            self._end = {feed: max(end, mine[feed]) for feed, end in target.items()}
+        elif self._begin:
+            self._end = self.positions
+            self._behind = sum(max(0, target[feed] - end) for feed, end in self._end.items())
+        run.interrupt()
+
+    async def _reach(self, target: Mapping[str, int]) -> None:
+        while any(self.positions.get(feed, 0) < end for feed, end in target.items()):  # noqa: ASYNC110  a run tells nobody
+            await asyncio.sleep(0.02)
+
+    async def _until(self, when: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(when):
+                await self._stop.wait()
+
+    def _note(self, event: events.Event) -> None:
+        match event:
+            case events.Connected():
+                if not self._has_come:
+                    self._has_come = True
+                    self._tally.came = time.monotonic()
+                self.is_connected = True
+                if not self._begin:
+                    self._begin = self.positions
+            case events.Disconnected():
+                self.is_connected = False
+            case events.Completed():
+                self._completed(self.role, event)

@@ -1,0 +1,74 @@
+"""
+What stands in for a block log where a member keeps none.
+
+It remembers what a client must know to go on within its process: the session,
+where it stands, and the reports that are not acknowledged.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from clientapp.core.block import Block, Stamp
+from clientapp.core.logline import LoggedBlock, read_checksum
+from clientapp.core.session import Session
+from clientapp.wire.from_server import Ack
+from clientapp.wire.message import Message
+from clientapp.wire.report import Report
+
+BLOCKS_KEPT = 16
+"""Blocks whose messages can be told: a server asks at once, and about few."""
+
+
+class MemoryLog:
+    """A log that is gone with its process; see `BlockLog` for what each part owes."""
+
+    torn_bytes = 0
+    path = Path("memory")
+
+    def __init__(self) -> None:
+        self.session: Session | None = None
+        self.last: LoggedBlock | None = None
+        self.judged = 0
+        self._reports: dict[int, Report] = {}
+        self._lines: OrderedDict[int, tuple[str, ...]] = OrderedDict()
+
+    def begin(self, session: Session) -> None:
+        """Open a new session."""
+        self.session = session
+
+    def line(self, message: Message, data: Any, stamp: Stamp) -> str:
+        """Return the least that tells which message it was."""
+        return f"--- again {message.feed} {message.offset} {message.crc:08x}"
+
+    def append(self, block: Block) -> int:
+        """Remember a block; return 0, for nothing is written."""
+        report = block.report
+        self.last = LoggedBlock(report=report, positions=block.positions)
+        self._reports[report.block] = report
+        self._lines[report.block] = block.lines
+        if len(self._lines) > BLOCKS_KEPT:
+            self._lines.popitem(last=False)
+        return 0
+
+    def note(self, ack: Ack) -> None:
+        """Forget the report of a block that is acknowledged."""
+        self.judged = ack.block
+        self._reports.pop(ack.block, None)
+
+    def checksums(self, number: int) -> dict[str, list[tuple[int, int]]]:
+        """Return offset and CRC-32 of each message of a recent block, per feed."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for line in self._lines.get(number, ()):
+            if (message := read_checksum(line.encode())) is not None:
+                found.setdefault(message[0], []).append(message[1:])
+        return found
+
+    def reports_above(self, number: int) -> list[Report]:
+        """Return the unacknowledged reports of the blocks above *number*, in order."""
+        return [self._reports[block] for block in sorted(self._reports) if block > number]
+
+    def sync(self) -> None:
+        """Do nothing: there is no disk to wait for."""

@@ -1,0 +1,206 @@
+"""
+One process of a swarm: its members, and what it says of them every second.
+
+It is told what to do by the first line of its standard input. When that input
+ends, whoever started it wants it to stop, or is dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import resource
+import secrets
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from clientapp.core import events
+from clientapp.core.histogram import Histogram
+from clientapp.core.session import Session
+from clientapp.core.swarmplan import Part, Role, Stay
+from clientapp.swarm.member import Member
+from clientapp.swarm.status import PartStatus, Status
+
+STATUS_SECONDS = 1.0
+TICK_SECONDS = 0.05
+"""How often it is looked whether the loop is late."""
+LOOK_SECONDS = 0.25
+"""How often it is looked how far the members are: each look costs as they are many."""
+COLUMNS = (
+    "client",
+    "part",
+    "block_size",
+    "block",
+    "clients",
+    "seconds",
+    "started_at",
+    "latency_p50",
+    "latency_p99",
+    "latency_max",
+    "gaps",
+    "duplicates",
+    "interrupted",
+)
+"""Of a row for each block; *clients* are the members of this process then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """What a process is to do."""
+
+    url: str
+    label: str
+    roles: tuple[Role, ...]
+    logs: str | None
+    """The folder of the members' block logs; None: they keep none."""
+    blocks: str | None
+    """The file with a row for each block; None: none is written."""
+
+    def write(self) -> bytes:
+        """Return them as the first line of standard input."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def read(cls, line: str) -> Orders:
+        """Read such a line."""
+        obj: dict[str, Any] = json.loads(line)
+        roles = tuple(_read_role(role) for role in obj.pop("roles"))
+        return cls(roles=roles, **obj)
+
+
+class Process:
+    """The members of one process."""
+
+    def __init__(self, orders: Orders, table: TextIO | None) -> None:
+        self._orders = orders
+        self._rows = None if table is None else csv.writer(table)
+        self._heads: dict[str, int] = {}
+        self._latencies = {str(role.part): Histogram() for role in orders.roles}
+        folder = None if orders.logs is None else Path(orders.logs)
+        self._members = [
+            Member(
+                role,
+                self._session(role),
+                folder,
+                latencies=self._latencies[str(role.part)],
+                heads=self._heads,
+                completed=self._write_row,
+            )
+            for role in orders.roles
+        ]
+        self._late = 0.0
+
+    async def run(self) -> None:
+        """Let every member do its part; print a status every second, and the last."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(sys.stdin.fileno(), self._stop)
+        async with asyncio.TaskGroup() as group:
+            helpers = [group.create_task(one) for one in (self._watch(), self._look(), self._say())]
+            began = loop.time()
+            await asyncio.gather(*(member.play(began) for member in self._members))
+            for helper in helpers:
+                helper.cancel()
+        print(self._status(0.0).write(), flush=True)
+
+    def _session(self, role: Role) -> Session:
+        return Session(
+            client=role.name,
+            session=secrets.token_urlsafe(16),
+            url=self._orders.url,
+            feeds=role.part.feeds,
+            block_size=role.part.block_size,
+        )
+
+    def _stop(self) -> None:
+        """Let every member leave: standard input has ended."""
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        for member in self._members:
+            member.stop()
+
+    async def _watch(self) -> None:
+        """Note how late the loop is."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + TICK_SECONDS
+            await asyncio.sleep(TICK_SECONDS)
+            self._late = max(self._late, loop.time() - due)
+
+    async def _look(self) -> None:
+        """Note how far anybody here has received each feed."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            for member in self._members:
+                for feed, offset in member.positions.items():
+                    if offset > self._heads.get(feed, 0):
+                        self._heads[feed] = offset
+
+    async def _say(self) -> None:
+        spent, now = time.process_time(), time.monotonic()
+        while True:
+            await asyncio.sleep(STATUS_SECONDS)
+            before, since = spent, now
+            spent, now = time.process_time(), time.monotonic()
+            print(self._status((spent - before) / (now - since)).write(), flush=True)
+
+    def _status(self, processor: float) -> Status:
+        parts = {name: PartStatus(latencies=seen) for name, seen in self._latencies.items()}
+        for member in self._members:
+            member.add_to(parts[str(member.role.part)])
+        late, self._late = self._late, 0.0
+        failures = [
+            f"{member.role.name}: {member.failure}" for member in self._members if member.failure
+        ]
+        return Status(parts=parts, processor=processor, late=late, failures=failures)
+
+    def _write_row(self, role: Role, block: events.Completed) -> None:
+        if self._rows is None:
+            return
+        latency, feeds = block.latency, block.feeds.values()
+        self._rows.writerow(
+            (
+                role.name,
+                role.part,
+                role.part.block_size,
+                block.block,
+                sum(member.is_connected for member in self._members),
+                block.seconds,
+                block.started_at,
+                latency.p50,
+                latency.p99,
+                latency.max,
+                sum(part.gaps for part in feeds),
+                sum(part.duplicates for part in feeds),
+                block.interrupted,
+            )
+        )
+
+
+def main() -> None:
+    """Do what the first line of standard input says."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    orders = Orders.read(sys.stdin.readline())
+    with ExitStack() as stack:
+        table = None
+        if orders.blocks is not None:
+            table = stack.enter_context(Path(orders.blocks).open("w", encoding="utf-8", newline=""))
+        asyncio.run(Process(orders, table).run())
+
+
+def _read_role(obj: dict[str, Any]) -> Role:
+    part = obj.pop("part")
+    stays = obj.pop("stays")
+    return Role(
+        part=Part(tuple(part["feeds"]), part["block_size"], part["weight"]),
+        stays=tuple(Stay(**stay) for stay in stays),
+        **obj,
+    )
+
+
+if __name__ == "__main__":
+    main()
