@@ -17,11 +17,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from clientapp.core.block import Block, Stamp
+from clientapp.core.block import Block
 from clientapp.core.errors import CouldNot
 from clientapp.core.logline import LoggedBlock, NotABlockLog
 from clientapp.core.logtext import format_block, format_message, format_session, format_verdict
 from clientapp.core.session import Session
+from clientapp.core.stamp import Stamp
 from clientapp.logreader import Tail, Text, checksums, read_tail, reports_above
 from clientapp.wire.from_server import Ack
 from clientapp.wire.message import Message

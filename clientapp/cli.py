@@ -208,6 +208,7 @@ async def _collect(
         tally,
         show.show,
         blocks=options.blocks,
+        label=options.label or "",
         console=options.console,
         patient=not options.no_wait,
     )

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from clientapp.core import events
-from clientapp.core.block import Block, BlockBuilder, Stamp
+from clientapp.core.block import Block, BlockBuilder
 from clientapp.core.errors import BadUsage, CouldNot
 from clientapp.core.logtext import format_duplicate, format_gap, select_members
 from clientapp.core.protocol import ClientProtocol, Duplicate
+from clientapp.core.serverclock import ServerClock
 from clientapp.core.session import Session
+from clientapp.core.stamp import Stamp
 from clientapp.core.tally import Tally
 from clientapp.wire.errors import MalformedMessage
 from clientapp.wire.from_client import explanations
@@ -68,7 +70,8 @@ class Collector:
         tally: Tally,
         show: Callable[[events.Event], None],
         *,
-        first_block: int,
+        builder: BlockBuilder,
+        clock: ServerClock,
         blocks: int | None,
         console: bool,
         wake: Callable[[], None],
@@ -83,7 +86,8 @@ class Collector:
         self._console = console
         self._wake = wake
         self._finished = finished
-        self._builder = BlockBuilder(session, first_block)
+        self._builder = builder
+        self._clock = clock
         self._notices: dict[str, str] = {}
         self._broken: set[int] = set()
         self._is_closed = False
@@ -96,6 +100,7 @@ class Collector:
 
     def received(self, frame: Message | Control, stamp: Stamp) -> None:
         """Take one frame of the server."""
+        self._clock.receive(frame, stamp)
         for meaning in self._protocol.receive(frame):
             match meaning:
                 case Message() if not self._is_closed:
@@ -159,7 +164,7 @@ class Collector:
         except (ValueError, RecursionError) as error:
             raise MalformedMessage(f"{message.feed} {message.offset}: {error}") from None
         self._builder.add(message, self._protocol.epoch(message.feed), stamp, line)
-        self._tally.note_message((stamp.wall_us - message.at) / 1_000_000)
+        self._tally.messages += 1
         self._tally.in_block = self._builder.count
         if self._console:
             self._show(
@@ -180,8 +185,7 @@ class Collector:
         report = block.report
         self._protocol.report(report)
         self._wake()
-        self._tally.blocks += 1
-        self._tally.in_block = 0
+        self._tally.add_block(block)
         self._show(
             events.Completed(
                 block=report.block,
@@ -191,6 +195,7 @@ class Collector:
                 seconds=report.seconds,
                 started_at=report.started_at,
                 latency=report.latency,
+                clock=report.clock,
                 interrupted=report.interrupted,
                 bytes=size,
             )

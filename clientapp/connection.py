@@ -21,10 +21,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from websockets.typing import Subprotocol
 
 from clientapp.core.backoff import backoff
-from clientapp.core.block import Stamp
 from clientapp.core.errors import CouldNot, Refused
 from clientapp.core.protocol import ClientProtocol
+from clientapp.core.stamp import Stamp
 from clientapp.network import describe, is_loopback
+from clientapp.pinging import ask_time
 from clientapp.wire import SUBPROTOCOL, codec
 from clientapp.wire.closing import Close, may_return
 from clientapp.wire.errors import MalformedMessage
@@ -83,6 +84,7 @@ class Connection:
         self._bytes_per_second = bytes_per_second
         self._socket: ClientConnection | None = None
         self._wake = asyncio.Event()
+        self._welcomed = asyncio.Event()
         self._leaving = False
 
     async def run(self) -> None:
@@ -150,6 +152,7 @@ class Connection:
         return None
 
     def _dial(self) -> connect:
+        self._welcomed.clear()
         parts = urlsplit(self._url)
         query = self._protocol.connect().query()
         return connect(
@@ -166,14 +169,15 @@ class Connection:
 
     async def _talk(self, socket: ClientConnection) -> None:
         try:
-            async with asyncio.TaskGroup() as both:
-                speaker = both.create_task(self._speak(socket))
+            async with asyncio.TaskGroup() as group:
+                speakers = [group.create_task(say(socket)) for say in (self._speak, self._ask)]
                 try:
                     await self._listen(socket)
                 finally:
-                    speaker.cancel()
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from None
+                    for speaker in speakers:
+                        speaker.cancel()
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
 
     async def _listen(self, socket: ClientConnection) -> None:
         clock = asyncio.get_running_loop().time
@@ -188,6 +192,8 @@ class Connection:
                 if frame is not None:
                     self._listener.received(frame, stamp)
                 welcome = self._protocol.welcome
+                if welcome is not None:
+                    self._welcomed.set()
                 # Not for each message: a timer that is set anew costs as much as one.
                 if welcome is not None and clock() - noted >= NOTED_SECONDS:
                     noted = clock()
@@ -204,6 +210,11 @@ class Connection:
                     await self._before_send()
                 for frame in frames:
                     await socket.send(codec.encode(frame))
+
+    async def _ask(self, socket: ClientConnection) -> None:
+        with suppress(ConnectionClosed):
+            await self._welcomed.wait()
+            await ask_time(socket.send)
 
     def _judge_close(self, closed: ConnectionClosed) -> str | None:
         farewell = self._protocol.farewell

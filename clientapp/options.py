@@ -69,6 +69,13 @@ def add_collect_options(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="the block log: a new file, or the log of an earlier run (default: logs/NAME.log)",
     )
+    add(
+        "--label",
+        type=one(names.is_label, names.LABEL_RULE),
+        metavar="NAME",
+        help=f"the name of an experiment, which every report carries: {names.LABEL_RULE} "
+        "(default: none)",
+    )
     add("--console", action="store_true", help="show each message too (default: off)")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument(

@@ -9,9 +9,11 @@ from typing import Protocol
 from clientapp.collector import ACK_SECONDS, Collector, Log
 from clientapp.connection import Connection
 from clientapp.core import events
+from clientapp.core.block import BlockBuilder
 from clientapp.core.errors import CouldNot
 from clientapp.core.logline import LoggedBlock
 from clientapp.core.protocol import ClientProtocol
+from clientapp.core.serverclock import ServerClock
 from clientapp.core.session import Session
 from clientapp.core.tally import Tally
 from clientapp.wire.position import Position
@@ -37,8 +39,8 @@ class Run:
 
     Goes on with the log's session where *asked* asks for the same, else
     begins a new one. Ends after *blocks* blocks, by `interrupt`, or when the
-    server says so. With *patient* false the server must be there at once. A
-    slow reader reads *bytes_per_second*.
+    server says so. Its reports carry *label*. With *patient* false the server
+    must be there at once. A slow reader reads *bytes_per_second*.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Run:
         show: Callable[[events.Event], None],
         *,
         blocks: int | None = None,
+        label: str = "",
         console: bool = False,
         patient: bool = True,
         bytes_per_second: float | None = None,
@@ -63,13 +66,16 @@ class Run:
         self._stop = asyncio.Event()
         self._acknowledged = asyncio.Event()
         self._protocol = ClientProtocol(session, None if last is None else last.positions)
+        clock = ServerClock()
+        number = 1 if last is None else last.report.block + 1
         self._collector = Collector(
             session,
             self._protocol,
             log,
             tally,
             show,
-            first_block=1 if last is None else last.report.block + 1,
+            builder=BlockBuilder(session, number, clock=clock, label=label),
+            clock=clock,
             blocks=blocks,
             console=console,
             wake=self._wake,

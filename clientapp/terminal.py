@@ -20,6 +20,7 @@ from clientapp.core.tally import Tally
 from clientapp.jsonlines import output_gone
 from clientapp.wire import codec
 from clientapp.wire.printable import printable
+from clientapp.wire.report import Clock
 from clientapp.wire.verdict import Verdict
 
 RATE_SECONDS = 5.0
@@ -93,7 +94,7 @@ class Terminal:
         line = Text(f"Block {event.block} received successfully", "bold green")
         details = (
             f"  {_count(event.size, 'message')} ({ranges}) in {event.seconds:.3f} s, "
-            f"{_count(event.bytes, 'byte')}, latency {event.latency.p50:.3f} s"
+            f"{_count(event.bytes, 'byte')}, latency {event.latency.p50:.4f} s{_bound(event.clock)}"
         )
         self._console.print(line.append(printable(details), "default not bold"))
 
@@ -121,7 +122,8 @@ class Terminal:
             found = ", ".join(f"{blocks} {verdict}" for verdict, blocks in event.verdicts.items())
             self._say(f"the server found {found}")
         if event.latency is not None:
-            self._say(f"latency p50 {event.latency.p50:.3f} s, p99 {event.latency.p99:.3f} s")
+            p50, p99 = event.latency.p50, event.latency.p99
+            self._say(f"latency p50 {p50:.4f} s, p99 {p99:.4f} s{_bound(event.clock)}")
         if event.unfinished:
             messages = _count(event.unfinished, "message")
             self._say(f"{messages} of an unfinished block for the next start to get again")
@@ -140,7 +142,7 @@ class Terminal:
             self._samples.popleft()
         since, before = self._samples[0]
         rate = (tally.messages - before) / (now - since) if now > since else 0.0
-        latency = f"{tally.latencies[-1]:.3f} s" if tally.latencies else "none yet"
+        latency = f"{tally.latencies[-1]:.4f} s" if tally.latencies else "none yet"
         return Text(
             f"{rate:.1f} messages/s · {tally.in_block} of {tally.block_size} in the block · "
             f"latency {latency} · {_count(tally.reconnects, 'reconnect')}",
@@ -148,6 +150,11 @@ class Terminal:
             no_wrap=True,
             overflow="ellipsis",
         )
+
+
+def _bound(clock: Clock | None) -> str:
+    """Say how far a latency may be wrong."""
+    return " by this machine's own clock" if clock is None else f" ± {clock.error:.4f} s"
 
 
 def _count(number: int, noun: str) -> str:

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 
 from clientapp.core.latency import summarise
 from clientapp.core.protocol import UNANNOUNCED
+from clientapp.core.serverclock import ServerClock
 from clientapp.core.session import Session
+from clientapp.core.stamp import Stamp
 from clientapp.wire import digest
 from clientapp.wire.from_server import Gap
 from clientapp.wire.message import Message
@@ -26,16 +28,6 @@ NOTED_DUPLICATES = 1000
 must not fill the memory of its clients."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """When a frame was received, by two clocks."""
-
-    wall_us: int
-    """Microseconds since 1970."""
-    monotonic: float
-    """Seconds, for durations only."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
     """A complete block."""
@@ -43,6 +35,8 @@ class Block:
     report: Report
     lines: tuple[str, ...]
     """The block's messages and gaps as the log has them, in order."""
+    latencies: tuple[float, ...]
+    """Of its messages, in seconds, as the report sums them up."""
     positions: Mapping[str, Position]
     """Where each feed of the session stood at the end of the block."""
 
@@ -97,18 +91,34 @@ class _Draft:
     lines: list[str] = field(default_factory=list)
     ranges: dict[str, RangeBuilder] = field(default_factory=dict)
     stamps: list[Stamp] = field(default_factory=list)
-    latencies: list[float] = field(default_factory=list)
+    due: list[int] = field(default_factory=list)
+    """The intended time of each message, microseconds since 1970."""
     dropped: int = 0
     interrupted: bool = False
 
 
 class BlockBuilder:
-    """The block that is being collected."""
+    """
+    The block that is being collected.
 
-    def __init__(self, session: Session, number: int) -> None:
+    Its latencies are taken when it is finished, all by what *clock* knows
+    then: the best there is of each message, also of one that came before the
+    first pong. Its report carries *label*.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        number: int,
+        *,
+        clock: ServerClock | None = None,
+        label: str = "",
+    ) -> None:
         self.number = number
         """The number of the block being collected, from 1."""
         self._session = session
+        self._clock = clock or ServerClock()
+        self._label = label
         self._draft = _Draft()
         self._duplicates: Counter[str] = Counter()
 
@@ -127,7 +137,7 @@ class BlockBuilder:
         draft = self._draft
         draft.stamps.append(stamp)
         draft.lines.append(line)
-        draft.latencies.append((stamp.wall_us - message.at) / 1_000_000)
+        draft.due.append(message.at)
         self._range(message.feed, message.offset).add(message.offset, epoch, message.crc)
 
     def add_gap(self, gap: Gap, line: str) -> None:
@@ -151,6 +161,7 @@ class BlockBuilder:
         draft, number = self._draft, self.number
         first, last = draft.stamps[0], draft.stamps[-1]
         seconds = round(last.monotonic - first.monotonic, 6)
+        latencies = tuple(map(self._latency, draft.stamps, draft.due))
         report = Report(
             block=number,
             text=str(Sentence(self._session.client, number, seconds)),
@@ -159,12 +170,20 @@ class BlockBuilder:
             seconds=seconds,
             started_at=first.wall_us,
             finished_at=last.wall_us,
-            latency=summarise(draft.latencies),
+            latency=summarise(latencies),
             interrupted=draft.interrupted,
+            clock=self._clock.between(first, last),
+            label=self._label,
         )
         self._draft = _Draft()
         self.number += 1
-        return Block(report=report, lines=tuple(draft.lines), positions=positions)
+        return Block(
+            report=report, lines=tuple(draft.lines), latencies=latencies, positions=positions
+        )
+
+    def _latency(self, stamp: Stamp, due: int) -> float:
+        """Return the seconds from an intended time to a receipt, by the server's clock."""
+        return round(stamp.wall_us + self._clock.ahead_us(stamp) - due) / 1_000_000
 
     def _range(self, feed: str, first: int) -> RangeBuilder:
         return self._draft.ranges.setdefault(feed, RangeBuilder(first))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from clientapp.wire.report import FeedRange, Latency
+from clientapp.wire.report import Clock, FeedRange, Latency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +75,8 @@ class Completed:
     started_at: int
     """Receipt of the first message, microseconds since 1970."""
     latency: Latency
+    clock: Clock | None
+    """What the latency was corrected by; None: it is by the client's own clock."""
     interrupted: bool
     bytes: int
     """The size of the block in the log."""
@@ -137,7 +139,9 @@ class Summary:
     unacknowledged: int
     """Reports that the next start sends again."""
     latency: Latency | None
-    """Of the last messages; None where there was no message."""
+    """Of the last messages in blocks; None where there was no block."""
+    clock: Clock | None
+    """The last offset and the largest error behind it; None: the client's own clock."""
     log: str
 
 

@@ -12,9 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zlib import crc32
 
-from clientapp.core.block import Block, Stamp
+from clientapp.core.block import Block
 from clientapp.core.protocol import Duplicate
 from clientapp.core.session import Session
+from clientapp.core.stamp import Stamp
 from clientapp.wire import codec
 from clientapp.wire.from_server import Ack, Gap
 from clientapp.wire.message import Message

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
+from clientapp.core.block import Block
 from clientapp.core.events import Summary
 from clientapp.core.latency import summarise
+from clientapp.wire.report import Clock
 
 LATENCIES_KEPT = 100_000
 """Latencies behind the summary: enough for a p99, and a few megabytes."""
@@ -28,12 +30,26 @@ class Tally:
     verdicts: Counter[str] = field(default_factory=Counter)
     """Blocks by what the server found."""
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES_KEPT))
-    """Of the last messages, in seconds."""
+    """Of the last messages in blocks, in seconds."""
+    clock: Clock | None = None
+    """Behind those latencies: the last offset, the largest error; None: the client's own."""
 
-    def note_message(self, latency: float) -> None:
-        """Count a message that came *latency* seconds after its intended time."""
-        self.messages += 1
-        self.latencies.append(latency)
+    def add_block(self, block: Block) -> None:
+        """
+        Count a complete block.
+
+        Latencies by the client's own clock are forgotten once there are some by
+        the server's: the two must not be mixed.
+        """
+        clock = block.report.clock
+        if clock is not None:
+            if self.clock is None:
+                self.latencies.clear()
+                self.clock = clock
+            self.clock = Clock(offset=clock.offset, error=max(clock.error, self.clock.error))
+        self.latencies.extend(block.latencies)
+        self.blocks += 1
+        self.in_block = 0
 
     @property
     def reconnects(self) -> int:
@@ -52,5 +68,6 @@ class Tally:
             unfinished=self.in_block,
             unacknowledged=unacknowledged,
             latency=summarise(self.latencies) if self.latencies else None,
+            clock=self.clock,
             log=log,
         )

@@ -148,6 +148,8 @@ def _remarks(outcome: Outcome) -> list[str]:
         f"{outcome.seconds:.1f} s",
     )
     lines = [", ".join(counts)]
+    if part.clock_error is not None:
+        lines.append(f"latencies by the server's clock, known to {_ms(part.clock_error)}")
     if part.behind:
         lines.append(f"slow readers had {part.behind:,} messages still to read")
     for number, load in enumerate(outcome.loads, 1):

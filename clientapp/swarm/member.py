@@ -11,6 +11,7 @@ from pathlib import Path
 
 from clientapp.blocklog import BlockLog
 from clientapp.core import events
+from clientapp.core.block import Block
 from clientapp.core.errors import ClientError
 from clientapp.core.histogram import Histogram
 from clientapp.core.session import Session
@@ -20,6 +21,8 @@ from clientapp.run import Run
 from clientapp.swarm.memorylog import MemoryLog
 from clientapp.swarm.status import PartStatus
 
+CATCH_UP_US = 1_000_000
+"""For a member that comes back to get what it missed; it was away for some seconds."""
 SETTLE_SECONDS = 3.0
 """For what is on its way when a member is about to leave."""
 
@@ -34,14 +37,16 @@ class MemberTally(Tally):
     """
 
     histogram: Histogram | None = None
-    came: float = 0.0
-    """When the stay began, by the monotonic clock."""
+    live_us: int = 0
+    """From when on blocks are live ones, microseconds since 1970."""
 
-    def note_message(self, latency: float) -> None:
-        """Count a message that came *latency* seconds after its intended time."""
-        self.messages += 1
-        if self.histogram is not None and latency <= time.monotonic() - self.came:
-            self.histogram.add(latency)
+    def add_block(self, block: Block) -> None:
+        """Count a complete block, and its latencies if it began live."""
+        super(MemberTally, self).add_block(block)
+        self.latencies.clear()
+        if self.histogram is not None and block.report.started_at >= self.live_us:
+            for latency in block.latencies:
+                self.histogram.add(latency)
 
 
 class Member:
@@ -53,6 +58,7 @@ class Member:
         session: Session,
         folder: Path | None,
         *,
+        label: str,
         latencies: Histogram,
         heads: Mapping[str, int],
         completed: Callable[[Role, events.Completed], None],
@@ -66,6 +72,7 @@ class Member:
         self.role = role
         self._session = session
         self._folder = folder
+        self._label = label
         self._heads = heads
         self._completed = completed
         is_slow = role.bytes_per_second is not None
@@ -119,6 +126,8 @@ class Member:
         part.reconnects += max(0, tally.connects - self._stays)
         part.unacknowledged += self._left
         part.verdicts.update(tally.verdicts)
+        if tally.clock is not None:
+            part.clock_error = max(part.clock_error or 0.0, tally.clock.error)
         if self._end:
             begin, mine = self._begin, self.positions
             came = sum(min(mine[feed], end) - begin[feed] for feed, end in self._end.items())
@@ -133,7 +142,12 @@ class Member:
         self._stays += 1
         self._has_come = False
         self._run = Run(
-            self._session, log, self._tally, self._note, bytes_per_second=self.role.bytes_per_second
+            self._session,
+            log,
+            self._tally,
+            self._note,
+            label=self._label,
+            bytes_per_second=self.role.bytes_per_second,
         )
         leaving = asyncio.create_task(self._leave(self._run, began + stay.end))
         try:
@@ -170,9 +184,9 @@ class Member:
     def _note(self, event: events.Event) -> None:
         match event:
             case events.Connected():
-                if not self._has_come:
-                    self._has_come = True
-                    self._tally.came = time.monotonic()
+                if not self._has_come and self._stays > 1:
+                    self._tally.live_us = time.time_ns() // 1000 + CATCH_UP_US
+                self._has_come = True
                 self.is_connected = True
                 if not self._begin:
                     self._begin = self.positions

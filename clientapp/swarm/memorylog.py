@@ -11,9 +11,10 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-from clientapp.core.block import Block, Stamp
+from clientapp.core.block import Block
 from clientapp.core.logline import LoggedBlock, read_checksum
 from clientapp.core.session import Session
+from clientapp.core.stamp import Stamp
 from clientapp.wire.from_server import Ack
 from clientapp.wire.message import Message
 from clientapp.wire.report import Report

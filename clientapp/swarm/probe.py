@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Mapping
 
 from clientapp.connection import Connection
-from clientapp.core.block import Stamp
 from clientapp.core.protocol import ClientProtocol
 from clientapp.core.session import Session
+from clientapp.core.stamp import Stamp
 from clientapp.wire.from_server import Control
 from clientapp.wire.message import Message
 from clientapp.wire.welcome import Welcome

@@ -87,6 +87,7 @@ class Process:
                 role,
                 self._session(role),
                 folder,
+                label=orders.label,
                 latencies=self._latencies[str(role.part)],
                 heads=self._heads,
                 completed=self._write_row,

@@ -2,12 +2,14 @@
 A small server that speaks docs/protocol.md and does what a test tells it.
 
 It keeps every message it ever published, so any position can be served; it
-has one epoch per feed, no clock and no generator.
+has one epoch per feed and no generator. Its clock may be wrong, and what it
+publishes may be late or lost by a known measure.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
@@ -19,8 +21,8 @@ from websockets.exceptions import ConnectionClosed
 
 from clientapp.wire import codec
 from clientapp.wire.digest import digest_of, format_digest
-from clientapp.wire.from_client import Bye, Explained, read_from_client
-from clientapp.wire.from_server import Ack, Control, Failure, Farewell
+from clientapp.wire.from_client import Bye, Explained, Ping, read_from_client
+from clientapp.wire.from_server import Ack, Control, Failure, Farewell, Pong
 from clientapp.wire.message import make_line
 from clientapp.wire.report import Report
 from clientapp.wire.request import Request, parse_request
@@ -48,6 +50,11 @@ class FeedServer:
         self.explained: list[Explained] = []
         """Every part of an explanation that came."""
         self.byes = 0
+        self.pongs = 0
+        """Pings that were answered."""
+        self.answers_pings = True
+        self.ahead_us = 0
+        """How far its clock is ahead of the machine's."""
         self.acknowledges = True
         """Whether reports are stored and acknowledged."""
         self.answers_bye = True
@@ -99,11 +106,22 @@ class FeedServer:
         async with asyncio.timeout(PATIENCE_SECONDS), self._changed:
             await self._changed.wait_for(holds)
 
-    async def publish(self, feed: str, count: int, *, lost: int = 0) -> None:
-        """Add messages to *feed* and send them, but for the first *lost*."""
+    def now_us(self) -> int:
+        """Return what its clock shows."""
+        return time.time_ns() // 1000 + self.ahead_us
+
+    async def publish(
+        self, feed: str, count: int, *, lost: int = 0, late_us: int | None = None
+    ) -> None:
+        """
+        Add messages to *feed* and send them, but for the first *lost*.
+
+        With *late_us* each was due so long before it is sent, so that how busy
+        the machine is makes no difference; else at a time long ago.
+        """
         for index in range(count):
             offset = len(self.lines[feed]) + 1
-            at = STARTED_US + offset * 1_000_000
+            at = STARTED_US + offset * 1_000_000 if late_us is None else self.now_us() - late_us
             line = make_line(feed, offset, at, record(feed, offset))
             self.lines[feed].append(line)
             if index >= lost:
@@ -192,6 +210,8 @@ class FeedServer:
             await self._note(lambda: self.reports.append(said))
         elif isinstance(said, Explained):
             await self._note(lambda: self.explained.append(said))
+        elif isinstance(said, Ping) and self.answers_pings:
+            answer = Pong(t0=said.t0, now=self.now_us())
         elif isinstance(said, Bye):
             self.byes += 1
             await self._note(lambda: None)
@@ -199,6 +219,11 @@ class FeedServer:
                 await socket.close(1000)
         if answer is not None:
             await socket.send(codec.encode(answer.write()))
+        if isinstance(answer, Pong):
+            await self._note(self._count_pong)
+
+    def _count_pong(self) -> None:
+        self.pongs += 1
 
     def _judge(self, report: Report) -> Verdict:
         """Return whether the digests are those of the lines that were published."""

@@ -3,14 +3,16 @@
 from dataclasses import replace
 from functools import reduce
 
-from clientapp.core.block import NOTED_DUPLICATES, BlockBuilder, Stamp
+from clientapp.core.block import NOTED_DUPLICATES, BlockBuilder
 from clientapp.core.protocol import UNANNOUNCED
+from clientapp.core.serverclock import ServerClock
 from clientapp.core.session import Session
+from clientapp.core.stamp import Stamp
 from clientapp.wire.digest import EMPTY, extend, format_digest
-from clientapp.wire.from_server import Gap
+from clientapp.wire.from_server import Gap, Pong
 from clientapp.wire.message import Message
 from clientapp.wire.position import Position
-from clientapp.wire.report import FeedRange, Latency, Report
+from clientapp.wire.report import Clock, FeedRange, Latency, Report
 
 OLD, NEW = "0123456789ab", "ba9876543210"
 SECOND = 1_000_000
@@ -196,3 +198,26 @@ def test_duplicates_wait_for_their_feed() -> None:
     add(block, "arrays", 1, 2.0)
     second = block.finish({}).report
     assert (first.feeds["users"].duplicates, second.feeds["arrays"].duplicates) == (0, 1)
+
+
+def test_all_latencies_of_a_block_are_by_the_last_word_on_the_clock() -> None:
+    """A pong corrects the messages before it too; the report says by how much."""
+    clock = ServerClock()
+    session = Session(
+        client="alice",
+        session="a-key-of-a-session",
+        url="ws://127.0.0.1/",
+        feeds=("users",),
+        block_size=2,
+    )
+    block = BlockBuilder(session, 1, clock=clock, label="run 1")
+    add(block, "users", 1, 1.25)
+    # The server's clock is 3 s ahead; a pong that took 2 ms came with the second message.
+    pong = Pong(t0=1_002_498_000, now=5_499_000)
+    clock.receive(pong, Stamp(2_500_000, 1002.5))
+    add(block, "users", 2, 2.5)
+    done = block.finish({})
+    assert done.latencies == (3.25, 3.5)
+    assert done.report.latency == Latency(p50=3.25, p99=3.5, max=3.5)
+    # From the first message to the pong 1.25 s passed, in which clocks may drift 125 us apart.
+    assert (done.report.clock, done.report.label) == (Clock(offset=3.0, error=0.001126), "run 1")

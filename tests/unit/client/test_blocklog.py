@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from clientapp.blocklog import BlockLog
-from clientapp.core.block import Block, BlockBuilder, Stamp
+from clientapp.core.block import Block, BlockBuilder
 from clientapp.core.errors import CouldNot
 from clientapp.core.logtext import format_message
 from clientapp.core.session import Session
+from clientapp.core.stamp import Stamp
 from clientapp.logreader import read_tail
 from clientapp.wire.message import Message
 from clientapp.wire.position import Position

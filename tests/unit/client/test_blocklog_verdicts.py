@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from clientapp.blocklog import BlockLog
-from clientapp.core.block import BlockBuilder, Stamp
+from clientapp.core.block import BlockBuilder
 from clientapp.core.logtext import format_duplicate, format_gap, format_message
 from clientapp.core.protocol import Duplicate
+from clientapp.core.stamp import Stamp
 from clientapp.wire.from_server import Ack, Gap
 from clientapp.wire.message import Message
 from clientapp.wire.position import Position

@@ -59,6 +59,9 @@ def test_select() -> None:
         ("--block-size", "100001", "from 1 to 100000"),
         ("--block-size", "ten", "from 1 to 100000"),
         ("--blocks", "-1", "from 1 to 1000000000"),
+        ("--label", "", "1 to 64 ASCII letters"),
+        ("--label", "x" * 65, "1 to 64 ASCII letters"),
+        ("--label", "<run>", "1 to 64 ASCII letters"),
     ],
 )
 def test_bad_value(option: str, value: str, rule: str, capsys: pytest.CaptureFixture[str]) -> None:

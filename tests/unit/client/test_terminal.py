@@ -6,6 +6,7 @@ from clientapp.core import events
 from clientapp.core.tally import Tally
 from clientapp.terminal import Terminal
 from clientapp.wire.printable import printable
+from clientapp.wire.report import Clock, Latency
 
 
 @pytest.mark.parametrize(
@@ -75,3 +76,31 @@ def test_verdicts_are_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
     tally.verdicts.update({"verified": 2, "broken": 1})
     Terminal(tally).show(tally.summary(unacknowledged=0, log="logs/alice.log"))
     assert "the server found 2 verified, 1 broken\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("clock", "said"),
+    [
+        (Clock(offset=3.0, error=0.00025), "latency 0.0013 s ± 0.0003 s\n"),
+        (None, "latency 0.0013 s by this machine's own clock\n"),
+    ],
+)
+def test_latency_is_shown_with_its_bound(
+    clock: Clock | None, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A latency says how far it may be wrong, or that nobody knows."""
+    Terminal(Tally(block_size=1)).show(
+        events.Completed(
+            block=1,
+            text="",
+            feeds={},
+            size=1,
+            seconds=0.0,
+            started_at=0,
+            latency=Latency(p50=0.00125, p99=0.00125, max=0.00125),
+            clock=clock,
+            interrupted=False,
+            bytes=1,
+        )
+    )
+    assert capsys.readouterr().out.endswith(said)

@@ -1,0 +1,133 @@
+"""
+The server's clock, as far as pings and pongs tell.
+
+A pong says what the server's clock showed at some moment between ping and
+pong, so half the round trip bounds the error, however unequal the two ways
+are. The client's side of it is its monotonic clock: whoever sets the wall
+clock of the client changes no latency.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clientapp.core.stamp import Stamp
+from clientapp.wire.from_server import Pong
+from clientapp.wire.report import Clock
+from clientapp.wire.welcome import Welcome
+
+DRIFT_PPM = 100
+"""By how much two clocks run apart at most: 50 ppm each, what quartz is sold with."""
+RESOLUTION_US = 1
+"""Both clocks are read in whole microseconds."""
+STEP_US = 100_000
+"""A wall clock that moves so much against the monotonic one was set, or the machine
+slept; less may pass between reading the two on a busy machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """One pong: when it was asked for and came, in microseconds of the monotonic clock."""
+
+    ahead_us: float
+    """What the server's clock is ahead of the monotonic clock."""
+    bound_us: float
+    taken_us: int
+
+    def error_us(self, monotonic_us: int) -> float:
+        """Return the bound of its error at another time, earlier or later."""
+        return self.bound_us + abs(monotonic_us - self.taken_us) * DRIFT_PPM / 1_000_000
+
+
+class ServerClock:
+    """
+    An estimate of the server's clock, and the bound of its error.
+
+    Holds the one pong that bounds it best. The bound grows with age, so that
+    a fresher pong takes its place and drift is followed. A pong that cannot
+    be true together with the held one means that the server's clock was set;
+    it counts alone.
+    """
+
+    def __init__(self) -> None:
+        self._best: _Sample | None = None
+        self._is_old = False
+        """Whether the next pong takes the place of the held one, whatever they say."""
+        self._apart_us: int | None = None
+        """The wall clock of the last stamp minus its monotonic one."""
+        self._doubt_us = 0
+        """How far the client's clocks moved against each other since the held pong."""
+
+    def receive(self, frame: object, stamp: Stamp) -> None:
+        """
+        Take a frame of the server, in order of receipt.
+
+        A pong counts by its ``t0``, which must be what the monotonic clock
+        showed at the ping, in microseconds; one from the future is ignored.
+        After a welcome the server may be another one: the next pong takes the
+        place of what is known, which holds until then.
+        """
+        self._notice(stamp)
+        match frame:
+            case Welcome():
+                self._is_old = True
+            case Pong() if frame.t0 <= stamp.monotonic_us:
+                self._take(frame, stamp.monotonic_us)
+
+    def ahead_us(self, stamp: Stamp) -> float:
+        """Return what to add to the wall clock of *stamp*; 0 where nothing is known."""
+        if self._best is None:
+            return 0.0
+        return self._best.ahead_us - _apart_us(stamp)
+
+    def between(self, first: Stamp, last: Stamp) -> Clock | None:
+        """
+        Return offset and error of what happened from *first* to *last*.
+
+        The offset is that of *last*, the error the largest of the time
+        between; None before the first pong.
+        """
+        if self._best is None:
+            return None
+        ends = (first.monotonic_us, last.monotonic_us)
+        error = max(self._best.error_us(end) for end in ends) + self._doubt_us
+        step = abs(_apart_us(last) - _apart_us(first))
+        if step > STEP_US:
+            error = max(error, self._best.bound_us + step)
+        return Clock(
+            offset=round(self.ahead_us(last) / 1_000_000, 6), error=round(error / 1_000_000, 6)
+        )
+
+    def _notice(self, stamp: Stamp) -> None:
+        """
+        Look whether the client's clocks still run together.
+
+        A clock that was set does no harm, but a machine that slept does, and
+        nobody can tell them apart: all begins anew, and until the next pong the
+        step counts as error.
+        """
+        apart = _apart_us(stamp)
+        if self._apart_us is not None and abs(apart - self._apart_us) > STEP_US:
+            self._doubt_us += abs(apart - self._apart_us)
+            self._is_old = True
+        self._apart_us = apart
+
+    def _take(self, pong: Pong, here: int) -> None:
+        new = _Sample(
+            ahead_us=pong.now - (pong.t0 + here) / 2,
+            bound_us=(here - pong.t0) / 2 + RESOLUTION_US,
+            taken_us=here,
+        )
+        if self._best is None or self._is_old or _is_better(new, self._best):
+            self._best, self._is_old, self._doubt_us = new, False, 0
+
+
+def _apart_us(stamp: Stamp) -> int:
+    return stamp.wall_us - stamp.monotonic_us
+
+
+def _is_better(new: _Sample, held: _Sample) -> bool:
+    """Tell whether *new* bounds the clock closer than *held*, or refutes it."""
+    error = held.error_us(new.taken_us)
+    apart = abs(new.ahead_us - held.ahead_us)
+    return new.bound_us <= error or apart > new.bound_us + error

@@ -1,0 +1,20 @@
+"""When something was received, by the two clocks of a client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When a frame was received, by two clocks."""
+
+    wall_us: int
+    """Microseconds since 1970."""
+    monotonic: float
+    """Seconds, for durations only."""
+
+    @property
+    def monotonic_us(self) -> int:
+        """The monotonic clock in whole microseconds, as a ping names it."""
+        return int(self.monotonic * 1_000_000)

@@ -1,0 +1,26 @@
+"""When the server is asked for its time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from itertools import chain, repeat
+
+from clientapp.wire import codec
+from clientapp.wire.from_client import Ping
+
+FIRST_PINGS = 5
+"""Right after the welcome: the best of a few is close, a single one may be unlucky."""
+FIRST_PING_SECONDS = 0.2
+"""Between those, so that one pause of the machine does not delay them all."""
+PING_SECONDS = 10.0
+"""Between all others: within it two clocks run a millisecond apart at most."""
+
+
+async def ask_time(send: Callable[[str], Awaitable[None]]) -> None:
+    """Send pings until cancelled, each with the monotonic clock in microseconds."""
+    for seconds in chain(repeat(FIRST_PING_SECONDS, FIRST_PINGS), repeat(PING_SECONDS)):
+        ping = Ping(t0=time.monotonic_ns() // 1000)
+        await send(codec.encode(ping.write()))
+        await asyncio.sleep(seconds)

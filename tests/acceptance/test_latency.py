@@ -1,0 +1,46 @@
+"""True latency with a client whose clock is wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+
+import pytest
+
+from tests.support.judge import judge
+from tests.support.stack import Stack
+
+AHEAD = 3.0
+"""Seconds by which the clock of the client is off."""
+
+
+@pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
+@pytest.mark.parametrize("off", [AHEAD, -AHEAD])
+def test_clock_of_the_client_is_off(stack: Stack, off: float) -> None:
+    """A clock off by 3 s is found out within the bound, and no latency shows it."""
+    stack.server()
+    stack.generator("--rate=50")
+    client = stack.program(
+        "alice",
+        *("env", "DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"),
+        *("faketime", "-f", f"{off:+.0f}s", sys.executable, "clientapp/client.py"),
+        *(f"--url={stack.url}", "--name=alice", f"--log={stack.log('alice')}"),
+        *("--feed=users", "--block-size=20", "--blocks=4", "--json", "--label=clock off"),
+    )
+    assert client.process.wait(60) == 0, client.said
+    session = judge(stack.log("alice"))
+    for block in session.blocks[1:]:
+        clock, latency = block.header["clock"], block.header["latency"]
+        assert clock["offset"] == pytest.approx(-off, abs=clock["error"])
+        # Nothing leaves before it was due.
+        assert latency["p50"] >= -clock["error"]
+    (stored,) = stack.rows(
+        "SELECT clock_offset, clock_error, label, latency_p50, verdict FROM feeds_blockreport "
+        "WHERE number = 4"
+    )
+    header = session.blocks[3].header
+    said = (header["clock"]["offset"], header["clock"]["error"], "clock off")
+    assert stored == (*said, header["latency"]["p50"], "verified")
+    summary = json.loads(client.said.splitlines()[-1])
+    assert summary["clock"]["error"] >= header["clock"]["error"]
