@@ -41,22 +41,25 @@ def store(ids: dict[str, int], reported: Sequence[Reported]) -> dict[int, Outcom
             new.append(row)
         outcomes[fact_id] = _outcome(known, row)
     BlockReport.objects.bulk_create(new)
-    blocks = Counter(row.session_id for row in new)
-    for session in blocks:
-        mine = [row for row in new if row.session_id == session]
-        ClientSession.objects.filter(pk=session).update(
-            blocks=F("blocks") + len(mine),
-            messages=F("messages") + sum(row.size or 0 for row in mine),
-            verified=F("verified") + _count(mine, BlockReport.Verdict.VERIFIED),
-            broken=F("broken") + _count(mine, BlockReport.Verdict.BROKEN),
-            unverifiable=F("unverifiable") + _count(mine, BlockReport.Verdict.UNVERIFIABLE),
-            seen_at=max(row.received_at for row in mine),
-        )
+    _count(new)
     return outcomes
 
 
-def _count(rows: Iterable[BlockReport], verdict: BlockReport.Verdict) -> int:
-    return sum(row.verdict == verdict for row in rows)
+def _count(new: Sequence[BlockReport]) -> None:
+    """Add *new* reports to the totals of their sessions."""
+    totals: dict[int, Counter[str]] = {}
+    for row in new:
+        total = totals.setdefault(row.session_id, Counter())
+        total.update({"blocks": 1, "messages": row.size or 0, row.verdict: 1})
+    # Most sessions of a batch have the same to add: one statement for all of them.
+    alike: dict[frozenset[tuple[str, int]], list[int]] = {}
+    for session, total in totals.items():
+        alike.setdefault(frozenset(total.items()), []).append(session)
+    for increments, sessions in alike.items():
+        ClientSession.objects.filter(pk__in=sessions).update(
+            seen_at=max(row.received_at for row in new),
+            **{field: F(field) + increment for field, increment in increments},
+        )
 
 
 def _outcome(stored: BlockReport, again: BlockReport) -> Outcome:

@@ -204,3 +204,28 @@ def test_hole_in_the_reports_is_found() -> None:
     assert ledger.find_session(KEY) == ledger.KnownSession(("users", "arrays"), 3, 2)
     ledger.commit([reported(3)])
     assert ledger.find_session(KEY) == ledger.KnownSession(("users", "arrays"), 3, 4)
+
+
+def test_totals_of_many_sessions() -> None:
+    """Each session counts its own blocks, messages and verdicts, whatever others report."""
+    keys = [f"key-of-a-session-{number}" for number in range(4)]
+    ledger.commit([opened(f"c{key}", key=key) for key in keys])
+    unknown = Judgement(Verdict.UNVERIFIABLE, "no digest")
+    ledger.commit(
+        [
+            *(reported(1, key=key) for key in keys[:3]),
+            reported(2, key=keys[1]),
+            reported(2, key=keys[2], judgement=BROKEN),
+            reported(3, key=keys[2], judgement=unknown),
+        ]
+    )
+    fields = ("blocks", "messages", "verified", "broken", "unverifiable")
+    totals = dict(
+        zip(keys, ClientSession.objects.order_by("key").values_list(*fields), strict=True)
+    )
+    assert totals == {
+        keys[0]: (1, 3, 1, 0, 0),
+        keys[1]: (2, 6, 2, 0, 0),
+        keys[2]: (3, 9, 1, 1, 1),
+        keys[3]: (0, 0, 0, 0, 0),
+    }
