@@ -195,9 +195,9 @@ class ClientProtocol:
 
     def _gap(self, gap: Gap) -> list[Message | Control | Duplicate]:
         at = self._position(gap.feed)
+        self._epochs[gap.feed] = gap.epoch
         if gap.epoch == at.epoch and gap.last <= at.offset:
             return []
-        self._epochs[gap.feed] = gap.epoch
         self._positions[gap.feed] = Position(gap.epoch, gap.last)
         if gap.first > at.offset + 1 and gap.last >= gap.first - 1:
             return [_jump(gap.feed, at, Position(at.epoch, gap.first - 1)), gap]

@@ -66,9 +66,14 @@ class Schedule:
     def __init__(self, segments: Sequence[Segment] = ()) -> None:
         self._segments = sorted(segments, key=lambda segment: segment.first)
         self._firsts = [segment.first for segment in self._segments]
-        pairs = pairwise(self._segments)
-        self.turns = {new.first: new.epoch for old, new in pairs if new.epoch != old.epoch}
-        """The first offset of each epoch but the oldest, with that epoch."""
+        pairs = pairwise([None, *self._segments])
+        self.turns = {
+            new.first: new.epoch
+            for old, new in pairs
+            if new is not None and (old is None or new.epoch != old.epoch)
+        }
+        """The first offset of each epoch, with that epoch. Of the oldest one too: who
+        came before the feed ever ran may have been told another."""
 
     def __len__(self) -> int:
         """Return the number of segments."""

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 
 from clientapp.wire.from_server import Gap
 from clientapp.wire.names import MAX_BLOCK_SIZE, key_prefix
-from clientapp.wire.position import Position
 from clientapp.wire.request import Request
 from clientapp.wire.welcome import FeedState, Welcome
+from feeds.core.start import is_of, start
 from feeds.live import ledger
-from feeds.live.catalog import KnownFeed
 from feeds.live.clock import now_us
 from feeds.live.node import Node
 from feeds.live.refusal import Forbidden, TooMany, Unavailable
@@ -45,19 +44,20 @@ async def admit(node: Node, request: Request) -> Admission:
     key = request.session or secrets.token_urlsafe(16)
     blocks = await _stored_blocks(node, request, request.session) if request.session else 0
     await _ensure_known(node, request)
+    await _ensure_here(node, request)
     _ensure_room(node)
     cursors, gaps, states = {}, [], {}
     now = now_us()
     for name in request.feeds:
         feed = node.catalog.feeds[name]
         head = node.hub.streams[name].head
-        start, gap = _start(feed, head, request.after.get(name))
-        cursors[name] = start
+        at, gap = start(name, feed.epoch_at, head, request.after.get(name))
+        cursors[name] = at.offset
         if gap is not None:
             gaps.append(gap)
         states[name] = FeedState(
-            epoch=feed.epoch_at(start + 1) if gap else feed.epoch_at(max(start, 1)),
-            offset=start,
+            epoch=at.epoch,
+            offset=at.offset,
             rate=feed.rate,
             running=feed.running(now),
             fields=feed.fields,
@@ -132,23 +132,23 @@ async def _ensure_known(node: Node, request: Request) -> None:
         )
 
 
+async def _ensure_here(node: Node, request: Request) -> None:
+    """
+    Make sure that this process has sent as much as the session has.
+
+    Another process may have sent what this one has not heard of yet: to start
+    behind it would be to send it twice.
+    """
+    for name, after in request.after.items():
+        stream = node.hub.streams[name]
+        feed = node.catalog.feeds[name]
+        if after.offset > stream.head and is_of(feed.epoch_at, after):
+            await node.reach(name, after.offset)
+            if after.offset > stream.head:
+                raise Unavailable(f"{name} is not known here as far as asked for")
+
+
 def _end(node: Node, feed: str) -> int:
     """Return the last offset that this process knows to exist."""
     stream = node.hub.streams.get(feed)
     return max(node.catalog.feeds[feed].promised, stream.head if stream else 0)
-
-
-def _start(feed: KnownFeed, head: int, after: Position | None) -> tuple[int, Gap | None]:
-    """Return the offset to start after, and the gap before it, if any."""
-    if after is None:
-        return head, None
-    if after.offset == 0 or feed.epoch_at(after.offset) == after.epoch:
-        return min(after.offset, head), None
-    gap = Gap(
-        feed=feed.name,
-        first=after.offset + 1,
-        last=head,
-        epoch=feed.epoch_at(head + 1),
-        cause="epoch",
-    )
-    return head, gap

@@ -122,6 +122,11 @@ class Node:
             raise UnknownYetError
         return self.catalog.feeds[feed].schedule
 
+    async def reach(self, feed: str, offset: int) -> None:
+        """Have the stream of *feed* up to *offset*, which is promised, if that can be."""
+        async with self._order:
+            await self._fill(feed, offset)
+
     async def look_again(self) -> None:
         """Poll now, for somebody who waits; gives up where the database hangs."""
         try:

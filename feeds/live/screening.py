@@ -45,6 +45,7 @@ def _find_in_range(name: str, part: FeedRange, node: Node) -> Untruth | None:
     if part.last > end:
         return Untruth(f"{name}: last is {part.last}, but the feed ends at {end}", is_ahead=True)
     epoch = feed.epoch_at(part.last)
-    if part.epoch != epoch:
+    # A range that ends with a gap has the epoch that the gap leads to.
+    if part.epoch not in (epoch, feed.epoch_at(part.last + 1)):
         return Untruth(f"{name}: offset {part.last} is of epoch {epoch!r}, not {part.epoch!r}")
     return None

@@ -12,7 +12,7 @@ from channels.layers import get_channel_layer
 from pytest_django import Settings
 
 from clientapp.wire.names import is_session_key
-from feeds.live.node import stop_node
+from feeds.live.node import get_node, stop_node
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed
 from tests.support.session import SENTENCE, client, epoch, generate, receive, report
 
@@ -279,3 +279,16 @@ async def test_notice_reaches_a_control_group() -> None:
         notice = {"type": "client.notice", "text": "Back at noon"}
         await get_channel_layer().group_send("clients.arrays", notice)
         assert (await receive(one, "notice"))["text"] == "Back at noon"
+
+
+async def test_nobody_starts_behind_what_another_process_sent() -> None:
+    """A process that heard less than the client fetches it first, and sends nothing twice."""
+    await generate(3)
+    node = await get_node()
+    await generate(20)
+    made = await epoch()
+    node.hub.streams["arrays"].restart(3)
+    async with client(f"feed=arrays&after=arrays:{made}:15") as one:
+        assert (await receive(one, "welcome"))["feeds"]["arrays"]["offset"] == 15
+        offsets = [(await receive(one, "message"))["offset"] for _ in range(8)]
+        assert offsets == list(range(16, 24))

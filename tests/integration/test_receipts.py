@@ -18,7 +18,7 @@ from clientapp.wire.report import Report
 from feeds.core.limits import LIMITS
 from feeds.core.prefixes import Prefixes
 from feeds.live.node import get_node, stop_node
-from feeds.models import BlockReport, ClientSession, Segment
+from feeds.models import BlockReport, ClientSession, Feed, Segment
 from tests.support.session import client, epoch, generate, receive, report
 
 pytestmark = pytest.mark.usefixtures("default_feeds")
@@ -255,3 +255,18 @@ async def test_recent_and_remade_digests(monkeypatch: pytest.MonkeyPatch) -> Non
             assert (at_once is None) == (last < 28)
             assert (at_once or await verifier.judge_again(said)).verdict == "verified"
             assert len(verifier._remade) <= few.remade_digests
+
+
+async def test_a_range_that_ends_in_a_gap_has_the_epoch_that_follows() -> None:
+    """A client that was led into a new epoch names it before it has a message of it."""
+    await generate(3)
+    await Feed.objects.filter(name="arrays").aupdate(seed=2)
+    await generate(3)
+    first = await Segment.objects.filter(feed__name="arrays").aearliest("first")
+    async with client(BLOCKS) as one:
+        await receive(one, "welcome")
+        for block, made in enumerate((first.epoch, await epoch()), 1):
+            await one.send_to(report(made, part={"gaps": 1}, block=block))
+            assert (await receive(one, "ack"))["block"] == block
+        await one.send_to(report("f" * 12, block=3))
+        assert (await receive(one, "error"))["code"] == "untrue"

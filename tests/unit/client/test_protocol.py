@@ -2,7 +2,7 @@
 
 import pytest
 
-from clientapp.core.protocol import UNANNOUNCED, ClientProtocol, Duplicate
+from clientapp.core.protocol import STALLED_HEARTBEATS, UNANNOUNCED, ClientProtocol, Duplicate
 from clientapp.core.session import Session
 from clientapp.wire.errors import MalformedMessage
 from clientapp.wire.from_server import Ack, Farewell, Gap, Heartbeat
@@ -259,3 +259,25 @@ def test_welcome_without_a_feed() -> None:
                 heartbeat=5.0,
             )
         )
+
+
+def test_a_lost_tail_is_noticed(protocol: ClientProtocol) -> None:
+    """Heartbeats that name a later end, while nothing comes, break the connection off."""
+    beat = Heartbeat(now=1, heads={"users": 6, "arrays": 0, "others": 99})
+    protocol.receive(message(5))
+    for _ in range(STALLED_HEARTBEATS):
+        assert protocol.receive(beat) == [beat]
+    protocol.receive(message(6))
+    protocol.receive(beat)
+    behind = Heartbeat(now=1, heads={"users": 9})
+    for offset in (7, 8):
+        for _ in range(STALLED_HEARTBEATS):
+            protocol.receive(behind)
+        protocol.receive(message(offset))
+    for _ in range(STALLED_HEARTBEATS):
+        protocol.receive(behind)
+    with pytest.raises(MalformedMessage, match="nothing of users came after 8; it ends at 9"):
+        protocol.receive(behind)
+    protocol.connect()
+    protocol.receive(welcome())
+    assert protocol.receive(behind) == [behind]

@@ -37,9 +37,19 @@ def test_a_line_is_the_record_byte_for_byte() -> None:
 
 def test_a_frame_for_each_line() -> None:
     """Within an epoch each item is the frame of its line alone."""
-    frames = make_frames("users", SCHEDULE, 1, LINES[:4])
+    frames = make_frames("users", SCHEDULE, 2, LINES[1:4])
 
-    assert [list(payloads(item)) for item in frames] == [[line] for line in LINES[:4]]
+    assert [list(payloads(item)) for item in frames] == [[line] for line in LINES[1:4]]
+
+
+def test_the_first_message_of_all_tells_its_epoch() -> None:
+    """Who came before the feed ran may have been told another recipe's."""
+    announced, line = payloads(make_frames("users", SCHEDULE, 1, LINES[:1])[0])
+
+    assert read_from_server(announced) == Gap(
+        feed="users", first=1, last=0, epoch=OLD, cause="epoch"
+    )
+    assert line == LINES[0]
 
 
 def test_a_turn_goes_before_its_message() -> None:

@@ -123,13 +123,13 @@ def test_every_offset_has_one_segment(data: st.DataObject) -> None:
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.sampled_from("ab")), min_size=1))
 def test_turns_are_where_the_epoch_changes(stretches: list[tuple[int, str]]) -> None:
-    """A turn is the first offset of an epoch that differs from the one before."""
+    """A turn is the first offset of all, and each whose epoch differs from the one before."""
     firsts = list(accumulate((length for length, _ in stretches), initial=1))
     epochs = [epoch for _, epoch in stretches]
     schedule = Schedule(
         [segment(first, epoch=epoch) for first, epoch in zip(firsts, epochs, strict=False)]
     )
-    expected = {
+    expected = {1: epochs[0]} | {
         first: new
         for first, (old, new) in zip(firsts[1:], pairwise(epochs), strict=False)
         if old != new

@@ -1,0 +1,44 @@
+"""Where a session starts in a feed."""
+
+import pytest
+
+from clientapp.wire.from_server import Gap
+from clientapp.wire.position import Position
+from feeds.core.start import start
+
+OLD, NEW, STRANGE = "0123456789ab", "ba9876543210", "f" * 12
+HEAD = 30
+
+
+def epoch_at(offset: int) -> str:
+    """Return the epoch of a feed whose recipe changed with offset 21."""
+    return OLD if offset < 21 else NEW
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        (None, Position(NEW, 30)),
+        (Position(OLD, 5), Position(OLD, 5)),
+        (Position(OLD, 20), Position(OLD, 20)),
+        (Position(NEW, 20), Position(NEW, 20)),
+        (Position(NEW, 25), Position(NEW, 25)),
+        (Position(OLD, 0), Position(OLD, 0)),
+        (Position(STRANGE, 0), Position(OLD, 0)),
+    ],
+)
+def test_positions_of_the_feed(after: Position | None, expected: Position) -> None:
+    """After a message, or after the gap that leads to an epoch, a session just goes on."""
+    assert start("users", epoch_at, HEAD, after) == (expected, None)
+
+
+def test_a_feed_that_never_ran() -> None:
+    """Before the first message there is nothing to go on after."""
+    assert start("users", epoch_at, 0, None) == (Position(OLD, 0), None)
+
+
+@pytest.mark.parametrize("after", [Position(NEW, 19), Position(OLD, 21), Position(STRANGE, 5)])
+def test_positions_of_another_feed(after: Position) -> None:
+    """What is none of this feed's goes on live, behind a gap."""
+    gap = Gap(feed="users", first=after.offset + 1, last=HEAD, epoch=NEW, cause="epoch")
+    assert start("users", epoch_at, HEAD, after) == (Position(NEW, HEAD), gap)
