@@ -173,6 +173,7 @@ def trial_of(condition: Condition, repeat: int, sessions: Sequence[LoggedSession
 
 def _latency(blocks: Sequence[LoggedBlock]) -> LatencyFigures:
     latencies = [block.report.latency for block in blocks]
+    clocks = [block.report.clock for block in blocks]
     highest = sorted(latency.p99 for latency in latencies)
     return LatencyFigures(
         p50=median(latency.p50 for latency in latencies),
@@ -180,5 +181,7 @@ def _latency(blocks: Sequence[LoggedBlock]) -> LatencyFigures:
         p99=highest[max(0, -(-99 * len(highest) // 100) - 1)],
         p999=None,
         max=max(latency.max for latency in latencies),
-        clock_error=None,
+        clock_error=None
+        if None in clocks
+        else max(clock.error for clock in clocks if clock is not None),
     )

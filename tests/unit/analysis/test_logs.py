@@ -9,7 +9,9 @@ import pytest
 
 from clientapp.core.analysis.trial import Condition
 from clientapp.core.errors import CouldNot
-from clientapp.study.logs import COUNTED, ESTIMATED, OF_BLOCKS, read_logs
+from clientapp.study.blockfiles import read_sessions
+from clientapp.study.logs import COUNTED, ESTIMATED, OF_BLOCKS, read_logs, trial_of
+from clientapp.wire.report import Clock
 from tests.support.block_logs import ALICE, BOB, STARTED_US, arrays, gap, session_log, users
 
 FOURS = replace(ALICE, feeds=("users",))
@@ -117,3 +119,19 @@ def test_a_log_that_is_not_there(tmp_path: Path) -> None:
     """The sentence names the path and the reason."""
     with pytest.raises(CouldNot, match=r"none\.log cannot be read: No such file"):
         read_logs([tmp_path / "none.log"], None)
+
+
+def test_the_error_of_the_clock_is_the_largest_one(tmp_path: Path) -> None:
+    """Latencies are as sure as the clock of their least sure block; without one, nobody knows."""
+    (session,) = read_sessions(write(tmp_path, alice=session_log(FOURS, users(1, 12)))[0])
+    condition = Condition(1.0, 1, 4)
+    errors = (0.001, 0.004, 0.002)
+    for block, error in zip(list(session.blocks), errors, strict=True):
+        clock = Clock(offset=3.0, error=error)
+        session.blocks.append(replace(block, report=replace(block.report, clock=clock)))
+    unsure = trial_of(condition, 1, [session]).latency
+    del session.blocks[:3]
+    sure = trial_of(condition, 1, [session]).latency
+    assert unsure is not None
+    assert sure is not None
+    assert (unsure.clock_error, sure.clock_error) == (None, 0.004)
