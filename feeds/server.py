@@ -133,7 +133,10 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
     def _prepare(self) -> None:
         """Finish what ``Server.run`` set up, just before the reactor runs."""
         self.ws_factory.protocol = FeedProtocol
-        self.ws_factory.setProtocolOptions(closeHandshakeTimeout=LIMITS.close_seconds)
+        # Pages from a file have the origin "null", which a second call would forget.
+        self.ws_factory.setProtocolOptions(
+            closeHandshakeTimeout=LIMITS.close_seconds, allowNullOrigin=True
+        )
         reactor.callWhenRunning(lambda: asyncio.ensure_future(get_node()))
         if threading.current_thread() is threading.main_thread():
             self._drain_on_signals()
