@@ -1,0 +1,195 @@
+/*
+ * Many clients of one feed in one thread: every frame is parsed, every offset
+ * checked, every latency counted.
+ *
+ *     load PORT TARGET CLIENTS SECONDS
+ *
+ * Opens CLIENTS WebSockets and says so in one line of JSON ("open"). Then it
+ * waits until each has a message, warms up, says "begin", counts for SECONDS
+ * and says "result". With SECONDS 0 it stays open until its input ends.
+ *
+ * An offset must be the one before plus 1, for each client and from its first
+ * message to its last: one that is higher means lost ones, one that is not
+ * higher is doubled. Ends with 1 and a sentence where a server breaks off.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+
+enum {
+    AT_ONCE = 48,     /* handshakes under way: plain Daphne queues 50 */
+    BUFFER = 1 << 18, /* bytes of one read */
+    KEPT = 1 << 14,   /* bytes of a frame that came in part */
+    PATIENCE_S = 60,
+};
+
+/* The key of RFC 6455, section 1.3, and the answer that proves it was read. */
+#define KEY "dGhlIHNhbXBsZSBub25jZQ=="
+#define ANSWER "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+static struct client *clients;
+static int wanted, started, opened;
+
+static int64_t clock_us(clockid_t id)
+{
+    struct timespec t;
+    clock_gettime(id, &t);
+    return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
+}
+
+/* Take the answer to the upgrade; returns its bytes, 0 while it is not whole. */
+static size_t take_answer(struct client *c, char *data, size_t size)
+{
+    char *end = memmem(data, size, "\r\n\r\n", 4);
+    if (!end)
+        return 0;
+    if (memcmp(data, "HTTP/1.1 101", 12) != 0 || !memmem(data, size, ANSWER, sizeof ANSWER - 1))
+        fail("no WebSocket: %.*s", (int)(end - data), data);
+    c->open = 1;
+    opened++;
+    return (size_t)(end - data) + 4;
+}
+
+static void read_from(struct client *c)
+{
+    static char buffer[KEPT + BUFFER];
+    size_t size, taken = 0;
+    ssize_t got;
+
+    memcpy(buffer, c->rest, c->kept);
+    got = recv(c->fd, buffer + c->kept, BUFFER, 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0)
+        fail("the server broke off: %s", got ? strerror(errno) : "end of stream");
+    size = c->kept + (size_t)got;
+    if (!c->open)
+        taken = take_answer(c, buffer, size);
+    if (c->open)
+        taken += take_frames(c, buffer + taken, size - taken);
+    c->kept = size - taken;
+    if (c->kept > KEPT)
+        fail("a frame over %d bytes came", KEPT);
+    memcpy(c->rest, buffer + taken, c->kept);
+}
+
+static void open_next(int poll, int port, const char *target)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct client *c = &clients[started++];
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+    char request[512];
+    int one = 1, size;
+
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    c->offset = -1;
+    c->rest = malloc(KEPT);
+    c->fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (!c->rest || c->fd < 0)
+        fail("client %d has no socket: %s", started, strerror(errno));
+    if (connect(c->fd, (struct sockaddr *)&to, sizeof to) < 0)
+        fail("client %d cannot connect: %s", started, strerror(errno));
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    fcntl(c->fd, F_SETFL, O_NONBLOCK);
+    size = snprintf(request, sizeof request,
+                    "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
+                    "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                    "Sec-WebSocket-Key: " KEY "\r\n\r\n", target, port);
+    if (send(c->fd, request, (size_t)size, MSG_NOSIGNAL) != size)
+        fail("client %d cannot ask for its upgrade", started);
+    epoll_ctl(poll, EPOLL_CTL_ADD, c->fd, &event);
+}
+
+static void turn(int poll)
+{
+    struct epoll_event events[256];
+    int count = epoll_wait(poll, events, 256, 50);
+    now_us = clock_us(CLOCK_REALTIME);
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.ptr)
+            read_from(events[i].data.ptr);
+        else
+            exit(0); /* the input ended */
+    }
+}
+
+static double percentile(double part)
+{
+    int64_t left = (int64_t)((double)tally.messages * part), bucket = 0;
+    while (bucket < BUCKETS - 1 && (left -= tally.latencies[bucket]) >= 0)
+        bucket++;
+    return (double)(bucket + 1) * BUCKET_US / 1000;
+}
+
+static double cpu_seconds(void)
+{
+    return (double)clock_us(CLOCK_PROCESS_CPUTIME_ID) / 1e6;
+}
+
+static void say_result(double seconds, double cpu)
+{
+    printf("{\"event\":\"result\",\"messages\":%lld,\"per_second\":%.1f,\"lost\":%lld,"
+           "\"doubled\":%lld,\"unreadable\":%lld,\"others\":%lld,\"p50_ms\":%.2f,"
+           "\"p99_ms\":%.2f,\"cpu\":%.3f}\n",
+           (long long)tally.messages, (double)tally.messages / seconds, (long long)tally.lost,
+           (long long)tally.doubled, (long long)tally.unreadable, (long long)tally.others, percentile(0.5),
+           percentile(0.99), cpu / seconds);
+}
+
+int main(int count, char **words)
+{
+    struct epoll_event input = {.events = EPOLLIN};
+    int poll = epoll_create1(0);
+    int64_t began, end;
+    double seconds, cpu;
+
+    if (count != 5)
+        fail("usage: load PORT TARGET CLIENTS SECONDS");
+    wanted = atoi(words[3]);
+    seconds = atof(words[4]);
+    clients = calloc((size_t)wanted, sizeof *clients);
+    if (!clients || poll < 0)
+        fail("no memory for %d clients", wanted);
+
+    began = clock_us(CLOCK_MONOTONIC);
+    while (opened < wanted) {
+        while (started < wanted && started - opened < AT_ONCE)
+            open_next(poll, atoi(words[1]), words[2]);
+        turn(poll);
+        if (clock_us(CLOCK_MONOTONIC) - began > PATIENCE_S * 1000000LL)
+            fail("only %d of %d clients were accepted in %d s", opened, wanted, PATIENCE_S);
+    }
+    printf("{\"event\":\"open\",\"per_second\":%.1f}\n",
+           wanted * 1e6 / (double)(clock_us(CLOCK_MONOTONIC) - began));
+    fflush(stdout);
+    epoll_ctl(poll, EPOLL_CTL_ADD, STDIN_FILENO, &input);
+
+    began = clock_us(CLOCK_MONOTONIC);
+    while (tally.fed < wanted || seconds == 0) {
+        turn(poll);
+        if (seconds > 0 && clock_us(CLOCK_MONOTONIC) - began > PATIENCE_S * 1000000LL)
+            fail("only %d of %d clients got a message in %d s", tally.fed, wanted, PATIENCE_S);
+    }
+    end = clock_us(CLOCK_MONOTONIC) + (int64_t)((seconds < 2 ? seconds / 2 : 1) * 1e6);
+    while (clock_us(CLOCK_MONOTONIC) < end)
+        turn(poll);
+
+    puts("{\"event\":\"begin\"}");
+    fflush(stdout);
+    counting = 1;
+    cpu = cpu_seconds();
+    began = clock_us(CLOCK_MONOTONIC);
+    end = began + (int64_t)(seconds * 1e6);
+    while (clock_us(CLOCK_MONOTONIC) < end)
+        turn(poll);
+    say_result((double)(clock_us(CLOCK_MONOTONIC) - began) / 1e6, cpu_seconds() - cpu);
+    return 0;
+}

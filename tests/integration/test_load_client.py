@@ -1,0 +1,147 @@
+"""The load client of the comparison finds every fault that a server can have."""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.comparison import building
+from feeds.core.frames import frame
+from tests.support.stack import free_port
+
+PATIENCE_SECONDS = 60
+ANSWER = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+)
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or not (shutil.which("cc") or shutil.which("gcc")),
+    reason="the comparison needs Linux and a C compiler",
+)
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compile both programs into a folder of this test's own."""
+    folder = tmp_path_factory.mktemp("programs")
+    for name in ("load", "limit"):
+        building.compiled(name, folder)
+    return folder
+
+
+def message(offset: int) -> bytes:
+    """Return a message, framed."""
+    return frame(b'{"type":"message","feed":"bench","offset":%d,"at":1,"data":[]}' % offset)
+
+
+@contextmanager
+def serving(sent: bytes, *, hangs_up: bool = False) -> Iterator[int]:
+    """Serve one client the answer to its upgrade and *sent*, as one stretch of bytes."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            client, _ = listener.accept()
+            with client:
+                client.recv(4096)
+                client.sendall(sent)
+                while not hangs_up and client.recv(4096):
+                    pass
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join(PATIENCE_SECONDS)
+
+
+def run(programs: Path, port: int, clients: int = 1) -> subprocess.CompletedProcess[str]:
+    """Run the load client for a tenth of a second."""
+    command = [str(programs / "load"), str(port), "/", str(clients), "0.1"]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
+
+
+def result(programs: Path, sent: bytes) -> dict[str, Any]:
+    """Return what the load client finds in *sent*."""
+    with serving(ANSWER + sent) as port:
+        done = run(programs, port)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("offsets", "lost", "doubled"),
+    [
+        pytest.param([7, 8, 9, 10], 0, 0, id="all there"),
+        pytest.param([7, 9, 10], 1, 0, id="one lost"),
+        pytest.param([7, 11], 3, 0, id="three lost"),
+        pytest.param([7, 8, 8, 9], 0, 1, id="one doubled"),
+        pytest.param([7, 8, 7, 8, 9], 0, 2, id="two doubled"),
+        pytest.param([7, 8, 19, 10], 10, 1, id="one altered"),
+        pytest.param([7, 9, 8], 1, 1, id="two swapped"),
+    ],
+)
+def test_offsets_are_checked(programs: Path, offsets: list[int], lost: int, doubled: int) -> None:
+    """Whatever is missing, doubled or altered is counted."""
+    found = result(programs, b"".join(map(message, offsets)))
+    assert (found["lost"], found["doubled"], found["unreadable"]) == (lost, doubled, 0)
+
+
+def test_frames_may_come_in_parts(programs: Path) -> None:
+    """A message that lies across two reads is neither lost nor read twice."""
+    frames = b"".join(map(message, range(1, 30_000)))
+    found = result(programs, frames)
+    assert (found["lost"], found["doubled"], found["unreadable"]) == (0, 0, 0)
+
+
+def test_other_words_are_no_messages(programs: Path) -> None:
+    """A welcome counts as something else; a message without an offset as unreadable."""
+    welcome = frame(b'{"type":"welcome","feeds":{"bench":{"offset":3}}}')
+    found = result(programs, welcome + message(4) + frame(b'{"type":"message","data":[]}'))
+    assert (found["others"], found["unreadable"], found["lost"]) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        (b"HTTP/1.1 404 Not Found\r\n\r\n", "no WebSocket"),
+        (ANSWER.replace(b"s3p", b"xxx"), "no WebSocket"),
+        (ANSWER + b"\x88\x02\x03\xe8", "frame 0x88"),
+        (ANSWER + message(1), "the server broke off"),
+    ],
+)
+def test_a_server_that_fails_is_no_result(programs: Path, sent: bytes, words: str) -> None:
+    """It is a sentence and exit code 1, never a low figure."""
+    with serving(sent, hangs_up=True) as port:
+        done = run(programs, port)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "result" not in done.stdout
+
+
+def test_the_limit_delivers_everything(programs: Path) -> None:
+    """In several frames per write, to several clients, without a fault."""
+    port = free_port()
+    limit = subprocess.Popen([programs / "limit", str(port), "3", "0", "5"])
+    try:
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+        done = run(programs, port, clients=3)
+    finally:
+        limit.kill()
+        limit.wait()
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["messages"] > 0
+    assert (found["lost"], found["doubled"], found["unreadable"]) == (0, 0, 0)
