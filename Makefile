@@ -9,10 +9,10 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 BENCHMARKS = $(subst /,.,$(sort $(basename $(wildcard benchmarks/*.py))))
 SECONDS = 5
 
-.PHONY: help run setup test check format bench experiment clean
+.PHONY: help run setup test check format bench bench-quick experiment clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: $(RUNTIME) ## start the server, the generator and three clients; Ctrl-C stops all
 	@$(BIN)/python -m tools.run
@@ -41,6 +41,9 @@ bench: $(DEVELOPMENT) ## run every benchmark, SECONDS=5 per figure
 
 experiment: $(ANALYSIS) ## measure block time against block size and clients, as docs/analysis.md does
 	@$(BIN)/python -m tools.experiment
+
+bench-quick: $(DEVELOPMENT) ## compare with the fastest servers, in under 3 minutes
+	@$(BIN)/python -m benchmarks.compare --quick --seconds 2 --rounds 1
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

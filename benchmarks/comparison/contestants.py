@@ -1,0 +1,160 @@
+"""Whose servers are compared: how each is installed, started and let publish."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.comparison import building
+from benchmarks.comparison.building import HERE, NODE_MODULES, PACKAGES, PYTHON, WS
+from benchmarks.comparison.figures import LIMIT
+from benchmarks.comparison.modes import Mode
+from feeds.live import valkey
+from tests.support.stack import Program, Stack
+
+MORE_THAN_IT_TAKES = 1.3
+"""Times what the limit delivers is offered to Blockfeed where it is saturated."""
+BACKLOG_OFFER = 0.75
+"""Part of the limit that is offered as a backlog: what a node remembers bounds how
+far its clients may fall behind before their messages are made again."""
+FEED = "Feed.objects.create(name='bench', kind='arrays', spec={'shape': [42]})"
+"""Its lines have 200 bytes, as those of the peers."""
+
+
+class Contestant:
+    """A server that takes ``PORT CLIENTS RATE``, as all peers do."""
+
+    target = "/"
+
+    def __init__(self, name: str, command: Sequence[str | Path], versions: str = "") -> None:
+        self.name = name
+        self.versions = versions
+        self._command = [str(word) for word in command]
+
+    @property
+    def shown(self) -> str:
+        """The command line, for people."""
+        return " ".join([*(Path(word).name for word in self._command), "PORT CLIENTS RATE"])
+
+    def install(self) -> None:
+        """Get what it needs; raises MissingError."""
+
+    def start(self, stack: Stack, mode: Mode) -> Program:
+        """Start it, at the stack's port."""
+        clients = 0 if mode.is_idle else mode.clients
+        orders = [str(number) for number in (stack.port, clients, mode.rate)]
+        name = self.name.replace("/", "-")  # it also names a file
+        return stack.program(name, *self._command, *orders, *self._more(stack, mode))
+
+    def publish(self, stack: Stack, mode: Mode, limit: float) -> None:
+        """Let messages come; a peer begins by itself once all are connected."""
+
+    def _more(self, stack: Stack, mode: Mode) -> list[str]:
+        return []
+
+
+class Limit(Contestant):
+    """The bare loop in C."""
+
+    def _more(self, stack: Stack, mode: Mode) -> list[str]:
+        return [str(mode.frames)]
+
+
+class Peer(Contestant):
+    """A server made of packages that are installed for it alone."""
+
+    def __init__(self, name: str, file: str, *packages: str) -> None:
+        versions = ", ".join(PACKAGES[package].replace("==", " ") for package in packages)
+        super().__init__(name, [PYTHON, HERE / "peers" / file], versions)
+        self._packages = packages
+
+    def install(self) -> None:
+        """Install its packages."""
+        building.install_packages(self._packages)
+
+
+class NodePeer(Contestant):
+    """node's ws."""
+
+    def install(self) -> None:
+        """Install ws."""
+        building.install_ws()
+
+
+class StockChannels(Contestant):
+    """Plain Channels, of the versions that Blockfeed has."""
+
+    def __init__(self, name: str, layer: str) -> None:
+        packages = ("channels", "daphne", "channels-redis")
+        versions = ", ".join(f"{package} {version(package)}" for package in packages)
+        super().__init__(name, [sys.executable, HERE / "peers" / "stock_channels.py"], versions)
+        self._layer = layer
+
+    def _more(self, stack: Stack, mode: Mode) -> list[str]:
+        if self._layer == "memory":
+            return [self._layer]
+        return [self._layer, valkey.acquire(str(building.BUILD))]
+
+
+class Blockfeed(Contestant):
+    """The product: its server, its generator, its database, its Valkey."""
+
+    target = "/?feed=bench"
+
+    def __init__(self) -> None:
+        super().__init__("blockfeed", [], "this checkout")
+
+    @property
+    def shown(self) -> str:
+        """The command lines, for people."""
+        return "manage.py runserver PORT --noreload; manage.py generate --feed bench --rate RATE"
+
+    def start(self, stack: Stack, mode: Mode) -> Program:
+        """Set it up, and start its server."""
+        stack.run("migrate", "-v0")
+        stack.run("shell", "-v0", "-c", f"from feeds.models import Feed; {FEED}")
+        start = ["manage.py"]
+        if mode.is_saturated and mode.frames == 1:
+            start = ["-m", "benchmarks.comparison.one_frame"]
+        command = [sys.executable, *start, "runserver", str(stack.port), "--noreload"]
+        return stack.program(self.name, *command)
+
+    def publish(self, stack: Stack, mode: Mode, limit: float) -> None:
+        """Start the generator, at more than the server delivers where it is saturated."""
+        part = MORE_THAN_IT_TAKES if mode.frames == 1 else BACKLOG_OFFER
+        rate = mode.rate or max(round(part * limit / mode.clients), 1)
+        stack.generator("--feed=bench", f"--rate={rate}")
+
+
+def everyone(limit: Path) -> list[Contestant]:
+    """Return all contestants, the limit first."""
+    node = shutil.which("node") or "node"
+    modules = f"NODE_PATH={NODE_MODULES}"
+    return [
+        Limit(LIMIT, [limit], "C, send(2)"),
+        Blockfeed(),
+        Peer("uWebSockets (socketify)", "socketify_server.py", "socketify"),
+        Peer("picows", "picows_server.py", "picows", "uvloop"),
+        NodePeer(
+            "node ws",
+            ["env", modules, node, HERE / "peers" / "node_ws.js"],
+            f"ws {WS}, frames made once",
+        ),
+        Peer("websockets broadcast", "websockets_broadcast.py", "websockets", "uvloop"),
+        Peer("uvicorn hub", "uvicorn_hub.py", "uvicorn", "websockets", "uvloop"),
+        StockChannels("Channels, in-memory layer", "memory"),
+        StockChannels("Channels, pub/sub layer", "pubsub"),
+        StockChannels("Channels, core Redis layer", "core"),
+    ]
+
+
+def installation(stack: ExitStack) -> Stack:
+    """Return an empty installation, which *stack* ends and removes."""
+    made = Stack(Path(stack.enter_context(TemporaryDirectory())), migrated=False)
+    stack.callback(made.close)
+    return made

@@ -1,0 +1,155 @@
+"""
+One window of one server: started, loaded, watched from outside, ended.
+
+The server has a core of its own. Everything else, the load client as well as a
+generator and a Valkey, shares the others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.comparison.contestants import Contestant, installation
+from benchmarks.comparison.figures import Window
+from benchmarks.comparison.modes import Mode
+from tests.support.stack import PATIENCE_SECONDS, Program
+
+TICKS = os.sysconf("SC_CLK_TCK")
+SETTLE_SECONDS = 0.3
+"""After the last connection, before memory is read."""
+
+
+class FailedError(Exception):
+    """A window gave no figures, for the reason in the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """Who runs where."""
+
+    server: frozenset[int]
+    others: frozenset[int]
+
+    @classmethod
+    def split(cls) -> Cores:
+        """Give the server the first core that this process may use, if there are two."""
+        cores = sorted(os.sched_getaffinity(0))
+        return cls(frozenset(cores[:1]), frozenset(cores[1:] or cores))
+
+
+class LoadClient:
+    """A run of ``load.c``, which says one JSON object a line."""
+
+    def __init__(self, load: Path, port: int, target: str, clients: int, seconds: float) -> None:
+        words = [str(word) for word in (load, port, target, clients, seconds)]
+        self._process = subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def event(self, name: str) -> dict[str, Any]:
+        """Return the next thing it says, which is *name*; raises FailedError."""
+        assert self._process.stdout is not None
+        said = self._process.stdout.readline()
+        if not said:
+            _, errors = self._process.communicate()
+            raise FailedError(errors.strip() or "the load client ended without a word")
+        event: dict[str, Any] = json.loads(said)
+        assert event["event"] == name, event
+        return event
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.communicate()
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """What all windows have in common."""
+
+    load: Path
+    """The load client, compiled."""
+    cores: Cores
+    seconds: float
+    """Of each window."""
+
+    def window(self, contestant: Contestant, mode: Mode, limit: float) -> Window:
+        """
+        Measure one window.
+
+        *limit* are the messages that the limit delivers a second in this
+        mode. Raises FailedError.
+        """
+        with ExitStack() as stack:
+            place = installation(stack)
+            server = contestant.start(place, mode)
+            _wait_for(place.port, server)
+            _pin(server.process.pid, self.cores.server)
+            before = _resident_bytes(server)
+            seconds = 0.0 if mode.is_idle else self.seconds
+            client = LoadClient(self.load, place.port, contestant.target, mode.clients, seconds)
+            stack.callback(client.close)
+            accepted = client.event("open")["per_second"]
+            if mode.is_idle:
+                time.sleep(SETTLE_SECONDS)
+                more = _resident_bytes(server) - before
+                return Window(per_second=accepted, memory_kb=more / 1024 / mode.clients)
+            contestant.publish(place, mode, limit)
+            return _watch(mode, client, server)
+
+
+def _watch(mode: Mode, client: LoadClient, server: Program) -> Window:
+    client.event("begin")
+    began, spent = time.monotonic(), _cpu_seconds(server)
+    result = client.event("result")
+    used = (_cpu_seconds(server) - spent) / (time.monotonic() - began)
+    if result["unreadable"]:
+        raise FailedError(f"{result['unreadable']} messages could not be read")
+    return Window(
+        per_second=result["per_second"],
+        p50_ms=None if mode.is_saturated else result["p50_ms"],
+        p99_ms=None if mode.is_saturated else result["p99_ms"],
+        server_cpu=used,
+        client_cpu=result["cpu"],
+        lost=result["lost"],
+        doubled=result["doubled"],
+    )
+
+
+def _wait_for(port: int, server: Program) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end and server.process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise FailedError(f"it does not listen: {server.said[-300:].strip()}")
+
+
+def _pin(pid: int, cores: frozenset[int]) -> None:
+    """Move all threads of a process; what it started before stays where it is."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), cores)
+
+
+def _cpu_seconds(server: Program) -> float:
+    text = Path(f"/proc/{server.process.pid}/stat").read_text(encoding="ascii")
+    user, system = text.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / TICKS
+
+
+def _resident_bytes(server: Program) -> int:
+    text = Path(f"/proc/{server.process.pid}/statm").read_text(encoding="ascii")
+    return int(text.split()[1]) * os.sysconf("SC_PAGE_SIZE")
