@@ -8,11 +8,13 @@ DEVELOPMENT = $(VENV)/requirements-dev.stamp
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 BENCHMARKS = $(subst /,.,$(sort $(basename $(wildcard benchmarks/*.py))))
 SECONDS = 5
+MINUTES = 30
+SEED = 1
 
-.PHONY: help run setup test check format bench bench-quick experiment clean
+.PHONY: help run setup test check format bench bench-quick experiment chaos chaos-selftest clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 run: $(RUNTIME) ## start the server, the generator and three clients; Ctrl-C stops all
 	@$(BIN)/python -m tools.run
@@ -44,6 +46,12 @@ experiment: $(ANALYSIS) ## measure block time against block size and clients, as
 
 bench-quick: $(DEVELOPMENT) ## compare with the fastest servers, in under 3 minutes
 	@$(BIN)/python -m benchmarks.compare --quick --seconds 2 --rounds 1
+
+chaos: $(DEVELOPMENT) ## break everything for MINUTES=30 as SEED=1 says, and prove that nothing is lost
+	@$(BIN)/python -m tools.chaos --minutes $(MINUTES) --seed $(SEED)
+
+chaos-selftest: $(DEVELOPMENT) ## spoil good logs and reports in every way; each must be noticed
+	@$(BIN)/python -m tools.chaos --selftest
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

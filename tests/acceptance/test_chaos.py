@@ -1,0 +1,36 @@
+"""The judge of chaos runs notices whatever is spoiled, and a short run is good."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.stack import CHECKOUT
+
+
+def run(*options: str) -> subprocess.CompletedProcess[str]:
+    """Run ``tools.chaos``."""
+    command = [sys.executable, "-m", "tools.chaos", *options]
+    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+
+
+def test_selftest() -> None:
+    """Every spoiled copy is noticed, and the good one is not blamed."""
+    done = run("--selftest")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("as it is: good\n")
+    assert done.stdout.count(": noticed\n") == 19
+
+
+def test_report(tmp_path: Path) -> None:
+    """A run says what was done, how long it was felt, and what was found."""
+    done = run("--minutes=0.05", "--clients=3", f"--out={tmp_path}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert report["good"]
+    assert len(report["events"]) >= 1
+    assert [finding["fault"] for finding in report["findings"]] == ["", "", ""]
+    assert all(finding["messages"] for finding in report["findings"])
+    assert "reach 1.000000" in (tmp_path / "report.md").read_text(encoding="utf-8")

@@ -1,0 +1,118 @@
+"""
+Break everything, in an order that the seed decides, and prove that nothing is lost.
+
+``make chaos MINUTES=30 SEED=1`` runs it. Real processes are killed, frozen and
+starved one after the other, each time until all clients go on; in the end every
+log and every stored report is judged. Exits with 1 where one message is lost,
+doubled or altered, a block is not stored exactly once, or a part stays broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tools.chaos import selftest
+from tools.chaos.faults import FAULTS
+from tools.chaos.installation import Installation
+from tools.chaos.report import Event, Report
+from tools.chaos.truth import find
+
+CALM_SECONDS = 5.0
+"""Before the clients leave, so that what was reported last is acknowledged."""
+RECOVERY_SECONDS = 90.0
+"""After so long without a new block a client counts as stuck."""
+RATE = 100
+"""Messages per second and feed."""
+
+
+def main() -> None:
+    """Run, judge, and write the report."""
+    parser = argparse.ArgumentParser(prog="tools.chaos", description=_summary())
+    parser.add_argument("--minutes", type=float, default=1.5, help="how long (default: 1.5)")
+    parser.add_argument("--seed", type=int, default=1, help="decides what happens (default: 1)")
+    parser.add_argument("--clients", type=int, default=50, help="how many (default: 50)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("var/chaos"), help="folder of the report (var/chaos)"
+    )
+    parser.add_argument(
+        "--selftest",
+        action="store_true",
+        help="spoil good logs and reports in every way instead; each must be noticed",
+    )
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="blockfeed-chaos-") as folder:
+        if options.selftest:
+            sys.exit(selftest.run(Path(folder)))
+        report = Report(seed=options.seed, minutes=options.minutes, clients=options.clients)
+        _run(Path(folder), report)
+        path = report.write(options.out)
+    print(report.summary())
+    print(f"report {path}")
+    sys.exit(0 if report.is_good else 1)
+
+
+def _run(folder: Path, report: Report) -> None:
+    chance = random.Random(report.seed)
+    on = Installation(folder, chance, report.clients, RATE)
+    try:
+        if _recover(on) is None:
+            report.troubles.append("the clients did not start")
+        _do_faults(on, report, chance)
+        time.sleep(CALM_SECONDS)
+        report.troubles += on.stop_clients()
+        report.findings += find(folder, on.names)
+        report.troubles += [f"there is a traceback in {name}" for name in on.tracebacks()]
+    finally:
+        on.close()
+
+
+def _do_faults(on: Installation, report: Report, chance: random.Random) -> None:
+    """Do one fault after the other, all of them before any again."""
+    started = time.monotonic()
+    deck: list[str] = []
+    while (at := time.monotonic() - started) < report.minutes * 60:
+        if not deck:
+            deck = list(FAULTS)
+            chance.shuffle(deck)
+        name = deck.pop()
+        try:
+            FAULTS[name](on, chance)
+        except Exception as error:  # noqa: BLE001  whatever it is, the run is not good
+            report.troubles.append(f"{name}: {type(error).__name__}: {error}"[:2000])
+            return
+        lasted = time.monotonic() - started - at
+        recovered = _recover(on)
+        report.events.append(Event(at=at, fault=name, lasted=lasted, recovered=recovered))
+        after = "never" if recovered is None else f"after {recovered:.1f} s"
+        print(f"{at:6.0f} s  {name} for {lasted:.1f} s, recovered {after}", flush=True)
+        if recovered is None:
+            stuck = [client.said[-300:] for client in on.clients.values() if client.process.poll()]
+            report.troubles += stuck
+            return
+        time.sleep(chance.uniform(0, 3))
+
+
+def _recover(on: Installation) -> float | None:
+    """Wait until every client has written more; return the seconds, None: never."""
+    started = time.monotonic()
+    before = on.sizes()
+    while (passed := time.monotonic() - started) < RECOVERY_SECONDS:
+        now = on.sizes()
+        if all(now[name] > size for name, size in before.items()):
+            return passed
+        time.sleep(0.05)
+    return None
+
+
+def _summary() -> str:
+    assert __doc__ is not None
+    return __doc__.strip().partition("\n")[0]
+
+
+if __name__ == "__main__":
+    main()

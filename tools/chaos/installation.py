@@ -1,0 +1,132 @@
+"""
+What a chaos run works on: server, generator and clients as real processes.
+
+Whatever was ended is started again under the same name, with the same log.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from feeds.live import keeper
+from feeds.live.valkey import runtime_directory
+from tests.support.stack import Program, Stack
+
+FEEDS = (("users",), ("arrays",), ("users", "arrays"), ("users", "arrays"))
+PATIENCE_SECONDS = 120.0
+"""For a client to leave; it only ends what fails anyway."""
+BLOCK_SIZES = (20, 50, 100, 200)
+
+
+class Installation:
+    """One installation with a feed of each kind and its clients."""
+
+    def __init__(self, folder: Path, chance: random.Random, clients: int, rate: int) -> None:
+        self.stack = Stack(folder)
+        self.folder = folder
+        self._rate = rate
+        self._options = {
+            f"client-{number:02}": (
+                f"--block-size={chance.choice(BLOCK_SIZES)}",
+                *(f"--feed={feed}" for feed in FEEDS[number % len(FEEDS)]),
+                "--quiet",
+            )
+            for number in range(clients)
+        }
+        self.clients: dict[str, Program] = {}
+        self.start_server()
+        self.start_generator()
+        for name in self._options:
+            self.start_client(name)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the clients."""
+        return list(self._options)
+
+    @property
+    def database(self) -> Path:
+        """The file of the database."""
+        return self.folder / "var" / "db.sqlite3"
+
+    def start_server(self) -> None:
+        """Start the server, and wait until it listens."""
+        self.server = self.stack.server()
+
+    def start_generator(self) -> None:
+        """Start the generator, and wait until it published something."""
+        self.generator = self.stack.generator(f"--rate={self._rate}")
+
+    def start_client(self, name: str, *more: str) -> None:
+        """Start a client, with *more* options than it has ever."""
+        self.clients[name] = self.stack.client(name, *self._options[name], *more)
+
+    def sizes(self) -> dict[str, int]:
+        """Return how large each client's log is."""
+        paths = {name: self.stack.log(name) for name in self._options}
+        return {name: path.stat().st_size if path.exists() else 0 for name, path in paths.items()}
+
+    def valkey(self) -> Redis:
+        """Return a connection to the embedded server."""
+        path = runtime_directory(str(self.folder / "var")) / keeper.SOCKET
+        return Redis(unix_socket_path=str(path), socket_timeout=5)
+
+    def valkey_process(self) -> int | None:
+        """Return the process of the embedded server; None while it is away."""
+        with self.valkey() as client:
+            try:
+                return int(client.info("server")["process_id"])
+            except (RedisError, OSError):
+                return None
+
+    def stop_clients(self) -> list[str]:
+        """
+        Let every client leave; return a sentence for each that does not end well.
+
+        One that left before its last reports were acknowledged is started for
+        one more block, with which it sends them again, and waits.
+        """
+        for program in self.clients.values():
+            program.process.send_signal(signal.SIGINT)
+        wrong = self._wait_for_clients(self._options)
+        unsettled = [name for name in self._options if self._reports(name) < self._blocks(name)]
+        for name in unsettled:
+            self.start_client(name, "--blocks=1")
+        return wrong + self._wait_for_clients(unsettled)
+
+    def tracebacks(self) -> list[str]:
+        """Return the outputs in which a traceback stands."""
+        return [
+            path.name
+            for path in sorted(self.folder.glob("*.out"))
+            if "Traceback" in path.read_text(encoding="utf-8", errors="replace")
+        ]
+
+    def _wait_for_clients(self, names: Iterable[str]) -> list[str]:
+        ends = {name: self.clients[name].process.wait(PATIENCE_SECONDS) for name in names}
+        return [
+            f"{name} ended with {code}: {self.clients[name].said[-500:]}"
+            for name, code in ends.items()
+            if code != 0
+        ]
+
+    def _blocks(self, name: str) -> int:
+        with self.stack.log(name).open("rb") as lines:
+            return sum(line.startswith(b"=== end of block ") for line in lines)
+
+    def _reports(self, name: str) -> int:
+        query = (
+            "SELECT count(*) FROM feeds_blockreport r"
+            " JOIN feeds_clientsession s ON s.id = r.session_id WHERE s.client = ?"
+        )
+        return int(self.stack.rows(query, name)[0][0])
+
+    def close(self) -> None:
+        """End what still runs."""
+        self.stack.close()

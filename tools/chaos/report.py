@@ -1,0 +1,99 @@
+"""What a chaos run was and found, as Markdown for people and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tools.chaos.truth import Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One fault, and how long it was felt."""
+
+    at: float
+    """Seconds since the start of the run."""
+    fault: str
+    lasted: float
+    """Seconds from its beginning to when everything ran again."""
+    recovered: float | None
+    """Seconds from then until every client had written more; None: never."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """One run."""
+
+    seed: int
+    minutes: float
+    clients: int
+    events: list[Event] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+    """Whatever else was not as it must be."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing was lost, doubled, altered, or left broken."""
+        faults = [finding for finding in self.findings if finding.fault]
+        stuck = [event for event in self.events if event.recovered is None]
+        is_judged = len(self.findings) == self.clients
+        return is_judged and not (faults or stuck or self.troubles)
+
+    def write(self, folder: Path) -> Path:
+        """Write ``report.json`` and ``report.md``; return the latter's path."""
+        folder.mkdir(parents=True, exist_ok=True)
+        whole = {**asdict(self), "good": self.is_good}
+        (folder / "report.json").write_text(json.dumps(whole, indent=1), encoding="utf-8")
+        path = folder / "report.md"
+        path.write_text(self.text(), encoding="utf-8")
+        return path
+
+    def summary(self) -> str:
+        """Return the outcome in one sentence."""
+        good = [finding for finding in self.findings if not finding.fault]
+        messages = sum(finding.messages for finding in good)
+        blocks = sum(finding.blocks for finding in good)
+        dropped = sum(finding.dropped for finding in good)
+        kills = sum("killed" in event.fault for event in self.events)
+        return (
+            f"{'good' if self.is_good else 'NOT GOOD'}: {len(self.events)} faults, {kills} of them "
+            f"kills; {messages:,} messages in {blocks:,} blocks of {len(good)} clients are whole, "
+            f"each block is stored once and verified; {dropped:,} repeated messages were dropped; "
+            f"reach {len(good) / max(self.clients, 1):.6f}"
+        )
+
+    def text(self) -> str:
+        """Return the report as Markdown."""
+        lines = [
+            "# Chaos",
+            "",
+            f"Seed {self.seed}, {self.minutes:g} minutes, {self.clients} clients.",
+            "",
+            self.summary() + ".",
+            "",
+            "## Faults",
+            "",
+            "| fault | times | half recovered within | all recovered within |",
+            "|---|---|---|---|",
+        ]
+        times = defaultdict(list)
+        for event in self.events:
+            seconds = float("inf") if event.recovered is None else event.recovered
+            times[event.fault].append(seconds)
+        for name, found in sorted(times.items()):
+            found.sort()
+            half = found[len(found) // 2]
+            lines.append(f"| {name} | {len(found)} | {half:.1f} s | {found[-1]:.1f} s |")
+        wrong = [f"{one.client}: {one.fault}" for one in self.findings if one.fault]
+        if wrong or self.troubles:
+            lines += ["", "## What is wrong", "", *(f"- {text}" for text in wrong + self.troubles)]
+        lines += ["", "## One after the other", "", "| at | fault | lasted | recovered after |"]
+        lines += ["|---|---|---|---|"]
+        for event in self.events:
+            after = "never" if event.recovered is None else f"{event.recovered:.1f} s"
+            lines.append(f"| {event.at:.0f} s | {event.fault} | {event.lasted:.1f} s | {after} |")
+        return "\n".join(lines) + "\n"
