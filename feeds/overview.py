@@ -15,6 +15,7 @@ from django.db.models import Count, OuterRef, Q, Subquery, Sum
 from clientapp.wire.printable import printable
 from feeds import show
 from feeds.live import catalog
+from feeds.live.troubles import TROUBLES
 from feeds.models import BlockReport, ClientSession
 
 MOST_CLIENTS = 50
@@ -34,6 +35,13 @@ class FeedCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """One thing that does not work."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClientRow:
     """One connected client on the page."""
 
@@ -50,6 +58,8 @@ class ClientRow:
 class Overview:
     """Everything on the page that changes."""
 
+    troubles: list[Trouble]
+    """What does not work at present; empty as a rule."""
     feeds: list[FeedCard]
     clients: list[ClientRow]
     """The last ones to connect, `MOST_CLIENTS` at most."""
@@ -78,6 +88,7 @@ def overview() -> Overview:
     clients = _client_rows(online)
     more = totals["connected"] - len(clients)
     return Overview(
+        troubles=[Trouble(text=text) for text in TROUBLES.sentences()],
         feeds=[_feed_card(feed) for feed in catalog.overview(now_us)],
         clients=clients,
         more=f"and {more:,} more" if more > 0 else "",

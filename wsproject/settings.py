@@ -130,6 +130,7 @@ UNFOLD = {
     ],
     "STYLES": [lambda _request: static("feeds/admin.css")],
     "SHOW_HISTORY": False,
+    "ENVIRONMENT": "feeds.admin.navigation.trouble",
     "SIDEBAR": {"navigation": "feeds.admin.navigation.sidebar"},
     "COLORS": {
         # The page's own colour. White text stays readable on 600 and darker.

@@ -7,6 +7,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from feeds.live.troubles import TROUBLES
+
 GROUPS = (
     (
         "Now",
@@ -32,6 +34,12 @@ GROUPS = (
     ),
 )
 """Per group its title and its items: title, app, model, page, icon."""
+
+
+def trouble(_request: HttpRequest) -> list[str] | None:
+    """Return what does not work at present, as the admin's label; None: nothing."""
+    sentences = TROUBLES.sentences()
+    return [" ".join(sentences), "warning"] if sentences else None
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:

@@ -18,6 +18,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from feeds.live.troubles import TROUBLES
+
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 1.0
@@ -138,11 +140,14 @@ class Link:
                     if away:
                         log.info("the channel layer is reachable again")
                     away = False
+                    TROUBLES.end("layer")
                     await self._receive(pubsub)
             except Exception as error:  # noqa: BLE001  whatever the driver raises, go on
                 if not away:
                     log.warning("the channel layer is unreachable, trying again: %s", error)
                 away = True
+                text = f"The channel layer is unreachable ({error}); messages come up to 1 s late."
+                TROUBLES.begin("layer", text)
             finally:
                 self._pubsub = None
                 self._located = False

@@ -35,6 +35,7 @@ from feeds.live.making import UnavailableError, UnknownYetError
 from feeds.live.presence import Presence
 from feeds.live.recorder import Recorder
 from feeds.live.recovery import Recovery
+from feeds.live.troubles import TROUBLES
 from feeds.live.verifier import Verifier
 from feeds.live.worker import Worker
 
@@ -106,8 +107,11 @@ class Node:
         except Exception as error:  # noqa: BLE001  whatever it is, what is known is served
             if self.reachable:
                 log.warning("the database does not answer (%s); serving what is known", error)
+            text = f"The database does not answer ({error}); what is known is served."
+            TROUBLES.begin("database", text)
             self.reachable = False
         else:
+            TROUBLES.end("database")
             self.reachable = True
         return self.reachable
 

@@ -18,6 +18,7 @@ from django.db import InterfaceError, OperationalError
 from feeds.core.limits import Limits
 from feeds.live import ledger
 from feeds.live.facts import Closed, Fact, Outcome
+from feeds.live.troubles import TROUBLES
 from feeds.live.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -86,6 +87,8 @@ class Recorder:
             if not self._failing:
                 log.warning("the database does not take facts (%s); they wait", error)
             self._failing = True
+            text = f"The database takes no reports ({error}); they wait, and none is lost."
+            TROUBLES.begin("recorder", text)
             await asyncio.sleep(0.5)
             return
         except Exception:
@@ -97,6 +100,7 @@ class Recorder:
             return
         if self._failing:
             log.warning("the database takes facts again")
+            TROUBLES.end("recorder")
         self._failing = False
         self._single = max(self._single - 1, 0)
         for _ in range(size):

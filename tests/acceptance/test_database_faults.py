@@ -53,8 +53,11 @@ def test_locked(impatient: Stack) -> None:
         time.sleep(LOCKED_SECONDS)
         server.wait_for(f"{WAIT} (database is locked)")
         generator.wait_for("the database does not answer (database is locked); waiting")
+        sentence = "The database takes no reports (database is locked)"
+        assert sentence in impatient.get("status.json")
         holder.execute("ROLLBACK")
     server.wait_for(AGAIN)
+    assert sentence not in impatient.get("status.json")
     eight.wait_for_blocks(2)
     eight.stop()
     eight.judge()

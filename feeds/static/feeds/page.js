@@ -27,6 +27,7 @@ function fillList(list, template, items) {
 
 function show(overview) {
   const find = (id) => document.getElementById(id);
+  fillList(find("troubles"), find("trouble-template"), overview.troubles);
   fillList(find("feeds"), find("feed-template"), overview.feeds);
   fillList(find("clients"), find("client-template"), overview.clients);
   for (const id of ["totals", "more", "live"]) fill(find(id), overview);
