@@ -1,0 +1,133 @@
+"""Faults on the way between server and client: each is caught, and rightly named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.fault_proxy import FaultProxy
+from tests.support.faults import Fault, MessageFaults
+from tests.support.log_oracle import OracleSession, read_log
+from tests.support.stack import Program, Stack, until
+
+SIZE = 5
+FAULTS: dict[tuple[str, int], Fault] = {
+    ("users", 8): "lost",
+    ("users", 19): "doubled",
+    ("users", 29): "swapped",
+    ("users", 40): "altered",
+    ("users", 50): "lost",
+    ("users", 52): "doubled",
+}
+"""Each in the midst of its own block, and a whole block between two of them."""
+BROKEN = {
+    2: "users: 8 missing",
+    6: "users: 29 out of order",
+    8: "users: 40 altered",
+    10: "users: 50 missing, 52 doubled",
+}
+"""The blocks that are broken, and why."""
+DIFFERENCES = {
+    2: {"users": {"missing": [[8, 8]]}},
+    6: {"users": {"out of order": [[29, 29]]}},
+    8: {"users": {"altered": [[40, 40]]}},
+    10: {"users": {"missing": [[50, 50]], "doubled": [[52, 52]]}},
+}
+DUPLICATES = {4: 19, 6: 29, 10: 52}
+"""The blocks that note a message that came again, and its offset."""
+GAPS = {2: 8, 6: 29, 10: 50}
+"""The blocks in which an offset did not come in its place, and that offset."""
+LAST = 11
+"""The last block that any of this is about."""
+
+
+@pytest.fixture
+def proxy(stack: Stack) -> Iterator[FaultProxy]:
+    """Put the faults before the server, anew for each connection."""
+    with FaultProxy(stack.port, lambda: MessageFaults(FAULTS)) as proxy:
+        yield proxy
+
+
+def collect(stack: Stack, proxy: FaultProxy, *options: str) -> Program:
+    """Run alice from offset 1 on until she knows what is wrong with every block."""
+    server = stack.server()
+    alice = stack.client("alice", f"--url={proxy.url}", f"--block-size={SIZE}", *options)
+    server.wait_for("alice connected")
+    stack.generator("--feed=users", "--rate=50")
+    until(lambda: stack.log("alice").exists() and is_judged(stack), lambda: alice.said)
+    assert alice.stop() == 0, alice.said
+    assert "Traceback" not in alice.said + server.said
+    return alice
+
+
+def is_judged(stack: Stack) -> bool:
+    """Tell whether the log has the last word about every block."""
+    text = stack.log("alice").read_text(encoding="utf-8")
+    words = [f"{block}: broken, {reason}" for block, reason in BROKEN.items()]
+    return all(f"of block {word}\n" in text for word in [*words, f"{LAST}: verified"])
+
+
+def expected(block: int) -> tuple[str, str]:
+    """Return the verdict of a block, and its reason."""
+    return ("broken", BROKEN[block]) if block in BROKEN else ("verified", "")
+
+
+def judge_log(session: OracleSession) -> None:
+    """Every fault stands in the log where it happened, and nowhere else."""
+    for block in session.blocks[:LAST]:
+        number = block.number
+        verdict = ", ".join(filter(None, expected(number)))
+        assert session.verdicts[number] == verdict
+        again = [("users", DUPLICATES[number])] if number in DUPLICATES else []
+        assert block.dropped == again
+        gaps = [f"users {GAPS[number]} to {GAPS[number]}: unannounced"] if number in GAPS else []
+        assert [gap.removeprefix("--- gap ").split(",")[0] for gap in block.gaps] == gaps
+        assert block.header["feeds"]["users"]["duplicates"] == len(again)
+        assert block.header["feeds"]["users"]["gaps"] == 0
+
+
+def judge_rows(stack: Stack) -> None:
+    """What the server stored says the same."""
+    rows = stack.rows(
+        "SELECT number, verdict, reason, difference, json_extract(ranges, '$.users.duplicates')"
+        " FROM feeds_blockreport WHERE number <= ? ORDER BY number",
+        LAST,
+    )
+    assert [row[0] for row in rows] == list(range(1, LAST + 1))
+    for number, verdict, reason, difference, duplicates in rows:
+        assert (verdict, reason) == expected(number)
+        assert (difference and json.loads(difference)) == DIFFERENCES.get(number)
+        assert duplicates == (number in DUPLICATES)
+    assert stack.rows("SELECT broken, unverifiable FROM feeds_clientsession") == [(len(BROKEN), 0)]
+
+
+def test_faults_are_named_to_a_person(stack: Stack, proxy: FaultProxy) -> None:
+    """Lost, doubled, swapped and altered: log, terminal and database name each."""
+    alice = collect(stack, proxy)
+    lines = alice.said.splitlines()
+    for block in range(1, LAST + 1):
+        verdict, reason = expected(block)
+        assert f"Block {block} {verdict}{f': {reason}' if reason else ''}" in lines
+    for offset in GAPS.values():
+        assert f"Gap in users: {offset} to {offset} will not come (unannounced)" in lines
+    (session,) = read_log(stack.log("alice"))
+    judge_log(session)
+    judge_rows(stack)
+
+
+def test_faults_are_named_to_a_program(stack: Stack, proxy: FaultProxy) -> None:
+    """With ``--json`` the last word about each block is the same, and the counts add up."""
+    alice = collect(stack, proxy, "--json")
+    events = [json.loads(line) for line in alice.said.splitlines()]
+    last = {event["block"]: event for event in events if event["event"] == "ack"}
+    for block in range(1, LAST + 1):
+        assert (last[block]["verdict"], last[block]["reason"]) == expected(block)
+    gaps = [(event["first"], event["last"]) for event in events if event["event"] == "gap"]
+    assert gaps == [(offset, offset) for offset in GAPS.values()]
+    summary = events[-1]
+    assert summary["event"] == "summary"
+    assert (summary["gaps"], summary["duplicates"]) == (len(GAPS), len(DUPLICATES))
+    assert summary["verdicts"]["broken"] == len(BROKEN)
+    assert summary["unacknowledged"] == 0
