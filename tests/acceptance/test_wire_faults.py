@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.fault_proxy import FaultProxy
 from tests.support.faults import Fault, MessageFaults
-from tests.support.log_oracle import OracleSession, read_log
+from tests.support.judge import judge
+from tests.support.log_oracle import OracleSession, offsets, read_log
 from tests.support.stack import Program, Stack, until
 
 SIZE = 5
@@ -131,3 +133,28 @@ def test_faults_are_named_to_a_program(stack: Stack, proxy: FaultProxy) -> None:
     assert (summary["gaps"], summary["duplicates"]) == (len(GAPS), len(DUPLICATES))
     assert summary["verdicts"]["broken"] == len(BROKEN)
     assert summary["unacknowledged"] == 0
+
+
+def test_a_lost_tail_is_fetched(tmp_path: Path) -> None:
+    """What is lost before the feed stops is asked for again, once heartbeats tell of it."""
+    stack = Stack(tmp_path, settings="tests.support.impatient_settings")
+    tail = MessageFaults({("users", 9): "lost", ("users", 10): "lost"})
+    try:
+        with FaultProxy(stack.port, lambda: tail) as proxy:
+            server = stack.server()
+            alice = stack.client("alice", f"--url={proxy.url}", f"--block-size={SIZE}", "--json")
+            server.wait_for("alice connected")
+            generator = stack.start("generate", "--feed=users", "--rate=50", "--count=10")
+            assert generator.process.wait(60) == 0
+            reason = "the server breaks the protocol: nothing of users came after 8; it ends at 10"
+            alice.wait_for(f'"reason":"{reason}"')
+            until(
+                lambda: "of block 2: verified" in stack.log("alice").read_text(), lambda: alice.said
+            )
+            assert alice.stop() == 0
+    finally:
+        stack.close()
+    session = judge(stack.log("alice"))
+    assert offsets(session, "users") == list(range(1, 11))
+    assert session.verdicts == {1: "verified", 2: "verified"}
+    assert session.blocks[1].header["interrupted"]

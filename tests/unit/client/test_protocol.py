@@ -222,6 +222,32 @@ def test_proof() -> None:
     assert (before, protocol.proven) == (False, True)
 
 
+def beat(head: int) -> Heartbeat:
+    """Return a heartbeat whose feeds end at *head*."""
+    return Heartbeat(now=0, heads={"users": head, "arrays": 4})
+
+
+def test_a_lost_tail_ends_the_connection(protocol: ClientProtocol) -> None:
+    """Heartbeats that name a later end again and again, while nothing comes, are a loss."""
+    for _ in range(STALLED_HEARTBEATS):
+        protocol.receive(beat(6))
+    with pytest.raises(MalformedMessage, match="nothing of users came after 4; it ends at 6"):
+        protocol.receive(beat(6))
+    after = protocol.connect().after
+    assert after["users"] == Position(OLD, 4)
+    protocol.receive(welcome())
+    protocol.receive(beat(6))
+
+
+def test_a_slow_feed_is_not_stalled(protocol: ClientProtocol) -> None:
+    """Whoever gets something between two heartbeats is behind, and has lost nothing."""
+    for offset in range(5, 5 + 3 * STALLED_HEARTBEATS):
+        protocol.receive(beat(100))
+        protocol.receive(message(offset))
+    for _ in range(3 * STALLED_HEARTBEATS):
+        protocol.receive(beat(offset))
+
+
 def test_retry_after_is_of_one_connection(protocol: ClientProtocol) -> None:
     """What a bye asks for holds until the next connection."""
     protocol.receive(Farewell(code=4001, reason="", retry_after=2.5))
