@@ -191,6 +191,8 @@ class Connection:
                 frame = read_from_server(text)
                 if frame is not None:
                     self._listener.received(frame, stamp)
+                    if self._protocol.is_due:
+                        self.wake()
                 welcome = self._protocol.welcome
                 if welcome is not None:
                     self._welcomed.set()

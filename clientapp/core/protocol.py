@@ -1,9 +1,8 @@
 """
 The client's side of the protocol, without a socket.
 
-It owns the cursor of each feed and the reports that are not acknowledged
-yet. Invariant: what `receive` hands out holds each offset once and in order,
-or a gap in its place.
+It owns the cursor of each feed and the outbox of the reports. Invariant: what
+`receive` hands out holds each offset once and in order, or a gap in its place.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from clientapp.core.outbox import Outbox
 from clientapp.core.session import Session
 from clientapp.wire.codec import Json
 from clientapp.wire.errors import MalformedMessage
@@ -20,7 +20,6 @@ from clientapp.wire.message import Message
 from clientapp.wire.position import Position
 from clientapp.wire.report import Report
 from clientapp.wire.request import Request
-from clientapp.wire.verdict import Verdict
 from clientapp.wire.welcome import Welcome
 
 UNANNOUNCED = "unannounced"
@@ -49,11 +48,7 @@ class ClientProtocol:
         self._positions = dict(positions or {})
         # Messages do not name their epoch: the welcome does, and gaps after it.
         self._epochs: dict[str, str] = {}
-        self._reports: dict[int, Report] = {}
-        self._due: set[int] = set()
-        """Numbers of the reports to send; they wait for the welcome."""
-        self._refused: set[int] = set()
-        """Numbers of the reports that the server will never take."""
+        self._outbox = Outbox()
         self._explanations: list[Explained] = []
         """What is still to be said of blocks that the server found broken."""
         self._stalls: dict[str, tuple[int, int]] = {}
@@ -79,7 +74,12 @@ class ClientProtocol:
     @property
     def unacknowledged(self) -> int:
         """The number of reports that the server has not acknowledged."""
-        return len(self._reports)
+        return len(self._outbox)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there are reports to send."""
+        return self._outbox.is_due
 
     def epoch(self, feed: str) -> str:
         """Return the epoch of the last message or gap of *feed*."""
@@ -89,7 +89,7 @@ class ClientProtocol:
         """Forget the last connection; return what the next one asks for."""
         self.welcome = self.farewell = None
         self.proven = False
-        self._due.clear()
+        self._outbox.connect()
         self._explanations.clear()
         self._stalls.clear()
         self._leaving = False
@@ -99,13 +99,11 @@ class ClientProtocol:
 
     def report(self, report: Report) -> None:
         """Keep *report* until it is acknowledged or refused, and send it once."""
-        if report.block not in self._reports and report.block not in self._refused:
-            self._reports[report.block] = report
-            self._due.add(report.block)
+        self._outbox.add(report)
 
     def repeat(self, first: int = 1) -> None:
         """Send the reports from block *first* on again, in order."""
-        self._due.update(block for block in self._reports if block >= first)
+        self._outbox.repeat(first)
 
     def refuse(self, block: int) -> bool:
         """
@@ -113,10 +111,7 @@ class ClientProtocol:
 
         Returns False where that was known already.
         """
-        self._reports.pop(block, None)
-        is_new = block not in self._refused
-        self._refused.add(block)
-        return is_new
+        return self._outbox.refuse(block)
 
     def explain(self, frames: Iterable[Explained]) -> None:
         """Answer what the server asked about a block, once."""
@@ -130,9 +125,7 @@ class ClientProtocol:
         """Return the frames to send now, each only once per connection."""
         frames: list[Json] = []
         if self.welcome is not None:
-            due = sorted(self._due & self._reports.keys())
-            frames = [self._reports[block].write() for block in due]
-            self._due.clear()
+            frames = [report.write() for report in self._outbox.take()]
             frames += [explained.write() for explained in self._explanations]
             self._explanations.clear()
         if self._leaving:
@@ -146,8 +139,8 @@ class ClientProtocol:
 
         A message is returned only where it is new; a jump in the offsets is
         returned as a `Gap` before the message, and an `Ack` only where it says
-        something new. Raises MalformedMessage where the server breaks the
-        protocol.
+        something new, after those of all earlier reports. Raises
+        MalformedMessage where the server breaks the protocol.
         """
         if self.welcome is None and isinstance(frame, Message | Gap | Ack | Heartbeat):
             raise MalformedMessage("the first frame is not a welcome")
@@ -159,11 +152,11 @@ class ClientProtocol:
             case Welcome():
                 self._welcome(frame)
             case Ack():
-                is_new = self._reports.pop(frame.block, None) is not None
-                # A second word about a broken block says what is wrong with it.
-                return [frame] if is_new or frame.verdict == Verdict.BROKEN else []
+                return [*self._outbox.acknowledge(frame)]
             case Heartbeat():
                 self._heartbeat(frame)
+                self._outbox.remind()
+                return [frame, *self._outbox.ready()]
             case Farewell():
                 self.farewell = frame
         return [frame]

@@ -95,12 +95,8 @@ def settle(crew: Crew) -> None:
             assert "the next start sends again" in crew.running[name].said
 
 
-def judge_client(stack: Stack, name: str) -> int:
-    """
-    Check that the log is whole, and that each block of it is stored once and verified.
-
-    Returns the blocks whose verdict did not reach the log.
-    """
+def judge_client(stack: Stack, name: str) -> None:
+    """The log is whole; each of its blocks is stored once and verified, on both sides."""
     session = judge(stack.log(name))
     numbers = list(range(1, len(session.blocks) + 1))
     rows = stack.rows(
@@ -109,9 +105,7 @@ def judge_client(stack: Stack, name: str) -> int:
         name,
     )
     assert rows == [(number, "verified") for number in numbers]
-    assert set(session.verdicts.values()) == {"verified"}
-    assert session.verdicts.get(numbers[-1])
-    return len(numbers) - len(session.verdicts)
+    assert session.verdicts == dict.fromkeys(numbers, "verified")
 
 
 def test_a_storm_of_reports(stack: Stack) -> None:
@@ -130,14 +124,14 @@ def test_a_storm_of_reports(stack: Stack) -> None:
         reports, grown = stored(stack), memory(server) - before
         storm.calm()
         settle(crew)
-    unheard = sum(judge_client(stack, name) for name in crew.running)
-    assert unheard <= storm.acks_lost
+    for name in crew.running:
+        judge_client(stack, name)
     assert "Traceback" not in server.said
     assert storm.acks_lost > 0
     assert crew.kills > 0
     assert grown < GROWTH_BYTES, f"the server grew by {grown / 2**20:.0f} MiB"
-    print(
+    print(  # noqa: T201  for whoever runs it with -s
         f"{reports} reports in {seconds:.0f} s, {reports / seconds:.0f}/s; {crew.kills} clients"
         f" killed, {storm.connections_cut} connections cut, {storm.acks_lost} acknowledgements"
-        f" lost, {unheard} of them for good; the server grew by {grown / 2**20:.0f} MiB"
+        f" lost; the server grew by {grown / 2**20:.0f} MiB"
     )

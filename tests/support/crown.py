@@ -289,9 +289,10 @@ class Client:
                 return
             ack = self._server.answer(self.session.session, codec.encode(said))
             if ack is not None and is_answered:
-                self.protocol.receive(ack)
-                self.log.note(ack)
-                yield ack
+                for known in self.protocol.receive(ack):
+                    assert isinstance(known, Ack)
+                    self.log.note(known)
+                    yield known
 
     def _take(self, meaning: object) -> None:
         match meaning:
