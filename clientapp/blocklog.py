@@ -70,7 +70,7 @@ class BlockLog:
 
     @property
     def last(self) -> LoggedBlock | None:
-        """The last block of the session when the log was opened; None: none."""
+        """The last block of the session; None: there is none."""
         return self._tail.last
 
     def begin(self, session: Session) -> None:
@@ -91,7 +91,8 @@ class BlockLog:
         """Write a block of the session; return its size in bytes."""
         text = format_block(block)
         end = self._append(b"\n" + text)
-        self._tail = replace(self._tail, end=end)
+        last = LoggedBlock(report=block.report, positions=block.positions)
+        self._tail = replace(self._tail, end=end, last=last)
         return len(text)
 
     def reports_above(self, number: int) -> list[Report]:

@@ -70,12 +70,13 @@ async def _swarm(
 ) -> Outcome:
     rates = await Probe(options.url, feeds).rates()
     count = options.processes or processes_for(roles, rates, os.cpu_count() or 1)
+    count = min(count, len(roles))
     _require_files(-(-len(roles) // count) * (1 if options.logs is None else 2))
     swarm = Swarm(
         roles,
         url=options.url,
         label=options.label or "",
-        processes=min(count, len(roles)),
+        processes=count,
         logs=options.logs,
         results=options.results,
         server=options.server_pid,
@@ -118,7 +119,8 @@ def _judge(options: argparse.Namespace, outcome: Outcome) -> int:
         print(failure, file=sys.stderr)
     if any(failures):
         return NOT_MET
-    if len(outcome.failures) == sum(part.members for part in outcome.parts.values()):
+    members = sum(part.members for part in outcome.parts.values())
+    if outcome.failures and len(outcome.failures) == members:
         raise CouldNot(outcome.failures[0])
     return 0
 

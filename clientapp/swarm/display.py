@@ -154,13 +154,9 @@ def _remarks(outcome: Outcome) -> list[str]:
         lines.append(f"slow readers had {part.behind:,} messages still to read")
     for number, load in enumerate(outcome.loads, 1):
         if load.processor:
-            mean = sum(load.processor) / len(load.processor)
-            lines.append(
-                f"load process {number}: {mean:.0%} of a core, {max(load.processor):.0%} at most"
-            )
+            lines.append(f"load process {number}: {_cores(load.processor)}")
     if outcome.server:
-        mean = sum(outcome.server) / len(outcome.server)
-        lines.append(f"server: {mean:.0%} of a core, {max(outcome.server):.0%} at most")
+        lines.append(f"server: {_cores(outcome.server)}")
     lines += list(outcome.failures[:FAILURES_SHOWN])
     if len(outcome.failures) > FAILURES_SHOWN:
         lines.append(f"and {len(outcome.failures) - FAILURES_SHOWN} more could not go on")

@@ -39,14 +39,22 @@ class MemberTally(Tally):
     histogram: Histogram | None = None
     live_us: int = 0
     """From when on blocks are live ones, microseconds since 1970."""
+    gaps_in_blocks: int = 0
+    """Those that complete blocks hold."""
 
     def add_block(self, block: Block) -> None:
         """Count a complete block, and its latencies if it began live."""
         super(MemberTally, self).add_block(block)
+        self.gaps_in_blocks = self.gaps
         self.latencies.clear()
         if self.histogram is not None and block.report.started_at >= self.live_us:
             for latency in block.latencies:
                 self.histogram.add(latency)
+
+    def forget_rest(self) -> None:
+        """Forget the block that a stay left unfinished: all of it comes again."""
+        self.gaps = self.gaps_in_blocks
+        self.in_block = 0
 
 
 class Member:
@@ -117,7 +125,7 @@ class Member:
         """Add what this member has come to, but for its latencies."""
         tally = self._tally
         part.members += 1
-        part.reached += bool(self._begin)
+        part.reached += tally.connects > 0
         part.connected += self.is_connected
         part.messages += tally.messages
         part.blocks += tally.blocks
@@ -149,6 +157,10 @@ class Member:
             label=self._label,
             bytes_per_second=self.role.bytes_per_second,
         )
+        self._tally.forget_rest()
+        if not self.positions:
+            # It left before its first block, so it begins anew where its feeds are then.
+            self._begin, self._end = {}, {}
         leaving = asyncio.create_task(self._leave(self._run, began + stay.end))
         try:
             await self._run.to_end()

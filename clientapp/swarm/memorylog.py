@@ -37,8 +37,12 @@ class MemoryLog:
         self._lines: OrderedDict[int, tuple[str, ...]] = OrderedDict()
 
     def begin(self, session: Session) -> None:
-        """Open a new session."""
+        """Open a new session: the blocks that follow belong to it."""
         self.session = session
+        self.last = None
+        self.judged = 0
+        self._reports.clear()
+        self._lines.clear()
 
     def line(self, message: Message, data: Any, stamp: Stamp) -> str:
         """Return the least that tells which message it was."""

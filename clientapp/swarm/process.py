@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import os
 import resource
 import secrets
 import sys
@@ -106,7 +107,7 @@ class Process:
             await asyncio.gather(*(member.play(began) for member in self._members))
             for helper in helpers:
                 helper.cancel()
-        print(self._status(0.0).write(), flush=True)
+        _tell(self._status(0.0))
 
     def _session(self, role: Role) -> Session:
         return Session(
@@ -146,7 +147,7 @@ class Process:
             await asyncio.sleep(STATUS_SECONDS)
             before, since = spent, now
             spent, now = time.process_time(), time.monotonic()
-            print(self._status((spent - before) / (now - since)).write(), flush=True)
+            _tell(self._status((spent - before) / (now - since)))
 
     def _status(self, processor: float) -> Status:
         parts = {name: PartStatus(latencies=seen) for name, seen in self._latencies.items()}
@@ -191,6 +192,14 @@ def main() -> None:
         if orders.blocks is not None:
             table = stack.enter_context(Path(orders.blocks).open("w", encoding="utf-8", newline=""))
         asyncio.run(Process(orders, table).run())
+
+
+def _tell(status: Status) -> None:
+    try:
+        print(status.write(), flush=True)
+    except BrokenPipeError:
+        # Whoever started it is dead; its members leave all the same.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _read_role(obj: dict[str, Any]) -> Role:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,7 @@ class Swarm:
     async def run(self) -> Outcome:
         """Let all members do their part; raises CouldNot."""
         began = time.monotonic()
+        self._begin_table()
         watch = asyncio.create_task(self._watch_server())
         try:
             for orders in self._orders:
@@ -106,7 +108,7 @@ class Swarm:
                 if one.process.returncode is None:
                     one.process.kill()
                     await one.process.wait()
-        self._gather_tables()
+            self._gather_tables()
         return Outcome(
             asked=self._asked,
             parts=self.parts,
@@ -139,7 +141,9 @@ class Swarm:
         )
         assert process.stdin is not None
         process.stdin.write(orders.write())
-        await process.stdin.drain()
+        # Where it ended already, `_hear` finds out.
+        with suppress(ConnectionError):
+            await process.stdin.drain()
         if self._is_stopped:
             process.stdin.close()
         return process
@@ -153,7 +157,8 @@ class Swarm:
                 one.load.late.append(one.status.late)
         code = await one.process.wait()
         if code != 0 and not self._is_stopped:
-            raise CouldNot(f"a process of the swarm ended with exit code {code}")
+            how = f"with exit code {code}" if code > 0 else f"by signal {-code}"
+            raise CouldNot(f"a process of the swarm was ended {how}")
 
     async def _watch_server(self) -> None:
         spent, now = seconds_of(self._server), time.monotonic()
@@ -164,12 +169,22 @@ class Swarm:
             if spent is not None:
                 self._server_shares.append((spent - before) / (now - since))
 
+    def _begin_table(self) -> None:
+        """Find out before the swarm whether its results can be written."""
+        if self._results is None:
+            return
+        try:
+            (self._results / TABLE).write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise CouldNot(
+                f"the table {self._results / TABLE} cannot be written: {error.strerror}"
+            ) from None
+
     def _gather_tables(self) -> None:
         """Put the rows of all processes into one file."""
         if self._results is None:
             return
-        with (self._results / TABLE).open("w", encoding="utf-8") as whole:
-            whole.write(",".join(COLUMNS) + "\n")
+        with (self._results / TABLE).open("a", encoding="utf-8") as whole:
             for orders in self._orders:
                 assert orders.blocks is not None
                 part = Path(orders.blocks)
