@@ -10,11 +10,20 @@ verdicts has no hole, wherever its client is killed.
 
 from __future__ import annotations
 
+from heapq import nsmallest
 from itertools import takewhile
 
 from clientapp.wire.from_server import Ack
 from clientapp.wire.report import Report
 from clientapp.wire.verdict import Verdict
+
+WINDOW = 256
+"""
+Reports under way at once.
+
+A client that comes back after long may have many; sent all at once, the loss
+of one acknowledgement would hold up the verdicts of all, and be repaired last.
+"""
 
 
 class Outbox:
@@ -39,8 +48,9 @@ class Outbox:
 
     @property
     def is_due(self) -> bool:
-        """Whether there is something to send."""
-        return bool(self._due)
+        """Whether there is something to send, and half of the window is free for it."""
+        has_room = len(self._sent) <= WINDOW // 2
+        return bool(self._due) and (has_room or not self._due.isdisjoint(self._sent))
 
     def connect(self) -> None:
         """Forget what the last connection sent; nothing is due before `repeat`."""
@@ -79,11 +89,15 @@ class Outbox:
         return is_new
 
     def take(self) -> list[Report]:
-        """Return what is to be sent now, by block."""
-        due = sorted(self._due & self._reports.keys())
-        self._due.clear()
-        self._sent.update(dict.fromkeys(due))
-        return [self._reports[block] for block in due]
+        """Return what is to be sent now, by block: the window's worth at most."""
+        if not self.is_due:
+            return []
+        waiting = self._due & self._reports.keys()
+        again = waiting & self._sent.keys()
+        new = nsmallest(max(0, WINDOW - len(self._sent)), waiting - again)
+        self._due = waiting.difference(again, new)
+        self._sent.update(dict.fromkeys(new))
+        return [self._reports[block] for block in sorted([*again, *new])]
 
     def acknowledge(self, ack: Ack) -> list[Ack]:
         """Take an acknowledgement; return those that say something new, in order."""

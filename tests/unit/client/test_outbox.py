@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from clientapp.core.outbox import Outbox
+from clientapp.core.outbox import WINDOW, Outbox
 from clientapp.wire.from_server import Ack
 from clientapp.wire.report import FeedRange, Latency, Report
 
@@ -104,6 +104,24 @@ def test_a_new_connection(outbox: Outbox) -> None:
     assert taken(outbox) == [1, 2, 4, 5]
     assert outbox.acknowledge(ack(1)) == [ack(1)]
     assert outbox.acknowledge(ack(2)) == [ack(2), ack(3)]
+
+
+def test_window() -> None:
+    """Of very many reports so many are under way at once, and what is lost goes first."""
+    outbox, many = Outbox(), 3 * WINDOW
+    for block in range(1, many + 1):
+        outbox.add(report(block))
+    assert taken(outbox) == list(range(1, WINDOW + 1))
+    assert (outbox.is_due, taken(outbox)) == (False, [])
+    for block in range(2, WINDOW // 2 + 1):
+        assert outbox.acknowledge(ack(block)) == []
+    half = WINDOW // 2
+    assert taken(outbox) == [1, *range(WINDOW + 1, WINDOW + half)]
+    outbox.repeat(1)
+    assert taken(outbox) == [1, *range(half + 1, WINDOW + half)]
+    outbox.remind()
+    outbox.remind()
+    assert taken(outbox) == [WINDOW + half - 1]
 
 
 def test_refused(outbox: Outbox) -> None:
