@@ -18,7 +18,7 @@ from clientapp.core.session import Session
 from clientapp.core.tally import Tally
 from clientapp.wire.position import Position
 
-LEAVE_SECONDS = 2
+LEAVE_SECONDS = 5
 """For the last acknowledgements, and for the answer to a bye; the log is safe
 without either."""
 
