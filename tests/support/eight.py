@@ -67,17 +67,15 @@ class Eight:
 
 
 def _judge_reports(stack: Stack, name: str, session: OracleSession) -> None:
-    """Every block of the log is stored once, verified, with its time and sentence."""
+    """Every block with a verdict is stored once, verified, with its time and sentence."""
     headers: list[dict[str, Any]] = [block.header for block in session.blocks]
     expected = [
         (h["block"], h["text"], h["seconds"], h["size"], "verified", h["feeds"]) for h in headers
     ]
-    # A client that leaves waits for no commit; what the server took comes all the same.
-    until(
-        lambda: len(_stored(stack, name)) >= len(expected),
-        lambda: f"{name}: {len(_stored(stack, name))} of {len(expected)} reports are stored",
-    )
-    assert _stored(stack, name) == expected
+    # A client that leaves waits only so long; what it could not report, its next start does.
+    stored = _stored(stack, name)
+    assert stored == expected[: len(stored)]
+    assert len(stored) >= len(session.verdicts) > 0
     assert set(session.verdicts.values()) == {"verified"}
 
 
