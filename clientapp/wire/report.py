@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 from clientapp.wire import codec
 from clientapp.wire.codec import Json
@@ -40,7 +40,8 @@ class FeedRange:
 
     def write(self) -> Json:
         """Return the JSON object."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        every = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: value for name, value in every if value is not None}
 
     @classmethod
     def read(cls, obj: Json) -> FeedRange:

@@ -8,19 +8,20 @@ and the stored one stays. The caller holds the transaction.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import or_
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
 
 from clientapp.wire.report import Report
 from clientapp.wire.verdict import Verdict
 from feeds.core.difference import describe
 from feeds.core.judgement import Judgement
 from feeds.live.facts import Explanation, Outcome, Reported
+from feeds.live.insertion import insert
 from feeds.models import BlockReport, ClientSession
 
 PAIRS = 200
@@ -40,7 +41,7 @@ def store(ids: dict[str, int], reported: Sequence[Reported]) -> dict[int, Outcom
         if known is row:
             new.append(row)
         outcomes[fact_id] = _outcome(known, row)
-    BlockReport.objects.bulk_create(new)
+    insert(new)
     _count(new)
     return outcomes
 
@@ -87,15 +88,25 @@ def explain(session: int, fact: Explanation) -> Outcome:
     return Outcome(judgement=Judgement(Verdict.BROKEN, reason), is_explained=True)
 
 
-def _stored_reports(rows: Iterable[BlockReport]) -> dict[tuple[int, int], BlockReport]:
+def _stored_reports(rows: Collection[BlockReport]) -> dict[tuple[int, int], BlockReport]:
+    """Return what is stored under the numbers of *rows*: nothing, as a rule."""
+    highest = _highest_numbers({row.session_id for row in rows})
+    again = [row for row in rows if row.number <= highest[row.session_id]]
     found = {}
-    pairs = [Q(session=row.session_id, number=row.number) for row in rows]
+    pairs = [Q(session=row.session_id, number=row.number) for row in again]
     for start in range(0, len(pairs), PAIRS):
         any_of = reduce(or_, pairs[start : start + PAIRS])
         found.update(
             {(row.session_id, row.number): row for row in BlockReport.objects.filter(any_of)}
         )
     return found
+
+
+def _highest_numbers(sessions: Collection[int]) -> dict[int, int]:
+    reports = BlockReport.objects.filter(session=OuterRef("pk")).order_by("-number")
+    newest = Subquery(reports.values("number")[:1])
+    found = ClientSession.objects.filter(pk__in=sessions).values_list("pk", newest)
+    return {session: number or 0 for session, number in found}
 
 
 def _same(stored: BlockReport, again: BlockReport) -> bool:
