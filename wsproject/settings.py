@@ -74,6 +74,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+KEEP_SAMPLES_DAYS = env.days("KEEP_SAMPLES_DAYS", 7)
+
 REDIS_URL = env.text("REDIS_URL", "embedded")
 CHANNEL_LAYERS = {
     "default": {"BACKEND": "feeds.layers.FeedLayer", "CONFIG": {"url": REDIS_URL}},
