@@ -132,6 +132,7 @@ UNFOLD = {
     ],
     "STYLES": [lambda _request: static("feeds/admin.css")],
     "SHOW_HISTORY": False,
+    "DASHBOARD_CALLBACK": "feeds.admin.dashboard.callback",
     "ENVIRONMENT": "feeds.admin.navigation.trouble",
     "SIDEBAR": {"navigation": "feeds.admin.navigation.sidebar"},
     "COLORS": {
