@@ -109,7 +109,8 @@ def line_chart(
     """
     Return the chart of *lines*, each with a value at each of *places*.
 
-    A dense one has small dots, and holes where values are None.
+    A dense one has small dots, holes where values are None, and few words
+    along its foot; a line that is alone needs no legend.
     """
     datasets = [
         {
@@ -127,21 +128,29 @@ def line_chart(
         title=title,
         about=about,
         data=json.dumps({"labels": places, "datasets": datasets}),
-        options=json.dumps(_options(across, up)),
+        options=json.dumps(
+            _options(across, up, has_legend=len(lines) > 1 or not is_dense, is_dense=is_dense)
+        ),
     )
 
 
-def _options(across: str, up: str) -> dict[str, Any]:
+def _options(across: str, up: str, *, has_legend: bool, is_dense: bool) -> dict[str, Any]:
     ticks = {"color": GREY}
+    foot = {**ticks, "maxRotation": 0, "maxTicksLimit": 7} if is_dense else ticks
     return {
         "animation": False,
         "responsive": True,
         "maintainAspectRatio": False,
         "plugins": {
-            "legend": {"position": "top", "align": "end", "labels": {"boxWidth": 12, **ticks}}
+            "legend": {
+                "display": has_legend,
+                "position": "top",
+                "align": "end",
+                "labels": {"boxWidth": 12, **ticks},
+            }
         },
         "scales": {
-            "x": {"title": {"display": True, "text": across, **ticks}, "ticks": ticks, "grid": {}},
+            "x": {"title": {"display": True, "text": across, **ticks}, "ticks": foot, "grid": {}},
             "y": {
                 "title": {"display": True, "text": up, **ticks},
                 "ticks": ticks,

@@ -126,6 +126,8 @@ class ClientSession(models.Model):
     """Of those blocks the ones that hold what their feeds hold."""
     broken = models.PositiveBigIntegerField(default=0)
     unverifiable = models.PositiveBigIntegerField(default=0)
+    forgotten = models.PositiveBigIntegerField(default=0, editable=False)
+    """The highest block whose report was removed for its age; all up to it count as stored."""
     created_at = models.DateTimeField()
     connected_at = models.DateTimeField()
     seen_at = models.DateTimeField()

@@ -75,6 +75,9 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 KEEP_SAMPLES_DAYS = env.days("KEEP_SAMPLES_DAYS", 7)
+KEEP_REPORTS_DAYS = env.days("KEEP_REPORTS_DAYS", 30)
+KEEP_MESSAGES_DAYS = env.days("KEEP_MESSAGES_DAYS", 30)
+KEEP_SESSIONS_DAYS = env.days("KEEP_SESSIONS_DAYS", 90)
 
 REDIS_URL = env.text("REDIS_URL", "embedded")
 CHANNEL_LAYERS = {
