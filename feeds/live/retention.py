@@ -74,10 +74,13 @@ def _reports(reports: QuerySet[BlockReport]) -> Iterator[int]:
             highest: dict[int, int] = {}
             for _, session, number in found:
                 highest[session] = max(number, highest.get(session, 0))
-            sessions = list(ClientSession.objects.filter(pk__in=highest).only("forgotten"))
-            for row in sessions:
-                row.forgotten = max(row.forgotten, highest[row.pk])
-            ClientSession.objects.bulk_update(sessions, ["forgotten"])
+            # Many sessions are equally far: one statement for all of them.
+            alike: dict[int, list[int]] = {}
+            for session, number in highest.items():
+                alike.setdefault(number, []).append(session)
+            for number, sessions in alike.items():
+                behind = ClientSession.objects.filter(pk__in=sessions, forgotten__lt=number)
+                behind.update(forgotten=number)
             BlockReport.objects.filter(pk__in=[pk for pk, _, _ in found]).delete()
         if not found:
             return
