@@ -26,6 +26,8 @@ FLAGS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(
 """Every word for yes and for no."""
 HOST = r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]"
 ORIGIN = r"https?://[A-Za-z0-9_*.:\[\]-]+"
+MOST_DAYS = 36_500
+"""A century: as good as for ever."""
 SECRET_CHARACTERS = 32
 """Of a kept key at least: 190 bits of what this module makes."""
 
@@ -55,6 +57,14 @@ class Environment:
         """Return origins that were separated by commas."""
         rule = "origins such as https://feeds.example.org, with commas between"
         return self._words(name, default, ORIGIN, rule)
+
+    def days(self, name: str, default: int) -> int:
+        """Return a number of days."""
+        value = self.text(name, str(default))
+        is_number = value.isascii() and value.isdigit() and len(value) <= 5
+        if not is_number or not 1 <= int(value) <= MOST_DAYS:
+            _refuse(f"{name}={_shown(value)}", f"a whole number of days from 1 to {MOST_DAYS}")
+        return int(value)
 
     def folder(self, name: str, default: Path) -> Path:
         """Return a folder that this process may write to; made if need be."""

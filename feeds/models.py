@@ -1,5 +1,5 @@
 """
-What the server remembers: feeds and their segments, sessions, receipts.
+What the server remembers: feeds and their segments, sessions, receipts, samples.
 
 Times that belong to a feed's schedule are integers, microseconds since 1970;
 times that people read are datetimes. Session keys are secrets: only their
@@ -126,6 +126,8 @@ class ClientSession(models.Model):
     """Of those blocks the ones that hold what their feeds hold."""
     broken = models.PositiveBigIntegerField(default=0)
     unverifiable = models.PositiveBigIntegerField(default=0)
+    forgotten = models.PositiveBigIntegerField(default=0, editable=False)
+    """The highest block whose report was removed for its age; all up to it count as stored."""
     created_at = models.DateTimeField()
     connected_at = models.DateTimeField()
     seen_at = models.DateTimeField()
@@ -255,3 +257,38 @@ class ClientMessage(models.Model):
     def __str__(self) -> str:
         """Return which message it is, in words of ours."""
         return f"message {self.pk}"
+
+
+class Sample(models.Model):
+    """What one server process did in a few seconds: a point of the history."""
+
+    server = models.CharField(max_length=40)
+    at = models.DateTimeField(db_index=True)
+    """The end of the period."""
+    seconds = models.FloatField()
+    """How long the period was, by the monotonic clock."""
+    sessions = models.PositiveIntegerField()
+    """Connected at its end."""
+    messages = models.PositiveBigIntegerField()
+    """Sent to clients, each once per client."""
+    worst_lag = models.PositiveBigIntegerField()
+    """Messages that the client lacked which lacked most."""
+    blocks = models.PositiveIntegerField()
+    """Reports stored, and of them:"""
+    verified = models.PositiveIntegerField()
+    broken = models.PositiveIntegerField()
+    block_p50 = models.FloatField(null=True)
+    """Block time in seconds; None: no report came."""
+    block_p99 = models.FloatField(null=True)
+    latency_p50 = models.FloatField(null=True)
+    """Median of the blocks' medians, in seconds; None: no report told it."""
+    latency_p99 = models.FloatField(null=True)
+    """99th percentile of the blocks' own p99."""
+
+    class Meta:
+        # Whoever may view sessions or reports may view what the history says of them.
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        """Return when and where it was taken."""
+        return f"{self.server} at {self.at:%Y-%m-%d %H:%M:%S}"

@@ -74,6 +74,11 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+KEEP_SAMPLES_DAYS = env.days("KEEP_SAMPLES_DAYS", 7)
+KEEP_REPORTS_DAYS = env.days("KEEP_REPORTS_DAYS", 30)
+KEEP_MESSAGES_DAYS = env.days("KEEP_MESSAGES_DAYS", 30)
+KEEP_SESSIONS_DAYS = env.days("KEEP_SESSIONS_DAYS", 90)
+
 REDIS_URL = env.text("REDIS_URL", "embedded")
 CHANNEL_LAYERS = {
     "default": {"BACKEND": "feeds.layers.FeedLayer", "CONFIG": {"url": REDIS_URL}},
@@ -130,6 +135,7 @@ UNFOLD = {
     ],
     "STYLES": [lambda _request: static("feeds/admin.css")],
     "SHOW_HISTORY": False,
+    "DASHBOARD_CALLBACK": "feeds.admin.dashboard.callback",
     "ENVIRONMENT": "feeds.admin.navigation.trouble",
     "SIDEBAR": {"navigation": "feeds.admin.navigation.sidebar"},
     "COLORS": {

@@ -3,7 +3,10 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from feeds.admin.dashboard import figures
+
 urlpatterns = [
+    path("admin/dashboard.json", figures, name="dashboard"),
     path("admin/", admin.site.urls),
     path("", include("feeds.urls")),
 ]

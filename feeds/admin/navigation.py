@@ -44,7 +44,8 @@ def trouble(_request: HttpRequest) -> list[str] | None:
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups of links to the pages that the user may view."""
-    groups: list[dict[str, Any]] = []
+    home = {"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}
+    groups: list[dict[str, Any]] = [{"separator": False, "items": [home]}]
     for group, items in GROUPS:
         shown = [
             {"title": title, "icon": icon, "link": reverse(f"admin:{app}_{model}_{page}")}

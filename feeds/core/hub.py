@@ -83,6 +83,8 @@ class Hub:
         self._queue: deque[Subscriber] = deque()
         self.streams: dict[str, Stream] = {}
         self.subscribers: set[Subscriber] = set()
+        self.sent = 0
+        """Messages given to writers so far, each once per subscriber."""
 
     def open_stream(self, feed: str, head: int) -> Stream:
         """Begin a feed whose messages up to *head* exist already."""
@@ -178,7 +180,7 @@ class Hub:
                 self._leave_cohort(subscriber)
                 self._enqueue(subscriber)
             return
-        frames = self._take(cohort.cursors)
+        frames = self._take(cohort.cursors, len(cohort.members))
         for subscriber in cohort.write(frames) if frames else ():
             self._leave_cohort(subscriber)
             subscriber.blocked = True
@@ -194,7 +196,7 @@ class Hub:
             subscriber.recovering = True
             self._recover(subscriber, feed)
             return
-        frames = self._take(subscriber.cursors)
+        frames = self._take(subscriber.cursors, 1)
         subscriber.blocked = bool(frames) and not subscriber.writer.write(frames)
         if subscriber.blocked:
             return
@@ -213,14 +215,16 @@ class Hub:
                 return feed
         return None
 
-    def _take(self, cursors: dict[str, int]) -> bytes:
-        """Return what is pending after *cursors*, bounded, and move them."""
+    def _take(self, cursors: dict[str, int], readers: int) -> bytes:
+        """Return what is pending after *cursors* of so many *readers*, bounded; move them."""
         parts = []
         room = self._limits.write_bytes
         for feed, cursor in cursors.items():
             stream = self.streams[feed]
             if cursor < stream.head and room > 0:
-                frames, cursors[feed] = stream.after(cursor, room)
+                frames, last = stream.after(cursor, room)
+                cursors[feed] = last
+                self.sent += (last - cursor) * readers
                 parts.append(frames)
                 room -= len(frames)
         return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -69,6 +69,7 @@ def _outcome(stored: BlockReport, again: BlockReport) -> Outcome:
         return Outcome()
     return Outcome(
         judgement=Judgement(Verdict(stored.verdict), stored.reason),
+        is_new=stored is again,
         is_explained=stored.difference is not None,
     )
 

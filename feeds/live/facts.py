@@ -85,5 +85,7 @@ class Outcome:
     judgement: Judgement | None = None
     """What is stored of a report; None for other facts, and where the stored
     report has other contents: then that one stays."""
+    is_new: bool = False
+    """Whether a report was not stored before."""
     is_explained: bool = False
     """Whether it is known what is wrong with a broken block."""

@@ -30,7 +30,7 @@ class KnownSession:
     feeds: tuple[str, ...]
     block_size: int
     blocks: int
-    """The number up to which every block is stored; 0: not even the first."""
+    """The number up to which every block is stored, or was; 0: not even the first."""
 
 
 def find_session(key: str) -> KnownSession | None:
@@ -38,12 +38,14 @@ def find_session(key: str) -> KnownSession | None:
     session = ClientSession.objects.filter(key=key).first()
     if session is None:
         return None
-    found = session.reports.aggregate(highest=Max("number"), count=Count("pk"))
-    blocks = found["highest"] or 0
-    if blocks != found["count"]:
-        numbers = session.reports.order_by("number").values_list("number", flat=True)
-        whole = takewhile(lambda pair: pair[0] == pair[1], enumerate(numbers.iterator(), 1))
-        blocks = sum(1 for _ in whole)
+    forgotten = session.forgotten
+    reports = session.reports.filter(number__gt=forgotten)
+    found = reports.aggregate(highest=Max("number"), count=Count("pk"))
+    blocks = found["highest"] or forgotten
+    if blocks - forgotten != found["count"]:
+        numbers = reports.order_by("number").values_list("number", flat=True).iterator()
+        whole = takewhile(lambda pair: pair[0] == pair[1], enumerate(numbers, forgotten + 1))
+        blocks = forgotten + sum(1 for _ in whole)
     return KnownSession(tuple(session.feeds.split()), session.block_size, blocks)
 
 

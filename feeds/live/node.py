@@ -13,6 +13,7 @@ import logging
 import os
 import secrets
 import socket
+import time
 from collections.abc import Coroutine
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -35,6 +36,7 @@ from feeds.live.making import UnavailableError, UnknownYetError
 from feeds.live.presence import Presence
 from feeds.live.recorder import Recorder
 from feeds.live.recovery import Recovery
+from feeds.live.sampler import Sampler
 from feeds.live.troubles import TROUBLES
 from feeds.live.verifier import Verifier
 from feeds.live.worker import Worker
@@ -53,11 +55,12 @@ class Node:
         self.recovery = Recovery(limits, self.catalog, self._schedule, self._maker)
         self.hub = Hub(limits, lambda reader, feed: self.recovery.start(self.hub, reader, feed))
         self.verifier = Verifier(limits, self._schedule, self._maker)
-        self.recorder = Recorder(limits)
+        sampler = Sampler(self.name, time.monotonic())
+        self.recorder = Recorder(limits, sampler.note)
         self.database = Worker("database")
         self.lookups = Worker("lookups")
         """For what connections ask: a thousand of them must not hold up the feeds."""
-        self.presence = Presence(self.name, limits, self.hub, self.database)
+        self.presence = Presence(self.name, limits, self.hub, self.database, sampler)
         self.running: dict[str, bool] = {}
         """Per enabled feed whether a generator was at work at the last look."""
         self._work = asyncio.Event()

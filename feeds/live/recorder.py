@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from django.db import InterfaceError, OperationalError
 
@@ -24,13 +24,16 @@ from feeds.live.worker import Worker
 log = logging.getLogger(__name__)
 
 Done = Callable[[Outcome], None]
+Noted = Callable[[Sequence[Fact], Sequence[Outcome]], None]
 
 
 class Recorder:
     """The queue of facts and the thread that commits them."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, noted: Noted | None = None) -> None:
+        """Commit facts; *noted* is called, in the thread, with those of each commit."""
         self._limits = limits
+        self._noted = noted
         self._waiting: deque[tuple[Fact, Done | None]] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -82,7 +85,7 @@ class Recorder:
         batch = [self._waiting[index] for index in range(size)]
         facts = [fact for fact, _ in batch]
         try:
-            outcomes = await self._worker.run(ledger.commit, facts)
+            outcomes = await self._worker.run(self._store, facts)
         except (OperationalError, InterfaceError) as error:
             if not self._failing:
                 log.warning("the database does not take facts (%s); they wait", error)
@@ -111,3 +114,9 @@ class Recorder:
                     done(outcome)
                 except Exception:
                     log.exception("a client could not be told what became of a fact")
+
+    def _store(self, facts: Sequence[Fact]) -> list[Outcome]:
+        outcomes = ledger.commit(facts)
+        if self._noted is not None:
+            self._noted(facts, outcomes)
+        return outcomes

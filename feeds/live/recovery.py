@@ -75,6 +75,7 @@ class Recovery:
         try:
             frames = self._first_of(await self._make(feed, first, last))
             hub.recovered(subscriber, feed, first + len(frames) - 1, b"".join(frames))
+            hub.sent += len(frames)
         except UnavailableError as lost:
             hub.recovered(subscriber, feed, lost.last, self._gap(feed, first, lost.last))
         except LookupError:

@@ -11,7 +11,10 @@ from feeds.live import valkey
 
 def require_engines() -> None:
     """Raise CommandError unless the tables and the embedded server are there."""
-    _require_migrations()
+    try:
+        require_migrations()
+    finally:
+        connection.close()
     if settings.REDIS_URL == EMBEDDED:
         try:
             valkey.acquire(str(settings.VAR_DIR))
@@ -19,14 +22,13 @@ def require_engines() -> None:
             raise CommandError(str(error)) from None
 
 
-def _require_migrations() -> None:
+def require_migrations() -> None:
+    """Raise CommandError unless the database answers and has all its tables."""
     try:
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except DatabaseError as error:
         raise CommandError(f"the database does not answer: {error}") from None
-    finally:
-        connection.close()
     if missing:
         raise CommandError(
             f"the database lacks {len(missing)} migrations; run: python manage.py migrate"

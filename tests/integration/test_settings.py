@@ -44,10 +44,11 @@ def manage(command: str, **variables: str) -> tuple[int, str]:
         ({"DATABASE_URL": "secret"}, f"DATABASE_URL is not allowed: {EXAMPLE}"),
         ({"DATABASE_URL": "foo://secret/x"}, f"DATABASE_URL is not allowed: {EXAMPLE}"),
         ({"DATABASE_URL": "sqlite:////nowhere/x"}, "a file in a folder that can be written to"),
+        ({"KEEP_SAMPLES_DAYS": "0"}, "KEEP_SAMPLES_DAYS='0' is not allowed: a whole number"),
         ({"REDIS_URL": "secret"}, "(feeds.E001) REDIS_URL must be 'embedded' or an address"),
         ({"SECRET_KEY": "secret", "DEBUG": "no"}, "(feeds.E002) SECRET_KEY has 6 characters"),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_a_wrong_value_ends_the_program(variables: dict[str, str], sentence: str) -> None:
     """One sentence, no traceback, exit code 1; what may be secret is not repeated."""

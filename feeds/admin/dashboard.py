@@ -1,0 +1,38 @@
+"""The admin's first page, and the figures that keep it true."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from feeds.dashboard import Rights, dashboard
+
+
+def callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Return the context of the first page, as unfold asks for it."""
+    return {**context, "title": "Dashboard", "dashboard": dashboard(_rights(request))}
+
+
+@require_safe
+@never_cache
+def figures(request: HttpRequest) -> HttpResponse:
+    """Answer what the page shows, for its script; 403 to who is not signed in."""
+    if not (request.user.is_active and request.user.is_staff):
+        return JsonResponse({"error": "sign in to the admin"}, status=403)
+    return JsonResponse(asdict(dashboard(_rights(request))))
+
+
+def _rights(request: HttpRequest) -> Rights:
+    def may_view(model: str) -> bool:
+        user = request.user
+        return user.has_perm(f"feeds.view_{model}") or user.has_perm(f"feeds.change_{model}")
+
+    return Rights(
+        feeds=may_view("feed"),
+        sessions=may_view("clientsession"),
+        reports=may_view("blockreport"),
+    )

@@ -1,0 +1,209 @@
+"""
+What the admin's first page says, in the words for people.
+
+The page and ``dashboard.json`` show the same `Dashboard`, and only what its
+reader may view: what he may not is neither asked for nor sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from feeds import show
+from feeds.charts import Chart, line_chart
+from feeds.history import History, Point, last_hour
+from feeds.live import catalog
+from feeds.live.troubles import TROUBLES
+from feeds.models import ClientSession
+
+UNKNOWN = "–"  # noqa: RUF001  the dash that stands for a figure
+SILENT = "no server is sampling now"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rights:
+    """What the reader may view."""
+
+    feeds: bool
+    sessions: bool
+    reports: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One figure."""
+
+    name: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedRow:
+    """One feed."""
+
+    name: str
+    state: str
+    rate: str
+    head: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """One thing that does not work."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dashboard:
+    """Everything on the page that changes."""
+
+    troubles: list[Trouble]
+    tiles: list[Tile]
+    feeds: list[FeedRow]
+    charts: list[Chart]
+    is_empty: bool
+    """Whether no sample of the last hour is stored."""
+    at: str
+
+
+def dashboard(rights: Rights) -> Dashboard:
+    """Look at feeds, sessions and the last hour; four queries at most."""
+    now = datetime.now(UTC)
+    history = last_hour(now) if rights.sessions or rights.reports else None
+    tiles: list[Tile] = []
+    charts: list[Chart] = []
+    if history and rights.sessions:
+        tiles += _session_tiles(history.now)
+        charts += _session_charts(history)
+    if history and rights.reports:
+        tiles += _report_tiles(history)
+        charts += _report_charts(history)
+    now_us = int(now.timestamp() * 1_000_000)
+    feeds = catalog.overview(now_us) if rights.feeds else []
+    return Dashboard(
+        troubles=[Trouble(text=text) for text in TROUBLES.sentences()],
+        tiles=tiles,
+        feeds=[
+            FeedRow(
+                name=feed.name,
+                state=show.state(feed),
+                rate=show.rate(feed.rate),
+                head=f"{feed.head:,}",
+            )
+            for feed in feeds
+        ],
+        charts=charts,
+        is_empty=history is not None and history.is_empty,
+        at=f"{show.moment(now)} UTC",
+    )
+
+
+def _session_tiles(now: Point) -> list[Tile]:
+    online = ClientSession.objects.filter(status=ClientSession.Status.ONLINE).count()
+    sampled = "over the last 10 s" if now.messages is not None else SILENT
+    return [
+        Tile(name="Sessions online", value=f"{online:,}", note="connected now"),
+        Tile(name="Messages/s", value=_figure(now.messages), note=sampled),
+        Tile(
+            name="Worst lag",
+            value=_figure(now.worst_lag),
+            note="messages behind the head" if now.messages is not None else SILENT,
+        ),
+    ]
+
+
+def _report_tiles(history: History) -> list[Tile]:
+    now, blocks = history.now, history.blocks
+    share = UNKNOWN
+    if blocks:
+        # Rounded down: 100 % is said of no hour with a block that is not verified.
+        share = f"{int(history.verified / blocks * 1000) / 10:g} %"
+    note = f"of {blocks:,} blocks in the last hour" if blocks else "no block in the last hour"
+    broken = f"; {history.broken:,} broken" if history.broken else ""
+    return [
+        Tile(
+            name="Blocks/min",
+            value=_figure(now.blocks),
+            note="over the last 10 s" if now.blocks is not None else SILENT,
+        ),
+        Tile(name="Verified", value=share, note=note + broken),
+    ]
+
+
+def _session_charts(history: History) -> list[Chart]:
+    return [
+        _over_time(
+            history,
+            "Messages",
+            "Sent to all clients, per second.",
+            "messages/s",
+            {"messages/s": [point.messages for point in history.points]},
+        ),
+        _over_time(
+            history,
+            "Sessions",
+            "Connected clients.",
+            "sessions",
+            {"sessions": [point.sessions for point in history.points]},
+        ),
+        _over_time(
+            history,
+            "Worst lag",
+            "Messages that the client lacked which lacked most.",
+            "messages",
+            {"worst lag": [point.worst_lag for point in history.points]},
+        ),
+    ]
+
+
+def _report_charts(history: History) -> list[Chart]:
+    points = history.points
+    return [
+        _over_time(
+            history,
+            "Blocks",
+            "Stored block reports, per minute.",
+            "blocks/min",
+            {"blocks/min": [point.blocks for point in points]},
+        ),
+        _over_time(
+            history,
+            "Block time",
+            "From the first to the last message of a block.",
+            "seconds",
+            {
+                "median": [point.block_p50 for point in points],
+                "p99": [point.block_p99 for point in points],
+            },
+        ),
+        _over_time(
+            history,
+            "Latency",
+            "From a message's intended time to its receipt.",
+            "milliseconds",
+            {
+                "median": [_milliseconds(point.latency_p50) for point in points],
+                "p99": [_milliseconds(point.latency_p99) for point in points],
+            },
+        ),
+    ]
+
+
+def _over_time(
+    history: History, title: str, about: str, unit: str, lines: dict[str, list[float | None]]
+) -> Chart:
+    minutes = [f"{start:%H:%M}" for start in history.starts]
+    return line_chart(title, about, minutes, lines, across="UTC", up=unit, is_dense=True)
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * 1000
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return UNKNOWN
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:,.1f}"

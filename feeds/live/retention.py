@@ -1,0 +1,102 @@
+"""
+What is old enough to be forgotten, removed a little at a time.
+
+Each batch is a transaction of its own, so that nobody waits long for SQLite's
+one write lock; what is removed stays removed if the rest never follows. A
+session remembers up to which block its reports are gone: they count as
+reported, and its client is not asked for them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Sample
+
+BATCH = 500
+"""Rows removed in one transaction: some 10 ms of the write lock."""
+
+KINDS = ("samples", "reports", "messages", "sessions")
+"""What can be removed; each has its own age."""
+
+
+def old(kind: str, before: datetime) -> QuerySet[Any]:
+    """Return the rows of *kind* that are older than *before*."""
+    match kind:
+        case "samples":
+            return Sample.objects.filter(at__lt=before).order_by("at")
+        case "reports":
+            return BlockReport.objects.filter(received_at__lt=before).order_by("received_at", "id")
+        case "messages":
+            newest_last = ClientMessage.objects.order_by("received_at", "id")
+            return newest_last.filter(received_at__lt=before)
+        case _:
+            gone = ClientSession.objects.exclude(status=ClientSession.Status.ONLINE)
+            return gone.filter(seen_at__lt=before).order_by("pk")
+
+
+def remove(kind: str, before: datetime) -> Iterator[int]:
+    """
+    Remove what is *old*; yield after each batch how many rows of *kind* it took.
+
+    A session goes with its reports, messages and connections, and only if it
+    has not come back meanwhile. Raises what the database raises.
+    """
+    rows = old(kind, before)
+    match kind:
+        case "sessions":
+            yield from _sessions(rows)
+        case "reports":
+            yield from _reports(rows)
+        case _:
+            yield from _rows(rows)
+
+
+def _rows(rows: QuerySet[Any]) -> Iterator[int]:
+    while True:
+        with transaction.atomic():
+            keys = list(rows.values_list("pk", flat=True)[:BATCH])
+            rows.model.objects.filter(pk__in=keys).delete()
+        if not keys:
+            return
+        yield len(keys)
+
+
+def _reports(reports: QuerySet[BlockReport]) -> Iterator[int]:
+    while True:
+        with transaction.atomic():
+            found = list(reports.values_list("pk", "session", "number")[:BATCH])
+            highest: dict[int, int] = {}
+            for _, session, number in found:
+                highest[session] = max(number, highest.get(session, 0))
+            # Many sessions are equally far: one statement for all of them.
+            alike: dict[int, list[int]] = {}
+            for session, number in highest.items():
+                alike.setdefault(number, []).append(session)
+            for number, sessions in alike.items():
+                behind = ClientSession.objects.filter(pk__in=sessions, forgotten__lt=number)
+                behind.update(forgotten=number)
+            BlockReport.objects.filter(pk__in=[pk for pk, _, _ in found]).delete()
+        if not found:
+            return
+        yield len(found)
+
+
+def _sessions(gone: QuerySet[ClientSession]) -> Iterator[int]:
+    last = 0
+    while keys := list(gone.filter(pk__gt=last).values_list("pk", flat=True)[:BATCH]):
+        last = keys[-1]
+        for _ in _reports(BlockReport.objects.filter(session__in=keys).order_by("pk")):
+            yield 0
+        for model in (ClientMessage, Connection):
+            for _ in _rows(model.objects.filter(session__in=keys).order_by("pk")):
+                yield 0
+        with transaction.atomic():
+            still = list(gone.filter(pk__in=keys).values_list("pk", flat=True))
+            ClientSession.objects.filter(pk__in=still).delete()
+        yield len(still)

@@ -1,0 +1,84 @@
+"""``manage.py prune``: forgets what is old enough."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+
+from feeds.conf import MOST_DAYS
+from feeds.live.retention import KINDS, old, remove
+from feeds.management.engines import require_migrations
+
+ABOUT = {
+    "samples": "points of the dashboard's history",
+    "reports": "block reports, by when they came",
+    "messages": "texts that clients sent",
+    "sessions": "sessions that are not connected, with all they sent, by when they were last seen",
+}
+
+
+class Command(BaseCommand):
+    """Removes what is older than the settings, or the options, say."""
+
+    help = (
+        "Remove what is older than it has to be kept, a little at a time: servers may run "
+        "meanwhile. How long is a setting (KEEP_..._DAYS), or an option for this run."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options."""
+        parser.add_argument(
+            "--dry-run", action="store_true", help="say what would be removed, and remove nothing"
+        )
+        for kind in KINDS:
+            parser.add_argument(
+                f"--{kind}",
+                type=_days,
+                default=getattr(settings, f"KEEP_{kind.upper()}_DAYS"),
+                metavar="DAYS",
+                help=f"keep {ABOUT[kind]}, for so many days (default: %(default)s)",
+            )
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Remove, and say of each kind how many; exits 1 with a sentence if it cannot."""
+        require_migrations()
+        now = datetime.now(UTC)
+        try:
+            for kind in KINDS:
+                before = now - timedelta(days=options[kind])
+                age = f"older than {options[kind]} days"
+                if options["dry_run"]:
+                    self.stdout.write(f"{kind}: {old(kind, before).count()} to remove, {age}")
+                else:
+                    self.stdout.write(f"{kind}: {_remove(kind, before)} removed, {age}")
+        except DatabaseError as error:
+            raise CommandError(
+                f"the database does not answer: {error}; run it again, what is removed stays so"
+            ) from None
+        except KeyboardInterrupt:
+            raise CommandError("stopped; run it again for the rest", returncode=130) from None
+
+
+def _remove(kind: str, before: datetime) -> int:
+    removed = 0
+    began = time.monotonic()
+    for rows in remove(kind, before):
+        removed += rows
+        # Who waits for the write lock gets as much time as this batch took.
+        time.sleep(time.monotonic() - began)
+        began = time.monotonic()
+    return removed
+
+
+def _days(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= MOST_DAYS:
+        return int(text)
+    raise argparse.ArgumentTypeError(
+        f"{text[:40]!r} is not allowed: a whole number of days from 1 to {MOST_DAYS}"
+    )

@@ -1,0 +1,98 @@
+// Keeps the admin's first page true without a reload: asks what the server
+// would show now and fills it in. Fast while watched, slow while hidden.
+"use strict";
+
+const WATCHED_MS = 2000;
+const HIDDEN_MS = 15000;
+const PATIENCE_MS = 10000;
+const SIGNED_OUT = 403;
+
+const page = document.getElementById("dashboard");
+let wake = () => {};
+
+/** Write each value into the element that names it. */
+function fill(root, values) {
+  for (const element of root.querySelectorAll("[data-field]")) {
+    const text = values[element.dataset.field];
+    if (text !== undefined && element.textContent !== text) element.textContent = text;
+  }
+}
+
+/** Make the rows exactly those of the feeds, keeping the elements there are. */
+function fillFeeds(feeds) {
+  const rows = document.getElementById("feeds");
+  if (!rows) return;
+  const template = document.getElementById("feed-template");
+  while (rows.children.length > feeds.length) rows.lastElementChild.remove();
+  while (rows.children.length < feeds.length) rows.append(template.content.cloneNode(true));
+  feeds.forEach((feed, index) => {
+    fill(rows.children[index], feed);
+    rows.children[index].dataset.state = feed.state;
+  });
+}
+
+function fillCharts(charts, isEmpty) {
+  const box = document.getElementById("charts");
+  if (!box) return;
+  box.hidden = isEmpty;
+  document.getElementById("no-history").hidden = !isEmpty;
+  box.querySelectorAll("canvas").forEach((canvas, index) => {
+    const chart = Chart.getChart(canvas);
+    const data = JSON.parse(charts[index].data);
+    if (!chart) return;
+    chart.data.labels = data.labels;
+    data.datasets.forEach((line, at) => (chart.data.datasets[at].data = line.data));
+    chart.update("none");
+  });
+}
+
+function show(now) {
+  fill(page.querySelector(".dashboard-live"), now);
+  const tiles = document.getElementById("tiles");
+  if (tiles) now.tiles.forEach((tile, index) => fill(tiles.children[index], tile));
+  fillFeeds(now.feeds);
+  fillCharts(now.charts, now.is_empty);
+}
+
+/** Say whether the page is true, only when that changes: it is read aloud. */
+function say(state, text) {
+  if (page.dataset.state === state) return;
+  page.dataset.state = state;
+  document.getElementById("dashboard-live").textContent = text;
+}
+
+/** Look once; return whether to look again. */
+async function look() {
+  try {
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const response = await fetch(page.dataset.url, { cache: "no-store", signal });
+    if (response.status === SIGNED_OUT) {
+      say("out", "You are signed out; reload the page. As of");
+      return false;
+    }
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    show(await response.json());
+    say("live", "Live,");
+  } catch {
+    say("gone", "The server does not answer; trying again. As of");
+  }
+  return true;
+}
+
+/** Wait for the next look; a page that comes into view looks at once. */
+function pause() {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, document.hidden ? HIDDEN_MS : WATCHED_MS);
+    wake = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+  });
+}
+
+async function keepTrue() {
+  while (await look()) await pause();
+}
+
+document.addEventListener("visibilitychange", () => wake());
+keepTrue();

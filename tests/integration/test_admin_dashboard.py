@@ -1,0 +1,186 @@
+"""The admin's first page, and the figures that keep it true."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from feeds import history
+from feeds.history import last_hour
+from feeds.models import Feed, Sample
+from tests.support.admin import connect
+
+NOW = datetime(2026, 11, 21, 12, 30, 20, tzinfo=UTC)
+
+pytestmark = pytest.mark.django_db
+
+
+def sample(at: datetime, **changes: Any) -> Sample:
+    """Store a sample of ten seconds that ended *at* some time."""
+    fields = {
+        "server": "one",
+        "seconds": 10.0,
+        "sessions": 2,
+        "messages": 400,
+        "worst_lag": 3,
+        "blocks": 5,
+        "verified": 5,
+        "broken": 0,
+        "block_p50": 1.0,
+        "block_p99": 1.5,
+        "latency_p50": 0.001,
+        "latency_p99": 0.004,
+    }
+    return Sample.objects.create(at=at, **{**fields, **changes})
+
+
+def told(browser: Client) -> dict[str, Any]:
+    """Return the figures that the page's script gets."""
+    answer = browser.get(reverse("dashboard"))
+    assert answer.status_code == 200
+    figures: dict[str, Any] = answer.json()
+    return figures
+
+
+def tiles(browser: Client) -> dict[str, tuple[str, str]]:
+    """Return value and note of each tile by its name."""
+    return {tile["name"]: (tile["value"], tile["note"]) for tile in told(browser)["tiles"]}
+
+
+def reader(client: Client, *models: str) -> Client:
+    """Sign somebody in who may view *models* and nothing else."""
+    user = User.objects.create_user("reader", is_staff=True)
+    names = [f"view_{model}" for model in models]
+    user.user_permissions.set(Permission.objects.filter(codename__in=names))
+    client.force_login(user)
+    return client
+
+
+def test_the_hour_by_hand() -> None:
+    """Samples of all servers come together, each minute by itself, holes left open."""
+    sample(NOW - timedelta(seconds=15), sessions=9, messages=0, blocks=0, verified=0)
+    sample(NOW - timedelta(seconds=5))
+    sample(NOW - timedelta(seconds=5), server="two", messages=100, worst_lag=8, block_p50=None,
+           block_p99=None, latency_p99=0.009, blocks=1, verified=0, broken=1)  # fmt: skip
+    sample(NOW - timedelta(minutes=2), messages=20)
+    sample(NOW - timedelta(hours=2))
+    found = last_hour(NOW)
+    assert (found.starts[-1].minute, len(found.points), found.is_empty) == (30, 60, False)
+    minute, hole, before = found.points[-1], found.points[-2], found.points[-3]
+    assert (minute.messages, minute.blocks) == (20 + 10, 15 + 6)
+    assert (minute.sessions, minute.worst_lag) == (4, 8)
+    assert (minute.block_p50, minute.block_p99) == (1.0, 1.5)
+    assert (minute.latency_p50, minute.latency_p99) == (0.001, 0.009)
+    assert hole == history.Point()
+    assert before.messages == 2
+    assert (found.now.messages, found.now.blocks) == (40 + 10, 30 + 6)
+    assert (found.blocks, found.verified, found.broken) == (11, 10, 1)
+
+
+def test_reads_no_more_samples_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest samples are looked at, however many servers there are."""
+    monkeypatch.setattr(history, "MOST_SAMPLES", 2)
+    for seconds in (5, 15, 25):
+        sample(NOW - timedelta(seconds=seconds))
+    assert last_hour(NOW).blocks == 10
+
+
+def test_figures(admin_client: Client) -> None:
+    """Tiles, feeds and charts say what is stored."""
+    now = datetime.now(UTC)
+    connect("alice")
+    sample(now - timedelta(seconds=1))
+    sample(now - timedelta(minutes=5), blocks=995, verified=994, broken=1)
+    Feed.objects.all().delete()
+    Feed.objects.create(name="numbers", kind="arrays", rate="2.5")
+    assert tiles(admin_client) == {
+        "Sessions online": ("1", "connected now"),
+        "Messages/s": ("40", "over the last 10 s"),
+        "Worst lag": ("3", "messages behind the head"),
+        "Blocks/min": ("30", "over the last 10 s"),
+        "Verified": ("99.9 %", "of 1,000 blocks in the last hour; 1 broken"),
+    }
+    said = told(admin_client)
+    assert said["feeds"] == [
+        {"name": "numbers", "state": "not running", "rate": "2.5/s", "head": "0"}
+    ]
+    titles = ["Messages", "Sessions", "Worst lag", "Blocks", "Block time", "Latency"]
+    assert [chart["title"] for chart in said["charts"]] == titles
+    latency = json.loads(said["charts"][5]["data"])
+    drawn = [value for value in latency["datasets"][1]["data"] if value is not None]
+    assert drawn == [4.0, 4.0]
+    page = admin_client.get(reverse("admin:index")).content.decode()
+    for shown in ("99.9 %", "numbers", "2.5/s", "Latency"):
+        assert shown in page
+
+
+def test_nothing_is_stored(admin_client: Client) -> None:
+    """Without a sample the page says so, and claims no figure."""
+    Feed.objects.all().delete()
+    page = admin_client.get(reverse("admin:index")).content.decode()
+    assert '<p id="no-history" class="analysis-about">Nothing is stored of the last hour' in page
+    assert "There is no feed yet" in page
+    shown = tiles(admin_client)
+    assert shown["Messages/s"] == ("–", "no server is sampling now")  # noqa: RUF001
+    assert shown["Verified"] == ("–", "no block in the last hour")  # noqa: RUF001
+
+
+@pytest.mark.parametrize(
+    ("models", "names", "charts", "feeds"),
+    [
+        (("clientsession",), ["Sessions online", "Messages/s", "Worst lag"], 3, 0),
+        (("blockreport",), ["Blocks/min", "Verified"], 3, 0),
+        (("feed",), [], 0, 1),
+        ((), [], 0, 0),
+    ],
+    ids=["sessions", "reports", "feeds", "nothing"],
+)
+def test_shows_what_its_reader_may_view(
+    client: Client, models: tuple[str, ...], names: list[str], charts: int, feeds: int
+) -> None:
+    """What somebody may not view is neither on the page nor in the figures."""
+    Feed.objects.all().delete()
+    Feed.objects.create(name="numbers", kind="arrays")
+    browser = reader(client, *models)
+    said = told(browser)
+    assert [tile["name"] for tile in said["tiles"]] == names
+    assert (len(said["charts"]), len(said["feeds"])) == (charts, feeds)
+    page = browser.get(reverse("admin:index")).content.decode()
+    assert ("may not view feeds, sessions or block reports" in page) is (not models)
+    assert ("numbers" in page) is bool(feeds)
+
+
+def test_figures_need_an_account(client: Client) -> None:
+    """Who is not signed in, or is no staff, gets no figure, and no redirection."""
+    assert client.get(reverse("dashboard")).status_code == 403
+    client.force_login(User.objects.create_user("anybody"))
+    assert client.get(reverse("dashboard")).status_code == 403
+
+
+def test_queries_do_not_grow(admin_client: Client) -> None:
+    """A busy hour of many servers, sessions and feeds costs as many queries as a quiet one."""
+
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            told(admin_client)
+        return len(captured)
+
+    now = datetime.now(UTC)
+    Feed.objects.get_or_create(name="users", defaults={"kind": "users"})
+    sample(now)
+    quiet = cost()
+    for number in range(20):
+        connect(f"client-{number}")
+        Feed.objects.create(name=f"feed-{number}", kind="arrays")
+        for seconds in range(0, 600, 10):
+            sample(now - timedelta(seconds=seconds), server=f"server-{number}")
+    # Session and account, then samples, online sessions, feeds and their segments.
+    assert cost() == quiet == 6

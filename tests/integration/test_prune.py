@@ -1,0 +1,119 @@
+"""``manage.py prune``: what is old goes, what is needed stays."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
+
+from feeds.live import ledger, retention
+from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Sample
+from tests.integration.test_admin_dashboard import sample
+from tests.support.admin import connect, report
+
+DAY = timedelta(days=1)
+
+pytestmark = pytest.mark.django_db
+
+
+def prune(*options: str) -> str:
+    """Run the command; return what it said."""
+    out = StringIO()
+    call_command("prune", *options, stdout=out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def now() -> datetime:
+    """Return the time that the command goes by."""
+    return datetime.now(UTC)
+
+
+def seen(session: ClientSession, at: datetime, status: str) -> ClientSession:
+    """Let *session* have been seen last *at* some time."""
+    session.seen_at, session.status = at, status
+    session.save()
+    return session
+
+
+def test_what_is_old_goes(now: datetime, settings: Settings) -> None:
+    """Each kind goes by its own setting; younger rows stay."""
+    settings.KEEP_SAMPLES_DAYS, settings.KEEP_REPORTS_DAYS = 2, 4
+    settings.KEEP_MESSAGES_DAYS, settings.KEEP_SESSIONS_DAYS = 6, 8
+    alice = seen(connect("alice"), now, "online")
+    for days in range(1, 11):
+        at = now - days * DAY + DAY / 2
+        sample(at)
+        report(alice, days, received_at=at)
+        ClientMessage.objects.create(session=alice, text="hello", received_at=at)
+        seen(connect(f"client-{days}"), at, "left" if days % 2 else "away")
+    assert "samples: 8 to remove, older than 2 days\nreports: 6 to remove" in prune("--dry-run")
+    assert BlockReport.objects.count() == 10
+    said = prune()
+    assert said == (
+        "samples: 8 removed, older than 2 days\nreports: 6 removed, older than 4 days\n"
+        "messages: 4 removed, older than 6 days\nsessions: 2 removed, older than 8 days\n"
+    )
+    assert Sample.objects.count() == 2
+    assert sorted(BlockReport.objects.values_list("number", flat=True)) == [1, 2, 3, 4]
+    assert ClientMessage.objects.count() == 6
+    assert ClientSession.objects.count() == 9
+    assert "removed" not in prune("--dry-run")
+
+
+def test_a_session_goes_with_all_it_sent_if_it_is_gone(now: datetime) -> None:
+    """Who is online stays however long nothing was seen; of who is gone, nothing stays."""
+    old = now - 100 * DAY
+    for name, status in (("alice", "left"), ("bob", "online")):
+        session = seen(connect(name), old, status)
+        report(session, 1, received_at=now)
+        ClientMessage.objects.create(session=session, text="hello", received_at=now)
+        Connection.objects.create(session=session, peer="x", opened_at=old, seen_at=old)
+    assert "sessions: 1 removed" in prune()
+    for model in (BlockReport, ClientMessage, Connection):
+        assert [row.session.client for row in model.objects.all()] == ["bob"]
+
+
+def test_a_client_is_not_asked_for_what_was_removed(now: datetime) -> None:
+    """A session whose old reports are gone goes on after them, and finds its holes."""
+    alice = connect("alice")
+    for number in (1, 2, 3, 4, 6):
+        report(alice, number, received_at=now - (60 * DAY if number < 4 else DAY))
+    prune("--sessions", "36500")
+    found = ledger.find_session(alice.key)
+    assert found is not None
+    assert found.blocks == 4
+    report(alice, 5, received_at=now)
+    assert ledger.find_session(alice.key) == ledger.KnownSession(("users",), 3, 6)
+    BlockReport.objects.update(received_at=now - 60 * DAY)
+    prune("--sessions", "36500")
+    assert ledger.find_session(alice.key) == ledger.KnownSession(("users",), 3, 6)
+
+
+def test_removes_a_few_rows_at_a_time(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
+    """No transaction removes more than a batch."""
+    monkeypatch.setattr(retention, "BATCH", 2)
+    alice = connect("alice")
+    for number in range(1, 6):
+        report(alice, number)
+    assert list(retention.remove("reports", now)) == [2, 2, 1]
+    alice.refresh_from_db()
+    assert alice.forgotten == 5
+
+
+def test_old_reports_are_found_by_their_index(now: datetime) -> None:
+    """Among a million reports the old ones are not looked for one by one."""
+    with CaptureQueriesContext(connection):
+        assert "report_recent" in retention.old("reports", now)[:500].explain()
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "ten", "1.5", "36501", "\uff19"])
+def test_wrong_days_are_refused(days: str) -> None:
+    """A number of days that is not allowed ends the command with one sentence."""
+    with pytest.raises(CommandError, match="is not allowed: a whole number of days from 1 to"):
+        prune(f"--reports={days}")

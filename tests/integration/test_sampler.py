@@ -1,0 +1,193 @@
+"""The history of a server process, as its samples tell it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import OperationalError, connection
+from pytest_django import Settings
+
+from clientapp.wire.sentence import Sentence
+from clientapp.wire.verdict import Verdict
+from feeds.core.hub import Hub
+from feeds.core.judgement import Judgement
+from feeds.core.limits import LIMITS
+from feeds.live import sampler as module
+from feeds.live.facts import Outcome, Reported
+from feeds.live.presence import Presence
+from feeds.live.recorder import Recorder
+from feeds.live.sampler import Look, Sampler
+from feeds.live.worker import Worker
+from feeds.models import Sample
+from tests.integration.test_ledger import BROKEN, VERIFIED, opened, reported
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+pytestmark = pytest.mark.django_db
+
+
+def look(clock: float, **changes: int) -> Look:
+    """Return what is seen at *clock* seconds after the beginning."""
+    seen = Look(at=NOW + timedelta(seconds=clock), clock=clock, sessions=0, sent=0, worst_lag=0)
+    return replace(seen, **changes)  # type: ignore[arg-type]
+
+
+def stored(number: int, seconds: float = 1.0, judgement: Judgement = VERIFIED) -> Reported:
+    """Return a report, as it is noted."""
+    return reported(number, seconds, judgement=judgement)
+
+
+def note(sampler: Sampler, *facts: Reported, is_new: bool = True) -> None:
+    """Let *sampler* note *facts* as stored just now."""
+    outcomes = [Outcome(judgement=fact.judgement, is_new=is_new) for fact in facts]
+    sampler.note(facts, outcomes)
+
+
+def keep(sampler: Sampler, seen: Look) -> Sample:
+    """Take and store a sample; return it."""
+    sampler.take(seen)
+    sampler.store()
+    newest = Sample.objects.order_by("at").last()
+    assert newest is not None
+    return newest
+
+
+def test_figures_by_hand() -> None:
+    """A sample counts what came in its period alone, and has the nearest ranks of it."""
+    sampler = Sampler("one", 0.0)
+    note(sampler, *(stored(number, number / 100) for number in range(1, 101)))
+    note(sampler, stored(101, 9.0, BROKEN))
+    first = keep(sampler, look(10.0, sessions=3, sent=500, worst_lag=7))
+    assert (first.server, first.at, first.seconds) == ("one", NOW + timedelta(seconds=10), 10.0)
+    assert (first.sessions, first.messages, first.worst_lag) == (3, 500, 7)
+    assert (first.blocks, first.verified, first.broken) == (101, 100, 1)
+    assert (first.block_p50, first.block_p99) == (0.51, 1.0)
+    assert (first.latency_p50, first.latency_p99) == (0.001, 0.002)
+    second = keep(sampler, look(25.0, sent=560))
+    assert (second.seconds, second.messages, second.blocks) == (15.0, 60, 0)
+    assert (second.block_p50, second.latency_p99) == (None, None)
+
+
+def test_only_what_is_new_counts() -> None:
+    """A report that came again, or contradicts the stored one, is no block of the period."""
+    sampler = Sampler("one", 0.0)
+    note(sampler, stored(1), is_new=False)
+    sampler.note([stored(1)], [Outcome()])
+    assert keep(sampler, look(10.0)).blocks == 0
+
+
+def test_a_bare_sentence_has_a_block_time_and_no_latency() -> None:
+    """What a hand-written client says is counted as far as it goes."""
+    sampler = Sampler("one", 0.0)
+    unknown = Judgement(Verdict.UNVERIFIABLE, "no digest")
+    note(sampler, replace(stored(1, judgement=unknown), report=Sentence("alice", 1, 4.002)))
+    sample = keep(sampler, look(10.0))
+    assert (sample.blocks, sample.verified, sample.broken) == (1, 0, 0)
+    assert (sample.block_p50, sample.latency_p50) == (4.002, None)
+
+
+def test_percentiles_rest_on_no_more_reports_than_they_may(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many reports come, all are counted, and memory is bounded."""
+    monkeypatch.setattr(module, "MOST_MEASURED", 3)
+    sampler = Sampler("one", 0.0)
+    note(sampler, *(stored(number) for number in range(1, 11)))
+    assert len(sampler._tally.measured) == 3
+    sample = keep(sampler, look(10.0))
+    assert (sample.blocks, sample.block_p50) == (10, 1.0)
+
+
+def test_samples_wait_for_the_database_in_bounded_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What could not be stored is stored later, the oldest but for the newest few."""
+    monkeypatch.setattr(module, "MOST_WAITING", 2)
+    sampler = Sampler("one", 0.0)
+    for clock in (10.0, 20.0, 30.0):
+        sampler.take(look(clock))
+    sampler.store()
+    sampler.store()
+    assert list(Sample.objects.order_by("at").values_list("at", flat=True)) == [
+        NOW + timedelta(seconds=clock) for clock in (20, 30)
+    ]
+
+
+def test_old_samples_are_removed_a_few_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    """The table bounds itself: what is older than it may be goes, the oldest first."""
+    monkeypatch.setattr(module, "REMOVED_AT_ONCE", 2)
+    settings.KEEP_SAMPLES_DAYS = 2
+    sampler = Sampler("one", 0.0)
+    days = 86_400.0
+    for clock in (1.0, 2.0, 3.0, days):
+        keep(sampler, look(clock))
+    keep(sampler, look(2 * days + 2.5))
+    assert Sample.objects.count() == 3
+    keep(sampler, look(2 * days + 3.5))
+    kept = Sample.objects.order_by("at").values_list("at", flat=True)
+    assert list(kept) == [
+        NOW + timedelta(seconds=clock) for clock in (days, 2 * days + 2.5, 2 * days + 3.5)
+    ]
+
+
+class Taker:
+    """A writer that takes everything."""
+
+    def write(self, frames: bytes) -> bool:
+        """Take it."""
+        return True
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_presence_stores_what_its_process_did() -> None:
+    """Connections, messages, the worst lag and the committed blocks come together."""
+    hub = Hub(LIMITS, lambda _, __: None)
+    hub.open_stream("users", 0)
+    readers = [hub.subscribe(Taker(), {"users": 0}) for _ in range(2)]
+    for _ in hub.turns():
+        pass
+    late = hub.subscribe(Taker(), {"users": 0})
+    late.blocked = True
+    hub.publish("users", 1, [b"\x81\x01a", b"\x81\x01b", b"\x81\x01c"])
+    for _ in hub.turns():
+        pass
+    database, sampler = Worker("database"), Sampler("one", 0.0)
+    recorder = Recorder(LIMITS, sampler.note)
+    presence = Presence("one", LIMITS, hub, database, sampler)
+    for number, reader in enumerate((*readers, late)):
+        presence.enter(reader, f"c{number}")
+    for fact in (opened(), reported(1), reported(2, judgement=BROKEN), reported(1)):
+        recorder.record(fact)
+    await recorder._commit()
+    try:
+        with closing(sqlite3.connect(connection.settings_dict["NAME"])) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(OperationalError):
+                await database.run(_without_patience)
+            await presence.keep()
+            assert not await Sample.objects.aexists()
+            other.rollback()
+        await presence.keep()
+    finally:
+        await recorder.stop()
+        await database.stop()
+    first, second = [sample async for sample in Sample.objects.order_by("at")]
+    assert (first.sessions, first.messages, first.worst_lag) == (3, 6, 3)
+    assert (first.blocks, first.verified, first.broken) == (2, 1, 1)
+    assert (second.sessions, second.messages, second.blocks) == (3, 0, 0)
+
+
+def _without_patience() -> None:
+    """Let this thread's connection wait for nobody; raises, as others hold the lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout = 0")
+    Sample.objects.create(
+        server="x", at=NOW, seconds=1, sessions=0, messages=0, worst_lag=0, blocks=0,
+        verified=0, broken=0,
+    )  # fmt: skip
