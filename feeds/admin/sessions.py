@@ -13,7 +13,8 @@ from unfold.decorators import display
 
 from clientapp.wire import names
 from clientapp.wire.printable import printable
-from feeds.admin.facts import LINK, FactAdmin, FactInline
+from feeds.admin.actions import OperableAdmin
+from feeds.admin.facts import LINK, FactInline
 from feeds.admin.filters import BlockSizeFilter, ClientFilter, DayFilter, FeedFilter
 from feeds.admin.reports import ReportColumns
 from feeds.models import BlockReport, ClientSession, Connection
@@ -69,8 +70,8 @@ class ReportInline(ReportColumns, FactInline):
 
 
 @admin.register(ClientSession)
-class ClientSessionAdmin(FactAdmin):
-    """Sessions to look at."""
+class ClientSessionAdmin(OperableAdmin):
+    """Sessions to look at, and to disconnect, tell and forget."""
 
     list_display = (
         "client",
