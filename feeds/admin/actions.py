@@ -16,10 +16,10 @@ from feeds.admin.facts import FactAdmin
 from feeds.admin.operations import MOST_SESSIONS, OPERATIONS
 from feeds.models import ClientSession
 
-Lead = TypeVar("Lead", bound=Callable[..., HttpResponse])
+Lead = TypeVar("Lead", bound=Callable[..., HttpResponse | None])
 
 
-def _offer(name: str, icon: str, permission: str = "operate") -> Callable[[Lead], Lead]:
+def offer(name: str, icon: str, permission: str = "operate") -> Callable[[Lead], Lead]:
     """Name an action, and offer it to those with *permission*."""
     decorator: Callable[[Lead], Lead] = action(
         description=name, icon=icon, permissions=(permission,)
@@ -55,32 +55,32 @@ class OperableAdmin(FactAdmin):
         ]
         return [*own, *super().get_urls()]
 
-    @_offer("Disconnect", "link_off")
+    @offer("Disconnect", "link_off")
     def disconnect(self, request: HttpRequest, queryset: QuerySet[ClientSession]) -> HttpResponse:
         """Lead to the page that disconnects."""
         return _lead("disconnect", request, queryset)
 
-    @_offer("Send a notice", "campaign")
+    @offer("Send a notice", "campaign")
     def notify(self, request: HttpRequest, queryset: QuerySet[ClientSession]) -> HttpResponse:
         """Lead to the page that sends a notice."""
         return _lead("notice", request, queryset)
 
-    @_offer("Forget", "delete", "forget")
+    @offer("Forget", "delete", "forget")
     def forget(self, request: HttpRequest, queryset: QuerySet[ClientSession]) -> HttpResponse:
         """Lead to the page that forgets."""
         return _lead("forget", request, queryset)
 
-    @_offer("Disconnect", "link_off")
+    @offer("Disconnect", "link_off")
     def disconnect_one(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Lead to the page that disconnects this one."""
         return HttpResponseRedirect(_address("disconnect", {"id": object_id}))
 
-    @_offer("Send a notice", "campaign")
+    @offer("Send a notice", "campaign")
     def notify_one(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Lead to the page that sends a notice to this one."""
         return HttpResponseRedirect(_address("notice", {"id": object_id}))
 
-    @_offer("Forget", "delete", "forget")
+    @offer("Forget", "delete", "forget")
     def forget_one(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Lead to the page that forgets this one."""
         return HttpResponseRedirect(_address("forget", {"id": object_id}))

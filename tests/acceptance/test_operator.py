@@ -71,3 +71,14 @@ def test_notice_is_printed_by_the_client(stack: Stack, alice: Program, page: Bro
     alice.wait_for("Maintenance at <noon>")
     blocks = alice.said.count("received successfully")
     alice.wait_for(f"Block {blocks + 2} received successfully")
+
+
+def test_rate_reaches_the_generator(stack: Stack, alice: Program, page: Browser) -> None:
+    """A rate that is saved in the admin is the one of its next segment."""
+    ((key,),) = stack.rows("SELECT id FROM feeds_feed WHERE name = 'users'")
+    page.open(f"{sign_in(stack, page)}feeds/feed/{key}/change/")
+    page.evaluate("document.querySelector('[name=rate]').value = '80'")
+    press(page, "Save")
+    newest = "SELECT rate_milli FROM feeds_segment WHERE feed_id = ? ORDER BY first DESC LIMIT 1"
+    until(lambda: stack.rows(newest, key) == [(80_000,)], lambda: "the rate was not taken")
+    alice.wait_for(f"Block {alice.said.count('received successfully') + 5} received successfully")
