@@ -82,3 +82,13 @@ def test_rate_reaches_the_generator(stack: Stack, alice: Program, page: Browser)
     newest = "SELECT rate_milli FROM feeds_segment WHERE feed_id = ? ORDER BY first DESC LIMIT 1"
     until(lambda: stack.rows(newest, key) == [(80_000,)], lambda: "the rate was not taken")
     alice.wait_for(f"Block {alice.said.count('received successfully') + 5} received successfully")
+
+
+def test_list_of_sessions_stays_true(stack: Stack, alice: Program, page: Browser) -> None:
+    """Without a reload the list shows the next blocks, and that a client went away."""
+    page.open(f"{sign_in(stack, page)}feeds/clientsession/")
+    found = "document.querySelector('[data-field=found]').textContent"
+    before = page.evaluate(found)
+    page.wait_for(f"{found} !== {before!r}")
+    alice.process.kill()
+    page.wait_for("document.querySelector('[data-field=state]').dataset.state === 'away'")
