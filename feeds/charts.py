@@ -37,7 +37,7 @@ def charts(analysis: Analysis) -> list[Chart]:
 def _against_size(groups: Sequence[Group]) -> list[Chart]:
     places = [f"{group.block_size:,}" for group in groups]
     return [
-        _chart(
+        chart(
             "Block time against block size",
             "Median and p99 of the block time.",
             places,
@@ -48,7 +48,7 @@ def _against_size(groups: Sequence[Group]) -> list[Chart]:
             across="block size",
             up="seconds",
         ),
-        _chart(
+        chart(
             "Latency against block size",
             "Median of the blocks' medians, and 99th percentile of their p99.",
             places,
@@ -64,14 +64,14 @@ def _against_size(groups: Sequence[Group]) -> list[Chart]:
 
 def _against_clients(groups: Sequence[Group]) -> list[Chart]:
     return [
-        _chart(
+        chart(
             "Block time against clients",
             "Median block time, one line per block size.",
             *_by_block_size(groups, lambda group: group.p50),
             across="clients connected",
             up="seconds",
         ),
-        _chart(
+        chart(
             "Latency against clients",
             "Median of the blocks' medians, one line per block size.",
             *_by_block_size(groups, lambda group: group.latency_p50 * 1000),
@@ -96,7 +96,7 @@ def _by_block_size(
     }
 
 
-def _chart(
+def chart(
     title: str,
     about: str,
     places: Sequence[str],
@@ -105,6 +105,7 @@ def _chart(
     across: str,
     up: str,
 ) -> Chart:
+    """Return a chart of *lines* over *places*; the axes are *across* and *up*."""
     datasets = [
         {
             "label": name,

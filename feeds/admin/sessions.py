@@ -18,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from clientapp.wire import names
 from clientapp.wire.printable import printable
 from feeds.admin.actions import OperableAdmin
+from feeds.admin.course import course_charts, timeline
 from feeds.admin.facts import LINK, FactInline
 from feeds.admin.filters import BlockSizeFilter, ClientFilter, DayFilter, FeedFilter
 from feeds.admin.reports import ReportColumns
@@ -105,10 +106,21 @@ class ClientSessionAdmin(OperableAdmin):
                 )
             },
         ),
+        ("Course", {"fields": ("connected", "newest_blocks")}),
     )
-    readonly_fields = ("key_prefix",)
+    readonly_fields = ("key_prefix", "connected", "newest_blocks")
     sortable_by = ("client", "state", "seen", "feeds", "block_size", "connected_at")
     inlines = (ReportInline, ConnectionInline)
+
+    @admin.display(description="connections and gaps")
+    def connected(self, session: ClientSession) -> str:
+        """Return when the session was connected."""
+        return timeline(session, datetime.now(UTC))
+
+    @admin.display(description="newest blocks")
+    def newest_blocks(self, session: ClientSession) -> str:
+        """Return what the newest blocks took."""
+        return course_charts(session)
 
     class Media:
         css = {"all": ("feeds/sessions.css",)}  # noqa: RUF012  Django reads it as it is
