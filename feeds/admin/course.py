@@ -43,7 +43,7 @@ def timeline(session: ClientSession, now: datetime) -> str:
         return "-"
     made = bars(rows, now)
     away = [bar for bar in made if bar.kind == "away"]
-    about = f"{len(rows)} connections, {len(away)} gaps between them"
+    about = f"{_count(len(rows), 'connection')}, {_count(len(away), 'gap')} between them"
     context = {"bars": made, "about": about, "width": WIDTH, "from": rows[0].opened_at}
     return render_to_string("admin/timeline.html", context)
 
@@ -105,6 +105,10 @@ def _bar(kind: str, start: float, seconds: float, scale: float, why: str) -> Bar
         if kind == "connected"
         else f"{seconds:,.0f} s {why}",
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _ms(seconds: float | None) -> float | None:

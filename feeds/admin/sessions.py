@@ -58,7 +58,7 @@ class ReportInline(ReportColumns, FactInline):
     """The newest blocks of a session."""
 
     model = BlockReport
-    fields = ("link", "found", "size", "took", "sentence", "received_at")
+    fields = ("link", "verdict", "size", "took", "sentence", "received_at")
     readonly_fields = fields
     ordering = ("-number",)
     verbose_name_plural = "newest blocks"
