@@ -1,4 +1,4 @@
-"""An analysis as charts: the data and options of Chart.js, which ships with unfold."""
+"""Figures as charts: the data and options of Chart.js, which ships with unfold."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def charts(analysis: Analysis) -> list[Chart]:
 def _against_size(groups: Sequence[Group]) -> list[Chart]:
     places = [f"{group.block_size:,}" for group in groups]
     return [
-        chart(
+        line_chart(
             "Block time against block size",
             "Median and p99 of the block time.",
             places,
@@ -48,7 +48,7 @@ def _against_size(groups: Sequence[Group]) -> list[Chart]:
             across="block size",
             up="seconds",
         ),
-        chart(
+        line_chart(
             "Latency against block size",
             "Median of the blocks' medians, and 99th percentile of their p99.",
             places,
@@ -64,14 +64,14 @@ def _against_size(groups: Sequence[Group]) -> list[Chart]:
 
 def _against_clients(groups: Sequence[Group]) -> list[Chart]:
     return [
-        chart(
+        line_chart(
             "Block time against clients",
             "Median block time, one line per block size.",
             *_by_block_size(groups, lambda group: group.p50),
             across="clients connected",
             up="seconds",
         ),
-        chart(
+        line_chart(
             "Latency against clients",
             "Median of the blocks' medians, one line per block size.",
             *_by_block_size(groups, lambda group: group.latency_p50 * 1000),
@@ -96,7 +96,7 @@ def _by_block_size(
     }
 
 
-def chart(
+def line_chart(
     title: str,
     about: str,
     places: Sequence[str],
@@ -104,8 +104,14 @@ def chart(
     *,
     across: str,
     up: str,
+    is_dense: bool = False,
 ) -> Chart:
-    """Return a chart of *lines* over *places*; the axes are *across* and *up*."""
+    """
+    Return the chart of *lines*, each with a value at each of *places*.
+
+    A dense one has small dots, holes where values are None, and few words
+    along its foot; a line that is alone needs no legend.
+    """
     datasets = [
         {
             "label": name,
@@ -113,8 +119,8 @@ def chart(
             "borderColor": colour,
             "backgroundColor": colour,
             "borderWidth": 2,
-            "pointRadius": 4,
-            "spanGaps": True,
+            "pointRadius": 1.5 if is_dense else 4,
+            "spanGaps": not is_dense,
         }
         for (name, values), colour in zip(lines.items(), COLOURS, strict=False)
     ]
@@ -122,21 +128,29 @@ def chart(
         title=title,
         about=about,
         data=json.dumps({"labels": places, "datasets": datasets}),
-        options=json.dumps(_options(across, up)),
+        options=json.dumps(
+            _options(across, up, has_legend=len(lines) > 1 or not is_dense, is_dense=is_dense)
+        ),
     )
 
 
-def _options(across: str, up: str) -> dict[str, Any]:
+def _options(across: str, up: str, *, has_legend: bool, is_dense: bool) -> dict[str, Any]:
     ticks = {"color": GREY}
+    foot = {**ticks, "maxRotation": 0, "maxTicksLimit": 7} if is_dense else ticks
     return {
         "animation": False,
         "responsive": True,
         "maintainAspectRatio": False,
         "plugins": {
-            "legend": {"position": "top", "align": "end", "labels": {"boxWidth": 12, **ticks}}
+            "legend": {
+                "display": has_legend,
+                "position": "top",
+                "align": "end",
+                "labels": {"boxWidth": 12, **ticks},
+            }
         },
         "scales": {
-            "x": {"title": {"display": True, "text": across, **ticks}, "ticks": ticks, "grid": {}},
+            "x": {"title": {"display": True, "text": across, **ticks}, "ticks": foot, "grid": {}},
             "y": {
                 "title": {"display": True, "text": up, **ticks},
                 "ticks": ticks,

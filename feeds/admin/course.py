@@ -13,7 +13,7 @@ from datetime import datetime
 
 from django.template.loader import render_to_string
 
-from feeds.charts import chart
+from feeds.charts import line_chart
 from feeds.models import ClientSession, Connection
 
 MOST_CONNECTIONS = 100
@@ -73,15 +73,16 @@ def course_charts(session: ClientSession) -> str:
         return "No block yet."
     places = [f"{row[0]:,}" for row in rows]
     drawn = [
-        chart(
+        line_chart(
             "Block time",
             "From the first to the last message.",
             places,
             {"block time": [row[1] for row in rows]},
             across="block",
+            is_dense=True,
             up="seconds",
         ),
-        chart(
+        line_chart(
             "Latency",
             "Median and p99 of each block.",
             places,
@@ -90,6 +91,7 @@ def course_charts(session: ClientSession) -> str:
                 "p99": [_ms(row[3]) for row in rows],
             },
             across="block",
+            is_dense=True,
             up="milliseconds",
         ),
     ]
