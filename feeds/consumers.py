@@ -24,6 +24,7 @@ from clientapp.wire.errors import BadRequest
 from clientapp.wire.from_server import Control, Failure, Farewell
 from clientapp.wire.printable import printable
 from clientapp.wire.request import Request, parse_request
+from feeds.core import notices
 from feeds.core.limits import LIMITS
 from feeds.live.admission import admit
 from feeds.live.connection import LiveConnection
@@ -114,6 +115,10 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
     async def session_replaced(self, message: dict[str, Any]) -> None:
         """End this connection: a newer one of its session took over."""
         await self._end(Close.REPLACED, "a newer connection of this session took over")
+
+    async def client_removed(self, message: dict[str, Any]) -> None:
+        """End this connection: an operator does not want it (sent to its channel)."""
+        await self._end(Close.REMOVED, notices.REMOVED)
 
     async def client_notice(self, message: dict[str, Any]) -> None:
         """Pass a sentence of the operator on (sent to a control group)."""

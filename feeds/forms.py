@@ -14,6 +14,9 @@ from feeds.core.limits import LIMITS
 from feeds.models import Feed
 from feeds.sources import SpecError, check_spec
 
+MAX_NOTICE = 500
+"""Characters of a notice: a few lines on a terminal, and no way to flood one."""
+
 
 class SpecField(forms.JSONField):
     """The field of a spec: whatever is typed is JSON or a mistake."""
@@ -62,6 +65,18 @@ class FeedForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run 
             except SpecError as error:
                 self.add_error("spec", str(error))
         return cleaned
+
+
+class NoticeForm(forms.Form):
+    """What an operator tells clients: one line."""
+
+    text = forms.RegexField(
+        r"^[^\x00-\x1f\x7f-\x9f]+\Z",
+        max_length=MAX_NOTICE,
+        error_messages={"invalid": "A notice is one line, without control characters."},
+        help_text=f"One line, {MAX_NOTICE} characters at most.",
+        widget=UnfoldAdminTextInputWidget({"autofocus": True}),
+    )
 
 
 class AnalysisForm(forms.Form):

@@ -155,6 +155,7 @@ def test_limits_of_a_server_are_documented() -> None:
         "Of a feed",
         "Of the analysis",
         "Of the history",
+        "Of the admin",
         "Of a sweep",
     ],
 )
@@ -174,6 +175,7 @@ def test_other_limits_are_documented(heading: str) -> None:
         "Of a feed",
         "Of the analysis",
         "Of the history",
+        "Of the admin",
         "Of a sweep",
     ],
 )

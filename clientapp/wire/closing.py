@@ -23,6 +23,8 @@ class Close(IntEnum):
     """The server cannot tell yet whether it may serve this; its database is away."""
     BAD_REQUEST = 4501
     """A parameter of the URL is not allowed; the same URL will fail again."""
+    REMOVED = 4503
+    """An operator of the server ended this connection, and does not want it back."""
     LIMIT = 4504
     """The client sent more, or larger frames, than it may."""
     REPLACED = 4509

@@ -72,11 +72,16 @@ class AnalysisCsv(UnfoldModelAdminViewMixin, View):
             ]
             return HttpResponse(sentences, status=400, content_type="text/plain; charset=utf-8")
         reports = _wanted(form.cleaned_data)[: analysis.MOST_REPORTS]
-        return StreamingHttpResponse(
-            _lines(reports),
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": 'attachment; filename="block-reports.csv"'},
-        )
+        return csv_of(reports)
+
+
+def csv_of(reports: QuerySet[BlockReport]) -> StreamingHttpResponse:
+    """Return *reports* as a file, sent while they are read: it may hold any number of them."""
+    return StreamingHttpResponse(
+        _lines(reports),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="block-reports.csv"'},
+    )
 
 
 def _tables(answer: analysis.Analysis) -> list[dict[str, Any]]:

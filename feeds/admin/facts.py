@@ -63,7 +63,7 @@ class FactAdmin(ReadOnly, ModelAdmin):
     list_per_page = 50
     list_max_show_all = 50
     list_filter_submit = True
-    actions = None
+    actions: tuple[str, ...] | None = None
     search_fields = ("session",)
     search_help_text = "client, or start of a session key"
 

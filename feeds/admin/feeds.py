@@ -7,13 +7,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from feeds import show
+from feeds.admin.actions import offer
 from feeds.admin.facts import FactInline
 from feeds.forms import FeedForm
 from feeds.live import catalog, making
@@ -60,7 +62,32 @@ class FeedAdmin(ModelAdmin):
     add_fieldsets = fieldsets[:1]  # nothing comes next before the feed is saved
     # Given here, or the columns would be made twice, each time asking for states.
     sortable_by = ("name", "kind", "per_second", "enabled")
-    actions = None
+    actions = ("start", "pause")
+
+    @offer("Start", "play_arrow", "change")
+    def start(self, request: HttpRequest, queryset: QuerySet[Feed]) -> None:
+        """Switch the chosen feeds on."""
+        self._switch(request, queryset, on=True)
+
+    @offer("Pause", "pause", "change")
+    def pause(self, request: HttpRequest, queryset: QuerySet[Feed]) -> None:
+        """Switch the chosen feeds off; their offsets go on later without a hole."""
+        self._switch(request, queryset, on=False)
+
+    def _switch(self, request: HttpRequest, feeds: QuerySet[Feed], *, on: bool) -> None:
+        """Write the switch alone: a generator moves the promise in the same row."""
+        changed = list(feeds.filter(enabled=not on))
+        Feed.objects.filter(pk__in=[feed.pk for feed in changed]).update(enabled=on)
+        for feed in changed:
+            self.log_change(request, feed, "Started." if on else "Paused.")
+        names = ", ".join(feed.name for feed in changed)
+        if not changed:
+            messages.warning(request, f"Nothing to do: {'started' if on else 'paused'} already.")
+        elif on:
+            text = f"Started: {names}. A generator that had it paused goes on within a second; "
+            messages.success(request, text + "otherwise start one with: python manage.py generate")
+        else:
+            messages.success(request, f"Paused: {names}. What is promised still comes, for 1 s.")
 
     def get_list_display(self, request: HttpRequest) -> tuple[str | Callable[[Feed], Any], ...]:
         """Return the columns; one look at the catalog serves all rows."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBadRequest, HttpResponseBase
 from django.template.loader import render_to_string
 from django.urls import path
 from unfold.decorators import display
 
 from clientapp.wire.printable import printable
-from feeds.admin.analysis import AnalysisCsv, AnalysisView
+from feeds.admin.analysis import AnalysisCsv, AnalysisView, csv_of
 from feeds.admin.facts import SessionFactAdmin
 from feeds.admin.filters import (
     BlockSizeFilter,
@@ -105,8 +108,20 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
                 view(AnalysisCsv.as_view(model_admin=self)),
                 name="feeds_blockreport_analysis_csv",
             ),
+            path("reports.csv", view(self.csv), name="feeds_blockreport_csv"),
             *super().get_urls(),
         ]
+
+    def csv(self, request: HttpRequest) -> HttpResponseBase:
+        """Return every report that the filters of the list leave, however many."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            asked = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:
+            text = "these filters cannot be read; open the list and filter there\n"
+            return HttpResponseBadRequest(text, content_type="text/plain; charset=utf-8")
+        return csv_of(asked)
 
     @admin.display(description="connection lost")
     def lost(self, report: BlockReport) -> str:

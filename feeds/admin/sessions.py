@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest
-from django.urls import reverse
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.forms.widgets import Script
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import path, reverse
 from django.utils.html import format_html
-from unfold.decorators import display
+from django.views.decorators.cache import never_cache
 
 from clientapp.wire import names
 from clientapp.wire.printable import printable
-from feeds.admin.facts import LINK, FactAdmin, FactInline
+from feeds.admin.actions import OperableAdmin
+from feeds.admin.course import course_charts, timeline
+from feeds.admin.facts import LINK, FactInline
 from feeds.admin.filters import BlockSizeFilter, ClientFilter, DayFilter, FeedFilter
 from feeds.admin.reports import ReportColumns
+from feeds.admin.rows import cell, cells, with_lag
 from feeds.models import BlockReport, ClientSession, Connection
 
-STATUSES = {
-    ClientSession.Status.ONLINE: "success",
-    ClientSession.Status.AWAY: "warning",
-    ClientSession.Status.LEFT: "info",
-}
-
-
+ID = re.compile(r"[0-9]{1,18}")
+"""A key of a row, as a database takes it."""
 UNBROKEN = '<span class="whitespace-nowrap">{}</span>'
 
 
@@ -56,7 +58,7 @@ class ReportInline(ReportColumns, FactInline):
     """The newest blocks of a session."""
 
     model = BlockReport
-    fields = ("link", "found", "size", "took", "sentence", "received_at")
+    fields = ("link", "verdict", "size", "took", "sentence", "received_at")
     readonly_fields = fields
     ordering = ("-number",)
     verbose_name_plural = "newest blocks"
@@ -69,19 +71,19 @@ class ReportInline(ReportColumns, FactInline):
 
 
 @admin.register(ClientSession)
-class ClientSessionAdmin(FactAdmin):
-    """Sessions to look at."""
+class ClientSessionAdmin(OperableAdmin):
+    """Sessions to look at, and to disconnect, tell and forget."""
 
     list_display = (
         "client",
         "state",
+        "seen",
+        "behind",
+        "reconnects",
+        "found",
         "feeds",
         "block_size",
         "connected_at",
-        "blocks",
-        "broken",
-        "behind",
-        "seen_at",
         "key_prefix",
     )
     list_filter = (
@@ -104,24 +106,63 @@ class ClientSessionAdmin(FactAdmin):
                 )
             },
         ),
+        ("Course", {"fields": ("connected", "newest_blocks")}),
     )
-    readonly_fields = ("key_prefix",)
-    sortable_by = (
-        "client",
-        "state",
-        "feeds",
-        "block_size",
-        "connected_at",
-        "blocks",
-        "broken",
-        "seen_at",
-    )
+    readonly_fields = ("key_prefix", "connected", "newest_blocks")
+    sortable_by = ("client", "state", "seen", "feeds", "block_size", "connected_at")
     inlines = (ReportInline, ConnectionInline)
 
-    @display(description="status", ordering="status", label=STATUSES)  # type: ignore[untyped-decorator]
-    def state(self, session: ClientSession) -> tuple[str, str]:
-        """Return the status, and how to say it."""
-        return session.status, session.get_status_display()
+    @admin.display(description="connections and gaps")
+    def connected(self, session: ClientSession) -> str:
+        """Return when the session was connected."""
+        return timeline(session, datetime.now(UTC))
+
+    @admin.display(description="newest blocks")
+    def newest_blocks(self, session: ClientSession) -> str:
+        """Return what the newest blocks took."""
+        return course_charts(session)
+
+    class Media:
+        css = {"all": ("feeds/sessions.css",)}  # noqa: RUF012  Django reads it as it is
+        js = (Script("feeds/sessions.js", defer=True),)
+
+    def get_urls(self) -> list[Any]:
+        """Return the addresses, the one of the live cells first."""
+        rows = path(
+            "rows.json",
+            self.admin_site.admin_view(never_cache(self.rows)),
+            name="feeds_clientsession_rows",
+        )
+        return [rows, *super().get_urls()]
+
+    def rows(self, request: HttpRequest) -> HttpResponse:
+        """Answer the cells of the sessions that are asked for, a page of them at most."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        keys = [int(key) for key in request.GET.getlist("id") if ID.fullmatch(key)]
+        asked = ClientSession.objects.filter(pk__in=keys[: self.list_per_page])
+        now = datetime.now(UTC)
+        return JsonResponse({str(row.pk): cells(row, now) for row in with_lag(asked)})
+
+    @admin.display(description="status", ordering="status")
+    def state(self, session: ClientSession) -> str:
+        """Return whether the client is there."""
+        return cell(session, "state", datetime.now(UTC))
+
+    @admin.display(description="last seen", ordering="seen_at")
+    def seen(self, session: ClientSession) -> str:
+        """Return how long ago the client was there, to ten seconds."""
+        return cell(session, "seen", datetime.now(UTC))
+
+    @admin.display(description="reconnects")
+    def reconnects(self, session: ClientSession) -> str:
+        """Return how often the client came back."""
+        return cell(session, "reconnects", datetime.now(UTC))
+
+    @admin.display(description="blocks")
+    def found(self, session: ClientSession) -> str:
+        """Return how many blocks got which verdict."""
+        return cell(session, "found", datetime.now(UTC))
 
     @admin.display(description="session")
     def key_prefix(self, session: ClientSession) -> str:
@@ -130,12 +171,9 @@ class ClientSessionAdmin(FactAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ClientSession]:
         """Return the sessions, each with how far its connection is behind."""
-        connections = Connection.objects.filter(session=OuterRef("pk"), closed_at=None)
-        newest = connections.order_by("-id").values("behind")[:1]
-        sessions: QuerySet[ClientSession] = super().get_queryset(request)
-        return sessions.annotate(lag=Subquery(newest))
+        return with_lag(super().get_queryset(request))
 
-    @admin.display(description="behind")
-    def behind(self, session: Any) -> str:
+    @admin.display(description="lag")
+    def behind(self, session: ClientSession) -> str:
         """Return how many messages the session lacks; nothing where it is away."""
-        return "-" if session.lag is None else f"{session.lag:,}"
+        return cell(session, "behind", datetime.now(UTC))

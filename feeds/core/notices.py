@@ -1,5 +1,8 @@
 """Sentences that more than one surface says in the same words."""
 
+REMOVED = "an operator disconnected this client"
+"""The reason of a close that was asked for in the admin."""
+
 
 def not_running(feed: str) -> str:
     """Return what to say of a feed that no generator works on."""

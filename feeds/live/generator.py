@@ -162,10 +162,12 @@ class Generator:
         self._tried = time.monotonic()
         now = now_us()
         try:
+            # Looked at first, so that what is changed in the admin waits for no
+            # promise but those that were made before it.
+            self._hold = await self._database.run(promise.look, self._hold)
             if not self._hold.enabled:
-                self._hold = await self._database.run(promise.look, self._hold)
-                if not self._hold.enabled:
-                    return
+                self._failing = False
+                return
             segment = self._next_segment(now)
             last = self._reach(segment or self._hold.schedule.last, now)
             self._hold = await self._database.run(promise.promise, self._hold, last, now, segment)

@@ -129,6 +129,7 @@ def test_a_session_shows_its_newest_rows(admin_client: Client) -> None:
         )
     page = shown(admin_client, session)
     assert f"received {NEWEST + 5} block" in page
+    assert "(&#x27;" not in page  # a verdict is a word
     assert "received 6 block" in page
     assert "received 5 block" not in page
     assert f"127.0.0.1:{NEWEST + 5:04d}" in page

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -160,3 +161,33 @@ def test_hostile_json_is_refused_at_its_field(admin_client: Client, feed: Feed, 
     assert response.status_code == 200
     assert list(response.context["adminform"].form.errors) == ["spec"]
     assert Feed.objects.get(pk=feed.pk).spec == {}
+
+
+def test_feeds_are_started_and_paused(admin_client: Client, feed: Feed) -> None:
+    """The list and the page switch a feed, and touch nothing else of its row."""
+    path = reverse("admin:feeds_feed_changelist")
+    with CaptureQueriesContext(connection) as captured:
+        admin_client.post(path, {"action": "pause", "_selected_action": [feed.pk]})
+    feed.refresh_from_db()
+    assert not feed.enabled
+    updates = [q["sql"] for q in captured.captured_queries if q["sql"].startswith("UPDATE")]
+    (update,) = [sql for sql in updates if Feed._meta.db_table in sql]
+    assert "promised" not in update
+    chosen = {"action": "start", "_selected_action": [feed.pk]}
+    assert "Started: numbers." in admin_client.post(path, chosen, follow=True).content.decode()
+    feed.refresh_from_db()
+    assert feed.enabled
+    again = admin_client.post(path, chosen, follow=True)
+    assert "Nothing to do: started already." in again.content.decode()
+
+
+def test_whoever_may_only_view_switches_nothing(client: Client, feed: Feed) -> None:
+    """A role that views is offered no switch, and is refused."""
+    user = User.objects.create_user("viewer", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="view_feed"))
+    client.force_login(user)
+    path = reverse("admin:feeds_feed_changelist")
+    assert "_selected_action" not in client.get(path).content.decode()
+    client.post(path, {"action": "pause", "_selected_action": [feed.pk]})
+    feed.refresh_from_db()
+    assert feed.enabled

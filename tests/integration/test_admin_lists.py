@@ -146,3 +146,29 @@ def test_a_capped_list_says_how_to_see_the_rest(
     monkeypatch.setattr("feeds.admin.paginator.MOST_COUNTED", 3)
     page = admin_client.get(path).content.decode()
     assert "the first 3 block reports; filter to see the others" in page
+
+
+@pytest.mark.parametrize("model", [*FACTS, "feed"])
+def test_a_list_costs_the_same_queries_for_any_number_of_rows(
+    admin_client: Client, model: str
+) -> None:
+    """No list asks the database again for each of its rows, and none asks twelve times."""
+    path = reverse(f"admin:feeds_{model}_changelist")
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert admin_client.get(path).status_code == 200
+        return len(captured.captured_queries)
+
+    def add(number: int) -> None:
+        session = connect(f"client {number}")
+        report(session, 1)
+        ClientMessage.objects.create(session=session, text="Hey Server!", received_at=NOW)
+        Feed.objects.create(name=f"feed{number}", kind="arrays")
+
+    add(0)
+    queries()  # what is asked once in a process
+    few = queries()
+    for number in range(1, 31):
+        add(number)
+    assert queries() == few <= 12

@@ -1,0 +1,94 @@
+"""An operator in the admin, a real browser: what is done there reaches real processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.browser import Browser, browser
+from tests.support.signing_in import sign_in
+from tests.support.stack import PATIENCE_SECONDS, Program, Stack, until
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Browser]:
+    """Open a browser; at the end, nothing went wrong in it."""
+    with browser(tmp_path / "profile") as one:
+        yield one
+        hosts = {urlsplit(url).hostname for url in one.requests} - {None, "", "blank"}
+        assert hosts <= {"127.0.0.1"}, hosts
+        assert not one.errors, one.errors
+
+
+@pytest.fixture
+def alice(stack: Stack) -> Program:
+    """Start everything, and a client that collects."""
+    stack.server()
+    stack.generator("--rate=20")
+    client = stack.client("alice", "--block-size=5")
+    client.wait_for("Block 1 verified")
+    return client
+
+
+def press(page: Browser, words: str) -> None:
+    """Press the link or button that says *words*, and wait for the next page."""
+    page.evaluate("document.body.dataset.old = 'yes'")
+    page.evaluate(
+        "[...document.querySelectorAll('#content a, #content button, a, button')]"
+        f".find(one => one.innerText.trim().endsWith({words!r}) && one.offsetParent).click()"
+    )
+    page.wait_for("document.readyState === 'complete' && document.body.dataset.old !== 'yes'")
+
+
+def open_session(stack: Stack, page: Browser) -> None:
+    """Sign in and go to the page of the only session."""
+    ((key,),) = stack.rows("SELECT id FROM feeds_clientsession")
+    page.open(f"{sign_in(stack, page)}feeds/clientsession/{key}/change/")
+
+
+def test_disconnect_takes_a_client_off(stack: Stack, alice: Program, page: Browser) -> None:
+    """A client that is disconnected says who ended it, and ends with exit code 3."""
+    open_session(stack, page)
+    press(page, "Disconnect")
+    press(page, "Disconnect")
+    assert alice.process.wait(PATIENCE_SECONDS) == 3
+    assert "an operator disconnected this client (4503)" in alice.said
+    assert "was told to leave." in page.evaluate("document.body.innerText")
+    closed = "SELECT close_code FROM feeds_connection WHERE closed_at IS NOT NULL"
+    until(lambda: stack.rows(closed) == [(4503,)], lambda: "its end is not stored")
+
+
+def test_notice_is_printed_by_the_client(stack: Stack, alice: Program, page: Browser) -> None:
+    """What an operator says is printed by the client, which goes on."""
+    open_session(stack, page)
+    press(page, "Send a notice")
+    page.evaluate("document.querySelector('[name=text]').value = 'Maintenance at <noon>'")
+    press(page, "Send")
+    assert "was sent the notice." in page.evaluate("document.body.innerText")
+    alice.wait_for("Maintenance at <noon>")
+    blocks = alice.said.count("received successfully")
+    alice.wait_for(f"Block {blocks + 2} received successfully")
+
+
+def test_rate_reaches_the_generator(stack: Stack, alice: Program, page: Browser) -> None:
+    """A rate that is saved in the admin is the one of its next segment."""
+    ((key,),) = stack.rows("SELECT id FROM feeds_feed WHERE name = 'users'")
+    page.open(f"{sign_in(stack, page)}feeds/feed/{key}/change/")
+    page.evaluate("document.querySelector('[name=rate]').value = '80'")
+    press(page, "Save")
+    newest = "SELECT rate_milli FROM feeds_segment WHERE feed_id = ? ORDER BY first DESC LIMIT 1"
+    until(lambda: stack.rows(newest, key) == [(80_000,)], lambda: "the rate was not taken")
+    alice.wait_for(f"Block {alice.said.count('received successfully') + 5} received successfully")
+
+
+def test_list_of_sessions_stays_true(stack: Stack, alice: Program, page: Browser) -> None:
+    """Without a reload the list shows the next blocks, and that a client went away."""
+    page.open(f"{sign_in(stack, page)}feeds/clientsession/")
+    found = "document.querySelector('[data-field=found]').textContent"
+    before = page.evaluate(found)
+    page.wait_for(f"{found} !== {before!r}")
+    alice.process.kill()
+    page.wait_for("document.querySelector('[data-field=state]').dataset.state === 'away'")

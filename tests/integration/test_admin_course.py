@@ -1,0 +1,56 @@
+"""The course of a session on its page: connections, gaps, and what blocks took."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from feeds.admin.course import MOST_BLOCKS, MOST_CONNECTIONS, bars
+from feeds.models import Connection
+from tests.support.admin import NOW, connect, report, shown
+
+pytestmark = pytest.mark.django_db
+
+
+def test_bars_are_connections_and_the_gaps_between_them() -> None:
+    """Each bar is as long as its time, and says what it is."""
+    session = connect("alice")
+    times = ((0, 40), (60, None))
+    rows = [
+        Connection.objects.create(
+            session=session,
+            opened_at=NOW + timedelta(seconds=opened),
+            seen_at=NOW,
+            closed_at=None if closed is None else NOW + timedelta(seconds=closed),
+            close_code=None if closed is None else 4001,
+        )
+        for opened, closed in times
+    ]
+    made = bars(rows, NOW + timedelta(seconds=100))
+    assert [(bar.kind, bar.start, bar.width, bar.sentence) for bar in made] == [
+        ("connected", 0, 400, "connected 40 s, closed with 4001"),
+        ("away", 400, 200, "20 s not connected"),
+        ("connected", 600, 400, "connected 40 s, still open"),
+    ]
+
+
+def test_the_page_is_bounded(admin_client: Client) -> None:
+    """However long a session was, its page draws the newest of it."""
+    session = connect("alice")
+    for number in range(1, MOST_BLOCKS + 6):
+        report(session, number, latency_p50=0.001, latency_p99=0.002)
+    for number in range(MOST_CONNECTIONS + 5):
+        at = NOW + timedelta(seconds=number)
+        Connection.objects.create(session=session, opened_at=at, seen_at=at, closed_at=at)
+    page = shown(admin_client, session)
+    assert page.count("timeline-connected") == MOST_CONNECTIONS
+    assert page.count('class="chart"') == 2
+    assert "&quot;6&quot;" in page
+    assert "[&quot;5&quot;," not in page
+
+
+def test_a_session_without_blocks(admin_client: Client) -> None:
+    """Where there is nothing to draw, the page says so."""
+    assert "No block yet." in shown(admin_client, connect("alice"))

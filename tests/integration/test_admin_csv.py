@@ -1,0 +1,79 @@
+"""The CSV of the list of block reports: what is filtered, all of it, and no formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth.models import User
+from django.test import AsyncClient, Client
+from django.urls import reverse
+
+from tests.support.admin import NOW, connect, report
+
+pytestmark = pytest.mark.django_db
+CSV = "admin:feeds_blockreport_csv"
+
+
+def rows(user: User, **query: str) -> list[dict[str, Any]]:
+    """Return the rows of the file, read as a browser reads it."""
+
+    @async_to_sync
+    async def ask() -> str:
+        browser = AsyncClient()
+        await browser.aforce_login(user)
+        response: Any = await browser.get(reverse(CSV), query)
+        assert response.status_code == 200
+        assert response.streaming
+        return "".join([part.decode() async for part in response.streaming_content])
+
+    return list(csv.DictReader(io.StringIO(ask())))
+
+
+def test_holds_what_the_filters_leave(admin_user: User) -> None:
+    """Each filter of the list is one of the file; without any, every report is in it."""
+    alice = connect("alice", block_size=3)
+    bob = connect("bob", feeds="arrays", block_size=5)
+    report(alice, 1, verdict="verified")
+    report(alice, 2, verdict="broken")
+    report(bob, 1, verdict="verified", received_at=NOW.replace(year=2025))
+    assert len(rows(admin_user)) == 3
+    for query, expected in (
+        ({"client": "alice"}, {("alice", "1"), ("alice", "2")}),
+        ({"verdict__exact": "broken"}, {("alice", "2")}),
+        ({"feed": "arrays"}, {("bob", "1")}),
+        ({"block_size": "5"}, {("bob", "1")}),
+        ({"received_at_from": "2026-01-01", "client": "bob"}, set()),
+    ):
+        assert {(row["client"], row["number"]) for row in rows(admin_user, **query)} == expected
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_holds_no_formula(admin_user: User, start: str) -> None:
+    """A cell that a spreadsheet would run is text there; a number stays a number."""
+    report(connect("alice"), 1, label=f"{start}1+1", clock_offset=-0.5)
+    (row,) = rows(admin_user)
+    assert row["label"] == f"'{start}1+1"
+    assert row["clock_offset"] == "-0.5"
+
+
+def test_is_led_to_with_the_filters(admin_client: Client) -> None:
+    """The link on the list asks for what the list shows."""
+    path = reverse("admin:feeds_blockreport_changelist")
+    page = admin_client.get(path, {"verdict__exact": "broken", "client": "alice"})
+    assert f"{reverse(CSV)}?verdict__exact=broken&amp;client=alice" in page.content.decode()
+
+
+def test_is_for_those_who_may_view(client: Client) -> None:
+    """Somebody without the permission gets no file."""
+    client.force_login(User.objects.create_user("nobody", is_staff=True))
+    assert client.get(reverse(CSV)).status_code == 403
+
+
+def test_wrong_filters_are_a_sentence(admin_client: Client) -> None:
+    """What the list cannot read is refused, not ignored: the file would hold everything."""
+    response = admin_client.get(reverse(CSV), {"session__id": "x"})
+    assert response.status_code == 400

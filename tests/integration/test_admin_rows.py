@@ -1,0 +1,68 @@
+"""The live cells of the list of sessions: true, bounded, and for those who may view."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from feeds.admin.rows import ago, cells, with_lag
+from feeds.models import ClientSession, Connection
+from tests.support.admin import NOW, connect
+
+pytestmark = pytest.mark.django_db
+ROWS = "admin:feeds_clientsession_rows"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-5, "0 s ago"),
+        (3.2, "3 s ago"),
+        (60, "1 min ago"),
+        (7200, "2 h ago"),
+        (86400 * 1000, "1,000 d ago"),
+    ],
+)
+def test_ago(seconds: float, text: str) -> None:
+    """A time is told in its largest unit; one that lies ahead, by another clock, is now."""
+    assert ago(seconds) == text
+
+
+def test_cells_say_what_is_stored() -> None:
+    """Status, last seen, lag, reconnects and verdicts are those of the session."""
+    session = connect("alice")
+    Connection.objects.create(session=session, behind=1234, opened_at=NOW, seen_at=NOW)
+    ClientSession.objects.update(connects=3, verified=1200, broken=2)
+    row = with_lag(ClientSession.objects.all()).get()
+    assert cells(row, NOW + timedelta(seconds=3)) == {
+        "state": "online",
+        "seen": "3 s ago",
+        "behind": "1,234",
+        "reconnects": "2",
+        "found": "1,200 verified, 2 broken",
+    }
+
+
+def test_only_asked_rows_are_answered_with_one_query(admin_client: Client) -> None:
+    """An update costs one look at the sessions, however many are asked for."""
+    sessions = [connect(f"client {number}") for number in range(60)]
+    asked = {"id": [one.pk for one in sessions] + ["x", "9" * 400, "-1"]}
+    with CaptureQueriesContext(connection) as captured:
+        answer = admin_client.get(reverse(ROWS), asked)
+    assert len(answer.json()) == 50
+    table = ClientSession._meta.db_table
+    assert sum(f'FROM "{table}"' in one["sql"] for one in captured.captured_queries) == 1
+    answer = admin_client.get(reverse(ROWS), {"id": sessions[0].pk})
+    assert list(answer.json()) == [str(sessions[0].pk)]
+
+
+def test_rows_are_for_those_who_may_view(client: Client) -> None:
+    """Somebody without the permission gets nothing."""
+    client.force_login(User.objects.create_user("nobody", is_staff=True))
+    assert client.get(reverse(ROWS), {"id": connect("alice").pk}).status_code == 403

@@ -1,0 +1,23 @@
+"""A superuser of a running product, signed in in a browser."""
+
+from __future__ import annotations
+
+from tests.support.browser import Browser
+from tests.support.stack import Stack
+
+PASSWORD = "correct horse"
+
+
+def sign_in(stack: Stack, page: Browser) -> str:
+    """Make an account and sign in; return the address of the admin."""
+    options = ("--noinput", "--username=admin", "--email=admin@example.org")
+    stack.run("createsuperuser", *options, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
+    admin = f"http://127.0.0.1:{stack.port}/admin/"
+    page.open(admin)
+    page.evaluate(
+        f"document.querySelector('[name=username]').value = 'admin';"
+        f"document.querySelector('[name=password]').value = '{PASSWORD}';"
+        "document.querySelector('form').submit()"
+    )
+    page.wait_for("document.body?.innerText.includes('Block reports')")
+    return admin
