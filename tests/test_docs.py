@@ -148,7 +148,8 @@ def test_limits_of_a_server_are_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    "heading", ["Of the protocol", "Of a client", "Of a feed", "Of the analysis", "Of a sweep"]
+    "heading",
+    ["Of the protocol", "Of a client", "Of a feed", "Of the analysis", "Of the page", "Of a sweep"],
 )
 def test_other_limits_are_documented(heading: str) -> None:
     """The document gives the values that the modules have."""
@@ -159,7 +160,15 @@ def test_other_limits_are_documented(heading: str) -> None:
 
 @pytest.mark.parametrize(
     "heading",
-    ["Of a server", "Of the protocol", "Of a client", "Of a feed", "Of the analysis", "Of a sweep"],
+    [
+        "Of a server",
+        "Of the protocol",
+        "Of a client",
+        "Of a feed",
+        "Of the analysis",
+        "Of the page",
+        "Of a sweep",
+    ],
 )
 def test_every_limit_is_reached(heading: str) -> None:
     """The test that is said to reach a limit exists."""
