@@ -147,7 +147,7 @@ def _look() -> Overview:
         rate=show.rate(sum(running)).removesuffix("/s"),
         running=f"{len(running):,} of {len(feeds):,} feeds running",
         pace=f"{recent.blocks:,.0f}",
-        pace_note=f"{show.rate(round(recent.messages, 1))} messages in them",
+        pace_note=f"{recent.messages:,.1f} messages/s in them",
         share=show.share(verified, blocks),
         verified=f"{verified:,}",
         latency=timed.latency,

@@ -88,7 +88,7 @@ def times() -> Times:
     return Times(
         sizes=_size_rows(by_size),
         latency=show.seconds(_rank(middle, 50)),
-        latency_note=f"p99 {show.seconds(_rank(late, 99))}, newest {len(middle):,} blocks",
+        latency_note=f"p99 {show.seconds(_rank(late, 99))}, {len(middle):,} blocks",
     )
 
 

@@ -110,4 +110,4 @@ def test_a_look_reads_no_more_than_it_may(
         found = times()
     assert len(queries) == 1
     assert (found.latency, found.sizes[0].blocks) == ("2.0 ms", "3")
-    assert found.latency_note == "p99 2.0 ms, newest 3 blocks"
+    assert found.latency_note == "p99 2.0 ms, 3 blocks"

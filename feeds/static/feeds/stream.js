@@ -42,6 +42,7 @@ export class Stream {
     if (this.#isHeld || message.offset <= this.#last) return;
     const row = make(this.#template, message);
     row.classList.toggle("fresh", isFresh);
+    row.addEventListener("animationend", () => row.classList.remove("fresh"), { once: true });
     this.#rows.prepend(row);
     this.#last = message.offset;
     while (this.#rows.children.length > this.#most) this.#rows.lastElementChild.remove();
