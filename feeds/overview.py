@@ -3,23 +3,33 @@ What the page on ``/`` says: what runs, who is connected, what is stored.
 
 The page and ``status.json`` show the same `Overview`, its values already in
 the words for people, so that what a reload shows is what an update shows.
+However many pages are open, a process looks once a second.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from django.db.models import Count, OuterRef, Q, Subquery, Sum
 
 from clientapp.wire.printable import printable
+from clientapp.wire.request import DEFAULT_FEEDS
 from feeds import show
 from feeds.live import catalog
 from feeds.live.troubles import TROUBLES
 from feeds.models import BlockReport, ClientSession
+from feeds.newest import Newest, newest
+from feeds.pace import SizeRow, pace, times
+from feeds.shared import Shared
 
 MOST_CLIENTS = 50
 """Clients listed; a page with thousands of rows helps nobody."""
+FRESH_SECONDS = 0.9
+"""How old a look may be: a page that asks every second sees each once."""
+TIMES_SECONDS = 5.0
+"""The same for block times, which move slowly and cost the most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,36 +76,85 @@ class Overview:
     more: str
     """How many connected clients are not listed, as a sentence, or empty."""
     connected: str
-    blocks: str
+    sessions: str
+    """How many sessions there ever were, as a note."""
+    rate: str
+    """Messages a second of the feeds that run."""
+    running: str
+    """How many feeds run, as a note."""
+    pace: str
+    """Block reports in the last minute."""
+    pace_note: str
+    share: str
+    """The verified share of the stored blocks."""
     verified: str
     """Stored blocks that hold what was sent."""
+    latency: str
+    latency_note: str
+    blocks: str
     messages: str
     """Messages in the stored blocks."""
+    sizes: list[SizeRow]
+    """Block time by block size."""
     at: str
 
 
 def overview() -> Overview:
+    """Return what is so now, at most `FRESH_SECONDS` old; troubles are never old."""
+    found = _OVERVIEW.get()
+    return replace(found, troubles=[Trouble(text=text) for text in TROUBLES.sentences()])
+
+
+def watched(wanted: str) -> Newest:
+    """Return the end of the feed *wanted*; of the usual one where there is none of that name."""
+    names = [feed.name for feed in _OVERVIEW.get().feeds]
+    name = next((one for one in (wanted, *DEFAULT_FEEDS, *names) if one in names), "")
+    return _WATCHED.setdefault(name, Shared(lambda: newest(name), seconds=FRESH_SECONDS)).get()
+
+
+def forget() -> None:
+    """Let the next who asks look again."""
+    _OVERVIEW.forget()
+    _TIMES.forget()
+    _WATCHED.clear()
+
+
+def _look() -> Overview:
     """Look at the feeds and sessions now; a handful of queries."""
     now_us = time.time_ns() // 1000
     online = Q(status=ClientSession.Status.ONLINE)
     # Sums over the sessions: counting the reports would read them all.
     totals = ClientSession.objects.aggregate(
+        sessions=Count("pk"),
         connected=Count("pk", filter=online),
         blocks=Sum("blocks"),
         verified=Sum("verified"),
         messages=Sum("messages"),
     )
+    blocks, verified = totals["blocks"] or 0, totals["verified"] or 0
+    feeds = catalog.overview(now_us)
+    running = [feed.rate for feed in feeds if feed.running and feed.enabled]
     clients = _client_rows(online)
     more = totals["connected"] - len(clients)
+    recent, timed = pace(datetime.now(UTC)), _TIMES.get()
     return Overview(
-        troubles=[Trouble(text=text) for text in TROUBLES.sentences()],
-        feeds=[_feed_card(feed) for feed in catalog.overview(now_us)],
+        troubles=[],
+        feeds=[_feed_card(feed) for feed in feeds],
         clients=clients,
         more=f"and {more:,} more" if more > 0 else "",
         connected=f"{totals['connected']:,}",
-        blocks=f"{totals['blocks'] or 0:,}",
-        verified=f"{totals['verified'] or 0:,}",
+        sessions=f"of {totals['sessions']:,} sessions so far",
+        rate=show.rate(sum(running)).removesuffix("/s"),
+        running=f"{len(running):,} of {len(feeds):,} feeds running",
+        pace=f"{recent.blocks:,.0f}",
+        pace_note=f"{recent.messages:,.1f} messages/s in them",
+        share=show.share(verified, blocks),
+        verified=f"{verified:,}",
+        latency=timed.latency,
+        latency_note=timed.latency_note,
+        blocks=f"{blocks:,}",
         messages=f"{totals['messages'] or 0:,}",
+        sizes=timed.sizes,
         at=f"{show.moment_us(now_us)} UTC",
     )
 
@@ -129,3 +188,9 @@ def _client_rows(online: Q) -> list[ClientRow]:
         )
         for session in sessions
     ]
+
+
+_OVERVIEW = Shared(_look, seconds=FRESH_SECONDS)
+_TIMES = Shared(times, seconds=TIMES_SECONDS)
+_WATCHED: dict[str, Shared[Newest]] = {}
+"""By feed; as many as there are feeds, which are few."""

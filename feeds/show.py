@@ -23,6 +23,23 @@ def moment_us(value: int) -> str:
     return moment(datetime.fromtimestamp(value // 1_000_000, UTC))
 
 
+def time_us(value: int) -> str:
+    """Return the time of day in UTC, to the millisecond, of microseconds since 1970."""
+    return f"{datetime.fromtimestamp(value // 1_000_000, UTC):%H:%M:%S}.{value // 1000 % 1000:03}"
+
+
+def seconds(value: float) -> str:
+    """Return a time in the unit in which it is easily read."""
+    return f"{value:,.2f} s" if abs(value) >= 1 else f"{value * 1000:,.1f} ms"
+
+
+def share(part: int, whole: int) -> str:
+    """Return *part* of *whole* in percent; 100 only where it is all, none of nothing."""
+    if not whole:
+        return "none"
+    return "100 %" if part == whole else f"{min(part / whole * 100, 99.9):.1f} %"
+
+
 def state(feed: FeedOverview) -> str:
     """Return what a feed does, in a word or two."""
     if not feed.enabled:

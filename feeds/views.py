@@ -7,13 +7,14 @@ from dataclasses import asdict
 from functools import wraps
 from typing import ParamSpec
 
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from feeds.examples import examples
-from feeds.overview import overview
+from feeds.overview import overview, watched
 
 OWN_FILES_ONLY = (
     "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -43,16 +44,38 @@ def page(request: HttpRequest) -> HttpResponse:
     """Show what runs, who is connected, and how to connect."""
     scheme = "wss" if request.is_secure() else "ws"
     address = f"{scheme}://{request.get_host()}/"
-    context = {"overview": overview(), "address": address, "examples": examples(address)}
+    try:
+        now, end = overview(), watched(request.GET.get("watch", ""))
+    except DatabaseError as error:
+        return render(request, "503.html", {"trouble": no_answer(error)}, status=503)
+    context = {
+        "overview": now,
+        "watched": end,
+        "card": next((feed for feed in now.feeds if feed.name == end.feed), None),
+        "address": address,
+        "examples": examples(address),
+    }
     return render(request, "page.html", context)
 
 
 @require_safe
 @never_cache
 @own_files_only
-def status(_request: HttpRequest) -> HttpResponse:
+def status(request: HttpRequest) -> HttpResponse:
     """Answer what the page shows, for its script to keep it true."""
-    return JsonResponse(asdict(overview()))
+    try:
+        values = asdict(overview()) | {"watched": asdict(watched(request.GET.get("watch", "")))}
+    except DatabaseError as error:
+        return JsonResponse({"trouble": no_answer(error)}, status=503)
+    return JsonResponse(values)
+
+
+def no_answer(error: DatabaseError) -> str:
+    """Return what to say and do where the database raises *error*."""
+    return (
+        f"The database does not answer ({error}); "
+        "it must be running, and set up by: python manage.py migrate"
+    )
 
 
 @own_files_only

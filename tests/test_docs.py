@@ -156,6 +156,7 @@ def test_limits_of_a_server_are_documented() -> None:
         "Of the analysis",
         "Of the history",
         "Of the admin",
+        "Of the page",
         "Of a sweep",
     ],
 )
@@ -176,6 +177,7 @@ def test_other_limits_are_documented(heading: str) -> None:
         "Of the analysis",
         "Of the history",
         "Of the admin",
+        "Of the page",
         "Of a sweep",
     ],
 )

@@ -2,7 +2,14 @@
 
 import pytest
 
+from feeds import overview
 from feeds.models import Feed
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> None:
+    """Let each test look for itself: a process keeps what the page saw for a moment."""
+    overview.forget()
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,8 +17,11 @@ from django.test.utils import CaptureQueriesContext
 
 from feeds.core import notices
 from feeds.examples import ADDRESS, FILES
+from feeds.live.catalog import recipe_of
+from feeds.live.making import source_of
 from feeds.models import BlockReport, ClientSession, Feed
-from feeds.overview import MOST_CLIENTS
+from feeds.newest import MOST_CHARACTERS, MOST_MESSAGES
+from feeds.overview import MOST_CLIENTS, forget
 
 NOW = datetime(2026, 11, 21, 9, 30, 15, tzinfo=UTC)
 
@@ -99,6 +104,7 @@ def test_lists_a_bounded_number_of_clients(client: Client) -> None:
     """Of many clients the newest are listed, the rest is counted, no query is added."""
     with CaptureQueriesContext(connection) as few:
         client.get("/status.json")
+    forget()
     for number in range(MOST_CLIENTS + 7):
         report(connect("crowd", number), 1, "Client crowd received 1 block in 1.000 s time")
     with CaptureQueriesContext(connection) as many:
@@ -162,11 +168,17 @@ def test_files_of_the_page_exist_and_stay_here(client: Client) -> None:
     """Every static file that the page names is found, and names no other host."""
     names = re.findall(r'(?:src|href)="/static/([^"]*)"', client.get("/").content.decode())
     assert sorted(set(names)) == ["feeds/icon.svg", "feeds/page.css", "feeds/page.js"]
-    for name in names:
+    seen: set[str] = set()
+    while names:
+        name = names.pop()
         found = finders.find(name)
-        assert isinstance(found, str)
+        assert isinstance(found, str), name
         text = Path(found).read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?://|@import|url\(", text)
+        seen.add(name)
+        modules = re.findall(r'^import .* from "\./([\w]+\.js)";$', text, re.MULTILINE)
+        names += {f"feeds/{module}" for module in modules} - seen
+    assert {"feeds/client.js", "feeds/digest.js"} < seen
 
 
 @pytest.mark.parametrize("path", ["/", "/status.json"])
@@ -186,3 +198,94 @@ def test_unknown_address(client: Client) -> None:
     assert "There is no page at this address" in page
     assert "/no/such/&lt;page&gt;" in page
     assert 'href="/"' in page
+
+
+def run_feed(name: str, *, promised: int) -> None:
+    """Let the feed *name* have run for a hundred seconds, a message each."""
+    feed = Feed.objects.get(name=name)
+    now_us = time.time_ns() // 1000
+    recipe = recipe_of(feed)
+    feed.segments.create(
+        epoch=source_of(recipe).epoch,
+        kind=feed.kind,
+        spec=feed.spec,
+        seed=feed.seed,
+        first=1,
+        started_us=now_us - 100_000_000,
+        rate_milli=1000,
+    )
+    Feed.objects.filter(name=name).update(promised=promised, promised_us=now_us)
+
+
+def test_shows_the_newest_messages(client: Client) -> None:
+    """The end of the feed that is asked for stands there as it is sent, the newest first."""
+    run_feed("arrays", promised=60)
+    shown = client.get("/status.json?watch=arrays").json()["watched"]
+    assert shown["feed"] == "arrays"
+    offsets = [message["offset"] for message in shown["messages"]]
+    assert offsets == list(range(60, 60 - MOST_MESSAGES, -1))
+    record = source_of(recipe_of(Feed.objects.get(name="arrays"))).records(60, 1)[0]
+    assert shown["messages"][0]["record"] == record.decode()
+    page = client.get("/?watch=arrays").content.decode()
+    assert f">{record.decode()}</td>" in page
+    assert re.search(r'aria-current="true">arrays<', page)
+
+
+def test_shows_what_there_is_of_a_feed_that_just_began(client: Client) -> None:
+    """Of a feed with three messages those are shown, and none of one that never ran."""
+    run_feed("arrays", promised=3)
+    shown = client.get("/status.json?watch=arrays").json()["watched"]
+    assert [message["offset"] for message in shown["messages"]] == [3, 2, 1]
+    assert client.get("/status.json?watch=users").json()["watched"]["messages"] == []
+
+
+def test_cuts_long_records_off(client: Client) -> None:
+    """Of a record that is longer than a row its beginning is shown, and marked so."""
+    Feed.objects.filter(name="arrays").update(spec={"shape": [1000]})
+    run_feed("arrays", promised=1)
+    (message,) = client.get("/status.json?watch=arrays").json()["watched"]["messages"]
+    assert len(message["record"]) == MOST_CHARACTERS + 1
+    assert message["record"].endswith("…")
+
+
+def test_says_why_nothing_comes(client: Client) -> None:
+    """Beside the messages of a feed that does not run stands what to do."""
+    page = client.get("/?watch=users").content.decode()
+    sentence = re.search(r'id="stream-sentence">([^<]*)<', page)
+    assert sentence is not None
+    assert sentence[1] == notices.not_running("users")
+
+
+@pytest.mark.parametrize("wanted", ["", "no-such-feed", "<b>", "\x00"])
+def test_watches_the_usual_feed(client: Client, wanted: str) -> None:
+    """Whoever asks for no feed that there is sees the one that clients get unasked."""
+    assert client.get("/status.json", {"watch": wanted}).json()["watched"]["feed"] == "users"
+
+
+def test_many_pages_cost_one_look(client: Client) -> None:
+    """Who asks soon after another gets what that one saw; troubles are never old."""
+    client.get("/status.json")
+    with CaptureQueriesContext(connection) as queries:
+        for _ in range(20):
+            client.get("/status.json")
+    assert len(queries) == 0
+
+
+def test_a_look_costs_few_queries(client: Client) -> None:
+    """A look costs the same number of queries, whatever there is to show."""
+    with CaptureQueriesContext(connection) as queries:
+        client.get("/status.json")
+    assert len(queries) <= 8
+
+
+def test_says_that_the_database_is_away(client: Client) -> None:
+    """A database that does not answer is said in a sentence, with what to do."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE feeds_blockreport RENAME TO feeds_gone")
+    for path in ("/", "/status.json"):
+        response = client.get(path)
+        assert response.status_code == 503
+        said = html.unescape(response.content.decode())
+        assert "The database does not answer (no such table: feeds_blockreport)" in said
+        assert "python manage.py migrate" in said
+        assert "default-src 'self'" in response.headers["Content-Security-Policy"]

@@ -1,75 +1,85 @@
-// Keeps the page true without a reload: asks what the server would show now
-// and fills it in. Without this script the page shows how it was when loaded.
-"use strict";
+// The page on /: what runs, what is sent now, and a client to try it with.
 
-const WATCHED_MS = 1000;
-const HIDDEN_MS = 15000;
-const PATIENCE_MS = 5000;
+import { fill, fillList } from "./filling.js";
+import { Overview } from "./overview.js";
+import { Panel } from "./panel.js";
+import { Stream } from "./stream.js";
 
-const live = document.getElementById("live");
-let wake = () => {};
+const COPIED_MS = 2000;
 
-/** Write each value into the element that names it. */
-function fill(root, values) {
-  for (const element of root.querySelectorAll("[data-field]")) {
-    const text = values[element.dataset.field];
-    if (element.textContent !== text) element.textContent = text;
+const find = (id) => document.getElementById(id);
+const live = find("live");
+const rows = find("messages");
+const stream = new Stream(rows, find("message-template"), Number(rows.dataset.most));
+const panel = new Panel(find("client"), find("address").textContent, shown);
+const overview = new Overview(live.dataset.url, () => rows.dataset.feed);
+
+/** Return the time of day in UTC of microseconds since 1970, as the server shows it. */
+function timeOfDay(us) {
+  return new Date(us / 1000).toISOString().slice(11, 23);
+}
+
+/** Show a message of the client at once, if it is of the feed that is looked at. */
+function shown({ feed, offset, at, text }) {
+  if (feed !== rows.dataset.feed) return;
+  // The record as it was sent: the last member of the line.
+  const record = text.slice(text.indexOf('"data":') + '"data":'.length, -1);
+  stream.add({ offset, at: timeOfDay(at), record });
+}
+
+/** Say which feed is looked at, and what it does. */
+function mark(feeds) {
+  for (const link of find("feeds").querySelectorAll("[data-link]")) {
+    if (link.textContent === rows.dataset.feed) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
   }
-  if ("state" in values && root.dataset.state !== values.state) root.dataset.state = values.state;
+  find("watched").textContent = rows.dataset.feed;
+  const feed = feeds?.find(({ name }) => name === rows.dataset.feed);
+  if (!feed) return;
+  find("stream").dataset.state = feed.state;
+  find("stream-sentence").textContent = feed.sentence;
 }
 
-/** Make the list hold exactly these items, keeping the elements it has. */
-function fillList(list, template, items) {
-  while (list.children.length > items.length) list.lastElementChild.remove();
-  while (list.children.length < items.length) list.append(template.content.cloneNode(true));
-  items.forEach((values, index) => fill(list.children[index], values));
-}
-
-function show(overview) {
-  const find = (id) => document.getElementById(id);
-  fillList(find("troubles"), find("trouble-template"), overview.troubles);
-  fillList(find("feeds"), find("feed-template"), overview.feeds);
-  fillList(find("clients"), find("client-template"), overview.clients);
-  for (const id of ["totals", "more", "live"]) fill(find(id), overview);
+function show(now) {
+  fillList(find("troubles"), find("trouble-template"), now.troubles);
+  fillList(find("feeds"), find("feed-template"), now.feeds);
+  fillList(find("clients"), find("client-template"), now.clients);
+  fillList(find("sizes"), find("size-template"), now.sizes);
+  for (const id of ["totals", "more", "live"]) fill(find(id), now);
+  panel.offer(now.feeds.filter(({ state }) => state !== "switched off").map(({ name }) => name));
+  // A feed that was chosen after this was asked for is shown by the next answer.
+  if (!rows.dataset.feed) rows.dataset.feed = now.watched.feed;
+  if (now.watched.feed === rows.dataset.feed) stream.show(now.watched.messages);
+  mark(now.feeds);
 }
 
 /** Say whether the page is true, only when that changes: it is read aloud. */
 function say(state, text) {
-  if (live.dataset.state === state) return;
   live.dataset.state = state;
-  document.getElementById("live-text").textContent = text;
+  const sentence = find("live-text");
+  if (sentence.textContent !== text) sentence.textContent = text;
 }
 
-async function ask() {
-  const response = await fetch(live.dataset.url, {
-    cache: "no-store",
-    signal: AbortSignal.timeout(PATIENCE_MS),
+/** Look at another feed, without a reload. */
+function choose(event) {
+  const link = event.target.closest("[data-link]");
+  if (link === null || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  history.replaceState(null, "", link.href);
+  rows.dataset.feed = link.textContent;
+  stream.clear();
+  mark();
+  overview.hurry();
+}
+
+function offerPause() {
+  const button = find("hold");
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const isHeld = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", isHeld);
+    stream.hold(isHeld);
   });
-  if (!response.ok) throw new Error(`status ${response.status}`);
-  return response.json();
-}
-
-/** Wait for the next look; a page that comes into view looks at once. */
-function pause() {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, document.hidden ? HIDDEN_MS : WATCHED_MS);
-    wake = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-  });
-}
-
-async function keepTrue() {
-  for (;;) {
-    try {
-      show(await ask());
-      say("live", "Live,");
-    } catch {
-      say("gone", "The server does not answer; trying again. As of");
-    }
-    await pause();
-  }
 }
 
 function offerCopies() {
@@ -77,14 +87,15 @@ function offerCopies() {
   for (const button of document.querySelectorAll(".copy")) {
     button.hidden = false;
     button.addEventListener("click", async () => {
-      const code = button.closest(".example").querySelector("code");
+      const code = button.closest(".copied").querySelector("code");
       await navigator.clipboard.writeText(code.textContent);
       button.textContent = "Copied";
-      setTimeout(() => (button.textContent = "Copy"), 2000);
+      setTimeout(() => (button.textContent = "Copy"), COPIED_MS);
     });
   }
 }
 
-document.addEventListener("visibilitychange", () => wake());
+find("feeds").addEventListener("click", choose);
+offerPause();
 offerCopies();
-keepTrue();
+overview.keep(show, say);

@@ -1,0 +1,181 @@
+// A client in the page, without a socket: it collects blocks and reports them
+// like any other (docs/protocol.md). The connection gives it what came and sends
+// what it has to say; the panel shows what it tells its listener.
+
+import { BlockBuilder } from "./block.js";
+import { ServerClock } from "./clock.js";
+import { Cursors, Malformed } from "./cursors.js";
+import { crc32 } from "./digest.js";
+import { Outbox } from "./outbox.js";
+
+const EXPLAINED_LINES = 5000; // messages in one frame of an explanation
+const KEPT_BLOCKS = 16; // whose lines are kept in case the server asks for them
+
+/**
+ * One session of {client, feeds, size, key}.
+ *
+ * `tell(event, values)` hears: welcome, message, gap, block, verdict, busy and
+ * notice, each with what it is about.
+ */
+export class Client {
+  #session;
+  #tell;
+  #clock = new ServerClock();
+  #outbox = new Outbox();
+  #lines = new Map(); // block -> what was received of it
+  #answers = [];
+  #cursors;
+  #builder;
+
+  constructor(session, tell) {
+    this.#session = session;
+    this.#tell = tell;
+    this.#cursors = new Cursors(session.feeds);
+    this.#builder = new BlockBuilder(session, this.#clock);
+  }
+
+  /** What the server said first and last on this connection; null until then. */
+  welcome = null;
+  farewell = null;
+  /** Whether the server did more on this connection than to accept it. */
+  isProven = false;
+
+  /** Messages of the block being collected. */
+  get count() {
+    return this.#builder.count;
+  }
+
+  /** Reports that the server has not acknowledged. */
+  get unacknowledged() {
+    return this.#outbox.size;
+  }
+
+  /** Forget the last connection; return the query of the next one's URL. */
+  connect() {
+    this.welcome = this.farewell = null;
+    this.isProven = false;
+    this.#answers = [];
+    this.#outbox.connect();
+    const { client, feeds, size, key } = this.#session;
+    const query = new URLSearchParams({ client, block_size: size, session: key });
+    for (const feed of feeds) query.append("feed", feed);
+    for (const after of this.#cursors.after()) query.append("after", after);
+    return query;
+  }
+
+  /** Note that the connection is gone. */
+  lost() {
+    this.#builder.interrupt();
+  }
+
+  /** Send the reports from a block on again. */
+  repeat(first) {
+    this.#outbox.repeat(first);
+  }
+
+  /** Return the frames to send now; nothing is said before the welcome. */
+  toSend() {
+    if (this.welcome === null) return [];
+    return [...this.#outbox.take(), ...this.#answers.splice(0)];
+  }
+
+  /** Take the text of one frame, received at a stamp; throws Malformed. */
+  receive(text, stamp) {
+    const frame = read(text);
+    this.#clock.notice(stamp);
+    if (this.welcome === null && ["message", "gap", "ack", "heartbeat"].includes(frame.type)) {
+      throw new Malformed("the first frame is not a welcome");
+    }
+    switch (frame.type) {
+      case "message":
+        return this.#message({ ...frame, crc: crc32(text), text }, stamp);
+      case "welcome":
+        return this.#welcome(frame);
+      case "gap":
+        return this.#cursors.gap(frame).forEach((gap) => this.#gap(gap));
+      case "ack":
+        return this.#ack(frame);
+      case "explain":
+        return this.#explain(frame.block);
+      case "heartbeat":
+        this.isProven = true;
+        this.#outbox.remind();
+        return this.#cursors.heartbeat(frame);
+      case "pong":
+        return this.#clock.take(frame, stamp);
+      case "notice":
+        return this.#tell("notice", frame);
+      case "error":
+        return this.#error(frame);
+      case "bye":
+        this.farewell = frame;
+    }
+  }
+
+  #welcome(frame) {
+    this.#cursors.welcome(frame);
+    this.#clock.renew();
+    this.welcome = frame;
+    this.#outbox.repeat();
+    this.#tell("welcome", frame);
+  }
+
+  #message(message, stamp) {
+    this.isProven = true;
+    const { isNew, gap } = this.#cursors.message(message);
+    if (gap !== null) this.#gap(gap);
+    if (!isNew) return this.#builder.addDuplicate(message);
+    this.#builder.add(message, this.#cursors.epoch(message.feed), stamp);
+    this.#tell("message", message);
+    if (this.#builder.isFull) this.#finish();
+  }
+
+  #gap(gap) {
+    this.#builder.addGap(gap);
+    if (gap.last >= gap.first) this.#tell("gap", gap);
+  }
+
+  #finish() {
+    const { report, lines } = this.#builder.finish();
+    this.#lines.set(report.block, lines);
+    this.#lines.delete(report.block - KEPT_BLOCKS);
+    this.#outbox.add(report);
+    this.#tell("block", report);
+  }
+
+  #ack({ block, verdict, reason = "" }) {
+    const isNew = this.#outbox.acknowledge(block);
+    if (verdict === "verified") this.#lines.delete(block);
+    // A second word about a broken block says what is wrong with it.
+    if (isNew || verdict === "broken") this.#tell("verdict", { block, verdict, reason });
+  }
+
+  #explain(block) {
+    const lines = Object.entries(this.#lines.get(block) ?? {});
+    const rest = lines.flatMap(([feed, pairs]) => pairs.map((pair) => [feed, pair]));
+    if (rest.length === 0) return;
+    for (let start = 0; start < rest.length; start += EXPLAINED_LINES) {
+      const part = {};
+      for (const [feed, pair] of rest.slice(start, start + EXPLAINED_LINES)) (part[feed] ??= []).push(pair);
+      const more = start + EXPLAINED_LINES < rest.length;
+      this.#answers.push({ type: "explained", block, lines: part, more });
+    }
+  }
+
+  #error({ text, retryable, block }) {
+    if (retryable) return this.#tell("busy", { block: block ?? 1, text });
+    if (block === undefined) return this.#tell("notice", { text });
+    this.#outbox.refuse(block);
+    this.#tell("verdict", { block, verdict: "refused", reason: text });
+  }
+}
+
+function read(text) {
+  try {
+    const frame = JSON.parse(text);
+    if (typeof frame?.type === "string") return frame;
+  } catch {
+    // said below, as of any other text
+  }
+  throw new Malformed("a frame is no JSON object with a type");
+}

@@ -1,0 +1,94 @@
+// Where each feed of a session stands: each offset once and in order, or a gap.
+
+const STALLED_HEARTBEATS = 3;
+
+/** What the server said and may not say; ends the connection, not the session. */
+export class Malformed extends Error {}
+
+/** The cursors of one session. */
+export class Cursors {
+  #feeds;
+  #at = new Map(); // feed -> {epoch, offset}
+  #epochs = new Map(); // messages do not name theirs: the welcome does, and gaps after it
+  #stalls = new Map();
+
+  constructor(feeds) {
+    this.#feeds = feeds;
+  }
+
+  /** Return what to say as `after` in the URL. */
+  after() {
+    const known = [...this.#at].filter(([, at]) => at.epoch);
+    return known.map(([feed, at]) => `${feed}:${at.epoch}:${at.offset}`);
+  }
+
+  /** Return the epoch of the last message or gap of a feed. */
+  epoch(feed) {
+    return this.#position(feed).epoch;
+  }
+
+  welcome(frame) {
+    this.#stalls.clear();
+    for (const feed of this.#feeds) {
+      const state = frame.feeds[feed];
+      if (!state) throw new Malformed(`the welcome says nothing of feed ${feed}`);
+      this.#epochs.set(feed, state.epoch);
+      const at = this.#at.get(feed);
+      // Before the first message of a feed there is nothing to be missed.
+      if (!at || (at.offset === 0 && at.epoch !== state.epoch)) this.#move(feed, state.epoch, state.offset);
+    }
+  }
+
+  /** Take a message; return {isNew, gap}: whether it is new, what is missing before it. */
+  message({ feed, offset }) {
+    const at = this.#position(feed);
+    const epoch = this.#epochs.get(feed);
+    if (epoch === at.epoch && offset <= at.offset) return { isNew: false, gap: null };
+    this.#move(feed, epoch, offset);
+    const follows = epoch === at.epoch && offset === at.offset + 1;
+    return { isNew: true, gap: follows ? null : jump(feed, at, { epoch, offset: offset - 1 }) };
+  }
+
+  /** Take a gap; return the gaps that it means here, in order. */
+  gap(gap) {
+    const at = this.#position(gap.feed);
+    this.#epochs.set(gap.feed, gap.epoch);
+    if (gap.epoch === at.epoch && gap.last <= at.offset) return [];
+    this.#move(gap.feed, gap.epoch, gap.last);
+    if (gap.first > at.offset + 1 && gap.last >= gap.first - 1) {
+      return [jump(gap.feed, at, { epoch: at.epoch, offset: gap.first - 1 }), gap];
+    }
+    // What is here already is not missing, wherever the server begins to count.
+    return [{ ...gap, first: Math.min(at.offset, gap.last) + 1 }];
+  }
+
+  /** Take the ends of the feeds; throws where one stays behind: messages were lost. */
+  heartbeat({ heads }) {
+    const stalls = new Map();
+    for (const feed of this.#feeds) {
+      const { offset } = this.#position(feed);
+      if (offset >= (heads[feed] ?? 0)) continue;
+      const before = this.#stalls.get(feed);
+      const beats = before?.offset === offset ? before.beats + 1 : 1;
+      if (beats > STALLED_HEARTBEATS) throw new Malformed(`nothing of ${feed} came after ${offset}`);
+      stalls.set(feed, { offset, beats });
+    }
+    this.#stalls = stalls;
+  }
+
+  #position(feed) {
+    const at = this.#at.get(feed);
+    if (!at) throw new Malformed(`feed ${feed} was not asked for`);
+    return at;
+  }
+
+  #move(feed, epoch, offset) {
+    this.#at.set(feed, { epoch, offset });
+  }
+}
+
+function jump(feed, at, to) {
+  // In a new epoch offsets may start lower; then nothing is known to be missing.
+  const first = Math.min(at.offset, to.offset) + 1;
+  return { feed, first, last: to.offset, epoch: to.epoch, cause: "unannounced" };
+}

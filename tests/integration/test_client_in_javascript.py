@@ -1,0 +1,292 @@
+"""The client in the page says what the client of this project says."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clientapp.core.backoff import backoff
+from clientapp.core.block import BlockBuilder
+from clientapp.core.protocol import ClientProtocol, Duplicate
+from clientapp.core.serverclock import ServerClock
+from clientapp.core.session import Session
+from clientapp.core.stamp import Stamp
+from clientapp.wire.from_server import Gap, read_from_server
+from clientapp.wire.message import Message, make_line
+from tests.support.node import run_node
+
+EPOCH, LATER_EPOCH = "0123456789ab", "ba9876543210"
+WALL_US = 1_795_000_000_000_000
+FEEDS = ("users", "arrays")
+KEY = "a-key-of-a-session"
+
+# Plays a script of [word, text, stamp] and prints all that the client has to say.
+PLAY = """
+import { Client } from "./client.js";
+const heard = [];
+const tell = (event, values) => heard.push([event, values]);
+const { feeds, size, key } = input;
+const client = new Client({ client: "Zoë", feeds, size, key }, tell);
+const sent = [], queries = [], faults = [];
+for (const [word, text, stamp] of input.script) {
+  if (word === "connect") { client.lost(); queries.push(`${client.connect()}`); continue; }
+  if (word === "repeat") { client.repeat(text); }
+  else try { client.receive(text, stamp); } catch (error) { faults.push(error.message); }
+  sent.push(...client.toSend());
+}
+console.log(JSON.stringify({ sent, queries, faults, heard, count: client.count,
+  unacknowledged: client.unacknowledged, isProven: client.isProven }));
+"""
+
+
+def play(folder: Path, script: list[list[Any]], *, size: int = 3) -> dict[str, Any]:
+    """Return what the client in the page makes of *script*."""
+    given = {"script": script, "size": size, "feeds": FEEDS, "key": KEY}
+    played: dict[str, Any] = run_node(folder, PLAY, given)
+    return played
+
+
+def stamp(milliseconds: int) -> dict[str, int]:
+    """Return both clocks of a browser, some time after it was opened."""
+    return {"here": milliseconds * 1000, "wall": WALL_US + milliseconds * 1000}
+
+
+def came(text: str, milliseconds: int) -> list[Any]:
+    """Return the step of a script in which a frame comes."""
+    return ["frame", text, stamp(milliseconds)]
+
+
+def welcome(**offsets: int) -> str:
+    """Return a welcome after which messages follow *offsets*."""
+    feeds = {
+        feed: {
+            "epoch": EPOCH,
+            "offset": offsets.get(feed, 0),
+            "rate": 1.0,
+            "running": True,
+            "fields": [],
+        }
+        for feed in FEEDS
+    }
+    said = {"session": KEY, "feeds": feeds, "blocks": 0, "limits": {}, "heartbeat": 5.0}
+    return json.dumps({"type": "welcome", **said})
+
+
+def message(feed: str, offset: int) -> str:
+    """Return a line whose record is not ASCII alone."""
+    return make_line(feed, offset, WALL_US + offset * 1000, '{"name":"Zoë"}'.encode()).decode()
+
+
+def say(kind: str, **fields: Any) -> str:
+    """Return a control of the server."""
+    return json.dumps({"type": kind, **fields})
+
+
+def random_script(seed: int) -> list[list[Any]]:
+    """Return frames as a bad network and a busy server bring them."""
+    chance = random.Random(seed)
+    now = 1000
+    heads = dict.fromkeys(FEEDS, 0)
+    script: list[list[Any]] = [["connect", "", None], came(welcome(), now)]
+    for _ in range(300):
+        now += chance.randrange(200)
+        feed = chance.choice(FEEDS)
+        match chance.choices(range(7), [70, 8, 6, 4, 3, 6, 3])[0]:
+            case 0:
+                heads[feed] += 1
+                text = message(feed, heads[feed])
+            case 1:  # again
+                text = message(feed, max(1, heads[feed] - chance.randrange(3)))
+            case 2:  # lost on the way
+                heads[feed] += 1 + chance.randrange(4)
+                text = message(feed, heads[feed])
+            case 3:
+                first = heads[feed] + 1
+                heads[feed] += chance.randrange(4)
+                gap = {"feed": feed, "first": first, "last": heads[feed], "cause": "unavailable"}
+                text = say("gap", epoch=EPOCH, **gap)
+            case 4:
+                script.append(["connect", "", None])
+                text = welcome(**heads)
+            case 5:
+                text = say("pong", t0=(now - 2 * chance.randrange(9)) * 1000, now=WALL_US + 2 * now)
+            case _:
+                text = say("heartbeat", now=WALL_US, heads={})
+        script.append(came(text, now))
+    return script
+
+
+def reference(script: list[list[Any]], size: int) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the reports and the queries of the client of this project."""
+    session = Session(client="Zoë", session=KEY, url="ws://x/", feeds=FEEDS, block_size=size)
+    protocol, clock = ClientProtocol(session), ServerClock()
+    builder = BlockBuilder(session, 1, clock=clock)
+    reports, queries = [], []
+    for word, text, when in script:
+        if word == "connect":
+            builder.interrupt()
+            queries.append(protocol.connect().query())
+            continue
+        frame = read_from_server(text)
+        assert frame is not None
+        at = Stamp(when["wall"], when["here"] / 1_000_000)
+        clock.receive(frame, at)
+        for meaning in protocol.receive(frame):
+            match meaning:
+                case Message():
+                    builder.add(meaning, protocol.epoch(meaning.feed), at, "")
+                    if builder.is_full:
+                        report = builder.finish(protocol.positions).report
+                        protocol.report(report)
+                        reports.append(json.loads(json.dumps(report.write())))
+                case Gap():
+                    builder.add_gap(meaning, "")
+                case Duplicate():
+                    builder.add_duplicate(meaning.feed, "")
+    return reports, queries
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_reports_are_those_of_the_python_client(tmp_path: Path, seed: int) -> None:
+    """Of lost, doubled and announced messages over many connections both say the same."""
+    script = random_script(seed)
+    expected, queries = reference(script, size=3)
+    played = play(tmp_path, script)
+    reports = {frame["block"]: frame for frame in played["sent"] if frame["type"] == "report"}
+    assert len(expected) > 30
+    assert list(reports) == [report["block"] for report in expected]
+    for report in expected:
+        said = reports[report["block"]]
+        clocks = said.pop("clock", None), report.pop("clock", None)
+        assert said.pop("latency") == pytest.approx(report.pop("latency"), abs=2e-6)
+        assert said == report
+        if clocks[1] is not None:
+            # A browser's clock is a millisecond coarser.
+            assert clocks[0] == pytest.approx(clocks[1], abs=0.0011)
+    assert played["faults"] == []
+    parsed = [sorted(query.split("&")) for query in played["queries"]]
+    assert parsed == [sorted(query.split("&")) for query in queries]
+
+
+def after_blocks(count: int) -> list[list[Any]]:
+    """Return a script in which the client collects *count* blocks of three."""
+    frames = [welcome(), *(message("users", offset) for offset in range(1, 3 * count + 1))]
+    return [["connect", "", None], *(came(text, 1000) for text in frames)]
+
+
+def blocks_of(played: dict[str, Any]) -> list[int]:
+    """Return the blocks whose reports were sent, in that order."""
+    return [frame["block"] for frame in played["sent"] if frame["type"] == "report"]
+
+
+def test_reports_are_sent_until_acknowledged(tmp_path: Path) -> None:
+    """After a new welcome what was not acknowledged is sent again, and nothing else."""
+    ack = came(say("ack", block=1, verdict="verified"), 2000)
+    again = [["connect", "", None], came(welcome(users=9), 3000)]
+    played = play(tmp_path, [*after_blocks(3), ack, *again])
+    assert blocks_of(played) == [1, 2, 3, 2, 3]
+    assert played["unacknowledged"] == 2
+    assert ["verdict", {"block": 1, "verdict": "verified", "reason": ""}] in played["heard"]
+
+
+def test_overtaken_reports_are_sent_again(tmp_path: Path) -> None:
+    """An acknowledgement that comes before an earlier one tells that this one was lost."""
+    ack = came(say("ack", block=2, verdict="verified"), 2000)
+    assert blocks_of(play(tmp_path, [*after_blocks(2), ack])) == [1, 2, 1]
+
+
+def test_a_report_that_stays_unanswered_is_sent_again(tmp_path: Path) -> None:
+    """What was sent before two heartbeats and not acknowledged is sent again."""
+    beat = came(say("heartbeat", now=WALL_US, heads={"users": 6}), 2000)
+    assert blocks_of(play(tmp_path, [*after_blocks(2), beat, beat])) == [1, 2, 2]
+
+
+def test_refused_reports_are_given_up(tmp_path: Path) -> None:
+    """A report that the server will never take is not sent again, and its user hears why."""
+    refusal = say("error", code="untrue", text="it lies", retryable=False, block=1)
+    script = [*after_blocks(1), came(refusal, 2000), ["repeat", 1, None]]
+    played = play(tmp_path, script)
+    assert blocks_of(played) == [1]
+    assert ["verdict", {"block": 1, "verdict": "refused", "reason": "it lies"}] in played["heard"]
+
+
+def test_busy_servers_get_reports_later(tmp_path: Path) -> None:
+    """A report that the server could not take now is sent again when it is time."""
+    busy = say("error", code="busy", text="wait", retryable=True, block=1)
+    script = [*after_blocks(2), came(busy, 2000), ["repeat", 1, None]]
+    played = play(tmp_path, script)
+    assert ["busy", {"block": 1, "text": "wait"}] in played["heard"]
+    assert blocks_of(played) == [1, 2, 1, 2]
+
+
+def test_explains_a_broken_block(tmp_path: Path) -> None:
+    """Asked what came of a block, the client tells each message, the doubled ones too."""
+    frames = [message("users", offset) for offset in (1, 2, 2, 3)]
+    asked = [welcome(), *frames, say("explain", block=1), say("explain", block=9)]
+    script = [["connect", "", None], *(came(text, 1000) for text in asked)]
+    explained = [f for f in play(tmp_path, script)["sent"] if f["type"] == "explained"]
+    held = [read_from_server(text) for text in frames]
+    pairs = [[one.offset, one.crc] for one in held if isinstance(one, Message)]
+    assert explained == [
+        {"type": "explained", "block": 1, "lines": {"users": pairs}, "more": False}
+    ]
+
+
+def test_long_explanations_come_in_frames(tmp_path: Path) -> None:
+    """No frame of an explanation tells of more than 5000 messages."""
+    texts = [welcome(), *(message("users", offset) for offset in range(1, 5002))]
+    script = [["connect", "", None], *(came(text, 1000) for text in texts)]
+    script.append(came(say("explain", block=1), 2000))
+    sent = play(tmp_path, script, size=5001)["sent"]
+    explained = [frame for frame in sent if frame["type"] == "explained"]
+    told = [(len(frame["lines"]["users"]), frame["more"]) for frame in explained]
+    assert told == [(5000, True), (1, False)]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (message("users", 1), "the first frame is not a welcome"),
+        ("[1", "a frame is no JSON object with a type"),
+        ("null", "a frame is no JSON object with a type"),
+    ],
+)
+def test_a_server_that_breaks_the_protocol(tmp_path: Path, text: str, fault: str) -> None:
+    """What no server may say is said in a sentence; the session goes on elsewhere."""
+    script = [["connect", "", None], came(text, 1000)]
+    assert play(tmp_path, script)["faults"] == [fault]
+
+
+def test_messages_that_stay_away_are_noticed(tmp_path: Path) -> None:
+    """A feed behind its head for more than three heartbeats breaks the connection off."""
+    beat = came(say("heartbeat", now=WALL_US, heads={"users": 7}), 2000)
+    assert play(tmp_path, [*after_blocks(2), *[beat] * 3])["faults"] == []
+    assert play(tmp_path, [*after_blocks(2), *[beat] * 4])["faults"] == [
+        "nothing of users came after 6"
+    ]
+
+
+def test_a_new_epoch_begins_lower(tmp_path: Path) -> None:
+    """After the recipe changed, offsets count anew and none is missed."""
+    gap = {"feed": "users", "first": 1, "last": 0, "epoch": LATER_EPOCH, "cause": "epoch"}
+    script = [*after_blocks(1), came(say("gap", **gap), 2000)]
+    script += [came(message("users", offset), 2000) for offset in (1, 2, 3)]
+    played = play(tmp_path, script)
+    part = played["sent"][-1]["feeds"]["users"]
+    assert (part["epoch"], part["first"], part["last"], part["gaps"]) == (LATER_EPOCH, 1, 3, 0)
+    assert [event for event, _ in played["heard"] if event == "gap"] == []
+
+
+def test_waits_like_the_python_client(tmp_path: Path) -> None:
+    """The pauses between tries are the same."""
+    program = """
+import { backoff } from "./backoff.js";
+const waits = backoff(() => 0.5);
+console.log(JSON.stringify(input.map(() => waits.next().value)));
+"""
+    waits = backoff(lambda: 0.5)
+    assert run_node(tmp_path, program, list(range(12))) == [next(waits) for _ in range(12)]

@@ -1,0 +1,35 @@
+"""
+The accessibility rules of axe-core, in a page that a test has open.
+
+https://github.com/dequelabs/axe-core; the package brings its script. It is
+given to the page past its Content-Security-Policy, as an extension would.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from tests.support.browser import Browser
+
+SERIOUS = ("serious", "critical")
+
+RUN = """
+axe.run(document, {resultTypes: ["violations"]}).then(({violations}) => violations.map(
+  ({id, impact, nodes}) => ({id, impact, nodes: nodes.map(({target, failureSummary}) =>
+    `${target} ${failureSummary}`)})))
+"""
+
+
+@cache
+def _script() -> str:
+    return (files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
+
+
+def faults(page: Browser) -> list[dict[str, Any]]:
+    """Return the serious and critical violations of the page that is open."""
+    page.evaluate(_script() + "; 0")
+    answer = page.call("Runtime.evaluate", expression=RUN, awaitPromise=True, returnByValue=True)
+    assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+    return [found for found in answer["result"]["value"] if found["impact"] in SERIOUS]
