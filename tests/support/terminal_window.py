@@ -14,10 +14,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+import pyte
+
 from tests.support.stack import PATIENCE_SECONDS, until
 
 # The program is to be the leader of a session whose terminal this is.
 LOG_IN = "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.argv[1:])"
+WIDTH, HEIGHT = 200, 40
+"""In characters."""
 
 
 class TerminalWindow:
@@ -27,10 +31,12 @@ class TerminalWindow:
         self._keys, screen = os.openpty()
         os.set_blocking(self._keys, False)
         self._said = b""
+        self._screen = pyte.Screen(WIDTH, HEIGHT)
+        self._stream = pyte.ByteStream(self._screen)
         self.process = subprocess.Popen(
             [sys.executable, "-c", LOG_IN, *command],
             cwd=folder,
-            env={**environment, "TERM": "xterm", "COLUMNS": "200", "LINES": "40"},
+            env={**environment, "TERM": "xterm", "COLUMNS": str(WIDTH), "LINES": str(HEIGHT)},
             stdin=screen,
             stdout=screen,
             stderr=screen,
@@ -42,6 +48,12 @@ class TerminalWindow:
         """All that stood on the screen so far, with its control sequences."""
         self._read()
         return self._said.decode("utf-8", errors="replace")
+
+    @property
+    def screen(self) -> list[str]:
+        """The lines that stand on the screen now, without the empty ones."""
+        self._read()
+        return [line for text in self._screen.display if (line := text.rstrip())]
 
     def wait_for(self, words: str) -> None:
         """Wait until it said *words*."""
@@ -94,3 +106,4 @@ class TerminalWindow:
         with suppress(OSError):
             while some := os.read(self._keys, 65536):
                 self._said += some
+                self._stream.feed(some)
