@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.support.stack import CHECKOUT, Stack, free_port, until
-from tests.support.terminal_window import TerminalWindow
+from tools.terminal_window import TerminalWindow
 
 Open = Callable[..., TerminalWindow]
 GENERATE = ("manage.py", "generate", "--feed=users", "--rate=50")
