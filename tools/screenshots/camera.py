@@ -99,8 +99,7 @@ class Camera:
             browser.wait_for(f"{link} !== null")
             address = browser.evaluate(f"{link}.href")
             browser.open(address, width=width, dark=dark, still=True)
-        words = f"document.body.innerText.toLowerCase().includes({picture.shows.lower()!r})"
-        browser.wait_for(words)
+        browser.wait_for(f"/{picture.shows}/.test(document.body.innerText)")
         browser.wait_for(SETTLE)
 
     def _sign_in(self) -> None:

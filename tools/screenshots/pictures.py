@@ -21,7 +21,7 @@ class PagePicture:
     path: str
     """Below the server's address; the last page of it where `follow` is given."""
     shows: str
-    """Words that stand on the page once it is ready."""
+    """A regular expression of JavaScript that the page's text matches once it is ready."""
     follow: str = ""
     """A selector of the link to click on `path`; empty: stay."""
     dark: bool = False
@@ -49,7 +49,7 @@ PAGES = (
         title="The page",
         sentence="What runs and who is connected, by itself up to date, on the server's address.",
         path="",
-        shows="alice",
+        shows=r"Live[^]*alice",
         dark=True,
     ),
     PagePicture(
@@ -89,7 +89,7 @@ PAGES = (
         sentence="One receipt: ranges and digests, and what they were held against.",
         path="admin/feeds/blockreport/",
         follow=FIRST,
-        shows="digest",
+        shows="[Dd]igest",
     ),
     PagePicture(
         name="feeds",
@@ -104,7 +104,7 @@ PAGES = (
         sentence="A feed's recipe, with a preview of the records that it makes.",
         path="admin/feeds/feed/",
         follow=FIRST,
-        shows="records",
+        shows="[Rr]ecords",
     ),
     PagePicture(
         name="analysis",
@@ -133,10 +133,10 @@ TERMINALS = (
         sentence="Block by block what was collected and what the server found, with a live line.",
         command=(
             "clientapp/client.py",
-            "--name=dora",
+            "--name=grace",
             "--block-size=2",
             "--url={url}",
-            "--log={folder}/dora.log",
+            "--log={folder}/grace.log",
         ),
         shows=r"^Block 3 verified",
     ),
