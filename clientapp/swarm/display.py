@@ -14,6 +14,7 @@ from clientapp.swarm.outcome import Outcome, measured
 from clientapp.swarm.status import PartStatus, whole
 from clientapp.swarm.swarm import Swarm
 from clientapp.wire.printable import printable
+from clientapp.wire.verdict import Verdict
 
 LIVE_SECONDS = 0.5
 LINE_SECONDS = 5.0
@@ -146,7 +147,8 @@ def _remarks(outcome: Outcome) -> list[str]:
     counts = (
         f"{part.reconnects} reconnects",
         f"{part.unacknowledged} reports not acknowledged",
-        f"{part.verdicts['broken']} blocks broken",
+        f"{part.verdicts[Verdict.BROKEN]} blocks broken",
+        f"{part.verdicts[Verdict.UNVERIFIABLE]} unverifiable",
         f"{outcome.seconds:.1f} s",
     )
     lines = [", ".join(counts)]

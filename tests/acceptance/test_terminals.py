@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -89,6 +90,20 @@ def test_generator_waits_for_its_feed(stack: Stack, open_window: Open) -> None:
     end(generator)
 
 
+def test_generator_without_a_database(stack: Stack, open_window: Open) -> None:
+    """While another program holds the database, table and log say so; then all goes on."""
+    generator = open_window(*GENERATE, DJANGO_SETTINGS_MODULE="tests.support.impatient_settings")
+    wait_for(generator, r"^users +running ")
+    path = stack.folder / "var" / "db.sqlite3"
+    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        wait_for(generator, r"^users +no database ")
+        wait_for(generator, r"the database does not answer \(database is locked\); waiting$")
+        holder.execute("ROLLBACK")
+    wait_for(generator, r"^users +running ")
+    end(generator)
+
+
 def test_client(stack: Stack, open_window: Open) -> None:
     """One live line stands below what happened; a summary takes its place."""
     client = open_window(*collect(stack))
@@ -117,7 +132,10 @@ def test_swarm(stack: Stack, open_window: Open) -> None:
     columns = r"part +members +messages +reach +missing +again +blocks +verified +p50 +p99 +p99.9"
     assert re.fullmatch(columns, header)
     assert re.match(r"users:5 +3 +\d+ +1\.000000 +0 +0 +\d+ +100\.00% ", row)
-    assert counts.startswith("0 reconnects, 0 reports not acknowledged, 0 blocks broken")
+    assert re.fullmatch(
+        r"0 reconnects, 0 reports not acknowledged, 0 blocks broken, 0 unverifiable, \d+\.\d s",
+        counts,
+    )
 
 
 @pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])

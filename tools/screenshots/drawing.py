@@ -18,10 +18,11 @@ NAMES = {"brown": "yellow", "default": "default"}
 
 
 def draw(cells: list[list[Char]], title: str) -> str:
-    """Return the screen as SVG, without the empty lines at its end."""
+    """Return the screen as SVG, with one empty line at its end."""
     lines = [_line(row) for row in cells]
     while lines and not lines[-1].plain.strip():
         lines.pop()
+    lines.append(Text())  # rich cuts off what hangs below the last line
     console = Console(record=True, width=len(cells[0]), file=io.StringIO(), legacy_windows=False)
     for line in lines:
         console.print(line, no_wrap=True, crop=True)

@@ -154,7 +154,7 @@ TERMINALS = (
             "--mix=users:2",
             "--mix=users+arrays:3",
         ),
-        shows=r"^all +60/60 .*% ",
+        shows=r"^all +60/60 +\d+ +\d{3} ",
     ),
 )
 
