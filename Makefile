@@ -11,7 +11,7 @@ SECONDS = 5
 MINUTES = 30
 SEED = 1
 
-.PHONY: help run setup test check format bench bench-quick experiment chaos chaos-selftest clean
+.PHONY: help run setup test check format bench bench-quick experiment chaos chaos-selftest screenshots clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ chaos: $(DEVELOPMENT) ## break everything for MINUTES=30 as SEED=1 says, and pro
 
 chaos-selftest: $(DEVELOPMENT) ## spoil good logs and reports in every way; each must be noticed
 	@$(BIN)/python -m tools.chaos --selftest
+
+screenshots: $(DEVELOPMENT) ## picture every page and terminal for docs/gallery.md and the README
+	@$(BIN)/python -m tools.screenshots
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

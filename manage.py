@@ -8,6 +8,8 @@ import sys
 def main() -> None:
     """Run the command named on the command line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wsproject.settings")
+    if os.environ.get("NO_COLOR"):
+        os.environ.setdefault("DJANGO_COLORS", "nocolor")  # Django knows its own variable only
     try:
         from django.core.management import execute_from_command_line
         from django.db import Error

@@ -36,6 +36,8 @@ class Terminal:
     def __init__(self, tally: Tally, *, quiet: bool = False) -> None:
         self._tally = tally
         self._console = _Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
+        # Where colour is forced upon a file, it still is none to draw on.
+        self._is_live = self._console.is_interactive and self._console.file.isatty()
         self._waiting: str | None = None
         self._samples = deque([(time.monotonic(), 0)])
         self._live = Live(
@@ -46,7 +48,7 @@ class Terminal:
         )
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal and not self._console.quiet:
+        if self._is_live and not self._console.quiet:
             self._live.start()
         return self
 
@@ -105,7 +107,7 @@ class Terminal:
         self._waiting = printable(text)
         # Ever more seldom: an unattended client must not fill its output.
         is_power_of_two = event.attempt & (event.attempt - 1) == 0
-        if not self._console.is_terminal and is_power_of_two:
+        if not self._is_live and is_power_of_two:
             self._say(text)
 
     def _sum_up(self, event: events.Summary) -> None:

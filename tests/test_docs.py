@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from django.core.management import get_commands
+from django.core.management import get_commands, load_command_class
 
 from clientapp.wire.closing import Close
 from feeds.core.limits import LIMITS
@@ -36,6 +36,20 @@ PROVED = {
     "python manage.py generate": ("tests/acceptance/test_by_hand.py", "generate"),
     "python clientapp/client.py --name alice": ("tests/acceptance/test_by_hand.py", "--name alice"),
 }
+
+# What every command of Django takes.
+DJANGO_OPTIONS = (
+    "--help",
+    "--version",
+    "-v",
+    "--verbosity",
+    "--settings",
+    "--pythonpath",
+    "--traceback",
+    "--no-color",
+    "--force-color",
+    "--skip-checks",
+)
 
 
 def text(name: str) -> str:
@@ -108,6 +122,26 @@ def test_client_options_are_documented() -> None:
     assert described - {"--help"} == offered - {"--help"}
 
 
+def test_options_of_the_generator_are_documented() -> None:
+    """Every option of `generate` that is ours stands in docs/commands.md, and no other."""
+    parser = load_command_class("feeds", "generate").create_parser("manage.py", "generate")
+    offered = {name for action in parser._actions for name in action.option_strings}
+    rows = table(text("docs/commands.md"), "`manage.py generate`")
+    described = {row[0].strip("`").split()[0] for row in rows if row[0].startswith("`--")}
+    assert described == offered - set(DJANGO_OPTIONS) - {"-h"}
+
+
+@pytest.mark.parametrize("command", ["generate", "runserver"])
+def test_exit_codes_of_commands_are_documented(command: str) -> None:
+    """The help of a command lists the exit codes of docs/commands.md, word by word."""
+    parser = load_command_class("feeds", command).create_parser("manage.py", command)
+    said = re.findall(r"^  (\d)  (.+)$", str(parser.epilog), re.MULTILINE)
+    rows = [
+        row for row in table(text("docs/commands.md"), f"`manage.py {command}`") if row[0].isdigit()
+    ]
+    assert [(code, meaning) for code, meaning, *_ in rows] == said
+
+
 def test_settings_are_documented() -> None:
     """Every variable that the settings read stands in docs/settings.md, and no other."""
     read = set(re.findall(r'\benv\.\w+\(\s*"(\w+)"', text("wsproject/settings.py")))
@@ -152,6 +186,7 @@ def test_limits_of_a_server_are_documented() -> None:
     [
         "Of the protocol",
         "Of a client",
+        "Of a generator",
         "Of a feed",
         "Of the analysis",
         "Of the history",
@@ -173,6 +208,7 @@ def test_other_limits_are_documented(heading: str) -> None:
         "Of a server",
         "Of the protocol",
         "Of a client",
+        "Of a generator",
         "Of a feed",
         "Of the analysis",
         "Of the history",

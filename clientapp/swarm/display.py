@@ -14,6 +14,7 @@ from clientapp.swarm.outcome import Outcome, measured
 from clientapp.swarm.status import PartStatus, whole
 from clientapp.swarm.swarm import Swarm
 from clientapp.wire.printable import printable
+from clientapp.wire.verdict import Verdict
 
 LIVE_SECONDS = 0.5
 LINE_SECONDS = 5.0
@@ -29,7 +30,9 @@ class Display:
     def __init__(self, swarm: Swarm, *, quiet: bool) -> None:
         self._swarm = swarm
         self._console = Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
-        if not self._console.is_terminal:
+        # Where colour is forced upon a file, it still is none to draw on.
+        self._is_live = self._console.is_interactive and self._console.file.isatty()
+        if not self._is_live:
             self._console.width = FILE_WIDTH
         self._began = time.monotonic()
         self._before = (self._began, 0)
@@ -38,7 +41,7 @@ class Display:
         """Show the swarm until cancelled."""
         if self._console.quiet:
             return
-        if self._console.is_terminal:
+        if self._is_live:
             with Live(console=self._console, auto_refresh=False, transient=True) as live:
                 while True:
                     live.update(self._table(), refresh=True)
@@ -144,7 +147,8 @@ def _remarks(outcome: Outcome) -> list[str]:
     counts = (
         f"{part.reconnects} reconnects",
         f"{part.unacknowledged} reports not acknowledged",
-        f"{part.verdicts['broken']} blocks broken",
+        f"{part.verdicts[Verdict.BROKEN]} blocks broken",
+        f"{part.verdicts[Verdict.UNVERIFIABLE]} unverifiable",
         f"{outcome.seconds:.1f} s",
     )
     lines = [", ".join(counts)]

@@ -12,7 +12,6 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
@@ -25,6 +24,7 @@ from feeds.live import promise
 from feeds.live.bridge import Batch, push
 from feeds.live.clock import now_us
 from feeds.live.making import Stretch, source_of, stretches
+from feeds.live.progress import Progress, State
 from feeds.live.worker import Worker
 from feeds.sources import SpecError
 
@@ -44,23 +44,6 @@ SILENT_SECONDS = 1.0
 up the schedule, and the servers make these messages themselves."""
 TICK_SECONDS = 0.01
 """Between two batches at least: fast feeds go in hundreds, not one by one."""
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a generator is, for display."""
-
-    feed: str
-    rate: float = 0.0
-    """Messages per second, as scheduled."""
-    offset: int = 0
-    """The last offset published; 0: none yet."""
-    published: int = 0
-    """Messages published by this generator."""
-    lag: float = 0.0
-    """Seconds from the intended time of that message to its publication."""
-    failures: int = 0
-    """Batches that the channel layer did not take."""
 
 
 class Generator:
@@ -167,6 +150,7 @@ class Generator:
             self._hold = await self._database.run(promise.look, self._hold)
             if not self._hold.enabled:
                 self._failing = False
+                self.progress.state = State.OFF
                 return
             segment = self._next_segment(now)
             last = self._reach(segment or self._hold.schedule.last, now)
@@ -176,8 +160,10 @@ class Generator:
                 text = "feed %s: the database does not answer (%s); waiting"
                 log.warning(text, self._feed, error)
             self._failing = True
+            self.progress.state = State.NO_DATABASE
         else:
             self._failing = False
+            self.progress.state = State.RUNNING
 
     def _next_segment(self, now: int) -> Segment | None:
         """Return the segment to begin, or None to go on with the last."""
@@ -228,9 +214,8 @@ class Generator:
             made = stretches(self._feed, self._hold.schedule, self._sent + 1, last)
             for stretch in made:
                 await self._push(stretch)
-            self.progress.published += last - self._sent
+            self._note(self._sent + 1, last)
             self._sent = last
-            self._note(last)
 
     async def _push(self, stretch: Stretch) -> None:
         batch = Batch(self._feed, stretch.epoch, stretch.first, stretch.lines)
@@ -246,11 +231,11 @@ class Generator:
             self.progress.failures += 1
             self._silent_until = time.monotonic() + SILENT_SECONDS
 
-    def _note(self, last: int) -> None:
-        segment = self._hold.schedule.segment(last)
-        self.progress.offset = last
-        self.progress.rate = segment.rate_milli / 1000
-        self.progress.lag = (now_us() - segment.at(last)) / 1e6
+    def _note(self, first: int, last: int) -> None:
+        schedule = self._hold.schedule
+        self.progress.rate = schedule.segment(last).rate_milli / 1000
+        # The oldest message of a batch was late by most.
+        self.progress.add(last, last - first + 1, (now_us() - schedule.at(first)) / 1e6)
 
     async def _rest(self, seconds: float) -> None:
         """Sleep, but not longer than until `stop`."""

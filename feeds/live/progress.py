@@ -1,60 +1,58 @@
-"""How far the generators are, on a terminal or in a log."""
+"""How far a generator is, for people: kept by the generator, read by who shows it."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-from typing import TextIO
+from collections import deque
+from dataclasses import dataclass, field
+from enum import StrEnum
 
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
-
-from feeds.live.generator import Progress
-
-LIVE_SECONDS = 0.25
-"""Between two looks on a terminal: as often as an eye follows numbers."""
-LINE_SECONDS = 10.0
-"""Between two lines in a log, after the first."""
+BATCHES_KEPT = 10_000
+"""Batches behind the percentiles: the last minutes of a fast feed, for 300 KB."""
 
 
-async def show_progress(generators: Sequence[Progress], stream: TextIO) -> None:
-    """Show *generators* on *stream* until cancelled."""
-    console = Console(file=stream)
-    if console.is_terminal:
-        with Live(console=console, auto_refresh=False, transient=True) as live:
-            while True:
-                live.update(_table(generators), refresh=True)
-                await asyncio.sleep(LIVE_SECONDS)
-    while True:
-        if all(progress.offset for progress in generators):
-            for progress in generators:
-                print(_line(progress), file=stream, flush=True)
-            await asyncio.sleep(LINE_SECONDS)
-        else:
-            await asyncio.sleep(LIVE_SECONDS)
+class State(StrEnum):
+    """What a generator does with its feed, in a word or two."""
+
+    STARTING = "starting"
+    """It takes the feed, or makes its first promise."""
+    RUNNING = "running"
+    OFF = "switched off"
+    """The feed is, in the admin; the generator waits until it is switched on."""
+    NO_DATABASE = "no database"
+    """It waits for the database, without which it may promise nothing."""
 
 
-def _line(progress: Progress) -> str:
-    lost = f", {progress.failures} batches not pushed" if progress.failures else ""
-    return (
-        f"feed {progress.feed}: offset {progress.offset}, {progress.rate:g}/s, "
-        f"lag {progress.lag * 1000:.1f} ms{lost}"
-    )
+@dataclass(slots=True)
+class Progress:
+    """How far a generator is."""
 
+    feed: str
+    state: State = State.STARTING
+    rate: float = 0.0
+    """Messages per second, as scheduled."""
+    offset: int = 0
+    """The last offset published; 0: none yet."""
+    published: int = 0
+    """Messages published by this generator."""
+    failures: int = 0
+    """Batches that the channel layer did not take."""
+    latenesses: deque[float] = field(default_factory=lambda: deque(maxlen=BATCHES_KEPT))
+    """Of the last batches: seconds from the intended time of the oldest message
+    in it to the end of its push."""
 
-def _table(generators: Sequence[Progress]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("feed")
-    for column in ("offset", "rate", "lag", "published", "not pushed"):
-        table.add_column(column, justify="right")
-    for progress in generators:
-        table.add_row(
-            progress.feed,
-            str(progress.offset) if progress.offset else "-",
-            f"{progress.rate:g}/s",
-            f"{progress.lag * 1000:.1f} ms",
-            str(progress.published),
-            str(progress.failures),
-        )
-    return table
+    def add(self, offset: int, messages: int, lateness: float) -> None:
+        """Count a batch of *messages* that ends at *offset*."""
+        self.offset = offset
+        self.published += messages
+        self.latenesses.append(lateness)
+
+    def lateness(self, percent: int) -> float:
+        """
+        Return what *percent* of the kept latenesses do not exceed, in seconds.
+
+        By nearest rank. Raises ValueError where nothing was published.
+        """
+        if not self.latenesses:
+            raise ValueError("nothing was published")
+        ordered = sorted(self.latenesses)
+        return ordered[max(0, -(-percent * len(ordered) // 100) - 1)]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.judge import judge
 from tests.support.stack import CHECKOUT, Stack, until
-from tests.support.terminal_window import TerminalWindow
+from tools.terminal_window import TerminalWindow
 
 Open = Callable[..., TerminalWindow]
 SERVERS = pytest.mark.parametrize("options", [(), ("--noreload",)], ids=["reloader", "noreload"])

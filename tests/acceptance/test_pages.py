@@ -7,12 +7,20 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from websockets.sync.client import connect
 
 from tests.support.browser import Browser, browser
-from tests.support.stack import Stack
+from tests.support.stack import Stack, until
 
 PASSWORD = "correct horse"
-LISTS = ("feed", "clientsession", "blockreport", "clientmessage")
+HAND_WRITTEN = "Hello from a client of my own"
+LISTS = {
+    "feed": ("arrays", "users", "20/s"),
+    "clientsession": ("alice", "online", "guest"),
+    "blockreport": ("alice", "verified"),
+    "clientmessage": ("guest", HAND_WRITTEN),
+}
+"""What stands in the rows of each list of the admin, in any case of letters."""
 WIDTHS = (1440, 390)
 
 
@@ -83,15 +91,22 @@ def sign_in(busy: Stack, page: Browser) -> str:
 
 
 def test_admin(busy: Stack, page: Browser) -> None:
-    """Every page of the admin opens, at both widths, with what it must show."""
+    """Every list shows its rows at both widths, and leads to pages with what they must show."""
+    with connect(busy.url) as guest:
+        guest.send(HAND_WRITTEN)
+        until(
+            lambda: busy.rows("SELECT count(*) FROM feeds_clientmessage") == [(1,)],
+            lambda: "the message was not stored",
+        )
     admin = sign_in(busy, page)
     for width in WIDTHS:
-        for name in LISTS:
+        for name, words in LISTS.items():
             page.open(f"{admin}feeds/{name}/", width=width)
-            page.wait_for("document.querySelector('#content, main, #main') !== null")
-    page.open(f"{admin}feeds/blockreport/")
-    assert "Client alice received" in page.evaluate("document.body.innerText")
-    page.open(f"{admin}feeds/clientsession/")
+            rows = "(document.querySelector('#result_list')?.innerText ?? '').toLowerCase()"
+            for word in words:
+                page.wait_for(f"{rows}.includes({word.lower()!r})")
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+    page.open(f"{admin}feeds/clientsession/?q=alice")
     page.open(page.evaluate("document.querySelector('#result_list a[href*=clientsession]').href"))
     assert "alice" in page.evaluate("document.body.innerText")
     page.open(f"{admin}feeds/feed/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,7 +16,11 @@ from feeds.live.catalog import segment_of
 from feeds.live.clock import now_us
 from feeds.live.generator import Generator
 from feeds.live.making import source_of
+from feeds.live.progress import State
 from feeds.models import Feed
+
+PATIENCE_SECONDS = 30
+"""For anything a test waits for; it only ends tests that fail anyway."""
 
 pytestmark = pytest.mark.usefixtures("default_feeds")
 
@@ -27,12 +32,20 @@ class ListLayer(BaseChannelLayer):  # type: ignore[misc]  # channels is not type
         super().__init__()
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self.fails = False
+        self._changed = asyncio.Condition()
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         """Keep the message."""
         if self.fails:
             raise ConnectionError("no layer")
-        self.sent.append((group, message))
+        async with self._changed:
+            self.sent.append((group, message))
+            self._changed.notify_all()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until what was sent makes *holds* true."""
+        async with asyncio.timeout(PATIENCE_SECONDS), self._changed:
+            await self._changed.wait_for(holds)
 
     @property
     def lines(self) -> list[bytes]:
@@ -98,12 +111,9 @@ async def test_new_rate_begins_a_segment_while_running() -> None:
     layer = ListLayer()
     generator = Generator("arrays", layer)
     task = asyncio.ensure_future(generator.run())
-    async with asyncio.timeout(20):
-        while not layer.sent:
-            await asyncio.sleep(0.01)
-        await Feed.objects.filter(pk=feed.pk).aupdate(rate=1000)
-        while len(layer.lines) < 500:
-            await asyncio.sleep(0.01)
+    await layer.until(lambda: layer.sent != [])
+    await Feed.objects.filter(pk=feed.pk).aupdate(rate=1000)
+    await layer.until(lambda: len(layer.lines) >= 500)
     generator.stop()
     await task
     first, second = [segment async for segment in feed.segments.order_by("first")]
@@ -119,12 +129,11 @@ async def test_new_seed_begins_an_epoch_while_running() -> None:
     layer = ListLayer()
     generator = Generator("arrays", layer)
     task = asyncio.ensure_future(generator.run())
-    async with asyncio.timeout(20):
-        while not layer.sent:
-            await asyncio.sleep(0.01)
-        await Feed.objects.filter(pk=feed.pk).aupdate(seed=2)
-        while await feed.segments.acount() < 2 or len(layer.lines) < 400:
-            await asyncio.sleep(0.01)
+    await layer.until(lambda: layer.sent != [])
+    await Feed.objects.filter(pk=feed.pk).aupdate(seed=2)
+    await layer.until(lambda: len({batch["epoch"] for _, batch in layer.sent}) == 2)
+    begun = len(layer.lines)
+    await layer.until(lambda: len(layer.lines) > begun)
     generator.stop()
     await task
     first, second = [segment async for segment in feed.segments.order_by("first")]
@@ -143,17 +152,20 @@ async def test_disabled_feed_pauses_and_goes_on() -> None:
     layer = ListLayer()
     generator = Generator("arrays", layer)
     task = asyncio.ensure_future(generator.run())
-    async with asyncio.timeout(30):
-        while not layer.sent:
+    await layer.until(lambda: layer.sent != [])
+    await Feed.objects.filter(pk=feed.pk).aupdate(enabled=False)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while generator.progress.state is not State.OFF:
             await asyncio.sleep(0.01)
-        await Feed.objects.filter(pk=feed.pk).aupdate(enabled=False)
-        seen = -1
-        while seen != len(layer.lines):
-            seen = len(layer.lines)
-            await asyncio.sleep(2)
-        await Feed.objects.filter(pk=feed.pk).aupdate(enabled=True)
-        while len(layer.lines) == seen:
+    # What was promised before is still published; what is due after that is not.
+    await feed.arefresh_from_db()
+    segment = segment_of(await feed.segments.aget())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while segment.due(now_us()) <= feed.promised + 10:
             await asyncio.sleep(0.01)
+    assert len(layer.lines) <= feed.promised
+    await Feed.objects.filter(pk=feed.pk).aupdate(enabled=True)
+    await layer.until(lambda: len(layer.lines) > feed.promised)
     generator.stop()
     await task
     offsets = [int(line.split(b'"offset":')[1].split(b",")[0]) for line in layer.lines]
@@ -190,11 +202,11 @@ async def test_layer_that_fails_stops_nothing() -> None:
 async def test_former_owner_stops_with_a_sentence() -> None:
     """A generator whose feed was taken over stops and says so."""
     feed = await fast(rate=10)
-    task = asyncio.ensure_future(Generator("arrays", ListLayer()).run())
-    async with asyncio.timeout(20):
-        while not (await Feed.objects.aget(pk=feed.pk)).promised:
-            await asyncio.sleep(0.01)
-        await Feed.objects.filter(pk=feed.pk).aupdate(owner=99)
+    layer = ListLayer()
+    task = asyncio.ensure_future(Generator("arrays", layer).run())
+    await layer.until(lambda: layer.sent != [])
+    await Feed.objects.filter(pk=feed.pk).aupdate(owner=99)
+    async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(promise.FencedError, match="feed arrays was taken over"):
             await task
 
@@ -204,9 +216,8 @@ async def test_take_over_fences_the_first_off() -> None:
     feed = await fast(rate=100)
     layer = ListLayer()
     first = asyncio.ensure_future(Generator("arrays", layer).run())
-    async with asyncio.timeout(20):
-        while not layer.sent:
-            await asyncio.sleep(0.01)
+    await layer.until(lambda: layer.sent != [])
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await Generator("arrays", layer, count=100, take_over=True).run()
         with pytest.raises(promise.FencedError, match="feed arrays was taken over"):
             await first
@@ -265,11 +276,10 @@ def test_disabled_feed_is_refused() -> None:
 
 async def test_second_generator_is_refused() -> None:
     """While one generator lives, another is told to stop it first."""
-    first = Generator("arrays", ListLayer())
+    layer = ListLayer()
+    first = Generator("arrays", layer)
     running = asyncio.ensure_future(first.run())
-    async with asyncio.timeout(10):
-        while not first.progress.offset:
-            await asyncio.sleep(0.01)
+    await layer.until(lambda: layer.sent != [])
     with pytest.raises(promise.TakenError, match="stop that one first"):
         await Generator("arrays", ListLayer()).run()
     first.stop()

@@ -13,17 +13,17 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+from tools.waiting import PATIENCE_SECONDS, until
+
+__all__ = ["CHECKOUT", "PATIENCE_SECONDS", "Program", "Stack", "free_port", "until"]
+
 CHECKOUT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 60.0
-"""For anything a test waits for; it only ends tests that fail anyway."""
 
 
 @dataclass
@@ -156,14 +156,6 @@ class Stack:
         program = Program(process, output)
         self._programs.append(program)
         return program
-
-
-def until(condition: Callable[[], bool], failure: Callable[[], str]) -> None:
-    """Wait until *condition* holds; after `PATIENCE_SECONDS` fail with words."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < end, failure()
-        time.sleep(0.02)
 
 
 def free_port() -> int:

@@ -14,11 +14,19 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from clientapp.wire.position import MAX_OFFSET
 from feeds.live import promise
 from feeds.live.generator import Generator
-from feeds.live.progress import show_progress
+from feeds.management.display import Display
 from feeds.management.engines import require_engines
+from feeds.management.help import CommandHelp
 from feeds.management.signals import STOPS, ignore_stops
 from feeds.models import Feed
 from feeds.sources import MAX_SEED, SpecError
+
+EXIT_CODES = """\
+exit codes:
+  0  done, or stopped by Ctrl-C
+  1  could not: no such feed, another generator has it or took it over, no database
+  2  an option has a value that is not allowed
+"""
 
 
 class Command(BaseCommand):
@@ -28,6 +36,12 @@ class Command(BaseCommand):
         "Generate the enabled feeds and push them to every server, until Ctrl-C. "
         "Started again, it goes on with the next offset."
     )
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Return the parser, whose help ends with the exit codes."""
+        return super().create_parser(
+            prog_name, subcommand, epilog=EXIT_CODES, formatter_class=CommandHelp, **kwargs
+        )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
@@ -68,6 +82,10 @@ class Command(BaseCommand):
             help="set the seed of the feeds, a whole number from 0; begins a new epoch",
         )
 
+        parser.add_argument(
+            "--quiet", action="store_true", help="errors and warnings only (default: off)"
+        )
+
     def handle(self, *_: Any, **options: Any) -> None:
         """Generate; exits 1 with a sentence where that is not possible."""
         require_engines()
@@ -85,23 +103,23 @@ class Command(BaseCommand):
             )
             for name in names
         ]
+        display = Display(
+            [generator.progress for generator in generators],
+            sys.stdout,
+            quiet=options["quiet"],
+            no_color=options["no_color"],
+        )
         try:
-            try:
-                asyncio.run(_run(generators))
-            finally:
-                ignore_stops()
+            asyncio.run(_run(generators, display))
         except (promise.TakenError, promise.FencedError, SpecError) as error:
             raise CommandError(str(error)) from None
-        for generator in generators:
-            progress = generator.progress
-            self.stdout.write(
-                f"feed {progress.feed}: {progress.published} messages, "
-                f"last offset {progress.offset}"
-            )
+        finally:
+            ignore_stops()
+            display.end()
 
 
-async def _run(generators: list[Generator]) -> None:
-    """Run all generators until done, a signal, or the first error."""
+async def _run(generators: list[Generator], display: Display) -> None:
+    """Run and show all generators until done, a signal, or the first error."""
     tasks = [asyncio.ensure_future(generator.run()) for generator in generators]
 
     def stop() -> None:
@@ -111,16 +129,14 @@ async def _run(generators: list[Generator]) -> None:
     loop = asyncio.get_running_loop()
     for number in STOPS:
         loop.add_signal_handler(number, stop)
-    display = asyncio.ensure_future(
-        show_progress([generator.progress for generator in generators], sys.stdout)
-    )
+    showing = asyncio.ensure_future(display.run())
     try:
         await asyncio.gather(*tasks)
     finally:
         stop()
         await asyncio.gather(*tasks, return_exceptions=True)
-        display.cancel()
-        await asyncio.gather(display, return_exceptions=True)
+        showing.cancel()
+        await asyncio.gather(showing, return_exceptions=True)
 
 
 def _choose(names: list[str] | None) -> list[str]:

@@ -10,16 +10,23 @@ import threading
 from typing import Any
 
 from daphne.management.commands.runserver import Command as DaphneCommand
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.utils import autoreload
 from twisted.internet import reactor
 
 from feeds.management.engines import require_engines
+from feeds.management.help import CommandHelp
 from feeds.management.signals import STOPS, ignore_stops
 from feeds.server import FeedServer
 
 RELOAD = 3
 """The exit code by which Django's reloader asks to be started again."""
+EXIT_CODES = """\
+exit codes:
+  0  stopped by Ctrl-C or SIGTERM
+  1  could not serve: the port is taken, no database, no channel layer
+  2  an option has a value that is not allowed
+"""
 
 
 class Command(DaphneCommand):  # type: ignore[misc]  # daphne is not typed
@@ -29,6 +36,13 @@ class Command(DaphneCommand):  # type: ignore[misc]  # daphne is not typed
         "Serve the feeds, the page and the admin; prints with times every connect, "
         "every disconnect and every message of a client."
     )
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Return the parser, whose help ends with the exit codes."""
+        parser: CommandParser = super().create_parser(
+            prog_name, subcommand, epilog=EXIT_CODES, formatter_class=CommandHelp, **kwargs
+        )
+        return parser
 
     def run(self, **options: Any) -> None:
         """Run the server, under a parent that restarts it on code changes."""

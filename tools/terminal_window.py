@@ -14,23 +14,40 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from tests.support.stack import PATIENCE_SECONDS, until
+import pyte
+
+from tools.waiting import PATIENCE_SECONDS, until
 
 # The program is to be the leader of a session whose terminal this is.
 LOG_IN = "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.argv[1:])"
 
 
 class TerminalWindow:
-    """One program in a terminal."""
+    """One program in a terminal of *width* and *height* characters."""
 
-    def __init__(self, command: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        *,
+        width: int = 200,
+        height: int = 40,
+    ) -> None:
         self._keys, screen = os.openpty()
         os.set_blocking(self._keys, False)
         self._said = b""
+        self._screen = pyte.Screen(width, height)
+        self._stream = pyte.ByteStream(self._screen)
         self.process = subprocess.Popen(
             [sys.executable, "-c", LOG_IN, *command],
             cwd=folder,
-            env={**environment, "TERM": "xterm", "COLUMNS": "200", "LINES": "40"},
+            env={
+                **environment,
+                "TERM": "xterm-256color",
+                "COLUMNS": str(width),
+                "LINES": str(height),
+            },
             stdin=screen,
             stdout=screen,
             stderr=screen,
@@ -42,6 +59,22 @@ class TerminalWindow:
         """All that stood on the screen so far, with its control sequences."""
         self._read()
         return self._said.decode("utf-8", errors="replace")
+
+    @property
+    def screen(self) -> list[str]:
+        """The lines that stand on the screen now, without the empty ones."""
+        self._read()
+        return [line for text in self._screen.display if (line := text.rstrip())]
+
+    @property
+    def cells(self) -> list[list[pyte.screens.Char]]:
+        """The characters that stand on the screen now, line by line, with their looks."""
+        self._read()
+        columns = range(self._screen.columns)
+        return [
+            [self._screen.buffer[row][column] for column in columns]
+            for row in range(self._screen.lines)
+        ]
 
     def wait_for(self, words: str) -> None:
         """Wait until it said *words*."""
@@ -69,7 +102,7 @@ class TerminalWindow:
     def others(self) -> list[str]:
         """Return the processes that are left in its session, one line each."""
         listed = subprocess.run(
-            ["ps", "-A", "-o", "sid=,pid=,args="],
+            ["ps", "-A", "-o", "sid=,pid=,args="],  # noqa: S607  wherever it is installed
             capture_output=True,
             text=True,
             check=True,
@@ -94,3 +127,4 @@ class TerminalWindow:
         with suppress(OSError):
             while some := os.read(self._keys, 65536):
                 self._said += some
+                self._stream.feed(some)

@@ -1,0 +1,137 @@
+"""Generators on a terminal, live, or in a log, line by line, and their end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from feeds import show
+from feeds.live.progress import Progress, State
+
+LIVE_SECONDS = 0.25
+"""Between two looks on a terminal: as often as an eye follows numbers."""
+LINE_SECONDS = 10.0
+"""Between two lines in a log, after the first."""
+FILE_WIDTH = 120
+"""Characters of a line in a file, which wraps nothing."""
+STYLES = {State.RUNNING: "green", State.OFF: "yellow", State.NO_DATABASE: "bold red"}
+
+
+class Display:
+    """Shows generators to a person; with *quiet* nothing."""
+
+    def __init__(
+        self,
+        generators: Sequence[Progress],
+        stream: TextIO,
+        *,
+        quiet: bool = False,
+        no_color: bool = False,
+    ) -> None:
+        """Show on *stream*; without *no_color* the environment says whether in colour."""
+        self._generators = generators
+        self._console = Console(
+            file=stream,
+            quiet=quiet,
+            no_color=no_color or None,
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        # Where colour is forced upon a file, it still is none to draw on.
+        self._is_live = self._console.is_interactive and stream.isatty()
+        if not self._is_live:
+            self._console.width = FILE_WIDTH
+
+    async def run(self) -> None:
+        """Show how far they are until cancelled."""
+        if self._console.quiet:
+            return
+        if self._is_live:
+            with Live(console=self._console, auto_refresh=False, transient=True) as live, _logs():
+                while True:
+                    live.update(self._table(), refresh=True)
+                    await asyncio.sleep(LIVE_SECONDS)
+        while True:
+            has_begun = all(progress.offset for progress in self._generators)
+            if has_begun:
+                for progress in self._generators:
+                    self._console.print(_line(progress))
+            await asyncio.sleep(LINE_SECONDS if has_begun else LIVE_SECONDS)
+
+    def end(self) -> None:
+        """Show what they came to; of one that never took its feed there is nothing to say."""
+        for progress in self._generators:
+            if progress.state is not State.STARTING:
+                self._console.print(_summary(progress))
+
+    def _table(self) -> Table:
+        table = Table(box=None, pad_edge=False)
+        table.add_column("feed")
+        table.add_column("state")
+        for column in ("rate", "head", "late by", "published", "not pushed"):
+            table.add_column(column, justify="right")
+        for progress in self._generators:
+            table.add_row(
+                progress.feed,
+                Text(progress.state, STYLES.get(progress.state, "")),
+                show.rate(progress.rate) if progress.offset else "-",
+                f"{progress.offset:,}" if progress.offset else "-",
+                _ms(progress.latenesses[-1]) if progress.latenesses else "-",
+                f"{progress.published:,}",
+                f"{progress.failures:,}",
+            )
+        return table
+
+
+@contextmanager
+def _logs() -> Iterator[None]:
+    """Let log lines come above what is live, as everything on sys.stderr does."""
+    handlers = [
+        handler
+        for handler in logging.getLogger("feeds").handlers
+        if isinstance(handler, logging.StreamHandler)
+    ]
+    streams = [handler.setStream(sys.stderr) for handler in handlers]
+    try:
+        yield
+    finally:
+        for handler, stream in zip(handlers, streams, strict=True):
+            if stream is not None:
+                handler.setStream(stream)
+
+
+def _line(progress: Progress) -> str:
+    return (
+        f"feed {progress.feed}: {progress.state} at offset {progress.offset}, "
+        f"{show.rate(progress.rate)}, late by {_ms(progress.latenesses[-1])}{_lost(progress)}"
+    )
+
+
+def _summary(progress: Progress) -> str:
+    late = (
+        f", late by p50 {_ms(progress.lateness(50))}, p99 {_ms(progress.lateness(99))}"
+        if progress.latenesses
+        else ""
+    )
+    return (
+        f"feed {progress.feed}: {progress.published} messages, "
+        f"last offset {progress.offset}{late}{_lost(progress)}"
+    )
+
+
+def _lost(progress: Progress) -> str:
+    return f", {progress.failures} batches not pushed" if progress.failures else ""
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms"

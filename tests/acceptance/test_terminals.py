@@ -1,0 +1,182 @@
+"""Client, swarm and generator on a terminal, where people watch them, and in a pipe."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+
+import pytest
+
+from tests.support.stack import CHECKOUT, Stack, free_port, until
+from tools.terminal_window import TerminalWindow
+
+Open = Callable[..., TerminalWindow]
+GENERATE = ("manage.py", "generate", "--feed=users", "--rate=50")
+SWARM = ("-m", "clientapp", "swarm", "--clients=3", "--seconds=3600", "--mix=users:5")
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7])[;m]")
+CURSOR = re.compile(r"\x1b\[[\d?]*[A-Zhl]")
+
+
+@pytest.fixture
+def open_window(stack: Stack) -> Iterator[Open]:
+    """Open terminals for programs of Python, with more in their environment."""
+    with ExitStack() as opened:
+
+        def open_window(*command: str, **environment: str) -> TerminalWindow:
+            window = TerminalWindow(
+                [sys.executable, *command], CHECKOUT, {**stack.environment, **environment}
+            )
+            opened.callback(window.close)
+            return window
+
+        yield open_window
+
+
+def collect(stack: Stack, *options: str) -> tuple[str, ...]:
+    """Return the command of a client."""
+    log = f"--log={stack.log('alice')}"
+    client = ("clientapp/client.py", "--name=alice", "--block-size=5", log)
+    return (*client, f"--url={stack.url}", *options)
+
+
+def wait_for(window: TerminalWindow, pattern: str) -> None:
+    """Wait until exactly one line of the screen matches *pattern*."""
+    until(
+        lambda: len([line for line in window.screen if re.search(pattern, line)]) == 1,
+        lambda: f"no single line {pattern!r}:\n" + "\n".join(window.screen),
+    )
+
+
+def end(window: TerminalWindow) -> list[str]:
+    """Press Ctrl-C; return what is left on the screen, without the key's own echo."""
+    window.press_ctrl_c()
+    assert window.wait() == 0, window.said
+    return [line.removeprefix("^C") for line in window.screen]
+
+
+def test_generator(open_window: Open) -> None:
+    """One table follows the feeds; a summary with the lateness takes its place."""
+    generator = open_window(*GENERATE, "--count=100000")
+    wait_for(generator, r"^users +running +50/s +\d+ +\S+ ms +\d\d+ +0$")
+    wait_for(generator, r"^feed +state +rate +head +late by +published +not pushed$")
+    left = end(generator)
+    summary = (
+        r"feed users: \d+ messages, last offset \d+, late by p50 -?\d+\.\d ms, p99 -?\d+\.\d ms"
+    )
+    assert re.fullmatch(summary, left[-1]), left
+    assert len(left) == 1
+
+
+def test_generator_without_a_channel_layer(open_window: Open) -> None:
+    """What goes wrong stands on a line of its own above the table, which goes on."""
+    generator = open_window(*GENERATE, REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+    wait_for(generator, r"^\d\d:\d\d:\d\d  the channel layer does not take batches")
+    wait_for(generator, r"^users +running .* [1-9]\d*$")
+    assert re.search(r", [1-9]\d* batches not pushed$", end(generator)[-1])
+
+
+def test_generator_waits_for_its_feed(stack: Stack, open_window: Open) -> None:
+    """A feed that is switched off under its generator is shown so, and on again."""
+    generator = open_window(*GENERATE)
+    wait_for(generator, r"^users +running ")
+    switch = "from feeds.models import *; Feed.objects.update(enabled={})"
+    stack.run("shell", "-c", switch.format(False))
+    wait_for(generator, r"^users +switched off ")
+    stack.run("shell", "-c", switch.format(True))
+    wait_for(generator, r"^users +running ")
+    end(generator)
+
+
+def test_generator_without_a_database(stack: Stack, open_window: Open) -> None:
+    """While another program holds the database, table and log say so; then all goes on."""
+    generator = open_window(*GENERATE, DJANGO_SETTINGS_MODULE="tests.support.impatient_settings")
+    wait_for(generator, r"^users +running ")
+    path = stack.folder / "var" / "db.sqlite3"
+    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        wait_for(generator, r"^users +no database ")
+        wait_for(generator, r"the database does not answer \(database is locked\); waiting$")
+        holder.execute("ROLLBACK")
+    wait_for(generator, r"^users +running ")
+    end(generator)
+
+
+def test_client(stack: Stack, open_window: Open) -> None:
+    """One live line stands below what happened; a summary takes its place."""
+    client = open_window(*collect(stack))
+    wait_for(client, f"^no server at {stack.url} yet .* trying again in")
+    stack.server()
+    stack.generator("--rate=50")
+    wait_for(client, r"^Block 2 verified$")
+    wait_for(client, r"^\d+\.\d messages/s · \d of 5 in the block · latency \S+ s · 0 reconnects$")
+    left = end(client)
+    assert not any("messages/s" in line or "no server" in line for line in left)
+    counts, verdicts, latency, *_ = left[next(i for i, x in enumerate(left) if "reconnects" in x) :]
+    assert re.fullmatch(
+        r"\d+ blocks, \d+ messages, 0 reconnects, 0 missing offsets, 0 duplicates", counts
+    )
+    assert re.fullmatch(r"the server found \d+ verified", verdicts)
+    assert re.fullmatch(r"latency p50 \S+ s, p99 \S+ s ± \S+ s", latency)
+
+
+def test_swarm(stack: Stack, open_window: Open) -> None:
+    """One table follows the members; another one sums them up."""
+    stack.server()
+    stack.generator("--rate=50")
+    swarm = open_window(*SWARM, f"--url={stack.url}")
+    wait_for(swarm, r"^users:5 +3/3 +[1-9]\S* +[1-9]\S* +100\.00% +\S+ ms +\S+ ms$")
+    header, row, counts, *_ = end(swarm)
+    columns = r"part +members +messages +reach +missing +again +blocks +verified +p50 +p99 +p99.9"
+    assert re.fullmatch(columns, header)
+    assert re.match(r"users:5 +3 +\d+ +1\.000000 +0 +0 +\d+ +100\.00% ", row)
+    assert re.fullmatch(
+        r"0 reconnects, 0 reports not acknowledged, 0 blocks broken, 0 unverifiable, \d+\.\d s",
+        counts,
+    )
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_colour(stack: Stack, open_window: Open, no_color: str, *, coloured: bool) -> None:
+    """NO_COLOR takes the colour from client, generator and what commands refuse."""
+    stack.server()
+    generator = open_window(*GENERATE, NO_COLOR=no_color)
+    wait_for(generator, "^users +running ")
+    client = open_window(*collect(stack), NO_COLOR=no_color)
+    client.wait_for("Block 1 verified")
+    refused = open_window("manage.py", "generate", "--feed=none", NO_COLOR=no_color)
+    assert refused.wait() == 1
+    assert "there is no feed 'none'" in refused.said
+    for window in (generator, client, refused):
+        assert bool(COLOUR.search(window.said)) is coloured, window.said
+
+
+def test_quiet(stack: Stack, open_window: Open) -> None:
+    """With --quiet none of them says a word, on a terminal either."""
+    stack.server()
+    generator = open_window(*GENERATE, "--quiet")
+    client = open_window(*collect(stack, "--quiet", "--blocks=2"))
+    swarm = open_window(*SWARM[:4], "--seconds=1", f"--url={stack.url}", "--quiet")
+    assert (client.wait(), swarm.wait()) == (0, 0)
+    generator.press_ctrl_c()
+    assert generator.wait() == 0
+    said = [window.said.replace("^C", "") for window in (generator, client, swarm)]
+    assert said == ["", "", ""]
+
+
+def test_pipe(stack: Stack) -> None:
+    """In a pipe they say plain lines, also where colour is forced upon them."""
+    stack.environment["FORCE_COLOR"] = "1"
+    stack.server()
+    generator = stack.generator("--rate=50")
+    client = stack.client("alice", "--block-size=5", "--blocks=2")
+    swarm = stack.program("swarm", sys.executable, *SWARM[:4], "--seconds=1", f"--url={stack.url}")
+    assert (client.process.wait(60), swarm.process.wait(60)) == (0, 0)
+    assert generator.stop() == 0
+    for program in (generator, client, swarm):
+        assert CURSOR.search(program.said) is None, program.said
+    assert "feed users: running at offset " in generator.said
+    assert "Block 2 received successfully" in client.said
+    assert "0 reconnects" in swarm.said

@@ -1,0 +1,123 @@
+"""What takes the pictures: a browser for pages, and terminals for programs."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from tools.browser import Browser
+from tools.screenshots.drawing import draw, paint
+from tools.screenshots.pictures import DESKTOP, PagePicture, TerminalPicture
+from tools.screenshots.product import CHECKOUT, Product, environment_of, migrate
+from tools.terminal_window import TerminalWindow
+from tools.waiting import until
+
+HIGHEST = 1000
+"""Pixels from the top that are kept: the height of the browser's window."""
+COLOURS = 128
+"""Of a picture: a third of its bytes, and no eye sees it."""
+TERMINAL_WIDTH, TERMINAL_HEIGHT = 112, 24
+"""In characters."""
+# Whatever is drawn little by little is drawn now.
+SETTLE = """
+document.fonts.status === 'loaded'
+&& (Object.values(window.Chart?.instances ?? {}).forEach(chart => chart.update('none')), true)
+"""
+
+
+class Camera:
+    """Takes pictures of one *product* into the folder *images*."""
+
+    def __init__(self, product: Product, browser: Browser, images: Path) -> None:
+        self._product = product
+        self._browser = browser
+        self._images = images
+        self._is_signed_in = False
+
+    def page(self, picture: PagePicture, widths: Sequence[int]) -> dict[str, str]:
+        """Picture a page at each of *widths*; return the file names by what they show."""
+        files = {}
+        for width in widths:
+            for dark in (False, True) if picture.dark and width == DESKTOP else (False,):
+                look = "dark" if dark else "light"
+                ending = "-".join(
+                    ([] if width == DESKTOP else [str(width)]) + (["dark"] if dark else [])
+                )
+                name = f"{picture.name}-{ending}.png" if ending else f"{picture.name}.png"
+                self._open(picture, width, dark=dark)
+                path = self._images / name
+                self._browser.picture(path, highest=HIGHEST)
+                _shrink(path)
+                files[f"{width} pixels wide, {look}"] = name
+        return files
+
+    def terminal(self, picture: TerminalPicture) -> dict[str, str]:
+        """Picture a program in a terminal; return the file name by what it shows."""
+        folder = self._product.folder
+        environment = dict(self._product.environment)
+        if picture.alone:
+            folder /= picture.name
+            folder.mkdir()
+            environment = environment_of(folder)
+            migrate(environment)
+        places = {"url": self._product.url, "folder": folder}
+        command = [part.format(**places) for part in picture.command]
+        window = TerminalWindow(
+            [sys.executable, *command],
+            CHECKOUT,
+            environment,
+            width=TERMINAL_WIDTH,
+            height=TERMINAL_HEIGHT,
+        )
+        try:
+            until(
+                lambda: any(re.search(picture.shows, line) for line in window.screen),
+                lambda: f"{picture.name}: no line {picture.shows}:\n" + "\n".join(window.screen),
+            )
+            svg = draw(window.cells, " ".join(["python", *picture.command]).partition(" --url")[0])
+            window.press_ctrl_c()
+            window.wait()
+        finally:
+            window.close()
+        path = self._images / f"{picture.name}.png"
+        paint(self._browser, svg, self._product.folder, path)
+        _shrink(path)
+        return {"in a terminal": path.name}
+
+    def _open(self, picture: PagePicture, width: int, *, dark: bool) -> None:
+        browser = self._browser
+        if picture.path.startswith("admin/"):
+            self._sign_in()
+        address = self._product.address + picture.path
+        browser.open(address, width=width, dark=dark, still=True)
+        if picture.follow:
+            link = f"document.querySelector({picture.follow!r})"
+            browser.wait_for(f"{link} !== null")
+            address = browser.evaluate(f"{link}.href")
+            browser.open(address, width=width, dark=dark, still=True)
+        browser.wait_for(f"/{picture.shows}/.test(document.body.innerText)")
+        browser.wait_for(SETTLE)
+
+    def _sign_in(self) -> None:
+        if self._is_signed_in:
+            return
+        browser = self._browser
+        browser.open(f"{self._product.address}admin/")
+        browser.evaluate(
+            "document.querySelector('[name=username]').value = 'admin';"
+            f"document.querySelector('[name=password]').value = {self._product.password!r};"
+            "document.querySelector('form').submit()"
+        )
+        browser.wait_for("document.querySelector('a[href*=\"feeds/feed/\"]') !== null")
+        self._is_signed_in = True
+
+
+def _shrink(path: Path) -> None:
+    """Write a picture again with few colours."""
+    with Image.open(path) as picture:
+        small = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)

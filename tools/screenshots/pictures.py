@@ -1,0 +1,164 @@
+"""What the gallery shows: each page and each terminal with its title and a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DESKTOP, PHONE = 1440, 390
+"""Widths in pixels."""
+WIDTHS = (DESKTOP, PHONE)
+FIRST = "#result_list a[href*='/change/']"
+"""The link to the first row of a list."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PagePicture:
+    """A page of the server in a browser."""
+
+    name: str
+    title: str
+    sentence: str
+    path: str
+    """Below the server's address; the last page of it where `follow` is given."""
+    shows: str
+    """A regular expression of JavaScript that the page's text matches once it is ready."""
+    follow: str = ""
+    """A selector of the link to click on `path`; empty: stay."""
+    dark: bool = False
+    """Whether the dark page shows something that the light one does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminalPicture:
+    """A program in a terminal."""
+
+    name: str
+    title: str
+    sentence: str
+    command: tuple[str, ...]
+    """What Python runs in the checkout; ``{url}`` and ``{folder}`` are filled in."""
+    shows: str
+    """A regular expression that a line of its screen matches once it is ready."""
+    alone: bool = False
+    """Whether it needs an installation of its own."""
+
+
+PAGES = (
+    PagePicture(
+        name="page",
+        title="The page",
+        sentence="What runs and who is connected, by itself up to date, on the server's address.",
+        path="",
+        shows=r"Live[^]*alice",
+        dark=True,
+    ),
+    PagePicture(
+        name="dashboard",
+        title="The admin",
+        sentence="How the whole installation stands, at a glance.",
+        path="admin/",
+        shows="Block reports",
+        dark=True,
+    ),
+    PagePicture(
+        name="sessions",
+        title="Sessions",
+        sentence="Every client's run with its state, what it collects and what it came to.",
+        path="admin/feeds/clientsession/",
+        shows="alice",
+    ),
+    PagePicture(
+        name="session",
+        title="A session",
+        sentence="One run in full: its connections, its blocks and what the server found.",
+        path="admin/feeds/clientsession/?q=alice",
+        follow=FIRST,
+        shows="alice",
+        dark=True,
+    ),
+    PagePicture(
+        name="reports",
+        title="Block reports",
+        sentence="Each block that a client collected, with its time, its latency and its verdict.",
+        path="admin/feeds/blockreport/",
+        shows="Client ",
+    ),
+    PagePicture(
+        name="report",
+        title="A block report",
+        sentence="One receipt: ranges and digests, and what they were held against.",
+        path="admin/feeds/blockreport/",
+        follow=FIRST,
+        shows="[Dd]igest",
+    ),
+    PagePicture(
+        name="feeds",
+        title="Feeds",
+        sentence="The feeds with their rates and heads, edited here while they run.",
+        path="admin/feeds/feed/",
+        shows="users",
+    ),
+    PagePicture(
+        name="feed",
+        title="A feed",
+        sentence="A feed's recipe, with a preview of the records that it makes.",
+        path="admin/feeds/feed/",
+        follow=FIRST,
+        shows="[Rr]ecords",
+    ),
+    PagePicture(
+        name="analysis",
+        title="The analysis",
+        sentence="Block time and latency against block size and clients, of all reports or some.",
+        path="admin/",
+        follow='a[href*="analysis"]',
+        shows="By block size",
+        dark=True,
+    ),
+)
+"""In the order of the gallery; the first one is also the README's."""
+
+TERMINALS = (
+    TerminalPicture(
+        name="terminal-generator",
+        title="The generator",
+        sentence="Each feed's state, rate and head, and how late its messages were published.",
+        command=("manage.py", "generate", "--rate=50"),
+        shows=r"^users +running .* \d\d\d +0$",
+        alone=True,
+    ),
+    TerminalPicture(
+        name="terminal-client",
+        title="The client",
+        sentence="Block by block what was collected and what the server found, with a live line.",
+        command=(
+            "clientapp/client.py",
+            "--name=grace",
+            "--block-size=2",
+            "--url={url}",
+            "--log={folder}/grace.log",
+        ),
+        shows=r"^Block 3 verified",
+    ),
+    TerminalPicture(
+        name="terminal-swarm",
+        title="A swarm",
+        sentence="Many clients at once, part by part, with their verdicts and percentiles.",
+        command=(
+            "-m",
+            "clientapp",
+            "swarm",
+            "--url={url}",
+            "--clients=60",
+            "--seconds=600",
+            "--mix=users:2",
+            "--mix=users+arrays:3",
+        ),
+        shows=r"^all +60/60 +\d+ +\d{3} ",
+    ),
+)
+
+
+def every() -> tuple[PagePicture | TerminalPicture, ...]:
+    """Return all pictures, in the order of the gallery."""
+    return (*PAGES, *TERMINALS)
