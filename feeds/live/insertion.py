@@ -12,21 +12,34 @@ from collections.abc import Sequence
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model
+from django.db.models.constants import OnConflict
 
 
-def insert(rows: Sequence[Model]) -> None:
-    """Insert *rows*, all of one model; the keys that they get are not read back."""
+def insert(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> None:
+    """
+    Insert *rows*, all of one model; the keys that they get are not read back.
+
+    With *ignore_conflicts* a row is left out where a unique one is there already.
+    """
     if not rows:
         return
     connection = connections[DEFAULT_DB_ALIAS]
     meta = type(rows[0])._meta  # noqa: SLF001  Django's documented name
     fields = [field for field in meta.concrete_fields if not field.primary_key]
-    quote = connection.ops.quote_name
-    columns = ", ".join(quote(str(field.column)) for field in fields)
-    places = ", ".join(["%s"] * len(fields))
+    operations = connection.ops
+    conflict = OnConflict.IGNORE if ignore_conflicts else None
+    columns = ", ".join(operations.quote_name(str(field.column)) for field in fields)
+    statement = " ".join(
+        (
+            operations.insert_statement(on_conflict=conflict),
+            f"{operations.quote_name(meta.db_table)} ({columns})",
+            f"VALUES ({', '.join(['%s'] * len(fields))})",
+            operations.on_conflict_suffix_sql(fields, conflict, (), ()),
+        )
+    )
     with connection.cursor() as cursor:
         cursor.executemany(
-            f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES ({places})",  # noqa: S608  names of ours
+            statement,
             [
                 [
                     field.get_db_prep_save(getattr(row, field.attname), connection)

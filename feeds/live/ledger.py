@@ -7,18 +7,17 @@ session and number (``feeds.live.archive``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import takewhile
+from itertools import groupby, takewhile
 
 from django.db import transaction
 from django.db.models import Count, Exists, F, Max, OuterRef, Q
 
-from clientapp.wire.closing import Close
-from feeds.live import archive
+from feeds.live import archive, openings
 from feeds.live.facts import Closed, Explanation, Fact, Opened, Outcome, Reported, Said
-from feeds.models import ClientMessage, ClientSession, Connection
+from feeds.models import BlockReport, ClientMessage, ClientSession, Connection
 
 Status = ClientSession.Status
 
@@ -35,25 +34,31 @@ class KnownSession:
 
 def find_session(key: str) -> KnownSession | None:
     """Return what is stored of the session *key*."""
-    session = ClientSession.objects.filter(key=key).first()
-    if session is None:
-        return None
-    forgotten = session.forgotten
-    reports = session.reports.filter(number__gt=forgotten)
+    sessions = ClientSession.objects.filter(key=key)
+    # No more is read than is needed: whoever connects waits for this.
+    for session, feeds, block_size, forgotten in sessions.values_list(
+        "pk", "feeds", "block_size", "forgotten"
+    ):
+        blocks = _stored_blocks(session, forgotten)
+        return KnownSession(tuple(feeds.split()), block_size, blocks)
+    return None
+
+
+def _stored_blocks(session: int, forgotten: int) -> int:
+    reports = BlockReport.objects.filter(session=session, number__gt=forgotten)
     found = reports.aggregate(highest=Max("number"), count=Count("pk"))
     blocks = found["highest"] or forgotten
     if blocks - forgotten != found["count"]:
         numbers = reports.order_by("number").values_list("number", flat=True).iterator()
         whole = takewhile(lambda pair: pair[0] == pair[1], enumerate(numbers, forgotten + 1))
         blocks = forgotten + sum(1 for _ in whole)
-    return KnownSession(tuple(session.feeds.split()), session.block_size, blocks)
+    return blocks
 
 
 @transaction.atomic
 def commit(facts: Sequence[Fact]) -> list[Outcome]:
     """Store *facts* in their order; return the outcome of each."""
-    opened = [fact for fact in facts if isinstance(fact, Opened)]
-    _create_sessions(opened)
+    openings.create_sessions(fact for fact in facts if isinstance(fact, Opened))
     keys = {fact.session for fact in facts}
     ids = dict(ClientSession.objects.filter(key__in=keys).values_list("key", "pk"))
     known = [fact for fact in facts if fact.session in ids]
@@ -63,21 +68,28 @@ def commit(facts: Sequence[Fact]) -> list[Outcome]:
         for fact in known
         if isinstance(fact, Said)
     )
-    outcomes = []
-    for fact in facts:
-        match fact:
-            case Opened():
-                outcomes.append(Outcome(replaced=_open(ids[fact.session], fact)))
-            case Closed() if fact.session in ids:
-                _close(ids[fact.session], fact)
-                outcomes.append(Outcome())
-            case Reported() if fact.session in ids:
-                outcomes.append(stored[id(fact)])
-            case Explanation() if fact.session in ids:
-                outcomes.append(archive.explain(ids[fact.session], fact))
-            case _:
-                outcomes.append(Outcome(kept=fact.session in ids))
+    outcomes: list[Outcome] = []
+    for kind, group in groupby(facts, type):
+        if kind is Opened:
+            opened = [fact for fact in group if isinstance(fact, Opened)]
+            replaced = openings.open_connections(ids, opened)
+            outcomes.extend(Outcome(replaced=channels) for channels in replaced)
+            continue
+        outcomes.extend(_settle(ids, stored, fact) for fact in group)
     return outcomes
+
+
+def _settle(ids: Mapping[str, int], stored: Mapping[int, Outcome], fact: Fact) -> Outcome:
+    """Return what became of *fact*, which opens no connection."""
+    match fact:
+        case Closed() if fact.session in ids:
+            _close(ids[fact.session], fact)
+            return Outcome()
+        case Reported() if fact.session in ids:
+            return stored[id(fact)]
+        case Explanation() if fact.session in ids:
+            return archive.explain(ids[fact.session], fact)
+    return Outcome(kept=fact.session in ids)
 
 
 @transaction.atomic
@@ -113,46 +125,6 @@ def close_lost(before: datetime, after: datetime) -> int:
     lost.update(closed_at=F("seen_at"), close_code=1006, reason="the server ended")
     _set_away(sessions)
     return len(sessions)
-
-
-def _create_sessions(opened: Iterable[Opened]) -> None:
-    ClientSession.objects.bulk_create(
-        (
-            ClientSession(
-                key=fact.session,
-                client=fact.client,
-                feeds=" ".join(fact.feeds),
-                block_size=fact.block_size,
-                created_at=fact.at,
-                connected_at=fact.at,
-                seen_at=fact.at,
-            )
-            for fact in opened
-        ),
-        ignore_conflicts=True,
-    )
-
-
-def _open(session: int, fact: Opened) -> tuple[str, ...]:
-    older = Connection.objects.filter(session_id=session, closed_at=None)
-    replaced = tuple(older.values_list("channel", flat=True))
-    older.update(closed_at=fact.at, close_code=Close.REPLACED, reason="replaced")
-    Connection.objects.create(
-        session_id=session,
-        server=fact.server,
-        channel=fact.channel,
-        peer=fact.peer,
-        opened_at=fact.at,
-        seen_at=fact.at,
-    )
-    ClientSession.objects.filter(pk=session).update(
-        status=Status.ONLINE,
-        connects=F("connects") + 1,
-        connected_at=fact.at,
-        seen_at=fact.at,
-        client=fact.client,
-    )
-    return replaced
 
 
 def _close(session: int, fact: Closed) -> None:
