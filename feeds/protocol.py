@@ -18,6 +18,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import tcp
@@ -211,3 +212,14 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
             self.write(frame(encode(failure.write()).encode()))
             self.farewell(Close.LIMIT, text, retry_after=0.0)
         self.failedByMe = True  # so that Autobahn throws the rest away
+
+
+def configured(factory: WebSocketServerFactory) -> type[FeedProtocol]:
+    """
+    Return the protocol with the options of *factory*.
+
+    Autobahn would copy some forty options to each connection, and print them
+    for a log that nobody reads: a third of what it takes to open one.
+    """
+    options = {name: getattr(factory, name) for name in FeedProtocol.CONFIG_ATTRS}
+    return type(FeedProtocol.__name__, (FeedProtocol,), {**options, "CONFIG_ATTRS": ()})

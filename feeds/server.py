@@ -21,8 +21,9 @@ from twisted.internet import defer, reactor
 
 from clientapp.wire.closing import Close
 from feeds.core.limits import LIMITS
+from feeds.live.clerk import Clerk
 from feeds.live.node import get_node, stop_node
-from feeds.protocol import FeedProtocol, Receive
+from feeds.protocol import FeedProtocol, Receive, configured
 
 SAME_SIGNAL_SECONDS = 1.0
 """Two signals within this time are one wish to stop."""
@@ -138,12 +139,12 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
     def _prepare(self) -> None:
         """Finish what ``Server.run`` set up, just before the reactor runs."""
         sys.setswitchinterval(SWITCH_SECONDS)
-        self.ws_factory.protocol = FeedProtocol
         # Pages from a file have the origin "null", which a second call would forget.
         self.ws_factory.setProtocolOptions(
             closeHandshakeTimeout=LIMITS.close_seconds, allowNullOrigin=True
         )
-        reactor.callWhenRunning(lambda: asyncio.ensure_future(get_node()))
+        self.ws_factory.protocol = configured(self.ws_factory)
+        reactor.callWhenRunning(lambda: asyncio.ensure_future(get_node(Clerk)))
         if threading.current_thread() is threading.main_thread():
             self._drain_on_signals()
 

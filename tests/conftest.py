@@ -6,6 +6,7 @@ a test may need is installed there, so a skip would hide a missing proof.
 """
 
 import os
+import signal
 from collections.abc import Generator
 from typing import TypeVar
 
@@ -17,6 +18,9 @@ ReportT = TypeVar("ReportT", pytest.TestReport, pytest.CollectReport)
 def pytest_configure() -> None:
     """Let the processes that tests start run the project's own settings."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "wsproject.settings"
+    # A shell lets what it starts in the background ignore Ctrl-C, and whoever that starts.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -1,7 +1,7 @@
 """
 Stretches of a feed made from its schedule and sources, in any process.
 
-Nothing here knows Django: the `Maker` runs it where there is none.
+Nothing here knows Django: the maker runs it where there is none.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -30,8 +30,9 @@ from feeds.core.lines import make_frames
 from feeds.core.schedule import Schedule
 from feeds.live.bridge import Batch, Bridge
 from feeds.live.catalog import Catalog
+from feeds.live.child import Child
+from feeds.live.clerk import Clerk
 from feeds.live.clock import now_us
-from feeds.live.maker import Maker
 from feeds.live.making import UnavailableError, UnknownYetError
 from feeds.live.presence import Presence
 from feeds.live.recorder import Recorder
@@ -47,16 +48,17 @@ log = logging.getLogger("feeds.node")
 class Node:
     """The running parts of one server process."""
 
-    def __init__(self, limits: Limits = LIMITS) -> None:
+    def __init__(self, limits: Limits = LIMITS, store: Clerk | None = None) -> None:
+        """Store facts by *store*; in a thread of this process where there is none."""
         self.limits = limits
         self.name = f"{socket.gethostname()[:20]}:{os.getpid()}:{secrets.token_hex(4)}"
         self.catalog = Catalog()
-        self._maker = Maker()
+        self._maker = Child()
         self.recovery = Recovery(limits, self.catalog, self._schedule, self._maker)
         self.hub = Hub(limits, lambda reader, feed: self.recovery.start(self.hub, reader, feed))
         self.verifier = Verifier(limits, self._schedule, self._maker)
         sampler = Sampler(self.name, time.monotonic())
-        self.recorder = Recorder(limits, sampler.note)
+        self.recorder = Recorder(limits, store, sampler.note)
         self.database = Worker("database")
         self.lookups = Worker("lookups")
         """For what connections ask: a thousand of them must not hold up the feeds."""
@@ -245,11 +247,11 @@ class Node:
 _nodes: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[Node]] = WeakKeyDictionary()
 
 
-async def get_node() -> Node:
-    """Return the node of this process, started at the first call."""
+async def get_node(clerk: Callable[[], Clerk | None] = lambda: None) -> Node:
+    """Return the node of this process, started at the first call, with a *clerk*."""
     loop = asyncio.get_running_loop()
     if loop not in _nodes:
-        _nodes[loop] = asyncio.ensure_future(_started())
+        _nodes[loop] = asyncio.ensure_future(_started(Node(store=clerk())))
     return await asyncio.shield(_nodes[loop])
 
 
@@ -260,7 +262,6 @@ async def stop_node() -> None:
         await (await task).stop()
 
 
-async def _started() -> Node:
-    node = Node()
+async def _started(node: Node) -> Node:
     await node.start()
     return node

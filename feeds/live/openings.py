@@ -59,13 +59,19 @@ def _distinct(opened: Sequence[Opened]) -> int:
 def _open(ids: Mapping[str, int], opened: Sequence[Opened]) -> list[tuple[str, ...]]:
     """Store *opened*, which all came within one commit, as if at the time of the last."""
     at = max(fact.at for fact in opened)
-    clients = {ids[fact.session]: fact.client for fact in opened}
-    older = Connection.objects.filter(session__in=clients, closed_at=None)
+    channels = {ids[fact.session]: fact.channel for fact in opened}
+    older = Connection.objects.filter(session__in=channels, closed_at=None)
     replaced = defaultdict[int, tuple[str, ...]](tuple)
     for session, channel in older.values_list("session_id", "channel"):
-        replaced[session] += (channel,)
+        if channel == channels[session]:
+            del channels[session]  # stored before: the commit's answer was lost
+        else:
+            replaced[session] += (channel,)
+    fresh = [fact for fact in opened if ids[fact.session] in channels]
     if replaced:
-        older.update(closed_at=at, close_code=Close.REPLACED, reason="replaced")
+        older.filter(session__in=channels).update(
+            closed_at=at, close_code=Close.REPLACED, reason="replaced"
+        )
     insert(
         [
             Connection(
@@ -76,9 +82,10 @@ def _open(ids: Mapping[str, int], opened: Sequence[Opened]) -> list[tuple[str, .
                 opened_at=fact.at,
                 seen_at=fact.at,
             )
-            for fact in opened
+            for fact in fresh
         ]
     )
+    clients = {ids[fact.session]: fact.client for fact in fresh}
     sessions = ClientSession.objects.filter(pk__in=clients)
     sessions.update(
         status=ClientSession.Status.ONLINE,

@@ -22,8 +22,8 @@ from clientapp.wire.sentence import Sentence
 from clientapp.wire.verdict import Verdict
 from feeds.core.difference import Span
 from feeds.core.judgement import ONLY_A_SENTENCE, Judgement
+from feeds.live.child import ChildEndedError
 from feeds.live.facts import Explanation, Outcome, Reported
-from feeds.live.maker import MakerEndedError
 from feeds.live.making import UnavailableError, UnknownYetError
 from feeds.live.node import Node
 from feeds.live.screening import find_untruth
@@ -63,7 +63,7 @@ class Receipts:
             verifier = self._node.verifier
             judgement = verifier.judge(report) or await verifier.judge_again(report)
         except Exception as error:
-            if not isinstance(error, UnknownYetError | MakerEndedError):
+            if not isinstance(error, UnknownYetError | ChildEndedError):
                 log.exception("a report could not be judged")
             self._refuse_for_now(report.block)
         else:
@@ -143,7 +143,7 @@ class Receipts:
     async def _explain(self, report: Report, told: dict[str, list[Span]]) -> None:
         try:
             difference = await self._node.verifier.explain(report.feeds, told)
-        except (UnavailableError, UnknownYetError, MakerEndedError, LookupError):
+        except (UnavailableError, UnknownYetError, ChildEndedError, LookupError):
             return  # the cause stays unknown
 
         def stored(outcome: Outcome) -> None:

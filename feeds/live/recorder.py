@@ -1,7 +1,7 @@
 """
 Facts to the database in bulk, off the hot path.
 
-Facts are kept in order and committed many at a time by one thread. What was
+Facts are kept in order and committed many at a time, beside the event loop. What was
 taken is committed or the process ends: while the database is away the facts
 wait, in bounded number, and beyond that new ones are refused.
 """
@@ -17,6 +17,8 @@ from django.db import InterfaceError, OperationalError
 
 from feeds.core.limits import Limits
 from feeds.live import ledger
+from feeds.live.child import ChildEndedError
+from feeds.live.clerk import Clerk
 from feeds.live.facts import Closed, Fact, Outcome
 from feeds.live.troubles import TROUBLES
 from feeds.live.worker import Worker
@@ -28,17 +30,19 @@ Noted = Callable[[Sequence[Fact], Sequence[Outcome]], None]
 
 
 class Recorder:
-    """The queue of facts and the thread that commits them."""
+    """The queue of facts and who commits them."""
 
-    def __init__(self, limits: Limits, noted: Noted | None = None) -> None:
-        """Commit facts; *noted* is called, in the thread, with those of each commit."""
+    def __init__(
+        self, limits: Limits, store: Clerk | Worker | None = None, noted: Noted | None = None
+    ) -> None:
+        """Commit facts by *store*; *noted* is called with those of each commit."""
         self._limits = limits
         self._noted = noted
         self._waiting: deque[tuple[Fact, Done | None]] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._worker = Worker("recorder")
+        self._store = store or Worker("recorder")
         self._failing = False
         self._single = 0
         """Facts still to be committed one by one."""
@@ -77,16 +81,16 @@ class Recorder:
         return True
 
     async def stop(self) -> None:
-        """Give the thread and its database connection back."""
-        await self._worker.stop()
+        """Give the database connection back, and end who had it."""
+        await self._store.stop()
 
     async def _commit(self) -> None:
         size = min(len(self._waiting), 1 if self._single else self._limits.commit_facts)
         batch = [self._waiting[index] for index in range(size)]
         facts = [fact for fact, _ in batch]
         try:
-            outcomes = await self._worker.run(self._store, facts)
-        except (OperationalError, InterfaceError) as error:
+            outcomes = await self._store.run(ledger.commit, facts)
+        except (OperationalError, InterfaceError, ChildEndedError) as error:
             if not self._failing:
                 log.warning("the database does not take facts (%s); they wait", error)
             self._failing = True
@@ -108,15 +112,14 @@ class Recorder:
         self._single = max(self._single - 1, 0)
         for _ in range(size):
             self._waiting.popleft()
+        if self._noted is not None:
+            self._noted(facts, outcomes)
+        self._answer(batch, outcomes)
+
+    def _answer(self, batch: Sequence[tuple[Fact, Done | None]], outcomes: list[Outcome]) -> None:
         for (_, done), outcome in zip(batch, outcomes, strict=True):
             if done is not None:
                 try:
                     done(outcome)
                 except Exception:
                     log.exception("a client could not be told what became of a fact")
-
-    def _store(self, facts: Sequence[Fact]) -> list[Outcome]:
-        outcomes = ledger.commit(facts)
-        if self._noted is not None:
-            self._noted(facts, outcomes)
-        return outcomes

@@ -20,7 +20,7 @@ from feeds.core.hub import Hub, Subscriber
 from feeds.core.limits import Limits
 from feeds.core.schedule import Schedule
 from feeds.live.catalog import Catalog
-from feeds.live.maker import Maker, MakerEndedError
+from feeds.live.child import Child, ChildEndedError
 from feeds.live.making import UnavailableError, UnknownYetError, frames_between, lines_between
 from feeds.live.worker import Worker
 
@@ -35,7 +35,7 @@ class Recovery:
         limits: Limits,
         catalog: Catalog,
         schedule: Callable[[str, int], Awaitable[Schedule]],
-        maker: Maker,
+        maker: Child,
     ) -> None:
         """*schedule* gives that of a feed, as it surely is up to an offset."""
         self._limits = limits
@@ -81,7 +81,7 @@ class Recovery:
         except LookupError:
             hub.recovered(subscriber, feed, last, self._gap(feed, first, last))
         except Exception as error:
-            if not isinstance(error, UnknownYetError | MakerEndedError):
+            if not isinstance(error, UnknownYetError | ChildEndedError):
                 log.exception("recovery failed and is tried again")
             await asyncio.sleep(1)
             hub.recovered(subscriber, feed, first - 1, b"")

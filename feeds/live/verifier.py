@@ -19,7 +19,7 @@ from feeds.core.judgement import Judgement
 from feeds.core.limits import Limits
 from feeds.core.prefixes import Prefixes
 from feeds.core.schedule import Schedule
-from feeds.live.maker import Maker
+from feeds.live.child import Child
 from feeds.live.making import UnavailableError, difference, digest_between
 
 
@@ -30,7 +30,7 @@ class Verifier:
         self,
         limits: Limits,
         schedule: Callable[[str, int], Awaitable[Schedule]],
-        maker: Maker,
+        maker: Child,
     ) -> None:
         """*schedule* gives that of a feed, as it surely is up to an offset."""
         self._limits = limits
@@ -60,7 +60,7 @@ class Verifier:
         """
         Return what *report* is, making again what is not known any more.
 
-        Raises UnknownYetError and MakerEndedError.
+        Raises UnknownYetError and ChildEndedError.
         """
         return judgement.of_all(
             [
@@ -75,7 +75,7 @@ class Verifier:
         """
         Return what differs in a block of *feeds* of which *received* came.
 
-        Raises UnavailableError, UnknownYetError, MakerEndedError or LookupError
+        Raises UnavailableError, UnknownYetError, ChildEndedError or LookupError
         where what the block should hold cannot be made.
         """
         found = {}

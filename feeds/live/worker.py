@@ -28,7 +28,7 @@ class Worker:
     async def run(self, call: Callable[[*Ts], T], *args: *Ts) -> T:
         """Return what *call* returns; raises what it raises."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, _run, call, *args)
+        return await loop.run_in_executor(self._executor, afresh, call, *args)
 
     async def stop(self) -> None:
         """Close the database connection and end the thread, after its last call."""
@@ -37,6 +37,7 @@ class Worker:
         self._executor.shutdown(wait=False)
 
 
-def _run(call: Callable[[*Ts], T], *args: *Ts) -> T:
+def afresh(call: Callable[[*Ts], T], *args: *Ts) -> T:
+    """Return what *call* returns; a database connection that broke is not used again."""
     close_old_connections()
     return call(*args)

@@ -76,6 +76,27 @@ def test_session_report_and_text_in_one_batch() -> None:
     assert ClientMessage.objects.get().text == "Hey Server!"
 
 
+def test_opening_committed_twice_is_stored_once() -> None:
+    """Whose answer was lost is committed again; the connection does not replace itself."""
+    ledger.commit([opened()])
+    (outcome,) = ledger.commit([opened()])
+    assert outcome.replaced == ()
+    assert Connection.objects.filter(closed_at=None).count() == 1
+    assert ClientSession.objects.get().connects == 1
+
+
+def test_openings_of_many_sessions_in_one_batch() -> None:
+    """Each is told whom it replaces, also where that is of the same batch."""
+    ledger.commit([opened("a1"), opened("b1", "key-of-a-session-2", client="bob")])
+    facts = [opened("a2", client="alicia"), opened("c1", "key-of-a-session-3"), opened("a3")]
+    outcomes = ledger.commit(facts)
+    assert [outcome.replaced for outcome in outcomes] == [("a1",), (), ("a2",)]
+    still_open = Connection.objects.filter(closed_at=None).order_by("channel")
+    assert [one.channel for one in still_open] == ["a3", "b1", "c1"]
+    session = ClientSession.objects.get(key=KEY)
+    assert (session.client, session.connects) == ("alice", 3)
+
+
 @pytest.mark.parametrize("together", [True, False])
 def test_report_sent_again_is_stored_once(together: bool) -> None:  # noqa: FBT001
     """The same report twice is one row, and no conflict, whatever the batch."""

@@ -24,7 +24,7 @@ from feeds.core.limits import LIMITS, Limits
 from feeds.core.schedule import Schedule
 from feeds.live import ledger
 from feeds.live.catalog import Catalog
-from feeds.live.maker import Maker
+from feeds.live.child import Child
 from feeds.live.node import Node, stop_node
 from feeds.live.recorder import Recorder
 from feeds.live.recovery import Recovery
@@ -88,7 +88,7 @@ async def recovery_of(limits: Limits) -> AsyncIterator[Recovery]:
     async def schedule(feed: str, _last: int) -> Schedule:
         return catalog.feeds[feed].schedule
 
-    maker = Maker()
+    maker = Child()
     recovery = Recovery(limits, catalog, schedule, maker)
     yield recovery
     await recovery.stop()

@@ -158,7 +158,7 @@ async def test_presence_stores_what_its_process_did() -> None:
     for _ in hub.turns():
         pass
     database, sampler = Worker("database"), Sampler("one", 0.0)
-    recorder = Recorder(LIMITS, sampler.note)
+    recorder = Recorder(LIMITS, noted=sampler.note)
     presence = Presence("one", LIMITS, hub, database, sampler)
     for number, reader in enumerate((*readers, late)):
         presence.enter(reader, f"c{number}")

@@ -1,10 +1,11 @@
 """
-The maker: a process that makes old messages again.
+A process beside the server's: it makes calls, one after the other.
 
-Making is nothing but work for the interpreter. In a thread beside the event
-loop, each of the loop's sends would wait for the interpreter's lock, so that
-one client which catches up would slow down all others (decision 0006). Here
-it takes one core at most, one step at a time. This module knows no Django.
+What is nothing but work for the interpreter would, in a thread beside the
+event loop, keep each of the loop's sends waiting for the interpreter's lock:
+one client that catches up (decision 0006), or many that report (decision
+0008), would slow down all others. Here it takes one core at most. This module
+knows no Django.
 """
 
 from __future__ import annotations
@@ -24,22 +25,25 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 CHECKOUT = Path(__file__).parents[2]
-PROGRAM = "from feeds.live.maker import serve; serve()"
+PROGRAM = "from feeds.live.child import serve; serve()"
 
 
-class MakerEndedError(Exception):
+class ChildEndedError(Exception):
     """The process ended in the middle of its work; the next call starts another."""
 
 
-class Maker:
+class Child:
     """
     One process, started at the first call; calls are made one after the other.
 
     It ends with its owner, however that ends: nobody writes to it any more.
     """
 
-    def __init__(self) -> None:
-        self._waiter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="maker")
+    def __init__(self, name: str = "maker", program: str = PROGRAM) -> None:
+        """Run *program*, some Python that ends in `serve`."""
+        self._name = name
+        self._program = program
+        self._waiter = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._process: subprocess.Popen[bytes] | None = None
 
     async def run(self, call: Callable[[*Ts], T], *args: *Ts) -> T:
@@ -47,7 +51,7 @@ class Maker:
         Return what *call* returns in the process; raises what it raises.
 
         *call* is a function of a module, and all that crosses can be pickled.
-        Raises MakerEndedError.
+        Raises ChildEndedError.
         """
         loop = asyncio.get_running_loop()
         made: T = await loop.run_in_executor(self._waiter, self._ask, call, args)
@@ -61,7 +65,7 @@ class Maker:
         self._waiter.shutdown(wait=False)
 
     def _ask(self, *request: object) -> Any:
-        process = self._process = self._process or _start()
+        process = self._process = self._process or _start(self._program)
         assert process.stdin is not None
         assert process.stdout is not None
         try:
@@ -70,7 +74,7 @@ class Maker:
             is_made, outcome = pickle.load(process.stdout)  # noqa: S301  our own process
         except (EOFError, OSError, pickle.UnpicklingError):
             self._end()
-            raise MakerEndedError("the process that makes messages again has ended") from None
+            raise ChildEndedError(f"the {self._name} has ended") from None
         if not is_made:
             raise outcome
         return outcome
@@ -102,10 +106,10 @@ def serve() -> None:
         answers.flush()
 
 
-def _start() -> subprocess.Popen[bytes]:
+def _start(program: str) -> subprocess.Popen[bytes]:
     paths = [str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return subprocess.Popen(  # noqa: S603  this interpreter, and a module of ours
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", program],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},

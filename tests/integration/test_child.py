@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from feeds.core.schedule import Recipe, Schedule, Segment
-from feeds.live.maker import Maker, MakerEndedError
+from feeds.live.child import Child, ChildEndedError
 from feeds.live.making import UnavailableError, frames_between, lines_between, source_of
 
 CHECKOUT = Path(__file__).parents[2]
@@ -24,14 +24,14 @@ def schedule(epoch: str) -> Schedule:
 
 
 @pytest.fixture
-async def maker() -> AsyncIterator[Maker]:
+async def maker() -> AsyncIterator[Child]:
     """Return a maker, and end it."""
-    maker = Maker()
+    maker = Child()
     yield maker
     await maker.stop()
 
 
-async def test_it_makes_the_same_elsewhere(maker: Maker) -> None:
+async def test_it_makes_the_same_elsewhere(maker: Child) -> None:
     """What the other process makes is what this one would."""
     mine = schedule(source_of(RECIPE).epoch)
     for call in (lines_between, frames_between):
@@ -40,7 +40,7 @@ async def test_it_makes_the_same_elsewhere(maker: Maker) -> None:
     assert await maker.run(os.getpid) != os.getpid()
 
 
-async def test_calls_take_turns(maker: Maker) -> None:
+async def test_calls_take_turns(maker: Child) -> None:
     """Many may ask at once; each gets its own answer."""
     mine = schedule(source_of(RECIPE).epoch)
     asked = [maker.run(lines_between, "arrays", mine, one, one) for one in range(1, 20)]
@@ -48,7 +48,7 @@ async def test_calls_take_turns(maker: Maker) -> None:
     assert made == [lines_between("arrays", mine, one, one) for one in range(1, 20)]
 
 
-async def test_errors_come_back(maker: Maker) -> None:
+async def test_errors_come_back(maker: Child) -> None:
     """What a call raises there is raised here, whole; the process goes on."""
     with pytest.raises(UnavailableError, match="other messages up to offset 5") as raised:
         await maker.run(lines_between, "arrays", schedule("f" * 12), 1, 5)
@@ -58,15 +58,15 @@ async def test_errors_come_back(maker: Maker) -> None:
     assert await maker.run(len, "four") == 4
 
 
-async def test_another_follows_one_that_was_killed(maker: Maker) -> None:
+async def test_another_follows_one_that_was_killed(maker: Child) -> None:
     """Who waits for a process that ends is told; the next call has a new one."""
     os.kill(await maker.run(os.getpid), signal.SIGKILL)
-    with pytest.raises(MakerEndedError):
+    with pytest.raises(ChildEndedError):
         await maker.run(len, "four")
     assert await maker.run(len, "four") == 4
 
 
-async def test_it_outlives_ctrl_c_but_not_its_owner(maker: Maker) -> None:
+async def test_it_outlives_ctrl_c_but_not_its_owner(maker: Child) -> None:
     """A signal for the terminal's whole group ends nothing; the owner's end does."""
     process = await maker.run(os.getpid)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -74,8 +74,8 @@ async def test_it_outlives_ctrl_c_but_not_its_owner(maker: Maker) -> None:
     assert await maker.run(os.getpid) == process
     program = (
         "import asyncio, os\n"
-        "from feeds.live.maker import Maker\n"
-        "print(asyncio.run(Maker().run(os.getpid)), flush=True)\n"
+        "from feeds.live.child import Child\n"
+        "print(asyncio.run(Child().run(os.getpid)), flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
     owner = await asyncio.create_subprocess_exec(
@@ -101,7 +101,7 @@ def is_alive(process: int) -> bool:
 def test_it_needs_no_django() -> None:
     """The process starts quickly, because it loads neither Django nor Channels."""
     program = (
-        "import sys, feeds.live.maker, feeds.live.making\n"
+        "import sys, feeds.live.child, feeds.live.making\n"
         "print([name for name in ('django', 'channels', 'twisted') if name in sys.modules])"
     )
     done = subprocess.run(

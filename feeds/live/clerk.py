@@ -1,0 +1,30 @@
+"""
+The clerk: the process in which a node's facts are stored.
+
+Storing is Python above all: Django's, a millisecond for a new connection, a
+tenth for a report. In a thread it kept the event loop waiting (decision 0008).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar, TypeVarTuple
+
+from feeds.live.child import Child
+from feeds.live.worker import afresh
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+PROGRAM = "import django; django.setup(); from feeds.live.child import serve; serve()"
+
+
+class Clerk(Child):
+    """A child with a database connection; what a `Worker` does, apart."""
+
+    def __init__(self) -> None:
+        super().__init__("clerk", PROGRAM)
+
+    async def run(self, call: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Return what *call* returns; raises what it raises, and ChildEndedError."""
+        return await super().run(afresh, call, *args)

@@ -1,0 +1,88 @@
+"""The clerk: a process of its own stores what a node hears."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from feeds.core.limits import LIMITS
+from feeds.live.child import ChildEndedError
+from feeds.live.clerk import Clerk
+from feeds.live.facts import Opened, Outcome, Said
+from feeds.live.recorder import Recorder
+
+KEY = "key-of-a-session-1"
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+OPENED = Opened(
+    session=KEY,
+    client="alice",
+    feeds=("users",),
+    block_size=3,
+    server="one",
+    channel="c1",
+    peer="127.0.0.1:5000",
+    at=NOW,
+)
+
+
+@pytest.fixture
+async def clerk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Clerk]:
+    """Return a clerk with an empty database, and end it."""
+    monkeypatch.setenv("BLOCKFEED_VAR", str(tmp_path))
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "wsproject.settings")
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    clerk = Clerk()
+    await clerk.run(partial(call_command, "migrate", verbosity=0))
+    yield clerk
+    await clerk.stop()
+
+
+def texts(folder: Path) -> list[tuple[str]]:
+    """Return the texts of clients that are stored."""
+    with closing(sqlite3.connect(folder / "db.sqlite3")) as database:
+        return database.execute("SELECT text FROM feeds_clientmessage ORDER BY id").fetchall()
+
+
+async def test_facts_are_stored_by_another_process(clerk: Clerk, tmp_path: Path) -> None:
+    """A recorder with a clerk stores, and answers with what came of it."""
+    assert await clerk.run(os.getpid) != os.getpid()
+    recorder = Recorder(LIMITS, clerk)
+    running = asyncio.create_task(recorder.run())
+    outcomes: list[Outcome] = []
+    recorder.record(OPENED, outcomes.append)
+    recorder.record(Said(session=KEY, text="one", at=NOW), outcomes.append)
+    recorder.record(Said(session="nobody", text="two", at=NOW), outcomes.append)
+    assert await recorder.flush(60)
+    assert [outcome.kept for outcome in outcomes] == [True, True, False]
+    assert texts(tmp_path) == [("one",)]
+    running.cancel()
+
+
+async def test_facts_wait_for_the_next_clerk(clerk: Clerk, tmp_path: Path) -> None:
+    """Where the process is killed, another one stores what waits."""
+    recorder = Recorder(LIMITS, clerk)
+    running = asyncio.create_task(recorder.run())
+    recorder.record(OPENED)
+    assert await recorder.flush(60)
+    os.kill(await clerk.run(os.getpid), signal.SIGKILL)
+    recorder.record(Said(session=KEY, text="after", at=NOW))
+    assert await recorder.flush(60)
+    assert texts(tmp_path) == [("after",)]
+    running.cancel()
+
+
+async def test_a_killed_clerk_is_told_of(clerk: Clerk) -> None:
+    """A call in the middle of which it dies fails, and the next one is made."""
+    with pytest.raises(ChildEndedError, match="the clerk has ended"):
+        await clerk.run(os.kill, await clerk.run(os.getpid), signal.SIGKILL)
+    assert await clerk.run(len, "four") == 4
