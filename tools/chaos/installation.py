@@ -90,15 +90,20 @@ class Installation:
         Let every client leave; return a sentence for each that does not end well.
 
         One that left before its last reports were acknowledged is started for
-        one more block, with which it sends them again, and waits.
+        one more block, with which it sends them again, and waits; as often as
+        more of them are stored by it.
         """
         for program in self.clients.values():
             program.process.send_signal(signal.SIGINT)
         wrong = self._wait_for_clients(self._options)
-        unsettled = [name for name in self._options if self._reports(name) < self._blocks(name)]
-        for name in unsettled:
-            self.start_client(name, "--blocks=1")
-        return wrong + self._wait_for_clients(unsettled)
+        late: list[str] = []
+        stored = -1
+        while (unsettled := self._unsettled()) and (now := self._stored(unsettled)) > stored:
+            stored = now
+            for name in unsettled:
+                self.start_client(name, "--blocks=1")
+            late = self._wait_for_clients(unsettled)
+        return wrong + late
 
     def tracebacks(self) -> list[str]:
         """Return the outputs in which a traceback stands."""
@@ -115,6 +120,12 @@ class Installation:
             for name, code in ends.items()
             if code != 0
         ]
+
+    def _unsettled(self) -> list[str]:
+        return [name for name in self._options if self._reports(name) < self._blocks(name)]
+
+    def _stored(self, names: Iterable[str]) -> int:
+        return sum(map(self._reports, names))
 
     def _blocks(self, name: str) -> int:
         with self.stack.log(name).open("rb") as lines:
