@@ -221,5 +221,10 @@ def configured(factory: WebSocketServerFactory) -> type[FeedProtocol]:
     Autobahn would copy some forty options to each connection, and print them
     for a log that nobody reads: a third of what it takes to open one.
     """
-    options = {name: getattr(factory, name) for name in FeedProtocol.CONFIG_ATTRS}
+    options = {name: _option(getattr(factory, name)) for name in FeedProtocol.CONFIG_ATTRS}
     return type(FeedProtocol.__name__, (FeedProtocol,), {**options, "CONFIG_ATTRS": ()})
+
+
+def _option(value: Any) -> Any:
+    """Return *value* such that a class that has it gives it to its instances as it is."""
+    return staticmethod(value) if callable(value) else value

@@ -39,6 +39,8 @@ class Orders:
     """Messages that each client collects at least."""
     folder: str
     """Where the logs go."""
+    label: str
+    """What every report carries."""
 
     def write(self) -> str:
         """Return the orders as an argument of the program."""
@@ -80,7 +82,13 @@ async def _collect(orders: Orders, number: int) -> None:
     )
     with _UnsyncedLog(Path(orders.folder) / f"{name}.log") as log:
         run = Run(
-            asked, log, Tally(size), _say_nothing, blocks=-(-orders.messages // size), patient=False
+            asked,
+            log,
+            Tally(size),
+            _say_nothing,
+            blocks=-(-orders.messages // size),
+            label=orders.label,
+            patient=False,
         )
         await run.to_end()
 

@@ -64,6 +64,7 @@ def _crew(plan: Plan, clients: int, logs: Path) -> list[str]:
         clients=clients,
         messages=round(plan.rate * seconds),
         folder=str(logs),
+        label=f"sweep {logs.name}",
     )
     # In a group of its own, so that Ctrl-C reaches this process alone.
     with subprocess.Popen(  # noqa: S603  # this project's own program

@@ -57,7 +57,7 @@ PAGES = (
         title="The admin",
         sentence="How the whole installation stands, at a glance.",
         path="admin/",
-        shows="Block reports",
+        shows="Sessions online",
         dark=True,
     ),
     PagePicture(
