@@ -34,7 +34,7 @@ class ChildEndedError(Exception):
 
 class Child:
     """
-    One process, started at the first call; calls are made one after the other.
+    One process, started at the first call or before; calls are made one after the other.
 
     It ends with its owner, however that ends: nobody writes to it any more.
     """
@@ -57,6 +57,10 @@ class Child:
         made: T = await loop.run_in_executor(self._waiter, self._ask, call, args)
         return made
 
+    def start(self) -> None:
+        """Start the process now, before there is a call that would wait for it."""
+        self._process = self._process or _start(self._program)
+
     async def stop(self) -> None:
         """End the process at once, whatever it does."""
         if self._process is not None:
@@ -65,7 +69,9 @@ class Child:
         self._waiter.shutdown(wait=False)
 
     def _ask(self, *request: object) -> Any:
-        process = self._process = self._process or _start(self._program)
+        self.start()
+        process = self._process
+        assert process is not None
         assert process.stdin is not None
         assert process.stdout is not None
         try:

@@ -23,7 +23,9 @@ class Clerk(Child):
     """A child with a database connection; what a `Worker` does, apart."""
 
     def __init__(self) -> None:
+        """Start the process: Django takes most of a second to come up."""
         super().__init__("clerk", PROGRAM)
+        self.start()
 
     async def run(self, call: Callable[[*Ts], T], *args: *Ts) -> T:
         """Return what *call* returns; raises what it raises, and ChildEndedError."""

@@ -54,7 +54,7 @@ def home(stack: Stack) -> str:
 def test_page_updates_itself(busy: Stack, page: Browser, width: int, *, dark: bool) -> None:
     """The page shows the client, and its next block without a reload."""
     page.open(home(busy), width=width, dark=dark)
-    page.wait_for("document.body.innerText.includes('alice')")
+    page.wait_for("document.body.innerText.includes('alice received')")
     now = page.evaluate("document.body.innerText.match(/alice received (\\d+) block/)[1]")
     page.wait_for(
         f"Number(document.body.innerText.match(/alice received (\\d+) block/)[1]) > {now}"

@@ -34,7 +34,8 @@ const client = new Client({ client: "Zoë", feeds, size, key }, tell);
 const sent = [], queries = [], faults = [];
 for (const [word, text, stamp] of input.script) {
   if (word === "connect") { client.lost(); queries.push(`${client.connect()}`); continue; }
-  if (word === "repeat") { client.repeat(text); }
+  if (word === "repeat") client.repeat(text);
+  else if (word === "leave") client.leave();
   else try { client.receive(text, stamp); } catch (error) { faults.push(error.message); }
   sent.push(...client.toSend());
 }
@@ -197,6 +198,12 @@ def test_overtaken_reports_are_sent_again(tmp_path: Path) -> None:
     """An acknowledgement that comes before an earlier one tells that this one was lost."""
     ack = came(say("ack", block=2, verdict="verified"), 2000)
     assert blocks_of(play(tmp_path, [*after_blocks(2), ack])) == [1, 2, 1]
+
+
+def test_who_leaves_collects_no_more(tmp_path: Path) -> None:
+    """What comes after the last acknowledgement would be a block that is never acknowledged."""
+    script = after_blocks(1)
+    assert play(tmp_path, [*script[:-1], ["leave", "", None], script[-1]])["sent"] == []
 
 
 def test_a_report_that_stays_unanswered_is_sent_again(tmp_path: Path) -> None:

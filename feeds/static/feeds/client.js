@@ -24,6 +24,7 @@ export class Client {
   #outbox = new Outbox();
   #lines = new Map(); // block -> what was received of it
   #answers = [];
+  #isLeaving = false;
   #cursors;
   #builder;
 
@@ -48,6 +49,11 @@ export class Client {
   /** Reports that the server has not acknowledged. */
   get unacknowledged() {
     return this.#outbox.size;
+  }
+
+  /** Collect nothing more: what still comes would be a block that nobody acknowledges. */
+  leave() {
+    this.#isLeaving = true;
   }
 
   /** Forget the last connection; return the query of the next one's URL. */
@@ -122,6 +128,7 @@ export class Client {
 
   #message(message, stamp) {
     this.isProven = true;
+    if (this.#isLeaving) return;
     const { isNew, gap } = this.#cursors.message(message);
     if (gap !== null) this.#gap(gap);
     if (!isNew) return this.#builder.addDuplicate(message);

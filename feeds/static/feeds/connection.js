@@ -84,6 +84,7 @@ export class Connection {
   /** Leave: after the last acknowledgements say bye, and let the server close. */
   leave() {
     this.#isLeaving = true;
+    this.#client.leave();
     clearTimeout(this.#retry);
     const socket = this.#socket;
     if (socket?.readyState !== WebSocket.OPEN) return this.#finish("");
