@@ -141,6 +141,11 @@ class Connection:
                 self._socket = socket
                 try:
                     await self._talk(socket)
+                except Exception:
+                    # A closing handshake would wait for a server that reads nothing,
+                    # and for us to read, which we do no more.
+                    self.abort()
+                    raise
                 finally:
                     self._socket = None
         except ConnectionClosed as closed:

@@ -42,7 +42,7 @@ class Subscriber:
     def __init__(self, writer: Writer, cursors: dict[str, int]) -> None:
         self.writer = writer
         self.cursors = cursors
-        """Per feed the last offset written."""
+        """Per feed the last offset written; the feed whose turn is next comes first."""
         self.cohort: Cohort | None = None
         self.blocked = False
         """Whether the writer still holds bytes back."""
@@ -126,7 +126,7 @@ class Hub:
         """Write *frames*, which bring *subscriber* up to *last* of *feed*."""
         subscriber.recovering = False
         if subscriber in self.subscribers:
-            subscriber.cursors[feed] = last
+            _move(subscriber.cursors, feed, last)
             subscriber.blocked = not subscriber.writer.write(frames)
             self._enqueue(subscriber)
 
@@ -175,7 +175,7 @@ class Hub:
 
     def _pass(self, cohort: Cohort) -> None:
         self._dirty.pop(cohort, None)
-        if self._outrun(cohort.cursors):
+        if any(self._is_outrun(*cursor) for cursor in cohort.cursors.items()):
             for subscriber in list(cohort.members):
                 self._leave_cohort(subscriber)
                 self._enqueue(subscriber)
@@ -191,8 +191,8 @@ class Hub:
         subscriber.queued = False
         if subscriber not in self.subscribers or subscriber.blocked or subscriber.recovering:
             return
-        feed = self._outrun(subscriber.cursors)
-        if feed is not None:
+        feed = self._next(subscriber.cursors)
+        if feed is not None and self._is_outrun(feed, subscriber.cursors[feed]):
             subscriber.recovering = True
             self._recover(subscriber, feed)
             return
@@ -208,22 +208,23 @@ class Hub:
     def _is_at_head(self, cursors: dict[str, int]) -> bool:
         return all(self.streams[feed].head == cursor for feed, cursor in cursors.items())
 
-    def _outrun(self, cursors: dict[str, int]) -> str | None:
-        """Return a feed whose next frame is older than the recent past."""
-        for feed, cursor in cursors.items():
-            if cursor < self.streams[feed].first - 1:
-                return feed
-        return None
+    def _next(self, cursors: dict[str, int]) -> str | None:
+        """Return the feed whose turn it is of those that are behind."""
+        return next((name for name, at in cursors.items() if at < self.streams[name].head), None)
+
+    def _is_outrun(self, feed: str, cursor: int) -> bool:
+        """Tell whether the next frame of *feed* is older than the recent past."""
+        return cursor < self.streams[feed].first - 1
 
     def _take(self, cursors: dict[str, int], readers: int) -> bytes:
         """Return what is pending after *cursors* of so many *readers*, bounded; move them."""
         parts = []
         room = self._limits.write_bytes
-        for feed, cursor in cursors.items():
+        for feed, cursor in list(cursors.items()):
             stream = self.streams[feed]
-            if cursor < stream.head and room > 0:
+            if cursor < stream.head and room > 0 and not self._is_outrun(feed, cursor):
                 frames, last = stream.after(cursor, room)
-                cursors[feed] = last
+                _move(cursors, feed, last)
                 self.sent += (last - cursor) * readers
                 parts.append(frames)
                 room -= len(frames)
@@ -262,3 +263,9 @@ class Hub:
             self._dirty.pop(cohort, None)
             if not cohorts:
                 del self._cohorts[frozenset(cohort.cursors)]
+
+
+def _move(cursors: dict[str, int], feed: str, last: int) -> None:
+    """Let *feed* stand at *last*, behind the others: a backlog of one holds up none of them."""
+    del cursors[feed]
+    cursors[feed] = last

@@ -55,6 +55,8 @@ class FeedServer:
         self.answers_pings = True
         self.ahead_us = 0
         """How far its clock is ahead of the machine's."""
+        self.is_deaf = False
+        """Whether who connects is welcomed, and then not read from."""
         self.acknowledges = True
         """Whether reports are stored and acknowledged."""
         self.answers_bye = True
@@ -160,6 +162,8 @@ class FeedServer:
                 await self._part(socket, self.refusal)
                 return
             await self._welcome(socket, request)
+            if self.is_deaf:
+                socket.transport.pause_reading()
             async for text in socket:
                 await self._take(socket, str(text))
         except ConnectionClosed:

@@ -26,7 +26,7 @@ CALM_SECONDS = 5.0
 """Before the clients leave, so that what was reported last is acknowledged."""
 RECOVERY_SECONDS = 90.0
 """After so long without a new block a client counts as stuck."""
-RATE = 120
+RATE = 90
 """Messages per second and feed: 10 million in half an hour, with all that is away meanwhile."""
 
 
@@ -60,7 +60,7 @@ def _run(folder: Path, report: Report) -> None:
     chance = random.Random(report.seed)
     on = Installation(folder, chance, report.clients, RATE)
     try:
-        if _recover(on) is None:
+        if _recover(on)[0] is None:
             report.troubles.append("the clients did not start")
         _do_faults(on, report, chance)
         time.sleep(CALM_SECONDS)
@@ -86,10 +86,12 @@ def _do_faults(on: Installation, report: Report, chance: random.Random) -> None:
             report.troubles.append(f"{name}: {type(error).__name__}: {error}"[:2000])
             return
         lasted = time.monotonic() - started - at
-        recovered = _recover(on)
-        report.events.append(Event(at=at, fault=name, lasted=lasted, recovered=recovered))
+        recovered, last = _recover(on)
+        report.events.append(
+            Event(at=at, fault=name, lasted=lasted, recovered=recovered, last=last)
+        )
         after = "never" if recovered is None else f"after {recovered:.1f} s"
-        print(f"{at:6.0f} s  {name} for {lasted:.1f} s, recovered {after}", flush=True)
+        print(f"{at:6.0f} s  {name} for {lasted:.1f} s, recovered {after}, {last} last", flush=True)
         if recovered is None:
             stuck = [client.said[-300:] for client in on.clients.values() if client.process.poll()]
             report.troubles += stuck
@@ -97,16 +99,19 @@ def _do_faults(on: Installation, report: Report, chance: random.Random) -> None:
         time.sleep(chance.uniform(0, 3))
 
 
-def _recover(on: Installation) -> float | None:
-    """Wait until every client has written more; return the seconds, None: never."""
+def _recover(on: Installation) -> tuple[float | None, str]:
+    """Wait until every client has written more; return the seconds, None: never, and the last."""
     started = time.monotonic()
     before = on.sizes()
+    last = ""
     while (passed := time.monotonic() - started) < RECOVERY_SECONDS:
         now = on.sizes()
-        if all(now[name] > size for name, size in before.items()):
-            return passed
+        waiting = [name for name, size in before.items() if now[name] <= size]
+        if not waiting:
+            return passed, last
+        last = waiting[-1]
         time.sleep(0.05)
-    return None
+    return None, last
 
 
 def _summary() -> str:

@@ -35,7 +35,6 @@ class Installation:
             f"client-{number:02}": (
                 f"--block-size={chance.choice(BLOCK_SIZES)}",
                 *(f"--feed={feed}" for feed in FEEDS[number % len(FEEDS)]),
-                "--quiet",
             )
             for number in range(clients)
         }

@@ -21,6 +21,8 @@ class Event:
     """Seconds from its beginning to when everything ran again."""
     recovered: float | None
     """Seconds from then until every client had written more; None: never."""
+    last: str
+    """The client that was the last to do so."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,9 +93,15 @@ class Report:
         wrong = [f"{one.client}: {one.fault}" for one in self.findings if one.fault]
         if wrong or self.troubles:
             lines += ["", "## What is wrong", "", *(f"- {text}" for text in wrong + self.troubles)]
-        lines += ["", "## One after the other", "", "| at | fault | lasted | recovered after |"]
-        lines += ["|---|---|---|---|"]
+        lines += [
+            "",
+            "## One after the other",
+            "",
+            "| at | fault | lasted | recovered after | last |",
+        ]
+        lines += ["|---|---|---|---|---|"]
         for event in self.events:
             after = "never" if event.recovered is None else f"{event.recovered:.1f} s"
-            lines.append(f"| {event.at:.0f} s | {event.fault} | {event.lasted:.1f} s | {after} |")
+            cells = (f"{event.at:.0f} s", event.fault, f"{event.lasted:.1f} s", after, event.last)
+            lines.append(f"| {' | '.join(cells)} |")
         return "\n".join(lines) + "\n"

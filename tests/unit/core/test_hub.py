@@ -3,7 +3,7 @@
 import pytest
 
 from feeds.core.hub import Hub
-from tests.support.slow_writer import CONTROL, FEEDS, LIMITS, Reader, SlowWriter, messages
+from tests.support.slow_writer import CONTROL, FEEDS, LIMITS, Reader, SlowWriter, message, messages
 
 
 def open_hub(recoveries: list[str] | None = None) -> Hub:
@@ -145,6 +145,39 @@ def test_all_feeds_share_one_bound() -> None:
     assert writer.cursors == {"users": 4, "arrays": 0}
     finish(hub)
     assert writer.cursors == {"users": 5, "arrays": 5}
+
+
+def test_feeds_take_turns() -> None:
+    """Who has much to catch up with in one feed gets the others meanwhile."""
+    hub = open_hub()
+    hub.open_stream("arrays", 0)
+    for feed in FEEDS:
+        hub.publish(feed, 1, messages(feed, 1, 7))
+    writer = SlowWriter({"users": 0, "arrays": 0})
+    hub.subscribe(writer, writer.cursors)
+    steps = [dict(writer.cursors) for _ in hub.turns()]
+
+    assert [min(step.values()) > 0 for step in steps[:2]] == [False, True]
+    assert steps[-1] == {"users": 7, "arrays": 7}
+
+
+def test_feeds_take_turns_while_one_is_recovered() -> None:
+    """What one feed lacks of the distant past holds up no other feed."""
+    recoveries: list[str] = []
+    hub = open_hub(recoveries)
+    hub.open_stream("arrays", 0)
+    hub.publish("users", 1, messages("users", 1, 3 * LIMITS.recent_messages))
+    writer = SlowWriter({"users": 0, "arrays": 0})
+    subscriber = hub.subscribe(writer, writer.cursors)
+    for offset in range(1, 9):
+        writer.is_recovering = True
+        hub.publish("arrays", offset, messages("arrays", offset, offset))
+        finish(hub)
+        hub.recovered(subscriber, "users", offset, message("users", offset))
+        finish(hub)
+
+    assert len(recoveries) == 9
+    assert writer.cursors == {"users": 8, "arrays": 8}
 
 
 def test_a_cohort_that_the_past_outran_recovers() -> None:

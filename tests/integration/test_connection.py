@@ -1,0 +1,60 @@
+"""The client's connection where the other end hangs."""
+
+import asyncio
+
+from clientapp.connection import Connection
+from clientapp.core.protocol import ClientProtocol
+from clientapp.core.session import Session
+from clientapp.core.stamp import Stamp
+from clientapp.wire.from_client import Explained
+from clientapp.wire.from_server import Control
+from clientapp.wire.message import Message
+from tests.support.feed_server import PATIENCE_SECONDS, FeedServer
+
+MORE_THAN_A_KERNEL_HOLDS = 1_000_000
+"""Pairs of an explanation, of 22 bytes each."""
+
+
+class Talkative:
+    """Has much to say as soon as it is welcomed."""
+
+    def __init__(self, url: str) -> None:
+        self.given_up = asyncio.Event()
+        session = Session(
+            client="alice", session="a-key-of-a-session", url=url, feeds=("users",), block_size=1
+        )
+        self._protocol = ClientProtocol(session)
+        self.connection = Connection(
+            url, self._protocol, self, before_send=self._nothing_to_store, patient=False
+        )
+
+    def received(self, frame: Message | Control, stamp: Stamp) -> None:
+        """Answer at length."""
+        self._protocol.receive(frame)
+        pairs = [(10**9 + number, 2**32 - 1) for number in range(MORE_THAN_A_KERNEL_HOLDS)]
+        self._protocol.explain([Explained(block=1, lines={"users": pairs}, more=False)])
+        self.connection.wake()
+
+    def lost(self, reason: str) -> None:
+        """Do nothing: a connection that is given up is lost first."""
+
+    def waiting(self, reason: str, seconds: float, attempt: int) -> None:
+        """Hear that the connection was given up."""
+        assert reason == "nothing was heard in time"
+        self.given_up.set()
+
+    async def _nothing_to_store(self) -> None:
+        pass
+
+
+async def test_a_server_that_hangs_is_left() -> None:
+    """Neither what cannot be sent nor a closing handshake holds the next try up."""
+    async with FeedServer() as server:
+        server.is_deaf = True
+        server.heartbeat = 0.1
+        client = Talkative(server.url)
+        running = asyncio.ensure_future(client.connection.run())
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await client.given_up.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
