@@ -8,8 +8,10 @@ queued before them. Every byte of a connection leaves through `_send`, so data
 and controls keep their order.
 
 Defends: whatever a client does, little is held for it. One that does not read
-is not read from, because its answers would pile up; nor is one whose words
-come faster than they are handled.
+its answers is not read from; nor is one whose words come faster than they are
+handled. A client that only lags is read from: a kernel drops what comes to a
+full buffer, acknowledgements of our data with it, and both ends would hang
+(docs/decisions/0010-reading-from-who-lags.md).
 """
 
 from __future__ import annotations
@@ -103,9 +105,9 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
         self._send(data)
 
     def hold(self) -> None:
-        """Give and take nothing until what is held has left."""
+        """Give nothing of a feed until what is held has left."""
         self._holds = True
-        self.transport.pauseProducing()
+        self._take_a_rest()
 
     def go_on(self) -> None:
         """Note that all that was held has left."""
@@ -130,8 +132,7 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: FBT001, N802, N803
         """Queue what the client said, and stop reading where that is much."""
         self._inbox += len(payload) + EVENT_BYTES
-        if self._inbox >= LIMITS.inbox_bytes:
-            self.transport.pauseProducing()
+        self._take_a_rest()
         super().onMessage(payload, isBinary)
 
     def processData(self) -> bool:  # noqa: N802
@@ -166,6 +167,7 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
             return False
         if not self._direct or transport.dataBuffer or transport._tempDataLen:  # noqa: SLF001  no public name
             transport.write(data)
+            self._take_a_rest()
             return not (self._direct or self._holds)
         try:
             sent = transport.socket.send(data)
@@ -183,8 +185,21 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
 
     def _must_wait(self) -> bool:
         """Tell whether the client must not say more before something else is done."""
-        is_full = self._inbox >= LIMITS.inbox_bytes
-        return self.state == self.STATE_OPEN and (self._holds or is_full)
+        is_full = self._inbox >= LIMITS.inbox_bytes or self._unsent() >= LIMITS.unsent_bytes
+        return self.state == self.STATE_OPEN and is_full
+
+    def _take_a_rest(self) -> None:
+        """Read nothing from a client that must wait."""
+        if self._must_wait():
+            self.transport.pauseProducing()
+
+    def _unsent(self) -> int:
+        """Return how many bytes this process holds for the client."""
+        transport = self.transport
+        if self._direct:
+            return len(transport.dataBuffer) - transport.offset + transport._tempDataLen  # noqa: SLF001
+        # What another transport holds it does not tell.
+        return LIMITS.unsent_bytes if self._holds else 0
 
     def _read_on(self) -> None:
         if self.state in (self.STATE_OPEN, self.STATE_CLOSING) and not self._must_wait():
@@ -197,10 +212,8 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
         if known is not None:
             return known
         # Without the kernel's word, what this process holds has to do.
-        transport = self.transport
-        held = len(transport.dataBuffer) - transport.offset + transport._tempDataLen  # noqa: SLF001
         received = self.trafficStats.incomingOctetsWireLevel
-        return Traffic(taken=-held, received=received, in_flight=True, waits=self._holds)
+        return Traffic(taken=-self._unsent(), received=received, in_flight=True, waits=self._holds)
 
     def _max_message_size_exceeded(self, size: int, most: int, reason: str) -> None:
         """Refuse a frame by its length, before it is read: Autobahn's hook."""

@@ -32,6 +32,9 @@ class Limits:
     """Bytes in one write to one socket, and so what is held for one that takes none."""
     inbox_bytes: int = 32 * 2**10
     """What a client says and nobody has handled yet, before it is not read from."""
+    unsent_bytes: int = 128 * 2**10
+    """What waits for a client that does not take it, before it is not read from: two
+    writes, and the answers to all that a client of ours has under way (30 KiB)."""
     fragments: int = 256
     """Parts of one message that a client may send: standard tools send one."""
     cohort_size: int = 500

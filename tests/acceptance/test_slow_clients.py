@@ -101,6 +101,18 @@ def test_a_quiet_client_stays(impatient: Stack) -> None:
     assert server.stop() == 0
 
 
+def test_who_lags_is_heard(stack: Stack) -> None:
+    """A client that is behind in reading can still report; the other direction is its own."""
+    server = stack.server()
+    stack.generator("--feed=arrays", "--rate=5000")
+    fast = stack.client("fast", "--feed=arrays", "--block-size=1000")
+    sentence = "Client slow received 1 block in 0.5 time"
+    with RawClient(stack.port, "client=slow&feed=arrays", buffer=SMALL_BUFFER) as slow:
+        until(lambda: blocks(fast) >= 15, lambda: fast.said)
+        slow.socket.sendall(text_frame(sentence))
+        server.wait_for(sentence)
+
+
 def test_who_does_not_read_is_not_read_from(stack: Stack) -> None:
     """A client that only sends is stopped by its own backlog, not kept in memory."""
     stack.server()
