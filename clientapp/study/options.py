@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from clientapp.options import DEFAULT_URL, URL_RULE, number, one, url, whole
+from clientapp.options import DEFAULT_URL, URL_RULE, number, one, process, url, whole
 from clientapp.wire import names
 
 MAX_CLIENTS = 1000
@@ -123,7 +123,7 @@ def _add_sweep_options(group: Any) -> None:
     )
     add(
         "--server-pid",
-        type=whole(2**31),
+        type=process,
         metavar="PID",
         help="the server's process on this machine, to measure its processor time (default: none)",
     )

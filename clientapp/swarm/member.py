@@ -12,7 +12,7 @@ from pathlib import Path
 from clientapp.blocklog import BlockLog
 from clientapp.core import events
 from clientapp.core.block import Block
-from clientapp.core.errors import ClientError
+from clientapp.core.errors import ClientError, CouldNot
 from clientapp.core.histogram import Histogram
 from clientapp.core.session import Session
 from clientapp.core.swarmplan import Role, Stay
@@ -69,19 +69,21 @@ class Member:
         label: str,
         latencies: Histogram,
         heads: Mapping[str, int],
+        present: set[int],
         completed: Callable[[Role, events.Completed], None],
     ) -> None:
         """
         Keep a block log in *folder*, where given; *latencies* are those of the part.
 
-        *heads* says how far anybody here has received each feed; *completed*
-        is called for each block.
+        *heads* says how far anybody here has received each feed; its number is
+        in *present* while it is connected; *completed* is called for each block.
         """
         self.role = role
         self._session = session
         self._folder = folder
         self._label = label
         self._heads = heads
+        self._present = present
         self._completed = completed
         is_slow = role.bytes_per_second is not None
         self._tally = MemberTally(session.block_size, histogram=None if is_slow else latencies)
@@ -92,8 +94,9 @@ class Member:
         self._has_come = False
         self._run: Run | None = None
         self._stop = asyncio.Event()
-        self.is_connected = False
         self._left = 0
+        self._obstacle = ""
+        """Why it was not connected at the last try, in brackets; empty: nothing is known."""
         self.failure: str | None = None
         """Why it could not go on; None: it can."""
 
@@ -112,10 +115,10 @@ class Member:
                     log = stack.enter_context(BlockLog(self._folder / f"{self.role.name}.log"))
                 for stay in self.role.stays:
                     await self._stay(log, stay, began)
+                if self._tally.connects == 0 and not self._stop.is_set():
+                    raise CouldNot(f"it was never connected{self._obstacle}")
             except ClientError as error:
                 self.failure = str(error)
-            finally:
-                self.is_connected = False
 
     def stop(self) -> None:
         """Leave soon, and come back no more."""
@@ -126,7 +129,7 @@ class Member:
         tally = self._tally
         part.members += 1
         part.reached += tally.connects > 0
-        part.connected += self.is_connected
+        part.connected += self.role.number in self._present
         part.messages += tally.messages
         part.blocks += tally.blocks
         part.gaps += tally.gaps
@@ -166,7 +169,7 @@ class Member:
             await self._run.to_end()
         finally:
             leaving.cancel()
-            self.is_connected = False
+            self._present.discard(self.role.number)
             self._left = self._run.unacknowledged
 
     async def _leave(self, run: Run, when: float) -> None:
@@ -199,10 +202,12 @@ class Member:
                 if not self._has_come and self._stays > 1:
                     self._tally.live_us = time.time_ns() // 1000 + CATCH_UP_US
                 self._has_come = True
-                self.is_connected = True
+                self._present.add(self.role.number)
                 if not self._begin:
                     self._begin = self.positions
+            case events.Waiting():
+                self._obstacle = f" ({event.reason})"
             case events.Disconnected():
-                self.is_connected = False
+                self._present.discard(self.role.number)
             case events.Completed():
                 self._completed(self.role, event)

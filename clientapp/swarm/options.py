@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clientapp.core.expectation import RULE, Expectation, parse_expectation
 from clientapp.core.swarmplan import Part, Stage
-from clientapp.options import DEFAULT_URL, URL_RULE, number, one, url, whole
+from clientapp.options import DEFAULT_URL, URL_RULE, number, one, process, url, whole
 from clientapp.wire import names
 from clientapp.wire.request import MAX_FEEDS
 
@@ -128,7 +128,7 @@ def add_swarm_options(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--server-pid",
-        type=whole(2**31),
+        type=process,
         metavar="PID",
         help="the server's process on this machine, to tell what it takes of a core",
     )

@@ -81,6 +81,8 @@ class Process:
         self._orders = orders
         self._rows = None if table is None else csv.writer(table)
         self._heads: dict[str, int] = {}
+        self._present: set[int] = set()
+        """Numbers of the members that are connected: to count them for each block is too much."""
         self._latencies = {str(role.part): Histogram() for role in orders.roles}
         folder = None if orders.logs is None else Path(orders.logs)
         self._members = [
@@ -91,6 +93,7 @@ class Process:
                 label=orders.label,
                 latencies=self._latencies[str(role.part)],
                 heads=self._heads,
+                present=self._present,
                 completed=self._write_row,
             )
             for role in orders.roles
@@ -169,7 +172,7 @@ class Process:
                 role.part,
                 role.part.block_size,
                 block.block,
-                sum(member.is_connected for member in self._members),
+                len(self._present),
                 block.seconds,
                 block.started_at,
                 latency.p50,
