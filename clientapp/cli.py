@@ -53,6 +53,7 @@ exit codes:
   0  the report is written
   1  could not: no server, a log that cannot be read, a package that is missing
   2  an option has a value that is not allowed
+  3  the server refuses the sweep
 """
 ANALYSE_PACKAGES = "pip install -r clientapp/requirements-analysis.txt"
 EXIT_CODES = """\

@@ -11,7 +11,7 @@ from clientapp.options import DEFAULT_URL, URL_RULE, number, one, process, url, 
 from clientapp.wire import names
 
 MAX_CLIENTS = 1000
-"""Of a sweep: one process plays them all, and keeps pace with some thousand messages/s."""
+"""Of a sweep: every block of theirs is logged, and read again for the report."""
 MAX_REPEATS = 100
 MAX_SECONDS = 3600
 MAX_RATE = 1_000_000

@@ -51,10 +51,14 @@ class Run:
     """Cores that the clients used."""
     server: float | None
     """Cores that the server used; None: not known."""
+    bound: str = ""
+    """Why the load side was the bottleneck, a sentence; empty: it was not."""
     failed: int = 0
-    """Clients that could not do all they should."""
+    """Clients that could not go on, or were never connected."""
     why: str = ""
     """The sentence of the first one."""
+    unacknowledged: int = 0
+    """Reports that the server did not acknowledge before their clients left."""
 
 
 def folder_of(clients: int, repeat: int) -> str:

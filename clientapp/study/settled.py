@@ -21,8 +21,6 @@ from clientapp.study.reading import Reading
 
 SETTLE_SECONDS = 1.0
 """After the last client connected: what its welcome cost is over."""
-BUSY = 0.8
-"""Cores of the load side, a single process, from which it may be what is slow."""
 SETTLED = (
     f"Only blocks are counted that began {SETTLE_SECONDS:g} s after the last client had its first "
     "message, and ended before the first client left."
@@ -87,20 +85,18 @@ def _facts(plan: Plan, runs: Sequence[Run]) -> dict[str, str]:
 
 
 def _warnings(plan: Plan, runs: Sequence[Run]) -> Iterator[str]:
-    busy = sorted({run.clients for run in runs if run.load > BUSY})
-    if busy:
+    at = f"At {plan.rate:g} messages/s"
+    if bound := [run for run in runs if run.bound]:
+        clients = ", ".join(map(str, sorted({run.clients for run in bound})))
+        yield f"{at} with {clients} clients {bound[0].bound}"
+    if failed := [run for run in runs if run.failed]:
         yield (
-            f"At {plan.rate:g} messages/s the load side used more than {BUSY:g} cores with "
-            f"{', '.join(map(str, busy))} clients. It is one process: what is slow there may be "
-            "the load side, and not the server."
+            f"{at}, clients that could not do all they should: "
+            f"{sum(run.failed for run in failed)}, in {len(failed)} of {len(runs)} runs; "
+            f"the first one: {failed[0].why}"
         )
-    failed = [run for run in runs if run.failed]
-    if failed:
-        yield (
-            f"At {plan.rate:g} messages/s {sum(run.failed for run in failed)} clients in "
-            f"{len(failed)} runs could not do all they should, the first one because "
-            f"{failed[0].why}"
-        )
+    if left := sum(run.unacknowledged for run in runs):
+        yield f"{at}, reports not acknowledged before their clients left: {left}"
 
 
 def _by_clients(runs: Sequence[Run], cores: Sequence[float]) -> dict[int, float]:

@@ -6,55 +6,23 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-from clientapp.blocklog import BlockLog
 from clientapp.core import events
-from clientapp.core.block import Block
 from clientapp.core.errors import ClientError, CouldNot
 from clientapp.core.histogram import Histogram
 from clientapp.core.session import Session
 from clientapp.core.swarmplan import Role, Stay
-from clientapp.core.tally import Tally
-from clientapp.run import Run
+from clientapp.run import Run, RunLog
+from clientapp.swarm.membertally import MemberTally
 from clientapp.swarm.memorylog import MemoryLog
 from clientapp.swarm.status import PartStatus
+from clientapp.swarm.unsyncedlog import UnsyncedLog
 
 CATCH_UP_US = 1_000_000
 """For a member that comes back to get what it missed; it was away for some seconds."""
-SETTLE_SECONDS = 3.0
+ARRIVE_SECONDS = 3.0
 """For what is on its way when a member is about to leave."""
-
-
-@dataclass(slots=True)
-class MemberTally(Tally):
-    """
-    Counters of a member, whose latencies go to those of its part.
-
-    What was intended while the member was away is late by its own doing, and
-    so is everything that a slow reader gets: of those no latency is kept.
-    """
-
-    histogram: Histogram | None = None
-    live_us: int = 0
-    """From when on blocks are live ones, microseconds since 1970."""
-    gaps_in_blocks: int = 0
-    """Those that complete blocks hold."""
-
-    def add_block(self, block: Block) -> None:
-        """Count a complete block, and its latencies if it began live."""
-        super(MemberTally, self).add_block(block)
-        self.gaps_in_blocks = self.gaps
-        self.latencies.clear()
-        if self.histogram is not None and block.report.started_at >= self.live_us:
-            for latency in block.latencies:
-                self.histogram.add(latency)
-
-    def forget_rest(self) -> None:
-        """Forget the block that a stay left unfinished: all of it comes again."""
-        self.gaps = self.gaps_in_blocks
-        self.in_block = 0
 
 
 class Member:
@@ -109,10 +77,10 @@ class Member:
     async def play(self, began: float) -> None:
         """Do what the role says; *began* is the loop's time of the beginning."""
         with ExitStack() as stack:
-            log: BlockLog | MemoryLog = MemoryLog()
+            log: RunLog = MemoryLog()
             try:
                 if self._folder is not None:
-                    log = stack.enter_context(BlockLog(self._folder / f"{self.role.name}.log"))
+                    log = stack.enter_context(UnsyncedLog(self._folder / f"{self.role.name}.log"))
                 for stay in self.role.stays:
                     await self._stay(log, stay, began)
                 if self._tally.connects == 0 and not self._stop.is_set():
@@ -146,7 +114,7 @@ class Member:
             part.expected += sum(end - begin[feed] for feed, end in self._end.items())
             part.behind += self._behind
 
-    async def _stay(self, log: BlockLog | MemoryLog, stay: Stay, began: float) -> None:
+    async def _stay(self, log: RunLog, stay: Stay, began: float) -> None:
         await self._until(began + stay.begin)
         if self._stop.is_set():
             return
@@ -177,7 +145,7 @@ class Member:
         target = {feed: self._heads.get(feed, 0) for feed in self._session.feeds}
         if self.role.bytes_per_second is None and self._begin:
             with suppress(TimeoutError):
-                async with asyncio.timeout(SETTLE_SECONDS):
+                async with asyncio.timeout(ARRIVE_SECONDS):
                     await self._reach(target)
             # It may have more than anybody had when that was last looked at.
             mine = self.positions

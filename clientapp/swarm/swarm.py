@@ -16,21 +16,14 @@ from typing import Any
 from clientapp.core.errors import CouldNot
 from clientapp.core.swarmplan import Role
 from clientapp.processor import seconds_of
+from clientapp.swarm.capacity import require_files
 from clientapp.swarm.outcome import Load, Outcome
 from clientapp.swarm.process import COLUMNS, Orders
 from clientapp.swarm.status import PartStatus, Status, total
 
-PACE = 6000
-"""Messages a second that a process takes and has room left."""
 LONGEST_LINE = 2**24
 """Bytes of a status: some thousand buckets for each part."""
 TABLE = "blocks.csv"
-
-
-def processes_for(roles: Sequence[Role], rates: Mapping[str, float], cores: int) -> int:
-    """Return as few processes as keep pace with feeds of these *rates*, one a core at most."""
-    load = sum(rates.get(feed, 0.0) for role in roles for feed in role.part.feeds)
-    return max(1, min(cores, len(roles), -(-int(load) // PACE)))
 
 
 @dataclass(slots=True)
@@ -96,6 +89,7 @@ class Swarm:
     async def run(self) -> Outcome:
         """Let all members do their part; raises CouldNot."""
         began = time.monotonic()
+        require_files(max(map(_files, self._orders)))
         self._begin_table()
         watch = asyncio.create_task(self._watch_server())
         try:
@@ -191,3 +185,8 @@ class Swarm:
                 if part.exists():
                     whole.write(part.read_text("utf-8").replace("\r\n", "\n"))
                     part.unlink()
+
+
+def _files(orders: Orders) -> int:
+    """Return how many connections and logs a process keeps open."""
+    return len(orders.roles) * (1 if orders.logs is None else 2)
