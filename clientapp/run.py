@@ -158,6 +158,6 @@ class Run:
         if self._tally.blocks == self._blocks and left:
             reports = "1 report" if left == 1 else f"{left} reports"
             raise CouldNot(
-                f"the server did not acknowledge {reports} within {ACK_SECONDS} s; "
+                f"the server did not acknowledge {reports}, nor anything else for {ACK_SECONDS} s; "
                 "the next start sends again"
             )
