@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from clientapp.blocklog import BlockLog
 from clientapp.core import events
 from clientapp.core.errors import ClientError, CouldNot
 from clientapp.core.histogram import Histogram
@@ -17,7 +18,6 @@ from clientapp.run import Run, RunLog
 from clientapp.swarm.membertally import MemberTally
 from clientapp.swarm.memorylog import MemoryLog
 from clientapp.swarm.status import PartStatus
-from clientapp.swarm.unsyncedlog import UnsyncedLog
 
 CATCH_UP_US = 1_000_000
 """For a member that comes back to get what it missed; it was away for some seconds."""
@@ -80,7 +80,9 @@ class Member:
             log: RunLog = MemoryLog()
             try:
                 if self._folder is not None:
-                    log = stack.enter_context(UnsyncedLog(self._folder / f"{self.role.name}.log"))
+                    path = self._folder / f"{self.role.name}.log"
+                    # What syncs take is not to be measured; after a crash it is measured again.
+                    log = stack.enter_context(BlockLog(path, is_synced=False))
                 for stay in self.role.stays:
                     await self._stay(log, stay, began)
                 if self._tally.connects == 0 and not self._stop.is_set():
