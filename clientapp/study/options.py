@@ -13,7 +13,9 @@ from clientapp.wire import names
 MAX_CLIENTS = 1000
 """Of a sweep: every block of theirs is logged, and read again for the report."""
 MAX_REPEATS = 100
+"""Of a sweep: ten times as many make an interval a third as wide."""
 MAX_SECONDS = 3600
+"""Of one run: an hour, whose logs are held in memory for the report."""
 MAX_RATE = 1_000_000
 """Of a feed, as its server has it."""
 SWEEP: dict[str, Any] = {
@@ -58,7 +60,7 @@ def add_analyse_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(parser=parser)
 
 
-def settle(options: argparse.Namespace) -> None:
+def fill_in(options: argparse.Namespace) -> None:
     """Fill in the defaults of a sweep; end with exit code 2 where options do not fit."""
     given = [name for name in SWEEP if getattr(options, name) is not None]
     if options.paths and given:

@@ -16,7 +16,7 @@ from clientapp.core.analysis.trial import Condition, Trial
 from clientapp.core.errors import CouldNot
 from clientapp.study.blockfiles import LoggedSession, read_sessions
 from clientapp.study.logs import OF_BLOCKS, trial_of
-from clientapp.study.plan import Plan, Run, folder_of, read_plan
+from clientapp.study.plan import Plan, SweepRun, folder_of, read_plan
 from clientapp.study.reading import Reading
 
 SETTLE_SECONDS = 1.0
@@ -44,7 +44,7 @@ def read_sweep(folder: Path) -> Reading:
     )
 
 
-def _trials(plan: Plan, run: Run, sessions: Sequence[LoggedSession]) -> Iterator[Trial]:
+def _trials(plan: Plan, run: SweepRun, sessions: Sequence[LoggedSession]) -> Iterator[Trial]:
     """Yield the trials of a run, one per block size that has settled blocks."""
     logged = [session.blocks for session in sessions if session.blocks]
     if not logged:
@@ -68,7 +68,7 @@ def _trials(plan: Plan, run: Run, sessions: Sequence[LoggedSession]) -> Iterator
             yield trial_of(Condition(plan.rate, run.clients, size, plan.feed), run.repeat, settled)
 
 
-def _facts(plan: Plan, runs: Sequence[Run]) -> dict[str, str]:
+def _facts(plan: Plan, runs: Sequence[SweepRun]) -> dict[str, str]:
     """Return the manifest's part of a sweep, under names that tell sweeps apart."""
     at = f"at {plan.rate:g} messages/s"
     load = _by_clients(runs, [run.load for run in runs])
@@ -84,7 +84,7 @@ def _facts(plan: Plan, runs: Sequence[Run]) -> dict[str, str]:
     }
 
 
-def _warnings(plan: Plan, runs: Sequence[Run]) -> Iterator[str]:
+def _warnings(plan: Plan, runs: Sequence[SweepRun]) -> Iterator[str]:
     at = f"At {plan.rate:g} messages/s"
     if bound := [run for run in runs if run.bound]:
         clients = ", ".join(map(str, sorted({run.clients for run in bound})))
@@ -99,7 +99,7 @@ def _warnings(plan: Plan, runs: Sequence[Run]) -> Iterator[str]:
         yield f"{at}, reports not acknowledged before their clients left: {left}"
 
 
-def _by_clients(runs: Sequence[Run], cores: Sequence[float]) -> dict[int, float]:
+def _by_clients(runs: Sequence[SweepRun], cores: Sequence[float]) -> dict[int, float]:
     together: defaultdict[int, list[float]] = defaultdict(list)
     for run, used in zip(runs, cores, strict=True):
         together[run.clients].append(used)

@@ -13,10 +13,10 @@ import random
 from pathlib import Path
 from statistics import fmean
 
+from clientapp.core import swarmplan
 from clientapp.core.errors import CouldNot
 from clientapp.core.swarmplan import JOIN_PER_SECOND, Part, Role, Stage
-from clientapp.core.swarmplan import plan as roles_of
-from clientapp.study.plan import Plan, Run, folder_of, write_sweep
+from clientapp.study.plan import Plan, SweepRun, folder_of, write_sweep
 from clientapp.study.settled import SETTLE_SECONDS
 from clientapp.swarm.capacity import processes_for
 from clientapp.swarm.outcome import Outcome
@@ -32,14 +32,13 @@ def sweep(plan: Plan, folder: Path, server: int | None) -> None:
     *server*: its process on this machine, to measure its processor time.
     """
     runs = plan.runs()
-    done: list[Run] = []
+    done: list[SweepRun] = []
     for number, (clients, repeat) in enumerate(runs, 1):
         print(f"run {number} of {len(runs)}: {clients} clients, repeat {repeat}", flush=True)
         logs = folder / folder_of(clients, repeat)
         _empty(logs)
         outcome = asyncio.run(_swarm(plan, roles(plan, clients), logs, server))
-        if len(outcome.failures) == clients:
-            raise CouldNot(outcome.failures[0])
+        outcome.require_anybody()
         done.append(run_of(clients, repeat, outcome))
         write_sweep(folder, plan, done)
 
@@ -55,12 +54,12 @@ def roles(plan: Plan, clients: int) -> tuple[Role, ...]:
     unfinished = max(plan.block_sizes) / plan.rate
     stage = Stage(clients, joining + SETTLE_SECONDS + plan.seconds + unfinished)
     parts = [Part((plan.feed,), size) for size in plan.block_sizes]
-    return roles_of(parts, [stage], random.Random(plan.seed).random)
+    return swarmplan.plan(parts, [stage], random.Random(plan.seed).random)
 
 
-def run_of(clients: int, repeat: int, outcome: Outcome) -> Run:
+def run_of(clients: int, repeat: int, outcome: Outcome) -> SweepRun:
     """Return what is kept of a run that came to *outcome*."""
-    return Run(
+    return SweepRun(
         clients=clients,
         repeat=repeat,
         load=sum(fmean(load.processor) for load in outcome.loads if load.processor),

@@ -15,8 +15,11 @@ from clientapp.wire.request import MAX_FEEDS
 MAX_MEMBERS = 20_000
 """Members of one swarm: as many connections as a server takes."""
 MAX_SECONDS = 86_400
+"""Of a swarm, or of a stage: a day."""
 MAX_WEIGHT = 1000
+"""Of a part: so rare may another one be."""
 MAX_PROCESSES = 64
+"""Of a swarm: as many cores as a large machine has."""
 PART_RULE = (
     "FEED[+FEED...]:BLOCK_SIZE[:WEIGHT], for example users:10 or users+arrays:100:3; "
     f"a weight is a whole number from 1 to {MAX_WEIGHT}"

@@ -79,7 +79,7 @@ class Process:
 
     def __init__(self, orders: Orders, table: TextIO | None) -> None:
         self._orders = orders
-        self._rows = None if table is None else csv.writer(table)
+        self._rows = None if table is None else csv.writer(table, lineterminator="\n")
         self._heads: dict[str, int] = {}
         self._present: set[int] = set()
         """Numbers of the members that are connected: to count them for each block is too much."""

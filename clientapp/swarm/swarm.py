@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TextIO
 
 from clientapp.core.errors import CouldNot
 from clientapp.core.swarmplan import Role
@@ -167,24 +168,31 @@ class Swarm:
         """Find out before the swarm whether its results can be written."""
         if self._results is None:
             return
-        try:
-            (self._results / TABLE).write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise CouldNot(
-                f"the table {self._results / TABLE} cannot be written: {error.strerror}"
-            ) from None
+        with _writing(self._results / TABLE, "w") as table:
+            table.write(",".join(COLUMNS) + "\n")
 
     def _gather_tables(self) -> None:
         """Put the rows of all processes into one file."""
         if self._results is None:
             return
-        with (self._results / TABLE).open("a", encoding="utf-8") as whole:
+        with _writing(self._results / TABLE, "a") as table:
             for orders in self._orders:
                 assert orders.blocks is not None
-                part = Path(orders.blocks)
-                if part.exists():
-                    whole.write(part.read_text("utf-8").replace("\r\n", "\n"))
-                    part.unlink()
+                rows = Path(orders.blocks)
+                if rows.exists():
+                    with rows.open(encoding="utf-8", newline="") as part:
+                        shutil.copyfileobj(part, table)
+                    rows.unlink()
+
+
+@contextmanager
+def _writing(path: Path, mode: Literal["w", "a"]) -> Iterator[TextIO]:
+    """Open a table to be written; raises CouldNot where that fails, then or later."""
+    try:
+        with path.open(mode, encoding="utf-8", newline="") as table:
+            yield table
+    except OSError as error:
+        raise CouldNot(f"the table {path} cannot be written: {error.strerror}") from None
 
 
 def _files(orders: Orders) -> int:

@@ -65,7 +65,7 @@ def test_logs_and_results(served: Stack) -> None:
     logs, results = served.folder / "logs", served.folder / "results"
     program = swarm(
         served,
-        *(*MIX, "--clients=6", "--seconds=3", "--processes=2", "--json", "--label=trial"),
+        *(*MIX, "--clients=6", "--seconds=5", "--processes=2", "--json", "--label=trial"),
         *(f"--logs={logs}", f"--results={results}", "--churn=0.5"),
         *("--expect=reach==1", "--expect=verified==100%", "--expect=unacknowledged==0"),
     )

@@ -9,7 +9,7 @@ import pytest
 
 from clientapp import cli
 from clientapp.options import MAX_PID
-from clientapp.study.options import MAX_CLIENTS, SWEEP, add_analyse_options, settle
+from clientapp.study.options import MAX_CLIENTS, SWEEP, add_analyse_options, fill_in
 
 
 def options(*arguments: str) -> argparse.Namespace:
@@ -17,7 +17,7 @@ def options(*arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     add_analyse_options(parser)
     settled = parser.parse_args(arguments)
-    settle(settled)
+    fill_in(settled)
     return settled
 
 

@@ -10,7 +10,7 @@ import pytest
 from clientapp.core.analysis.trial import Condition
 from clientapp.core.errors import CouldNot
 from clientapp.study.logs import OF_BLOCKS
-from clientapp.study.plan import Plan, Run, folder_of, write_sweep
+from clientapp.study.plan import Plan, SweepRun, folder_of, write_sweep
 from clientapp.study.settled import SETTLED, read_sweep
 from tests.support.block_logs import BOB, STARTED_US, session_log, users
 
@@ -24,10 +24,10 @@ PLAN = Plan(
     seconds=9.0,
     seed=1,
 )
-RUN = Run(clients=2, repeat=1, load=0.25, server=0.5)
+RUN = SweepRun(clients=2, repeat=1, load=0.25, server=0.5)
 
 
-def keep(folder: Path, run: Run = RUN, *, messages: int = 12) -> Path:
+def keep(folder: Path, run: SweepRun = RUN, *, messages: int = 12) -> Path:
     """Keep a sweep of one run: a client of each block size, a message a second."""
     logs = folder / folder_of(run.clients, run.repeat)
     logs.mkdir(parents=True)

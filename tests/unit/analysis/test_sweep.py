@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clientapp.core.swarmplan import JOIN_PER_SECOND
-from clientapp.study.plan import Plan, Run
+from clientapp.study.plan import Plan, SweepRun
 from clientapp.study.settled import SETTLE_SECONDS
 from clientapp.study.sweep import roles, run_of
 from clientapp.swarm.outcome import Load, Outcome
@@ -54,7 +54,7 @@ def test_what_is_kept() -> None:
         outcome("a: one", "b: two", server=[0.5, 0.75], loads=[Load(processor=[0.25]), bound]),
     )
     assert kept.bound.startswith("the load side is the bottleneck: of process 2 of 2")
-    assert kept == Run(
+    assert kept == SweepRun(
         clients=4,
         repeat=2,
         load=1.25,
