@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any
 
 from clientapp.core.errors import CouldNot
 from clientapp.core.swarmplan import Role
 from clientapp.processor import seconds_of
+from clientapp.swarm.blocktable import begin_table, gather_tables, path_of
 from clientapp.swarm.capacity import require_files
+from clientapp.swarm.orders import Orders
 from clientapp.swarm.outcome import Load, Outcome
-from clientapp.swarm.process import COLUMNS, Orders
 from clientapp.swarm.status import PartStatus, Status, total
 
 LONGEST_LINE = 2**24
 """Bytes of a status: some thousand buckets for each part."""
-TABLE = "blocks.csv"
 
 
 @dataclass(slots=True)
@@ -61,7 +60,7 @@ class Swarm:
                 label=label,
                 roles=tuple(roles[number::processes]),
                 logs=None if logs is None else str(logs.resolve()),
-                blocks=None if results is None else str(results.resolve() / f"{TABLE}.{number}"),
+                blocks=None if results is None else str(path_of(results.resolve(), number)),
             )
             for number in range(processes)
         ]
@@ -91,7 +90,8 @@ class Swarm:
         """Let all members do their part; raises CouldNot."""
         began = time.monotonic()
         require_files(max(map(_files, self._orders)))
-        self._begin_table()
+        if self._results is not None:
+            begin_table(self._results)
         watch = asyncio.create_task(self._watch_server())
         try:
             for orders in self._orders:
@@ -103,7 +103,8 @@ class Swarm:
                 if one.process.returncode is None:
                     one.process.kill()
                     await one.process.wait()
-            self._gather_tables()
+            if self._results is not None:
+                gather_tables(self._results, len(self._orders))
         return Outcome(
             asked=self._asked,
             parts=self.parts,
@@ -163,36 +164,6 @@ class Swarm:
             spent, now = seconds_of(self._server), time.monotonic()
             if spent is not None:
                 self._server_shares.append((spent - before) / (now - since))
-
-    def _begin_table(self) -> None:
-        """Find out before the swarm whether its results can be written."""
-        if self._results is None:
-            return
-        with _writing(self._results / TABLE, "w") as table:
-            table.write(",".join(COLUMNS) + "\n")
-
-    def _gather_tables(self) -> None:
-        """Put the rows of all processes into one file."""
-        if self._results is None:
-            return
-        with _writing(self._results / TABLE, "a") as table:
-            for orders in self._orders:
-                assert orders.blocks is not None
-                rows = Path(orders.blocks)
-                if rows.exists():
-                    with rows.open(encoding="utf-8", newline="") as part:
-                        shutil.copyfileobj(part, table)
-                    rows.unlink()
-
-
-@contextmanager
-def _writing(path: Path, mode: Literal["w", "a"]) -> Iterator[TextIO]:
-    """Open a table to be written; raises CouldNot where that fails, then or later."""
-    try:
-        with path.open(mode, encoding="utf-8", newline="") as table:
-            yield table
-    except OSError as error:
-        raise CouldNot(f"the table {path} cannot be written: {error.strerror}") from None
 
 
 def _files(orders: Orders) -> int:
