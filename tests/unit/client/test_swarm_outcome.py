@@ -99,6 +99,14 @@ def test_bottleneck(load: Load, why: str | None) -> None:
     assert outcome(Load(), load).why_bound == sentence
 
 
+def test_nobody_could_go_on() -> None:
+    """Where every member failed the first sentence is the swarm's; one that did not is enough."""
+    with pytest.raises(CouldNot, match="member-00003: no server"):
+        outcome(arrays=ARRAYS).require_anybody()
+    outcome(users=USERS).require_anybody()
+    outcome().require_anybody()
+
+
 def test_saved(tmp_path: Path) -> None:
     """The file says what the outcome is, each part too."""
     made = outcome(Load(processor=[0.5, 1.0], late=[0.25]), Load(), users=USERS, arrays=ARRAYS)
