@@ -33,11 +33,14 @@ class BlockLog:
     """
     One open block log, held by this process alone.
 
-    Every failure is a `CouldNot` whose sentence names the file.
+    Every failure is a `CouldNot` whose sentence names the file. With *is_synced*
+    false reports need not wait for the disk: the log outlives its process, and
+    maybe no crash of the machine.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_synced: bool = True) -> None:
         self.path = path
+        self.is_synced = is_synced
         self.torn_bytes = 0
         """What was cut off the end when the log was opened."""
         try:

@@ -19,7 +19,7 @@ from clientapp.core.tally import Tally
 from clientapp.jsonlines import JsonLines
 from clientapp.options import add_collect_options, add_verify_options
 from clientapp.run import Run
-from clientapp.study.options import add_analyse_options, settle
+from clientapp.study.options import add_analyse_options, fill_in
 from clientapp.swarm.command import run as swarm
 from clientapp.swarm.options import add_swarm_options
 from clientapp.terminal import Terminal
@@ -53,6 +53,7 @@ exit codes:
   0  the report is written
   1  could not: no server, a log that cannot be read, a package that is missing
   2  an option has a value that is not allowed
+  3  the server refuses the sweep
 """
 ANALYSE_PACKAGES = "pip install -r clientapp/requirements-analysis.txt"
 EXIT_CODES = """\
@@ -170,7 +171,7 @@ def run_verify(options: argparse.Namespace) -> int:
 
 def run_analyse(options: argparse.Namespace) -> int:
     """Write the report that *options* ask for; return the exit code."""
-    settle(options)
+    fill_in(options)
     _escape_what_cannot_be_shown()
     try:
         # Here, so that whoever only collects needs none of its packages.

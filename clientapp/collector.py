@@ -31,7 +31,7 @@ from clientapp.wire.verdict import Verdict
 from clientapp.wire.welcome import Welcome
 
 ACK_SECONDS = 10
-"""For the acknowledgements after the last block asked for."""
+"""Without an acknowledgement, after the last block asked for: then there will be none."""
 BUSY_SECONDS = 1
 """Before reports are sent again that the server could not take."""
 
@@ -59,7 +59,7 @@ class Collector:
 
     *wake* is called when the protocol has something to send. After *blocks*
     blocks nothing more is taken; *finished* is called once all is
-    acknowledged, or was not in time.
+    acknowledged, or nothing more is for long.
     """
 
     def __init__(
@@ -93,6 +93,8 @@ class Collector:
         self._is_closed = False
         self._repeat_from: int | None = None
         """The first block to report again after the pause; None: no pause."""
+        self._giving_up: asyncio.TimerHandle | None = None
+        """Set anew with each acknowledgement after the last block; None: it is not there."""
 
     def close(self) -> None:
         """Take no more messages; acknowledgements still count."""
@@ -202,7 +204,7 @@ class Collector:
         )
         if self._tally.blocks == self._blocks:
             self.close()
-            asyncio.get_running_loop().call_later(ACK_SECONDS, self._finished)
+            self._give_up_later()
 
     def _note_gap(self, gap: Gap) -> None:
         self._builder.add_gap(gap, format_gap(gap))
@@ -222,6 +224,8 @@ class Collector:
             self._broken.add(ack.block)
         self._show(events.Acknowledged(block=ack.block, verdict=ack.verdict, reason=ack.reason))
         self._finish_when_acknowledged()
+        if self._giving_up is not None:
+            self._give_up_later()
 
     def _explain(self, block: int) -> None:
         self._protocol.explain(explanations(block, self._log.checksums(block)))
@@ -260,6 +264,11 @@ class Collector:
         self._protocol.repeat(self._repeat_from)
         self._repeat_from = None
         self._wake()
+
+    def _give_up_later(self) -> None:
+        if self._giving_up is not None:
+            self._giving_up.cancel()
+        self._giving_up = asyncio.get_running_loop().call_later(ACK_SECONDS, self._finished)
 
     def _finish_when_acknowledged(self) -> None:
         if self._is_closed and self._protocol.unacknowledged == 0:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import math
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,8 @@ from clientapp.wire.request import DEFAULT_CLIENT, DEFAULT_FEEDS, MAX_FEEDS
 
 DEFAULT_URL = "ws://127.0.0.1:8000/"
 DEFAULT_BLOCK_SIZE = 10
+MAX_PID = 2**31 - 1
+"""Of a process: what the type of their numbers holds."""
 URL_RULE = "the server's address, ws://HOST:PORT/ or wss://HOST:PORT/"
 
 
@@ -154,6 +157,18 @@ def number(least: float, most: float) -> Callable[[str], float]:
         return value
 
     return read
+
+
+def process(text: str) -> int:
+    """Return the number of a process of this machine; raises ArgumentTypeError."""
+    pid = whole(MAX_PID)(text)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        raise argparse.ArgumentTypeError(f"there is no process {pid} on this machine") from None
+    except PermissionError:  # it is there, and somebody else's
+        pass
+    return pid
 
 
 def _select(text: str) -> tuple[str, ...]:

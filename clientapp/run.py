@@ -24,9 +24,10 @@ without either."""
 
 
 class RunLog(Log, Protocol):
-    """A log that a run goes on from, and waits for."""
+    """A log that a run goes on from, and waits for where it is synced."""
 
     torn_bytes: int
+    is_synced: bool
 
     @property
     def last(self) -> LoggedBlock | None: ...  # noqa: D102
@@ -146,8 +147,9 @@ class Run:
         self._connection.wake()
 
     async def _sync(self) -> None:
-        # In a thread: a slow disk must not delay the stamps of what comes in.
-        await asyncio.to_thread(self._log.sync)
+        if self._log.is_synced:
+            # In a thread: a slow disk must not delay the stamps of what comes in.
+            await asyncio.to_thread(self._log.sync)
 
     def _sum_up(self) -> None:
         unacknowledged = self._protocol.unacknowledged
@@ -158,6 +160,6 @@ class Run:
         if self._tally.blocks == self._blocks and left:
             reports = "1 report" if left == 1 else f"{left} reports"
             raise CouldNot(
-                f"the server did not acknowledge {reports} within {ACK_SECONDS} s; "
+                f"the server did not acknowledge {reports}, nor anything else for {ACK_SECONDS} s; "
                 "the next start sends again"
             )

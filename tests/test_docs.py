@@ -192,6 +192,7 @@ def test_limits_of_a_server_are_documented() -> None:
         "Of the history",
         "Of the admin",
         "Of the page",
+        "Of a swarm",
         "Of a sweep",
     ],
 )
@@ -214,6 +215,7 @@ def test_other_limits_are_documented(heading: str) -> None:
         "Of the history",
         "Of the admin",
         "Of the page",
+        "Of a swarm",
         "Of a sweep",
     ],
 )

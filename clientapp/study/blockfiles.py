@@ -42,17 +42,17 @@ def read_sessions(path: Path) -> list[LoggedSession]:
     """
     try:
         with path.open("rb") as log:
-            reading = _Reading()
+            reader = _Reader()
             for line in lines(log):
-                reading.take(line)
+                reader.take(line)
     except (NotABlockLog, MalformedMessage) as error:
         raise CouldNot(f"{path} is not a block log ({error})") from None
     except OSError as error:
         raise CouldNot(f"the log {path} cannot be read: {error.strerror}") from None
-    return reading.sessions
+    return reader.sessions
 
 
-class _Reading:
+class _Reader:
     def __init__(self) -> None:
         self.sessions: list[LoggedSession] = []
         self._crc = 0

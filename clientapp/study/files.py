@@ -73,7 +73,7 @@ def _cells(study: Study) -> list[dict[str, Any]]:
             "duplicates": cell.duplicates,
             **{
                 f"latency_{name}": getattr(cell.latency, name) if cell.latency else None
-                for name in ("p50", "p90", "p99", "p999", "max", "clock_error")
+                for name in ("p50", "p99", "max", "clock_error")
             },
         }
         for cell in study.cells

@@ -18,6 +18,7 @@ from statistics import median
 
 from clientapp.core.analysis.trial import Condition, LatencyFigures, TimedBlock, Trial
 from clientapp.core.errors import CouldNot
+from clientapp.core.latency import nearest_rank
 from clientapp.core.logline import LoggedBlock
 from clientapp.study.blockfiles import LoggedSession, read_sessions
 from clientapp.study.reading import Reading
@@ -174,12 +175,9 @@ def trial_of(condition: Condition, repeat: int, sessions: Sequence[LoggedSession
 def _latency(blocks: Sequence[LoggedBlock]) -> LatencyFigures:
     latencies = [block.report.latency for block in blocks]
     clocks = [block.report.clock for block in blocks]
-    highest = sorted(latency.p99 for latency in latencies)
     return LatencyFigures(
         p50=median(latency.p50 for latency in latencies),
-        p90=None,
-        p99=highest[max(0, -(-99 * len(highest) // 100) - 1)],
-        p999=None,
+        p99=nearest_rank(sorted(latency.p99 for latency in latencies), 99),
         max=max(latency.max for latency in latencies),
         clock_error=None
         if None in clocks

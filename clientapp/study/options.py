@@ -7,13 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from clientapp.options import DEFAULT_URL, URL_RULE, number, one, url, whole
+from clientapp.options import DEFAULT_URL, URL_RULE, number, one, process, url, whole
 from clientapp.wire import names
 
 MAX_CLIENTS = 1000
-"""Of a sweep: one process plays them all, and keeps pace with some thousand messages/s."""
+"""Of a sweep: every block of theirs is logged, and read again for the report."""
 MAX_REPEATS = 100
+"""Of a sweep: ten times as many make an interval a third as wide."""
 MAX_SECONDS = 3600
+"""Of one run: an hour, whose logs are held in memory for the report."""
 MAX_RATE = 1_000_000
 """Of a feed, as its server has it."""
 SWEEP: dict[str, Any] = {
@@ -58,7 +60,7 @@ def add_analyse_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(parser=parser)
 
 
-def settle(options: argparse.Namespace) -> None:
+def fill_in(options: argparse.Namespace) -> None:
     """Fill in the defaults of a sweep; end with exit code 2 where options do not fit."""
     given = [name for name in SWEEP if getattr(options, name) is not None]
     if options.paths and given:
@@ -123,7 +125,7 @@ def _add_sweep_options(group: Any) -> None:
     )
     add(
         "--server-pid",
-        type=whole(2**31),
+        type=process,
         metavar="PID",
         help="the server's process on this machine, to measure its processor time (default: none)",
     )

@@ -63,7 +63,7 @@ TIMES = (
 )  # fmt: skip
 DELIVERY = (
     *CONDITION, "reach", "received", "expected", "duplicates",
-    "latency p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms", "clock error ms",
+    "latency p50 ms", "p99 ms", "max ms", "clock error ms",
 )  # fmt: skip
 TOTALS = (
     *CONDITION, "messages", "first to last s", "95 % ± ms", "ideal s",
@@ -98,11 +98,9 @@ def _times(cell: Cell) -> list[str]:
 
 def _delivery(cell: Cell) -> list[str]:
     condition, latency = cell.condition, cell.latency
-    figures: list[float | None] = [None] * 6
+    figures: list[float | None] = [None] * 4
     if latency is not None:
-        figures = [
-            latency.p50, latency.p90, latency.p99, latency.p999, latency.max, latency.clock_error,
-        ]  # fmt: skip
+        figures = [latency.p50, latency.p99, latency.max, latency.clock_error]
     return [
         *_condition(condition.rate, condition.clients, condition.block_size),
         # Rounding must not make a whole out of what is none.

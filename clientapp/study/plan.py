@@ -42,7 +42,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class SweepRun:
     """A run that was done."""
 
     clients: int
@@ -51,10 +51,14 @@ class Run:
     """Cores that the clients used."""
     server: float | None
     """Cores that the server used; None: not known."""
+    bound: str = ""
+    """Why the load side was the bottleneck, a sentence; empty: it was not."""
     failed: int = 0
-    """Clients that could not do all they should."""
+    """Clients that could not go on, or were never connected."""
     why: str = ""
     """The sentence of the first one."""
+    unacknowledged: int = 0
+    """Reports that the server did not acknowledge before their clients left."""
 
 
 def folder_of(clients: int, repeat: int) -> str:
@@ -62,7 +66,7 @@ def folder_of(clients: int, repeat: int) -> str:
     return f"{clients}-clients-{repeat}"
 
 
-def write_sweep(folder: Path, plan: Plan, runs: list[Run]) -> None:
+def write_sweep(folder: Path, plan: Plan, runs: list[SweepRun]) -> None:
     """Keep *plan* and the *runs* done so far beside their logs; raises CouldNot."""
     text = json.dumps({"plan": asdict(plan), "runs": [asdict(run) for run in runs]}, indent=1)
     try:
@@ -71,7 +75,7 @@ def write_sweep(folder: Path, plan: Plan, runs: list[Run]) -> None:
         raise CouldNot(f"the sweep cannot be written to {folder}: {error.strerror}") from None
 
 
-def read_plan(folder: Path) -> tuple[Plan, list[Run]]:
+def read_plan(folder: Path) -> tuple[Plan, list[SweepRun]]:
     """Return what `write_sweep` kept in *folder*; raises CouldNot."""
     path = folder / FILE
     try:
@@ -80,7 +84,7 @@ def read_plan(folder: Path) -> tuple[Plan, list[Run]]:
             **kept["plan"]
             | {name: tuple(kept["plan"][name]) for name in ("block_sizes", "clients")}
         )
-        return plan, [Run(**run) for run in kept["runs"]]
+        return plan, [SweepRun(**run) for run in kept["runs"]]
     except OSError as error:
         raise CouldNot(f"the sweep {path} cannot be read: {error.strerror}") from None
     except (KeyError, TypeError, ValueError) as error:

@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from clientapp.core.analysis.cell import Cell
 from clientapp.core.analysis.study import Model, Study
+from clientapp.core.analysis.total import most_clients
 
 COLOURS = ("#0f766e", "#b45309", "#1d4ed8", "#be185d", "#4d7c0f", "#6d28d9", "#334155")
 Key = tuple[float, int]
@@ -153,8 +154,7 @@ def _latency(axes: Axes, cells: Sequence[Cell]) -> None:
 
 
 def _total(axes: Axes, study: Study) -> None:
-    key = max((total.clients, total.rate, total.feeds) for total in study.totals)
-    line = [t for t in study.totals if (t.clients, t.rate, t.feeds) == key]
+    line = most_clients(study.totals)
     places = range(len(line))
     axes.bar(places, [t.seconds for t in line], 0.7, color="#99d5cf", label="first to last message")
     axes.bar(places, [t.in_blocks for t in line], 0.3, color=COLOURS[0], label="sum of block times")

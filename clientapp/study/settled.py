@@ -16,13 +16,11 @@ from clientapp.core.analysis.trial import Condition, Trial
 from clientapp.core.errors import CouldNot
 from clientapp.study.blockfiles import LoggedSession, read_sessions
 from clientapp.study.logs import OF_BLOCKS, trial_of
-from clientapp.study.plan import Plan, Run, folder_of, read_plan
+from clientapp.study.plan import Plan, SweepRun, folder_of, read_plan
 from clientapp.study.reading import Reading
 
 SETTLE_SECONDS = 1.0
 """After the last client connected: what its welcome cost is over."""
-BUSY = 0.8
-"""Cores of the load side, a single process, from which it may be what is slow."""
 SETTLED = (
     f"Only blocks are counted that began {SETTLE_SECONDS:g} s after the last client had its first "
     "message, and ended before the first client left."
@@ -46,7 +44,7 @@ def read_sweep(folder: Path) -> Reading:
     )
 
 
-def _trials(plan: Plan, run: Run, sessions: Sequence[LoggedSession]) -> Iterator[Trial]:
+def _trials(plan: Plan, run: SweepRun, sessions: Sequence[LoggedSession]) -> Iterator[Trial]:
     """Yield the trials of a run, one per block size that has settled blocks."""
     logged = [session.blocks for session in sessions if session.blocks]
     if not logged:
@@ -70,7 +68,7 @@ def _trials(plan: Plan, run: Run, sessions: Sequence[LoggedSession]) -> Iterator
             yield trial_of(Condition(plan.rate, run.clients, size, plan.feed), run.repeat, settled)
 
 
-def _facts(plan: Plan, runs: Sequence[Run]) -> dict[str, str]:
+def _facts(plan: Plan, runs: Sequence[SweepRun]) -> dict[str, str]:
     """Return the manifest's part of a sweep, under names that tell sweeps apart."""
     at = f"at {plan.rate:g} messages/s"
     load = _by_clients(runs, [run.load for run in runs])
@@ -86,24 +84,22 @@ def _facts(plan: Plan, runs: Sequence[Run]) -> dict[str, str]:
     }
 
 
-def _warnings(plan: Plan, runs: Sequence[Run]) -> Iterator[str]:
-    busy = sorted({run.clients for run in runs if run.load > BUSY})
-    if busy:
+def _warnings(plan: Plan, runs: Sequence[SweepRun]) -> Iterator[str]:
+    at = f"At {plan.rate:g} messages/s"
+    if bound := [run for run in runs if run.bound]:
+        clients = ", ".join(map(str, sorted({run.clients for run in bound})))
+        yield f"{at} with {clients} clients {bound[0].bound}"
+    if failed := [run for run in runs if run.failed]:
         yield (
-            f"At {plan.rate:g} messages/s the load side used more than {BUSY:g} cores with "
-            f"{', '.join(map(str, busy))} clients. It is one process: what is slow there may be "
-            "the load side, and not the server."
+            f"{at}, clients that could not do all they should: "
+            f"{sum(run.failed for run in failed)}, in {len(failed)} of {len(runs)} runs; "
+            f"the first one: {failed[0].why}"
         )
-    failed = [run for run in runs if run.failed]
-    if failed:
-        yield (
-            f"At {plan.rate:g} messages/s {sum(run.failed for run in failed)} clients in "
-            f"{len(failed)} runs could not do all they should, the first one because "
-            f"{failed[0].why}"
-        )
+    if left := sum(run.unacknowledged for run in runs):
+        yield f"{at}, reports not acknowledged before their clients left: {left}"
 
 
-def _by_clients(runs: Sequence[Run], cores: Sequence[float]) -> dict[int, float]:
+def _by_clients(runs: Sequence[SweepRun], cores: Sequence[float]) -> dict[int, float]:
     together: defaultdict[int, list[float]] = defaultdict(list)
     for run, used in zip(runs, cores, strict=True):
         together[run.clients].append(used)

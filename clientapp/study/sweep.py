@@ -1,87 +1,87 @@
 """
 A sweep: the same measurement at many numbers of clients, several times each.
 
-Block sizes run side by side, so that all of them see the same feed on the
-same machine in the same mood.
+Each run is a swarm. Block sizes are its parts, side by side, so that all of
+them see the same feed on the same machine in the same mood.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
+import asyncio
+import os
+import random
 from pathlib import Path
+from statistics import fmean
 
+from clientapp.core import swarmplan
 from clientapp.core.errors import CouldNot
-from clientapp.processor import seconds_of, seconds_of_children
-from clientapp.study.crew import Orders, ramp_seconds
-from clientapp.study.plan import Plan, Run, folder_of, write_sweep
+from clientapp.core.swarmplan import JOIN_PER_SECOND, Part, Role, Stage
+from clientapp.study.plan import Plan, SweepRun, folder_of, write_sweep
 from clientapp.study.settled import SETTLE_SECONDS
+from clientapp.swarm.capacity import processes_for
+from clientapp.swarm.outcome import Outcome
+from clientapp.swarm.probe import Probe
+from clientapp.swarm.status import whole
+from clientapp.swarm.swarm import Swarm
 
 
 def sweep(plan: Plan, folder: Path, server: int | None) -> None:
     """
-    Do all runs of *plan*, their logs in *folder*; raises CouldNot.
+    Do all runs of *plan*, their logs in *folder*; raises CouldNot and Refused.
 
     *server*: its process on this machine, to measure its processor time.
     """
     runs = plan.runs()
-    done: list[Run] = []
+    done: list[SweepRun] = []
     for number, (clients, repeat) in enumerate(runs, 1):
         print(f"run {number} of {len(runs)}: {clients} clients, repeat {repeat}", flush=True)
-        done.append(_run(plan, clients, repeat, folder, server))
+        logs = folder / folder_of(clients, repeat)
+        _empty(logs)
+        outcome = asyncio.run(_swarm(plan, roles(plan, clients), logs, server))
+        outcome.require_anybody()
+        done.append(run_of(clients, repeat, outcome))
         write_sweep(folder, plan, done)
 
 
-def _run(plan: Plan, clients: int, repeat: int, folder: Path, server: int | None) -> Run:
-    """Let a crew do its work; return what it cost."""
-    began, load_before = time.monotonic(), seconds_of_children()
-    server_before = seconds_of(server)
-    failures = _crew(plan, clients, folder / folder_of(clients, repeat))
-    if len(failures) == clients:
-        raise CouldNot(failures[0])
-    took, server_after = time.monotonic() - began, seconds_of(server)
-    return Run(
+def roles(plan: Plan, clients: int) -> tuple[Role, ...]:
+    """
+    Return what the *clients* of a run do, whose block sizes take turns.
+
+    All are there for `Plan.seconds` once the last one has settled, and then as
+    long as the largest block takes: the one that they leave unfinished.
+    """
+    joining = (clients - 1) / JOIN_PER_SECOND
+    unfinished = max(plan.block_sizes) / plan.rate
+    stage = Stage(clients, joining + SETTLE_SECONDS + plan.seconds + unfinished)
+    parts = [Part((plan.feed,), size) for size in plan.block_sizes]
+    return swarmplan.plan(parts, [stage], random.Random(plan.seed).random)
+
+
+def run_of(clients: int, repeat: int, outcome: Outcome) -> SweepRun:
+    """Return what is kept of a run that came to *outcome*."""
+    return SweepRun(
         clients=clients,
         repeat=repeat,
-        load=(seconds_of_children() - load_before) / took,
-        server=None
-        if server_before is None or server_after is None
-        else (server_after - server_before) / took,
-        failed=len(failures),
-        why=failures[0] if failures else "",
+        load=sum(fmean(load.processor) for load in outcome.loads if load.processor),
+        server=fmean(outcome.server) if outcome.server else None,
+        bound=outcome.why_bound or "",
+        failed=len(outcome.failures),
+        why=outcome.failures[0] if outcome.failures else "",
+        unacknowledged=whole(outcome.parts.values()).unacknowledged,
     )
 
 
-def _crew(plan: Plan, clients: int, logs: Path) -> list[str]:
-    """Let the clients work, their logs in *logs*; return why some could not."""
-    _empty(logs)
-    seconds = ramp_seconds(clients) + SETTLE_SECONDS + plan.seconds
-    orders = Orders(
+async def _swarm(plan: Plan, roles: tuple[Role, ...], logs: Path, server: int | None) -> Outcome:
+    rates = await Probe(plan.url, (plan.feed,)).rates()
+    swarm = Swarm(
+        roles,
         url=plan.url,
-        feed=plan.feed,
-        block_sizes=plan.block_sizes,
-        clients=clients,
-        messages=round(plan.rate * seconds),
-        folder=str(logs),
         label=f"sweep {logs.name}",
+        processes=processes_for(roles, rates, os.cpu_count() or 1),
+        logs=logs,
+        server=server,
     )
-    # In a group of its own, so that Ctrl-C reaches this process alone.
-    with subprocess.Popen(  # noqa: S603  # this project's own program
-        [sys.executable, "-m", "clientapp.study.crew", orders.write()],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        process_group=0,
-        text=True,
-    ) as crew:
-        try:
-            said, _ = crew.communicate()
-        except BaseException:
-            crew.kill()
-            raise
-    if crew.returncode != 0:
-        raise CouldNot(f"the process of the clients ended with exit code {crew.returncode}")
-    return said.splitlines()
+    return await swarm.run()
 
 
 def _empty(logs: Path) -> None:

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import os
 import random
-import resource
 import signal
 import sys
 from collections.abc import Sequence
@@ -15,15 +14,14 @@ from pathlib import Path
 
 from clientapp.core.errors import CouldNot
 from clientapp.core.swarmplan import Part, Role, Stage, plan
+from clientapp.swarm.capacity import processes_for
 from clientapp.swarm.display import Display
 from clientapp.swarm.outcome import Outcome
 from clientapp.swarm.probe import Probe
-from clientapp.swarm.swarm import Swarm, processes_for
+from clientapp.swarm.swarm import Swarm
 from clientapp.wire import codec
 from clientapp.wire.request import MAX_FEEDS
 
-SPARE_FILES = 64
-"""Descriptors that a process needs beside its connections and logs."""
 NOT_MET = 4
 """The exit code where something expected does not hold."""
 
@@ -71,7 +69,6 @@ async def _swarm(
     rates = await Probe(options.url, feeds).rates()
     count = options.processes or processes_for(roles, rates, os.cpu_count() or 1)
     count = min(count, len(roles))
-    _require_files(-(-len(roles) // count) * (1 if options.logs is None else 2))
     swarm = Swarm(
         roles,
         url=options.url,
@@ -119,9 +116,7 @@ def _judge(options: argparse.Namespace, outcome: Outcome) -> int:
         print(failure, file=sys.stderr)
     if any(failures):
         return NOT_MET
-    members = sum(part.members for part in outcome.parts.values())
-    if outcome.failures and len(outcome.failures) == members:
-        raise CouldNot(outcome.failures[0])
+    outcome.require_anybody()
     return 0
 
 
@@ -132,13 +127,3 @@ def _make(folder: Path | None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CouldNot(f"the folder {folder} cannot be made: {error.strerror}") from None
-
-
-def _require_files(files: int) -> None:
-    """Raise CouldNot where a process may not open so many files."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if most != resource.RLIM_INFINITY and files + SPARE_FILES > most:
-        raise CouldNot(
-            f"a process would need {files + SPARE_FILES} open files, and {most} are allowed here; "
-            "use more --processes, or raise the limit with ulimit -n"
-        )

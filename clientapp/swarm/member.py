@@ -6,55 +6,23 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from clientapp.blocklog import BlockLog
 from clientapp.core import events
-from clientapp.core.block import Block
-from clientapp.core.errors import ClientError
+from clientapp.core.errors import ClientError, CouldNot
 from clientapp.core.histogram import Histogram
 from clientapp.core.session import Session
 from clientapp.core.swarmplan import Role, Stay
-from clientapp.core.tally import Tally
-from clientapp.run import Run
+from clientapp.run import Run, RunLog
+from clientapp.swarm.membertally import MemberTally
 from clientapp.swarm.memorylog import MemoryLog
 from clientapp.swarm.status import PartStatus
 
 CATCH_UP_US = 1_000_000
 """For a member that comes back to get what it missed; it was away for some seconds."""
-SETTLE_SECONDS = 3.0
+ARRIVE_SECONDS = 3.0
 """For what is on its way when a member is about to leave."""
-
-
-@dataclass(slots=True)
-class MemberTally(Tally):
-    """
-    Counters of a member, whose latencies go to those of its part.
-
-    What was intended while the member was away is late by its own doing, and
-    so is everything that a slow reader gets: of those no latency is kept.
-    """
-
-    histogram: Histogram | None = None
-    live_us: int = 0
-    """From when on blocks are live ones, microseconds since 1970."""
-    gaps_in_blocks: int = 0
-    """Those that complete blocks hold."""
-
-    def add_block(self, block: Block) -> None:
-        """Count a complete block, and its latencies if it began live."""
-        super(MemberTally, self).add_block(block)
-        self.gaps_in_blocks = self.gaps
-        self.latencies.clear()
-        if self.histogram is not None and block.report.started_at >= self.live_us:
-            for latency in block.latencies:
-                self.histogram.add(latency)
-
-    def forget_rest(self) -> None:
-        """Forget the block that a stay left unfinished: all of it comes again."""
-        self.gaps = self.gaps_in_blocks
-        self.in_block = 0
 
 
 class Member:
@@ -69,19 +37,21 @@ class Member:
         label: str,
         latencies: Histogram,
         heads: Mapping[str, int],
+        present: set[int],
         completed: Callable[[Role, events.Completed], None],
     ) -> None:
         """
         Keep a block log in *folder*, where given; *latencies* are those of the part.
 
-        *heads* says how far anybody here has received each feed; *completed*
-        is called for each block.
+        *heads* says how far anybody here has received each feed; its number is
+        in *present* while it is connected; *completed* is called for each block.
         """
         self.role = role
         self._session = session
         self._folder = folder
         self._label = label
         self._heads = heads
+        self._present = present
         self._completed = completed
         is_slow = role.bytes_per_second is not None
         self._tally = MemberTally(session.block_size, histogram=None if is_slow else latencies)
@@ -92,8 +62,9 @@ class Member:
         self._has_come = False
         self._run: Run | None = None
         self._stop = asyncio.Event()
-        self.is_connected = False
         self._left = 0
+        self._obstacle = ""
+        """Why it was not connected at the last try, in brackets; empty: nothing is known."""
         self.failure: str | None = None
         """Why it could not go on; None: it can."""
 
@@ -106,16 +77,18 @@ class Member:
     async def play(self, began: float) -> None:
         """Do what the role says; *began* is the loop's time of the beginning."""
         with ExitStack() as stack:
-            log: BlockLog | MemoryLog = MemoryLog()
+            log: RunLog = MemoryLog()
             try:
                 if self._folder is not None:
-                    log = stack.enter_context(BlockLog(self._folder / f"{self.role.name}.log"))
+                    path = self._folder / f"{self.role.name}.log"
+                    # What syncs take is not to be measured; after a crash it is measured again.
+                    log = stack.enter_context(BlockLog(path, is_synced=False))
                 for stay in self.role.stays:
                     await self._stay(log, stay, began)
+                if self._tally.connects == 0 and not self._stop.is_set():
+                    raise CouldNot(f"it was never connected{self._obstacle}")
             except ClientError as error:
                 self.failure = str(error)
-            finally:
-                self.is_connected = False
 
     def stop(self) -> None:
         """Leave soon, and come back no more."""
@@ -126,7 +99,7 @@ class Member:
         tally = self._tally
         part.members += 1
         part.reached += tally.connects > 0
-        part.connected += self.is_connected
+        part.connected += self.role.number in self._present
         part.messages += tally.messages
         part.blocks += tally.blocks
         part.gaps += tally.gaps
@@ -143,7 +116,7 @@ class Member:
             part.expected += sum(end - begin[feed] for feed, end in self._end.items())
             part.behind += self._behind
 
-    async def _stay(self, log: BlockLog | MemoryLog, stay: Stay, began: float) -> None:
+    async def _stay(self, log: RunLog, stay: Stay, began: float) -> None:
         await self._until(began + stay.begin)
         if self._stop.is_set():
             return
@@ -166,7 +139,7 @@ class Member:
             await self._run.to_end()
         finally:
             leaving.cancel()
-            self.is_connected = False
+            self._present.discard(self.role.number)
             self._left = self._run.unacknowledged
 
     async def _leave(self, run: Run, when: float) -> None:
@@ -174,7 +147,7 @@ class Member:
         target = {feed: self._heads.get(feed, 0) for feed in self._session.feeds}
         if self.role.bytes_per_second is None and self._begin:
             with suppress(TimeoutError):
-                async with asyncio.timeout(SETTLE_SECONDS):
+                async with asyncio.timeout(ARRIVE_SECONDS):
                     await self._reach(target)
             # It may have more than anybody had when that was last looked at.
             mine = self.positions
@@ -199,10 +172,12 @@ class Member:
                 if not self._has_come and self._stays > 1:
                     self._tally.live_us = time.time_ns() // 1000 + CATCH_UP_US
                 self._has_come = True
-                self.is_connected = True
+                self._present.add(self.role.number)
                 if not self._begin:
                     self._begin = self.positions
+            case events.Waiting():
+                self._obstacle = f" ({event.reason})"
             case events.Disconnected():
-                self.is_connected = False
+                self._present.discard(self.role.number)
             case events.Completed():
                 self._completed(self.role, event)

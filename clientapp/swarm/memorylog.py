@@ -27,6 +27,7 @@ class MemoryLog:
     """A log that is gone with its process; see `BlockLog` for what each part owes."""
 
     torn_bytes = 0
+    is_synced = False
     path = Path("memory")
 
     def __init__(self) -> None:

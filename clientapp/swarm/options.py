@@ -8,15 +8,18 @@ from pathlib import Path
 
 from clientapp.core.expectation import RULE, Expectation, parse_expectation
 from clientapp.core.swarmplan import Part, Stage
-from clientapp.options import DEFAULT_URL, URL_RULE, number, one, url, whole
+from clientapp.options import DEFAULT_URL, URL_RULE, number, one, process, url, whole
 from clientapp.wire import names
 from clientapp.wire.request import MAX_FEEDS
 
 MAX_MEMBERS = 20_000
 """Members of one swarm: as many connections as a server takes."""
 MAX_SECONDS = 86_400
+"""Of a swarm, or of a stage: a day."""
 MAX_WEIGHT = 1000
+"""Of a part: so rare may another one be."""
 MAX_PROCESSES = 64
+"""Of a swarm: as many cores as a large machine has."""
 PART_RULE = (
     "FEED[+FEED...]:BLOCK_SIZE[:WEIGHT], for example users:10 or users+arrays:100:3; "
     f"a weight is a whole number from 1 to {MAX_WEIGHT}"
@@ -128,7 +131,7 @@ def add_swarm_options(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--server-pid",
-        type=whole(2**31),
+        type=process,
         metavar="PID",
         help="the server's process on this machine, to tell what it takes of a core",
     )

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from clientapp.core.errors import CouldNot
 from clientapp.swarm.status import PartStatus, whole
 from clientapp.wire.verdict import Verdict
 
@@ -70,6 +71,12 @@ class Outcome:
                     f"{load.why_bound}; latencies hold its own delays"
                 )
         return None
+
+    def require_anybody(self) -> None:
+        """Raise CouldNot, with the first sentence, where no member could go on."""
+        members = sum(part.members for part in self.parts.values())
+        if self.failures and len(self.failures) == members:
+            raise CouldNot(self.failures[0])
 
     def measured(self) -> dict[str, float]:
         """Return what may be expected something of; what was not measured is left out."""

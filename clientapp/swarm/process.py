@@ -8,23 +8,21 @@ ends, whoever started it wants it to stop, or is dead.
 from __future__ import annotations
 
 import asyncio
-import csv
-import json
 import os
 import resource
 import secrets
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TextIO
 
 from clientapp.core import events
 from clientapp.core.histogram import Histogram
 from clientapp.core.session import Session
-from clientapp.core.swarmplan import Part, Role, Stay
+from clientapp.core.swarmplan import Role
+from clientapp.swarm.blocktable import BlockTable
 from clientapp.swarm.member import Member
+from clientapp.swarm.orders import Orders
 from clientapp.swarm.status import PartStatus, Status
 
 STATUS_SECONDS = 1.0
@@ -32,55 +30,17 @@ TICK_SECONDS = 0.05
 """How often it is looked whether the loop is late."""
 LOOK_SECONDS = 0.25
 """How often it is looked how far the members are: each look costs as they are many."""
-COLUMNS = (
-    "client",
-    "part",
-    "block_size",
-    "block",
-    "clients",
-    "seconds",
-    "started_at",
-    "latency_p50",
-    "latency_p99",
-    "latency_max",
-    "gaps",
-    "duplicates",
-    "interrupted",
-)
-"""Of a row for each block; *clients* are the members of this process then."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Orders:
-    """What a process is to do."""
-
-    url: str
-    label: str
-    roles: tuple[Role, ...]
-    logs: str | None
-    """The folder of the members' block logs; None: they keep none."""
-    blocks: str | None
-    """The file with a row for each block; None: none is written."""
-
-    def write(self) -> bytes:
-        """Return them as the first line of standard input."""
-        return json.dumps(asdict(self)).encode() + b"\n"
-
-    @classmethod
-    def read(cls, line: str) -> Orders:
-        """Read such a line."""
-        obj: dict[str, Any] = json.loads(line)
-        roles = tuple(_read_role(role) for role in obj.pop("roles"))
-        return cls(roles=roles, **obj)
 
 
 class Process:
     """The members of one process."""
 
-    def __init__(self, orders: Orders, table: TextIO | None) -> None:
+    def __init__(self, orders: Orders, table: BlockTable | None) -> None:
         self._orders = orders
-        self._rows = None if table is None else csv.writer(table)
+        self._table = table
         self._heads: dict[str, int] = {}
+        self._present: set[int] = set()
+        """Numbers of the members that are connected: to count them for each block is too much."""
         self._latencies = {str(role.part): Histogram() for role in orders.roles}
         folder = None if orders.logs is None else Path(orders.logs)
         self._members = [
@@ -91,7 +51,8 @@ class Process:
                 label=orders.label,
                 latencies=self._latencies[str(role.part)],
                 heads=self._heads,
-                completed=self._write_row,
+                present=self._present,
+                completed=self._completed,
             )
             for role in orders.roles
         ]
@@ -159,27 +120,9 @@ class Process:
         ]
         return Status(parts=parts, processor=processor, late=late, failures=failures)
 
-    def _write_row(self, role: Role, block: events.Completed) -> None:
-        if self._rows is None:
-            return
-        latency, feeds = block.latency, block.feeds.values()
-        self._rows.writerow(
-            (
-                role.name,
-                role.part,
-                role.part.block_size,
-                block.block,
-                sum(member.is_connected for member in self._members),
-                block.seconds,
-                block.started_at,
-                latency.p50,
-                latency.p99,
-                latency.max,
-                sum(part.gaps for part in feeds),
-                sum(part.duplicates for part in feeds),
-                block.interrupted,
-            )
-        )
+    def _completed(self, role: Role, block: events.Completed) -> None:
+        if self._table is not None:
+            self._table.add(role, block, len(self._present))
 
 
 def main() -> None:
@@ -190,7 +133,8 @@ def main() -> None:
     with ExitStack() as stack:
         table = None
         if orders.blocks is not None:
-            table = stack.enter_context(Path(orders.blocks).open("w", encoding="utf-8", newline=""))
+            path = Path(orders.blocks)
+            table = BlockTable(stack.enter_context(path.open("w", encoding="utf-8", newline="")))
         asyncio.run(Process(orders, table).run())
 
 
@@ -200,16 +144,6 @@ def _tell(status: Status) -> None:
     except BrokenPipeError:
         # Whoever started it is dead; its members leave all the same.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _read_role(obj: dict[str, Any]) -> Role:
-    part = obj.pop("part")
-    stays = obj.pop("stays")
-    return Role(
-        part=Part(tuple(part["feeds"]), part["block_size"], part["weight"]),
-        stays=tuple(Stay(**stay) for stay in stays),
-        **obj,
-    )
 
 
 if __name__ == "__main__":

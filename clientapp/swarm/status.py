@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from clientapp.core.histogram import Histogram
@@ -63,20 +63,7 @@ class PartStatus:
         self.clock_error = max(errors, default=None)
 
 
-_COUNTS = (
-    "members",
-    "reached",
-    "connected",
-    "messages",
-    "expected",
-    "received",
-    "behind",
-    "blocks",
-    "gaps",
-    "duplicates",
-    "reconnects",
-    "unacknowledged",
-)
+_COUNTS = tuple(one.name for one in fields(PartStatus) if one.type == "int")
 
 
 @dataclass(slots=True)

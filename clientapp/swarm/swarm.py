@@ -16,21 +16,14 @@ from typing import Any
 from clientapp.core.errors import CouldNot
 from clientapp.core.swarmplan import Role
 from clientapp.processor import seconds_of
+from clientapp.swarm.blocktable import begin_table, gather_tables, path_of
+from clientapp.swarm.capacity import require_files
+from clientapp.swarm.orders import Orders
 from clientapp.swarm.outcome import Load, Outcome
-from clientapp.swarm.process import COLUMNS, Orders
 from clientapp.swarm.status import PartStatus, Status, total
 
-PACE = 6000
-"""Messages a second that a process takes and has room left."""
 LONGEST_LINE = 2**24
 """Bytes of a status: some thousand buckets for each part."""
-TABLE = "blocks.csv"
-
-
-def processes_for(roles: Sequence[Role], rates: Mapping[str, float], cores: int) -> int:
-    """Return as few processes as keep pace with feeds of these *rates*, one a core at most."""
-    load = sum(rates.get(feed, 0.0) for role in roles for feed in role.part.feeds)
-    return max(1, min(cores, len(roles), -(-int(load) // PACE)))
 
 
 @dataclass(slots=True)
@@ -67,7 +60,7 @@ class Swarm:
                 label=label,
                 roles=tuple(roles[number::processes]),
                 logs=None if logs is None else str(logs.resolve()),
-                blocks=None if results is None else str(results.resolve() / f"{TABLE}.{number}"),
+                blocks=None if results is None else str(path_of(results.resolve(), number)),
             )
             for number in range(processes)
         ]
@@ -96,7 +89,9 @@ class Swarm:
     async def run(self) -> Outcome:
         """Let all members do their part; raises CouldNot."""
         began = time.monotonic()
-        self._begin_table()
+        require_files(max(map(_files, self._orders)))
+        if self._results is not None:
+            begin_table(self._results)
         watch = asyncio.create_task(self._watch_server())
         try:
             for orders in self._orders:
@@ -108,7 +103,8 @@ class Swarm:
                 if one.process.returncode is None:
                     one.process.kill()
                     await one.process.wait()
-            self._gather_tables()
+            if self._results is not None:
+                gather_tables(self._results, len(self._orders))
         return Outcome(
             asked=self._asked,
             parts=self.parts,
@@ -169,25 +165,7 @@ class Swarm:
             if spent is not None:
                 self._server_shares.append((spent - before) / (now - since))
 
-    def _begin_table(self) -> None:
-        """Find out before the swarm whether its results can be written."""
-        if self._results is None:
-            return
-        try:
-            (self._results / TABLE).write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise CouldNot(
-                f"the table {self._results / TABLE} cannot be written: {error.strerror}"
-            ) from None
 
-    def _gather_tables(self) -> None:
-        """Put the rows of all processes into one file."""
-        if self._results is None:
-            return
-        with (self._results / TABLE).open("a", encoding="utf-8") as whole:
-            for orders in self._orders:
-                assert orders.blocks is not None
-                part = Path(orders.blocks)
-                if part.exists():
-                    whole.write(part.read_text("utf-8").replace("\r\n", "\n"))
-                    part.unlink()
+def _files(orders: Orders) -> int:
+    """Return how many connections and logs a process keeps open."""
+    return len(orders.roles) * (1 if orders.logs is None else 2)

@@ -86,6 +86,14 @@ def test_ctrl_c_ends_a_sweep(fed: Stack) -> None:
     )
 
 
+def test_no_feed(fed: Stack, tmp_path: Path) -> None:
+    """A feed that the server does not have ends the sweep with 3 and a sentence."""
+    done = analyse(f"--url={fed.url}", "--feed=nothing", f"--out={tmp_path}", *SWEEP)
+    assert done.returncode == 3
+    assert done.stderr.startswith("the server refuses this client: ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_no_server(tmp_path: Path) -> None:
     """Where no server is, the sweep ends at once, with a sentence."""
     done = analyse("--url=ws://127.0.0.1:9/", f"--out={tmp_path}", *SWEEP)

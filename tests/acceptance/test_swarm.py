@@ -65,7 +65,7 @@ def test_logs_and_results(served: Stack) -> None:
     logs, results = served.folder / "logs", served.folder / "results"
     program = swarm(
         served,
-        *(*MIX, "--clients=6", "--seconds=3", "--processes=2", "--json", "--label=trial"),
+        *(*MIX, "--clients=6", "--seconds=5", "--processes=2", "--json", "--label=trial"),
         *(f"--logs={logs}", f"--results={results}", "--churn=0.5"),
         *("--expect=reach==1", "--expect=verified==100%", "--expect=unacknowledged==0"),
     )
@@ -80,7 +80,9 @@ def test_logs_and_results(served: Stack) -> None:
     assert outcome["measured"]["connected"] == 1
     assert not list(results.glob("blocks.csv.*"))
     with (results / "blocks.csv").open() as table:
-        rows = sorted((row["client"], int(row["block"])) for row in csv.DictReader(table))
+        found = list(csv.DictReader(table))
+    rows = sorted((row["client"], int(row["block"])) for row in found)
+    assert {int(row["clients"]) for row in found} <= {1, 2, 3}
     query = (
         "SELECT s.client, r.number FROM feeds_blockreport r "
         "JOIN feeds_clientsession s ON s.id = r.session_id WHERE r.label = 'trial'"

@@ -16,10 +16,21 @@ from clientapp.wire.from_server import Ack
 from tests.support.feed_server import FeedServer
 
 
-async def publish_when_connected(server: FeedServer) -> None:
-    """Publish one message to the first client."""
+def asked(server: FeedServer) -> Session:
+    """Return a session whose blocks are single messages."""
+    return Session(
+        client="alice",
+        session="a-key-of-a-session",
+        url=server.url,
+        feeds=("users",),
+        block_size=1,
+    )
+
+
+async def publish_when_connected(server: FeedServer, messages: int = 1) -> None:
+    """Publish to the first client."""
     await server.until(lambda: server.connected == 1)
-    await server.publish("users", 1)
+    await server.publish("users", messages)
 
 
 async def test_leaving_waits_for_reports_on_their_way(
@@ -30,15 +41,8 @@ async def test_leaving_waits_for_reports_on_their_way(
     shown: list[events.Event] = []
     async with FeedServer() as server:
         server.acknowledges = False
-        asked = Session(
-            client="alice",
-            session="a-key-of-a-session",
-            url=server.url,
-            feeds=("users",),
-            block_size=1,
-        )
         with BlockLog(tmp_path / "alice.log") as log:
-            one = Run(asked, log, Tally(block_size=1), shown.append)
+            one = Run(asked(server), log, Tally(block_size=1), shown.append)
             end = asyncio.ensure_future(one.to_end())
             await publish_when_connected(server)
             await server.until(lambda: len(server.reports) == 1)
@@ -59,19 +63,36 @@ async def test_reports_that_nobody_acknowledges(
     shown: list[events.Event] = []
     async with FeedServer() as server:
         server.acknowledges = False
-        asked = Session(
-            client="alice",
-            session="a-key-of-a-session",
-            url=server.url,
-            feeds=("users",),
-            block_size=1,
-        )
         with BlockLog(tmp_path / "alice.log") as log:
-            one = Run(asked, log, Tally(block_size=1), shown.append, blocks=1)
+            one = Run(asked(server), log, Tally(block_size=1), shown.append, blocks=1)
             async with asyncio.TaskGroup() as both:
                 both.create_task(publish_when_connected(server))
-                with pytest.raises(CouldNot, match="did not acknowledge 1 report "):
+                with pytest.raises(CouldNot, match="did not acknowledge 1 report, nor anything"):
                     await one.to_end()
     summary = shown[-1]
     assert isinstance(summary, events.Summary)
     assert (summary.blocks, summary.unacknowledged) == (1, 1)
+
+
+async def test_acknowledgements_that_come_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as some come the rest is waited for: each one begins the wait anew."""
+    async with FeedServer() as server:
+        server.acknowledges = False
+        with BlockLog(tmp_path / "alice.log") as log:
+            one = Run(asked(server), log, Tally(block_size=1), show_nothing, blocks=2)
+            end = asyncio.ensure_future(one.to_end())
+            await publish_when_connected(server, 2)
+            await server.until(lambda: len(server.reports) == 2)
+            first = one._collector._giving_up
+            monkeypatch.setattr(collector, "ACK_SECONDS", 0)
+            await server.say(Ack(block=1, verdict="verified"))
+            with pytest.raises(CouldNot, match="did not acknowledge 1 report, nor anything"):
+                await end
+    assert first is not None
+    assert first.cancelled()
+
+
+def show_nothing(event: events.Event) -> None:
+    """Take an event and do nothing with it."""

@@ -45,6 +45,7 @@ class Played:
         bytes_per_second: float | None = None,
     ) -> None:
         self.heads: dict[str, int] = {}
+        self.present: set[int] = set()
         self.latencies = Histogram()
         self.blocks: list[int] = []
         role = Role(
@@ -67,6 +68,7 @@ class Played:
             label="trial",
             latencies=self.latencies,
             heads=self.heads,
+            present=self.present,
             completed=lambda _, block: self.blocks.append(block.block),
         )
         self._task = asyncio.create_task(self.member.play(asyncio.get_running_loop().time()))
@@ -95,8 +97,10 @@ async def test_collects(server: FeedServer) -> None:
     await server.until(lambda: server.connected == 1)
     await server.publish("users", 12)
     await server.until(lambda: len(server.stored) == 2)
+    assert (played.present, played.status().connected) == ({1}, 1)
     played.heads["users"] = 12
     part = await played.end()
+    assert played.present == set()
     assert played.blocks == [1, 2]
     assert {report.label for report in server.reports} == {"trial"}
     assert (part.members, part.reached, part.connected, part.messages) == (1, 1, 0, 12)
@@ -180,6 +184,19 @@ async def test_server_away_when_it_comes_back(server: FeedServer) -> None:
     await server.stop()
     part = await played.over()
     assert (part.reached, part.expected, part.connected) == (1, 0, 0)
+
+
+async def test_server_that_never_was_there(server: FeedServer) -> None:
+    """A member whose time is over before it was connected says so; one that is stopped does not."""
+    await server.stop()
+    alone = Played(server, Stay(0.0, 0.5))
+    part = await alone.over()
+    assert alone.member.failure is not None
+    assert alone.member.failure.startswith("it was never connected")
+    assert (part.members, part.reached) == (1, 0)
+    stopped = Played(server)
+    await stopped.end()
+    assert stopped.member.failure is None
 
 
 async def test_slow_reader(server: FeedServer) -> None:

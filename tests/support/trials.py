@@ -60,9 +60,7 @@ def latencies(median: float) -> LatencyFigures:
     """Return figures around *median*."""
     return LatencyFigures(
         p50=median,
-        p90=median * 2,
         p99=median * 3,
-        p999=median * 4,
         max=median * 5,
         clock_error=0.0001,
     )

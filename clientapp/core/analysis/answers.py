@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from clientapp.core.analysis.cell import Cell
 from clientapp.core.analysis.study import Study
-from clientapp.core.analysis.total import Total
+from clientapp.core.analysis.total import Total, most_clients
 
 NO_DIFFERENCE = 0.01
 """Totals within this share of each other count as the same."""
@@ -23,11 +23,6 @@ def answers(study: Study) -> list[str]:
     ]
 
 
-def seconds(value: float) -> str:
-    """Write a time in the unit that people would use."""
-    return f"{value * 1000:.2f} ms" if abs(value) < 1 else f"{value:.3f} s"
-
-
 def _block_size(cells: Sequence[Cell]) -> Iterator[str]:
     timed = [cell for cell in cells if cell.condition.block_size > 1]
     if not timed:
@@ -35,7 +30,7 @@ def _block_size(cells: Sequence[Cell]) -> Iterator[str]:
     worst = max(timed, key=lambda cell: abs(cell.overhead))
     share = abs(worst.overhead) / worst.condition.ideal
     yield (
-        f"Block size: the mean block time was never further than {seconds(abs(worst.overhead))} "
+        f"Block size: the mean block time was never further than {_seconds(abs(worst.overhead))} "
         f"({share:.2%}) from the ideal, (block size - 1) / rate. That was at "
         f"{_where(worst)}: {worst.mean:.4f} s, ideal {worst.condition.ideal:.4f} s."
     )
@@ -52,7 +47,7 @@ def _clients(cells: Sequence[Cell]) -> Iterator[str]:
         few, many = max(timed, key=lambda pair: abs(pair[1].mean - pair[0].mean))
         yield (
             f"Clients: from {few.condition.clients} to {many.condition.clients} clients the mean "
-            f"block time changed by {seconds(abs(many.mean - few.mean))} at most (blocks of "
+            f"block time changed by {_seconds(abs(many.mean - few.mean))} at most (blocks of "
             f"{few.condition.block_size} at {few.condition.rate:g} messages/s)."
         )
     measured = [pair for pair in pairs if pair[0].latency and pair[1].latency]
@@ -62,8 +57,8 @@ def _clients(cells: Sequence[Cell]) -> Iterator[str]:
         assert many.latency is not None
         yield (
             f"Latency: from {few.condition.clients} to {many.condition.clients} clients the "
-            f"median went from {seconds(few.latency.p50)} to {seconds(many.latency.p50)}, the p99 "
-            f"from {seconds(few.latency.p99)} to {seconds(many.latency.p99)} (blocks of "
+            f"median went from {_seconds(few.latency.p50)} to {_seconds(many.latency.p50)}, the "
+            f"p99 from {_seconds(few.latency.p99)} to {_seconds(many.latency.p99)} (blocks of "
             f"{few.condition.block_size} at {few.condition.rate:g} messages/s)."
         )
 
@@ -71,8 +66,7 @@ def _clients(cells: Sequence[Cell]) -> Iterator[str]:
 def _total(totals: Sequence[Total]) -> Iterator[str]:
     if not totals:
         return
-    key = max((total.clients, total.rate, total.feeds) for total in totals)
-    line = [total for total in totals if (total.clients, total.rate, total.feeds) == key]
+    line = most_clients(totals)
     fast, slow = min(line, key=lambda t: t.seconds), max(line, key=lambda t: t.seconds)
     where = f"{line[0].clients} clients at {line[0].rate:g} messages/s"
     if slow.seconds - fast.seconds <= NO_DIFFERENCE * slow.seconds:
@@ -85,8 +79,8 @@ def _total(totals: Sequence[Total]) -> Iterator[str]:
         )
     else:
         yield (
-            f"Total: the same {line[0].messages} messages took {seconds(fast.seconds)} in blocks "
-            f"of {fast.block_size} and {seconds(slow.seconds)} in blocks of {slow.block_size} "
+            f"Total: the same {line[0].messages} messages took {_seconds(fast.seconds)} in blocks "
+            f"of {fast.block_size} and {_seconds(slow.seconds)} in blocks of {slow.block_size} "
             f"({where})."
         )
 
@@ -111,3 +105,7 @@ def _where(cell: Cell) -> str:
         f"{condition.clients} clients with blocks of {condition.block_size} "
         f"at {condition.rate:g} messages/s"
     )
+
+
+def _seconds(value: float) -> str:
+    return f"{value * 1000:.2f} ms" if abs(value) < 1 else f"{value:.3f} s"

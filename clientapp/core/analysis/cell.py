@@ -75,14 +75,7 @@ def _latency(figures: Sequence[LatencyFigures]) -> LatencyFigures | None:
     errors = [each.clock_error for each in figures]
     return LatencyFigures(
         p50=median(each.p50 for each in figures),
-        p90=_median([each.p90 for each in figures]),
         p99=median(each.p99 for each in figures),
-        p999=_median([each.p999 for each in figures]),
         max=max(each.max for each in figures),
         clock_error=None if None in errors else max(error or 0.0 for error in errors),
     )
-
-
-def _median(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return median(known) if len(known) == len(values) else None

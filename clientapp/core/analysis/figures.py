@@ -17,7 +17,6 @@ class Distribution:
     """Many values in a few numbers."""
 
     count: int
-    mean: float
     p50: float
     p90: float
     p99: float
@@ -44,7 +43,6 @@ def distribution(values: Sequence[float]) -> Distribution:
     p50, p90, p99, p999 = np.quantile(seconds, (0.5, 0.9, 0.99, 0.999), method="inverted_cdf")
     return Distribution(
         count=len(seconds),
-        mean=float(seconds.mean()),
         p50=float(p50),
         p90=float(p90),
         p99=float(p99),

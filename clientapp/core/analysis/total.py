@@ -56,6 +56,12 @@ def totals(trials: Iterable[Trial]) -> list[Total]:
     return [total for key in sorted(together) for total in _side_by_side(together[key])]
 
 
+def most_clients(totals: Sequence[Total]) -> list[Total]:
+    """Return those of *totals*, at least one, with the most clients, at their highest rate."""
+    key = max((total.clients, total.rate, total.feeds) for total in totals)
+    return [total for total in totals if (total.clients, total.rate, total.feeds) == key]
+
+
 def _side_by_side(trials: Sequence[Trial]) -> list[Total]:
     sizes = sorted({trial.condition.block_size for trial in trials})
     unit = math.lcm(*sizes)

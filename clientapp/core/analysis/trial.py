@@ -49,10 +49,7 @@ class LatencyFigures:
     """Seconds from the intended time of a message to its receipt."""
 
     p50: float
-    p90: float | None
     p99: float
-    p999: float | None
-    """None, as for p90: what was kept of the messages does not tell."""
     max: float
     clock_error: float | None
     """Bound of the error that all figures share; None: the clocks were not compared."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from clientapp import cli
-from clientapp.study.options import MAX_CLIENTS, SWEEP, add_analyse_options, settle
+from clientapp.options import MAX_PID
+from clientapp.study.options import MAX_CLIENTS, SWEEP, add_analyse_options, fill_in
 
 
 def options(*arguments: str) -> argparse.Namespace:
@@ -16,7 +17,7 @@ def options(*arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     add_analyse_options(parser)
     settled = parser.parse_args(arguments)
-    settle(settled)
+    fill_in(settled)
     return settled
 
 
@@ -56,7 +57,7 @@ def test_logs_need_nothing_more() -> None:
         ([], ("--rate: a sweep needs the rate of the running feed; to read logs instead, "
               "give their paths")),
         (["a.log", "--clients=3"], "--clients: this is for a new sweep, and paths are given"),
-        (["a.log", "--server-pid=3"], "--server-pid: this is for a new sweep, and paths are given"),
+        (["a.log", "--server-pid=1"], "--server-pid: this is for a new sweep, and paths are given"),
         (["--rate=1", "--clients=2"], "--clients: 2 clients cannot have 3 block sizes"),
         (["--rate=1", f"--clients={MAX_CLIENTS + 1}"],
          f"--clients: '{MAX_CLIENTS + 1}' is not allowed: a whole number from 1 to 1000"),
@@ -70,6 +71,8 @@ def test_logs_need_nothing_more() -> None:
          "--seconds: '3601' is not allowed: a number from 1 to 3600"),
         (["--rate=1", "--seed=-1"],
          "--seed: '-1' is not allowed: a whole number from 0 to 2147483648"),
+        (["--rate=1", f"--server-pid={MAX_PID}"],
+         f"--server-pid: there is no process {MAX_PID} on this machine"),
         (["--rate=1", "--feed=No!"], ("--feed: 'No!' is not allowed: 1 to 40 lower-case letters, "
                                      "digits, - and _, the first a letter")),
     ],

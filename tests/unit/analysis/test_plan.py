@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clientapp.core.errors import CouldNot
-from clientapp.study.plan import Plan, Run, read_plan, write_sweep
+from clientapp.study.plan import Plan, SweepRun, read_plan, write_sweep
 
 PLAN = Plan(
     url="ws://127.0.0.1:8000/",
@@ -34,8 +34,8 @@ def test_every_run_is_done_once_in_an_order_of_its_seed() -> None:
 def test_what_is_kept_is_read_back(tmp_path: Path) -> None:
     """The plan and the runs done so far come back as they were."""
     runs = [
-        Run(clients=10, repeat=2, load=0.5, server=None),
-        Run(clients=2, repeat=1, load=0.1, server=0.25),
+        SweepRun(clients=10, repeat=2, load=0.5, server=None),
+        SweepRun(clients=2, repeat=1, load=0.1, server=0.25),
     ]
     write_sweep(tmp_path, PLAN, runs)
     assert read_plan(tmp_path) == (PLAN, runs)

@@ -10,7 +10,7 @@ import pytest
 from clientapp.core.analysis.trial import Condition
 from clientapp.core.errors import CouldNot
 from clientapp.study.logs import OF_BLOCKS
-from clientapp.study.plan import Plan, Run, folder_of, write_sweep
+from clientapp.study.plan import Plan, SweepRun, folder_of, write_sweep
 from clientapp.study.settled import SETTLED, read_sweep
 from tests.support.block_logs import BOB, STARTED_US, session_log, users
 
@@ -24,10 +24,10 @@ PLAN = Plan(
     seconds=9.0,
     seed=1,
 )
-RUN = Run(clients=2, repeat=1, load=0.25, server=0.5)
+RUN = SweepRun(clients=2, repeat=1, load=0.25, server=0.5)
 
 
-def keep(folder: Path, run: Run = RUN, *, messages: int = 12) -> Path:
+def keep(folder: Path, run: SweepRun = RUN, *, messages: int = 12) -> Path:
     """Keep a sweep of one run: a client of each block size, a message a second."""
     logs = folder / folder_of(run.clients, run.repeat)
     logs.mkdir(parents=True)
@@ -69,13 +69,25 @@ def test_what_it_cost_is_told(tmp_path: Path) -> None:
     assert reading.facts["load side at 1 messages/s"] == "0.25 cores with 2 clients"
     assert reading.facts["server at 1 messages/s"] == "0.50 cores with 2 clients"
     assert reading.notes == (SETTLED, OF_BLOCKS)
-    busy = replace(RUN, load=0.95, server=None, failed=1, why="the server is away")
+    busy = replace(
+        RUN,
+        server=None,
+        bound="the load side is the bottleneck",
+        failed=1,
+        why="member-00001: the server is away",
+        unacknowledged=3,
+    )
     write_sweep(tmp_path, PLAN, [busy])
     reading = read_sweep(tmp_path)
     assert "not known" in reading.facts["server at 1 messages/s"]
-    assert "used more than 0.8 cores with 2 clients" in reading.notes[-2]
-    assert reading.notes[-1].startswith("At 1 messages/s 1 clients in 1 runs could not do all")
-    assert reading.notes[-1].endswith("because the server is away")
+    assert reading.notes[2:] == (
+        "At 1 messages/s with 2 clients the load side is the bottleneck",
+        (
+            "At 1 messages/s, clients that could not do all they should: 1, in 1 of 1 runs; "
+            "the first one: member-00001: the server is away"
+        ),
+        "At 1 messages/s, reports not acknowledged before their clients left: 3",
+    )
 
 
 def test_too_short_a_sweep(tmp_path: Path) -> None:

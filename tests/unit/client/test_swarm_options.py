@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 import pytest
 
 from clientapp import cli
 from clientapp.core.expectation import RULE
 from clientapp.core.swarmplan import Part, Stage
+from clientapp.options import MAX_PID
 from clientapp.swarm.options import MAX_MEMBERS, PART_RULE, STAGE_RULE, add_swarm_options
 from clientapp.wire.names import LABEL_RULE
 from clientapp.wire.request import MAX_FEEDS
@@ -34,6 +36,12 @@ def test_defaults() -> None:
     assert (made.clients, made.seconds, made.parts, made.stages) == (100, 30.0, None, None)
     assert (made.logs, made.results, made.expectations, made.label) == (None, None, [], None)
     assert (made.churn, made.slow, made.slow_bytes, made.seed) == (0.0, 0.0, 1024, 1)
+
+
+def test_processes_that_are_there() -> None:
+    """A process of this machine may be the server's, whoever owns it."""
+    for pid in (os.getpid(), 1):
+        assert options(f"--server-pid={pid}").server_pid == pid
 
 
 @pytest.mark.parametrize(
@@ -78,6 +86,14 @@ def test_no_stage(text: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["--expect=reach=1"], f"--expect: 'reach=1' is not allowed: {RULE}"),
         (["--expect=speed>1"], f"--expect: 'speed>1' is not allowed: {RULE}"),
         (["--label=a\tb"], f"--label: 'a\\tb' is not allowed: {LABEL_RULE}"),
+        (
+            [f"--server-pid={MAX_PID}"],
+            f"--server-pid: there is no process {MAX_PID} on this machine",
+        ),
+        (
+            ["--server-pid=0"],
+            f"--server-pid: '0' is not allowed: a whole number from 1 to {MAX_PID}",
+        ),
         (["--json", "--quiet"], "--quiet: not allowed with argument --json"),
         (
             [f"--mix=feed{number}:1" for number in range(MAX_FEEDS + 1)],

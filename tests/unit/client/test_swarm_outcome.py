@@ -1,17 +1,19 @@
 """What a swarm came to, and whose fault it may be."""
 
 import json
+import resource
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from clientapp.core.errors import CouldNot
 from clientapp.core.expectation import MEASURES
 from clientapp.core.histogram import Histogram
 from clientapp.core.swarmplan import Part, Role, Stay
+from clientapp.swarm.capacity import PACE, SPARE_FILES, processes_for, require_files
 from clientapp.swarm.outcome import Load, Outcome
 from clientapp.swarm.status import PartStatus
-from clientapp.swarm.swarm import PACE, processes_for
 
 USERS = PartStatus(
     members=3,
@@ -97,6 +99,14 @@ def test_bottleneck(load: Load, why: str | None) -> None:
     assert outcome(Load(), load).why_bound == sentence
 
 
+def test_nobody_could_go_on() -> None:
+    """Where every member failed the first sentence is the swarm's; one that did not is enough."""
+    with pytest.raises(CouldNot, match="member-00003: no server"):
+        outcome(arrays=ARRAYS).require_anybody()
+    outcome(users=USERS).require_anybody()
+    outcome().require_anybody()
+
+
 def test_saved(tmp_path: Path) -> None:
     """The file says what the outcome is, each part too."""
     made = outcome(Load(processor=[0.5, 1.0], late=[0.25]), Load(), users=USERS, arrays=ARRAYS)
@@ -112,6 +122,14 @@ def test_saved(tmp_path: Path) -> None:
     assert (saved["asked"], saved["seconds"]) == ({"seed": 7}, 1.235)
     assert (saved["is_load_bound"], saved["why"]) == (False, "")
     assert saved["failures"] == ["member-00003: no server"]
+
+
+def test_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that may not open all its connections and logs is not started."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 1000 + SPARE_FILES))
+    require_files(1000)
+    with pytest.raises(CouldNot, match="would need 1065 open files, and 1064 are allowed here;"):
+        require_files(1001)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,39 @@
+"""What one member of a swarm has come to, in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clientapp.core.block import Block
+from clientapp.core.histogram import Histogram
+from clientapp.core.tally import Tally
+
+
+@dataclass(slots=True)
+class MemberTally(Tally):
+    """
+    Counters of a member, whose latencies go to those of its part.
+
+    What was intended while the member was away is late by its own doing, and
+    so is everything that a slow reader gets: of those no latency is kept.
+    """
+
+    histogram: Histogram | None = None
+    live_us: int = 0
+    """From when on blocks are live ones, microseconds since 1970."""
+    gaps_in_blocks: int = 0
+    """Those that complete blocks hold."""
+
+    def add_block(self, block: Block) -> None:
+        """Count a complete block, and its latencies if it began live."""
+        super(MemberTally, self).add_block(block)
+        self.gaps_in_blocks = self.gaps
+        self.latencies.clear()
+        if self.histogram is not None and block.report.started_at >= self.live_us:
+            for latency in block.latencies:
+                self.histogram.add(latency)
+
+    def forget_rest(self) -> None:
+        """Forget the block that a stay left unfinished: all of it comes again."""
+        self.gaps = self.gaps_in_blocks
+        self.in_block = 0
