@@ -197,7 +197,8 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
         """Return how many bytes this process holds for the client."""
         transport = self.transport
         if self._direct:
-            return len(transport.dataBuffer) - transport.offset + transport._tempDataLen  # noqa: SLF001
+            held: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen  # noqa: SLF001
+            return held
         # What another transport holds it does not tell.
         return LIMITS.unsent_bytes if self._holds else 0
 
