@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+import socket
 import sys
 import threading
 import time
@@ -41,20 +42,27 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
     """Daphne's server with `FeedProtocol`, and a drain in place of a kill."""
 
     def __init__(self, application: Any, **options: Any) -> None:
+        """Serve *application*; in the main thread, signals that ask to stop drain from now on."""
         # Daphne's pings end a client whose pong waits behind a backlog, and its
         # timeout ends every connection after a day: heartbeats do their work.
         options |= {"ping_interval": 2**31, "websocket_timeout": -1, "signal_handlers": False}
         options |= {
             f"websocket_max_{unit}_size": LIMITS.frame_bytes for unit in ("message", "frame")
         }
-        options["ready_callable"] = self._prepare
+        options |= {"ready_callable": self._prepare, "endpoints": ["see listen_at"]}
         super().__init__(self._serve, **options)
+        self.endpoints: list[str] = []  # Daphne wants one, and makes sockets of it
         self._application = application
-        self.error: str | None = None
-        """Why the server could not listen."""
         self.exit_code = 0
+        self._sockets: list[socket.socket] = []
         self._ports: list[Any] = []
         self._draining_since: float | None = None
+        if threading.current_thread() is threading.main_thread():
+            self._drain_on_signals()
+
+    def listen_at(self, listener: socket.socket) -> None:
+        """Take over a socket that listens and never blocks; to be called before `run`."""
+        self._sockets.append(listener)
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """Start the application; a feed's connection gets its writer."""
@@ -66,16 +74,6 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         """Let *protocol* be served, or go at once where the server stops."""
         if self._draining_since is not None:
             self._dismiss(protocol)
-
-    def listen_success(self, port: Any) -> None:
-        """Keep the port, so that a drain can stop listening first."""
-        self._ports.append(port)
-        super().listen_success(port)
-
-    def listen_error(self, failure: Any) -> None:
-        """Remember why, and stop: Daphne logs it and hangs."""
-        self.error = failure.getErrorMessage()
-        self.stop()
 
     def drain(self, exit_code: int = 0) -> None:
         """
@@ -144,9 +142,12 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
             closeHandshakeTimeout=LIMITS.close_seconds, allowNullOrigin=True
         )
         self.ws_factory.protocol = configured(self.ws_factory)
+        for listener in self._sockets:
+            self._ports.append(
+                reactor.adoptStreamPort(listener.fileno(), listener.family, self.http_factory)
+            )
+            listener.close()  # Twisted has a copy
         reactor.callWhenRunning(lambda: asyncio.ensure_future(get_node(Clerk)))
-        if threading.current_thread() is threading.main_thread():
-            self._drain_on_signals()
 
     def _drain_on_signals(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):

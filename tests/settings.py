@@ -17,13 +17,12 @@ atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 os.environ["BLOCKFEED_VAR"] = _folder
 
 from wsproject.settings import *  # noqa: E402, F403
-from wsproject.settings import DATABASES, STATIC_ROOT  # noqa: E402
+from wsproject.settings import DATABASES  # noqa: E402
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # Threads write here as in production: in a file. In memory they would share a
     # cache, whose locks are other ones, and wait for each other in vain.
     DATABASES["default"]["TEST"] = {"NAME": f"{_folder}/test.sqlite3"}
 
-STATIC_ROOT.mkdir(exist_ok=True)
 # A slow hash protects real passwords; here it would only make logins slow.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

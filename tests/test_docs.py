@@ -122,16 +122,17 @@ def test_client_options_are_documented() -> None:
     assert described - {"--help"} == offered - {"--help"}
 
 
-def test_options_of_the_generator_are_documented() -> None:
-    """Every option of `generate` that is ours stands in docs/commands.md, and no other."""
-    parser = load_command_class("feeds", "generate").create_parser("manage.py", "generate")
+@pytest.mark.parametrize("command", ["generate", "serve"])
+def test_options_of_commands_are_documented(command: str) -> None:
+    """Every option of a command that is ours stands in docs/commands.md, and no other."""
+    parser = load_command_class("feeds", command).create_parser("manage.py", command)
     offered = {name for action in parser._actions for name in action.option_strings}
-    rows = table(text("docs/commands.md"), "`manage.py generate`")
+    rows = table(text("docs/commands.md"), f"`manage.py {command}`")
     described = {row[0].strip("`").split()[0] for row in rows if row[0].startswith("`--")}
     assert described == offered - set(DJANGO_OPTIONS) - {"-h"}
 
 
-@pytest.mark.parametrize("command", ["generate", "runserver"])
+@pytest.mark.parametrize("command", ["generate", "runserver", "serve"])
 def test_exit_codes_of_commands_are_documented(command: str) -> None:
     """The help of a command lists the exit codes of docs/commands.md, word by word."""
     parser = load_command_class("feeds", command).create_parser("manage.py", command)

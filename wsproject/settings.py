@@ -101,7 +101,8 @@ USE_TZ = True
 FORMAT_MODULE_PATH = "wsproject.formats"
 
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "static"
+# From where they lie, so that nobody has to collect them, whatever DEBUG is.
+WHITENOISE_USE_FINDERS = True
 
 LOGGING = {
     "version": 1,

@@ -14,6 +14,9 @@ class Limits:
 
     connections: int = 20_000
     """Served at once: twice the most that was measured; each costs about 50 KB."""
+    backlog: int = 1024
+    """Connections that wait to be accepted: as many come back in the two seconds
+    after a restart. Of more, each waits a second for its kernel's next try."""
     feeds: int = 100
     """Feeds that can be made: each has a stream and a group in every process."""
     recent_messages: int = 8192

@@ -5,6 +5,13 @@ from __future__ import annotations
 from django.core.management.base import DjangoHelpFormatter
 
 HEADING = "exit codes:"
+SERVER_EXIT_CODES = f"""\
+{HEADING}
+  0  stopped by Ctrl-C or SIGTERM
+  1  could not serve: the port is taken, no database, no channel layer
+  2  an option has a value that is not allowed
+"""
+"""Of every command that serves."""
 
 
 class CommandHelp(DjangoHelpFormatter):

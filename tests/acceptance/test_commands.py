@@ -25,11 +25,11 @@ def test_taken_port(stack: Stack) -> None:
             server = stack.start("runserver", str(stack.port), *options)
             assert server.process.wait(60) == 1
             assert "Address already in use" in server.said
-            assert "Name another port: python manage.py runserver 8001" in server.said
+            assert "Name another address: python manage.py runserver 8001" in server.said
             assert "Traceback" not in server.said
 
 
-@pytest.mark.parametrize("command", ["runserver", "generate"])
+@pytest.mark.parametrize("command", ["runserver", "serve", "generate"])
 def test_missing_tables(command: str, tmp_path: Path) -> None:
     """Without tables a command names the one that makes them, and ends with 1."""
     stack = Stack(tmp_path, migrated=False)

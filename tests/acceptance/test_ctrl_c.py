@@ -13,7 +13,11 @@ from tests.support.stack import CHECKOUT, Stack, until
 from tools.terminal_window import TerminalWindow
 
 Open = Callable[..., TerminalWindow]
-SERVERS = pytest.mark.parametrize("options", [(), ("--noreload",)], ids=["reloader", "noreload"])
+SERVERS = pytest.mark.parametrize(
+    "command",
+    ["runserver {}", "runserver {} --noreload", "serve --bind=127.0.0.1:{}"],
+    ids=["reloader", "noreload", "serve"],
+)
 
 
 @pytest.fixture
@@ -39,9 +43,10 @@ def assert_clean_end(window: TerminalWindow) -> None:
 
 
 @SERVERS
-def test_server(stack: Stack, open_window: Open, options: tuple[str, ...]) -> None:
+def test_server(stack: Stack, open_window: Open, command: str) -> None:
     """The server lets its clients go with 4001; they wait for it, and come back."""
-    server = open_window("manage.py", "runserver", str(stack.port), *options)
+    words = command.format(stack.port).split()
+    server = open_window("manage.py", *words)
     client = stack.client("alice", "--block-size=5", "--json")
     client.wait_for('"event":"connected"')
     stack.generator("--rate=50")
@@ -51,7 +56,7 @@ def test_server(stack: Stack, open_window: Open, options: tuple[str, ...]) -> No
     client.wait_for('"reason":"the server stops"')
     assert stack.rows("SELECT close_code FROM feeds_connection") == [(4001,)]
     blocks = client.said.count('"event":"block"')
-    again = open_window("manage.py", "runserver", str(stack.port), *options)
+    again = open_window("manage.py", *words)
     until(lambda: client.said.count('"event":"block"') > blocks, lambda: client.said)
     assert client.stop() == 0
     assert_clean_end(again)
@@ -59,9 +64,9 @@ def test_server(stack: Stack, open_window: Open, options: tuple[str, ...]) -> No
 
 
 @SERVERS
-def test_impatient(stack: Stack, open_window: Open, options: tuple[str, ...]) -> None:
+def test_impatient(stack: Stack, open_window: Open, command: str) -> None:
     """Ctrl-C pressed again and again until the server ended is no error either."""
-    server = open_window("manage.py", "runserver", str(stack.port), *options)
+    server = open_window("manage.py", *command.format(stack.port).split())
     server.wait_for("feed users is not running")
     server.keep_pressing_ctrl_c()
     assert_clean_end(server)

@@ -10,23 +10,20 @@ import threading
 from typing import Any
 
 from daphne.management.commands.runserver import Command as DaphneCommand
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.utils import autoreload
 from twisted.internet import reactor
 
+from feeds.management.address import Address
 from feeds.management.engines import require_engines
-from feeds.management.help import CommandHelp
+from feeds.management.help import SERVER_EXIT_CODES, CommandHelp
+from feeds.management.requestlog import RequestLog
 from feeds.management.signals import STOPS, ignore_stops
 from feeds.server import FeedServer
 
 RELOAD = 3
 """The exit code by which Django's reloader asks to be started again."""
-EXIT_CODES = """\
-exit codes:
-  0  stopped by Ctrl-C or SIGTERM
-  1  could not serve: the port is taken, no database, no channel layer
-  2  an option has a value that is not allowed
-"""
+EXAMPLE = "python manage.py runserver 8001"
 
 
 class Command(DaphneCommand):  # type: ignore[misc]  # daphne is not typed
@@ -40,7 +37,7 @@ class Command(DaphneCommand):  # type: ignore[misc]  # daphne is not typed
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """Return the parser, whose help ends with the exit codes."""
         parser: CommandParser = super().create_parser(
-            prog_name, subcommand, epilog=EXIT_CODES, formatter_class=CommandHelp, **kwargs
+            prog_name, subcommand, epilog=SERVER_EXIT_CODES, formatter_class=CommandHelp, **kwargs
         )
         return parser
 
@@ -67,12 +64,12 @@ class Command(DaphneCommand):  # type: ignore[misc]  # daphne is not typed
     def server_cls(self, **options: Any) -> _Run:
         """Make the server; Daphne calls this as if it were a class."""
         self._server = FeedServer(**options)
+        self._server.listen_at(Address(self.addr, int(self.port)).listen(EXAMPLE))
         return _Run(self._server)
 
     def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None:
-        """Print HTTP requests, but not the page's own polling, nor WebSockets."""
-        if protocol == "http" and not details["path"].startswith("/status.json"):
-            super().log_action(protocol, action, details)
+        """Print what `RequestLog` does."""
+        RequestLog(self.style)(protocol, action, details)
 
     def _watch(self) -> None:
         try:
@@ -92,11 +89,6 @@ class _Run:
         """Run until the server stops; exits non-zero where it must not go on."""
         self._server.run()
         ignore_stops()
-        if self._server.error is not None:
-            raise CommandError(
-                f"cannot serve: {self._server.error} "
-                "Name another port: python manage.py runserver 8001"
-            )
         if self._server.exit_code:
             sys.exit(self._server.exit_code)
 

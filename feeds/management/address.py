@@ -1,0 +1,83 @@
+"""
+Where a server listens: an address as people write it, and its socket.
+
+Sockets are bound here and not by Twisted, whose endpoints let no two processes
+share a port. What is wrong with an address shows before anything is served.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import re
+import socket
+from dataclasses import dataclass
+
+from django.core.management.base import CommandError
+
+from feeds.core.limits import LIMITS
+
+WRITTEN = re.compile(
+    r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>[\w-]{1,63}(\.[\w-]{1,63})*)):(?P<port>\d{1,5})", re.ASCII
+)
+MOST_PORT = 65_535
+ALLOWED = "HOST:PORT, such as 127.0.0.1:8000, or [::1]:8000 for IPv6, with a port from 1 to 65535"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host, by its number or its name, and a port."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read ``HOST:PORT``; raises ArgumentTypeError with a sentence."""
+        found = WRITTEN.fullmatch(text)
+        if found is not None and 1 <= int(found["port"]) <= MOST_PORT:
+            host = found["host"] or found["ipv6"]
+            if found["host"] or _is_ipv6(host):
+                return cls(host, int(found["port"]))
+        raise argparse.ArgumentTypeError(f"{text[:80]!r} is not allowed: {ALLOWED}")
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def __post_init__(self) -> None:
+        """Refuse a port that there is none of; raises CommandError."""
+        if self.port > MOST_PORT:
+            raise CommandError(f"port {self.port} is not allowed: {MOST_PORT} is the highest")
+
+    def listen(
+        self, example: str, *, backlog: int = LIMITS.backlog, reuse_port: bool = False
+    ) -> socket.socket:
+        """
+        Return a socket that listens here and never blocks.
+
+        With *reuse_port* other processes may listen here, too, if each of them
+        says so. Raises CommandError, which offers *example*: a command for
+        another address.
+        """
+        try:
+            listener = socket.create_server(
+                (self.host, self.port),
+                family=socket.AF_INET6 if ":" in self.host else socket.AF_INET,
+                backlog=backlog,
+                reuse_port=reuse_port,
+            )
+        except (OSError, ValueError) as error:
+            reason, _, _ = str(getattr(error, "strerror", None) or error).partition(" (while")
+            raise CommandError(
+                f"cannot listen at {self}: {reason}. Name another address: {example}"
+            ) from None
+        listener.setblocking(False)
+        return listener
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,91 @@
+"""``manage.py serve``: the server as it is run where others reach it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from typing import Any
+
+from channels.routing import get_default_application
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from feeds.core.limits import LIMITS
+from feeds.management.address import Address
+from feeds.management.engines import require_engines
+from feeds.management.help import SERVER_EXIT_CODES, CommandHelp
+from feeds.management.requestlog import RequestLog
+from feeds.management.signals import ignore_stops
+from feeds.server import FeedServer
+
+log = logging.getLogger("feeds.server")
+
+DEFAULT = Address("127.0.0.1", 8000)
+MOST_BACKLOG = 65_535
+"""What a kernel's settings can allow at most."""
+EXAMPLE = "python manage.py serve --bind 127.0.0.1:8001"
+
+
+class Command(BaseCommand):
+    """Serves until it is told to stop; nothing of it is for development."""
+
+    help = (
+        "Serve the feeds, the page and the admin in production: as runserver does, without "
+        "its restarts on changed code. Set DEBUG=false."
+    )
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Return the parser, whose help ends with the exit codes."""
+        return super().create_parser(
+            prog_name, subcommand, epilog=SERVER_EXIT_CODES, formatter_class=CommandHelp, **kwargs
+        )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options."""
+        parser.add_argument(
+            "--bind",
+            action="append",
+            type=Address.parse,
+            metavar="HOST:PORT",
+            help=f"where to listen; IPv6 in brackets; repeat it for more (default: {DEFAULT})",
+        )
+        parser.add_argument(
+            "--backlog",
+            type=_backlog,
+            default=LIMITS.backlog,
+            metavar="N",
+            help="connections that may wait to be accepted (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--reuse-port",
+            action="store_true",
+            help="share the address with other processes that say so, one for each core "
+            "(default: off)",
+        )
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Serve; exits 1 with a sentence where that is not possible."""
+        require_engines()
+        if settings.DEBUG:
+            log.warning("DEBUG is on: who meets an error sees code and settings; set DEBUG=false")
+        server = FeedServer(
+            get_default_application(),
+            action_logger=RequestLog(self.style),
+            root_path=settings.FORCE_SCRIPT_NAME or "",
+        )
+        for address in options["bind"] or [DEFAULT]:
+            listener = address.listen(
+                EXAMPLE, backlog=options["backlog"], reuse_port=options["reuse_port"]
+            )
+            server.listen_at(listener)
+            log.info("serving at http://%s/; Ctrl-C or SIGTERM stops it", address)
+        server.run()
+        ignore_stops()
+
+
+def _backlog(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= MOST_BACKLOG:
+        return int(text)
+    raise argparse.ArgumentTypeError(
+        f"{text[:40]!r} is not allowed: a whole number from 1 to {MOST_BACKLOG}"
+    )

@@ -1,0 +1,111 @@
+"""Addresses as people write them, and the sockets that come of them."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import socket
+import sys
+
+import pytest
+from django.core.management.base import CommandError
+
+from feeds.management.address import ALLOWED, Address
+from tests.support.stack import free_port
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("127.0.0.1:8000", "127.0.0.1", 8000),
+        ("0.0.0.0:1", "0.0.0.0", 1),
+        ("feeds-1.example.org:65535", "feeds-1.example.org", 65535),
+        ("[::1]:8000", "::1", 8000),
+        ("[fe80::1%eth0]:80", "fe80::1%eth0", 80),
+    ],
+)
+def test_what_is_read_is_written_again(text: str, host: str, port: int) -> None:
+    """An address is shown as it was given."""
+    assert Address.parse(text) == Address(host, port)
+    assert str(Address.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "8000",
+        "127.0.0.1",
+        "127.0.0.1:",
+        "127.0.0.1:0",
+        "127.0.0.1:65536",
+        "127.0.0.1:123456",
+        "127.0.0.1:http",
+        "127.0.0.1:٨٠٠٠",
+        ":8000",
+        "::1:8000",
+        "[]:8000",
+        "[127.0.0.1]:8000",
+        "[::g]:8000",
+        "a..b:8000",
+        f"{'a' * 64}:8000",
+        "a b:8000",
+        "http://127.0.0.1:8000",
+    ],
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    """The sentence repeats it, and says what is allowed."""
+    with pytest.raises(argparse.ArgumentTypeError) as refused:
+        Address.parse(text)
+    assert str(refused.value) == f"{text!r} is not allowed: {ALLOWED}"
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        (Address("192.0.2.1", 8000), os.strerror(errno.EADDRNOTAVAIL)),
+        (Address("no-such-host.invalid", 8000), ""),
+    ],
+)
+def test_where_nobody_can_listen(address: Address, reason: str) -> None:
+    """Whatever is wrong is one sentence with the address and what to do."""
+    with pytest.raises(CommandError) as refused:
+        address.listen("serve elsewhere")
+    said = str(refused.value)
+    assert said.startswith(f"cannot listen at {address}: {reason}")
+    assert said.endswith(". Name another address: serve elsewhere")
+    assert "while" not in said
+
+
+def test_no_such_port() -> None:
+    """A port over the highest is refused, however it was written."""
+    with pytest.raises(CommandError, match="port 70000 is not allowed: 65535 is the highest"):
+        Address("127.0.0.1", 70_000)
+
+
+def test_a_port_is_shared_by_those_who_say_so() -> None:
+    """With reuse_port two sockets listen at one address; without it the second is refused."""
+    address = Address("127.0.0.1", free_port())
+    with (
+        address.listen("", reuse_port=True),
+        address.listen("", reuse_port=True),
+        pytest.raises(CommandError, match=os.strerror(errno.EADDRINUSE)),
+    ):
+        address.listen("")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a full queue does is the system's own")
+def test_backlog() -> None:
+    """As many connections wait as the backlog says, and one more; the next has to try again."""
+    address = Address("127.0.0.1", free_port())
+    comers = [socket.socket() for _ in range(5)]
+    with address.listen("", backlog=3):
+        for comer in comers:
+            comer.setblocking(False)
+            comer.connect_ex((address.host, address.port))
+        states = [comer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] for comer in comers]
+    for comer in comers:
+        comer.close()
+    established, trying = 1, 2
+    assert states == [established] * 4 + [trying]
