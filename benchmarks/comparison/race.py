@@ -48,10 +48,12 @@ class Cores:
 class LoadClient:
     """A run of ``load.c``, which says one JSON object a line."""
 
-    def __init__(self, load: Path, port: int, target: str, clients: int, seconds: float) -> None:
-        words = [str(word) for word in (load, port, target, clients, seconds)]
+    def __init__(
+        self, load: Path, contestant: Contestant, port: int, clients: int, seconds: float
+    ) -> None:
+        words = (load, port, contestant.target, clients, seconds, *contestant.dialect)
         self._process = subprocess.Popen(
-            words,
+            [str(word) for word in words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -99,7 +101,7 @@ class Race:
             _pin(server.process.pid, self.cores.server)
             before = _resident_bytes(server)
             seconds = 0.0 if mode.is_idle else self.seconds
-            client = LoadClient(self.load, place.port, contestant.target, mode.clients, seconds)
+            client = LoadClient(self.load, contestant, place.port, mode.clients, seconds)
             stack.callback(client.close)
             accepted = client.event("open")["per_second"]
             if mode.is_idle:

@@ -62,18 +62,20 @@ def serving(sent: bytes, *, hangs_up: bool = False) -> Iterator[int]:
         thread.join(PATIENCE_SECONDS)
 
 
-def run(programs: Path, port: int, clients: int = 1) -> subprocess.CompletedProcess[str]:
+def run(
+    programs: Path, port: int, clients: int = 1, *dialect: str
+) -> subprocess.CompletedProcess[str]:
     """Run the load client for a tenth of a second."""
-    command = [str(programs / "load"), str(port), "/", str(clients), "0.1"]
+    command = [str(programs / "load"), str(port), "/", str(clients), "0.1", *dialect]
     return subprocess.run(
         command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
     )
 
 
-def result(programs: Path, sent: bytes) -> dict[str, Any]:
+def result(programs: Path, sent: bytes, *dialect: str) -> dict[str, Any]:
     """Return what the load client finds in *sent*."""
     with serving(ANSWER + sent) as port:
-        done = run(programs, port)
+        done = run(programs, port, 1, *dialect)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
@@ -127,6 +129,45 @@ def test_a_server_that_fails_is_no_result(programs: Path, sent: bytes, words: st
     assert done.returncode == 1
     assert words in done.stderr
     assert "result" not in done.stdout
+
+
+def nats(*offsets: int) -> bytes:
+    """Return what nats-server sends, not framed yet: its greeting, its answer, messages."""
+    lines = [b'{"type":"message","feed":"bench","offset":%d,"at":1,"data":[]}' % n for n in offsets]
+    messages = b"".join(b"MSG bench 1 %d\r\n%b\r\n" % (len(line), line) for line in lines)
+    return b'INFO {"server_id":"x"}\r\nPONG\r\n' + messages
+
+
+def binary(payload: bytes) -> bytes:
+    """Return *payload* in one frame, as nats-server frames it."""
+    return b"\x82\x7f" + len(payload).to_bytes(8, "big") + payload
+
+
+@pytest.mark.parametrize("size", [1, 7, 250, 70_000])
+def test_nats_comes_in_frames_of_any_size(programs: Path, size: int) -> None:
+    """Frames begin and end in the middle of messages; each message is found all the same."""
+    said = nats(*range(1, 2000))
+    frames = b"".join(binary(said[at : at + size]) for at in range(0, len(said), size))
+    found = result(programs, frames, "nats")
+    assert (found["lost"], found["doubled"], found["unreadable"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("offsets", "lost", "doubled"), [([1, 2, 4], 1, 0), ([1, 2, 2], 0, 1), ([1, 3, 2], 1, 1)]
+)
+def test_offsets_in_nats_are_checked(
+    programs: Path, offsets: list[int], lost: int, doubled: int
+) -> None:
+    """What is missing or doubled is counted there, too."""
+    found = result(programs, binary(nats(*offsets)), "nats")
+    assert (found["lost"], found["doubled"], found["unreadable"]) == (lost, doubled, 0)
+
+
+def test_an_error_of_nats_is_no_result(programs: Path) -> None:
+    """It is told, with exit code 1."""
+    with serving(ANSWER + binary(nats() + b"-ERR 'Slow Consumer'\r\n")) as port:
+        done = run(programs, port, 1, "nats")
+    assert (done.returncode, done.stderr) == (1, "nats: -ERR 'Slow Consumer'\n")
 
 
 def test_the_limit_delivers_everything(programs: Path) -> None:
