@@ -20,7 +20,6 @@ from clientapp.jsonlines import JsonLines
 from clientapp.options import add_collect_options, add_verify_options
 from clientapp.run import Run
 from clientapp.study.options import add_analyse_options, fill_in
-from clientapp.swarm.command import run as swarm
 from clientapp.swarm.options import add_swarm_options
 from clientapp.terminal import Terminal
 from clientapp.verify import show_as_json, show_as_text, verify
@@ -145,9 +144,12 @@ def run_collect(options: argparse.Namespace) -> int:
 
 def run_swarm(options: argparse.Namespace) -> int:
     """Run a swarm as *options* say; return the exit code."""
+    # Here, so that whoever only collects does not wait for it.
+    from clientapp.swarm.command import run  # noqa: PLC0415
+
     _escape_what_cannot_be_shown()
     try:
-        return swarm(options)
+        return run(options)
     except ClientError as error:
         print(printable(str(error)), file=sys.stderr)
         return error.exit_code

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, NamedTuple
 
-import numpy as np
 from django.db.models import QuerySet
 
 from feeds.models import BlockReport
@@ -124,7 +124,7 @@ def _group(block_size: int, band: int, rows: Sequence[Seen]) -> Group:
         block_size=block_size,
         band=band,
         reports=len(rows),
-        mean=float(np.mean(seconds)),
+        mean=fmean(seconds),
         p50=p50,
         p90=p90,
         p99=p99,
@@ -141,5 +141,8 @@ def _largest(groups: Sequence[Group]) -> list[Group]:
 
 
 def _quantiles(values: Sequence[float], *shares: float) -> list[float]:
+    # Every process that has the admin has this module; few of them are asked for an analysis.
+    import numpy as np  # noqa: PLC0415
+
     found: Any = np.quantile(np.asarray(values), shares, method="inverted_cdf")
     return [float(value) for value in found]

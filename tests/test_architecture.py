@@ -1,5 +1,6 @@
 """The layers of docs/architecture.md hold, and would not break unseen."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -100,3 +101,26 @@ for found in pkgutil.walk_packages(clientapp.__path__, "clientapp."):
         [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("start", "needless"),
+    [
+        ("import django; django.setup(); import feeds.live.archive", "numpy faker rich matplotlib"),
+        ("import feeds.sources", "numpy faker"),
+        ("import clientapp.cli", "clientapp.swarm.command numpy scipy matplotlib"),
+    ],
+    ids=["clerk", "sources", "client"],
+)
+def test_nothing_large_is_imported_for_nothing(start: str, needless: str) -> None:
+    """What a process does not use costs it neither time at its start nor memory."""
+    program = f"{start}; import sys; print(*sys.modules.keys() & set({needless.split()}))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=CHECKOUT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "wsproject.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "\n"
