@@ -106,7 +106,7 @@ for found in pkgutil.walk_packages(clientapp.__path__, "clientapp."):
 @pytest.mark.parametrize(
     ("start", "needless"),
     [
-        ("import django; django.setup(); import feeds.live.archive", "numpy faker rich matplotlib"),
+        ("import django; django.setup(); import feeds.live.archive", "twisted numpy faker rich"),
         ("import feeds.sources", "numpy faker"),
         ("import clientapp.cli", "clientapp.swarm.command numpy scipy matplotlib"),
     ],

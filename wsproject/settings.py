@@ -23,8 +23,9 @@ ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", "")
 
 INSTALLED_APPS = [
-    "feeds",  # first: its runserver takes the place of daphne's
-    "daphne",
+    # Not daphne: all it adds is its runserver, which feeds has a better one of, and every
+    # command would load Twisted for it, half a second.
+    "feeds",
     "unfold",
     "unfold.contrib.filters",
     "django.contrib.admin",
