@@ -105,12 +105,14 @@ def line_chart(
     across: str,
     up: str,
     is_dense: bool = False,
+    is_counted: bool = False,
 ) -> Chart:
     """
     Return the chart of *lines*, each with a value at each of *places*.
 
     A dense one has small dots, holes where values are None, and few words
-    along its foot; a line that is alone needs no legend.
+    along its foot; a line that is alone needs no legend. Of what is counted
+    every mark is a whole number.
     """
     datasets = [
         {
@@ -129,14 +131,26 @@ def line_chart(
         about=about,
         data=json.dumps({"labels": places, "datasets": datasets}),
         options=json.dumps(
-            _options(across, up, has_legend=len(lines) > 1 or not is_dense, is_dense=is_dense)
+            _options(
+                across,
+                up,
+                has_legend=len(lines) > 1 or not is_dense,
+                is_dense=is_dense,
+                is_counted=is_counted,
+            )
         ),
     )
 
 
-def _options(across: str, up: str, *, has_legend: bool, is_dense: bool) -> dict[str, Any]:
+def _options(
+    across: str, up: str, *, has_legend: bool, is_dense: bool, is_counted: bool
+) -> dict[str, Any]:
     ticks = {"color": GREY}
     foot = {**ticks, "maxRotation": 0, "maxTicksLimit": 7} if is_dense else ticks
+    # As many as fit: Chart.js hides every other one of more, and keeps their decimals.
+    side = {**ticks, "maxTicksLimit": 6} if is_dense else ticks
+    if is_counted:
+        side = {**side, "precision": 0}
     return {
         "animation": False,
         "responsive": True,
@@ -153,7 +167,7 @@ def _options(across: str, up: str, *, has_legend: bool, is_dense: bool) -> dict[
             "x": {"title": {"display": True, "text": across, **ticks}, "ticks": foot, "grid": {}},
             "y": {
                 "title": {"display": True, "text": up, **ticks},
-                "ticks": ticks,
+                "ticks": side,
                 "grid": {},
                 "beginAtZero": True,
             },

@@ -148,6 +148,7 @@ def _session_charts(history: History) -> list[Chart]:
             "Connected clients.",
             "sessions",
             {"sessions": [point.sessions for point in history.points]},
+            is_counted=True,
         ),
         _over_time(
             history,
@@ -155,6 +156,7 @@ def _session_charts(history: History) -> list[Chart]:
             "Messages that the client lacked which lacked most.",
             "messages",
             {"worst lag": [point.worst_lag for point in history.points]},
+            is_counted=True,
         ),
     ]
 
@@ -193,10 +195,25 @@ def _report_charts(history: History) -> list[Chart]:
 
 
 def _over_time(
-    history: History, title: str, about: str, unit: str, lines: dict[str, list[float | None]]
+    history: History,
+    title: str,
+    about: str,
+    unit: str,
+    lines: dict[str, list[float | None]],
+    *,
+    is_counted: bool = False,
 ) -> Chart:
     minutes = [f"{start:%H:%M}" for start in history.starts]
-    return line_chart(title, about, minutes, lines, across="UTC", up=unit, is_dense=True)
+    return line_chart(
+        title,
+        about,
+        minutes,
+        lines,
+        across="UTC",
+        up=unit,
+        is_dense=True,
+        is_counted=is_counted,
+    )
 
 
 def _milliseconds(seconds: float | None) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -149,7 +150,7 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
         if not rows:
             return "-"
         titles = ("feed", "what is", "offsets")
-        return render_to_string("admin/ranges.html", {"titles": titles, "rows": rows})
+        return _table("Difference", titles, rows)
 
     @admin.display(description="ranges")
     def ranges_table(self, report: BlockReport) -> str:
@@ -157,4 +158,9 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
         rows = [
             (feed, *(part.get(name, "") for name in RANGE)) for feed, part in report.ranges.items()
         ]
-        return render_to_string("admin/ranges.html", {"titles": ("feed", *RANGE), "rows": rows})
+        return _table("Ranges", ("feed", *RANGE), rows)
+
+
+def _table(about: str, titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    context = {"about": about, "titles": titles, "rows": rows}
+    return render_to_string("admin/ranges.html", context)

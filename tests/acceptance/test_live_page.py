@@ -8,16 +8,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 from tests.support.axe import faults
-from tests.support.browser import Browser, browser
+from tests.support.browser import WIDTHS, Browser, browser, other_hosts
+from tests.support.signing_in import sign_in
 from tests.support.stack import Stack, until
 
-PASSWORD = "correct horse"
-WIDTHS = (1440, 390)
 SENTENCE = "document.querySelector('#client .sentence').textContent"
 VERIFIED = "document.querySelectorAll('#client tr[data-state=verified]').length"
 NEWEST = "Number(document.querySelector('#messages [data-field=offset]')?.textContent ?? 0)"
@@ -30,8 +28,7 @@ def page(tmp_path: Path) -> Iterator[Browser]:
     """Open a browser; no page of the test asked another host for anything."""
     with browser(tmp_path / "profile") as one:
         yield one
-        hosts = {urlsplit(url).hostname for url in one.requests} - {None, "", "blank"}
-        assert hosts <= {"127.0.0.1"}, hosts
+        assert other_hosts(one) == set()
 
 
 @pytest.fixture
@@ -150,14 +147,7 @@ def test_its_blocks_stand_in_the_admin(busy: Stack, calm: Browser) -> None:
     calm.open(home(busy))
     start(calm)
     calm.wait_for(f"{VERIFIED} >= 1")
-    options = ("--noinput", "--username=admin", "--email=admin@example.org")
-    busy.run("createsuperuser", *options, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
-    calm.open(home(busy) + "admin/feeds/blockreport/")
-    calm.evaluate(
-        f"document.querySelector('[name=username]').value = 'admin';"
-        f"document.querySelector('[name=password]').value = '{PASSWORD}';"
-        "document.querySelector('form').submit()"
-    )
+    calm.open(f"{sign_in(busy, calm)}feeds/blockreport/")
     calm.wait_for("document.querySelector('#result_list')?.innerText.includes('browser')")
     # Who goes to another page has left, as by Stop.
     until(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.browser import Browser, browser
+from tests.support.browser import Browser, browser, other_hosts
 from tests.support.signing_in import sign_in
 from tests.support.stack import PATIENCE_SECONDS, Program, Stack, until
 
@@ -18,8 +17,7 @@ def page(tmp_path: Path) -> Iterator[Browser]:
     """Open a browser; at the end, nothing went wrong in it."""
     with browser(tmp_path / "profile") as one:
         yield one
-        hosts = {urlsplit(url).hostname for url in one.requests} - {None, "", "blank"}
-        assert hosts <= {"127.0.0.1"}, hosts
+        assert other_hosts(one) == set()
         assert not one.errors, one.errors
 
 

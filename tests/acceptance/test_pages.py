@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from websockets.sync.client import connect
 
-from tests.support.browser import Browser, browser
+from tests.support.browser import WIDTHS, Browser, browser, other_hosts
+from tests.support.signing_in import sign_in
 from tests.support.stack import Stack, until
 
-PASSWORD = "correct horse"
 HAND_WRITTEN = "Hello from a client of my own"
 LISTS = {
     "feed": ("arrays", "users", "20/s"),
@@ -21,7 +20,6 @@ LISTS = {
     "clientmessage": ("guest", HAND_WRITTEN),
 }
 """What stands in the rows of each list of the admin, in any case of letters."""
-WIDTHS = (1440, 390)
 
 
 @pytest.fixture
@@ -29,8 +27,7 @@ def page(tmp_path: Path) -> Iterator[Browser]:
     """Open a browser; at the end, nothing went wrong in it."""
     with browser(tmp_path / "profile") as one:
         yield one
-        hosts = {urlsplit(url).hostname for url in one.requests} - {None, "", "blank"}
-        assert hosts <= {"127.0.0.1"}, hosts
+        assert other_hosts(one) == set()
         assert not one.errors, one.errors
 
 
@@ -73,21 +70,6 @@ def test_page_says_that_the_server_is_gone_and_comes_back(stack: Stack, tmp_path
         page.wait_for("document.body.innerText.includes('The server does not answer')")
         stack.server()
         page.wait_for("document.body.innerText.includes('Live')")
-
-
-def sign_in(busy: Stack, page: Browser) -> str:
-    """Make an account and sign in; return the address of the admin."""
-    options = ("--noinput", "--username=admin", "--email=admin@example.org")
-    busy.run("createsuperuser", *options, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
-    admin = home(busy) + "admin/"
-    page.open(admin)
-    page.evaluate(
-        f"document.querySelector('[name=username]').value = 'admin';"
-        f"document.querySelector('[name=password]').value = '{PASSWORD}';"
-        "document.querySelector('form').submit()"
-    )
-    page.wait_for("document.body?.innerText.includes('Block reports')")
-    return admin
 
 
 def test_admin(busy: Stack, page: Browser) -> None:

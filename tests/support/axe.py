@@ -24,7 +24,7 @@ axe.run(document, {resultTypes: ["violations"]}).then(({violations}) => violatio
 
 @cache
 def _script() -> str:
-    return (files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
+    return (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
 
 def faults(page: Browser) -> list[dict[str, Any]]:

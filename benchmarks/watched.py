@@ -1,0 +1,150 @@
+"""
+What live clients feel of who watches the admin, and how current its pages are.
+
+Run from the checkout: ``python -m benchmarks.watched``. Five hundred clients
+follow a feed: first without any page open, then while the dashboard and the list
+of sessions are asked for what their scripts ask for, as often as those do, and
+then without again. What of it is noise shows by how the first and the last
+differ. Printed is also how old what the pages showed was at most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from http.cookiejar import CookieJar
+from math import inf
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, build_opener
+
+from benchmarks.catching_up import Watcher
+from tests.support.crowd import Crowd, until
+from tests.support.stack import Stack
+
+LIVE = 500
+RATE = 2
+PAUSE_SECONDS = 2.0
+"""Between two looks of a page that somebody watches, as dashboard.js and sessions.js have it."""
+ROWS = 50
+"""Of a page of the list."""
+PASSWORD = "correct horse"  # noqa: S105  of an account that lives as long as this program
+
+
+class Operator:
+    """Somebody who has signed in, with a dashboard and a list of sessions open."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._admin = f"http://127.0.0.1:{stack.port}/admin/"
+        self._cookies = CookieJar()
+        self._opener = build_opener(HTTPCookieProcessor(self._cookies))
+        self.looks: list[float] = []
+        """Seconds that each answer took."""
+        self.sample_age = 0.0
+        """Seconds since the newest point of the history that the dashboard had, at most."""
+        self.row_age = 0.0
+        """Seconds since the session was seen that was seen longest ago, as its row says."""
+
+    def sign_in(self) -> None:
+        """Make an account and sign in."""
+        account = ("--noinput", "--username=admin", "--email=admin@example.org")
+        self._stack.run("createsuperuser", *account, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
+        self._opener.open(f"{self._admin}login/").close()
+        token = next(one.value for one in self._cookies if one.name == "csrftoken")
+        said = {"username": "admin", "password": PASSWORD, "csrfmiddlewaretoken": token}
+        said["next"] = "/admin/dashboard.json"
+        self._opener.open(f"{self._admin}login/", urlencode(said).encode()).close()
+
+    async def watch(self) -> None:
+        """Keep both pages true until cancelled."""
+        await asyncio.gather(self._keep(self._dashboard), self._keep(self._sessions))
+
+    async def _keep(self, look: Callable[[], None]) -> None:
+        while True:
+            began = time.monotonic()
+            await asyncio.to_thread(look)
+            self.looks.append(time.monotonic() - began)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    def _dashboard(self) -> None:
+        ((newest,),) = self._stack.rows("SELECT max(at) FROM feeds_sample")
+        answer = self._get("dashboard.json")
+        shown = any(tile["note"] == "over the last 10 s" for tile in answer["tiles"])
+        at = datetime.fromisoformat(newest).replace(tzinfo=UTC) if newest and shown else None
+        age = (datetime.now(UTC) - at).total_seconds() if at else inf
+        self.sample_age = max(self.sample_age, age)
+
+    def _sessions(self) -> None:
+        newest = "SELECT id FROM feeds_clientsession ORDER BY connected_at DESC LIMIT ?"
+        asked = urlencode([("id", key) for (key,) in self._stack.rows(newest, ROWS)])
+        rows = self._get(f"feeds/clientsession/rows.json?{asked}")
+        assert len(rows) == ROWS
+        ages = [re.fullmatch(r"(\d+) s ago", row["seen"]) for row in rows.values()]
+        self.row_age = max(self.row_age, *(float(age[1]) if age else inf for age in ages))
+
+    def _get(self, path: str) -> dict[str, Any]:
+        with self._opener.open(self._admin + path) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+
+
+async def window(name: str, watchers: list[Watcher], seconds: float) -> None:
+    """Print what the clients have for *seconds*, and until each has a message."""
+    for watcher in watchers:
+        watcher.latencies.clear()
+    await asyncio.sleep(seconds)
+    await until(lambda: all(watcher.latencies for watcher in watchers))
+    late = sorted(one for watcher in watchers for one in watcher.latencies)
+    p50, p99 = (late[int(len(late) * share)] * 1000 for share in (0.5, 0.99))
+    print(f"{name:<18} {len(late):>7} messages, p50 {p50:6.1f} ms, p99 {p99:6.1f} ms")
+
+
+async def measure(stack: Stack, seconds: float) -> None:
+    """Follow the feed before, while and after somebody watches."""
+    crowd = Crowd(stack.port, 0)
+    watchers = [Watcher(stack.port, number, "arrays") for number in range(LIVE)]
+    crowd.followers[:] = watchers
+    await crowd.start()
+    operator = Operator(stack)
+    await asyncio.to_thread(operator.sign_in)
+    await asyncio.sleep(min(seconds, 12))  # for the first sample
+    await window("without, before", watchers, seconds)
+    watching = asyncio.create_task(operator.watch())
+    await until(lambda: len(operator.looks) > 1)
+    await window("while watched", watchers, seconds)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    await window("without, after", watchers, seconds)
+    await crowd.stop()
+    print(
+        f"{len(operator.looks)} looks, {max(operator.looks) * 1000:.0f} ms at most; newest sample "
+        f"{operator.sample_age:.0f} s old at most, sessions seen {operator.row_age:.0f} s ago; "
+        f"{sum(one.missed for one in watchers)} messages missed"
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.strip().partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each window (default: 20)")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        stack = Stack(Path(folder))
+        try:
+            stack.server()
+            stack.generator("--feed=arrays", f"--rate={RATE}")
+            asyncio.run(measure(stack, options.seconds))
+        finally:
+            stack.close()
+
+
+if __name__ == "__main__":
+    main()
