@@ -7,20 +7,14 @@ from dataclasses import asdict
 from functools import wraps
 from typing import ParamSpec
 
-from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from feeds.away import AWAY, OWN_FILES_ONLY, no_answer
 from feeds.examples import examples
 from feeds.overview import overview, watched
-
-OWN_FILES_ONLY = (
-    "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "object-src 'none'"
-)
-"""The Content-Security-Policy of these pages; the admin's scripts need more."""
 
 P = ParamSpec("P")
 
@@ -44,10 +38,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """Show what runs, who is connected, and how to connect."""
     scheme = "wss" if request.is_secure() else "ws"
     address = f"{scheme}://{request.get_host()}/"
-    try:
-        now, end = overview(), watched(request.GET.get("watch", ""))
-    except DatabaseError as error:
-        return render(request, "503.html", {"trouble": no_answer(error)}, status=503)
+    now, end = overview(), watched(request.GET.get("watch", ""))
     context = {
         "overview": now,
         "watched": end,
@@ -65,17 +56,9 @@ def status(request: HttpRequest) -> HttpResponse:
     """Answer what the page shows, for its script to keep it true."""
     try:
         values = asdict(overview()) | {"watched": asdict(watched(request.GET.get("watch", "")))}
-    except DatabaseError as error:
+    except AWAY as error:
         return JsonResponse({"trouble": no_answer(error)}, status=503)
     return JsonResponse(values)
-
-
-def no_answer(error: DatabaseError) -> str:
-    """Return what to say and do where the database raises *error*."""
-    return (
-        f"The database does not answer ({error}); "
-        "it must be running, and set up by: python manage.py migrate"
-    )
 
 
 @own_files_only

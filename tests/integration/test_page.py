@@ -278,12 +278,12 @@ def test_a_look_costs_few_queries(client: Client) -> None:
     assert len(queries) <= 8
 
 
-def test_says_that_the_database_is_away(client: Client) -> None:
-    """A database that does not answer is said in a sentence, with what to do."""
+def test_says_that_the_database_is_away(admin_client: Client) -> None:
+    """A database that does not answer is said in a sentence, with what to do; in the admin too."""
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE feeds_blockreport RENAME TO feeds_gone")
-    for path in ("/", "/status.json"):
-        response = client.get(path)
+    for path in ("/", "/status.json", "/admin/feeds/blockreport/"):
+        response = admin_client.get(path)
         assert response.status_code == 503
         said = html.unescape(response.content.decode())
         assert "The database does not answer (no such table: feeds_blockreport)" in said
