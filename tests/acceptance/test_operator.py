@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.support.browser import Browser, browser, other_hosts
+from tests.support.browser import Browser
 from tests.support.signing_in import sign_in
 from tests.support.stack import PATIENCE_SECONDS, Program, Stack, until
-
-
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator[Browser]:
-    """Open a browser; at the end, nothing went wrong in it."""
-    with browser(tmp_path / "profile") as one:
-        yield one
-        assert other_hosts(one) == set()
-        assert not one.errors, one.errors
 
 
 @pytest.fixture

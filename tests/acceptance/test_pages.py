@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from websockets.sync.client import connect
 
-from tests.support.browser import WIDTHS, Browser, browser, other_hosts
+from tests.support.browser import WIDTHS, Browser, browser
 from tests.support.signing_in import sign_in
 from tests.support.stack import Stack, until
 
@@ -20,15 +19,6 @@ LISTS = {
     "clientmessage": ("guest", HAND_WRITTEN),
 }
 """What stands in the rows of each list of the admin, in any case of letters."""
-
-
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator[Browser]:
-    """Open a browser; at the end, nothing went wrong in it."""
-    with browser(tmp_path / "profile") as one:
-        yield one
-        assert other_hosts(one) == set()
-        assert not one.errors, one.errors
 
 
 @pytest.fixture

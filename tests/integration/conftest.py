@@ -1,9 +1,14 @@
-"""What tests with a database share."""
+"""What tests of several parts share."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from feeds import overview
 from feeds.models import Feed
+from tests.support.client_process import Lifted
+from tests.support.feed_server import FeedServer
 
 
 @pytest.fixture(autouse=True)
@@ -21,3 +26,18 @@ def default_feeds(transactional_db: None) -> None:
     """
     for kind in ("users", "arrays"):
         Feed.objects.get_or_create(name=kind, defaults={"kind": kind})
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FeedServer]:
+    """Run a scripted server."""
+    async with FeedServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def lifted(tmp_path: Path) -> AsyncIterator[Lifted]:
+    """Copy the client somewhere else."""
+    lifted = Lifted(tmp_path)
+    yield lifted
+    await lifted.clean_up()

@@ -2,7 +2,6 @@
 
 import json
 import signal
-from collections.abc import AsyncIterator
 from pathlib import Path
 from zlib import crc32
 
@@ -13,21 +12,6 @@ from clientapp.wire.from_server import Ack, Explain, Farewell, Gap, Notice
 from tests.support.client_process import Lifted
 from tests.support.feed_server import EPOCH, FeedServer
 from tests.support.log_oracle import offsets, read_log
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FeedServer]:
-    """Run a scripted server."""
-    async with FeedServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def lifted(tmp_path: Path) -> AsyncIterator[Lifted]:
-    """Copy the client somewhere else."""
-    lifted = Lifted(tmp_path)
-    yield lifted
-    await lifted.clean_up()
 
 
 async def test_blocks_are_logged_reported_and_acknowledged(

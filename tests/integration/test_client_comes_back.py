@@ -1,30 +1,10 @@
 """The client where something fails: server, connection, process, log."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from clientapp.wire.from_server import Failure, Farewell
 from clientapp.wire.position import Position
 from tests.support.client_process import Lifted
 from tests.support.feed_server import EPOCH, FeedServer
 from tests.support.log_oracle import offsets, read_log
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FeedServer]:
-    """Run a scripted server."""
-    async with FeedServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def lifted(tmp_path: Path) -> AsyncIterator[Lifted]:
-    """Copy the client somewhere else."""
-    lifted = Lifted(tmp_path)
-    yield lifted
-    await lifted.clean_up()
 
 
 def options(server: FeedServer, *more: str) -> list[str]:

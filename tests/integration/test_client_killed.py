@@ -8,11 +8,8 @@ import asyncio
 import os
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
-
-import pytest
 
 from clientapp.wire.report import Report
 from tests.support.client_process import PATIENCE_SECONDS, ClientProcess, Lifted
@@ -21,21 +18,6 @@ from tests.support.log_oracle import offsets, read_log
 
 KILLS = int(os.environ.get("BLOCKFEED_KILLS", "30"))
 SEED = int(os.environ.get("BLOCKFEED_SEED", "1"))
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FeedServer]:
-    """Run a scripted server."""
-    async with FeedServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def lifted(tmp_path: Path) -> AsyncIterator[Lifted]:
-    """Copy the client somewhere else."""
-    lifted = Lifted(tmp_path)
-    yield lifted
-    await lifted.clean_up()
 
 
 async def publish(server: FeedServer, stop: asyncio.Event) -> None:

@@ -6,8 +6,6 @@ and tells how many it left out; its clock is off by a known time.
 """
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,21 +20,6 @@ from tests.support.log_oracle import OracleBlock, read_log
 BLOCK_SIZE = 40
 SECOND = 1_000_000
 AHEAD_US = [0, 3 * SECOND, -3 * SECOND]
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FeedServer]:
-    """Run a scripted server."""
-    async with FeedServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def lifted(tmp_path: Path) -> AsyncIterator[Lifted]:
-    """Copy the client somewhere else."""
-    lifted = Lifted(tmp_path)
-    yield lifted
-    await lifted.clean_up()
 
 
 async def measure(

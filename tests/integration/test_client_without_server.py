@@ -4,19 +4,10 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
 from tests.support.client_process import Lifted
-
-
-@pytest.fixture
-async def lifted(tmp_path: Path) -> AsyncIterator[Lifted]:
-    """Copy the client somewhere else."""
-    lifted = Lifted(tmp_path)
-    yield lifted
-    await lifted.clean_up()
 
 
 @pytest.fixture

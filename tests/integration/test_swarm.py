@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -24,13 +23,6 @@ from tests.support.log_oracle import offsets, read_log
 LONG = 3600.0
 """Seconds that no test waits for: what ends a stay is an event."""
 REFUSED = Farewell(code=4501, reason="there is no feed users", retry_after=0)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FeedServer]:
-    """Run a scripted server."""
-    async with FeedServer() as server:
-        yield server
 
 
 class Played:
