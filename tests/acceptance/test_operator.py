@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.browser import Browser
+from tests.support.judge import judge
 from tests.support.signing_in import sign_in
 from tests.support.stack import PATIENCE_SECONDS, Program, Stack, until
 
@@ -68,6 +69,44 @@ def test_rate_reaches_the_generator(stack: Stack, alice: Program, page: Browser)
     newest = "SELECT rate_milli FROM feeds_segment WHERE feed_id = ? ORDER BY first DESC LIMIT 1"
     until(lambda: stack.rows(newest, key) == [(80_000,)], lambda: "the rate was not taken")
     alice.wait_for(f"Block {alice.said.count('received successfully') + 5} received successfully")
+
+
+def choose(page: Browser, admin: str, key: int, action: str) -> None:
+    """Do an action of the list of feeds to one of them."""
+    page.open(f"{admin}feeds/feed/")
+    page.evaluate(
+        "document.body.dataset.old = 'yes';"
+        f"document.querySelector('input.action-select[value=\"{key}\"]').click();"
+        f"document.querySelector('select[name=action]').value = '{action}';"
+        "document.querySelector('button[name=index]').click()"
+    )
+    page.wait_for("document.readyState === 'complete' && document.body.dataset.old !== 'yes'")
+
+
+def test_pause_and_start_reach_the_generator(stack: Stack, alice: Program, page: Browser) -> None:
+    """A feed that is paused in the list stands still; started again, it goes on without a hole."""
+    ((key,),) = stack.rows("SELECT id FROM feeds_feed WHERE name = 'users'")
+    admin = sign_in(stack, page)
+    choose(page, admin, key, "pause")
+    assert "Paused: users." in page.evaluate("document.body.innerText")
+    # The other feed shows that the generator looked: it promises both in turn.
+    heads = "SELECT promised FROM feeds_feed ORDER BY name = 'users'"
+    other, still = (row[0] for row in stack.rows(heads))
+
+    def stands_still() -> bool:
+        nonlocal other, still
+        (now,), (users,) = stack.rows(heads)
+        if users != still:
+            other, still = now, users
+        return bool(now > other + 40)  # two seconds of the feed that runs
+
+    until(stands_still, lambda: f"the feed goes on: {stack.rows(heads)}")
+    choose(page, admin, key, "start")
+    assert "Started: users." in page.evaluate("document.body.innerText")
+    blocks = alice.said.count("received successfully")
+    alice.wait_for(f"Block {blocks + 3} verified")
+    assert alice.stop() == 0
+    judge(stack.log("alice"))
 
 
 def test_list_of_sessions_stays_true(stack: Stack, alice: Program, page: Browser) -> None:
