@@ -1,5 +1,5 @@
 """
-The course of a session: when it was connected, and what its newest blocks took.
+The course of a session: when it was connected, what it missed, and what its blocks took.
 
 Bounded by what a page can show: the newest connections as bars on one line
 of time, and the newest blocks as charts.
@@ -27,41 +27,61 @@ THINNEST = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One stretch of time, connected or a gap between two connections."""
+    """One stretch of time: connected, a gap between connections, or a block with gaps."""
 
     kind: str
-    """``connected`` or ``away``."""
+    """``connected``, ``away`` or ``missed``."""
     start: float
     width: float
     sentence: str
 
 
 def timeline(session: ClientSession, now: datetime) -> str:
-    """Return when the session was connected, as bars with their sentences."""
+    """Return when the session was connected and what it missed, as bars with their sentences."""
     rows = list(session.connections.order_by("-id")[:MOST_CONNECTIONS])[::-1]
     if not rows:
         return "-"
     made = bars(rows, now)
     away = [bar for bar in made if bar.kind == "away"]
+    missed = losses(session, rows[0].opened_at, now)
     about = f"{_count(len(rows), 'connection')}, {_count(len(away), 'gap')} between them"
-    context = {"bars": made, "about": about, "width": WIDTH, "from": rows[0].opened_at}
+    if missed:
+        about += f", {_count(len(missed), 'block')} with missed messages"
+    context = {"bars": made + missed, "about": about, "width": WIDTH, "from": rows[0].opened_at}
     return render_to_string("admin/timeline.html", context)
 
 
 def bars(rows: Sequence[Connection], now: datetime) -> list[Bar]:
     """Return the bars of *rows*, the oldest first, up to *now*."""
     begin = rows[0].opened_at
-    scale = WIDTH / max((now - begin).total_seconds(), 1.0)
+    axis = (begin, now)
     made: list[Bar] = []
     end = begin
     for row in rows:
         if (gap := (row.opened_at - end).total_seconds()) > 0:
-            made.append(_bar("away", (end - begin).total_seconds(), gap, scale, "not connected"))
+            made.append(_bar("away", axis, end, gap, f"{gap:,.0f} s not connected"))
         closed = row.closed_at or max(now, row.opened_at)
         why = "still open" if row.closed_at is None else f"closed with {row.close_code}"
-        start, seconds = row.opened_at - begin, closed - row.opened_at
-        made.append(_bar("connected", start.total_seconds(), seconds.total_seconds(), scale, why))
+        seconds = (closed - row.opened_at).total_seconds()
+        words = f"connected {seconds:,.0f} s, {why}"
+        made.append(_bar("connected", axis, row.opened_at, seconds, words))
         end = max(end, closed)
+    return made
+
+
+def losses(session: ClientSession, begin: datetime, now: datetime) -> list[Bar]:
+    """Return a bar for each of the newest blocks whose report tells of missed messages."""
+    fields = ("number", "ranges", "difference", "started_at", "finished_at")
+    rows = list(session.reports.order_by("-number").values_list(*fields)[:MOST_BLOCKS])[::-1]
+    made = []
+    for number, ranges, difference, started, finished in rows:
+        announced = sum(part.get("gaps", 0) for part in ranges.values())
+        spans = [span for kinds in (difference or {}).values() for span in kinds.get("missing", ())]
+        missed = announced + sum(last - first + 1 for first, last in spans)
+        if missed and started and finished and started >= begin:
+            words = f"{_count(missed, 'message')} missed in block {number:,}"
+            seconds = (finished - started).total_seconds()
+            made.append(_bar("missed", (begin, now), started, seconds, words))
     return made
 
 
@@ -98,19 +118,21 @@ def course_charts(session: ClientSession) -> str:
     return render_to_string("admin/course.html", {"charts": drawn})
 
 
-def _bar(kind: str, start: float, seconds: float, scale: float, why: str) -> Bar:
+def _bar(
+    kind: str, axis: tuple[datetime, datetime], start: datetime, seconds: float, sentence: str
+) -> Bar:
+    begin, now = axis
+    scale = WIDTH / max((now - begin).total_seconds(), 1.0)
     return Bar(
         kind=kind,
-        start=round(start * scale, 1),
+        start=round((start - begin).total_seconds() * scale, 1),
         width=round(max(seconds * scale, THINNEST), 1),
-        sentence=f"{kind} {seconds:,.0f} s, {why}"
-        if kind == "connected"
-        else f"{seconds:,.0f} s {why}",
+        sentence=sentence,
     )
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _ms(seconds: float | None) -> float | None:

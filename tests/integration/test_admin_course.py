@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from feeds.admin.course import MOST_BLOCKS, MOST_CONNECTIONS, bars
+from feeds.admin.course import MOST_BLOCKS, MOST_CONNECTIONS, bars, losses
 from feeds.models import Connection
 from tests.support.admin import NOW, connect, report, shown
 
@@ -34,6 +34,33 @@ def test_bars_are_connections_and_the_gaps_between_them() -> None:
         ("away", 400, 200, "20 s not connected"),
         ("connected", 600, 400, "connected 40 s, still open"),
     ]
+
+
+def test_blocks_with_missed_messages_are_marked(admin_client: Client) -> None:
+    """Where messages were announced as missing, or lost unawares, the line of time says so."""
+    session = connect("alice")
+    Connection.objects.create(session=session, opened_at=NOW, seen_at=NOW)
+    whole = {"epoch": "0123456789ab", "first": 41, "last": 43, "count": 3, "gaps": 0}
+    lost = {"users": {"missing": [[41, 42], [44, 44]]}}
+    times = [NOW + timedelta(seconds=second) for second in (10, 20, 30, 40)]
+    for number, (gaps, difference) in enumerate([(0, None), (5, None), (0, lost)], 1):
+        report(
+            session,
+            number,
+            ranges={"users": {**whole, "gaps": gaps}},
+            difference=difference,
+            started_at=times[number - 1],
+            finished_at=times[number],
+        )
+    made = losses(session, NOW, NOW + timedelta(seconds=100))
+    assert [(bar.kind, bar.start, bar.width, bar.sentence) for bar in made] == [
+        ("missed", 200, 100, "5 messages missed in block 2"),
+        ("missed", 300, 100, "3 messages missed in block 3"),
+    ]
+    assert losses(session, NOW + timedelta(seconds=35), NOW) == []
+    page = shown(admin_client, session)
+    assert page.count("timeline-missed") == 2
+    assert "1 connection, 0 gaps between them, 2 blocks with missed messages" in page
 
 
 def test_the_page_is_bounded(admin_client: Client) -> None:
