@@ -94,7 +94,7 @@ class Child:
 
 def serve() -> None:
     """Answer calls from standard input on standard output until it ends."""
-    # Ctrl-C on a terminal reaches this process too; its owner decides.
+    # What stops all processes of a service is not for this one: its owner decides.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     calls, answers = sys.stdin.buffer, sys.stdout.buffer
@@ -118,5 +118,7 @@ def _start(program: str) -> subprocess.Popen[bytes]:
         [sys.executable, "-c", program],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        # Ctrl-C on a terminal is not for this process, from its first instant on.
+        process_group=0,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )
