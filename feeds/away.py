@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, NotSupportedError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
@@ -12,8 +12,10 @@ OWN_FILES_ONLY = (
     "object-src 'none'"
 )
 """The Content-Security-Policy of pages of our own; the admin's scripts need more."""
-AWAY = (InterfaceError, OperationalError, ProgrammingError)
-"""What a database raises that is gone, locked or not set up; others are our faults."""
+AWAY = (DatabaseError, InterfaceError)
+"""What a database raises that is gone, locked, damaged or not set up ..."""
+OUR_FAULTS = (DataError, IntegrityError, NotSupportedError)
+"""... but for these, which it raises for what it was asked."""
 
 
 class DatabaseAway(MiddlewareMixin):
@@ -21,7 +23,7 @@ class DatabaseAway(MiddlewareMixin):
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the answer, or None where the database has no part in *error*."""
-        if not isinstance(error, AWAY):
+        if not isinstance(error, AWAY) or isinstance(error, OUR_FAULTS):
             return None
         response = render(request, "503.html", {"trouble": no_answer(error)}, status=503)
         response["Content-Security-Policy"] = OWN_FILES_ONLY

@@ -29,9 +29,9 @@ from feeds.protocol import FeedProtocol, Receive, configured
 SAME_SIGNAL_SECONDS = 1.0
 """Two signals within this time are one wish to stop."""
 SWITCH_SECONDS = 0.0005
-"""A thread that stores gives the interpreter back to the event loop so soon; each
-send and each read of the loop waits for that. Python's own 5 ms, some thousand
-times a second, are more than a second has."""
+"""A thread beside the event loop gives the interpreter back to it so soon; each send
+and each read of the loop waits for that. Python's own 5 ms, some thousand times
+a second, are more than a second has."""
 AWAY_SECONDS = 0.5
 """A server that restarts is not back sooner."""
 AT_ONCE = 100

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
 
 from clientapp.core.histogram import Histogram
 
@@ -63,7 +63,7 @@ class PartStatus:
         self.clock_error = max(errors, default=None)
 
 
-_COUNTS = tuple(one.name for one in fields(PartStatus) if one.type == "int")
+_COUNTS = tuple(name for name, kind in get_type_hints(PartStatus).items() if kind is int)
 
 
 @dataclass(slots=True)

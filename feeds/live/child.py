@@ -57,9 +57,10 @@ class Child:
         made: T = await loop.run_in_executor(self._waiter, self._ask, call, args)
         return made
 
-    def start(self) -> None:
-        """Start the process now, before there is a call that would wait for it."""
+    def start(self) -> subprocess.Popen[bytes]:
+        """Return the process, started where it is not there; a call need not wait for that."""
         self._process = self._process or _start(self._program)
+        return self._process
 
     async def stop(self) -> None:
         """End the process at once, whatever it does."""
@@ -69,9 +70,7 @@ class Child:
         self._waiter.shutdown(wait=False)
 
     def _ask(self, *request: object) -> Any:
-        self.start()
-        process = self._process
-        assert process is not None
+        process = self.start()
         assert process.stdin is not None
         assert process.stdout is not None
         try:

@@ -40,6 +40,11 @@ async def test_it_makes_the_same_elsewhere(maker: Child) -> None:
     assert await maker.run(os.getpid) != os.getpid()
 
 
+async def test_a_terminal_does_not_reach_it(maker: Child) -> None:
+    """Ctrl-C goes to a group of processes; this one has its own from its first instant on."""
+    assert os.getpgid(maker.start().pid) != os.getpgid(0)
+
+
 async def test_calls_take_turns(maker: Child) -> None:
     """Many may ask at once; each gets its own answer."""
     mine = schedule(source_of(RECIPE).epoch)

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.contrib.staticfiles import finders
-from django.db import connection
+from django.db import DatabaseError, IntegrityError, connection
+from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 
+from feeds.away import DatabaseAway
 from feeds.core import notices
 from feeds.examples import ADDRESS, FILES
 from feeds.live.catalog import recipe_of
@@ -289,3 +291,14 @@ def test_says_that_the_database_is_away(admin_client: Client) -> None:
         assert "The database does not answer (no such table: feeds_blockreport)" in said
         assert "python manage.py migrate" in said
         assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+
+
+def test_faults_of_ours_are_not_the_databases() -> None:
+    """What a database says of a wrong question stays an error, which nobody is to wait out."""
+    middleware = DatabaseAway(lambda _: HttpResponse())
+    assert (
+        middleware.process_exception(HttpRequest(), IntegrityError("it is there already")) is None
+    )
+    damaged = middleware.process_exception(HttpRequest(), DatabaseError("it is malformed"))
+    assert damaged is not None
+    assert damaged.status_code == 503
