@@ -13,7 +13,7 @@ class Limits:
     """Bounds of one server process."""
 
     connections: int = 20_000
-    """Served at once: twice the most that was measured; each costs about 50 KB."""
+    """Served at once: twice the most that was measured; each costs about 75 KB."""
     backlog: int = 1024
     """Connections that wait to be accepted: as many come back in the two seconds
     after a restart. Of more, each waits a second for its kernel's next try."""
@@ -67,7 +67,7 @@ class Limits:
     close_seconds: float = 3.0
     """A client has so long to answer a close; it may be busy with a backlog."""
     returns_per_second: int = 500
-    """Clients of a stopped server come back so many a second: half of what it accepts."""
+    """Clients of a stopped server come back so many a second: two thirds of what it accepts."""
     lost_seconds: float = 30.0
     """After which a connection of a server that shows no life is lost."""
     database_seconds: float = 5.0
