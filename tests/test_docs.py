@@ -122,7 +122,7 @@ def test_client_options_are_documented() -> None:
     assert described - {"--help"} == offered - {"--help"}
 
 
-@pytest.mark.parametrize("command", ["generate", "serve"])
+@pytest.mark.parametrize("command", ["generate", "prune", "serve"])
 def test_options_of_commands_are_documented(command: str) -> None:
     """Every option of a command that is ours stands in docs/commands.md, and no other."""
     parser = load_command_class("feeds", command).create_parser("manage.py", command)
@@ -132,11 +132,11 @@ def test_options_of_commands_are_documented(command: str) -> None:
     assert described == offered - set(DJANGO_OPTIONS) - {"-h"}
 
 
-@pytest.mark.parametrize("command", ["generate", "runserver", "serve"])
+@pytest.mark.parametrize("command", ["generate", "prune", "runserver", "serve"])
 def test_exit_codes_of_commands_are_documented(command: str) -> None:
     """The help of a command lists the exit codes of docs/commands.md, word by word."""
     parser = load_command_class("feeds", command).create_parser("manage.py", command)
-    said = re.findall(r"^  (\d)  (.+)$", str(parser.epilog), re.MULTILINE)
+    said = re.findall(r"^  (\d+)  (.+)$", str(parser.epilog), re.MULTILINE)
     rows = [
         row for row in table(text("docs/commands.md"), f"`manage.py {command}`") if row[0].isdigit()
     ]

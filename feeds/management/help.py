@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.core.management.base import DjangoHelpFormatter
+from typing import Any, ClassVar
+
+from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter
 
 HEADING = "exit codes:"
 SERVER_EXIT_CODES = f"""\
@@ -21,3 +23,16 @@ class CommandHelp(DjangoHelpFormatter):
         if text.startswith(HEADING):
             return "".join(indent + line for line in text.splitlines(keepends=True))
         return super()._fill_text(text, width, indent)
+
+
+class CommandWithExitCodes(BaseCommand):
+    """A command whose help ends with what its exit codes mean."""
+
+    exit_codes: ClassVar[str]
+    """Begins with `HEADING`; then a line for each."""
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Return the parser, whose help ends with the exit codes."""
+        return super().create_parser(
+            prog_name, subcommand, epilog=self.exit_codes, formatter_class=CommandHelp, **kwargs
+        )

@@ -9,39 +9,32 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from channels.layers import get_channel_layer
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from clientapp.wire.position import MAX_OFFSET
 from feeds.live import promise
 from feeds.live.generator import Generator
 from feeds.management.display import Display
 from feeds.management.engines import require_engines
-from feeds.management.help import CommandHelp
+from feeds.management.help import HEADING, CommandWithExitCodes
 from feeds.management.signals import STOPS, ignore_stops
 from feeds.models import Feed
 from feeds.sources import MAX_SEED, SpecError
 
-EXIT_CODES = """\
-exit codes:
+
+class Command(CommandWithExitCodes):
+    """Generates feeds until it is stopped."""
+
+    exit_codes = f"""\
+{HEADING}
   0  done, or stopped by Ctrl-C
   1  could not: no such feed, another generator has it or took it over, no database
   2  an option has a value that is not allowed
 """
-
-
-class Command(BaseCommand):
-    """Generates feeds until it is stopped."""
-
     help = (
         "Generate the enabled feeds and push them to every server, until Ctrl-C. "
         "Started again, it goes on with the next offset."
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """Return the parser, whose help ends with the exit codes."""
-        return super().create_parser(
-            prog_name, subcommand, epilog=EXIT_CODES, formatter_class=CommandHelp, **kwargs
-        )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""

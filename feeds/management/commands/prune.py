@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 
 from feeds.conf import MOST_DAYS
 from feeds.live.retention import KINDS, old, remove
 from feeds.management.engines import require_migrations
+from feeds.management.help import HEADING, CommandWithExitCodes
 
 ABOUT = {
     "samples": "points of the dashboard's history",
@@ -23,9 +24,16 @@ ABOUT = {
 }
 
 
-class Command(BaseCommand):
+class Command(CommandWithExitCodes):
     """Removes what is older than the settings, or the options, say."""
 
+    exit_codes = f"""\
+{HEADING}
+  0  done
+  1  could not: the database does not answer, or is not set up
+  2  an option has a value that is not allowed
+  130  stopped by Ctrl-C; what is removed stays so
+"""
     help = (
         "Remove what is older than it has to be kept, a little at a time: servers may run "
         "meanwhile. How long is a setting (KEEP_..._DAYS), or an option for this run."

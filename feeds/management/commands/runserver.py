@@ -10,13 +10,12 @@ import threading
 from typing import Any
 
 from daphne.management.commands.runserver import Command as DaphneCommand
-from django.core.management.base import CommandParser
 from django.utils import autoreload
 from twisted.internet import reactor
 
 from feeds.management.address import Address
 from feeds.management.engines import require_engines
-from feeds.management.help import SERVER_EXIT_CODES, CommandHelp
+from feeds.management.help import SERVER_EXIT_CODES, CommandWithExitCodes
 from feeds.management.requestlog import RequestLog
 from feeds.management.signals import STOPS, ignore_stops
 from feeds.server import FeedServer
@@ -26,20 +25,14 @@ RELOAD = 3
 EXAMPLE = "python manage.py runserver 8001"
 
 
-class Command(DaphneCommand):  # type: ignore[misc]  # daphne is not typed
+class Command(CommandWithExitCodes, DaphneCommand):  # type: ignore[misc]  # daphne is not typed
     """Runs the server; prints every client's coming, going and words."""
 
+    exit_codes = SERVER_EXIT_CODES
     help = (
         "Serve the feeds, the page and the admin; prints with times every connect, "
         "every disconnect and every message of a client."
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """Return the parser, whose help ends with the exit codes."""
-        parser: CommandParser = super().create_parser(
-            prog_name, subcommand, epilog=SERVER_EXIT_CODES, formatter_class=CommandHelp, **kwargs
-        )
-        return parser
 
     def run(self, **options: Any) -> None:
         """Run the server, under a parent that restarts it on code changes."""

@@ -8,12 +8,12 @@ from typing import Any
 
 from channels.routing import get_default_application
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from feeds.core.limits import LIMITS
 from feeds.management.address import Address
 from feeds.management.engines import require_engines
-from feeds.management.help import SERVER_EXIT_CODES, CommandHelp
+from feeds.management.help import SERVER_EXIT_CODES, CommandWithExitCodes
 from feeds.management.requestlog import RequestLog
 from feeds.management.signals import ignore_stops
 from feeds.server import FeedServer
@@ -26,19 +26,14 @@ MOST_BACKLOG = 65_535
 EXAMPLE = "python manage.py serve --bind 127.0.0.1:8001"
 
 
-class Command(BaseCommand):
+class Command(CommandWithExitCodes):
     """Serves until it is told to stop; nothing of it is for development."""
 
+    exit_codes = SERVER_EXIT_CODES
     help = (
         "Serve the feeds, the page and the admin in production: as runserver does, without "
         "its restarts on changed code. Set DEBUG=false."
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """Return the parser, whose help ends with the exit codes."""
-        return super().create_parser(
-            prog_name, subcommand, epilog=SERVER_EXIT_CODES, formatter_class=CommandHelp, **kwargs
-        )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
