@@ -117,7 +117,8 @@ class Generator:
         """
         Let `run` come to its end soon.
 
-        Not by cancelling it: that has been seen to get lost on its way.
+        Not by cancelling it, which may get lost (`feeds.live.cancelling`), and
+        would cut off what it pushes.
         """
         self._stopping.set()
 

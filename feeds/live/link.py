@@ -18,6 +18,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from feeds.live.cancelling import heed_cancellation
 from feeds.live.troubles import TROUBLES
 
 log = logging.getLogger(__name__)
@@ -132,6 +133,7 @@ class Link:
         """Receive for as long as the loop runs, over as many connections as it takes."""
         away = False
         while True:
+            heed_cancellation()
             try:
                 async with (await self._connect()).pubsub() as pubsub:
                     await pubsub.connect()
@@ -157,6 +159,7 @@ class Link:
         """Hand out what comes until the connection fails."""
         silent = False
         while True:
+            heed_cancellation()
             message = await pubsub.get_message(timeout=SILENCE_SECONDS)
             match message:
                 case None if silent:

@@ -29,6 +29,7 @@ from feeds.core.limits import LIMITS, Limits
 from feeds.core.lines import make_frames
 from feeds.core.schedule import Schedule
 from feeds.live.bridge import Batch, Bridge
+from feeds.live.cancelling import heed_cancellation
 from feeds.live.catalog import Catalog
 from feeds.live.child import Child
 from feeds.live.clerk import Clerk
@@ -70,7 +71,6 @@ class Node:
         self.reachable = True
         """Whether the database answered when it was last asked for the feeds."""
         self._bridge = Bridge(get_channel_layer(), self._take)
-        self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -91,7 +91,6 @@ class Node:
     async def stop(self) -> None:
         """Commit every fact and end the tasks."""
         await self.recorder.flush(self.limits.drain_seconds)
-        self._stopping = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -156,8 +155,8 @@ class Node:
                 self._work.set()
 
     async def _every(self, seconds: float, step: Any) -> None:
-        # Not for ever: a cancellation has been seen to get lost below.
-        while not self._stopping:
+        while True:
+            heed_cancellation()
             await asyncio.sleep(seconds)
             try:
                 await step()

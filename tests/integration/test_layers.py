@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -15,7 +16,7 @@ from pytest_django import Settings
 
 from feeds.layers import FeedLayer
 from feeds.live import keeper, valkey
-from feeds.live.link import LayerUnavailable
+from feeds.live.link import LayerUnavailable, Link
 from tests.support.embedded import CHECKOUT, forget, lone_server, processes, wait_until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
@@ -162,6 +163,30 @@ async def test_cancelled_receive(directory: Path) -> None:
     await asyncio.wait([receiving])
     assert receiving.cancelled()
     assert (layer.channels, layer.groups) == ({}, {})
+
+
+class ForgetfulDriver:
+    """Waits as the driver does for its writes, which forgets a cancellation before Python 3.12."""
+
+    def __init__(self) -> None:
+        self.done = asyncio.get_running_loop().create_future()
+
+    async def get_message(self, timeout: float) -> dict[str, Any]:  # noqa: ASYNC109  the driver's
+        """Return a message that means nothing, once it is there."""
+        await asyncio.wait_for(self.done, timeout=60)
+        self.done = asyncio.get_running_loop().create_future()
+        return {"type": "pong"}
+
+
+async def test_a_cancellation_that_the_driver_forgets() -> None:
+    """Who listens ends when it is told to, also in the moment in which something comes."""
+    driver: Any = ForgetfulDriver()
+    listening = asyncio.create_task(Link(str, lambda *_: None)._receive(driver))
+    await asyncio.sleep(0)
+    driver.done.set_result(None)
+    listening.cancel()
+    await asyncio.wait([listening], timeout=10)
+    assert listening.cancelled()
 
 
 @pytest.mark.parametrize("victims", [("unixsocket",), ("keeper.py", "unixsocket")])
