@@ -57,6 +57,7 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         self._sockets: list[socket.socket] = []
         self._ports: list[Any] = []
         self._draining_since: float | None = None
+        self._return_seconds = 0.0
         if threading.current_thread() is threading.main_thread():
             self._drain_on_signals()
 
@@ -108,9 +109,11 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
     async def _drain(self) -> None:
         for port in self._ports:
             port.stopListening()
-        for number, protocol in enumerate(list(self.connections), 1):
-            if isinstance(protocol, FeedProtocol):
-                self._dismiss(protocol)
+        # The HTTP request that each began as stays listed for up to a second.
+        feeds = [one for one in self.connections if isinstance(one, FeedProtocol)]
+        self._return_seconds = len(feeds) / LIMITS.returns_per_second
+        for number, protocol in enumerate(feeds, 1):
+            self._dismiss(protocol)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         clock = asyncio.get_running_loop().time
@@ -122,8 +125,7 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         self.stop()
 
     def _dismiss(self, protocol: FeedProtocol) -> None:
-        spread = len(self.connections) / LIMITS.returns_per_second
-        away = round(AWAY_SECONDS + random.random() * spread, 3)
+        away = round(AWAY_SECONDS + random.random() * self._return_seconds, 3)
         protocol.farewell(Close.DRAIN, "the server stops", retry_after=away)
 
     def _running_applications(self) -> list[asyncio.Task[None]]:

@@ -26,7 +26,7 @@ def test_clock_set_and_set_right(stack: Stack, part: str, hours: int) -> None:
         "client": lambda: stack.client("alice", "--block-size=10", "--feed=users", "--feed=arrays"),
     }
     running: dict[str, Program] = {}
-    # Under faketime no process can wait for Valkey: another one starts it first.
+    # Another one starts first, and Valkey with it: see `WrongClock.worn`.
     for name in sorted(PARTS, key=lambda name: (name == "client", name == part)):
         if name == part:
             with clock.worn():

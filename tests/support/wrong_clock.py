@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stack import Stack
+from feeds.live.valkey import runtime_directory
+from tests.support.embedded import serves
+from tests.support.stack import Stack, until
 
 LIBRARY = "/usr/lib/*/faketime/libfaketime.so.1"
 needs_faketime = pytest.mark.skipif(
@@ -35,7 +37,14 @@ class WrongClock:
 
     @contextmanager
     def worn(self) -> Iterator[None]:
-        """Start processes by this clock; durations are as ever."""
+        """
+        Start processes by this clock; durations are as ever.
+
+        Under faketime no process can wait for Valkey. So this waits until one
+        answers, which a process without this clock has started.
+        """
+        layer = runtime_directory(str(self._stack.folder / "var"))
+        until(lambda: serves(layer), lambda: f"no Valkey answers in {layer}")
         before = dict(self._stack.environment)
         (library,) = Path("/").glob(LIBRARY.removeprefix("/"))
         self._stack.environment |= {
