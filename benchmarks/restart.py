@@ -2,10 +2,11 @@
 How long a thousand clients feel the end of their server.
 
 Run from the checkout: ``python -m benchmarks.restart``. First the server is
-drained: printed are the time until it has ended, and the share of its clients
-that saw close code 4001. Then it is started, gets its clients back, is killed,
-and started again: printed is the time from its port being back to when the
-clients are live and caught up, which means that each has a message that was
+drained: printed are the time until it has ended, the share of its clients that
+saw close code 4001, and how long it takes until all are live again. Then one is
+killed and started again, at 10 and at 100 messages a second, beneath clients in C
+that come back as ours do. Printed is the time from its port being back to when
+the clients are live and caught up, which means that each has a message that was
 intended for less than half a second ago.
 """
 
@@ -13,16 +14,28 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
+from benchmarks.comparison import building
+from benchmarks.comparison.building import MissingError
+from benchmarks.comparison.contestants import Blockfeed, installation
+from benchmarks.comparison.modes import Mode
+from benchmarks.comparison.race import Cores, LoadClient, pin, wait_for
 from clientapp.wire.closing import Close
 from tests.support.crowd import Crowd, Follower, until
 from tests.support.stack import Program, Stack
 
 RATE = 10
+RATES = (10, 100)
+"""Messages a second of a server that is killed."""
+SMOKE_SECONDS = 0.5
+SMOKE_CLIENTS = 50
+"""They prove that the benchmark runs; their figures mean nothing."""
 LIVE_SECONDS = 0.5
 """A message that came so soon after its intended time did not wait for anything."""
 
@@ -44,7 +57,7 @@ async def measure_drain(crowd: Crowd, server: Program) -> None:
     )
 
 
-async def measure_return(crowd: Crowd, what: str) -> None:
+async def measure_return(crowd: Crowd) -> None:
     """Wait until everybody is live again; the port is back now."""
     started = time.monotonic()
     live: dict[Follower, float] = {}
@@ -61,27 +74,52 @@ async def measure_return(crowd: Crowd, what: str) -> None:
     half, most = found[len(found) // 2], found[int(len(found) * 0.99)]
     missed = sum(one.missed for one in crowd.followers)
     print(
-        f"{what}: live and caught up after {half:.2f} s (half), {most:.2f} s (99 %), "
+        f"after the drain: live and caught up after {half:.2f} s (half), {most:.2f} s (99 %), "
         f"{found[-1]:.2f} s (all); {missed} messages missed"
     )
 
 
 async def measure(stack: Stack, size: int) -> None:
-    """Let *size* clients live through a drain and a kill."""
+    """Let *size* clients live through a drain."""
     server = await asyncio.to_thread(stack.server)
     await asyncio.to_thread(stack.generator, "--feed=arrays", f"--rate={RATE}")
     crowd = Crowd(stack.port, size)
     await crowd.start()
     await asyncio.sleep(2)
     await measure_drain(crowd, server)
-    server = await asyncio.to_thread(stack.server)
-    await measure_return(crowd, "after the drain")
-    await asyncio.sleep(2)
-    server.process.kill()
-    server.process.wait()
     await asyncio.to_thread(stack.server)
-    await measure_return(crowd, "after kill -9")
+    await measure_return(crowd)
     await crowd.stop()
+
+
+def measure_kill(program: Path, cores: Cores, size: int, rate: int) -> None:
+    """Kill the server of *size* clients that get *rate* messages a second."""
+    mode = Mode(name="paced", title="", clients=size, rate=rate)
+    blockfeed = Blockfeed()
+    with ExitStack() as stack:
+        place = installation(stack)
+        server = blockfeed.start(place, mode)
+        wait_for(place.port, server)
+        pin(server.process.pid, cores.server)
+        client = LoadClient(program, place.port, blockfeed.target, size, 0, "return")
+        stack.callback(client.close)
+        client.event("open")
+        blockfeed.publish(place, mode, 0)
+        time.sleep(3)
+        server.process.kill()
+        server.process.wait()
+        server = blockfeed.serve(place, mode)
+        wait_for(place.port, server)
+        back = time.monotonic()
+        pin(server.process.pid, cores.server)
+        found = client.event("returned")
+        half, most, last = (found[part] - back for part in ("half", "most", "all"))
+        print(
+            f"kill -9 at {rate} messages/s: {found['clients']} live and caught up after "
+            f"{half:.2f} s (half), {most:.2f} s (99 %), {last:.2f} s (all); "
+            f"{found['lost']} messages missed, {found['doubled']} doubled",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -89,15 +127,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.strip().partition("\n")[0])
     parser.add_argument("--clients", type=int, default=1000, help="clients (default: 1000)")
     parser.add_argument(
-        "--seconds", type=float, help="taken and ignored: each end is measured once"
+        "--seconds", type=float, default=1.0, help="below 0.5: a smoke run of 50 clients"
     )
     options = parser.parse_args()
+    clients = options.clients if options.seconds >= SMOKE_SECONDS else SMOKE_CLIENTS
     with tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder))
         try:
-            asyncio.run(measure(stack, options.clients))
+            asyncio.run(measure(stack, clients))
         finally:
             stack.close()
+    try:
+        program = building.compiled("load")
+    except MissingError as missing:
+        print(f"no server is killed: {missing}")
+        return
+    cores = Cores.split()
+    os.sched_setaffinity(0, cores.others)
+    for rate in RATES:
+        measure_kill(program, cores, clients, rate)
 
 
 if __name__ == "__main__":

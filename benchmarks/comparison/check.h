@@ -12,11 +12,15 @@
 enum {
     BUCKETS = 1 << 19, /* of BUCKET_US each: up to 10 s */
     BUCKET_US = 20,
+    EPOCH = 16, /* bytes that take an epoch */
 };
 
 #define MESSAGE "{\"type\":\"message\""
 #define OFFSET "\"offset\":"
 #define AT ",\"at\":"
+
+struct reporter;
+struct follower;
 
 struct client {
     int fd;
@@ -29,6 +33,8 @@ struct client {
     size_t left; /* of the frame's payload */
     size_t headed;
     unsigned char head[10]; /* the part of a frame's header that came */
+    struct reporter *reporter; /* of a client that reports blocks, else NULL */
+    struct follower *follower; /* of one that comes back, else NULL */
 };
 
 static struct {
@@ -59,6 +65,29 @@ static const char *number(const char *text, const char *end, int64_t *value)
     return text == from ? NULL : text;
 }
 
+/* Return what comes after NAME, which must be in the text. */
+static const char *after(const char *text, size_t size, const char *name)
+{
+    const char *found = memmem(text, size, name, strlen(name));
+    if (!found)
+        fail("no %s in: %.*s", name, (int)size, text);
+    return found + strlen(name);
+}
+
+/* Read where a welcome says that the feed stands. */
+static void read_welcome(const char *text, size_t size, char *epoch, int64_t *offset)
+{
+    const char *feed = after(text, size, "\"bench\":"), *end = text + size;
+    const char *name = after(feed, (size_t)(end - feed), "\"epoch\":\"");
+    const char *digits = after(feed, (size_t)(end - feed), OFFSET);
+    const char *close = memchr(name, '"', (size_t)(end - name));
+
+    if (!close || close - name >= EPOCH || !number(digits, end, offset))
+        fail("a welcome that cannot be read: %.*s", (int)size, text);
+    memcpy(epoch, name, (size_t)(close - name));
+    epoch[close - name] = 0;
+}
+
 static void check_offset(struct client *c, int64_t offset)
 {
     if (c->offset < 0)
@@ -72,6 +101,11 @@ static void check_offset(struct client *c, int64_t offset)
     c->offset = offset;
 }
 
+static void collect(struct client *c, const char *text, size_t size, int64_t at);
+static void take_control(struct client *c, const char *text, size_t size);
+static void note_life(struct client *c, int64_t at);
+static void note_welcome(struct client *c, const char *text, size_t size);
+
 static void take_text(struct client *c, const char *text, size_t size)
 {
     const char *end = text + size, *found;
@@ -79,6 +113,10 @@ static void take_text(struct client *c, const char *text, size_t size)
 
     if (size < sizeof MESSAGE || memcmp(text, MESSAGE, sizeof MESSAGE - 1) != 0) {
         tally.others++;
+        if (c->reporter)
+            take_control(c, text, size);
+        if (c->follower)
+            note_welcome(c, text, size);
         return;
     }
     if (hint + sizeof OFFSET < size && memcmp(text + hint, OFFSET, sizeof OFFSET - 1) == 0)
@@ -92,6 +130,10 @@ static void take_text(struct client *c, const char *text, size_t size)
         return;
     }
     check_offset(c, offset);
+    if (c->reporter)
+        collect(c, text, size, at);
+    if (c->follower)
+        note_life(c, at);
     if (!counting)
         return;
     tally.messages++;

@@ -160,6 +160,10 @@ class Blockfeed(Contestant):
         stack.environment["DEBUG"] = "false"
         stack.run("migrate", "-v0")
         stack.run("shell", "-v0", "-c", f"from feeds.models import Feed; {FEED}")
+        return self.serve(stack, mode)
+
+    def serve(self, stack: Stack, mode: Mode) -> Program:
+        """Start the server of what is set up."""
         start = ["manage.py"]
         if mode.is_saturated and mode.frames == 1:
             start = ["-m", "benchmarks.comparison.one_frame"]

@@ -2,12 +2,16 @@
  * Many clients of one feed in one thread: every frame is parsed, every offset
  * checked, every latency counted.
  *
- *     load PORT TARGET CLIENTS SECONDS [nats]
+ *     load PORT TARGET CLIENTS SECONDS [nats | report BLOCK_SIZE | return]
  *
  * Opens CLIENTS WebSockets and says so in one line of JSON ("open"). Then it
  * waits until each has a message, warms up, says "begin", counts for SECONDS
  * and says "result". With SECONDS 0 it stays open until its input ends. With
  * "nats" it speaks NATS in the WebSockets; one is open once it has subscribed.
+ * With "report" each client reports its blocks; the result tells of their acks,
+ * and comes when no report waits for one. With "return" clients that are cut off
+ * come back, and once all are live again it says "returned", with the times when
+ * half, 99 of 100 and all of them were, in seconds of the monotonic clock.
  *
  * An offset must be the one before plus 1, for each client and from its first
  * message to its last: one that is higher means lost ones, one that is not
@@ -25,6 +29,8 @@
 
 #include "check.h"
 #include "nats.h"
+#include "reports.h"
+#include "returns.h"
 
 enum {
     AT_ONCE = 48,     /* handshakes under way: plain Daphne queues 50 */
@@ -38,7 +44,8 @@ enum {
 #define ANSWER "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 static struct client *clients;
-static int wanted, started, opened, speaks_nats;
+static const char *target;
+static int port, wanted, started, opened, speaks_nats;
 
 static int64_t clock_us(clockid_t id)
 {
@@ -87,7 +94,14 @@ static size_t take(struct client *c, char *data, size_t kept, size_t size)
     return size - taken;
 }
 
-static void read_from(struct client *c)
+/* Look out for what comes, or first for room for what waits. */
+static void watch(int poll, struct client *c, int how, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = c};
+    epoll_ctl(poll, how, c->fd, &event);
+}
+
+static void read_from(int poll, struct client *c)
 {
     static char buffer[KEPT + BUFFER];
     ssize_t got;
@@ -96,58 +110,104 @@ static void read_from(struct client *c)
     got = recv(c->fd, buffer + c->kept, BUFFER, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
+    if (got <= 0 && c->follower) {
+        come_back_later(c, clock_us(CLOCK_MONOTONIC));
+        return;
+    }
     if (got <= 0)
         fail("the server broke off: %s", got ? strerror(errno) : "end of stream");
     c->kept = take(c, buffer, c->kept, c->kept + (size_t)got);
     if (c->kept > KEPT)
         fail("a frame over %d bytes came", KEPT);
     memcpy(c->rest, buffer, c->kept);
+    if (c->reporter && c->reporter->held && !flush_reports(c))
+        watch(poll, c, EPOLL_CTL_MOD, EPOLLOUT);
 }
 
-static void open_next(int poll, int port, const char *target)
+/* Connect and ask for the upgrade; returns 0 where nobody listens. */
+static int call(int poll, struct client *c)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    struct client *c = &clients[started++];
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
-    char request[512];
-    int one = 1, size;
+    char request[512], more[128] = "";
+    int one = 1, size, number = (int)(c - clients) + 1;
 
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    c->offset = -1;
-    c->rest = malloc(KEPT);
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (!c->rest || c->fd < 0)
-        fail("client %d has no socket: %s", started, strerror(errno));
-    if (connect(c->fd, (struct sockaddr *)&to, sizeof to) < 0)
-        fail("client %d cannot connect: %s", started, strerror(errno));
+    if (c->fd < 0)
+        fail("client %d has no socket: %s", number, strerror(errno));
+    if (connect(c->fd, (struct sockaddr *)&to, sizeof to) < 0) {
+        if (c->follower && returns.cut_off)
+            return 0;
+        fail("client %d cannot connect: %s", number, strerror(errno));
+    }
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     fcntl(c->fd, F_SETFL, O_NONBLOCK);
+    if (c->follower)
+        size = snprintf(more, sizeof more, "&session=the-key-of-client-%06d", number);
+    if (c->follower && c->follower->epoch[0])
+        snprintf(more + size, sizeof more - (size_t)size, "&after=bench:%s:%lld",
+                 c->follower->epoch, (long long)c->offset);
     size = snprintf(request, sizeof request,
-                    "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
+                    "GET %s%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
                     "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                    "Sec-WebSocket-Key: " KEY "\r\n\r\n", target, port);
+                    "Sec-WebSocket-Key: " KEY "\r\n\r\n", target, more, port);
     if (send(c->fd, request, (size_t)size, MSG_NOSIGNAL) != size)
-        fail("client %d cannot ask for its upgrade", started);
-    epoll_ctl(poll, EPOLL_CTL_ADD, c->fd, &event);
+        fail("client %d cannot ask for its upgrade", number);
+    watch(poll, c, EPOLL_CTL_ADD, EPOLLIN);
+    return 1;
+}
+
+static void open_next(int poll)
+{
+    struct client *c = &clients[started++];
+
+    c->offset = -1;
+    c->rest = malloc(KEPT);
+    if (receipts.block_size)
+        c->reporter = calloc(1, sizeof *c->reporter);
+    if (returns.follow)
+        c->follower = calloc(1, sizeof *c->follower);
+    if (!c->rest || (receipts.block_size && !c->reporter) || (returns.follow && !c->follower))
+        fail("no memory for client %d", started);
+    call(poll, c);
+}
+
+/* Let those try again whose time has come. */
+static void call_again(int poll)
+{
+    int64_t now = clock_us(CLOCK_MONOTONIC);
+    for (int i = 0; i < started; i++) {
+        struct follower *f = clients[i].follower;
+        if (!f || !f->again_us || f->again_us > now)
+            continue;
+        f->again_us = 0;
+        if (!call(poll, &clients[i]))
+            come_back_later(&clients[i], now);
+    }
 }
 
 static void turn(int poll)
 {
     struct epoll_event events[256];
-    int count = epoll_wait(poll, events, 256, 50);
+    int count = epoll_wait(poll, events, 256, returns.cut_off ? 5 : 50);
     now_us = clock_us(CLOCK_REALTIME);
+    if (returns.cut_off)
+        call_again(poll);
     for (int i = 0; i < count; i++) {
-        if (events[i].data.ptr)
-            read_from(events[i].data.ptr);
-        else
+        struct client *c = events[i].data.ptr;
+        if (!c)
             exit(0); /* the input ended */
+        if (!(events[i].events & EPOLLOUT))
+            read_from(poll, c);
+        else if (flush_reports(c))
+            watch(poll, c, EPOLL_CTL_MOD, EPOLLIN);
     }
 }
 
-static double percentile(double part)
+static double percentile(const uint32_t *buckets, int64_t all, double part)
 {
-    int64_t left = (int64_t)((double)tally.messages * part), bucket = 0;
-    while (bucket < BUCKETS - 1 && (left -= tally.latencies[bucket]) >= 0)
+    int64_t left = (int64_t)((double)all * part), bucket = 0;
+    while (bucket < BUCKETS - 1 && (left -= buckets[bucket]) >= 0)
         bucket++;
     return (double)(bucket + 1) * BUCKET_US / 1000;
 }
@@ -161,10 +221,18 @@ static void say_result(double seconds, double cpu)
 {
     printf("{\"event\":\"result\",\"messages\":%lld,\"per_second\":%.1f,\"lost\":%lld,"
            "\"doubled\":%lld,\"unreadable\":%lld,\"others\":%lld,\"p50_ms\":%.2f,"
-           "\"p99_ms\":%.2f,\"cpu\":%.3f}\n",
+           "\"p99_ms\":%.2f,\"cpu\":%.3f",
            (long long)tally.messages, (double)tally.messages / seconds, (long long)tally.lost,
-           (long long)tally.doubled, (long long)tally.unreadable, (long long)tally.others, percentile(0.5),
-           percentile(0.99), cpu / seconds);
+           (long long)tally.doubled, (long long)tally.unreadable, (long long)tally.others,
+           percentile(tally.latencies, tally.messages, 0.5),
+           percentile(tally.latencies, tally.messages, 0.99), cpu / seconds);
+    if (receipts.block_size)
+        printf(",\"reports\":%lld,\"acks\":%lld,\"verified\":%lld,\"acks_per_second\":%.1f,"
+               "\"ack_p50_ms\":%.2f,\"ack_p99_ms\":%.2f",
+               (long long)receipts.reports, (long long)receipts.acks, (long long)receipts.verified,
+               (double)receipts.timed / seconds, percentile(receipts.waits, receipts.timed, 0.5),
+               percentile(receipts.waits, receipts.timed, 0.99));
+    puts("}");
 }
 
 int main(int count, char **words)
@@ -176,18 +244,25 @@ int main(int count, char **words)
 
     if (count == 6 && strcmp(words[5], "nats") == 0)
         speaks_nats = 1;
+    else if (count == 7 && strcmp(words[5], "report") == 0)
+        begin_reporting(atoi(words[6]));
+    else if (count == 6 && strcmp(words[5], "return") == 0)
+        returns.follow = 1;
     else if (count != 5)
-        fail("usage: load PORT TARGET CLIENTS SECONDS [nats]");
+        fail("usage: load PORT TARGET CLIENTS SECONDS [nats | report BLOCK_SIZE | return]");
+    port = atoi(words[1]);
+    target = words[2];
     wanted = atoi(words[3]);
     seconds = atof(words[4]);
     clients = calloc((size_t)wanted, sizeof *clients);
-    if (!clients || poll < 0)
+    returns.live_us = calloc((size_t)wanted, sizeof *returns.live_us);
+    if (!clients || !returns.live_us || poll < 0)
         fail("no memory for %d clients", wanted);
 
     began = clock_us(CLOCK_MONOTONIC);
     while (opened < wanted) {
         while (started < wanted && started - opened < AT_ONCE)
-            open_next(poll, atoi(words[1]), words[2]);
+            open_next(poll);
         turn(poll);
         if (clock_us(CLOCK_MONOTONIC) - began > PATIENCE_S * 1000000LL)
             fail("only %d of %d clients were accepted in %d s", opened, wanted, PATIENCE_S);
@@ -215,6 +290,13 @@ int main(int count, char **words)
     end = began + (int64_t)(seconds * 1e6);
     while (clock_us(CLOCK_MONOTONIC) < end)
         turn(poll);
-    say_result((double)(clock_us(CLOCK_MONOTONIC) - began) / 1e6, cpu_seconds() - cpu);
+    cpu = cpu_seconds() - cpu;
+    seconds = (double)(clock_us(CLOCK_MONOTONIC) - began) / 1e6;
+    counting = 0;
+    receipts.is_over = 1;
+    end = clock_us(CLOCK_MONOTONIC) + PATIENCE_S * 1000000LL;
+    while (receipts.acks < receipts.reports && clock_us(CLOCK_MONOTONIC) < end)
+        turn(poll);
+    say_result(seconds, cpu);
     return 0;
 }

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 import pytest
 
 from benchmarks.comparison import building
+from clientapp.wire import digest
+from clientapp.wire.report import Report
 from feeds.core.frames import frame
 from tests.support.stack import free_port
 
@@ -38,9 +41,9 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def message(offset: int) -> bytes:
+def message(offset: int, at: int = 1) -> bytes:
     """Return a message, framed."""
-    return frame(b'{"type":"message","feed":"bench","offset":%d,"at":1,"data":[]}' % offset)
+    return frame(b'{"type":"message","feed":"bench","offset":%d,"at":%d,"data":[]}' % (offset, at))
 
 
 @contextmanager
@@ -168,6 +171,116 @@ def test_an_error_of_nats_is_no_result(programs: Path) -> None:
     with serving(ANSWER + binary(nats() + b"-ERR 'Slow Consumer'\r\n")) as port:
         done = run(programs, port, 1, "nats")
     assert (done.returncode, done.stderr) == (1, "nats: -ERR 'Slow Consumer'\n")
+
+
+WELCOME = frame(b'{"type":"welcome","feeds":{"bench":{"epoch":"e1","offset":3}}}')
+
+
+def ack(block: int, verdict: str = "verified") -> bytes:
+    """Return an acknowledgement, framed."""
+    return frame(b'{"type":"ack","block":%d,"verdict":"%b"}' % (block, verdict.encode()))
+
+
+def reported(
+    programs: Path, messages: bytes, reports: int, answer: bytes
+) -> tuple[list[Report], subprocess.CompletedProcess[str]]:
+    """Send *messages* to a client with blocks of 5, *answer* after so many *reports*."""
+    taken = []
+
+    def serve(listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        with client, client.makefile("rb") as said:
+            while said.readline() != b"\r\n":
+                pass
+            client.sendall(ANSWER + WELCOME + messages)
+            for _ in range(reports):
+                head = said.read(8)  # of a frame that is masked, with zeros
+                assert (head[:2], head[4:]) == (b"\x81\xfe", bytes(4))
+                taken.append(Report.read(json.loads(said.read(int.from_bytes(head[2:4], "big")))))
+            client.sendall(answer)
+            said.read()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        done = run(programs, listener.getsockname()[1], 1, "report", "5")
+        thread.join(PATIENCE_SECONDS)
+    return taken, done
+
+
+def test_blocks_are_reported(programs: Path) -> None:
+    """Each with its range and the digest of its lines; the verdicts are counted."""
+    lines = [
+        b'{"type":"message","feed":"bench","offset":%d,"at":1,"data":[]}' % n for n in range(4, 16)
+    ]
+    sent = b"".join(map(frame, lines))
+    reports, done = reported(programs, sent, 2, ack(1) + ack(2, "broken"))
+    for number, report in enumerate(reports):
+        part = report.feeds["bench"]
+        first = 4 + 5 * number
+        assert (report.block, part.first, part.last, part.count) == (
+            number + 1,
+            first,
+            first + 4,
+            5,
+        )
+        expected = digest.digest_of(lines[5 * number :][:5])
+        assert (part.epoch, part.digest) == ("e1", digest.format_digest(expected))
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert (found["reports"], found["acks"], found["verified"]) == (2, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (ack(2), "an ack of block 2 came after that of 0"),
+        (frame(b'{"type":"error","code":"busy","text":"no","block":1}'), "the server says"),
+    ],
+)
+def test_a_report_that_is_not_taken_is_no_result(programs: Path, answer: bytes, words: str) -> None:
+    """It is a sentence and exit code 1."""
+    messages = b"".join(map(message, range(4, 10)))
+    _, done = reported(programs, messages, 1, answer)
+    assert done.returncode == 1
+    assert words in done.stderr
+
+
+def test_clients_come_back_to_where_they_stood(programs: Path) -> None:
+    """It is told when they are live again, by the clock that this process has, too."""
+    asked = []
+
+    def serve(listener: socket.socket) -> None:
+        for offset in (4, 5):
+            client, _ = listener.accept()
+            with client, client.makefile("rb") as said:
+                asked.append(said.readline())
+                while said.readline() != b"\r\n":
+                    pass
+                client.sendall(ANSWER + WELCOME + message(offset))
+                if offset == 5:
+                    client.sendall(message(6, at=time.time_ns() // 1000))
+                    said.read()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        words = (programs / "load", listener.getsockname()[1], "/?feed=bench", 1, 0, "return")
+        began = time.monotonic()
+        with subprocess.Popen(
+            [str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as load:
+            assert load.stdout is not None
+            found = [json.loads(load.stdout.readline()) for _ in range(2)][-1]
+            assert began < found["half"] == found["all"] < time.monotonic() + 0.001
+            assert (found["event"], found["clients"]) == ("returned", 1)
+            assert (found["lost"], found["doubled"]) == (0, 0)
+            load.kill()
+        thread.join(PATIENCE_SECONDS)
+    key = b"session=the-key-of-client-000001"
+    assert [line.split()[1].split(b"&", 1)[1] for line in asked] == [
+        key,
+        key + b"&after=bench:e1:4",
+    ]
 
 
 def test_the_limit_delivers_everything(programs: Path) -> None:

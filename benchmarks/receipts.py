@@ -1,0 +1,112 @@
+"""
+What receipts cost: everything on at once, and reports as fast as they are taken.
+
+Run from the checkout: ``python -m benchmarks.receipts``. A load client in C
+collects blocks, computes each digest and waits for each acknowledgement, which
+comes after the report was checked, stored and committed. First a thousand
+clients get 100 messages a second each and report blocks of 100. Then a hundred
+report blocks of one message, at more and more messages a second, until the
+server no longer keeps up. Each window has a server of its own, with SQLite, its
+generator and its Valkey, on a core of its own; all else shares the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.comparison import building
+from benchmarks.comparison.building import MissingError
+from benchmarks.comparison.contestants import Blockfeed, installation
+from benchmarks.comparison.modes import Mode
+from benchmarks.comparison.race import Cores, FailedError, LoadClient, cpu_seconds, pin, wait_for
+
+OFFERS = (20, 40, 80, 160)
+"""Messages a second, and so reports of each of the clients that do nothing else."""
+KEPT_UP = 0.98
+"""A server keeps up as long as it acknowledges this part of what is offered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """So many clients, so many messages a second, so many of them a block."""
+
+    clients: int
+    rate: int
+    block_size: int
+
+    @property
+    def offered(self) -> float:
+        """Reports a second."""
+        return self.clients * self.rate / self.block_size
+
+
+def measure(program: Path, cores: Cores, load: Load, seconds: float) -> Mapping[str, Any]:
+    """Return what the load client says; ``server_cpu`` is the server's share of a core."""
+    mode = Mode(name="paced", title="", clients=load.clients, rate=load.rate)
+    blockfeed = Blockfeed()
+    with ExitStack() as stack:
+        place = installation(stack)
+        server = blockfeed.start(place, mode)
+        wait_for(place.port, server)
+        pin(server.process.pid, cores.server)
+        target = f"{blockfeed.target}&block_size={load.block_size}"
+        dialect = ("report", str(load.block_size))
+        client = LoadClient(program, place.port, target, load.clients, seconds, *dialect)
+        stack.callback(client.close)
+        client.event("open")
+        blockfeed.publish(place, mode, 0)
+        client.event("begin")
+        began, spent = time.monotonic(), cpu_seconds(server)
+        result = client.event("result")
+        used = (cpu_seconds(server) - spent) / (time.monotonic() - began)
+        return {**result, "server_cpu": used}
+
+
+def show(load: Load, found: Mapping[str, Any]) -> None:
+    """Print a line."""
+    print(
+        f"{load.clients:,} clients, {load.rate} messages/s, blocks of {load.block_size}: "
+        f"{found['per_second']:,.0f} messages/s, {found['lost']} lost; "
+        f"{found['acks_per_second']:,.0f} of {load.offered:,.0f} reports/s acknowledged, "
+        f"p50 {found['ack_p50_ms']:.0f} ms, p99 {found['ack_p99_ms']:.0f} ms; "
+        f"{found['verified']:,} of {found['reports']:,} verified; "
+        f"server {found['server_cpu']:.0%} of a core",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.strip().partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each window (default: 10)")
+    options = parser.parse_args()
+    try:
+        program = building.compiled("load")
+    except MissingError as missing:
+        print(f"nothing is measured: {missing}")
+        return
+    is_smoke = options.seconds < 0.5
+    cores = Cores.split()
+    os.sched_setaffinity(0, cores.others)
+    everything = Load(20 if is_smoke else 1000, 100, 100)
+    try:
+        show(everything, measure(program, cores, everything, options.seconds))
+        for rate in OFFERS[: 1 if is_smoke else None]:
+            load = Load(100, rate, 1)
+            found = measure(program, cores, load, options.seconds)
+            show(load, found)
+            if found["acks_per_second"] < KEPT_UP * load.offered:
+                break
+    except FailedError as failed:
+        raise SystemExit(str(failed)) from None
+
+
+if __name__ == "__main__":
+    main()
