@@ -4,7 +4,7 @@ Who gets which bytes: streams, and the subscribers that read them.
 A subscriber is a cursor into each of its feeds. Those that have everything
 share a *cohort*, which one pass serves with the same bytes; the others are
 brought up to the head in bounded steps. Nothing here waits: the caller says
-when (`publish`, `drained`) and runs the work in turns (`turns`).
+when (`publish`, `drained`), is told that there is work, and runs it in `turns`.
 
 Invariants: a subscriber is in a cohort exactly if its cursors stand where
 the cohort's do and its last write was complete; frames of one feed leave in
@@ -69,15 +69,22 @@ class Cohort:
 class Hub:
     """The streams of a process and their subscribers."""
 
-    def __init__(self, limits: Limits, recover: Callable[[Subscriber, str], None]) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        recover: Callable[[Subscriber, str], None],
+        wake: Callable[[], object] = lambda: None,
+    ) -> None:
         """
         Make an empty hub.
 
         *recover* is called with a subscriber and the feed whose next frame
         is older than the recent past; it owes a later call of `recovered`.
+        *wake* is called whenever `turns` has something to do.
         """
         self._limits = limits
         self._recover = recover
+        self._wake = wake
         self._cohorts: dict[frozenset[str], list[Cohort]] = {}
         self._dirty: dict[Cohort, None] = {}
         self._queue: deque[Subscriber] = deque()
@@ -172,6 +179,7 @@ class Hub:
         for key, cohorts in self._cohorts.items():
             if feed in key:
                 self._dirty.update(dict.fromkeys(cohorts))
+        self._wake()
 
     def _pass(self, cohort: Cohort) -> None:
         self._dirty.pop(cohort, None)
@@ -234,6 +242,7 @@ class Hub:
         if not subscriber.queued and not subscriber.blocked:
             subscriber.queued = True
             self._queue.append(subscriber)
+            self._wake()
 
     def _join_cohort(self, subscriber: Subscriber) -> None:
         """Put a subscriber that has everything into a cohort with room."""

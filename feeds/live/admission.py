@@ -143,7 +143,7 @@ async def _ensure_here(node: Node, request: Request) -> None:
         stream = node.hub.streams[name]
         feed = node.catalog.feeds[name]
         if after.offset > stream.head and is_of(feed.epoch_at, after):
-            await node.reach(name, after.offset)
+            await node.intake.reach(name, after.offset)
             if after.offset > stream.head:
                 raise Unavailable(f"{name} is not known here as far as asked for")
 

@@ -58,7 +58,6 @@ class LiveConnection:
         self._subscriber = node.hub.subscribe(writer, admission.cursors)
         node.presence.enter(self._subscriber, channel)
         self._greet(admission)
-        node.wake()
 
     def record_opening(self, replaced: Callable[[tuple[str, ...]], None]) -> bool:
         """
@@ -105,7 +104,6 @@ class LiveConnection:
     def drained(self) -> None:
         """Go on with the data: the writer has sent all it held."""
         self._node.hub.drained(self._subscriber)
-        self._node.wake()
 
     async def receive(self, text: str) -> bool:
         """Take what the client said; return False once it said goodbye."""

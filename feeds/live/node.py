@@ -2,8 +2,7 @@
 One server process: its streams and hub, and the tasks that keep them going.
 
 A node is made at the first connection and serves what it knows while the
-channel layer or the database are away. What the feeds' promise says must
-exist, it has: pushed by the generator, or made again (``_fill``).
+channel layer or the database are away.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ from clientapp.wire.codec import encode
 from clientapp.wire.from_server import Heartbeat, Notice
 from feeds.core import notices
 from feeds.core.frames import frame
-from feeds.core.hub import Hub
+from feeds.core.hub import Hub, Subscriber
 from feeds.core.limits import LIMITS, Limits
-from feeds.core.lines import make_frames
 from feeds.core.schedule import Schedule
-from feeds.live.bridge import Batch, Bridge
+from feeds.live.bridge import Bridge
 from feeds.live.cancelling import heed_cancellation
 from feeds.live.catalog import Catalog
 from feeds.live.child import Child
 from feeds.live.clerk import Clerk
 from feeds.live.clock import now_us
-from feeds.live.making import UnavailableError, UnknownYetError
+from feeds.live.intake import Intake
+from feeds.live.making import UnknownYetError
 from feeds.live.presence import Presence
 from feeds.live.recorder import Recorder
 from feeds.live.recovery import Recovery
@@ -56,7 +55,8 @@ class Node:
         self.catalog = Catalog()
         self._maker = Child()
         self.recovery = Recovery(limits, self.catalog, self._schedule, self._maker)
-        self.hub = Hub(limits, lambda reader, feed: self.recovery.start(self.hub, reader, feed))
+        self._work = asyncio.Event()
+        self.hub = Hub(limits, self._recover, self._work.set)
         self.verifier = Verifier(limits, self._schedule, self._maker)
         sampler = Sampler(self.name, time.monotonic())
         self.recorder = Recorder(limits, store, sampler.note)
@@ -66,11 +66,17 @@ class Node:
         self.presence = Presence(self.name, limits, self.hub, self.database, sampler)
         self.running: dict[str, bool] = {}
         """Per enabled feed whether a generator was at work at the last look."""
-        self._work = asyncio.Event()
-        self._order = asyncio.Lock()
         self.reachable = True
         """Whether the database answered when it was last asked for the feeds."""
-        self._bridge = Bridge(get_channel_layer(), self._take)
+        self.intake = Intake(
+            limits=limits,
+            catalog=self.catalog,
+            hub=self.hub,
+            recovery=self.recovery,
+            verifier=self.verifier,
+            refresh=self.refresh,
+        )
+        self._bridge = Bridge(get_channel_layer(), self.intake.take)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -100,10 +106,6 @@ class Node:
         await self.database.stop()
         await self.lookups.stop()
 
-    def wake(self) -> None:
-        """Let the hub do the work it has."""
-        self._work.set()
-
     async def refresh(self) -> bool:
         """Read the feeds again; return False where the database is away."""
         try:
@@ -130,11 +132,6 @@ class Node:
             raise UnknownYetError
         return self.catalog.feeds[feed].schedule
 
-    async def reach(self, feed: str, offset: int) -> None:
-        """Have the stream of *feed* up to *offset*, which is promised, if that can be."""
-        async with self._order:
-            await self._fill(feed, offset)
-
     async def look_again(self) -> None:
         """Poll now, for somebody who waits; gives up where the database hangs."""
         try:
@@ -142,6 +139,9 @@ class Node:
                 await self.poll()
         except TimeoutError:
             self.reachable = False
+
+    def _recover(self, reader: Subscriber, feed: str) -> None:
+        self.recovery.start(self.hub, reader, feed)
 
     async def _pump(self) -> None:
         while True:
@@ -163,59 +163,14 @@ class Node:
             except Exception:
                 log.exception("a periodic task failed and goes on")
 
-    async def _take(self, batch: Batch) -> None:
-        """Append a batch to its stream, filling what is missing before it."""
-        async with self._order:
-            stream = self.hub.streams.get(batch.feed)
-            known = self.catalog.feeds.get(batch.feed)
-            if stream is None or known is None:
-                return
-            if known.epoch_at(batch.first) != batch.epoch and not await self.refresh():
-                return
-            if batch.first > stream.head + 1:
-                await self._fill(batch.feed, batch.first - 1)
-            skip = stream.head + 1 - batch.first
-            if 0 <= skip < len(batch.lines):
-                self._append(batch.feed, batch.first + skip, batch.lines[skip:])
-
     async def poll(self) -> None:
         """Look at the promise: new feeds, who runs, and what did not come."""
         await self.refresh()
         now = now_us()
-        async with self._order:
-            for name, feed in self.catalog.feeds.items():
-                if name not in self.hub.streams:
-                    self.hub.open_stream(name, feed.head(now))
-                await self._fill(name, feed.head(now - self.limits.push_grace_us))
-        self.wake()
+        await self.intake.keep_up(now)
         self._notice_changes(now)
         for name in self.catalog.feeds:
             await self._within_limit(self._bridge.join(name))
-
-    async def _fill(self, feed: str, last: int) -> None:
-        """Make what the stream of *feed* lacks up to *last*."""
-        stream = self.hub.streams[feed]
-        if last > self.catalog.feeds[feed].promised:
-            await self.refresh()
-            last = min(last, self.catalog.feeds[feed].promised)
-        if last - stream.head > self.limits.recent_messages:
-            self.hub.restart(feed, last - self.limits.recent_messages)
-        while stream.head < last:
-            try:
-                lines = await self.recovery.lines(feed, stream.head + 1, last)
-            except UnknownYetError:
-                return
-            except (UnavailableError, LookupError):
-                self.hub.restart(feed, last)
-                return
-            self._append(feed, stream.head + 1, lines)
-
-    def _append(self, feed: str, first: int, lines: list[bytes]) -> None:
-        """Give *lines* to all subscribers, and to those who check what they got."""
-        frames = make_frames(feed, self.catalog.feeds[feed].schedule, first, lines)
-        self.hub.publish(feed, first, frames)
-        self.verifier.extend(feed, first, lines)
-        self.wake()
 
     def _notice_changes(self, now: int) -> None:
         for name, feed in self.catalog.feeds.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hypothesis import HealthCheck, settings
@@ -26,8 +27,9 @@ class HubMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.hub = Hub(LIMITS, self.recover)
-        self.turns = self.hub.turns()
+        self.hub = Hub(LIMITS, self.recover, self.wake)
+        self.is_awake = False
+        self.turns: Iterator[None] | None = None
         self.readers: list[Reader] = []
         self.recoveries: list[Recovery] = []
 
@@ -36,6 +38,10 @@ class HubMachine(RuleBasedStateMachine):
         assert subscriber.recovering
         assert subscriber not in [one.subscriber for one in self.recoveries]
         self.recoveries.append(Recovery(subscriber, feed, self.hub.streams[feed].first))
+
+    def wake(self) -> None:
+        """Remember that there is work."""
+        self.is_awake = True
 
     @initialize(heads=st.tuples(st.integers(0, 30), st.integers(0, 30)))
     def open(self, heads: tuple[int, int]) -> None:
@@ -56,10 +62,13 @@ class HubMachine(RuleBasedStateMachine):
 
     @rule(count=st.integers(1, 8))
     def work(self, count: int) -> None:
-        """The hub gets some turns; what happens next happens between two of them."""
+        """A hub that woke us gets some turns; what happens next happens between two of them."""
         for _ in range(count):
-            if next(self.turns, self) is self:
+            if self.turns is None and self.is_awake:
+                self.is_awake = False
                 self.turns = self.hub.turns()
+            if self.turns is not None and next(self.turns, self) is self:
+                self.turns = None
 
     @rule(
         feeds=st.sampled_from([FEEDS, FEEDS[::-1], FEEDS[:1], FEEDS[1:]]),
@@ -154,6 +163,12 @@ class HubMachine(RuleBasedStateMachine):
             assert not (one.cohort and (one.blocked or one.recovering or one.queued))
             assert one.cohort or one.blocked or one.recovering or one in self.hub._queue
             assert one.queued == (one in self.hub._queue)
+
+    @invariant()
+    def no_work_is_forgotten(self) -> None:
+        """Where there is work, turns are taken, or were asked for."""
+        if self.hub._dirty or self.hub._queue:
+            assert self.is_awake or self.turns is not None
 
     def teardown(self) -> None:
         """When everybody has taken everything, everybody is at the head."""
