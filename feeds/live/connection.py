@@ -23,7 +23,7 @@ from clientapp.wire.request import PARAMETERS, Request
 from clientapp.wire.sentence import Sentence
 from feeds.core import notices
 from feeds.core.frames import frame
-from feeds.core.hub import Writer
+from feeds.core.subscriber import Writer
 from feeds.live.admission import Admission
 from feeds.live.clock import now_us
 from feeds.live.facts import Closed, Opened, Said

@@ -23,9 +23,10 @@ from clientapp.wire.codec import encode
 from clientapp.wire.from_server import Heartbeat, Notice
 from feeds.core import notices
 from feeds.core.frames import frame
-from feeds.core.hub import Hub, Subscriber
+from feeds.core.hub import Hub
 from feeds.core.limits import LIMITS, Limits
 from feeds.core.schedule import Schedule
+from feeds.core.subscriber import Subscriber
 from feeds.live.bridge import Bridge
 from feeds.live.cancelling import heed_cancellation
 from feeds.live.catalog import Catalog

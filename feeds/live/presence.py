@@ -14,8 +14,9 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import InterfaceError, OperationalError
 
-from feeds.core.hub import Hub, Subscriber
+from feeds.core.hub import Hub
 from feeds.core.limits import Limits
+from feeds.core.subscriber import Subscriber
 from feeds.live import ledger
 from feeds.live.books import Books
 from feeds.live.sampler import Look, Sampler

@@ -16,9 +16,10 @@ from itertools import accumulate
 from clientapp.wire.codec import encode
 from clientapp.wire.from_server import Gap
 from feeds.core.frames import frame
-from feeds.core.hub import Hub, Subscriber
+from feeds.core.hub import Hub
 from feeds.core.limits import Limits
 from feeds.core.schedule import Schedule
+from feeds.core.subscriber import Subscriber
 from feeds.live.catalog import Catalog
 from feeds.live.child import Child, ChildEndedError
 from feeds.live.making import UnavailableError, UnknownYetError, frames_between, lines_between

@@ -25,13 +25,14 @@ from clientapp.wire.request import Request
 from clientapp.wire.welcome import FeedState, Welcome
 from feeds.core import judgement
 from feeds.core.frames import frame, payloads
-from feeds.core.hub import Hub, Subscriber
+from feeds.core.hub import Hub
 from feeds.core.judgement import Judgement
 from feeds.core.limits import Limits
 from feeds.core.lines import make_frames
 from feeds.core.prefixes import Prefixes
 from feeds.core.schedule import Recipe, Schedule, Segment
 from feeds.core.start import start
+from feeds.core.subscriber import Subscriber
 
 LIMITS = Limits(recent_messages=6, write_bytes=400, cohort_size=2, recent_digests=9)
 """Small, so that the past is soon forgotten."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from feeds.core.frames import frame, payloads
-from feeds.core.hub import Subscriber
 from feeds.core.limits import Limits
+from feeds.core.subscriber import Subscriber
 
 FEEDS = ("users", "arrays")
 LIMITS = Limits(recent_messages=8, recent_bytes=120, write_bytes=60, cohort_size=2)

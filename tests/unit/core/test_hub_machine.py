@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from feeds.core.hub import Hub, Subscriber
+from feeds.core.hub import Hub
+from feeds.core.subscriber import Subscriber
 from tests.support.slow_writer import CONTROL, FEEDS, LIMITS, Reader, SlowWriter, gap, messages
 
 
