@@ -7,7 +7,6 @@ then acknowledged, then forgotten.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,45 +20,32 @@ from clientapp.core.serverclock import ServerClock
 from clientapp.core.session import Session
 from clientapp.core.stamp import Stamp
 from clientapp.core.tally import Tally
+from clientapp.reporting import Reporting, ReportLog
 from clientapp.wire.errors import MalformedMessage
-from clientapp.wire.from_client import explanations
 from clientapp.wire.from_server import Ack, Control, Explain, Failure, Gap, Notice
 from clientapp.wire.message import Message
 from clientapp.wire.names import key_prefix
-from clientapp.wire.report import Report
-from clientapp.wire.verdict import Verdict
 from clientapp.wire.welcome import Welcome
 
-ACK_SECONDS = 10
-"""Without an acknowledgement, after the last block asked for: then there will be none."""
-BUSY_SECONDS = 1
-"""Before reports are sent again that the server could not take."""
 
-
-class Log(Protocol):
+class Log(ReportLog, Protocol):
     """Where a client keeps its blocks; `BlockLog` says what each part owes."""
 
     path: Path
 
     @property
     def session(self) -> Session | None: ...  # noqa: D102
-    @property
-    def judged(self) -> int: ...  # noqa: D102
     def begin(self, session: Session) -> None: ...  # noqa: D102
     def line(self, message: Message, data: Any, stamp: Stamp) -> str: ...  # noqa: D102
     def append(self, block: Block) -> int: ...  # noqa: D102
-    def note(self, ack: Ack) -> None: ...  # noqa: D102
-    def checksums(self, number: int) -> dict[str, list[tuple[int, int]]]: ...  # noqa: D102
-    def reports_above(self, number: int) -> list[Report]: ...  # noqa: D102
 
 
 class Collector:
     """
     Takes what the server says, and keeps it.
 
-    *wake* is called when the protocol has something to send. After *blocks*
-    blocks nothing more is taken; *finished* is called once all is
-    acknowledged, or nothing more is for long.
+    Its reports go to *reporting*. After *blocks* blocks nothing more is taken,
+    and it waits for the rest of the acknowledgements, while any come.
     """
 
     def __init__(
@@ -72,33 +58,27 @@ class Collector:
         *,
         builder: BlockBuilder,
         clock: ServerClock,
+        reporting: Reporting,
         blocks: int | None,
         console: bool,
-        wake: Callable[[], None],
-        finished: Callable[[], None],
     ) -> None:
         self._session = session
         self._protocol = protocol
         self._log = log
         self._tally = tally
         self._show = show
+        self._reporting = reporting
         self._blocks = blocks
         self._console = console
-        self._wake = wake
-        self._finished = finished
         self._builder = builder
         self._clock = clock
         self._notices: dict[str, str] = {}
-        self._broken: set[int] = set()
         self._is_closed = False
-        self._repeat_from: int | None = None
-        """The first block to report again after the pause; None: no pause."""
-        self._giving_up: asyncio.TimerHandle | None = None
-        """Set anew with each acknowledgement after the last block; None: it is not there."""
 
     def close(self) -> None:
         """Take no more messages; acknowledgements still count."""
         self._is_closed = True
+        self._reporting.expect_no_more()
 
     def received(self, frame: Message | Control, stamp: Stamp) -> None:
         """Take one frame of the server."""
@@ -114,14 +94,10 @@ class Collector:
                     self._tally.duplicates += 1
                 case Welcome():
                     self._begin(meaning)
-                case Ack():
-                    self._note_verdict(meaning)
-                case Explain():
-                    self._explain(meaning.block)
                 case Notice():
                     self._note(meaning.text)
-                case Failure():
-                    self._note_failure(meaning)
+                case Ack() | Explain() | Failure():
+                    self._reporting.receive(meaning)
 
     def lost(self, reason: str) -> None:
         """Note in the block being collected that it was interrupted."""
@@ -143,10 +119,7 @@ class Collector:
             )
         if self._log.session != session:
             self._log.begin(session)
-        # What the server has and the log knows no verdict of is asked for again.
-        for report in self._log.reports_above(min(welcome.blocks, self._log.judged)):
-            self._protocol.report(report)
-        self._wake()
+        self._reporting.begin(welcome.blocks)
         self._tally.connects += 1
         self._show(
             events.Connected(
@@ -185,8 +158,7 @@ class Collector:
         block = self._builder.finish(self._protocol.positions)
         size = self._log.append(block)
         report = block.report
-        self._protocol.report(report)
-        self._wake()
+        self._reporting.send(report)
         self._tally.add_block(block)
         self._show(
             events.Completed(
@@ -204,7 +176,7 @@ class Collector:
         )
         if self._tally.blocks == self._blocks:
             self.close()
-            self._give_up_later()
+            self._reporting.give_up_later()
 
     def _note_gap(self, gap: Gap) -> None:
         self._builder.add_gap(gap, format_gap(gap))
@@ -215,64 +187,12 @@ class Collector:
             )
         )
 
-    def _note_verdict(self, ack: Ack) -> None:
-        """Keep what the server found; a second verdict takes the place of the first."""
-        self._log.note(ack)
-        if ack.block not in self._broken:
-            self._tally.verdicts[ack.verdict] += 1
-        if ack.verdict == Verdict.BROKEN:
-            self._broken.add(ack.block)
-        self._show(events.Acknowledged(block=ack.block, verdict=ack.verdict, reason=ack.reason))
-        self._finish_when_acknowledged()
-        if self._giving_up is not None:
-            self._give_up_later()
-
-    def _explain(self, block: int) -> None:
-        self._protocol.explain(explanations(block, self._log.checksums(block)))
-        self._wake()
-
     def _note(self, text: str) -> None:
         """Show a notice unless it is what the server said last of that feed."""
         subject = next((feed for feed in self._session.feeds if f"feed {feed} " in text), "")
         if self._notices.get(subject) != text:
             self._notices[subject] = text
             self._show(events.Noticed(text=text))
-
-    def _note_failure(self, failure: Failure) -> None:
-        block = failure.block
-        if failure.retryable:
-            self._warn(failure)
-            self._repeat_later(1 if block is None else block)
-        elif block is None:
-            self._warn(failure)
-        elif self._protocol.refuse(block):
-            self._warn(failure)
-            self._finish_when_acknowledged()
-
-    def _warn(self, failure: Failure) -> None:
-        self._show(events.Warned(text=f"{failure.code}: {failure.text}"))
-
-    def _repeat_later(self, first: int) -> None:
-        # One pause for all that is refused during it.
-        if self._repeat_from is None:
-            asyncio.get_running_loop().call_later(BUSY_SECONDS, self._repeat)
-            self._repeat_from = first
-        self._repeat_from = min(self._repeat_from, first)
-
-    def _repeat(self) -> None:
-        assert self._repeat_from is not None
-        self._protocol.repeat(self._repeat_from)
-        self._repeat_from = None
-        self._wake()
-
-    def _give_up_later(self) -> None:
-        if self._giving_up is not None:
-            self._giving_up.cancel()
-        self._giving_up = asyncio.get_running_loop().call_later(ACK_SECONDS, self._finished)
-
-    def _finish_when_acknowledged(self) -> None:
-        if self._is_closed and self._protocol.unacknowledged == 0:
-            self._finished()
 
 
 def _check_select(session: Session, welcome: Welcome) -> None:

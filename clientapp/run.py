@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from clientapp.collector import ACK_SECONDS, Collector, Log
+from clientapp.collector import Collector, Log
 from clientapp.connection import Connection
 from clientapp.core import events
 from clientapp.core.block import BlockBuilder
@@ -16,6 +16,7 @@ from clientapp.core.protocol import ClientProtocol
 from clientapp.core.serverclock import ServerClock
 from clientapp.core.session import Session
 from clientapp.core.tally import Tally
+from clientapp.reporting import ACK_SECONDS, Reporting
 from clientapp.wire.position import Position
 
 LEAVE_SECONDS = 5
@@ -69,6 +70,9 @@ class Run:
         self._protocol = ClientProtocol(session, None if last is None else last.positions)
         clock = ServerClock()
         number = 1 if last is None else last.report.block + 1
+        self._reporting = Reporting(
+            self._protocol, log, tally, show, wake=self._wake, finished=self._finish
+        )
         self._collector = Collector(
             session,
             self._protocol,
@@ -77,10 +81,9 @@ class Run:
             show,
             builder=BlockBuilder(session, number, clock=clock, label=label),
             clock=clock,
+            reporting=self._reporting,
             blocks=blocks,
             console=console,
-            wake=self._wake,
-            finished=self._finish,
         )
         self._connection = Connection(
             session.url,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from clientapp import collector, run
+from clientapp import reporting, run
 from clientapp.blocklog import BlockLog
 from clientapp.core import events
 from clientapp.core.errors import CouldNot
@@ -59,7 +59,7 @@ async def test_reports_that_nobody_acknowledges(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The wait for the last acknowledgement is bounded, and its failure is told."""
-    monkeypatch.setattr(collector, "ACK_SECONDS", 0)
+    monkeypatch.setattr(reporting, "ACK_SECONDS", 0)
     shown: list[events.Event] = []
     async with FeedServer() as server:
         server.acknowledges = False
@@ -85,8 +85,8 @@ async def test_acknowledgements_that_come_one_by_one(
             end = asyncio.ensure_future(one.to_end())
             await publish_when_connected(server, 2)
             await server.until(lambda: len(server.reports) == 2)
-            first = one._collector._giving_up
-            monkeypatch.setattr(collector, "ACK_SECONDS", 0)
+            first = one._reporting._giving_up
+            monkeypatch.setattr(reporting, "ACK_SECONDS", 0)
             await server.say(Ack(block=1, verdict="verified"))
             with pytest.raises(CouldNot, match="did not acknowledge 1 report, nor anything"):
                 await end

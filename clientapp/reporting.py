@@ -1,0 +1,144 @@
+"""
+What becomes of the reports of a client: sent, sent again, judged, explained.
+
+A report is on the disk before it is sent. It is sent again until it has an
+acknowledgement, or a refusal that will never change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from clientapp.core import events
+from clientapp.core.protocol import ClientProtocol
+from clientapp.core.tally import Tally
+from clientapp.wire.from_client import explanations
+from clientapp.wire.from_server import Ack, Explain, Failure
+from clientapp.wire.report import Report
+from clientapp.wire.verdict import Verdict
+
+ACK_SECONDS = 10
+"""Without an acknowledgement, after the last block asked for: then there will be none."""
+BUSY_SECONDS = 1
+"""Before reports are sent again that the server could not take."""
+
+
+class ReportLog(Protocol):
+    """What of a client's log its reports need; `BlockLog` says what each part owes."""
+
+    @property
+    def judged(self) -> int: ...  # noqa: D102
+    def note(self, ack: Ack) -> None: ...  # noqa: D102
+    def checksums(self, number: int) -> dict[str, list[tuple[int, int]]]: ...  # noqa: D102
+    def reports_above(self, number: int) -> list[Report]: ...  # noqa: D102
+
+
+class Reporting:
+    """
+    The reports of one session, which *protocol* sends.
+
+    *wake* is called when it has something to send. After `expect_no_more`,
+    *finished* is called once all is acknowledged.
+    """
+
+    def __init__(
+        self,
+        protocol: ClientProtocol,
+        log: ReportLog,
+        tally: Tally,
+        show: Callable[[events.Event], None],
+        *,
+        wake: Callable[[], None],
+        finished: Callable[[], None],
+    ) -> None:
+        self._protocol = protocol
+        self._log = log
+        self._tally = tally
+        self._show = show
+        self._wake = wake
+        self._finished = finished
+        self._broken: set[int] = set()
+        self._is_last_said = False
+        self._repeat_from: int | None = None
+        """The first block to report again after the pause; None: no pause."""
+        self._giving_up: asyncio.TimerHandle | None = None
+        """Set anew with each acknowledgement after the last block; None: it is not there."""
+
+    def begin(self, stored: int) -> None:
+        """Begin on a connection whose server has the first *stored* blocks."""
+        # What the server has and the log knows no verdict of is asked for again.
+        for report in self._log.reports_above(min(stored, self._log.judged)):
+            self._protocol.report(report)
+        self._wake()
+
+    def send(self, report: Report) -> None:
+        """Report a block that the log has."""
+        self._protocol.report(report)
+        self._wake()
+
+    def receive(self, frame: Ack | Explain | Failure) -> None:
+        """Take what the server says of a report."""
+        match frame:
+            case Ack():
+                self._note_verdict(frame)
+            case Explain():
+                lines = self._log.checksums(frame.block)
+                self._protocol.explain(explanations(frame.block, lines))
+                self._wake()
+            case Failure():
+                self._note_failure(frame)
+
+    def expect_no_more(self) -> None:
+        """Know that no report follows."""
+        self._is_last_said = True
+
+    def give_up_later(self) -> None:
+        """Finish without an acknowledgement, too, once none came for long."""
+        if self._giving_up is not None:
+            self._giving_up.cancel()
+        self._giving_up = asyncio.get_running_loop().call_later(ACK_SECONDS, self._finished)
+
+    def _note_verdict(self, ack: Ack) -> None:
+        """Keep what the server found; a second verdict takes the place of the first."""
+        self._log.note(ack)
+        if ack.block not in self._broken:
+            self._tally.verdicts[ack.verdict] += 1
+        if ack.verdict == Verdict.BROKEN:
+            self._broken.add(ack.block)
+        self._show(events.Acknowledged(block=ack.block, verdict=ack.verdict, reason=ack.reason))
+        self._finish_when_acknowledged()
+        if self._giving_up is not None:
+            self.give_up_later()
+
+    def _note_failure(self, failure: Failure) -> None:
+        block = failure.block
+        if failure.retryable:
+            self._warn(failure)
+            self._repeat_later(1 if block is None else block)
+        elif block is None:
+            self._warn(failure)
+        elif self._protocol.refuse(block):
+            self._warn(failure)
+            self._finish_when_acknowledged()
+
+    def _warn(self, failure: Failure) -> None:
+        self._show(events.Warned(text=f"{failure.code}: {failure.text}"))
+
+    def _repeat_later(self, first: int) -> None:
+        # One pause for all that is refused during it.
+        if self._repeat_from is None:
+            asyncio.get_running_loop().call_later(BUSY_SECONDS, self._repeat)
+            self._repeat_from = first
+        self._repeat_from = min(self._repeat_from, first)
+
+    def _repeat(self) -> None:
+        assert self._repeat_from is not None
+        self._protocol.repeat(self._repeat_from)
+        self._repeat_from = None
+        self._wake()
+
+    def _finish_when_acknowledged(self) -> None:
+        if self._is_last_said and self._protocol.unacknowledged == 0:
+            self._finished()
