@@ -71,7 +71,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         self.connection = LiveConnection(
             node, self.request, admission, writer=writer, channel=self.channel_name, peer=peer
         )
-        writer.drained = self.connection.drained
+        writer.held, writer.drained = self.connection.held, self.connection.drained
         if not self.connection.record_opening(self._replace):
             unkept = Unavailable("this connection cannot be recorded")
             self.connection.tell(unkept.failure)

@@ -63,6 +63,10 @@ class _Source:
 class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not typed
     """A WebSocket connection that takes whole frames; a hub's ``Writer``."""
 
+    send: Callable[[bytes], int] = staticmethod(lambda _: 0)
+    """The socket's own, as `Writer` says; through another transport nothing is taken."""
+    held: Callable[[], None] = staticmethod(lambda: None)
+    """Called when bytes wait, or nothing more may be said: `send` must not be used then."""
     drained: Callable[[], None] = staticmethod(lambda: None)
     """Called when everything taken has been sent."""
     parting: Farewell | None = None
@@ -85,11 +89,13 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
         """Take the transport over from HTTP."""
         transport = self.transport
         self._direct = isinstance(transport, tcp.Connection) and not transport.TLS
+        if self._direct:
+            self.send = transport.socket.send
         transport.unregisterProducer()
         transport.registerProducer(_Source(self), True)
         kernel.bound_memory(transport.socket)
-        self._patience = Patience(LIMITS, self._traffic(), time.monotonic())
         super().connectionMade()
+        self._patience = Patience(LIMITS, self._traffic(), time.monotonic())
 
     def onOpen(self) -> None:  # noqa: N802
         """Begin; a server that stops says so."""
@@ -104,9 +110,15 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
         """Send bytes for Autobahn; its options slow a debugged connection down."""
         self._send(data)
 
+    def sendCloseFrame(self, *words: Any, **more: Any) -> None:  # noqa: N802
+        """Say that nothing follows, and let nothing follow."""
+        self.held()
+        super().sendCloseFrame(*words, **more)
+
     def hold(self) -> None:
         """Give nothing of a feed until what is held has left."""
         self._holds = True
+        self.held()
         self._take_a_rest()
 
     def go_on(self) -> None:

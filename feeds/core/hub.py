@@ -78,6 +78,11 @@ class Hub:
         self.subscribers.discard(subscriber)
         self._leave_cohort(subscriber)
 
+    def held(self, subscriber: Subscriber) -> None:
+        """Take note that the writer of *subscriber* holds something back."""
+        self._leave_cohort(subscriber)
+        subscriber.blocked = True
+
     def drained(self, subscriber: Subscriber) -> None:
         """Take note that the writer of *subscriber* has sent all it held."""
         if subscriber.blocked and subscriber in self.subscribers:
@@ -95,8 +100,7 @@ class Hub:
     def write(self, subscriber: Subscriber, frames: bytes) -> None:
         """Write *frames* to one reader at once, in order with its data."""
         if not subscriber.writer.write(frames):
-            self._leave_cohort(subscriber)
-            subscriber.blocked = True
+            self.held(subscriber)
 
     def tell(self, frames: bytes, feed: str | None = None) -> None:
         """
@@ -145,8 +149,7 @@ class Hub:
             return
         frames = self._take(cohort.cursors, len(cohort.members))
         for subscriber in cohort.write(frames) if frames else ():
-            self._leave_cohort(subscriber)
-            subscriber.blocked = True
+            self.held(subscriber)
         if cohort.members and not self._is_at_head(cohort.cursors):
             self._dirty[cohort] = None
 
@@ -211,7 +214,7 @@ class Hub:
         else:
             cohort = Cohort(dict(subscriber.cursors))
             self._cohorts.setdefault(key, []).append(cohort)
-        cohort.members.add(subscriber)
+        cohort.members[subscriber] = subscriber.writer.send
         subscriber.cohort = cohort
 
     def _leave_cohort(self, subscriber: Subscriber) -> None:
@@ -220,7 +223,7 @@ class Hub:
             return
         subscriber.cohort = None
         subscriber.cursors = dict(cohort.cursors)
-        cohort.members.discard(subscriber)
+        cohort.members.pop(subscriber, None)
         if not cohort.members:
             cohorts = self._cohorts[frozenset(cohort.cursors)]
             cohorts.remove(cohort)

@@ -101,6 +101,10 @@ class LiveConnection:
         if not self._subscriber.blocked:
             self.tell(Notice(text=text))
 
+    def held(self) -> None:
+        """Give no more data until `drained`: the writer holds something back."""
+        self._node.hub.held(self._subscriber)
+
     def drained(self) -> None:
         """Go on with the data: the writer has sent all it held."""
         self._node.hub.drained(self._subscriber)

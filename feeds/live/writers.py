@@ -20,11 +20,17 @@ class SendWriter:
     """
 
     def __init__(self, send: Send) -> None:
+        self.held: Callable[[], None] = lambda: None
+        """Never called: it says so itself, by what `write` returns."""
         self.drained: Callable[[], None] = lambda: None
         """Called when everything taken has been sent."""
         self._send = send
         self._waiting: list[bytes] = []
         self._task: asyncio.Task[None] | None = None
+
+    def send(self, frames: bytes) -> int:
+        """Take nothing: there is no socket here."""
+        return 0
 
     def write(self, frames: bytes) -> bool:
         """Take whole frames; always returns False: wait for `drained`."""

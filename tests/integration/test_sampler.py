@@ -139,6 +139,10 @@ def test_old_samples_are_removed_a_few_at_a_time(
 class Taker:
     """A writer that takes everything."""
 
+    def send(self, frames: bytes) -> int:
+        """Take it."""
+        return len(frames)
+
     def write(self, frames: bytes) -> bool:
         """Take it."""
         return True

@@ -50,11 +50,25 @@ class SlowWriter:
         """Whether messages may come although something is held."""
         self.is_closed = False
         """Whether nothing more may come."""
+        self._begun = b""
+
+    def send(self, frames: bytes) -> int:
+        """Take *frames*; half of their bytes where it is slow."""
+        assert frames
+        assert not self.is_closed
+        assert not self.is_holding
+        assert not self._begun
+        if not self.is_slow:
+            self.write(frames)
+            return len(frames)
+        self._begun = frames[: len(frames) // 2]
+        return len(self._begun)
 
     def write(self, frames: bytes) -> bool:
         """Take *frames* and look at each."""
         assert frames
         assert not self.is_closed
+        frames, self._begun = self._begun + frames, b""
         for payload in payloads(frames):
             self._take(payload)
         self.is_holding = self.is_holding or self.is_slow

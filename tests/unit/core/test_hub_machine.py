@@ -101,6 +101,14 @@ class HubMachine(RuleBasedStateMachine):
         """From now on a reader does not take everything."""
         self.draw_reader(data).writer.is_slow = True
 
+    @precondition(lambda self: self.readers)
+    @rule(data=st.data())
+    def hold(self, data: st.DataObject) -> None:
+        """Something that the hub knows nothing of is held back for a reader."""
+        reader = self.draw_reader(data)
+        reader.writer.is_slow = reader.writer.is_holding = True
+        self.hub.held(reader.subscriber)
+
     @precondition(lambda self: any(reader.writer.is_slow for reader in self.readers))
     @rule(data=st.data())
     def drain(self, data: st.DataObject) -> None:

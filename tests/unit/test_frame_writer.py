@@ -1,0 +1,195 @@
+"""
+The frames of a hub through a socket that takes as little as it likes.
+
+The hub, the protocol, Autobahn and Twisted's transport are the real ones; the
+socket takes some bytes of each send, or none, and the rest later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from autobahn.twisted.websocket import WebSocketServerFactory
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet import tcp
+
+from feeds.core.frames import frame, payloads
+from feeds.core.hub import Hub
+from feeds.protocol import FeedProtocol, configured
+from tests.support.slow_writer import CONTROL, LIMITS, messages
+
+CLOSE = 8
+PONG = 10
+
+
+class StingySocket:
+    """A socket of which each send takes at most what `room` has next."""
+
+    def __init__(self) -> None:
+        self.room: list[int] = []
+        """Bytes that the next sends take; those after them take everything."""
+        self.taken = b""
+
+    def send(self, data: Any) -> int:
+        """Take what there is room for; raises BlockingIOError for none."""
+        size = min(self.room.pop(0), len(data)) if self.room else len(data)
+        if not size:
+            raise BlockingIOError
+        self.taken += bytes(data[:size])
+        return size
+
+    def fileno(self) -> int:
+        """Return what no file has."""
+        return -1
+
+    def setblocking(self, _: object) -> None:
+        """Do nothing, and so for the other options."""
+
+    def setsockopt(self, *_: object) -> None:
+        """Do nothing."""
+
+    def getsockopt(self, *_: object) -> bytes:
+        """Tell nothing."""
+        raise OSError
+
+
+class Reactor:
+    """Knows whether the transport waits to write; all else of a reactor is not needed."""
+
+    def __init__(self) -> None:
+        self.waits = False
+
+    def addWriter(self, _: object) -> None:  # noqa: N802  Twisted's name
+        """Let it wait."""
+        self.waits = True
+
+    def removeWriter(self, _: object) -> None:  # noqa: N802
+        """Let it wait no more."""
+        self.waits = False
+
+    def addReader(self, _: object) -> None:  # noqa: N802
+        """Read nothing."""
+
+    removeReader = addReader  # noqa: N815
+
+
+class Line:
+    """A hub with one subscriber, and what its socket took."""
+
+    def __init__(self) -> None:
+        self.socket = StingySocket()
+        self.reactor = Reactor()
+        factory = WebSocketServerFactory()  # type: ignore[no-untyped-call]
+        self.protocol: Any = configured(factory)()
+        self.protocol.factory = factory
+        self.transport: Any = tcp.Connection(self.socket, self.protocol, self.reactor)  # type: ignore[arg-type]
+        vars(self.transport).update(getPeer=lambda: None, getHost=lambda: None)
+        self.transport.connected = True
+        self.protocol.makeConnection(self.transport)
+        self.protocol.setTrackTimings(False)
+        # As after a handshake.
+        self.protocol.state, self.protocol.current_frame = FeedProtocol.STATE_OPEN, None
+        self.hub = Hub(LIMITS, lambda *_: None)
+        self.hub.open_stream("users", 0)
+        reader = self.hub.subscribe(self.protocol, {"users": 0})
+        self.protocol.held = lambda: self.hub.held(reader)
+        self.protocol.drained = lambda: self.hub.drained(reader)
+
+    def publish(self) -> None:
+        """Let one more message come, and the hub do all it can."""
+        head = self.hub.streams["users"].head
+        self.hub.publish("users", head + 1, messages("users", head + 1, head + 1))
+        self.work()
+
+    def work(self) -> None:
+        """Let the hub do all it can."""
+        for _ in self.hub.turns():
+            pass
+
+    def flush(self) -> None:
+        """Let the transport write once, as a reactor does where there is room."""
+        if self.reactor.waits:
+            self.transport.doWrite()
+        self.work()
+
+    def finish(self) -> list[str]:
+        """Take everything; return the payloads of the frames."""
+        self.socket.room.clear()
+        while self.reactor.waits:
+            self.flush()
+        self.work()
+        return [payload.decode("latin-1") for payload in payloads(self.socket.taken)]
+
+
+@pytest.fixture(autouse=True)
+def loop() -> Iterator[None]:
+    """Give txaio the event loop that it looks for."""
+    made = asyncio.new_event_loop()
+    asyncio.set_event_loop(made)
+    yield
+    asyncio.set_event_loop(None)
+    made.close()
+
+
+MOVES = st.one_of(
+    st.just("publish"),
+    st.just("tell"),
+    st.just("pong"),
+    st.just("flush"),
+    st.integers(0, 40),
+)
+
+
+@given(moves=st.lists(MOVES, max_size=40))
+def test_whatever_the_socket_takes(moves: list[str | int]) -> None:
+    """Each message leaves once and in order, and no control lies inside of a frame."""
+    line = Line()
+    told = pongs = published = 0
+    for move in moves:
+        match move:
+            case int():
+                line.socket.room.append(move)
+            case "publish" if published < LIMITS.recent_messages - 1:
+                published += 1
+                line.publish()
+            case "tell":
+                told += all(not one.blocked for one in line.hub.subscribers)
+                line.hub.tell(CONTROL)
+            case "pong":
+                pongs += 1
+                line.protocol.sendFrame(opcode=PONG, payload=b"pong")
+            case "flush":
+                line.flush()
+    found = line.finish()
+    assert found.count("!") == told
+    assert found.count("pong") == pongs
+    offsets = [int(text.split()[1]) for text in found if text.startswith("users ")]
+    assert offsets == list(range(1, published + 1))
+    assert len(found) == told + pongs + published
+
+
+@pytest.mark.parametrize("size", range(len(messages("users", 1, 1)[0]) + 1))
+def test_a_send_that_takes_a_part(size: int) -> None:
+    """Wherever the first send stops, the rest follows, and then the next frame."""
+    line = Line()
+    line.work()
+    line.socket.room = [size, 0]
+    line.publish()
+    line.protocol.sendFrame(opcode=PONG, payload=b"pong")
+    line.publish()
+    assert line.finish() == ["users 1 .......", "pong", "users 2 ..."]
+
+
+def test_nothing_follows_a_close() -> None:
+    """What a hub still has is not sent after the frame that says that nothing follows."""
+    line = Line()
+    line.publish()
+    line.protocol.sendClose(code=1000)
+    line.publish()
+    line.hub.tell(CONTROL)
+    assert line.socket.taken.endswith(frame(b"\x03\xe8").replace(b"\x81", b"\x88", 1))
+    assert len(line.finish()) == 2
