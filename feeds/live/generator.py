@@ -42,8 +42,10 @@ BATCH_LINES = 500
 SILENT_SECONDS = 1.0
 """For so long nothing is pushed after a failure: a layer that hangs would hold
 up the schedule, and the servers make these messages themselves."""
-TICK_SECONDS = 0.01
-"""Between two batches at least: fast feeds go in hundreds, not one by one."""
+LOOK_SECONDS = 0.05
+"""Between two looks at what is promised: how late a segment may begin."""
+TICK_SECONDS = 0.005
+"""Between two batches at least: fast feeds go in hundreds, slower ones on time."""
 
 
 class Generator:
@@ -78,7 +80,7 @@ class Generator:
         # The wall clock says what is due. How long ago something was, it cannot
         # say: it may be set, so that is asked of a clock that only goes on.
         self._deadline: float | None = None
-        self._tried = float("-inf")
+        self._is_over = False
         self._failing = False
         self._silent_until = float("-inf")
         self._stopping = asyncio.Event()
@@ -104,10 +106,7 @@ class Generator:
             if self._seconds is not None:
                 self._deadline = time.monotonic() + self._seconds
             try:
-                while not self._done():
-                    await self._promise()
-                    await self._publish()
-                    await self._rest(self._pause())
+                await self._work()
             finally:
                 await self._database.run(promise.release, self._hold)
         finally:
@@ -121,6 +120,23 @@ class Generator:
         would cut off what it pushes.
         """
         self._stopping.set()
+
+    async def _work(self) -> None:
+        """Promise and publish side by side: a message that is due waits for no database."""
+        await self._promise()
+        publishing = asyncio.ensure_future(self._keep_publishing())
+        try:
+            while not publishing.done():
+                await asyncio.wait({publishing}, timeout=PROMISE_SECONDS)
+                await self._promise()
+        finally:
+            self._is_over = True
+            await publishing
+
+    async def _keep_publishing(self) -> None:
+        while not self._done():
+            await self._publish()
+            await self._rest(self._pause())
 
     async def _take(self) -> promise.Hold:
         """Take the feed; waits until a generator that was killed counts as dead."""
@@ -141,9 +157,8 @@ class Generator:
 
     async def _promise(self) -> None:
         """Promise what comes next, in a new segment where one is needed."""
-        if time.monotonic() - self._tried < PROMISE_SECONDS:
+        if self._done() or self._is_past_deadline:
             return
-        self._tried = time.monotonic()
         now = now_us()
         try:
             # Looked at first, so that what is changed in the admin waits for no
@@ -245,17 +260,20 @@ class Generator:
                 await self._stopping.wait()
 
     def _done(self) -> bool:
-        if self._stopping.is_set():
+        if self._stopping.is_set() or self._is_over:
             return True
         if self._last is not None and self._sent >= self._last:
             return True
-        is_over = self._deadline is not None and time.monotonic() >= self._deadline
-        return is_over and self._sent >= self._hold.promised
+        return self._is_past_deadline and self._sent >= self._hold.promised
+
+    @property
+    def _is_past_deadline(self) -> bool:
+        return self._deadline is not None and time.monotonic() >= self._deadline
 
     def _pause(self) -> float:
-        """Return the seconds until there is something to do."""
-        wake = self._tried + PROMISE_SECONDS - time.monotonic()
+        """Return the seconds until there is something to publish, or to look for."""
         following = self._sent + 1
-        if following <= self._hold.promised:
-            wake = min(wake, (self._hold.schedule.at(following) - now_us()) / 1e6)
-        return max(wake, TICK_SECONDS)
+        if following > self._hold.promised:
+            return LOOK_SECONDS
+        until = (self._hold.schedule.at(following) - now_us()) / 1e6
+        return min(max(until, TICK_SECONDS), LOOK_SECONDS)
