@@ -14,6 +14,7 @@ from django.core.management.base import CommandError, CommandParser
 from clientapp.wire.position import MAX_OFFSET
 from feeds.live import promise
 from feeds.live.generator import Generator
+from feeds.live.worker import SWITCH_SECONDS
 from feeds.management.display import Display
 from feeds.management.engines import require_engines
 from feeds.management.help import HEADING, CommandWithExitCodes
@@ -102,6 +103,7 @@ class Command(CommandWithExitCodes):
             quiet=options["quiet"],
             no_color=options["no_color"],
         )
+        sys.setswitchinterval(SWITCH_SECONDS)
         try:
             asyncio.run(_run(generators, display))
         except (promise.TakenError, promise.FencedError, SpecError) as error:
