@@ -31,6 +31,9 @@ class Limits:
     """Digests kept of ranges that were made again: clients report the same ones."""
     open_explanations: int = 16
     """Broken blocks one connection is asked about at once: each may take 3 MB."""
+    bridged_seconds: float = 30.0
+    """Of each feed a server that starts remembers so much, made again: a thousand who
+    were connected to the one before come back for it within seconds."""
     write_bytes: int = 32 * 2**10
     """Bytes in one write to one socket, and so what is held for one that takes none."""
     inbox_bytes: int = 32 * 2**10

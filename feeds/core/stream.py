@@ -45,6 +45,26 @@ class Stream:
         self.head += len(frames)
         self._trim()
 
+    def prepend(self, first: int, frames: Sequence[bytes]) -> bool:
+        """
+        Put the frames of the offsets from *first* on before the oldest held.
+
+        Returns False, and takes none, where they do not end there, or are more
+        than is kept.
+        """
+        size = sum(map(len, frames))
+        if (
+            first + len(frames) != self.first
+            or self._held + len(frames) > self._most_messages
+            or self._bytes + size > self._most_bytes
+        ):
+            return False
+        held = self._frames[len(self._frames) - self._held :]
+        self._frames = [*frames, *held]
+        self._held += len(frames)
+        self._bytes += size
+        return True
+
     def restart(self, head: int) -> None:
         """Forget everything and stand at *head*, as after a long absence."""
         self._frames.clear()

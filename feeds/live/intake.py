@@ -68,7 +68,9 @@ class Intake:
         async with self._order:
             for name, feed in self._catalog.feeds.items():
                 if name not in self._hub.streams:
-                    self._hub.open_stream(name, feed.head(now))
+                    stream = self._hub.open_stream(name, feed.head(now))
+                    since = feed.head(now - round(self._limits.bridged_seconds * 1e6)) + 1
+                    self._recovery.remember(stream, name, since)
                 await self._fill(name, feed.head(now - self._limits.push_grace_us))
 
     async def _fill(self, feed: str, last: int) -> None:

@@ -1,17 +1,19 @@
 """
 Messages that are no longer, or not yet, in the recent past: made again.
 
-What a session lacks is made by the maker, a step of bounded size at a time,
-so that however many sessions catch up, those who are live do not feel it. What
-a stream lacks is little, and made at once by a thread.
+What a session lacks, and the past of a server that starts, is made by the
+maker, a step of bounded size at a time, so that however many sessions catch
+up, those who are live do not feel it. What a stream lacks is little, and made
+at once by a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from itertools import accumulate
+from typing import Any
 
 from clientapp.wire.codec import encode
 from clientapp.wire.from_server import Gap
@@ -19,6 +21,7 @@ from feeds.core.frames import frame
 from feeds.core.hub import Hub
 from feeds.core.limits import Limits
 from feeds.core.schedule import Schedule
+from feeds.core.stream import Stream
 from feeds.core.subscriber import Subscriber
 from feeds.live.catalog import Catalog
 from feeds.live.child import Child, ChildEndedError
@@ -59,9 +62,11 @@ class Recovery:
 
     def start(self, hub: Hub, subscriber: Subscriber, feed: str) -> None:
         """Make the next frames of *feed* for *subscriber*, and hand them to *hub*."""
-        task = asyncio.ensure_future(self._recover(hub, subscriber, feed))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._begin(self._recover(hub, subscriber, feed))
+
+    def remember(self, stream: Stream, feed: str, since: int) -> None:
+        """Give *stream* of *feed* the past from offset *since* on that it has not."""
+        self._begin(self._remember(stream, feed, since))
 
     async def stop(self) -> None:
         """End what is under way."""
@@ -69,6 +74,23 @@ class Recovery:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._worker.stop()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _remember(self, stream: Stream, feed: str, since: int) -> None:
+        """Newest first, a step at a time: who comes meanwhile is served as ever."""
+        while since < stream.first:
+            first = max(since, stream.first - self._limits.recovery_messages)
+            try:
+                frames = await self._make(feed, first, stream.first - 1)
+            except Exception as error:  # noqa: BLE001  each reader will meet it, and tell
+                log.debug("the past of %s is not made: %s", feed, error)
+                return
+            if not stream.prepend(first, frames):
+                return
 
     async def _recover(self, hub: Hub, subscriber: Subscriber, feed: str) -> None:
         first = subscriber.cursors[feed] + 1

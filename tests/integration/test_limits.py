@@ -148,6 +148,20 @@ async def test_poll_seconds_and_push_grace(settings: Settings) -> None:
     await node.stop()
 
 
+@pytest.mark.parametrize(("seconds", "first"), [(3600.0, 1), (0.0, 21)])
+async def test_bridged_seconds(seconds: float, first: int) -> None:
+    """Who starts remembers what was due before, as far as that reaches."""
+    await generate(20)
+    node = Node(replace(LIMITS, bridged_seconds=seconds, recovery_messages=8))
+    await node.start()
+    stream = node.hub.streams["arrays"]
+    await until(lambda: stream.first == first)
+    heard = Heard()
+    node.hub.subscribe(heard, {"arrays": stream.first - 1})
+    await until(lambda: heard.types.count("message") == 21 - first)
+    await node.stop()
+
+
 async def test_database_seconds() -> None:
     """Who waits for a database that hangs is told so before long."""
     node = Node(replace(LIMITS, database_seconds=0.05))

@@ -1,6 +1,7 @@
 """The recent past, against a list that forgets nothing."""
 
 import pytest
+from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -61,6 +62,21 @@ class StreamMachine(RuleBasedStateMachine):
         """Frames that do not follow are refused and change nothing."""
         with pytest.raises(ValueError, match="does not follow"):
             self.stream.append(self.stream.head + 1 + away, [b"x"])
+
+    @precondition(lambda self: self.stream.first == self.start + 1)
+    @rule(sizes=frame_lists, away=st.sampled_from([0, 0, 0, -1, 1]))
+    def prepend(self, sizes: list[int], away: int) -> None:
+        """Frames that lead up to the oldest are taken, all or none, where there is room."""
+        assume(len(sizes) <= self.start)
+        first = self.start + 1 - len(sizes)
+        frames = [b"%d" % (offset % 10) * size for offset, size in enumerate(sizes, first)]
+        both = frames + self.all
+        has_room = len(both) <= MOST_MESSAGES and sum(map(len, both)) <= MOST_BYTES
+        taken = self.stream.prepend(first + away, frames)
+        assert taken == (has_room and away == 0)
+        if taken:
+            self.all = both
+            self.start -= len(frames)
 
     @rule(ahead=st.integers(0, 100))
     def restart(self, ahead: int) -> None:
