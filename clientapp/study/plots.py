@@ -74,7 +74,7 @@ def plots(study: Study) -> Iterator[Plot]:
             yield _plot(
                 f"residuals-{model.response.replace(' ', '-')}",
                 f"Residuals: {model.response}",
-                "A fit is sound where these scatter around zero without a pattern.",
+                "A fit is given only where these scatter around zero without a pattern.",
                 lambda axes, model=model: _residuals(axes, model),  # type: ignore[misc]
             )
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from clientapp.core.analysis.cell import Cell
+from clientapp.core.analysis.fit import Refusal
 from clientapp.core.analysis.study import Study
 from clientapp.core.analysis.total import Total, most_clients
 
@@ -19,6 +20,7 @@ def answers(study: Study) -> list[str]:
         *_block_size(study.cells),
         *_clients(study.cells),
         *_total(study.totals),
+        *_fits(study),
         *_reach(study.cells),
     ]
 
@@ -31,8 +33,8 @@ def _block_size(cells: Sequence[Cell]) -> Iterator[str]:
     share = abs(worst.overhead) / worst.condition.ideal
     yield (
         f"Block size: the mean block time was never further than {_seconds(abs(worst.overhead))} "
-        f"({share:.2%}) from the ideal, (block size - 1) / rate. That was at "
-        f"{_where(worst)}: {worst.mean:.4f} s, ideal {worst.condition.ideal:.4f} s."
+        f"from the ideal, (block size - 1) / rate. That was at {_where(worst)}: "
+        f"{worst.mean:.4f} s, ideal {worst.condition.ideal:.4f} s ({share:.2%} off)."
     )
 
 
@@ -41,15 +43,17 @@ def _clients(cells: Sequence[Cell]) -> Iterator[str]:
     for cell in cells:
         condition = cell.condition
         series[condition.rate, condition.feeds, condition.block_size].append(cell)
-    pairs = [(line[0], line[-1]) for line in series.values() if len(line) > 1]
-    timed = [pair for pair in pairs if pair[0].condition.block_size > 1]
+    lines = [line for line in series.values() if len(line) > 1]
+    timed = [line for line in lines if line[0].condition.block_size > 1]
     if timed:
-        few, many = max(timed, key=lambda pair: abs(pair[1].mean - pair[0].mean))
+        line = max(timed, key=_spread)
+        fewest, most = line[0].condition, line[-1].condition
         yield (
-            f"Clients: from {few.condition.clients} to {many.condition.clients} clients the mean "
-            f"block time changed by {_seconds(abs(many.mean - few.mean))} at most (blocks of "
-            f"{few.condition.block_size} at {few.condition.rate:g} messages/s)."
+            f"Clients: the mean block times with {fewest.clients} to {most.clients} clients lay "
+            f"{_seconds(_spread(line))} apart at most (blocks of {fewest.block_size} at "
+            f"{fewest.rate:g} messages/s)."
         )
+    pairs = [(line[0], line[-1]) for line in lines]
     measured = [pair for pair in pairs if pair[0].latency and pair[1].latency]
     if measured:
         few, many = max(measured, key=lambda pair: pair[1].condition.clients)
@@ -83,6 +87,21 @@ def _total(totals: Sequence[Total]) -> Iterator[str]:
             f"of {fast.block_size} and {_seconds(slow.seconds)} in blocks of {slow.block_size} "
             f"({where})."
         )
+
+
+def _fits(study: Study) -> Iterator[str]:
+    """Say which lines were refused, and how far the others reach."""
+    if len(study.cells) == 1:
+        return
+    refused = [model.response for model in study.models if isinstance(model.outcome, Refusal)]
+    most = max(cell.condition.clients for cell in study.cells)
+    given = f"none is given for the {', the '.join(refused)}" if refused else "given below"
+    yield f"Fit: {given}; nothing was measured with more than {most} clients."
+
+
+def _spread(line: Sequence[Cell]) -> float:
+    means = [cell.mean for cell in line]
+    return max(means) - min(means)
 
 
 def _reach(cells: Sequence[Cell]) -> Iterator[str]:
