@@ -95,8 +95,12 @@ class Recovery:
     async def _recover(self, hub: Hub, subscriber: Subscriber, feed: str) -> None:
         first = subscriber.cursors[feed] + 1
         last = hub.streams[feed].first - 1
+        clock = asyncio.get_running_loop().time
+        started = clock()
         try:
             frames = self._first_of(await self._make(feed, first, last))
+            over = started + len(frames) / self._limits.recovery_rate
+            await asyncio.sleep(max(over - clock(), 0))
             hub.recovered(subscriber, feed, first + len(frames) - 1, b"".join(frames))
             hub.sent += len(frames)
         except UnavailableError as lost:

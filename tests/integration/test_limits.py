@@ -107,6 +107,23 @@ async def test_recovery_messages() -> None:
         assert len(await recovery.lines("arrays", 1, 5)) == 2
 
 
+async def test_recovery_rate() -> None:
+    """Who catches up gets no more in a second, so that those who are live feel nothing."""
+    await generate(20)
+    limits = replace(LIMITS, recovery_rate=100)
+    clock = asyncio.get_running_loop().time
+    async with recovery_of(limits) as recovery, asyncio.timeout(PATIENCE_SECONDS):
+        hub = Hub(limits, lambda reader, feed: recovery.start(hub, reader, feed))
+        hub.open_stream("arrays", 20)
+        heard = Heard()
+        began = clock()
+        hub.subscribe(heard, {"arrays": 0})
+        while heard.types.count("message") < 20:
+            list(hub.turns())
+            await asyncio.sleep(0.01)
+    assert clock() - began >= 20 / limits.recovery_rate
+
+
 async def test_commit_facts(monkeypatch: pytest.MonkeyPatch) -> None:
     """One commit holds no more facts than that, and all are stored."""
     sizes = []
