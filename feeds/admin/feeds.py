@@ -52,6 +52,12 @@ class SegmentInline(FactInline):
 class FeedAdmin(ModelAdmin):
     """Feeds to add, change and look at."""
 
+    list_before_template = "admin/hint.html"
+    hint = (
+        "Tick feeds to start or to pause them; open one to change its rate. "
+        "A running generator follows within a second."
+    )
+
     form = FeedForm
     list_display_links = ("name",)
     readonly_fields = ("promised", "preview")

@@ -74,6 +74,11 @@ class ReportInline(ReportColumns, FactInline):
 class ClientSessionAdmin(OperableAdmin):
     """Sessions to look at, and to disconnect, tell and forget."""
 
+    list_before_template = "admin/hint.html"
+    hint = (
+        "Tick sessions to disconnect them, to send them a notice, or to forget those that are over."
+    )
+
     list_display = (
         "client",
         "state",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.apps import apps
 from django.contrib.admin import site
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 
 from clientapp.wire import names
 from feeds.admin.facts import NEWEST
@@ -44,6 +46,17 @@ def test_every_list_and_page_opens(admin_client: Client, feed: Feed) -> None:
         shown(admin_client, row)
     for name in ("index", "auth_user_changelist", "auth_group_changelist", "feeds_feed_add"):
         assert admin_client.get(reverse(f"admin:{name}")).status_code == 200
+
+
+@pytest.mark.parametrize("model", ["feed", "clientsession"])
+def test_a_list_says_what_can_be_done(admin_client: Client, viewer: Client, model: str) -> None:
+    """The actions show only once a row is ticked; who has none is told nothing."""
+    Feed.objects.create(name="numbers", kind="arrays")
+    connect("alice")
+    hint = site.get_model_admin(apps.get_model("feeds", model)).hint  # type: ignore[attr-defined]  # ours
+    address = reverse(f"admin:feeds_{model}_changelist")
+    assert escape(hint) in admin_client.get(address).content.decode()
+    assert escape(hint) not in viewer.get(address).content.decode()
 
 
 @pytest.mark.parametrize("model", FACTS)
