@@ -103,14 +103,18 @@ def dashboard(rights: Rights) -> Dashboard:
 
 def _session_tiles(now: Point) -> list[Tile]:
     online = ClientSession.objects.filter(status=ClientSession.Status.ONLINE).count()
-    sampled = "over the last 10 s" if now.messages is not None else SILENT
+    is_known = now.messages is not None
     return [
         Tile(name="Sessions online", value=f"{online:,}", note="connected now"),
-        Tile(name="Messages/s", value=_figure(now.messages), note=sampled),
+        Tile(
+            name="Messages/s",
+            value=_figure(now.messages),
+            note="sent to all, over the last 10 s" if is_known else SILENT,
+        ),
         Tile(
             name="Worst lag",
             value=_figure(now.worst_lag),
-            note="messages behind the head" if now.messages is not None else SILENT,
+            note="messages behind, at the last look" if is_known else SILENT,
         ),
     ]
 
@@ -153,7 +157,7 @@ def _session_charts(history: History) -> list[Chart]:
         _over_time(
             history,
             "Worst lag",
-            "Messages that the client lacked which lacked most.",
+            "Messages that the client furthest behind lacked.",
             "messages",
             {"worst lag": [point.worst_lag for point in history.points]},
             is_counted=True,

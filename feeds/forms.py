@@ -51,6 +51,11 @@ class FeedForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run 
         model = Feed
         field_classes = {"spec": SpecField}  # noqa: RUF012  Django reads it as it is
         fields = ("name", "kind", "spec", "seed", "rate", "enabled")
+        help_texts = {  # noqa: RUF012  the same
+            "rate": "Messages per second. A running generator follows within a second.",
+            "enabled": "Off pauses the feed; its offsets go on later without a hole. One that was "
+            "off when the generator started needs another one.",
+        }
 
     def clean(self) -> dict[str, Any]:
         """Ask the kind's source whether it understands the spec."""

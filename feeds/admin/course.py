@@ -44,9 +44,8 @@ def timeline(session: ClientSession, now: datetime) -> str:
     made = bars(rows, now)
     away = [bar for bar in made if bar.kind == "away"]
     missed = losses(session, rows[0].opened_at, now)
-    about = f"{_count(len(rows), 'connection')}, {_count(len(away), 'gap')} between them"
-    if missed:
-        about += f", {_count(len(missed), 'block')} with missed messages"
+    about = f"{_count(len(rows), 'connection')}, {_count(len(away), 'time')} away, "
+    about += f"{_count(len(missed), 'block')} with missed messages"
     context = {"bars": made + missed, "about": about, "width": WIDTH, "from": rows[0].opened_at}
     return render_to_string("admin/timeline.html", context)
 

@@ -76,7 +76,8 @@ class ClientSessionAdmin(OperableAdmin):
 
     list_before_template = "admin/hint.html"
     hint = (
-        "Tick sessions to disconnect them, to send them a notice, or to forget those that are over."
+        "Tick sessions, at most 50 at a time, to send them a notice, to disconnect them, which "
+        "keeps what they reported, or to forget those that are over, with their reports."
     )
 
     list_display = (
@@ -117,7 +118,7 @@ class ClientSessionAdmin(OperableAdmin):
     sortable_by = ("client", "state", "seen", "feeds", "block_size", "connected_at")
     inlines = (ReportInline, ConnectionInline)
 
-    @admin.display(description="connections and gaps")
+    @admin.display(description="connected and away")
     def connected(self, session: ClientSession) -> str:
         """Return when the session was connected."""
         return timeline(session, datetime.now(UTC))

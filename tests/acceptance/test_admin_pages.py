@@ -52,7 +52,9 @@ PAGES = {
     "password": Page(path="password_change/", shows="old password"),
     "roles": Page(path="auth/group/", shows="0 groups"),
     "new-role": Page(path="auth/group/add/", shows="permissions", excused=CHOOSER),
-    "dashboard": Page(path="", shows="messages that the client lacked"),  # hidden before a sample
+    "dashboard": Page(
+        path="", shows="messages that the client furthest behind lacked"
+    ),  # hidden before a sample
 }
 
 

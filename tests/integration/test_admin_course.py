@@ -60,7 +60,7 @@ def test_blocks_with_missed_messages_are_marked(admin_client: Client) -> None:
     assert losses(session, NOW + timedelta(seconds=35), NOW) == []
     page = shown(admin_client, session)
     assert page.count("timeline-missed") == 2
-    assert "1 connection, 0 gaps between them, 2 blocks with missed messages" in page
+    assert "1 connection, 0 times away, 2 blocks with missed messages" in page
 
 
 def test_the_page_is_bounded(admin_client: Client) -> None:

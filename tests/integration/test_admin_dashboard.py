@@ -103,8 +103,8 @@ def test_figures(admin_client: Client) -> None:
     Feed.objects.create(name="numbers", kind="arrays", rate="2.5")
     assert tiles(admin_client) == {
         "Sessions online": ("1", "connected now"),
-        "Messages/s": ("40", "over the last 10 s"),
-        "Worst lag": ("3", "messages behind the head"),
+        "Messages/s": ("40", "sent to all, over the last 10 s"),
+        "Worst lag": ("3", "messages behind, at the last look"),
         "Blocks/min": ("30", "over the last 10 s"),
         "Verified": ("99.9 %", "of 1,000 blocks in the last hour; 1 broken"),
     }

@@ -163,7 +163,7 @@ def test_allows_its_own_files_only(client: Client, path: str) -> None:
         r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=", page.split("<code>")[0]
     )
     for address in re.findall(r'(?:src|href)="([^"]*)"', page.split("<code>")[0]):
-        assert address.startswith("/"), address
+        assert address.startswith(("/", "#")), address
 
 
 def test_files_of_the_page_exist_and_stay_here(client: Client) -> None:

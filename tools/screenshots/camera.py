@@ -16,8 +16,6 @@ from tools.screenshots.product import CHECKOUT, Product, environment_of, migrate
 from tools.terminal_window import TerminalWindow
 from tools.waiting import until
 
-HIGHEST = 1000
-"""Pixels from the top that are kept: the height of the browser's window."""
 COLOURS = 128
 """Of a picture: a third of its bytes, and no eye sees it."""
 TERMINAL_WIDTH, TERMINAL_HEIGHT = 112, 24
@@ -50,7 +48,7 @@ class Camera:
                 name = f"{picture.name}-{ending}.png" if ending else f"{picture.name}.png"
                 self._open(picture, width, dark=dark)
                 path = self._images / name
-                self._browser.picture(path, highest=HIGHEST)
+                self._browser.picture(path, highest=picture.height)
                 _shrink(path)
                 files[f"{width} pixels wide, {look}"] = name
         return files
@@ -99,6 +97,9 @@ class Camera:
             browser.wait_for(f"{link} !== null")
             address = browser.evaluate(f"{link}.href")
             browser.open(address, width=width, dark=dark, still=True)
+        if picture.script:
+            browser.wait_for("document.readyState === 'complete'")
+            browser.evaluate(picture.script)
         browser.wait_for(f"/{picture.shows}/.test(document.body.innerText)")
         browser.wait_for(SETTLE)
 

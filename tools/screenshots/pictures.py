@@ -24,6 +24,10 @@ class PagePicture:
     """A regular expression of JavaScript that the page's text matches once it is ready."""
     follow: str = ""
     """A selector of the link to click on `path`; empty: stay."""
+    script: str = ""
+    """JavaScript that is run on the page before it is waited for."""
+    height: int = 1000
+    """Pixels from its top that are kept: those of the browser's window, or more."""
     dark: bool = False
     """Whether the dark page shows something that the light one does not."""
 
@@ -47,9 +51,11 @@ PAGES = (
     PagePicture(
         name="page",
         title="The page",
-        sentence="What runs and who is connected, by itself up to date, on the server's address.",
+        sentence="What runs, by itself up to date, with a client in the page that has begun.",
         path="",
-        shows=r"Live[^]*alice",
+        script="document.querySelector('[name=size]').value = 2;"
+        "document.querySelector('#client form').requestSubmit()",
+        shows=r"Live[^]*Verified\s+[1-9][^]*alice",
         dark=True,
     ),
     PagePicture(
@@ -58,6 +64,7 @@ PAGES = (
         sentence="How the whole installation stands, at a glance.",
         path="admin/",
         shows="Sessions online",
+        height=1750,
         dark=True,
     ),
     PagePicture(
@@ -74,19 +81,20 @@ PAGES = (
         path="admin/feeds/clientsession/?q=alice",
         follow=FIRST,
         shows="alice",
+        height=1900,
         dark=True,
     ),
     PagePicture(
         name="reports",
         title="Block reports",
-        sentence="Each block that a client collected, with its time, its latency and its verdict.",
+        sentence="Each block that a client collected, with its time and its verdict.",
         path="admin/feeds/blockreport/",
         shows="Client ",
     ),
     PagePicture(
         name="report",
         title="A block report",
-        sentence="One receipt: ranges and digests, and what they were held against.",
+        sentence="One receipt: ranges and digests, and what the server found.",
         path="admin/feeds/blockreport/",
         follow=FIRST,
         shows="[Dd]igest",
@@ -113,6 +121,7 @@ PAGES = (
         path="admin/",
         follow='a[href*="analysis"]',
         shows="By block size",
+        height=1500,
         dark=True,
     ),
 )

@@ -72,7 +72,7 @@ function choose(event) {
   overview.hurry();
 }
 
-function offerPause() {
+function offerHold() {
   const button = find("hold");
   button.hidden = false;
   button.addEventListener("click", () => {
@@ -96,6 +96,6 @@ function offerCopies() {
 }
 
 find("feeds").addEventListener("click", choose);
-offerPause();
+offerHold();
 offerCopies();
 overview.keep(show, say);
