@@ -55,7 +55,15 @@ class Browser:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
-    def open(self, url: str, *, width: int = 1440, dark: bool = False, still: bool = False) -> None:
+    def open(
+        self,
+        url: str,
+        *,
+        width: int = 1440,
+        height: int = 1000,
+        dark: bool = False,
+        still: bool = False,
+    ) -> None:
         """Go to *url* and wait until it is loaded; *still* asks pages for no motion."""
         wishes = {
             "prefers-color-scheme": "dark" if dark else "light",
@@ -66,7 +74,7 @@ class Browser:
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
-            height=1000,
+            height=height,
             deviceScaleFactor=1,
             mobile=width < 600,
         )

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
+import daphne.server  # noqa: F401  it must install its reactor before Twisted finds another
 import pytest
 from autobahn.twisted.websocket import WebSocketServerFactory
 from hypothesis import given

@@ -91,12 +91,12 @@ class Camera:
         if picture.path.startswith("admin/"):
             self._sign_in()
         address = self._product.address + picture.path
-        browser.open(address, width=width, dark=dark, still=True)
+        browser.open(address, width=width, height=picture.height, dark=dark, still=True)
         if picture.follow:
             link = f"document.querySelector({picture.follow!r})"
             browser.wait_for(f"{link} !== null")
             address = browser.evaluate(f"{link}.href")
-            browser.open(address, width=width, dark=dark, still=True)
+            browser.open(address, width=width, height=picture.height, dark=dark, still=True)
         if picture.script:
             browser.wait_for("document.readyState === 'complete'")
             browser.evaluate(picture.script)
