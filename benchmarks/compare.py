@@ -27,13 +27,12 @@ from benchmarks.comparison import building, tables
 from benchmarks.comparison.building import CHECKOUT, HERE, MissingError
 from benchmarks.comparison.contestants import Contestant, everyone
 from benchmarks.comparison.figures import LIMIT, Figure, Window, summarize
-from benchmarks.comparison.modes import MODES, SMOKE, Mode
+from benchmarks.comparison.modes import MODES, SMOKE, SMOKE_SECONDS, Mode
 from benchmarks.comparison.race import Cores, FailedError, Race
 
 RESULTS = CHECKOUT / "benchmarks" / "results" / "latest.json"
 PAGE = CHECKOUT / "docs" / "performance.md"
 CHART = CHECKOUT / "docs" / "images" / "fanout.svg"
-SMOKE_SECONDS = 0.5
 QUICK = ("uWebSockets (socketify)", "picows", "websockets broadcast", "Channels, pub/sub layer")
 """The peers of a quick run: the fastest, and what Channels has without us."""
 SPARE_FILES = 200

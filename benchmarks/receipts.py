@@ -23,9 +23,8 @@ from typing import Any
 
 from benchmarks.comparison import building
 from benchmarks.comparison.building import MissingError
-from benchmarks.comparison.contestants import Blockfeed, installation
-from benchmarks.comparison.modes import Mode
-from benchmarks.comparison.race import Cores, FailedError, LoadClient, cpu_seconds, pin, wait_for
+from benchmarks.comparison.modes import SMOKE_SECONDS, Mode
+from benchmarks.comparison.race import Cores, FailedError, LoadClient, cpu_seconds, served
 
 OFFERS = (20, 40, 80, 160)
 """Messages a second, and so reports of each of the clients that do nothing else."""
@@ -48,14 +47,14 @@ class Load:
 
 
 def measure(program: Path, cores: Cores, load: Load, seconds: float) -> Mapping[str, Any]:
-    """Return what the load client says; ``server_cpu`` is the server's share of a core."""
+    """
+    Return what the load client says; ``server_cpu`` is the server's share of a core.
+
+    Raises FailedError, also where a block was not verified.
+    """
     mode = Mode(name="paced", title="", clients=load.clients, rate=load.rate)
-    blockfeed = Blockfeed()
     with ExitStack() as stack:
-        place = installation(stack)
-        server = blockfeed.start(place, mode)
-        wait_for(place.port, server)
-        pin(server.process.pid, cores.server)
+        blockfeed, place, server = served(stack, cores, mode)
         target = f"{blockfeed.target}&block_size={load.block_size}"
         dialect = ("report", str(load.block_size))
         client = LoadClient(program, place.port, target, load.clients, seconds, *dialect)
@@ -66,6 +65,8 @@ def measure(program: Path, cores: Cores, load: Load, seconds: float) -> Mapping[
         began, spent = time.monotonic(), cpu_seconds(server)
         result = client.event("result")
         used = (cpu_seconds(server) - spent) / (time.monotonic() - began)
+        if not result["reports"] == result["acks"] == result["verified"] > 0:
+            raise FailedError(f"of {result['reports']} reports {result['verified']} were verified")
         return {**result, "server_cpu": used}
 
 
@@ -92,10 +93,10 @@ def main() -> None:
     except MissingError as missing:
         print(f"nothing is measured: {missing}")
         return
-    is_smoke = options.seconds < 0.5
+    is_smoke = options.seconds < SMOKE_SECONDS
     cores = Cores.split()
     os.sched_setaffinity(0, cores.others)
-    everything = Load(20 if is_smoke else 1000, 100, 100)
+    everything = Load(20, 100, 5) if is_smoke else Load(1000, 100, 100)
     try:
         show(everything, measure(program, cores, everything, options.seconds))
         for rate in OFFERS[: 1 if is_smoke else None]:

@@ -23,9 +23,8 @@ from pathlib import Path
 
 from benchmarks.comparison import building
 from benchmarks.comparison.building import MissingError
-from benchmarks.comparison.contestants import Blockfeed, installation
-from benchmarks.comparison.modes import Mode
-from benchmarks.comparison.race import Cores, LoadClient, pin, wait_for
+from benchmarks.comparison.modes import SMOKE_SECONDS, Mode
+from benchmarks.comparison.race import Cores, FailedError, LoadClient, pin, served, wait_for
 from clientapp.wire.closing import Close
 from tests.support.crowd import Crowd, Follower, until
 from tests.support.stack import Program, Stack
@@ -33,7 +32,6 @@ from tests.support.stack import Program, Stack
 RATE = 10
 RATES = (10, 100)
 """Messages a second of a server that is killed."""
-SMOKE_SECONDS = 0.5
 SMOKE_CLIENTS = 50
 """They prove that the benchmark runs; their figures mean nothing."""
 LIVE_SECONDS = 0.5
@@ -95,12 +93,8 @@ async def measure(stack: Stack, size: int) -> None:
 def measure_kill(program: Path, cores: Cores, size: int, rate: int) -> None:
     """Kill the server of *size* clients that get *rate* messages a second."""
     mode = Mode(name="paced", title="", clients=size, rate=rate)
-    blockfeed = Blockfeed()
     with ExitStack() as stack:
-        place = installation(stack)
-        server = blockfeed.start(place, mode)
-        wait_for(place.port, server)
-        pin(server.process.pid, cores.server)
+        blockfeed, place, server = served(stack, cores, mode)
         client = LoadClient(program, place.port, blockfeed.target, size, 0, "return")
         stack.callback(client.close)
         client.event("open")
@@ -144,8 +138,11 @@ def main() -> None:
         return
     cores = Cores.split()
     os.sched_setaffinity(0, cores.others)
-    for rate in RATES:
-        measure_kill(program, cores, clients, rate)
+    try:
+        for rate in RATES:
+            measure_kill(program, cores, clients, rate)
+    except FailedError as failed:
+        raise SystemExit(str(failed)) from None
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ AWAY_SECONDS = 0.5
 LOOK_SECONDS = 2.0
 """Between two looks for connections that have stalled, as Daphne has it."""
 LOOKED_AT = 50
-"""Connections in one turn of the loop: 0.3 ms. A look at ten thousand takes 60."""
+"""Connections in one turn of the loop: 0.1 ms. A look at ten thousand takes 24."""
 AT_ONCE = 100
 """Farewells said in one turn of the loop: about 10 ms."""
 

@@ -51,5 +51,7 @@ MODES = (
         is_for_all=False,
     ),
 )
+SMOKE_SECONDS = 0.5
+"""A run with shorter windows is a smoke run: a few clients, and figures that mean nothing."""
 SMOKE = (Mode(name="paced", title="100 messages/s to 20 clients", clients=20, rate=100),)
 """Proves that the comparison runs; its figures mean nothing."""

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.comparison.contestants import Contestant, installation
+from benchmarks.comparison.contestants import Blockfeed, Contestant, installation
 from benchmarks.comparison.figures import Window
 from benchmarks.comparison.modes import Mode
-from tests.support.stack import PATIENCE_SECONDS, Program
+from tests.support.stack import PATIENCE_SECONDS, Program, Stack
 
 TICKS = os.sysconf("SC_CLK_TCK")
 SETTLE_SECONDS = 0.3
@@ -144,6 +144,15 @@ def _watch(mode: Mode, client: LoadClient, server: Program) -> Window:
         lost=result["lost"],
         doubled=result["doubled"],
     )
+
+
+def served(stack: ExitStack, cores: Cores, mode: Mode) -> tuple[Blockfeed, Stack, Program]:
+    """Start Blockfeed's server on its core, until *stack* ends; raises FailedError."""
+    blockfeed, place = Blockfeed(), installation(stack)
+    server = blockfeed.start(place, mode)
+    wait_for(place.port, server)
+    pin(server.process.pid, cores.server)
+    return blockfeed, place, server
 
 
 def wait_for(port: int, server: Program) -> None:

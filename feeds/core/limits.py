@@ -73,7 +73,8 @@ class Limits:
     close_seconds: float = 3.0
     """A client has so long to answer a close; it may be busy with a backlog."""
     returns_per_second: int = 500
-    """Clients of a stopped server come back so many a second: two thirds of what it accepts."""
+    """Clients of a stopped server come back so many a second: it accepts twice as many where it
+    does nothing else."""
     lost_seconds: float = 30.0
     """After which a connection of a server that shows no life is lost."""
     database_seconds: float = 5.0

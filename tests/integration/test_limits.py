@@ -110,12 +110,15 @@ async def test_recovery_messages() -> None:
 async def test_recovery_rate() -> None:
     """Who catches up gets no more in a second, so that those who are live feel nothing."""
     await generate(20)
-    limits = replace(LIMITS, recovery_rate=100)
+    limits = replace(LIMITS, recovery_rate=40)
     clock = asyncio.get_running_loop().time
     async with recovery_of(limits) as recovery, asyncio.timeout(PATIENCE_SECONDS):
         hub = Hub(limits, lambda reader, feed: recovery.start(hub, reader, feed))
         hub.open_stream("arrays", 20)
         heard = Heard()
+        await recovery._make(
+            "arrays", 1, 1
+        )  # the maker is there, so that its start counts for nothing
         began = clock()
         hub.subscribe(heard, {"arrays": 0})
         while heard.types.count("message") < 20:
@@ -172,7 +175,8 @@ async def test_bridged_seconds(seconds: float, first: int) -> None:
     node = Node(replace(LIMITS, bridged_seconds=seconds, recovery_messages=8))
     await node.start()
     stream = node.hub.streams["arrays"]
-    await until(lambda: stream.first == first)
+    await asyncio.gather(*node.recovery._tasks)
+    assert stream.first == first
     heard = Heard()
     node.hub.subscribe(heard, {"arrays": stream.first - 1})
     await until(lambda: heard.types.count("message") == 21 - first)
