@@ -39,8 +39,19 @@ class Program:
         return self.output.read_text(encoding="utf-8", errors="replace")
 
     def wait_for(self, words: str) -> None:
-        """Wait until it said *words*."""
-        until(lambda: words in self.said, lambda: f"{words!r} was not said:\n{self.said}")
+        """Wait until it said *words*; of one that ended or hangs the failure tells where."""
+        until(
+            lambda: words in self.said or self.process.poll() is not None,
+            lambda: f"{words!r} was not said:\n{self.aborted()}",
+        )
+        code = self.process.returncode
+        assert words in self.said, f"{words!r} was not said before exit {code}:\n{self.said}"
+
+    def aborted(self) -> str:
+        """Abort it; return all that it said, where each thread was at the end."""
+        self.process.send_signal(signal.SIGABRT)
+        self.process.wait(PATIENCE_SECONDS)
+        return self.said
 
     def stop(self, number: int = signal.SIGINT) -> int:
         """End it with a signal; return the exit code."""
@@ -67,6 +78,7 @@ class Stack:
             **os.environ,
             "BLOCKFEED_VAR": str(folder / "var"),
             "DJANGO_SETTINGS_MODULE": settings,
+            "PYTHONFAULTHANDLER": "1",
             "PYTHONUNBUFFERED": "1",
         }
         self._programs: list[Program] = []
