@@ -25,7 +25,9 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 CHECKOUT = Path(__file__).parents[2]
-PROGRAM = "from feeds.live.child import serve; serve()"
+NICENESS = 10
+"""Of a process whose work nobody live waits for: it gets a tenth of a core that others want."""
+PROGRAM = f"from feeds.live.child import serve; serve({NICENESS})"
 
 
 class ChildEndedError(Exception):
@@ -91,8 +93,13 @@ class Child:
             process.communicate()
 
 
-def serve() -> None:
-    """Answer calls from standard input on standard output until it ends."""
+def serve(niceness: int = 0) -> None:
+    """
+    Answer calls from standard input on standard output until it ends.
+
+    With *niceness* it gives way to its owner where they share a core.
+    """
+    os.nice(niceness)
     # What stops all processes of a service is not for this one: its owner decides.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

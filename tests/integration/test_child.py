@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from feeds.core.schedule import Recipe, Schedule, Segment
-from feeds.live.child import Child, ChildEndedError
+from feeds.live.child import NICENESS, Child, ChildEndedError
 from feeds.live.making import UnavailableError, frames_between, lines_between, source_of
 
 CHECKOUT = Path(__file__).parents[2]
@@ -43,6 +43,11 @@ async def test_it_makes_the_same_elsewhere(maker: Child) -> None:
 async def test_a_terminal_does_not_reach_it(maker: Child) -> None:
     """Ctrl-C goes to a group of processes; this one has its own from its first instant on."""
     assert os.getpgid(maker.start().pid) != os.getpgid(0)
+
+
+async def test_it_gives_way(maker: Child) -> None:
+    """Where cores are short, those who are live have them first."""
+    assert await maker.run(os.nice, 0) == min(os.nice(0) + NICENESS, 19)
 
 
 async def test_calls_take_turns(maker: Child) -> None:
