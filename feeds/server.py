@@ -25,6 +25,7 @@ from twisted.internet import defer, reactor
 from clientapp.wire.closing import Close
 from feeds.core.limits import LIMITS
 from feeds.live.clerk import Clerk
+from feeds.live.garbage import search_rarely
 from feeds.live.node import get_node, stop_node
 from feeds.live.worker import SWITCH_SECONDS
 from feeds.protocol import FeedProtocol, Receive, configured
@@ -156,6 +157,7 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
     def _prepare(self) -> None:
         """Finish what ``Server.run`` set up, just before the reactor runs."""
         sys.setswitchinterval(SWITCH_SECONDS)
+        search_rarely()
         # Pages from a file have the origin "null", which a second call would forget.
         self.ws_factory.setProtocolOptions(
             closeHandshakeTimeout=LIMITS.close_seconds, allowNullOrigin=True
