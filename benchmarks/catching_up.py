@@ -5,8 +5,9 @@ Run from the checkout: ``python -m benchmarks.catching_up``. A client collects
 a block and leaves; the feed goes on for MESSAGES; the client comes back and
 catches up, every block verified. Printed are its time, and the latency of 100
 live clients in that time and in windows of the same feed before and after it:
-what of it is noise shows by how those differ. The client that catches up gives
-way to the others: it stands for another machine, whose work they do not feel.
+what of it is noise shows by how those differ. The live clients have a core of
+their own, and the client that catches up gives way to all else: they stand for
+other machines, whose work a server does not feel.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.comparison.race import Cores, pin
 from tests.support.crowd import Crowd, Follower
 from tests.support.stack import Program, Stack
 
@@ -94,8 +96,11 @@ def late_client(stack: Stack, blocks: int) -> Program:
 
 async def measure(stack: Stack, messages: int, seconds: float) -> None:
     """Watch the live clients before, during and after."""
+    cores = Cores.split()
+    os.sched_setaffinity(0, cores.server)
     await asyncio.to_thread(stack.server)
     await asyncio.to_thread(prepare, stack, messages)
+    os.sched_setaffinity(0, cores.others)
     live = LiveClients(stack.port)
     await live.start()
     await asyncio.sleep(2 + seconds / 2)
@@ -106,7 +111,8 @@ async def measure(stack: Stack, messages: int, seconds: float) -> None:
         windows.append(("without, before", *live.window()))
     started = time.monotonic()
     client = late_client(stack, blocks=messages // BLOCK)
-    os.setpriority(os.PRIO_PROCESS, client.process.pid, 19)
+    pin(client.process.pid, cores.server)
+    os.sched_setscheduler(client.process.pid, os.SCHED_IDLE, os.sched_param(0))
     code = await asyncio.to_thread(client.process.wait)
     took = time.monotonic() - started
     windows.append(("while another catches up", *live.window()))

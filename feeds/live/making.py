@@ -18,6 +18,10 @@ from feeds.core.lines import make_frames, make_lines
 from feeds.core.schedule import Recipe, Schedule
 from feeds.sources import Source, SpecError, make_source
 
+PIECE = 64
+"""Messages made at once where it is not known how many fill a write: as cheap, each,
+as many more (0.1 ms for both kinds of source)."""
+
 
 class UnavailableError(Exception):
     """A stretch of a feed cannot be made here."""
@@ -93,6 +97,33 @@ def lines_between(feed: str, schedule: Schedule, first: int, last: int) -> list[
 def frames_between(feed: str, schedule: Schedule, first: int, last: int) -> list[bytes]:
     """Make what a server sends for `lines_between`."""
     return make_frames(feed, schedule, first, lines_between(feed, schedule, first, last))
+
+
+def write_between(
+    feed: str, schedule: Schedule, first: int, last: int, most_bytes: int
+) -> tuple[int, bytes]:
+    """
+    Make one write: whole frames from *first* on, joined, and return the last offset with them.
+
+    They take no more than *most_bytes*, or are one message that does. Little
+    more is made than that. Raises what `frames_between` raises.
+    """
+    frames: list[bytes] = []
+    room = most_bytes
+    while room > 0 and first + len(frames) <= last:
+        start = first + len(frames)
+        try:
+            piece = frames_between(feed, schedule, start, min(last, start + PIECE - 1))
+        except UnavailableError:
+            if not frames:
+                end = schedule.end(schedule.segment(first))
+                raise UnavailableError(min(last, end)) from None
+            break
+        frames += piece
+        room -= sum(map(len, piece))
+    while room < 0 and len(frames) > 1:
+        room += len(frames.pop())
+    return first + len(frames) - 1, b"".join(frames)
 
 
 def digest_between(feed: str, schedule: Schedule, first: int, last: int) -> int:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from itertools import accumulate
 from typing import Any
 
 from clientapp.wire.codec import encode
@@ -25,7 +24,13 @@ from feeds.core.stream import Stream
 from feeds.core.subscriber import Subscriber
 from feeds.live.catalog import Catalog
 from feeds.live.child import Child, ChildEndedError
-from feeds.live.making import UnavailableError, UnknownYetError, frames_between, lines_between
+from feeds.live.making import (
+    UnavailableError,
+    UnknownYetError,
+    frames_between,
+    lines_between,
+    write_between,
+)
 from feeds.live.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -56,7 +61,7 @@ class Recovery:
         Raises UnavailableError, UnknownYetError, and LookupError for what never
         existed.
         """
-        last = min(last, first + self._limits.recovery_messages - 1)
+        last = self._end(first, last)
         schedule = await self._schedule(feed, last)
         return await self._worker.run(lines_between, feed, schedule, first, last)
 
@@ -85,7 +90,9 @@ class Recovery:
         while since < stream.first:
             first = max(since, stream.first - self._limits.recovery_messages)
             try:
-                frames = await self._make(feed, first, stream.first - 1)
+                last = stream.first - 1
+                schedule = await self._part(feed, first, last)
+                frames = await self._maker.run(frames_between, feed, schedule, first, last)
             except Exception as error:  # noqa: BLE001  each reader will meet it, and tell
                 log.debug("the past of %s is not made: %s", feed, error)
                 return
@@ -98,11 +105,16 @@ class Recovery:
         clock = asyncio.get_running_loop().time
         started = clock()
         try:
-            frames = self._first_of(await self._make(feed, first, last))
-            over = started + len(frames) / self._limits.recovery_rate
+            end = self._end(first, last)
+            schedule = await self._part(feed, first, end)
+            end, frames = await self._maker.run(
+                write_between, feed, schedule, first, end, self._limits.write_bytes
+            )
+            count = end - first + 1
+            over = started + count / self._limits.recovery_rate
             await asyncio.sleep(max(over - clock(), 0))
-            hub.recovered(subscriber, feed, first + len(frames) - 1, b"".join(frames))
-            hub.sent += len(frames)
+            hub.recovered(subscriber, feed, end, frames)
+            hub.sent += count
         except UnavailableError as lost:
             hub.recovered(subscriber, feed, lost.last, self._gap(feed, first, lost.last))
         except LookupError:
@@ -113,16 +125,13 @@ class Recovery:
             await asyncio.sleep(1)
             hub.recovered(subscriber, feed, first - 1, b"")
 
-    async def _make(self, feed: str, first: int, last: int) -> list[bytes]:
-        last = min(last, first + self._limits.recovery_messages - 1)
-        schedule = (await self._schedule(feed, last)).part(first, last)
-        return await self._maker.run(frames_between, feed, schedule, first, last)
+    def _end(self, first: int, last: int) -> int:
+        """Return where the step that begins at *first* ends, at *last* at most."""
+        return min(last, first + self._limits.recovery_messages - 1)
 
-    def _first_of(self, frames: list[bytes]) -> list[bytes]:
-        """Return the frames of one write: what a client does not take is held."""
-        sizes = accumulate(map(len, frames))
-        count = sum(1 for size in sizes if size <= self._limits.write_bytes)
-        return frames[: max(count, 1)]
+    async def _part(self, feed: str, first: int, last: int) -> Schedule:
+        """Return what the maker must know of a feed's schedule."""
+        return (await self._schedule(feed, last)).part(first, last)
 
     def _gap(self, feed: str, first: int, last: int) -> bytes:
         epoch = self._catalog.feeds[feed].epoch_at(last + 1)

@@ -6,7 +6,14 @@ from clientapp.wire.from_server import Gap, read_from_server
 from clientapp.wire.message import Message
 from feeds.core.frames import payloads
 from feeds.core.schedule import Recipe, Schedule, Segment
-from feeds.live.making import Stretch, UnavailableError, frames_between, source_of, stretches
+from feeds.live.making import (
+    Stretch,
+    UnavailableError,
+    frames_between,
+    source_of,
+    stretches,
+    write_between,
+)
 
 FIVES = Recipe(kind="arrays", spec='{"shape":[5]}', seed=1)
 PAIRS = Recipe(kind="arrays", spec='{"shape":[2]}', seed=1)
@@ -61,6 +68,28 @@ def test_any_cut_makes_the_same_frames() -> None:
     for cut in range(9):
         parts = frames_between("arrays", schedule, 1, cut)
         assert parts + frames_between("arrays", schedule, cut + 1, 8) == whole
+
+
+@pytest.mark.parametrize("most_bytes", [1, 50, 130, 10_000, 10**6])
+@pytest.mark.parametrize("last", [1, 8, 70, 300])
+def test_a_write_is_bounded(most_bytes: int, last: int) -> None:
+    """It holds as many frames as fit, or one, however many pieces that takes."""
+    schedule = Schedule([segment(1), segment(4), segment(5, PAIRS)])
+    frames = frames_between("arrays", schedule, 1, last)
+    end, written = write_between("arrays", schedule, 1, last, most_bytes)
+
+    assert written == b"".join(frames[:end])
+    assert len(written) <= most_bytes or end == 1
+    assert end == last or len(written) + len(frames[end]) > most_bytes
+
+
+def test_a_write_ends_before_what_cannot_be_made() -> None:
+    """Also where that lies behind a piece; at it, it says how far."""
+    schedule = Schedule([segment(1), segment(100, FIVES, "0" * 12)])
+    end, written = write_between("arrays", schedule, 1, 300, 10**6)
+    assert (end, written) == (99, b"".join(frames_between("arrays", schedule, 1, 99)))
+    with pytest.raises(UnavailableError, match="up to offset 300"):
+        write_between("arrays", schedule, 100, 300, 10**6)
 
 
 def test_a_new_epoch_is_announced() -> None:
