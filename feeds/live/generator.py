@@ -2,7 +2,8 @@
 The generator of one feed: promises ahead, publishes on time.
 
 It paces by the schedule, not by sleeping a period: what is due is what the
-segment says, so no delay adds up. Publishing only makes things quicker: what
+segment says, so no delay adds up. What is due next is made while nothing is,
+so that its time finds it ready. Publishing only makes things quicker: what
 the channel layer loses, the servers make again.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
@@ -77,6 +79,8 @@ class Generator:
         self._hold: promise.Hold
         self._sent = 0
         self._last: int | None = None
+        self._tick_over = 0.0
+        """When the next batch may leave, by the clock that only goes on."""
         # The wall clock says what is due. How long ago something was, it cannot
         # say: it may be set, so that is asked of a clock that only goes on.
         self._deadline: float | None = None
@@ -135,8 +139,16 @@ class Generator:
 
     async def _keep_publishing(self) -> None:
         while not self._done():
-            await self._publish()
-            await self._rest(self._pause())
+            now = now_us()
+            at, last = self._next_batch(now)
+            if last is None or at - now > LOOK_SECONDS * 1e6:
+                await self._rest(LOOK_SECONDS)
+                continue
+            made = list(stretches(self._feed, self._hold.schedule, self._sent + 1, last))
+            await self._rest(min(at - now_us(), at - now) / 1e6)
+            # Earlier, if the clock was set back meanwhile: then all is asked again.
+            if now_us() >= at and not self._stopping.is_set():
+                await self._publish(made, last)
 
     async def _take(self) -> promise.Hold:
         """Take the feed; waits until a generator that was killed counts as dead."""
@@ -222,16 +234,25 @@ class Generator:
         reach = max(segment.due(now + ahead), segment.first, self._hold.promised)
         return reach if self._last is None else min(reach, self._last)
 
-    async def _publish(self) -> None:
-        """Publish what is promised and due."""
-        due = self._hold.schedule.due(now_us(), self._hold.promised)
-        while self._sent < due and not self._stopping.is_set():
-            last = min(due, self._sent + BATCH_LINES)
-            made = stretches(self._feed, self._hold.schedule, self._sent + 1, last)
-            for stretch in made:
-                await self._push(stretch)
-            self._note(self._sent + 1, last)
-            self._sent = last
+    def _next_batch(self, now: int) -> tuple[int, int | None]:
+        """Return when to publish next, and up to which offset; None if nothing is promised."""
+        first = self._sent + 1
+        schedule, promised = self._hold.schedule, self._hold.promised
+        if first > promised:
+            return now, None
+        at = now if schedule.due(now, promised) >= first else schedule.at(first)
+        at = max(at, now + round((self._tick_over - time.monotonic()) * 1e6))
+        # What is due by then goes with it: little, or much where all was late.
+        return at, min(max(schedule.due(at, promised), first), self._sent + BATCH_LINES)
+
+    async def _publish(self, made: Sequence[Stretch], last: int) -> None:
+        """Publish what was made, up to the offset *last*."""
+        is_full = last - self._sent == BATCH_LINES
+        self._tick_over = 0.0 if is_full else time.monotonic() + TICK_SECONDS
+        for stretch in made:
+            await self._push(stretch)
+        self._note(self._sent + 1, last)
+        self._sent = last
 
     async def _push(self, stretch: Stretch) -> None:
         batch = Batch(self._feed, stretch.epoch, stretch.first, stretch.lines)
@@ -256,7 +277,7 @@ class Generator:
     async def _rest(self, seconds: float) -> None:
         """Sleep, but not longer than until `stop`."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(max(seconds, 0)):
                 await self._stopping.wait()
 
     def _done(self) -> bool:
@@ -269,11 +290,3 @@ class Generator:
     @property
     def _is_past_deadline(self) -> bool:
         return self._deadline is not None and time.monotonic() >= self._deadline
-
-    def _pause(self) -> float:
-        """Return the seconds until there is something to publish, or to look for."""
-        following = self._sent + 1
-        if following > self._hold.promised:
-            return LOOK_SECONDS
-        until = (self._hold.schedule.at(following) - now_us()) / 1e6
-        return min(max(until, TICK_SECONDS), LOOK_SECONDS)

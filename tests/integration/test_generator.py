@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer
 from django.core.management import CommandError, call_command
 
+from feeds.core.schedule import Schedule
 from feeds.live import promise
 from feeds.live.bridge import Batch, Bridge, push
 from feeds.live.catalog import segment_of
 from feeds.live.clock import now_us
 from feeds.live.generator import Generator
-from feeds.live.making import source_of
+from feeds.live.making import Stretch, source_of, stretches
 from feeds.live.progress import State
 from feeds.models import Feed
 
@@ -82,15 +83,30 @@ async def test_nothing_leaves_before_its_time() -> None:
 
     class Watching(ListLayer):
         async def group_send(self, group: str, message: dict[str, Any]) -> None:
+            now = now_us()
             last = message["first"] + message["lines"].count(b"\n")
             segment = segment_of(await feed.segments.aget())
-            assert segment.at(last) <= now_us()
+            assert segment.at(last) <= now
             await super().group_send(group, message)
 
     generator = Generator("arrays", Watching(), count=30)
     await generator.run()
     assert generator.progress.published == 30
     assert generator.progress.failures == 0
+
+
+async def test_what_is_due_next_is_made_before_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message does not wait for being made: that was done while nothing was due."""
+    early = []
+
+    def noted(feed: str, schedule: Schedule, first: int, last: int) -> Iterator[Stretch]:
+        early.append(schedule.at(last) - now_us())
+        return stretches(feed, schedule, first, last)
+
+    monkeypatch.setattr("feeds.live.generator.stretches", noted)
+    await fast(rate=20)
+    await Generator("arrays", ListLayer(), count=10).run()
+    assert max(early) > 0
 
 
 async def test_second_run_goes_on_with_the_next_offset() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import selectors
 import sys
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -105,12 +106,18 @@ class Command(CommandWithExitCodes):
         )
         sys.setswitchinterval(SWITCH_SECONDS)
         try:
-            asyncio.run(_run(generators, display))
+            with asyncio.Runner(loop_factory=_punctual_loop) as runner:
+                runner.run(_run(generators, display))
         except (promise.TakenError, promise.FencedError, SpecError) as error:
             raise CommandError(str(error)) from None
         finally:
             ignore_stops()
             display.end()
+
+
+def _punctual_loop() -> asyncio.AbstractEventLoop:
+    """Return a loop whose timers are exact: the usual one rounds up to milliseconds."""
+    return asyncio.SelectorEventLoop(selectors.SelectSelector())
 
 
 async def _run(generators: list[Generator], display: Display) -> None:
