@@ -17,8 +17,6 @@ from benchmarks.comparison.modes import Mode
 from feeds.live import valkey
 from tests.support.stack import Program, Stack, free_port
 
-MORE_THAN_IT_TAKES = 1.3
-"""Times what the limit delivers is offered to Blockfeed where it is saturated."""
 BACKLOG_OFFER = 0.75
 """Part of the limit that is offered as a backlog: what a node remembers bounds how
 far its clients may fall behind before their messages are made again."""
@@ -171,8 +169,8 @@ class Blockfeed(Contestant):
         return stack.program(self.name, *command)
 
     def publish(self, stack: Stack, mode: Mode, limit: float) -> None:
-        """Start the generator, at more than the server delivers where it is saturated."""
-        part = MORE_THAN_IT_TAKES if mode.frames == 1 else BACKLOG_OFFER
+        """Start the generator; where the server is saturated, as fast as the limit delivers."""
+        part = 1.0 if mode.frames == 1 else BACKLOG_OFFER
         rate = mode.rate or max(round(part * limit / mode.clients), 1)
         stack.generator("--feed=bench", f"--rate={rate}")
 

@@ -2,7 +2,7 @@
  * Many clients of one feed in one thread: every frame is parsed, every offset
  * checked, every latency counted.
  *
- *     load PORT TARGET CLIENTS SECONDS [nats | report BLOCK_SIZE | return]
+ *     load [awake] PORT TARGET CLIENTS SECONDS [nats | report BLOCK_SIZE | return]
  *
  * Opens CLIENTS WebSockets and says so in one line of JSON ("open"). Then it
  * waits until each has a message, warms up, says "begin", counts for SECONDS
@@ -12,6 +12,8 @@
  * and comes when no report waits for one. With "return" clients that are cut off
  * come back, and once all are live again it says "returned", with the times when
  * half, 99 of 100 and all of them were, in seconds of the monotonic clock.
+ * "awake", it looks for what came without ever sleeping: waking it would be work
+ * for the server, the more the slower that is, and only where they share a machine.
  *
  * An offset must be the one before plus 1, for each client and from its first
  * message to its last: one that is higher means lost ones, one that is not
@@ -22,6 +24,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -45,7 +48,7 @@ enum {
 
 static struct client *clients;
 static const char *target;
-static int port, wanted, started, opened, speaks_nats;
+static int port, wanted, started, opened, speaks_nats, is_awake;
 
 static int64_t clock_us(clockid_t id)
 {
@@ -189,8 +192,10 @@ static void call_again(int poll)
 static void turn(int poll)
 {
     struct epoll_event events[256];
-    int count = epoll_wait(poll, events, 256, returns.cut_off ? 5 : 50);
+    int count = epoll_wait(poll, events, 256, is_awake ? 0 : returns.cut_off ? 5 : 50);
     now_us = clock_us(CLOCK_REALTIME);
+    if (is_awake && count == 0)
+        sched_yield(); /* others share the core */
     if (returns.cut_off)
         call_again(poll);
     for (int i = 0; i < count; i++) {
@@ -242,6 +247,11 @@ int main(int count, char **words)
     int64_t began, end;
     double seconds, cpu;
 
+    if (count > 1 && strcmp(words[1], "awake") == 0) {
+        is_awake = 1;
+        words++;
+        count--;
+    }
     if (count == 6 && strcmp(words[5], "nats") == 0)
         speaks_nats = 1;
     else if (count == 7 && strcmp(words[5], "report") == 0)
@@ -249,7 +259,7 @@ int main(int count, char **words)
     else if (count == 6 && strcmp(words[5], "return") == 0)
         returns.follow = 1;
     else if (count != 5)
-        fail("usage: load PORT TARGET CLIENTS SECONDS [nats | report BLOCK_SIZE | return]");
+        fail("usage: load [awake] PORT TARGET CLIENTS SECONDS [nats | report BLOCK_SIZE | return]");
     port = atoi(words[1]);
     target = words[2];
     wanted = atoi(words[3]);

@@ -47,14 +47,29 @@ class Cores:
         cores = sorted(os.sched_getaffinity(0))
         return cls(frozenset(cores[:1]), frozenset(cores[1:] or cores))
 
+    @classmethod
+    def shared(cls) -> Cores:
+        """Let the system place everybody, as where nobody measures."""
+        cores = frozenset(os.sched_getaffinity(0))
+        return cls(cores, cores)
+
 
 class LoadClient:
     """A run of ``load.c``, which says one JSON object a line."""
 
     def __init__(
-        self, load: Path, port: int, target: str, clients: int, seconds: float, *dialect: str
+        self,
+        load: Path,
+        port: int,
+        target: str,
+        clients: int,
+        seconds: float,
+        *dialect: str,
+        is_awake: bool = False,
     ) -> None:
-        words = (load, port, target, clients, seconds, *dialect)
+        """Where it *is_awake*, it never sleeps, so that nobody has to wake it."""
+        awake = ("awake",) if is_awake else ()
+        words = (load, *awake, port, target, clients, seconds, *dialect)
         self._process = subprocess.Popen(
             [str(word) for word in words],
             stdin=subprocess.PIPE,
@@ -111,6 +126,7 @@ class Race:
                     clients,
                     seconds,
                     *contestant.dialect,
+                    is_awake=mode.is_saturated,
                 )
                 stack.callback(client.close)
                 return client, client.event("open")["per_second"]
