@@ -9,6 +9,7 @@ every application come to its end, and stores every fact.
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import signal
 import socket
@@ -25,7 +26,6 @@ from twisted.internet import defer, reactor
 from clientapp.wire.closing import Close
 from feeds.core.limits import LIMITS
 from feeds.live.clerk import Clerk
-from feeds.live.garbage import search_rarely
 from feeds.live.node import get_node, stop_node
 from feeds.live.worker import SWITCH_SECONDS
 from feeds.protocol import FeedProtocol, Receive, configured
@@ -157,7 +157,9 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
     def _prepare(self) -> None:
         """Finish what ``Server.run`` set up, just before the reactor runs."""
         sys.setswitchinterval(SWITCH_SECONDS)
-        search_rarely()
+        # What is loaded by now, 100,000 objects, is never garbage: no search looks at it.
+        gc.collect()
+        gc.freeze()
         # Pages from a file have the origin "null", which a second call would forget.
         self.ws_factory.setProtocolOptions(
             closeHandshakeTimeout=LIMITS.close_seconds, allowNullOrigin=True

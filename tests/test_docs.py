@@ -185,7 +185,6 @@ def test_limits_of_a_server_are_documented() -> None:
 @pytest.mark.parametrize(
     "heading",
     [
-        "Of a server's process",
         "Of the protocol",
         "Of a client",
         "Of a generator",
@@ -209,7 +208,6 @@ def test_other_limits_are_documented(heading: str) -> None:
     "heading",
     [
         "Of a server",
-        "Of a server's process",
         "Of the protocol",
         "Of a client",
         "Of a generator",

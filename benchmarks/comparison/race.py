@@ -23,6 +23,9 @@ from benchmarks.comparison.modes import Mode
 from tests.support.stack import PATIENCE_SECONDS, Program, Stack
 
 TICKS = os.sysconf("SC_CLK_TCK")
+WARM_SECONDS = 2.0
+"""After the first clients: what a server, or a process of its, still does to start
+is not what one more connection costs."""
 SETTLE_SECONDS = 0.3
 """After the last connection, before memory is read."""
 FIRST_CLIENTS = 20
@@ -133,7 +136,7 @@ class Race:
 
             if mode.is_idle:
                 connect(FIRST_CLIENTS, 0)
-                time.sleep(SETTLE_SECONDS)
+                time.sleep(WARM_SECONDS)
                 before = _resident_bytes(server)
                 _, accepted = connect(mode.clients, 0)
                 time.sleep(SETTLE_SECONDS)
