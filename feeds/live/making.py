@@ -19,8 +19,8 @@ from feeds.core.schedule import Recipe, Schedule
 from feeds.sources import Source, SpecError, make_source
 
 PIECE = 64
-"""Messages made at once where it is not known how many fill a write: as cheap, each,
-as many more (0.1 ms for both kinds of source)."""
+"""Messages made at once where it is not known how many fill a write: each is as cheap as
+in larger pieces (their records take 0.04 ms for arrays, 0.1 ms for users)."""
 
 
 class UnavailableError(Exception):

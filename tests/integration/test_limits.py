@@ -125,6 +125,26 @@ async def test_recovery_rate() -> None:
     assert clock() - began >= 20 / limits.recovery_rate
 
 
+@pytest.mark.parametrize("most_bytes", [1, 500, 32_768])
+async def test_write_bytes_of_who_catches_up(most_bytes: int) -> None:
+    """What is made again comes in writes of that size, or of one message that is longer."""
+    await generate(20)
+    limits = replace(LIMITS, write_bytes=most_bytes, recovery_messages=8)
+    async with recovery_of(limits) as recovery, asyncio.timeout(PATIENCE_SECONDS):
+        hub = Hub(limits, lambda reader, feed: recovery.start(hub, reader, feed))
+        hub.open_stream("arrays", 20)
+        heard = Heard()
+        hub.subscribe(heard, {"arrays": 0})
+        while heard.types.count("message") < 20:
+            list(hub.turns())
+            await asyncio.sleep(0.01)
+    longest = max(heard.sizes)
+    assert longest <= most_bytes or len(heard.sizes) == 20
+    # Eight messages at most in a step, whatever the room; more than one where there is room.
+    assert len(heard.sizes) >= 3
+    assert (len(heard.sizes) < 20) == (most_bytes > 1)
+
+
 async def test_commit_facts(monkeypatch: pytest.MonkeyPatch) -> None:
     """One commit holds no more facts than that, and all are stored."""
     sizes = []

@@ -1,0 +1,40 @@
+"""What a server loads at its start is left out of every search for garbage."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[2]
+PROGRAM = """
+import django
+django.setup()
+import gc
+import os
+from feeds.server import FeedServer
+from twisted.internet import reactor
+
+def tell():  # before the server's own first step, which wants a database
+    print(len(gc.get_objects()), gc.get_freeze_count(), flush=True)
+    os._exit(0)
+
+reactor.callWhenRunning(tell)
+FeedServer(None).run()
+"""
+
+
+def test_what_is_loaded_is_frozen() -> None:
+    """When the loop begins, hardly anything is left that a search would look at."""
+    ran = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=CHECKOUT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "wsproject.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    looked_at, frozen = map(int, ran.stdout.split())
+    assert frozen > 50_000 > looked_at
