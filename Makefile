@@ -3,6 +3,7 @@
 VENV = .venv
 BIN = $(VENV)/bin
 RUNTIME = $(VENV)/requirements.stamp
+PASS = $(VENV)/pass.stamp
 ANALYSIS = $(VENV)/requirements-analysis.stamp
 DEVELOPMENT = $(VENV)/requirements-dev.stamp
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -16,7 +17,7 @@ SEED = 1
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
-run: $(RUNTIME) ## start the server, the generator and three clients; Ctrl-C stops all
+run: $(PASS) ## start the server, the generator and three clients; Ctrl-C stops all
 	@$(BIN)/python -m tools.run
 
 setup: $(DEVELOPMENT) ## make .venv with all that the other targets need
@@ -56,8 +57,8 @@ chaos-selftest: $(DEVELOPMENT) ## spoil good logs and reports in every way; each
 screenshots: $(DEVELOPMENT) ## picture every page and terminal for docs/gallery.md and the README
 	@$(BIN)/python -m tools.screenshots
 
-clean: ## remove .venv and caches
-	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+clean: ## remove .venv, what was compiled, and caches
+	rm -rf $(VENV) build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -68,7 +69,11 @@ $(RUNTIME): requirements.txt clientapp/requirements.txt $(BIN)/python
 	@$(PIP_INSTALL) -r requirements.txt
 	@touch $@
 
-$(ANALYSIS): clientapp/requirements-analysis.txt $(RUNTIME)
+$(PASS): feeds/live/pass.c tools/compile.py $(RUNTIME)
+	@$(BIN)/python -m tools.compile
+	@touch $@
+
+$(ANALYSIS): clientapp/requirements-analysis.txt $(PASS)
 	@echo "installing clientapp/requirements-analysis.txt"
 	@$(PIP_INSTALL) -r clientapp/requirements-analysis.txt
 	@touch $@

@@ -57,16 +57,18 @@ class _Source:
         self._protocol.go_on()
 
     def stopProducing(self) -> None:  # noqa: N802
-        """Do nothing: the consumer hears of the end by its own event."""
+        """Let nothing of a feed follow: the socket is about to be closed."""
+        self._protocol.lose_socket()
 
 
 class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not typed
     """A WebSocket connection that takes whole frames; a hub's ``Writer``."""
 
-    send: Callable[[bytes], int] = staticmethod(lambda _: 0)
-    """The socket's own, as `Writer` says; through another transport nothing is taken."""
+    descriptor = -1
+    """The socket's number, as `Writer` says; -1 through another transport."""
     held: Callable[[], None] = staticmethod(lambda: None)
-    """Called when bytes wait, or nothing more may be said: `send` must not be used then."""
+    """Called when bytes wait, or nothing more may be said, or the socket is about to be
+    closed: `descriptor` must not be used then."""
     drained: Callable[[], None] = staticmethod(lambda: None)
     """Called when everything taken has been sent."""
     parting: Farewell | None = None
@@ -90,7 +92,7 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
         transport = self.transport
         self._direct = isinstance(transport, tcp.Connection) and not transport.TLS
         if self._direct:
-            self.send = transport.socket.send
+            self.descriptor = transport.socket.fileno()
         transport.unregisterProducer()
         transport.registerProducer(_Source(self), True)
         kernel.bound_memory(transport.socket)
@@ -126,6 +128,11 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
         self._holds = False
         self._read_on()
         self.drained()
+
+    def lose_socket(self) -> None:
+        """Forget the socket, whose number the system gives to the next connection."""
+        self.descriptor = -1
+        self.held()
 
     def receiving(self, receive: Receive) -> Receive:
         """Return *receive* such that this protocol knows what was handled."""

@@ -81,6 +81,8 @@ KEEP_REPORTS_DAYS = env.days("KEEP_REPORTS_DAYS", 30)
 KEEP_MESSAGES_DAYS = env.days("KEEP_MESSAGES_DAYS", 30)
 KEEP_SESSIONS_DAYS = env.days("KEEP_SESSIONS_DAYS", 90)
 
+COMPILED_PASS = env.flag("COMPILED_PASS", default=True)
+
 REDIS_URL = env.text("REDIS_URL", "embedded")
 CHANNEL_LAYERS = {
     "default": {"BACKEND": "feeds.layers.FeedLayer", "CONFIG": {"url": REDIS_URL}},

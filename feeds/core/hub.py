@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 
 from feeds.core.limits import Limits
 from feeds.core.stream import Stream
-from feeds.core.subscriber import Cohort, Subscriber, Writer
+from feeds.core.subscriber import Cohort, Pass, Subscriber, Writer
 
 
 class Hub:
@@ -27,17 +27,20 @@ class Hub:
     def __init__(
         self,
         limits: Limits,
+        pass_: Pass,
         recover: Callable[[Subscriber, str], None],
         wake: Callable[[], object] = lambda: None,
     ) -> None:
         """
         Make an empty hub.
 
+        *pass_* gives the same frames to all sockets of a cohort.
         *recover* is called with a subscriber and the feed whose next frame
         is older than the recent past; it owes a later call of `recovered`.
         *wake* is called whenever `turns` has something to do.
         """
         self._limits = limits
+        self._give = pass_
         self._recover = recover
         self._wake = wake
         self._cohorts: dict[frozenset[str], list[Cohort]] = {}
@@ -148,7 +151,7 @@ class Hub:
                 self._enqueue(subscriber)
             return
         frames = self._take(cohort.cursors, len(cohort.members))
-        for subscriber in cohort.write(frames) if frames else ():
+        for subscriber in cohort.write(frames, self._give) if frames else ():
             self.held(subscriber)
         if cohort.members and not self._is_at_head(cohort.cursors):
             self._dirty[cohort] = None
@@ -214,16 +217,13 @@ class Hub:
         else:
             cohort = Cohort(dict(subscriber.cursors))
             self._cohorts.setdefault(key, []).append(cohort)
-        cohort.members[subscriber] = subscriber.writer.send
-        subscriber.cohort = cohort
+        cohort.join(subscriber)
 
     def _leave_cohort(self, subscriber: Subscriber) -> None:
         cohort = subscriber.cohort
         if cohort is None:
             return
-        subscriber.cohort = None
-        subscriber.cursors = dict(cohort.cursors)
-        cohort.members.pop(subscriber, None)
+        cohort.leave(subscriber)
         if not cohort.members:
             cohorts = self._cohorts[frozenset(cohort.cursors)]
             cohorts.remove(cohort)

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from array import array
 from typing import Protocol
+
+
+class Pass(Protocol):
+    """What gives the same frames to many sockets, waiting for none of them."""
+
+    def __call__(self, sockets: array[int], frames: bytes, /) -> list[tuple[int, int]]:
+        """
+        Write *frames* to each of *sockets*, which are descriptors that do not block.
+
+        Returns, for each that did not take all, its place among the sockets and how
+        many bytes it took: 0 where there is no such socket.
+        """
 
 
 class Writer(Protocol):
     """Where the frames of one subscriber go."""
 
     @property
-    def send(self) -> Callable[[bytes], int]:
+    def descriptor(self) -> int:
         """
-        Hand frames to the socket at once, and return how many bytes it took.
+        The number of the socket, for the pass over a cohort; -1 where there is none.
 
-        For the loop of a cohort, whose members hold nothing back: who does is
-        taken out, by `Hub.held`. What was not taken goes to `write`. Raises OSError.
+        The members of a cohort hold nothing back: who does, or whose socket is about
+        to be closed, is taken out before, by `Hub.held`. What a socket did not take
+        in the pass goes to `write`.
         """
 
     def write(self, frames: bytes) -> bool:
@@ -49,23 +62,32 @@ class Subscriber:
 class Cohort:
     """Subscribers of the same feeds that stand at the same offsets."""
 
-    __slots__ = ("cursors", "members")
+    __slots__ = ("_sockets", "cursors", "members")
 
     def __init__(self, cursors: dict[str, int]) -> None:
         self.cursors = cursors
-        self.members: dict[Subscriber, Callable[[bytes], int]] = {}
-        """Each with the `Writer.send` of its writer."""
+        self.members: dict[Subscriber, None] = {}
+        """In the order in which they joined."""
+        self._sockets: array[int] | None = None
+        """Those of the members, in their order; None while somebody came or went."""
 
-    def write(self, frames: bytes) -> list[Subscriber]:
+    def join(self, subscriber: Subscriber) -> None:
+        """Take in a subscriber, which stands where this cohort does."""
+        self.members[subscriber] = None
+        subscriber.cohort, self._sockets = self, None
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """Let a member go, with cursors of its own."""
+        del self.members[subscriber]
+        subscriber.cohort, self._sockets = None, None
+        subscriber.cursors = dict(self.cursors)
+
+    def write(self, frames: bytes, pass_: Pass) -> list[Subscriber]:
         """Write to every member; return those that could not take it all."""
-        size = len(frames)
-        short = []
-        # All that is done for each client and message: what is added here costs everybody.
-        for member, send in self.members.items():
-            try:
-                if (sent := send(frames)) == size:
-                    continue
-            except OSError:
-                sent = 0
-            short.append((member, sent))
-        return [member for member, sent in short if not member.writer.write(frames[sent:])]
+        if self._sockets is None:
+            self._sockets = array("i", [member.writer.descriptor for member in self.members])
+        short = pass_(self._sockets, frames)
+        if not short:
+            return []
+        members = list(self.members)
+        return [members[at] for at, sent in short if not members[at].writer.write(frames[sent:])]

@@ -19,6 +19,9 @@ class SendWriter:
     server's own backpressure makes ``send`` wait.
     """
 
+    descriptor = -1
+    """There is no socket here."""
+
     def __init__(self, send: Send) -> None:
         self.held: Callable[[], None] = lambda: None
         """Never called: it says so itself, by what `write` returns."""
@@ -27,10 +30,6 @@ class SendWriter:
         self._send = send
         self._waiting: list[bytes] = []
         self._task: asyncio.Task[None] | None = None
-
-    def send(self, frames: bytes) -> int:
-        """Take nothing: there is no socket here."""
-        return 0
 
     def write(self, frames: bytes) -> bool:
         """Take whole frames; always returns False: wait for `drained`."""

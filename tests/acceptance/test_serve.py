@@ -13,6 +13,7 @@ from urllib.request import urlopen
 import pytest
 
 from clientapp.wire.closing import Close
+from feeds.live.passes import library
 from tests.support.crowd import Crowd, until
 from tests.support.judge import judge
 from tests.support.raw_client import PATIENCE_SECONDS
@@ -33,6 +34,24 @@ def serve(stack: Stack, *options: str) -> Program:
     program = stack.start("serve", f"--bind=127.0.0.1:{stack.port}", *options)
     program.wait_for(f"serving at http://127.0.0.1:{stack.port}/")
     return program
+
+
+@pytest.mark.parametrize("is_compiled", [True, False])
+def test_either_pass_serves(stack: Stack, is_compiled: bool) -> None:  # noqa: FBT001  parametrized
+    """Compiled where it was made, else Python's: each block arrives, and `serve` says which."""
+    if is_compiled and not library().exists():
+        pytest.skip("the pass was not compiled: python -m tools.compile")
+    stack.environment["COMPILED_PASS"] = str(is_compiled)
+    server = serve(stack)
+    stack.generator("--feed=users", "--rate=200")
+    clients = [stack.client(name, "--block-size=50", "--blocks=4") for name in ("alice", "bob")]
+    assert [client.process.wait(PATIENCE_SECONDS) for client in clients] == [0, 0]
+    assert ("the pass over the sockets is Python's" in server.said) is not is_compiled
+    assert stack.rows("SELECT verdict, count(*) FROM feeds_blockreport GROUP BY 1") == [
+        ("verified", 8)
+    ]
+    for name in ("alice", "bob"):
+        judge(stack.log(name))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -26,6 +26,7 @@ from feeds.live import ledger
 from feeds.live.catalog import Catalog
 from feeds.live.child import Child
 from feeds.live.node import Node, stop_node
+from feeds.live.passes import python_pass
 from feeds.live.recorder import Recorder
 from feeds.live.recovery import Recovery
 from feeds.models import Feed
@@ -46,15 +47,12 @@ async def in_memory_layer(settings: Settings, default_feeds: None) -> AsyncItera
 class Heard:
     """A writer that keeps the types of what it was told."""
 
+    descriptor = -1
+
     def __init__(self) -> None:
         self.types: list[str] = []
         self.sizes: list[int] = []
         """Bytes of each write."""
-
-    def send(self, frames: bytes) -> int:
-        """Take everything."""
-        self.write(frames)
-        return len(frames)
 
     def write(self, frames: bytes) -> bool:
         """Take everything."""
@@ -100,6 +98,37 @@ async def recovery_of(limits: Limits) -> AsyncIterator[Recovery]:
     await maker.stop()
 
 
+@pytest.mark.parametrize(("seconds", "turns"), [(0.0, 3), (PATIENCE_SECONDS, 1)])
+@pytest.mark.django_db(transaction=True)
+async def test_turn_seconds(seconds: float, turns: int) -> None:
+    """Other work gets a turn between two writes once they have taken that long."""
+    node = Node(replace(LIMITS, turn_seconds=seconds))
+    await node.start()
+    node.hub.open_stream("many", 0)
+    node.hub.publish("many", 1, [b"\x81\x02{}"])
+    others = 0
+    heard: list[int] = []
+
+    async def work() -> None:
+        nonlocal others
+        while True:
+            others += 1
+            await asyncio.sleep(0)
+
+    class Noting(Heard):
+        def write(self, frames: bytes) -> bool:
+            heard.append(others)
+            return True
+
+    working = asyncio.ensure_future(work())
+    for _ in range(3):
+        node.hub.subscribe(Noting(), {"many": 0})
+    await until(lambda: len(heard) == 3)
+    working.cancel()
+    await node.stop()
+    assert len(set(heard)) == turns
+
+
 async def test_recovery_messages() -> None:
     """One step makes no more messages than that."""
     await generate(5)
@@ -113,7 +142,7 @@ async def test_recovery_rate() -> None:
     limits = replace(LIMITS, recovery_rate=40)
     clock = asyncio.get_running_loop().time
     async with recovery_of(limits) as recovery, asyncio.timeout(PATIENCE_SECONDS):
-        hub = Hub(limits, lambda reader, feed: recovery.start(hub, reader, feed))
+        hub = Hub(limits, python_pass, lambda reader, feed: recovery.start(hub, reader, feed))
         hub.open_stream("arrays", 20)
         heard = Heard()
         await recovery._maker.run(len, "")  # it is there: its start counts for nothing
@@ -131,7 +160,7 @@ async def test_write_bytes_of_who_catches_up(most_bytes: int) -> None:
     await generate(20)
     limits = replace(LIMITS, write_bytes=most_bytes, recovery_messages=8)
     async with recovery_of(limits) as recovery, asyncio.timeout(PATIENCE_SECONDS):
-        hub = Hub(limits, lambda reader, feed: recovery.start(hub, reader, feed))
+        hub = Hub(limits, python_pass, lambda reader, feed: recovery.start(hub, reader, feed))
         hub.open_stream("arrays", 20)
         heard = Heard()
         hub.subscribe(heard, {"arrays": 0})
@@ -251,7 +280,7 @@ async def test_recovered_messages_fit_into_a_write() -> None:
     await generate(20)
     limits = replace(LIMITS, write_bytes=500, recent_messages=1)
     async with recovery_of(limits) as recovery, asyncio.timeout(PATIENCE_SECONDS):
-        hub = Hub(limits, lambda reader, feed: recovery.start(hub, reader, feed))
+        hub = Hub(limits, python_pass, lambda reader, feed: recovery.start(hub, reader, feed))
         stream = hub.open_stream("arrays", 20)
         assert stream.first == 21
         heard = Heard()

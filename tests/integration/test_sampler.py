@@ -18,6 +18,7 @@ from feeds.core.judgement import Judgement
 from feeds.core.limits import LIMITS
 from feeds.live import sampler as module
 from feeds.live.facts import Outcome, Reported
+from feeds.live.passes import python_pass
 from feeds.live.presence import Presence
 from feeds.live.recorder import Recorder
 from feeds.live.sampler import Look, Sampler
@@ -139,9 +140,7 @@ def test_old_samples_are_removed_a_few_at_a_time(
 class Taker:
     """A writer that takes everything."""
 
-    def send(self, frames: bytes) -> int:
-        """Take it."""
-        return len(frames)
+    descriptor = -1
 
     def write(self, frames: bytes) -> bool:
         """Take it."""
@@ -151,7 +150,7 @@ class Taker:
 @pytest.mark.django_db(transaction=True)
 async def test_presence_stores_what_its_process_did() -> None:
     """Connections, messages, the worst lag and the committed blocks come together."""
-    hub = Hub(LIMITS, lambda _, __: None)
+    hub = Hub(LIMITS, python_pass, lambda _, __: None)
     hub.open_stream("users", 0)
     readers = [hub.subscribe(Taker(), {"users": 0}) for _ in range(2)]
     for _ in hub.turns():

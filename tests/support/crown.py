@@ -33,6 +33,7 @@ from feeds.core.prefixes import Prefixes
 from feeds.core.schedule import Recipe, Schedule, Segment
 from feeds.core.start import start
 from feeds.core.subscriber import Subscriber
+from feeds.live.passes import python_pass
 
 LIMITS = Limits(recent_messages=6, write_bytes=400, cohort_size=2, recent_digests=9)
 """Small, so that the past is soon forgotten."""
@@ -98,7 +99,9 @@ class Server:
         self._stored = stored
         self._prefixes: dict[str, Prefixes] = {}
         self._waiting: list[tuple[Subscriber, str]] = []
-        self.hub = Hub(LIMITS, lambda reader, feed: self._waiting.append((reader, feed)))
+        self.hub = Hub(
+            LIMITS, python_pass, lambda reader, feed: self._waiting.append((reader, feed))
+        )
         for feed in feeds.values():
             self.hub.open_stream(feed.name, feed.promised)
 
@@ -221,6 +224,9 @@ class Server:
 class Client:
     """One client: its connection, and the log that outlives its process."""
 
+    descriptor = -1
+    """All that it is sent comes by `write`."""
+
     def __init__(self, session: Session) -> None:
         self.session = session
         self.journal: list[Block] = []
@@ -262,10 +268,6 @@ class Client:
             self._builder.interrupt()
         self._server = self._subscriber = None
         self._wire = []
-
-    def send(self, frames: bytes) -> int:
-        """Take nothing at once."""
-        return 0
 
     def write(self, frames: bytes) -> bool:
         """Take frames of the hub; a slow client's socket is full then."""

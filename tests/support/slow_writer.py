@@ -7,7 +7,11 @@ Frames are ``FEED OFFSET`` for a message, ``!`` for a control, and
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
+from itertools import count
+from typing import ClassVar
+from weakref import WeakValueDictionary
 
 from feeds.core.frames import frame, payloads
 from feeds.core.limits import Limits
@@ -34,10 +38,22 @@ def gap(feed: str, first: int, last: int) -> bytes:
     return frame(b"gap %b %d %d" % (feed.encode(), first, last))
 
 
+def pass_over(sockets: array[int], frames: bytes) -> list[tuple[int, int]]:
+    """Give *frames* to the slow writers of these descriptors: a hub's ``Pass``."""
+    sent = [(at, SlowWriter.all[socket].send(frames)) for at, socket in enumerate(sockets)]
+    return [(at, size) for at, size in sent if size != len(frames)]
+
+
 class SlowWriter:
     """Fails on any byte that is not what its reader needs next."""
 
+    all: ClassVar[WeakValueDictionary[int, SlowWriter]] = WeakValueDictionary()
+    """By their descriptors, which no file has."""
+    _descriptors = count(1_000_000)
+
     def __init__(self, cursors: dict[str, int]) -> None:
+        self.descriptor = next(self._descriptors)
+        self.all[self.descriptor] = self
         self.cursors = dict(cursors)
         """Per feed the last offset that arrived, or that a gap skipped."""
         self.controls = 0

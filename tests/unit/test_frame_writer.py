@@ -8,6 +8,7 @@ socket takes some bytes of each send, or none, and the rest later.
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,27 +17,31 @@ import pytest
 from autobahn.twisted.websocket import WebSocketServerFactory
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet import tcp
+from twisted.internet import error, tcp
+from twisted.python.failure import Failure
 
 from feeds.core.frames import frame, payloads
 from feeds.core.hub import Hub
 from feeds.protocol import FeedProtocol, configured
 from tests.support.slow_writer import CONTROL, LIMITS, messages
 
-CLOSE = 8
 PONG = 10
+NUMBER = 1_000_000
+"""The socket's descriptor, which no file has."""
 
 
 class StingySocket:
     """A socket of which each send takes at most what `room` has next."""
 
     def __init__(self) -> None:
+        self.is_closed = False
         self.room: list[int] = []
         """Bytes that the next sends take; those after them take everything."""
         self.taken = b""
 
     def send(self, data: Any) -> int:
         """Take what there is room for; raises BlockingIOError for none."""
+        assert not self.is_closed, "bytes came for whoever has this descriptor now"
         size = min(self.room.pop(0), len(data)) if self.room else len(data)
         if not size:
             raise BlockingIOError
@@ -44,8 +49,15 @@ class StingySocket:
         return size
 
     def fileno(self) -> int:
-        """Return what no file has."""
-        return -1
+        """Return its number."""
+        return NUMBER
+
+    def shutdown(self, _: int) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Take nothing from now on."""
+        self.is_closed = True
 
     def setblocking(self, _: object) -> None:
         """Do nothing, and so for the other options."""
@@ -94,7 +106,7 @@ class Line:
         self.protocol.setTrackTimings(False)
         # As after a handshake.
         self.protocol.state, self.protocol.current_frame = FeedProtocol.STATE_OPEN, None
-        self.hub = Hub(LIMITS, lambda *_: None)
+        self.hub = Hub(LIMITS, self._pass, lambda *_: None)
         self.hub.open_stream("users", 0)
         reader = self.hub.subscribe(self.protocol, {"users": 0})
         self.protocol.held = lambda: self.hub.held(reader)
@@ -110,6 +122,14 @@ class Line:
         """Let the hub do all it can."""
         for _ in self.hub.turns():
             pass
+
+    def _pass(self, sockets: array[int], frames: bytes) -> list[tuple[int, int]]:
+        assert sockets.tolist() == [NUMBER]
+        try:
+            sent = self.socket.send(frames)
+        except BlockingIOError:
+            sent = 0
+        return [] if sent == len(frames) else [(0, sent)]
 
     def flush(self) -> None:
         """Let the transport write once, as a reactor does where there is room."""
@@ -194,3 +214,18 @@ def test_nothing_follows_a_close() -> None:
     line.hub.tell(CONTROL)
     assert line.socket.taken.endswith(frame(b"\x03\xe8").replace(b"\x81", b"\x88", 1))
     assert len(line.finish()) == 2
+
+
+def test_nothing_is_sent_to_a_closed_socket() -> None:
+    """Its number may be another connection's by the time its consumer hears of the end."""
+    line = Line()
+    line.protocol.onClose = lambda *_: None  # there is no Daphne to tell
+    line.publish()
+    before = line.socket.taken
+    line.transport.connectionLost(Failure(error.ConnectionLost()))  # type: ignore[no-untyped-call]
+    line.publish()
+    line.hub.tell(CONTROL)
+    late = line.hub.subscribe(line.protocol, {"users": 2})
+    line.publish()
+    assert (line.socket.taken, line.protocol.descriptor) == (before, -1)
+    assert late.blocked

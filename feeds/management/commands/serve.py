@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 
 from feeds.core.limits import LIMITS
+from feeds.live.passes import best_pass, python_pass
 from feeds.management.address import Address
 from feeds.management.engines import require_engines
 from feeds.management.help import SERVER_EXIT_CODES, CommandWithExitCodes
@@ -63,6 +64,12 @@ class Command(CommandWithExitCodes):
         require_engines()
         if settings.DEBUG:
             log.warning("DEBUG is on: who meets an error sees code and settings; set DEBUG=false")
+        if not settings.COMPILED_PASS:
+            log.info("the pass over the sockets is Python's: COMPILED_PASS is off")
+        elif best_pass() is python_pass:
+            log.info(
+                "the pass over the sockets is Python's; python -m tools.compile makes a faster"
+            )
         server = FeedServer(
             get_default_application(),
             action_logger=RequestLog(self.style),

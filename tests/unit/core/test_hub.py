@@ -3,13 +3,22 @@
 import pytest
 
 from feeds.core.hub import Hub
-from tests.support.slow_writer import CONTROL, FEEDS, LIMITS, Reader, SlowWriter, message, messages
+from tests.support.slow_writer import (
+    CONTROL,
+    FEEDS,
+    LIMITS,
+    Reader,
+    SlowWriter,
+    message,
+    messages,
+    pass_over,
+)
 
 
 def open_hub(recoveries: list[str] | None = None) -> Hub:
     """Return a hub of users at 0; *recoveries* takes the feeds it asks for."""
     asked = [] if recoveries is None else recoveries
-    hub = Hub(LIMITS, lambda _, feed: asked.append(feed))
+    hub = Hub(LIMITS, pass_over, lambda _, feed: asked.append(feed))
     hub.open_stream("users", 0)
     return hub
 

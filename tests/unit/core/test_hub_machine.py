@@ -11,7 +11,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from feeds.core.hub import Hub
 from feeds.core.subscriber import Subscriber
-from tests.support.slow_writer import CONTROL, FEEDS, LIMITS, Reader, SlowWriter, gap, messages
+from tests.support.slow_writer import (
+    CONTROL,
+    FEEDS,
+    LIMITS,
+    Reader,
+    SlowWriter,
+    gap,
+    messages,
+    pass_over,
+)
 
 
 @dataclass
@@ -28,7 +37,7 @@ class HubMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.hub = Hub(LIMITS, self.recover, self.wake)
+        self.hub = Hub(LIMITS, pass_over, self.recover, self.wake)
         self.is_awake = False
         self.turns: Iterator[None] | None = None
         self.readers: list[Reader] = []
