@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from channels.consumer import get_handler_name
@@ -77,10 +77,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             self.connection.tell(unkept.failure)
             await self._end(unkept.close, str(unkept), unkept.retry_after)
             return
-        for group in self._control_groups():
-            await _at_most(
-                LIMITS.layer_seconds, self.channel_layer.group_add(group, self.channel_name)
-            )
+        await _at_most(LIMITS.layer_seconds, self._for_each_group(self.channel_layer.group_add))
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
         """Take one frame of the client; frames are taken one at a time."""
@@ -106,10 +103,8 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             self.connection.stop_serving()
             end = (message.get("code") or 1006, message.get("reason") or "")
             self.connection.record_end(*(self.ended or end))
-            for group in self._control_groups():
-                await _at_most(
-                    LIMITS.layer_seconds, self.channel_layer.group_discard(group, self.channel_name)
-                )
+            leave = self.channel_layer.group_discard
+            await _at_most(LIMITS.layer_seconds, self._for_each_group(leave))
         raise StopConsumer
 
     async def session_replaced(self, message: dict[str, Any]) -> None:
@@ -136,9 +131,11 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         except BadRequest as refused:
             raise Forbidden(str(refused)) from None
 
-    def _control_groups(self) -> list[str]:
+    async def _for_each_group(self, call: Callable[[str, str], Awaitable[None]]) -> None:
+        """Make *call*, of the layer, with each of the control groups."""
         feeds = self.request.feeds if self.request else ()
-        return ["clients", *(f"clients.{feed}" for feed in feeds)]
+        for group in ("clients", *(f"clients.{feed}" for feed in feeds)):
+            await call(group, self.channel_name)
 
     def _replace(self, channels: tuple[str, ...]) -> None:
         for channel in channels:

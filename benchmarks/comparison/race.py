@@ -186,16 +186,30 @@ def wait_for(port: int, server: Program) -> None:
 
 
 def pin(pid: int, cores: frozenset[int]) -> None:
-    """Move all threads of a process; what it started before stays where it is."""
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(thread.name), cores)
+    """Move a process, with all that it has started."""
+    for process in family(pid):
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), cores)
 
 
 def cpu_seconds(server: Program) -> float:
-    """Return the processor time that a process took until now."""
-    text = Path(f"/proc/{server.process.pid}/stat").read_text(encoding="ascii")
-    user, system = text.rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / TICKS
+    """Return the processor time that a server took until now, with all that it has started."""
+    ticks = 0
+    for process in family(server.process.pid):
+        text = Path(f"/proc/{process}/stat").read_text(encoding="ascii")
+        user, system = text.rpartition(")")[2].split()[11:13]
+        ticks += int(user) + int(system)
+    return ticks / TICKS
+
+
+def family(pid: int) -> list[int]:
+    """Return *pid* and the processes that it, and each of those, has started."""
+    children = [
+        int(child)
+        for thread in Path(f"/proc/{pid}/task").iterdir()
+        for child in (thread / "children").read_text(encoding="ascii").split()
+    ]
+    return [pid, *(one for child in children for one in family(child))]
 
 
 def _resident_bytes(server: Program) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from clientapp.wire import codec
 from clientapp.wire.codec import Json
@@ -24,6 +24,16 @@ class FeedState:
     fields: tuple[str, ...]
     """The members of each record; empty where records are not objects."""
 
+    def write(self) -> Json:
+        """Return the JSON object."""
+        return {
+            "epoch": self.epoch,
+            "offset": self.offset,
+            "rate": self.rate,
+            "running": self.running,
+            "fields": self.fields,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Welcome:
@@ -41,7 +51,14 @@ class Welcome:
 
     def write(self) -> Json:
         """Return the JSON object."""
-        return {"type": "welcome", **asdict(self)}
+        return {
+            "type": "welcome",
+            "session": self.session,
+            "feeds": {name: state.write() for name, state in self.feeds.items()},
+            "blocks": self.blocks,
+            "limits": dict(self.limits),
+            "heartbeat": self.heartbeat,
+        }
 
     @classmethod
     def read(cls, obj: Json) -> Welcome:

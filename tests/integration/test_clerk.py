@@ -17,7 +17,7 @@ from django.core.management import call_command
 
 from feeds.core.limits import LIMITS
 from feeds.live.child import ChildEndedError
-from feeds.live.clerk import Clerk
+from feeds.live.clerk import NICENESS, Clerk
 from feeds.live.facts import Opened, Outcome, Said
 from feeds.live.recorder import Recorder
 
@@ -51,6 +51,11 @@ def texts(folder: Path) -> list[tuple[str]]:
     """Return the texts of clients that are stored."""
     with closing(sqlite3.connect(folder / "db.sqlite3")) as database:
         return database.execute("SELECT text FROM feeds_clientmessage ORDER BY id").fetchall()
+
+
+async def test_it_gives_way(clerk: Clerk) -> None:
+    """Where cores are short, a crowd is let in before it is stored."""
+    assert await clerk.run(os.nice, 0) == min(os.nice(0) + NICENESS, 19)
 
 
 async def test_facts_are_stored_by_another_process(clerk: Clerk, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
-from feeds.layers import FeedLayer
+from feeds.layers import FeedLayer, Mailbox
 from feeds.live import keeper, valkey
 from feeds.live.link import LayerUnavailable, Link
 from tests.support.embedded import CHECKOUT, forget, lone_server, processes, wait_until
@@ -108,9 +108,30 @@ async def test_group_reaches_everybody(member: str) -> None:
         for channel in channels:
             assert (await layer.receive(channel))["text"] == "hello"
         assert await layer.receive(answers) == {"type": "reply", "text": "hello"}
-    assert {name: queue.qsize() for name, queue in layer.channels.items()} == dict.fromkeys(
+    assert {name: len(mailbox) for name, mailbox in layer.channels.items()} == dict.fromkeys(
         [*channels, answers], 0
     )
+
+
+async def test_mailbox() -> None:
+    """Messages come in their order, whether they wait or are waited for, and none is lost."""
+    mailbox = Mailbox()
+    mailbox.put_nowait(b"1")
+    mailbox.put_nowait(b"2")
+    assert [await mailbox.get(), await mailbox.get()] == [b"1", b"2"]
+    waiting = asyncio.ensure_future(mailbox.get())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    mailbox.put_nowait(b"3")
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    waiting = asyncio.ensure_future(mailbox.get())
+    assert await waiting == b"3"
+    waiting = asyncio.ensure_future(mailbox.get())
+    await asyncio.sleep(0)
+    mailbox.put_nowait(b"4")
+    mailbox.put_nowait(b"5")
+    assert [await waiting, await mailbox.get(), len(mailbox)] == [b"4", b"5", 0]
 
 
 async def test_private_channel(member: str) -> None:
@@ -120,7 +141,7 @@ async def test_private_channel(member: str) -> None:
     await layer.send(member, {"type": "x", "text": "only you", "reply_to": mine})
     async with asyncio.timeout(20):
         assert await layer.receive(mine) == {"type": "reply", "text": "only you"}
-    assert layer.channels[other].empty()
+    assert not len(layer.channels[other])
 
 
 async def test_discarded_member(directory: Path) -> None:
@@ -133,7 +154,7 @@ async def test_discarded_member(directory: Path) -> None:
     await layer.group_send("some", {"type": "x"})
     async with asyncio.timeout(20):
         await layer.receive(stays)
-    assert layer.channels[goes].empty()
+    assert not len(layer.channels[goes])
 
 
 async def test_subscriptions(directory: Path) -> None:
@@ -238,7 +259,7 @@ async def _send_until_received(
     """Send to groups until the members have it; raises TimeoutError."""
     async with asyncio.timeout(20):
         for group, channel in members.items():
-            while layer.channels[channel].empty():
+            while not len(layer.channels[channel]):
                 with contextlib.suppress(LayerUnavailable):
                     await sender.group_send(group, {"type": "x"})
                 await asyncio.sleep(0.02)

@@ -25,6 +25,7 @@ from feeds.core.hub import Hub
 from feeds.protocol import FeedProtocol, configured
 from tests.support.slow_writer import CONTROL, LIMITS, messages
 
+Loop = asyncio.AbstractEventLoop
 PONG = 10
 NUMBER = 1_000_000
 """The socket's descriptor, which no file has."""
@@ -38,10 +39,12 @@ class StingySocket:
         self.room: list[int] = []
         """Bytes that the next sends take; those after them take everything."""
         self.taken = b""
+        self.sends = 0
 
     def send(self, data: Any) -> int:
         """Take what there is room for; raises BlockingIOError for none."""
         assert not self.is_closed, "bytes came for whoever has this descriptor now"
+        self.sends += 1
         size = min(self.room.pop(0), len(data)) if self.room else len(data)
         if not size:
             raise BlockingIOError
@@ -147,11 +150,11 @@ class Line:
 
 
 @pytest.fixture(autouse=True)
-def loop() -> Iterator[None]:
+def loop() -> Iterator[Loop]:
     """Give txaio the event loop that it looks for."""
     made = asyncio.new_event_loop()
     asyncio.set_event_loop(made)
-    yield
+    yield made
     asyncio.set_event_loop(None)
     made.close()
 
@@ -203,6 +206,26 @@ def test_a_send_that_takes_a_part(size: int) -> None:
     line.protocol.sendFrame(opcode=PONG, payload=b"pong")
     line.publish()
     assert line.finish() == ["users 1 .......", "pong", "users 2 ..."]
+
+
+@pytest.mark.parametrize("is_greeted", [True, False])
+def test_the_answer_to_a_handshake_waits_for_the_welcome(is_greeted: bool, loop: Loop) -> None:  # noqa: FBT001  parametrized
+    """Both leave in one write; the answer leaves alone where nothing follows at once."""
+    line = Line()
+    line.protocol.state = FeedProtocol.STATE_CONNECTING
+    accepted = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+
+    async def accept() -> None:
+        line.protocol.sendData(accepted)
+        line.protocol.state = FeedProtocol.STATE_OPEN
+        assert line.socket.sends == 0
+        if is_greeted:
+            line.hub.tell(CONTROL)
+        await asyncio.sleep(0)
+
+    loop.run_until_complete(accept())
+    assert line.socket.taken == accepted + CONTROL * is_greeted
+    assert line.socket.sends == 1
 
 
 def test_nothing_follows_a_close() -> None:
