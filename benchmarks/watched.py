@@ -25,8 +25,7 @@ from typing import Any
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, build_opener
 
-from benchmarks.catching_up import Watcher
-from tests.support.crowd import Crowd, until
+from tests.support.crowd import Crowd, Follower, until
 from tests.support.stack import Stack
 
 LIVE = 500
@@ -36,6 +35,19 @@ PAUSE_SECONDS = 2.0
 ROWS = 50
 """Of a page of the list."""
 PASSWORD = "correct horse"  # noqa: S105  of an account that lives as long as this program
+
+
+class Watcher(Follower):
+    """A live client that keeps its latencies."""
+
+    def __init__(self, port: int, number: int, feed: str) -> None:
+        super().__init__(port, number, feed)
+        self.latencies: list[float] = []
+
+    def _take(self, obj: dict[str, Any]) -> None:
+        super()._take(obj)
+        if obj["type"] == "message":
+            self.latencies.append(self.late)
 
 
 class Operator:

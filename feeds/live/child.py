@@ -26,8 +26,8 @@ Ts = TypeVarTuple("Ts")
 
 CHECKOUT = Path(__file__).parents[2]
 NICENESS = 10
-"""Of a process whose work nobody live waits for: it gets a tenth of a core that others want."""
-PROGRAM = f"from feeds.live.child import serve; serve({NICENESS})"
+"""Of a process whose work nobody live waits for: a tenth of a core that others want."""
+PROGRAM = "from feeds.live.child import give_way, serve; give_way(); serve()"
 
 
 class ChildEndedError(Exception):
@@ -93,13 +93,20 @@ class Child:
             process.communicate()
 
 
-def serve(niceness: int = 0) -> None:
+def give_way() -> None:
     """
-    Answer calls from standard input on standard output until it ends.
+    Let this process run when nobody else wants to.
 
-    With *niceness* it gives way to its owner where they share a core.
+    Linux lets whoever wakes take the core from it at once; from one that is only
+    nice, after up to 3 ms, which live clients felt.
     """
-    os.nice(niceness)
+    os.nice(NICENESS)
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+def serve() -> None:
+    """Answer calls from standard input on standard output until it ends."""
     # What stops all processes of a service is not for this one: its owner decides.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

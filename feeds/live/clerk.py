@@ -19,7 +19,14 @@ Ts = TypeVarTuple("Ts")
 NICENESS = 5
 """It gets a quarter of a core that others want: a crowd that comes is let in first, and its facts
 are stored in fewer, larger commits. Where a core is free it makes no difference."""
-PROGRAM = f"import django; django.setup(); from feeds.live.child import serve; serve({NICENESS})"
+PROGRAM = f"""
+import os
+os.nice({NICENESS})
+import django
+django.setup()
+from feeds.live.child import serve
+serve()
+"""
 
 
 class Clerk(Child):
