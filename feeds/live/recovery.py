@@ -111,7 +111,7 @@ class Recovery:
                 write_between, feed, schedule, first, end, self._limits.write_bytes
             )
             count = end - first + 1
-            over = started + count / self._limits.recovery_rate
+            over = started + count / fastest(self._limits, self._catalog.feeds[feed].rate)
             await asyncio.sleep(max(over - clock(), 0))
             hub.recovered(subscriber, feed, end, frames)
             hub.sent += count
@@ -137,3 +137,8 @@ class Recovery:
         epoch = self._catalog.feeds[feed].epoch_at(last + 1)
         gap = Gap(feed=feed, first=first, last=last, epoch=epoch, cause="unavailable")
         return frame(encode(gap.write()).encode())
+
+
+def fastest(limits: Limits, rate: float) -> float:
+    """Return how many messages a second are made again of a feed that has *rate*: more than that."""
+    return max(limits.recovery_rate, 2 * rate)

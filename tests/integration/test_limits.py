@@ -28,7 +28,7 @@ from feeds.live.child import Child
 from feeds.live.node import Node, stop_node
 from feeds.live.passes import python_pass
 from feeds.live.recorder import Recorder
-from feeds.live.recovery import Recovery
+from feeds.live.recovery import Recovery, fastest
 from feeds.models import Feed
 from tests.integration.test_recorder import OPENED, said
 from tests.support.session import client, generate, receive
@@ -152,6 +152,8 @@ async def test_recovery_rate() -> None:
             list(hub.turns())
             await asyncio.sleep(0.01)
     assert clock() - began >= 20 / limits.recovery_rate
+    assert fastest(limits, rate=1.0) == limits.recovery_rate
+    assert fastest(limits, rate=1000.0) == 2000, "nobody could catch up with a faster feed"
 
 
 @pytest.mark.parametrize("most_bytes", [1, 500, 32_768])
