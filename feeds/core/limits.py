@@ -53,7 +53,8 @@ class Limits:
     for whoever gets them."""
     recovery_rate: int = 8192
     """Messages made again for one session in a second, or twice the feed's rate: it catches up
-    with a million in two minutes. At twice that, on two cores, live clients had a p99 of 3.5 ms where 1.8 is theirs."""
+    with a million in two minutes. At twice this number, on two cores, live clients had a p99
+    of 3.5 ms where 1.8 is theirs."""
     frame_bytes: int = 256 * 2**10
     """The largest frame a client may send; a report takes under 2 KiB."""
     text_characters: int = 4096

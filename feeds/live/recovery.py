@@ -140,5 +140,5 @@ class Recovery:
 
 
 def fastest(limits: Limits, rate: float) -> float:
-    """Return how many messages a second are made again of a feed that has *rate*: more than that."""
+    """Return how many messages a second are made again of a feed that has *rate* of new ones."""
     return max(limits.recovery_rate, 2 * rate)

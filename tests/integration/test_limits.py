@@ -12,6 +12,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.db import connection
 from django.test import Client
@@ -139,6 +140,7 @@ async def test_recovery_messages() -> None:
 async def test_recovery_rate() -> None:
     """Who catches up gets no more in a second, so that those who are live feel nothing."""
     await generate(20)
+    await database_sync_to_async(Feed.objects.update)(rate=1)
     limits = replace(LIMITS, recovery_rate=40)
     clock = asyncio.get_running_loop().time
     async with recovery_of(limits) as recovery, asyncio.timeout(PATIENCE_SECONDS):
