@@ -70,8 +70,7 @@ $(RUNTIME): requirements.txt clientapp/requirements.txt $(BIN)/python
 	@touch $@
 
 $(PASS): feeds/live/pass.c tools/compile.py $(RUNTIME)
-	@$(BIN)/python -m tools.compile
-	@touch $@
+	@if $(BIN)/python -m tools.compile; then touch $@; fi
 
 $(ANALYSIS): clientapp/requirements-analysis.txt $(PASS)
 	@echo "installing clientapp/requirements-analysis.txt"

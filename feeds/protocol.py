@@ -60,8 +60,7 @@ class _Source:
         self._protocol.go_on()
 
     def stopProducing(self) -> None:  # noqa: N802
-        """Let nothing of a feed follow: the socket is about to be closed."""
-        self._protocol.lose_socket()
+        """Do nothing: `FeedProtocol.connectionLost` is always called, this is not."""
 
 
 class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not typed
@@ -70,10 +69,10 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
     descriptor = -1
     """The socket's number, as `Writer` says; -1 through another transport."""
     held: Callable[[], None] = staticmethod(lambda: None)
-    """Called when bytes wait, or nothing more may be said, or the socket is about to be
-    closed: `descriptor` must not be used then."""
+    """Called when bytes wait, or nothing more may be said, or the socket was closed:
+    `descriptor` must not be used then."""
     drained: Callable[[], None] = staticmethod(lambda: None)
-    """Called when everything taken has been sent."""
+    """Called when everything taken has been sent, and more may be said."""
     parting: Farewell | None = None
     """What was said before this side closed; None while it did not."""
     _direct = False
@@ -138,12 +137,14 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
         """Note that all that was held has left."""
         self._holds = False
         self._read_on()
-        self.drained()
+        if self.state == self.STATE_OPEN:
+            self.drained()
 
-    def lose_socket(self) -> None:
-        """Forget the socket, whose number the system gives to the next connection."""
+    def connectionLost(self, *reason: Any) -> None:  # noqa: N802
+        """Forget the socket, closed just now: its number is the next connection's."""
         self.descriptor = -1
         self.held()
+        super().connectionLost(*reason)
 
     def receiving(self, receive: Receive) -> Receive:
         """Return *receive* such that this protocol knows what was handled."""

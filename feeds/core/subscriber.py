@@ -26,8 +26,8 @@ class Writer(Protocol):
         """
         The number of the socket, for the pass over a cohort; -1 where there is none.
 
-        The members of a cohort hold nothing back: who does, or whose socket is about
-        to be closed, is taken out before, by `Hub.held`. What a socket did not take
+        The members of a cohort hold nothing back: who does, or whose socket is
+        closed, is taken out at once, by `Hub.held`. What a socket did not take
         in the pass goes to `write`.
         """
 

@@ -18,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -26,7 +27,7 @@ Ts = TypeVarTuple("Ts")
 
 CHECKOUT = Path(__file__).parents[2]
 NICENESS = 10
-"""Of a process whose work nobody live waits for: a tenth of a core that others want."""
+"""Of a process that works for those who are behind: a tenth of a core that others want."""
 PROGRAM = "from feeds.live.child import give_way, serve; give_way(); serve()"
 
 
@@ -98,11 +99,13 @@ def give_way() -> None:
     Let this process run when nobody else wants to.
 
     Linux lets whoever wakes take the core from it at once; from one that is only
-    nice, after up to 3 ms, which live clients felt.
+    nice, after up to 3 ms, which live clients felt. Where every core is busy it gets
+    next to nothing: those who are behind wait for those who are live.
     """
     os.nice(NICENESS)
     if sys.platform == "linux":
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        with suppress(OSError):  # some C libraries and sandboxes do not let it
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def serve() -> None:

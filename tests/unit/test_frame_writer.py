@@ -239,12 +239,15 @@ def test_nothing_follows_a_close() -> None:
     assert len(line.finish()) == 2
 
 
-def test_nothing_is_sent_to_a_closed_socket() -> None:
+@pytest.mark.parametrize("is_dropped", [True, False])
+def test_nothing_is_sent_to_a_closed_socket(is_dropped: bool) -> None:  # noqa: FBT001  parametrized
     """Its number may be another connection's by the time its consumer hears of the end."""
     line = Line()
     line.protocol.onClose = lambda *_: None  # there is no Daphne to tell
     line.publish()
     before = line.socket.taken
+    if is_dropped:
+        line.transport.unregisterProducer()  # as Autobahn does before it drops a connection
     line.transport.connectionLost(Failure(error.ConnectionLost()))  # type: ignore[no-untyped-call]
     line.publish()
     line.hub.tell(CONTROL)
@@ -252,3 +255,16 @@ def test_nothing_is_sent_to_a_closed_socket() -> None:
     line.publish()
     assert (line.socket.taken, line.protocol.descriptor) == (before, -1)
     assert late.blocked
+
+
+def test_nothing_follows_a_close_that_waited() -> None:
+    """Once the close frame, held back for a while, has left, no data does."""
+    line = Line()
+    line.work()
+    line.socket.room = [3]
+    line.hub.tell(CONTROL * 3)
+    line.protocol.sendClose(code=1000)
+    line.flush()
+    line.publish()
+    assert line.finish()[:3] == ["!", "!", "!"]
+    assert line.socket.taken.endswith(frame(b"\x03\xe8").replace(b"\x81", b"\x88", 1))
