@@ -39,9 +39,9 @@ LOOK_SECONDS = 2.0
 LOOKED_AT = 50
 """Connections in one turn of the loop: 0.1 ms. A look at ten thousand takes 24."""
 GARBAGE_OBJECTS = 5000
-"""New ones before a search for garbage: then every session is looked at once in 3,000
-connections, which takes 0.2 s where 5,000 are open. By Python's 700 a crowd that came had that
-every 440, a fifth of all its time. What is gone meanwhile takes 50 MB at most."""
+"""New ones before a search for garbage: then every session is looked at once in about 3,000
+connections, which takes 0.2 s where 5,000 are open. By Python's 700 a crowd had that about once
+in 1,000, a fifth of all its time. What is gone meanwhile takes about 50 MB."""
 AT_ONCE = 100
 """Farewells said in one turn of the loop: about 10 ms."""
 

@@ -49,8 +49,8 @@ class Limits:
     """Of writing, after which other work gets a turn: twenty times what a turn costs. With 100
     clients that get single frames, a turn for each pass cost a twentieth of what was delivered."""
     recovery_messages: int = 64
-    """Messages made again in one step for one session: 0.3 ms of work, and as little at once
-    for whoever gets them."""
+    """Messages made again in one step for one session: a third of a millisecond of work or less,
+    and as little at once for whoever gets them."""
     recovery_rate: int = 8192
     """Messages made again for one session in a second, or twice the feed's rate: it catches up
     with a million in two minutes. At twice this number, on two cores, live clients had a p99

@@ -18,7 +18,7 @@ Ts = TypeVarTuple("Ts")
 
 NICENESS = 5
 """It gets a quarter of a core that others want: a crowd that comes is let in first, and its facts
-are stored in fewer, larger commits. Where a core is free it makes no difference."""
+are stored for three quarters of the work. With a core to spare, acknowledgements take as long."""
 PROGRAM = f"""
 import os
 os.nice({NICENESS})
