@@ -109,7 +109,7 @@ def give_way() -> None:
 
 
 def serve() -> None:
-    """Answer calls from standard input on standard output until it ends."""
+    """Answer calls from standard input on standard output until whoever makes them ends."""
     # What stops all processes of a service is not for this one: its owner decides.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -118,14 +118,17 @@ def serve() -> None:
     while True:
         try:
             call, args = pickle.load(calls)  # noqa: S301  from the process that started this one
-        except EOFError:
+        except (EOFError, pickle.UnpicklingError):  # ended, maybe in the middle of a call
             return
         try:
             answer = (True, call(*args))
         except Exception as error:  # noqa: BLE001  whoever asked is told
             answer = (False, error)
-        pickle.dump(answer, answers)
-        answers.flush()
+        try:
+            pickle.dump(answer, answers)
+            answers.flush()
+        except BrokenPipeError:  # ended before it was answered
+            return
 
 
 def _start(program: str) -> subprocess.Popen[bytes]:

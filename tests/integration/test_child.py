@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from feeds.core.schedule import Recipe, Schedule, Segment
-from feeds.live.child import NICENESS, Child, ChildEndedError
+from feeds.live.child import NICENESS, PROGRAM, Child, ChildEndedError
 from feeds.live.making import UnavailableError, frames_between, lines_between, source_of
 
 CHECKOUT = Path(__file__).parents[2]
@@ -99,6 +100,32 @@ async def test_it_outlives_ctrl_c_but_not_its_owner(maker: Child) -> None:
     async with asyncio.timeout(30):
         while is_alive(orphan):
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("moment", ["in a call", "before the answer", "in the answer"])
+def test_it_ends_without_a_word(moment: str) -> None:
+    """An owner can be killed at any moment; what is left prints no traceback on its terminal."""
+    call = pickle.dumps((bytes, (1_000_000,) if moment == "in the answer" else (1,)))
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        cwd=CHECKOUT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        if moment == "before the answer":
+            process.stdout.close()
+        process.stdin.write(call[:-1] if moment == "in a call" else call)
+        process.stdin.flush()
+        if moment == "in the answer":
+            assert process.stdout.read(1)
+            process.stdout.close()
+        process.stdin.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
 
 
 def is_alive(process: int) -> bool:
