@@ -1,11 +1,7 @@
 """
-One WebSocket connection of Daphne, with what a feed needs of it.
+One WebSocket connection of a server: what it lets a client say, and how it ends.
 
-Daphne sends through Twisted's transport, which copies, queues without bound
-and waits for another turn of the loop. A feed's frames are made already, so
-`FeedProtocol.write` gives them to the socket at once whenever nothing is
-queued before them. Every byte of a connection leaves through `_send`, so data
-and controls keep their order.
+Its other half, `FrameWriter`, sends.
 
 Defends: whatever a client does, little is held for it. One that does not read
 its answers is not read from; nor is one whose words come faster than they are
@@ -16,17 +12,12 @@ full buffer, acknowledgements of our data with it, and both ends would hang
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
-from daphne.ws_protocol import WebSocketProtocol
-from twisted.internet import tcp
-from twisted.internet.interfaces import IPushProducer
-from zope.interface import implementer
 
 from clientapp.wire.closing import Close
 from clientapp.wire.codec import encode
@@ -35,55 +26,21 @@ from feeds import kernel
 from feeds.core.frames import frame
 from feeds.core.limits import LIMITS
 from feeds.core.patience import Patience, Traffic
+from feeds.framewriter import FrameWriter
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 EVENT_BYTES = 512
 """What an event of a client takes in memory, beside its text."""
-ACCEPTED = b"HTTP/1.1 101 "
-"""How the answer to a handshake begins that succeeded."""
 
 
-@implementer(IPushProducer)
-class _Source:
-    """What a transport knows of a protocol: whether it may give more bytes."""
+class FeedProtocol(FrameWriter):
+    """A WebSocket connection that defends itself."""
 
-    def __init__(self, protocol: FeedProtocol) -> None:
-        self._protocol = protocol
-
-    def pauseProducing(self) -> None:  # noqa: N802  Twisted's name
-        """Take nothing more from the hub until all has left."""
-        self._protocol.hold()
-
-    def resumeProducing(self) -> None:  # noqa: N802
-        """Let the data go on, in both directions."""
-        self._protocol.go_on()
-
-    def stopProducing(self) -> None:  # noqa: N802
-        """Do nothing: `FeedProtocol.connectionLost` is always called, this is not."""
-
-
-class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not typed
-    """A WebSocket connection that takes whole frames; a hub's ``Writer``."""
-
-    descriptor = -1
-    """The socket's number, as `Writer` says; -1 through another transport."""
-    held: Callable[[], None] = staticmethod(lambda: None)
-    """Called when bytes wait, or nothing more may be said, or the socket was closed:
-    `descriptor` must not be used then."""
-    drained: Callable[[], None] = staticmethod(lambda: None)
-    """Called when everything taken has been sent, and more may be said."""
     parting: Farewell | None = None
     """What was said before this side closed; None while it did not."""
-    _direct = False
-    """Whether the transport is a plain TCP socket: through TLS, bytes written
-    to the socket itself would leave unencrypted."""
-    _holds = False
-    """Whether bytes wait that the socket does not take."""
     _patience: Patience | None = None
     """None before the first look at what was moved."""
-    _answer = b""
-    """What accepts the connection; it leaves with the welcome, in one write less."""
     _inbox = 0
     """Bytes of what the client said since nothing was left to be handled."""
 
@@ -94,57 +51,19 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
         return super().onConnect(request)
 
     def connectionMade(self) -> None:  # noqa: N802  Twisted's name
-        """Take the transport over from HTTP."""
-        transport = self.transport
-        self._direct = isinstance(transport, tcp.Connection) and not transport.TLS
-        if self._direct:
-            self.descriptor = transport.socket.fileno()
-        transport.unregisterProducer()
-        transport.registerProducer(_Source(self), True)
-        kernel.bound_memory(transport.socket)
+        """Begin, with a kernel that holds little."""
         super().connectionMade()
-        self.send_queue = ()  # Autobahn's; `sendData` has no use for its 700 bytes
+        kernel.bound_memory(self.transport.socket)
 
     def onOpen(self) -> None:  # noqa: N802
         """Begin; a server that stops says so."""
         super().onOpen()
         self.server.protocol_opened(self)
 
-    def write(self, frames: bytes) -> bool:
-        """Take whole frames; return False until `drained`, as `Writer` says."""
-        return bool(self.state == self.STATE_OPEN) and self._send(frames)
-
-    def sendData(self, data: bytes, *options: Any, **more: Any) -> None:  # noqa: N802
-        """Send bytes for Autobahn; its options slow a debugged connection down."""
-        if self.state == self.STATE_CONNECTING and data.startswith(ACCEPTED):
-            self._answer = data
-            asyncio.get_running_loop().call_soon(self._send_answer)
-        else:
-            self._send(data)
-
-    def sendCloseFrame(self, *words: Any, **more: Any) -> None:  # noqa: N802
-        """Say that nothing follows, and let nothing follow."""
-        self.held()
-        super().sendCloseFrame(*words, **more)
-
-    def hold(self) -> None:
-        """Give nothing of a feed until what is held has left."""
-        self._holds = True
-        self.held()
-        self._take_a_rest()
-
     def go_on(self) -> None:
-        """Note that all that was held has left."""
-        self._holds = False
+        """Let data go on in both directions: all that was held has left."""
+        super().go_on()
         self._read_on()
-        if self.state == self.STATE_OPEN:
-            self.drained()
-
-    def connectionLost(self, *reason: Any) -> None:  # noqa: N802
-        """Forget the socket, closed just now: its number is the next connection's."""
-        self.descriptor = -1
-        self.held()
-        super().connectionLost(*reason)
 
     def receiving(self, receive: Receive) -> Receive:
         """Return *receive* such that this protocol knows what was handled."""
@@ -163,7 +82,7 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: FBT001, N802, N803
         """Queue what the client said, and stop reading where that is much."""
         self._inbox += len(payload) + EVENT_BYTES
-        self._take_a_rest()
+        self._grown()
         super().onMessage(payload, isBinary)
 
     def processData(self) -> bool:  # noqa: N802
@@ -194,52 +113,15 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
             self.write(frame(encode(self.parting.write()).encode()))
             self.sendClose(code=int(code))
 
-    def _send(self, data: bytes) -> bool:
-        transport = self.transport
-        if self._answer:
-            data, self._answer = self._answer + data, b""
-        if not transport.connected or transport.disconnecting:
-            return False
-        if not self._direct or transport.dataBuffer or transport._tempDataLen:  # noqa: SLF001  no public name
-            transport.write(data)
-            self._take_a_rest()
-            return not (self._direct or self._holds)
-        try:
-            sent = transport.socket.send(data)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError:
-            return False  # Twisted reads the same error and ends the connection
-        if sent == len(data):
-            return True
-        transport.write(data[sent:])
-        # Twisted tells a producer that the buffer is empty only if it paused it.
-        transport.producerPaused = True
-        self.hold()
-        return False
-
-    def _send_answer(self) -> None:
-        if self._answer:
-            self._send(b"")
-
     def _must_wait(self) -> bool:
         """Tell whether the client must not say more before something else is done."""
         is_full = self._inbox >= LIMITS.inbox_bytes or self._unsent() >= LIMITS.unsent_bytes
         return self.state == self.STATE_OPEN and is_full
 
-    def _take_a_rest(self) -> None:
+    def _grown(self) -> None:
         """Read nothing from a client that must wait."""
         if self._must_wait():
             self.transport.pauseProducing()
-
-    def _unsent(self) -> int:
-        """Return how many bytes this process holds for the client."""
-        transport = self.transport
-        if self._direct:
-            held: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen  # noqa: SLF001
-            return held
-        # What another transport holds it does not tell.
-        return LIMITS.unsent_bytes if self._holds else 0
 
     def _read_on(self) -> None:
         if self.state in (self.STATE_OPEN, self.STATE_CLOSING) and not self._must_wait():

@@ -3,8 +3,7 @@ The generator of one feed: promises ahead, publishes on time.
 
 It paces by the schedule, not by sleeping a period: what is due is what the
 segment says, so no delay adds up. What is due next is made while nothing is,
-so that its time finds it ready. Publishing only makes things quicker: what
-the channel layer loses, the servers make again.
+so that its time finds it ready.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
@@ -20,13 +18,13 @@ from functools import partial
 from channels.layers import BaseChannelLayer
 from django.db import InterfaceError, OperationalError
 
-from feeds.core.limits import LIMITS
 from feeds.core.schedule import Segment
+from feeds.core.succession import successor
 from feeds.live import promise
-from feeds.live.bridge import Batch, push
 from feeds.live.clock import now_us
-from feeds.live.making import Stretch, source_of, stretches
+from feeds.live.making import source_of, stretches
 from feeds.live.progress import Progress, State
+from feeds.live.publisher import Publisher
 from feeds.live.worker import Worker
 from feeds.sources import SpecError
 
@@ -36,14 +34,8 @@ AHEAD_US = 1_000_000
 """How far a promise reaches: what a crash may leave to the servers to make."""
 PROMISE_SECONDS = 0.5
 """How often a promise is made: twice in the time that one reaches."""
-OFF_US = 2_000_000
-"""Further from its schedule than this, a generator skips time, not offsets:
-it was stopped, or the clock was set."""
 BATCH_LINES = 500
 """Lines in one batch at most: about 100 KB, a few milliseconds of work."""
-SILENT_SECONDS = 1.0
-"""For so long nothing is pushed after a failure: a layer that hangs would hold
-up the schedule, and the servers make these messages themselves."""
 LOOK_SECONDS = 0.05
 """Between two looks at what is promised: how late a segment may begin."""
 TICK_SECONDS = 0.005
@@ -72,7 +64,7 @@ class Generator:
         """
         self.progress = Progress(feed)
         self._feed = feed
-        self._layer = layer
+        self._publisher = Publisher(layer, self.progress)
         self._count = count
         self._seconds = seconds
         self._claim = partial(promise.take, feed, by_force=take_over, rate=rate, seed=seed)
@@ -86,7 +78,6 @@ class Generator:
         self._deadline: float | None = None
         self._is_over = False
         self._failing = False
-        self._silent_until = float("-inf")
         self._stopping = asyncio.Event()
         self._database = Worker(f"promise-{feed}")
 
@@ -148,7 +139,10 @@ class Generator:
             await self._rest(min(at - now_us(), at - now) / 1e6)
             # Earlier, if the clock was set back meanwhile: then all is asked again.
             if now_us() >= at and not self._stopping.is_set():
-                await self._publish(made, last)
+                is_full = last - self._sent == BATCH_LINES
+                self._tick_over = 0.0 if is_full else time.monotonic() + TICK_SECONDS
+                await self._publisher.publish(made, self._hold.schedule)
+                self._sent = last
 
     async def _take(self) -> promise.Hold:
         """Take the feed; waits until a generator that was killed counts as dead."""
@@ -200,29 +194,14 @@ class Generator:
             source = source_of(hold.recipe)
         except SpecError as error:
             raise SpecError(f"feed {hold.name}: {error}") from None
-        last = hold.schedule.last
-        first = hold.promised + 1
-        if last is not None:
-            same = (last.recipe, last.epoch, last.rate_milli) == (
-                hold.recipe,
-                source.epoch,
-                hold.rate_milli,
-            )
-            promised_at = hold.schedule.at(hold.promised) if hold.promised else 0
-            was_set_back = promised_at - now > OFF_US
-            if same and now - last.at(first) <= OFF_US and not was_set_back:
-                return None
-            # What is promised keeps its time; the new segment begins after it,
-            # unless that would be the time of a clock that was wrong.
-            if not was_set_back:
-                now = max(now, promised_at + 1)
-        return Segment(
+        new = Segment(
             recipe=hold.recipe,
             epoch=source.epoch,
-            first=first,
+            first=hold.promised + 1,
             started_us=now,
             rate_milli=hold.rate_milli,
         )
+        return successor(hold.schedule, new)
 
     def _reach(self, segment: Segment | None, now: int) -> int:
         """Return the last offset to promise now."""
@@ -244,35 +223,6 @@ class Generator:
         at = max(at, now + round((self._tick_over - time.monotonic()) * 1e6))
         # What is due by then goes with it: little, or much where all was late.
         return at, min(max(schedule.due(at, promised), first), self._sent + BATCH_LINES)
-
-    async def _publish(self, made: Sequence[Stretch], last: int) -> None:
-        """Publish what was made, up to the offset *last*."""
-        is_full = last - self._sent == BATCH_LINES
-        self._tick_over = 0.0 if is_full else time.monotonic() + TICK_SECONDS
-        for stretch in made:
-            await self._push(stretch)
-        self._note(self._sent + 1, last)
-        self._sent = last
-
-    async def _push(self, stretch: Stretch) -> None:
-        batch = Batch(self._feed, stretch.epoch, stretch.first, stretch.lines)
-        if time.monotonic() < self._silent_until:
-            self.progress.failures += 1
-            return
-        try:
-            async with asyncio.timeout(LIMITS.layer_seconds):
-                await push(self._layer, batch)
-        except Exception as error:  # noqa: BLE001  a layer raises what its driver raises
-            if self.progress.failures == 0:
-                log.warning("the channel layer does not take batches: %s", error)
-            self.progress.failures += 1
-            self._silent_until = time.monotonic() + SILENT_SECONDS
-
-    def _note(self, first: int, last: int) -> None:
-        schedule = self._hold.schedule
-        self.progress.rate = schedule.segment(last).rate_milli / 1000
-        # The oldest message of a batch was late by most.
-        self.progress.add(last, last - first + 1, (now_us() - schedule.at(first)) / 1e6)
 
     async def _rest(self, seconds: float) -> None:
         """Sleep, but not longer than until `stop`."""
