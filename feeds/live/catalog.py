@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
 
 from feeds.core.schedule import Recipe, Schedule, Segment
 from feeds.live.making import source_of
@@ -111,12 +111,13 @@ class Catalog:
     def refresh(self) -> None:
         """Read what changed; raises what the database raises."""
         rows = list(Feed.objects.all())
+        unknown = Q(pk=None)
         for row in rows:
             known = self._segments.setdefault(row.pk, [])
             # By offset, in each feed: keys of different feeds may be committed out of order.
-            last = known[-1].first if known else 0
-            new = row.segments.filter(first__gt=last).order_by("first")
-            known += [segment_of(segment) for segment in new]
+            unknown |= Q(feed=row.pk, first__gt=known[-1].first if known else 0)
+        for new in SegmentRow.objects.filter(unknown).order_by("first"):
+            self._segments[new.feed_id].append(segment_of(new))
         self.feeds = {row.name: self._know(row) for row in rows}
 
     def _know(self, row: Feed) -> KnownFeed:

@@ -1,0 +1,63 @@
+"""What a process knows of the feeds, and what it costs to look."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from feeds.live.catalog import Catalog
+from feeds.models import Feed, Segment
+
+pytestmark = pytest.mark.django_db
+
+
+def segment(feed: Feed, first: int) -> Segment:
+    """Let *feed* go on in a new segment."""
+    return Segment.objects.create(
+        feed=feed,
+        epoch="0" * 12,
+        kind=feed.kind,
+        seed=feed.seed,
+        first=first,
+        started_us=first,
+        rate_milli=1000,
+    )
+
+
+def firsts(catalog: Catalog) -> dict[str, set[int]]:
+    """Return where the segments begin that *catalog* knows."""
+    return {
+        name: {feed.schedule.segment(offset).first for offset in range(1, 100)}
+        for name, feed in catalog.feeds.items()
+        if len(feed.schedule)
+    }
+
+
+def test_finds_what_is_new_in_each_feed() -> None:
+    """Segments are found by their offsets, whichever feed's was stored first."""
+    Feed.objects.all().delete()
+    one, two = (Feed.objects.create(name=name, kind="arrays") for name in ("one", "two"))
+    catalog = Catalog()
+    catalog.refresh()
+    assert firsts(catalog) == {}
+    for feed, first in ((two, 1), (one, 1), (one, 50), (two, 7)):
+        segment(feed, first)
+    catalog.refresh()
+    assert firsts(catalog) == {"one": {1, 50}, "two": {1, 7}}
+    segment(two, 20)
+    segment(Feed.objects.create(name="three", kind="arrays"), 1)
+    catalog.refresh()
+    assert firsts(catalog) == {"one": {1, 50}, "two": {1, 7, 20}, "three": {1}}
+
+
+def test_a_look_costs_two_queries() -> None:
+    """However many feeds there are: each server process looks every second."""
+    for number in range(98):
+        segment(Feed.objects.create(name=f"feed-{number}", kind="arrays"), 1)
+    catalog = Catalog()
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as asked:
+            catalog.refresh()
+        assert len(asked) == 2
+    assert len(catalog.feeds) == 100
