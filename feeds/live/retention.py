@@ -21,7 +21,7 @@ from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, 
 BATCH = 500
 """Rows removed in one transaction: some 10 ms of the write lock."""
 
-KINDS = ("samples", "reports", "messages", "sessions")
+KINDS = ("samples", "reports", "messages", "connections", "sessions")
 """What can be removed; each has its own age."""
 
 
@@ -35,6 +35,8 @@ def old(kind: str, before: datetime) -> QuerySet[Any]:
         case "messages":
             newest_last = ClientMessage.objects.order_by("received_at", "id")
             return newest_last.filter(received_at__lt=before)
+        case "connections":
+            return Connection.objects.filter(closed_at__lt=before).order_by("pk")
         case _:
             gone = ClientSession.objects.exclude(status=ClientSession.Status.ONLINE)
             return gone.filter(seen_at__lt=before).order_by("pk")

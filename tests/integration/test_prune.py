@@ -45,23 +45,29 @@ def test_what_is_old_goes(now: datetime, settings: Settings) -> None:
     """Each kind goes by its own setting; younger rows stay."""
     settings.KEEP_SAMPLES_DAYS, settings.KEEP_REPORTS_DAYS = 2, 4
     settings.KEEP_MESSAGES_DAYS, settings.KEEP_SESSIONS_DAYS = 6, 8
+    settings.KEEP_CONNECTIONS_DAYS = 3
     alice = seen(connect("alice"), now, "online")
     for days in range(1, 11):
         at = now - days * DAY + DAY / 2
         sample(at)
         report(alice, days, received_at=at)
         ClientMessage.objects.create(session=alice, text="hello", received_at=at)
+        Connection.objects.create(
+            session=alice, peer="x", opened_at=now - 20 * DAY, seen_at=at, closed_at=at
+        )
         seen(connect(f"client-{days}"), at, "left" if days % 2 else "away")
     assert "samples: 8 to remove, older than 2 days\nreports: 6 to remove" in prune("--dry-run")
     assert BlockReport.objects.count() == 10
     said = prune()
     assert said == (
         "samples: 8 removed, older than 2 days\nreports: 6 removed, older than 4 days\n"
-        "messages: 4 removed, older than 6 days\nsessions: 2 removed, older than 8 days\n"
+        "messages: 4 removed, older than 6 days\nconnections: 7 removed, older than 3 days\n"
+        "sessions: 2 removed, older than 8 days\n"
     )
     assert Sample.objects.count() == 2
     assert sorted(BlockReport.objects.values_list("number", flat=True)) == [1, 2, 3, 4]
     assert ClientMessage.objects.count() == 6
+    assert Connection.objects.count() == 3
     assert ClientSession.objects.count() == 9
     assert "removed" not in prune("--dry-run")
 

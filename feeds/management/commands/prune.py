@@ -20,6 +20,7 @@ ABOUT = {
     "samples": "points of the dashboard's history",
     "reports": "block reports, by when they came",
     "messages": "texts that clients sent",
+    "connections": "connections that are closed, by when that was",
     "sessions": "sessions that are not connected, with all they sent, by when they were last seen",
 }
 
