@@ -136,9 +136,11 @@ async def measure(stack: Stack, seconds: float) -> None:
     await asyncio.gather(watching, return_exceptions=True)
     await window("without, after", watchers, seconds)
     await crowd.stop()
+    is_sampled = operator.sample_age < inf
+    sampled = f"{operator.sample_age:.0f} s old at most" if is_sampled else "not there yet"
     print(
         f"{len(operator.looks)} looks, {max(operator.looks) * 1000:.0f} ms at most; newest sample "
-        f"{operator.sample_age:.0f} s old at most, sessions seen {operator.row_age:.0f} s ago; "
+        f"{sampled}, sessions seen {operator.row_age:.0f} s ago; "
         f"{sum(one.missed for one in watchers)} messages missed"
     )
 

@@ -21,7 +21,7 @@ from feeds.models import BlockReport
 COLUMNS = (
     "received_at", "session__client", "session__feeds", "label", "clients", "number", "size",
     "seconds", "latency_p50", "latency_p99", "latency_max", "clock_offset", "clock_error",
-    "interrupted", "verdict",
+    "interrupted", "verdict", "reason",
 )  # fmt: skip
 """Of the CSV; a session's key is none of them."""
 NAMES = (

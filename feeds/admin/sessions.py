@@ -8,7 +8,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import BigIntegerField, QuerySet
+from django.db.models.functions import Coalesce
 from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path, reverse
@@ -27,6 +28,8 @@ from feeds.models import BlockReport, ClientSession, Connection
 
 ID = re.compile(r"[0-9]{1,18}")
 """A key of a row, as a database takes it."""
+LAG_OR_AWAY = Coalesce("lag", -1, output_field=BigIntegerField())
+"""To sort by: who is away lacks less than anybody, in each database."""
 UNBROKEN = '<span class="whitespace-nowrap">{}</span>'
 
 
@@ -115,7 +118,16 @@ class ClientSessionAdmin(OperableAdmin):
         ("Course", {"fields": ("connected", "newest_blocks")}),
     )
     readonly_fields = ("key_prefix", "connected", "newest_blocks")
-    sortable_by = ("client", "state", "seen", "feeds", "block_size", "connected_at")
+    sortable_by = (
+        "client",
+        "state",
+        "seen",
+        "behind",
+        "reconnects",
+        "feeds",
+        "block_size",
+        "connected_at",
+    )
     inlines = (ReportInline, ConnectionInline)
 
     @admin.display(description="connected and away")
@@ -160,7 +172,7 @@ class ClientSessionAdmin(OperableAdmin):
         """Return how long ago the client was there, to ten seconds."""
         return cell(session, "seen", datetime.now(UTC))
 
-    @admin.display(description="reconnects")
+    @admin.display(description="reconnects", ordering="connects")
     def reconnects(self, session: ClientSession) -> str:
         """Return how often the client came back."""
         return cell(session, "reconnects", datetime.now(UTC))
@@ -179,7 +191,7 @@ class ClientSessionAdmin(OperableAdmin):
         """Return the sessions, each with how far its connection is behind."""
         return with_lag(super().get_queryset(request))
 
-    @admin.display(description="lag")
+    @admin.display(description="lag", ordering=LAG_OR_AWAY)
     def behind(self, session: ClientSession) -> str:
         """Return how many messages the session lacks; nothing where it is away."""
         return cell(session, "behind", datetime.now(UTC))

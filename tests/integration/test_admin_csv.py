@@ -51,6 +51,15 @@ def test_holds_what_the_filters_leave(admin_user: User) -> None:
         assert {(row["client"], row["number"]) for row in rows(admin_user, **query)} == expected
 
 
+def test_says_why_a_block_is_not_verified(admin_user: User) -> None:
+    """The reason stands beside the verdict; of a verified block there is none."""
+    alice = connect("alice")
+    report(alice, 1, verdict="verified")
+    report(alice, 2, verdict="broken", reason="users: another digest, 1 missing")
+    found = [(row["verdict"], row["reason"]) for row in rows(admin_user)]
+    assert sorted(found) == [("broken", "users: another digest, 1 missing"), ("verified", "")]
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_holds_no_formula(admin_user: User, start: str) -> None:
     """A cell that a spreadsheet would run is text there; a number stays a number."""

@@ -12,7 +12,8 @@ from django.urls import reverse
 
 from clientapp.wire import names
 from feeds.admin.paginator import MOST_COUNTED, CappedPaginator
-from feeds.models import BlockReport, ClientMessage, Feed
+from feeds.admin.sessions import ClientSessionAdmin
+from feeds.models import BlockReport, ClientMessage, Connection, Feed
 from tests.support.admin import NOW, connect, listed, report
 
 FACTS = ("clientsession", "blockreport", "clientmessage")
@@ -31,6 +32,29 @@ def test_searches_by_client_and_key_prefix(admin_client: Client) -> None:
         assert listed(admin_client, "clientsession", q=term) == [alice]
         assert listed(admin_client, "blockreport", q=term) == [mine]
     assert listed(admin_client, "blockreport", q="lice") == []
+
+
+@pytest.mark.parametrize(
+    ("column", "clients"),
+    [
+        ("behind", ["carol", "bob", "alice", "dave"]),
+        ("reconnects", ["dave", "alice", "bob", "carol"]),
+    ],
+)
+def test_sorts_sessions(admin_client: Client, column: str, clients: list[str]) -> None:
+    """Who lacks most, or came back most often, is found at the head of the list."""
+    sessions = {name: connect(name) for name in ("alice", "bob", "carol", "dave")}
+    for connects, (name, behind) in enumerate([("carol", 1000), ("bob", 20), ("alice", 0)], 1):
+        session = sessions[name]
+        session.connects = connects
+        session.save()
+        Connection.objects.create(session=session, behind=behind, opened_at=NOW, seen_at=NOW)
+    sessions["dave"].connects = 9  # and away
+    sessions["dave"].save()
+    place = 1 + ClientSessionAdmin.list_display.index(column)
+    found = listed(admin_client, "clientsession", o=f"-{place}")
+    assert [session.client for session in found] == clients
+    assert listed(admin_client, "clientsession", o=str(place)) == found[::-1]
 
 
 @pytest.mark.parametrize("few", [0, 200])
