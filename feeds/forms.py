@@ -53,8 +53,7 @@ class FeedForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run 
         fields = ("name", "kind", "spec", "seed", "rate", "enabled")
         help_texts = {  # noqa: RUF012  the same
             "rate": "Messages per second. A running generator follows within a second.",
-            "enabled": "Off pauses the feed; its offsets go on later without a hole. One that was "
-            "off when the generator started needs another generator.",
+            "enabled": "Off pauses the feed; its offsets go on later without a hole.",
         }
 
     def clean(self) -> dict[str, Any]:

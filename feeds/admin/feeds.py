@@ -90,8 +90,8 @@ class FeedAdmin(ModelAdmin):
         if not changed:
             messages.warning(request, f"Nothing to do: {'started' if on else 'paused'} already.")
         elif on:
-            text = f"Started: {names}. A generator that had it paused goes on within a second; "
-            messages.success(request, text + "otherwise start one with: python manage.py generate")
+            text = f"Started: {names}. A running generator follows within a second; where none "
+            messages.success(request, text + "runs, start one with: python manage.py generate")
         else:
             messages.success(request, f"Paused: {names}. What is promised still comes, for 1 s.")
 

@@ -85,8 +85,8 @@ class Generator:
         """
         Generate until done or stopped.
 
-        Raises promise.TakenError, promise.FencedError, and what the source
-        or the database raises.
+        Raises promise.TakenError, promise.FencedError, promise.RemovedError, and
+        what the source or the database raises.
         """
         try:
             try:

@@ -41,6 +41,13 @@ class FencedError(Exception):
     """Another generator took the feed over."""
 
 
+class RemovedError(Exception):
+    """The feed is no more."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"feed {name} was removed")
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
     """A feed in the hands of this generator, as of its last promise."""
@@ -68,10 +75,12 @@ def take(
     Become the owner of the feed; *rate* and *seed* become its own, where given.
 
     Raises TakenError while another owner's promise is fresh, unless *by_force*:
-    then that owner can promise nothing more. Raises Feed.DoesNotExist.
+    then that owner can promise nothing more. Raises RemovedError.
     """
     with transaction.atomic():
-        row = Feed.objects.get(name=name)
+        row = Feed.objects.filter(name=name).first()
+        if row is None:
+            raise RemovedError(name)
         is_free = by_force or now_us - row.promised_us >= ALIVE_US
         unchanged = Feed.objects.filter(pk=row.pk, owner=row.owner)
         if not is_free or not unchanged.update(owner=F("owner") + 1, promised_us=now_us):
@@ -109,8 +118,11 @@ def promise(hold: Hold, last: int, now_us: int, segment: Segment | None = None) 
 
 
 def look(hold: Hold) -> Hold:
-    """Return the hold with what was changed in the admin; promises nothing."""
-    return replace(_hold(Feed.objects.get(pk=hold.pk)), owner=hold.owner)
+    """Return the hold with what was changed in the admin; raises RemovedError."""
+    row = Feed.objects.filter(pk=hold.pk).first()
+    if row is None:
+        raise RemovedError(hold.name)
+    return replace(_hold(row), owner=hold.owner)
 
 
 def release(hold: Hold) -> None:

@@ -62,10 +62,12 @@ class Display:
                     live.update(self._table(), refresh=True)
                     await asyncio.sleep(LIVE_SECONDS)
         while True:
-            has_begun = all(progress.offset for progress in self._generators)
+            starting = [one for one in self._generators if one.state is State.STARTING]
+            has_begun = not starting and any(one.latenesses for one in self._generators)
             if has_begun:
                 for progress in self._generators:
-                    self._console.print(_line(progress))
+                    if progress.latenesses:
+                        self._console.print(_line(progress))
             await asyncio.sleep(LINE_SECONDS if has_begun else LIVE_SECONDS)
 
     def end(self) -> None:

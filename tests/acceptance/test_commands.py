@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.judge import judge
 from tests.support.log_oracle import offsets, read_log
-from tests.support.stack import Stack, until
+from tests.support.stack import PATIENCE_SECONDS, Stack, until
 
 NOT_RUNNING = "feed users is not running; start it with: python manage.py generate"
 
@@ -149,3 +149,24 @@ def test_client_waits_for_the_server(stack: Stack) -> None:
     stack.generator("--rate=20")
     assert client.process.wait(60) == 0
     assert "Block 1 received successfully" in client.said
+
+
+def test_feeds_come_and_go_under_a_generator(stack: Stack) -> None:
+    """One that is added begins by itself; one that is removed ends nothing but itself."""
+    server = stack.server()
+    generator = stack.generator("--rate=50")
+    add = "Feed.objects.create(name='prices', kind='arrays', rate=50)"
+    stack.run("shell", "-v0", "-c", f"from feeds.models import Feed; {add}")
+    alice = stack.client("alice", "--feed=prices", "--block-size=5", "--blocks=1")
+    assert alice.process.wait(PATIENCE_SECONDS) == 0, alice.said
+    bob = stack.client("bob", "--feed=users", "--feed=prices", "--block-size=5")
+    bob.wait_for("Block 2 verified")
+    remove = "Feed.objects.get(name='users').delete()"
+    stack.run("shell", "-v0", "-c", f"from feeds.models import Feed; {remove}")
+    generator.wait_for("feed users was removed; the others go on")
+    blocks = bob.said.count("received successfully")
+    until(lambda: bob.said.count("received successfully") > blocks + 3, lambda: bob.said)
+    assert bob.stop() == 0
+    assert generator.stop() == 0
+    assert "feed prices: " in generator.said
+    assert "Traceback" not in server.said + generator.said + bob.said

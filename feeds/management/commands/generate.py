@@ -16,12 +16,16 @@ from clientapp.wire.position import MAX_OFFSET
 from feeds.live import promise
 from feeds.live.generator import Generator
 from feeds.live.worker import SWITCH_SECONDS
+from feeds.management.crew import Crew
 from feeds.management.display import Display
 from feeds.management.engines import require_engines
 from feeds.management.help import HEADING, CommandWithExitCodes
 from feeds.management.signals import STOPS, ignore_stops
 from feeds.models import Feed
 from feeds.sources import MAX_SEED, SpecError
+
+FAILURES = (promise.TakenError, promise.FencedError, promise.RemovedError, SpecError)
+"""After one of these, this process cannot go on."""
 
 
 class Command(CommandWithExitCodes):
@@ -34,8 +38,8 @@ class Command(CommandWithExitCodes):
   2  an option has a value that is not allowed
 """
     help = (
-        "Generate the enabled feeds and push them to every server, until Ctrl-C. "
-        "Started again, it goes on with the next offset."
+        "Generate the enabled feeds and push them to every server, until Ctrl-C, also those "
+        "that are added or switched on meanwhile. Started again, it goes on with the next offset."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -86,7 +90,7 @@ class Command(CommandWithExitCodes):
         require_engines()
         names = _choose(options["feed"])
         layer = get_channel_layer()
-        generators = [
+        given = [
             Generator(
                 name,
                 layer,
@@ -98,8 +102,10 @@ class Command(CommandWithExitCodes):
             )
             for name in names
         ]
+        is_bounded = any(options[name] is not None for name in ("feed", "count", "seconds"))
+        crew = Crew(given, None if is_bounded else lambda name: Generator(name, layer))
         display = Display(
-            [generator.progress for generator in generators],
+            crew.progress,
             sys.stdout,
             quiet=options["quiet"],
             no_color=options["no_color"],
@@ -107,8 +113,8 @@ class Command(CommandWithExitCodes):
         sys.setswitchinterval(SWITCH_SECONDS)
         try:
             with asyncio.Runner(loop_factory=_punctual_loop) as runner:
-                runner.run(_run(generators, display))
-        except (promise.TakenError, promise.FencedError, SpecError) as error:
+                runner.run(_run(crew, display))
+        except FAILURES as error:
             raise CommandError(str(error)) from None
         finally:
             ignore_stops()
@@ -120,23 +126,15 @@ def _punctual_loop() -> asyncio.AbstractEventLoop:
     return asyncio.SelectorEventLoop(selectors.SelectSelector())
 
 
-async def _run(generators: list[Generator], display: Display) -> None:
+async def _run(crew: Crew, display: Display) -> None:
     """Run and show all generators until done, a signal, or the first error."""
-    tasks = [asyncio.ensure_future(generator.run()) for generator in generators]
-
-    def stop() -> None:
-        for generator in generators:
-            generator.stop()
-
     loop = asyncio.get_running_loop()
     for number in STOPS:
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, crew.stop)
     showing = asyncio.ensure_future(display.run())
     try:
-        await asyncio.gather(*tasks)
+        await crew.run()
     finally:
-        stop()
-        await asyncio.gather(*tasks, return_exceptions=True)
         showing.cancel()
         await asyncio.gather(showing, return_exceptions=True)
 
