@@ -16,6 +16,9 @@ from django.db import models
 from clientapp.wire import names
 from clientapp.wire import verdict as wire
 
+LEAST_RATE, MOST_RATE = Decimal("0.001"), Decimal(1_000_000)
+"""Of a feed, messages per second."""
+
 
 class Feed(models.Model):
     """A named endless series, and how far it surely exists."""
@@ -45,7 +48,7 @@ class Feed(models.Model):
         max_digits=10,
         decimal_places=3,
         default=Decimal(1),
-        validators=[MinValueValidator(Decimal("0.001")), MaxValueValidator(Decimal(1_000_000))],
+        validators=[MinValueValidator(LEAST_RATE), MaxValueValidator(MOST_RATE)],
         help_text="Messages per second.",
     )
     enabled = models.BooleanField(default=True)
@@ -58,6 +61,11 @@ class Feed(models.Model):
 
     class Meta:
         ordering = ("name",)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(rate__gte=LEAST_RATE, rate__lte=MOST_RATE), name="feed_rate"
+            ),
+        )
 
     def __str__(self) -> str:
         """Return the feed's name."""

@@ -20,8 +20,8 @@ from feeds.models import Feed
 from feeds.models import Segment as SegmentRow
 from feeds.sources import SpecError
 
-RUNNING_US = 3_000_000
-"""A feed runs if its promise is younger: three times as long as one lasts."""
+ATTENDED_US = 3_000_000
+"""A generator is at work if its promise is younger: three times as long as one lasts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class KnownFeed:
 
     def running(self, now_us: int) -> bool:
         """Tell whether a generator is at work on the feed."""
-        return is_running(self.promised_us, now_us)
+        return self.enabled and is_attended(self.promised_us, now_us)
 
     def head(self, now_us: int) -> int:
         """Return the last offset that is promised and due; 0: none."""
@@ -75,13 +75,13 @@ class KnownFeed:
             return self.schedule.last.epoch
 
 
-def is_running(promised_us: int, now_us: int) -> bool:
+def is_attended(promised_us: int, now_us: int) -> bool:
     """
-    Tell whether a promise is so young that its generator lives.
+    Tell whether a promise is so young that its generator lives, also of a feed that is off.
 
     One that lies far ahead was made before the clock was set back.
     """
-    return abs(now_us - promised_us) < RUNNING_US
+    return abs(now_us - promised_us) < ATTENDED_US
 
 
 def recipe_of(row: Feed | SegmentRow) -> Recipe:
@@ -159,7 +159,7 @@ def overview(now_us: int) -> list[FeedOverview]:
             kind=row.kind,
             rate=float(row.rate),
             enabled=row.enabled,
-            running=is_running(row.promised_us, now_us),
+            running=row.enabled and is_attended(row.promised_us, now_us),
             head=Schedule([segment_of(one) for one in row.newest]).due(now_us, row.promised),
         )
         for row in rows

@@ -30,6 +30,9 @@ from feeds.sources import SpecError
 
 log = logging.getLogger(__name__)
 
+NO_DATABASE = (OperationalError, InterfaceError)
+"""What a database raises that is away, or busy for too long."""
+
 AHEAD_US = 1_000_000
 """How far a promise reaches: what a crash may leave to the servers to make."""
 PROMISE_SECONDS = 0.5
@@ -89,12 +92,10 @@ class Generator:
         what the source or the database raises.
         """
         try:
-            try:
-                self._hold = await self._take()
-            except promise.TakenError:
-                if self._stopping.is_set():
-                    return
-                raise
+            hold = await self._take()
+            if hold is None:
+                return
+            self._hold = hold
             self._sent = self._hold.promised
             if self._count is not None:
                 self._last = self._sent + self._count
@@ -144,11 +145,16 @@ class Generator:
                 await self._publisher.publish(made, self._hold.schedule)
                 self._sent = last
 
-    async def _take(self) -> promise.Hold:
-        """Take the feed; waits until a generator that was killed counts as dead."""
-        give_up = time.monotonic() + promise.ALIVE_US / 1e6 + PROMISE_SECONDS
+    async def _take(self) -> promise.Hold | None:
+        """
+        Take the feed; None: stopped before.
+
+        Waits until a generator that was killed counts as dead, and for the database.
+        """
+        patience = promise.ALIVE_US / 1e6 + PROMISE_SECONDS
+        give_up = time.monotonic() + patience
         seen: int | None = None
-        while True:
+        while not self._stopping.is_set():
             try:
                 return await self._database.run(self._claim, now_us())
             except promise.TakenError as taken:
@@ -156,10 +162,14 @@ class Generator:
                 if is_over and taken.promised_us == seen:
                     # Its promise lies ahead, because the clock was set back since.
                     self._claim = partial(self._claim, by_force=True)
-                elif is_over or self._stopping.is_set():
+                elif is_over:
                     raise
                 seen = seen or taken.promised_us
+            except NO_DATABASE as error:
+                self._miss_database(error)
+                give_up = time.monotonic() + patience
             await self._rest(0.1)
+        return None
 
     async def _promise(self) -> None:
         """Promise what comes next, in a new segment where one is needed."""
@@ -170,22 +180,23 @@ class Generator:
             # Looked at first, so that what is changed in the admin waits for no
             # promise but those that were made before it.
             self._hold = await self._database.run(promise.look, self._hold)
-            if not self._hold.enabled:
-                self._failing = False
-                self.progress.state = State.OFF
-                return
-            segment = self._next_segment(now)
-            last = self._reach(segment or self._hold.schedule.last, now)
+            # A feed that is switched off goes no further, and stays in these hands.
+            segment, last = None, self._hold.promised
+            if self._hold.enabled:
+                segment = self._next_segment(now)
+                last = self._reach(segment or self._hold.schedule.last, now)
             self._hold = await self._database.run(promise.promise, self._hold, last, now, segment)
-        except (OperationalError, InterfaceError) as error:
-            if not self._failing:
-                text = "feed %s: the database does not answer (%s); waiting"
-                log.warning(text, self._feed, error)
-            self._failing = True
-            self.progress.state = State.NO_DATABASE
+        except NO_DATABASE as error:
+            self._miss_database(error)
         else:
             self._failing = False
-            self.progress.state = State.RUNNING
+            self.progress.state = State.RUNNING if self._hold.enabled else State.OFF
+
+    def _miss_database(self, error: Exception) -> None:
+        if not self._failing:
+            log.warning("feed %s: the database does not answer (%s); waiting", self._feed, error)
+        self._failing = True
+        self.progress.state = State.NO_DATABASE
 
     def _next_segment(self, now: int) -> Segment | None:
         """Return the segment to begin, or None to go on with the last."""

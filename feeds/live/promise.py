@@ -97,11 +97,13 @@ def promise(hold: Hold, last: int, now_us: int, segment: Segment | None = None) 
     Promise the feed up to *last*, in a new *segment* where one is given.
 
     Returns the hold as it is now, with what was changed in the admin. Raises
-    FencedError where the feed has another owner.
+    FencedError where the feed has another owner, and RemovedError.
     """
     with transaction.atomic():
         mine = Feed.objects.filter(pk=hold.pk, owner=hold.owner, promised=hold.promised)
         if not mine.update(promised=last, promised_us=now_us):
+            if not Feed.objects.filter(pk=hold.pk).exists():
+                raise RemovedError(hold.name)
             raise FencedError(f"feed {hold.name} was taken over by another generator")
         if segment is not None:
             SegmentRow.objects.create(

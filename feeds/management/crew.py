@@ -12,18 +12,20 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 
-from django.db import InterfaceError, OperationalError
-
 from feeds.live import promise
-from feeds.live.catalog import is_running
+from feeds.live.catalog import is_attended, recipe_of
 from feeds.live.clock import now_us
-from feeds.live.generator import Generator
+from feeds.live.generator import NO_DATABASE, Generator
+from feeds.live.making import source_of
 from feeds.live.progress import Progress
 from feeds.live.worker import Worker
 from feeds.models import Feed
+from feeds.sources import SpecError
 
 log = logging.getLogger(__name__)
 
+FAILURES = (promise.TakenError, promise.FencedError, promise.RemovedError, SpecError)
+"""How a generator may end that cannot go on."""
 LOOK_SECONDS = 0.5
 """Between two looks for feeds that nobody generates: as often as a generator promises."""
 
@@ -40,12 +42,19 @@ class Crew:
         self._given = given
         self._recruit = recruit
         self._generators: dict[asyncio.Task[None], Generator] = {}
+        self._said: dict[str, str] = {}
+        """What was said of a feed, or with an empty name of all, lest it is said again."""
         self._news = asyncio.Event()
         self._is_stopping = False
         self._database = Worker("crew")
 
     async def run(self) -> None:
-        """Generate; raises what `Generator.run` raises."""
+        """
+        Generate; raises what `Generator.run` raises.
+
+        A crew that follows goes on without a feed that is removed, taken over or
+        cannot be made; it ends when nothing is left that was not taken over.
+        """
         try:
             for generator in self._given:
                 self._begin(generator)
@@ -84,32 +93,57 @@ class Crew:
         generator = self._generators.pop(task)
         try:
             task.result()
-        except promise.RemovedError as error:
-            if self._recruit is None:
+        except FAILURES as error:
+            if self._recruit is None or self._is_over(generator, error):
                 raise
-            log.warning("%s; the others go on", error)
             self.progress.remove(generator.progress)
-        except promise.TakenError:
-            if generator in self._given:
-                raise
-            # Another process found the feed, too, and was quicker.
-            self.progress.remove(generator.progress)
+            if isinstance(error, promise.RemovedError | promise.FencedError):
+                log.warning("%s%s", error, "; the others go on" if self._generators else "")
+
+    def _is_over(self, generator: Generator, error: Exception) -> bool:
+        """Tell whether somebody else does the work of the whole crew."""
+        if isinstance(error, promise.TakenError):
+            return generator in self._given
+        return isinstance(error, promise.FencedError) and not self._generators
 
     async def _look(self) -> None:
         assert self._recruit is not None
         mine = [generator.progress.feed for generator in self._generators.values()]
         # Without a database there is nothing new; the generators say so.
-        with suppress(OperationalError, InterfaceError):
-            for feed in await self._database.run(unattended, mine):
-                self._begin(self._recruit(feed))
+        with suppress(*NO_DATABASE):
+            for feed, trouble in await self._database.run(unattended, mine):
+                if trouble:
+                    self._say(feed, f"{trouble}; it waits until that is mended")
+                else:
+                    self._said.pop(feed, None)
+                    self._begin(self._recruit(feed))
+            if self._generators:
+                self._said.pop("", None)
+            else:
+                self._say("", "there is no feed to generate; waiting for one")
+
+    def _say(self, feed: str, text: str) -> None:
+        if self._said.get(feed) != text:
+            log.warning("%s", text)
+        self._said[feed] = text
 
 
-def unattended(mine: Collection[str]) -> list[str]:
-    """Return the feeds that are switched on, not *mine*, and that nobody generates."""
-    others = Feed.objects.filter(enabled=True).exclude(name__in=mine)
+def unattended(mine: Collection[str]) -> list[tuple[str, str]]:
+    """
+    Return the feeds that are switched on, not *mine*, and that nobody generates.
+
+    Each with a sentence that says why it cannot be made, empty where it can.
+    """
     now = now_us()
+    others = Feed.objects.filter(enabled=True).exclude(name__in=mine)
     return [
-        name
-        for name, promised_us in others.values_list("name", "promised_us")
-        if not is_running(promised_us, now)
+        (feed.name, _trouble(feed)) for feed in others if not is_attended(feed.promised_us, now)
     ]
+
+
+def _trouble(feed: Feed) -> str:
+    try:
+        source_of(recipe_of(feed))
+    except SpecError as error:
+        return f"feed {feed.name}: {error}"
+    return ""

@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from feeds.live import promise
+from feeds.live.catalog import ATTENDED_US
 from feeds.live.clock import now_us
 from feeds.live.generator import Generator
-from feeds.management.crew import Crew
+from feeds.live.progress import State
+from feeds.management.crew import LOOK_SECONDS, Crew
 from feeds.models import Feed
 from tests.integration.test_generator import PATIENCE_SECONDS, ListLayer, fast
 
@@ -106,6 +108,70 @@ async def test_a_removed_feed_ends_its_generator_alone(caplog: pytest.LogCapture
         before = crew.progress[0].published
         await until(lambda: crew.progress[0].published > before)
     assert "feed users was removed; the others go on" in caplog.text
+
+
+async def test_a_feed_that_cannot_be_made_waits(caplog: pytest.LogCaptureFixture) -> None:
+    """It is said once why, the others go on, and a mended feed begins by itself."""
+    crew = await follower("arrays", "users")
+    await Feed.objects.filter(name="users").aupdate(spec={"fields": ["nope"]})
+    async with working(crew):
+        await until(lambda: at_work(crew) == ["arrays"])
+        await Feed.objects.acreate(name="prices", kind="fish")
+        await until(lambda: "feed users: an item of fields is 'nope'" in caplog.text)
+        await until(lambda: "feed prices: " in caplog.text)
+        await asyncio.sleep(2 * LOOK_SECONDS)
+        assert caplog.text.count("it waits until that is mended") == 2
+        await Feed.objects.filter(name="users").aupdate(spec={})
+        await until(lambda: at_work(crew) == ["arrays", "users"])
+        await Feed.objects.filter(name="arrays").aupdate(spec=[1])
+        await until(lambda: at_work(crew) == ["users"])
+        await until(lambda: caplog.text.count("it waits until that is mended") == 3)
+
+
+async def test_gives_up_what_is_taken_over(caplog: pytest.LogCaptureFixture) -> None:
+    """A feed that another process takes is left to it; without any feed the work is over."""
+    crew = await follower("arrays", "users")
+    async with working(crew) as task:
+        await until(lambda: at_work(crew) == ["arrays", "users"])
+        other = Generator("users", ListLayer(), take_over=True)
+        elsewhere = [asyncio.ensure_future(other.run())]
+        await until(lambda: at_work(crew) == ["arrays"])
+        assert "feed users was taken over by another generator; the others go on" in caplog.text
+        last = Generator("arrays", ListLayer(), take_over=True)
+        elsewhere.append(asyncio.ensure_future(last.run()))
+        with pytest.raises(promise.FencedError, match="feed arrays was taken over"):
+            await task
+    other.stop()
+    last.stop()
+    await asyncio.gather(*elsewhere)
+
+
+async def test_a_feed_that_is_off_stays_in_its_hands() -> None:
+    """Who has a feed has it also when it is switched on again, however long that takes."""
+    crew = await follower("arrays")
+    other = Generator("users", ListLayer())
+    elsewhere = asyncio.ensure_future(other.run())
+    await until(lambda: other.progress.published > 0)
+    await Feed.objects.filter(name="users").aupdate(enabled=False)
+    await until(lambda: other.progress.state is State.OFF)
+    before = other.progress.published
+    async with working(crew):
+        await asyncio.sleep(ATTENDED_US / 1e6 + 2 * LOOK_SECONDS)
+        await Feed.objects.filter(name="users").aupdate(enabled=True)
+        await until(lambda: other.progress.published > before)
+        assert at_work(crew) == ["arrays"]
+    other.stop()
+    await elsewhere
+
+
+async def test_waits_for_a_feed(caplog: pytest.LogCaptureFixture) -> None:
+    """Where none is enabled, it says so, and begins with the first that is."""
+    crew = await follower()
+    await Feed.objects.aupdate(enabled=False)
+    async with working(crew):
+        await until(lambda: "there is no feed to generate; waiting for one" in caplog.text)
+        await Feed.objects.filter(name="arrays").aupdate(enabled=True)
+        await until(lambda: at_work(crew) == ["arrays"])
 
 
 async def test_a_crew_that_was_told_its_feeds_keeps_to_them() -> None:

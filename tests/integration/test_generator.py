@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from feeds.core.schedule import Schedule
 from feeds.live import promise
@@ -107,6 +108,27 @@ async def test_what_is_due_next_is_made_before_its_time(monkeypatch: pytest.Monk
     await fast(rate=20)
     await Generator("arrays", ListLayer(), count=10).run()
     assert max(early) > 0
+
+
+async def test_waits_for_a_database_to_take_its_feed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that is busy for too long is asked again, however long that takes; it is said once."""
+    tries = []
+
+    def take(*args: Any, **options: Any) -> promise.Hold:
+        tries.append(args)
+        if len(tries) < 4:
+            raise OperationalError("database is locked")
+        return really_take(*args, **options)
+
+    really_take = promise.take
+    monkeypatch.setattr(promise, "take", take)
+    await fast()
+    generator = Generator("arrays", ListLayer(), count=10)
+    await generator.run()
+    assert generator.progress.published == 10
+    assert caplog.text.count("feed arrays: the database does not answer (database is locked)") == 1
 
 
 async def test_second_run_goes_on_with_the_next_offset() -> None:

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from django.db import IntegrityError
 
 from feeds.core.schedule import Segment
 from feeds.live import making, promise
@@ -91,3 +92,28 @@ def test_taking_sets_what_is_given() -> None:
         promise.take("arrays", NOW + 1, rate=Decimal(7), seed=99)
     feed = Feed.objects.get(name="arrays")
     assert (feed.rate, feed.seed) == (Decimal("2.5"), 1)
+
+
+def test_a_removed_feed_is_said_to_be_removed() -> None:
+    """Whatever was asked of it: nobody took it over."""
+    hold = begin(promise.take("arrays", NOW), 10)
+    Feed.objects.filter(name="arrays").delete()
+    with pytest.raises(promise.RemovedError, match="feed arrays was removed"):
+        promise.promise(hold, 11, NOW + 1)
+    with pytest.raises(promise.RemovedError):
+        promise.look(hold)
+    with pytest.raises(promise.RemovedError):
+        promise.take("arrays", NOW + 1)
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "0.0009", "1000000.001"])
+def test_a_rate_that_no_schedule_can_keep_is_not_stored(rate: str) -> None:
+    """The database itself refuses it, by whatever way it comes."""
+    with pytest.raises(IntegrityError, match="feed_rate"):
+        Feed.objects.filter(name="arrays").update(rate=Decimal(rate))
+
+
+@pytest.mark.parametrize("rate", ["0.001", "1000000"])
+def test_the_outermost_rates_are_stored(rate: str) -> None:
+    """They are allowed."""
+    assert Feed.objects.filter(name="arrays").update(rate=Decimal(rate)) == 1

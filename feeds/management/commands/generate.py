@@ -13,19 +13,15 @@ from channels.layers import get_channel_layer
 from django.core.management.base import CommandError, CommandParser
 
 from clientapp.wire.position import MAX_OFFSET
-from feeds.live import promise
 from feeds.live.generator import Generator
 from feeds.live.worker import SWITCH_SECONDS
-from feeds.management.crew import Crew
+from feeds.management.crew import FAILURES, Crew
 from feeds.management.display import Display
 from feeds.management.engines import require_engines
 from feeds.management.help import HEADING, CommandWithExitCodes
 from feeds.management.signals import STOPS, ignore_stops
-from feeds.models import Feed
-from feeds.sources import MAX_SEED, SpecError
-
-FAILURES = (promise.TakenError, promise.FencedError, promise.RemovedError, SpecError)
-"""After one of these, this process cannot go on."""
+from feeds.models import LEAST_RATE, MOST_RATE, Feed
+from feeds.sources import MAX_SEED
 
 
 class Command(CommandWithExitCodes):
@@ -88,7 +84,10 @@ class Command(CommandWithExitCodes):
     def handle(self, *_: Any, **options: Any) -> None:
         """Generate; exits 1 with a sentence where that is not possible."""
         require_engines()
+        is_bounded = any(options[name] is not None for name in ("feed", "count", "seconds"))
         names = _choose(options["feed"])
+        if is_bounded and not names:
+            raise CommandError("no feed is enabled; enable one in the admin")
         layer = get_channel_layer()
         given = [
             Generator(
@@ -102,7 +101,6 @@ class Command(CommandWithExitCodes):
             )
             for name in names
         ]
-        is_bounded = any(options[name] is not None for name in ("feed", "count", "seconds"))
         crew = Crew(given, None if is_bounded else lambda name: Generator(name, layer))
         display = Display(
             crew.progress,
@@ -144,8 +142,6 @@ def _choose(names: list[str] | None) -> list[str]:
     enabled = dict(Feed.objects.values_list("name", "enabled"))
     if names is None:
         names = [name for name, is_enabled in enabled.items() if is_enabled]
-        if not names:
-            raise CommandError("no feed is enabled; enable one in the admin")
     for name in names:
         if name not in enabled:
             raise CommandError(f"there is no feed {name[:80]!r}; there are: {', '.join(enabled)}")
@@ -157,7 +153,7 @@ def _choose(names: list[str] | None) -> list[str]:
 def _rate(text: str) -> Decimal:
     try:
         rate = Decimal(text)
-        if Decimal("0.001") <= rate <= 1_000_000 and rate == round(rate, 3):
+        if LEAST_RATE <= rate <= MOST_RATE and rate == round(rate, 3):
             return rate
     except InvalidOperation:
         pass
