@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db.models import Prefetch, Q
 
@@ -107,6 +107,7 @@ class Catalog:
     def __init__(self) -> None:
         self._segments: dict[int, list[Segment]] = {}
         self.feeds: Mapping[str, KnownFeed] = {}
+        """By name; one that was removed is switched off for good."""
 
     def refresh(self) -> None:
         """Read what changed; raises what the database raises."""
@@ -118,7 +119,14 @@ class Catalog:
             unknown |= Q(feed=row.pk, first__gt=known[-1].first if known else 0)
         for new in SegmentRow.objects.filter(unknown).order_by("first"):
             self._segments[new.feed_id].append(segment_of(new))
-        self.feeds = {row.name: self._know(row) for row in rows}
+        found = {row.name: self._know(row) for row in rows}
+        # What was sent of a feed that is no more can still be told and made again.
+        gone = {
+            name: replace(feed, enabled=False)
+            for name, feed in self.feeds.items()
+            if name not in found
+        }
+        self.feeds = found | gone
 
     def _know(self, row: Feed) -> KnownFeed:
         segments = self._segments.get(row.pk, [])

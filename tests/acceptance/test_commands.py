@@ -167,6 +167,11 @@ def test_feeds_come_and_go_under_a_generator(stack: Stack) -> None:
     blocks = bob.said.count("received successfully")
     until(lambda: bob.said.count("received successfully") > blocks + 3, lambda: bob.said)
     assert bob.stop() == 0
+    # Also of the blocks that hold the last of the removed feed.
+    assert stack.rows("SELECT DISTINCT verdict FROM feeds_blockreport") == [("verified",)]
+    carol = stack.client("carol", "--feed=users", "--block-size=5")
+    assert carol.process.wait(PATIENCE_SECONDS) == 3
+    assert "is not a feed here; there are: arrays, prices" in carol.said
     assert generator.stop() == 0
     assert "feed prices: " in generator.said
-    assert "Traceback" not in server.said + generator.said + bob.said
+    assert "Traceback" not in server.said + generator.said + bob.said + carol.said

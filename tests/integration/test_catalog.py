@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from feeds.live.catalog import Catalog
+from feeds.live.clock import now_us
 from feeds.models import Feed, Segment
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +50,28 @@ def test_finds_what_is_new_in_each_feed() -> None:
     segment(Feed.objects.create(name="three", kind="arrays"), 1)
     catalog.refresh()
     assert firsts(catalog) == {"one": {1, 50}, "two": {1, 7, 20}, "three": {1}}
+
+
+def test_a_removed_feed_is_remembered_as_switched_off() -> None:
+    """Who received it reports it, and what it held can still be made."""
+    feed = Feed.objects.get(name="arrays")
+    segment(feed, 1)
+    Feed.objects.update(promised=10, promised_us=now_us())
+    catalog = Catalog()
+    catalog.refresh()
+    assert catalog.feeds["arrays"].running(now_us())
+    feed.delete()
+    for _ in range(2):
+        catalog.refresh()
+        known = catalog.feeds["arrays"]
+        assert not known.enabled
+        assert not known.running(now_us())
+        assert known.promised == 10
+        assert firsts(catalog) == {"arrays": {1}}
+    Feed.objects.create(name="arrays", kind="arrays")
+    catalog.refresh()
+    assert catalog.feeds["arrays"].enabled
+    assert firsts(catalog) == {}
 
 
 def test_a_look_costs_two_queries() -> None:
