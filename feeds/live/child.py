@@ -18,7 +18,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -95,17 +94,8 @@ class Child:
 
 
 def give_way() -> None:
-    """
-    Let this process run when nobody else wants to.
-
-    Linux lets whoever wakes take the core from it at once; from one that is only
-    nice, after up to 3 ms, which live clients felt. Where every core is busy it gets
-    next to nothing: those who are behind wait for those who are live.
-    """
+    """Let others have the core first; where all cores are busy, a tenth of one is left."""
     os.nice(NICENESS)
-    if sys.platform == "linux":
-        with suppress(OSError):  # some C libraries and sandboxes do not let it
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def serve() -> None:
