@@ -30,6 +30,7 @@ class FaultProxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._pipes: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -55,6 +56,8 @@ class FaultProxy:
         except OSError:
             writer.transport.abort()
             return
+        # What a closed writer still holds would keep its transport open for ever.
+        self._writers |= {writer, to_server}
         faults = self._faults()
         up = _Pipe(reader, to_server, faults.from_client, masked=True)
         down = _Pipe(from_server, writer, faults.from_server, masked=False)
@@ -68,6 +71,9 @@ class FaultProxy:
         for task in self._pipes:
             task.cancel()
         await asyncio.gather(*self._pipes, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)  # in which the transports close
 
 
 class _Pipe:
