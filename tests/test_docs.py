@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 from dataclasses import asdict
+from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 
@@ -201,7 +202,7 @@ def test_other_limits_are_documented(heading: str) -> None:
     """The document gives the values that the modules have."""
     rows = table(text("docs/limits.md"), heading)
     for name, value, module, *_ in rows:
-        assert getattr(import_module(module.strip("`")), name.strip("`")) == int(value)
+        assert getattr(import_module(module.strip("`")), name.strip("`")) == Decimal(value)
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,19 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from feeds.live.catalog import Catalog
+from feeds.live.catalog import Catalog, recipe_of
 from feeds.live.clock import now_us
+from feeds.live.making import lines_between, source_of
 from feeds.models import Feed, Segment
 
 pytestmark = pytest.mark.django_db
 
 
-def segment(feed: Feed, first: int) -> Segment:
+def segment(feed: Feed, first: int, epoch: str = "0" * 12) -> Segment:
     """Let *feed* go on in a new segment."""
     return Segment.objects.create(
         feed=feed,
-        epoch="0" * 12,
+        epoch=epoch,
         kind=feed.kind,
         seed=feed.seed,
         first=first,
@@ -55,11 +56,13 @@ def test_finds_what_is_new_in_each_feed() -> None:
 def test_a_removed_feed_is_remembered_as_switched_off() -> None:
     """Who received it reports it, and what it held can still be made."""
     feed = Feed.objects.get(name="arrays")
-    segment(feed, 1)
+    segment(feed, 1, source_of(recipe_of(feed)).epoch)
     Feed.objects.update(promised=10, promised_us=now_us())
     catalog = Catalog()
     catalog.refresh()
     assert catalog.feeds["arrays"].running(now_us())
+    lines = lines_between("arrays", catalog.feeds["arrays"].schedule, 1, 10)
+    assert len(lines) == 10
     feed.delete()
     for _ in range(2):
         catalog.refresh()
@@ -67,7 +70,7 @@ def test_a_removed_feed_is_remembered_as_switched_off() -> None:
         assert not known.enabled
         assert not known.running(now_us())
         assert known.promised == 10
-        assert firsts(catalog) == {"arrays": {1}}
+        assert lines_between("arrays", known.schedule, 1, 10) == lines
     Feed.objects.create(name="arrays", kind="arrays")
     catalog.refresh()
     assert catalog.feeds["arrays"].enabled

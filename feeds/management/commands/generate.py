@@ -62,7 +62,8 @@ class Command(CommandWithExitCodes):
         parser.add_argument(
             "--take-over",
             action="store_true",
-            help="take the feeds over from a generator that works on them; it stops",
+            help="take the feeds over from a generator that works on them; it gives them up, and "
+            "stops where it has no other",
         )
         parser.add_argument(
             "--rate",

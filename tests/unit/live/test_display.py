@@ -1,0 +1,54 @@
+"""What a generator says in a log, line by line."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from io import StringIO
+
+import pytest
+
+from feeds.live.progress import Progress, State
+from feeds.management import display
+from feeds.management.display import Display
+
+
+async def said(*generators: Progress, until: str = "") -> str:
+    """Return what is said of *generators*, up to the line with *until*."""
+    log = StringIO()
+    showing = asyncio.ensure_future(Display(generators, log).run())
+    async with asyncio.timeout(30):
+        while until not in log.getvalue():
+            await asyncio.sleep(0.001)
+    showing.cancel()
+    with suppress(asyncio.CancelledError):
+        await showing
+    return log.getvalue()
+
+
+def at_work(feed: str) -> Progress:
+    """Return the progress of a generator that published a message."""
+    progress = Progress(feed, State.RUNNING)
+    progress.add(7, 1, 0.001)
+    return progress
+
+
+async def test_a_feed_without_messages_keeps_no_other_from_being_told() -> None:
+    """One that is off, or slow, has no line yet; the others have theirs."""
+    off, slow = Progress("off", State.OFF), Progress("slow", State.RUNNING)
+    log = await said(off, at_work("users"), slow, until="late by 1.0 ms")
+    assert log.startswith("feed users: running at offset 7")
+    assert log.count("\n") == 1
+
+
+async def test_says_nothing_before_each_has_its_feed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first lines come together."""
+    monkeypatch.setattr(display, "LIVE_SECONDS", 0.001)
+    starting = Progress("arrays")
+    showing = asyncio.ensure_future(said(at_work("users"), starting, until="arrays"))
+    await asyncio.sleep(0.05)
+    assert not showing.done()
+    starting.state = State.RUNNING
+    starting.add(1, 1, 0.002)
+    log = await showing
+    assert [line.split(":")[0] for line in log.splitlines()] == ["feed users", "feed arrays"]
