@@ -37,6 +37,12 @@ class Eight:
         for name, blocks in wanted.items():
             until(partial(self._has, name, blocks), self._said)
 
+    def wait_until_known(self) -> None:
+        """Wait until each connection is stored, which a server that is killed may leave undone."""
+        query = "SELECT client FROM feeds_clientsession WHERE connects > 0 ORDER BY client"
+        everyone = [(name,) for name in sorted(KINDS)]
+        until(lambda: self._stack.rows(query) == everyone, lambda: str(self._stack.rows(query)))
+
     def stop(self) -> None:
         """Let every client leave; each ends well."""
         for program in self._programs.values():
