@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 from tests.support.cramped_settings import PAGES
 from tests.support.eight import Eight
 from tests.support.judge import judge
-from tests.support.stack import Stack, until
+from tests.support.stack import PATIENCE_SECONDS, Stack, until
 
 LOCKED_SECONDS = float(os.environ.get("BLOCKFEED_LOCKED", "4"))
 WAIT = "the database does not take facts"
@@ -62,6 +63,18 @@ def test_locked(impatient: Stack) -> None:
     eight.stop()
     eight.judge()
     assert "Traceback" not in server.said + generator.said
+
+
+def test_stopped_while_locked(stack: Stack) -> None:
+    """A generator that has to wait for the database before it ends says so."""
+    generator = stack.generator("--rate=100")
+    with closing(sqlite3.connect(database(stack), timeout=30, isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        generator.process.send_signal(signal.SIGINT)
+        generator.wait_for("still stopping: the database, or the channel layer, has yet to answer")
+        holder.execute("ROLLBACK")
+    assert generator.process.wait(PATIENCE_SECONDS) == 0
+    assert "Traceback" not in generator.said
 
 
 def test_gone(impatient: Stack) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import selectors
 import sys
 from decimal import Decimal, InvalidOperation
@@ -22,6 +23,12 @@ from feeds.management.help import HEADING, CommandWithExitCodes
 from feeds.management.signals import STOPS, ignore_stops
 from feeds.models import LEAST_RATE, MOST_RATE, Feed
 from feeds.sources import MAX_SEED
+
+log = logging.getLogger(__name__)
+
+STILL_SECONDS = 1.0
+"""After a signal, before a person is told why it has not ended; where all answer it has by then."""
+STILL_STOPPING = "still stopping: the database, or the channel layer, has yet to answer"
 
 
 class Command(CommandWithExitCodes):
@@ -128,8 +135,13 @@ def _punctual_loop() -> asyncio.AbstractEventLoop:
 async def _run(crew: Crew, display: Display) -> None:
     """Run and show all generators until done, a signal, or the first error."""
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        crew.stop()
+        loop.call_later(STILL_SECONDS, log.warning, "%s", STILL_STOPPING)
+
     for number in STOPS:
-        loop.add_signal_handler(number, crew.stop)
+        loop.add_signal_handler(number, stop)
     showing = asyncio.ensure_future(display.run())
     try:
         await crew.run()
