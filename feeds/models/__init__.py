@@ -1,0 +1,24 @@
+"""
+What the server remembers: feeds and their segments, sessions, receipts, samples.
+
+Times that belong to a feed's schedule are integers, microseconds since 1970;
+times that people read are datetimes. Session keys are secrets: only their
+prefix is ever shown.
+"""
+
+from feeds.models.feed import LEAST_RATE, MOST_RATE, Feed, Segment
+from feeds.models.receipt import BlockReport
+from feeds.models.sample import Sample
+from feeds.models.session import ClientMessage, ClientSession, Connection
+
+__all__ = [
+    "LEAST_RATE",
+    "MOST_RATE",
+    "BlockReport",
+    "ClientMessage",
+    "ClientSession",
+    "Connection",
+    "Feed",
+    "Sample",
+    "Segment",
+]

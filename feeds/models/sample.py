@@ -1,0 +1,40 @@
+"""The history of what servers did."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Sample(models.Model):
+    """What one server process did in a few seconds: a point of the history."""
+
+    server = models.CharField(max_length=40)
+    at = models.DateTimeField(db_index=True)
+    """The end of the period."""
+    seconds = models.FloatField()
+    """How long the period was, by the monotonic clock."""
+    sessions = models.PositiveIntegerField()
+    """Connected at its end."""
+    messages = models.PositiveBigIntegerField()
+    """Sent to clients, each once per client."""
+    worst_lag = models.PositiveBigIntegerField()
+    """Messages that the client lacked which lacked most."""
+    blocks = models.PositiveIntegerField()
+    """Reports stored, and of them:"""
+    verified = models.PositiveIntegerField()
+    broken = models.PositiveIntegerField()
+    block_p50 = models.FloatField(null=True)
+    """Block time in seconds; None: no report came."""
+    block_p99 = models.FloatField(null=True)
+    latency_p50 = models.FloatField(null=True)
+    """Median of the blocks' medians, in seconds; None: no report told it."""
+    latency_p99 = models.FloatField(null=True)
+    """99th percentile of the blocks' own p99."""
+
+    class Meta:
+        # Whoever may view sessions or reports may view what the history says of them.
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        """Return when and where it was taken."""
+        return f"{self.server} at {self.at:%Y-%m-%d %H:%M:%S}"

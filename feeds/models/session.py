@@ -1,0 +1,101 @@
+"""Sessions of clients, their connections, and what they say."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from clientapp.wire import names
+
+
+class ClientSession(models.Model):
+    """One client's run, which outlives its connections."""
+
+    class Status(models.TextChoices):
+        """Whether the client is there."""
+
+        ONLINE = "online"
+        AWAY = "away", "away (may come back)"
+        LEFT = "left"
+
+    key = models.CharField(max_length=64, unique=True)
+    client = models.CharField(max_length=64, db_index=True)
+    feeds = models.CharField(max_length=700)
+    """Names in the order asked for, a space between them."""
+    block_size = models.PositiveIntegerField(db_index=True)
+    status = models.CharField(max_length=10, choices=Status, default=Status.ONLINE)
+    connects = models.PositiveIntegerField(default=0)
+    """Connections so far; the last one to be counted owns the session."""
+    blocks = models.PositiveBigIntegerField(default=0)
+    """Block reports stored."""
+    messages = models.PositiveBigIntegerField(default=0)
+    """Messages in those blocks."""
+    verified = models.PositiveBigIntegerField(default=0)
+    """Of those blocks the ones that hold what their feeds hold."""
+    broken = models.PositiveBigIntegerField(default=0)
+    unverifiable = models.PositiveBigIntegerField(default=0)
+    forgotten = models.PositiveBigIntegerField(default=0, editable=False)
+    """The highest block whose report was removed for its age; all up to it count as stored."""
+    created_at = models.DateTimeField()
+    connected_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-connected_at", "-id")
+        indexes = (
+            models.Index(fields=("status", "-connected_at"), name="session_status"),
+            models.Index(fields=("-connected_at", "-id"), name="session_recent"),
+        )
+
+    def __str__(self) -> str:
+        """Return the client's name and the printable part of the key."""
+        return f"{self.client} {names.key_prefix(self.key)}"
+
+
+class Connection(models.Model):
+    """One socket of a session."""
+
+    session = models.ForeignKey(ClientSession, on_delete=models.CASCADE, related_name="connections")
+    server = models.CharField(max_length=40)
+    """The server process that holds, or held, the socket."""
+    channel = models.CharField(max_length=200)
+    """The channel layer's name of its consumer."""
+    peer = models.CharField(max_length=100)
+    opened_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    close_code = models.PositiveIntegerField(null=True, blank=True)
+    reason = models.CharField(max_length=200, blank=True)
+    behind = models.PositiveBigIntegerField(default=0)
+    """Messages between what it was sent and the heads of its feeds, when last seen."""
+
+    class Meta:
+        ordering = ("-opened_at", "-id")
+        indexes = (
+            models.Index(
+                fields=("server", "channel"),
+                condition=models.Q(closed_at=None),
+                name="connection_open",
+            ),
+        )
+
+    def __str__(self) -> str:
+        """Return the peer's address."""
+        return self.peer
+
+
+class ClientMessage(models.Model):
+    """Text that a client sent and that is none of the protocol's own."""
+
+    session = models.ForeignKey(
+        ClientSession, on_delete=models.CASCADE, related_name="client_messages"
+    )
+    text = models.TextField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-received_at", "-id")
+        indexes = (models.Index(fields=("-received_at", "-id"), name="message_recent"),)
+
+    def __str__(self) -> str:
+        """Return which message it is, in words of ours."""
+        return f"message {self.pk}"
