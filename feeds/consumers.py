@@ -34,6 +34,9 @@ from feeds.live.writers import SendWriter
 
 log = logging.getLogger("feeds.clients")
 
+CLOSED_WITHOUT_A_WORD = 1006
+"""The code of a connection that ended without a close frame (RFC 6455, 7.1.5)."""
+
 
 class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is not typed
     """One connection of one client."""
@@ -45,6 +48,13 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
     """The writer, where the server has none of its own."""
     ended: tuple[int, str] | None = None
     """The close code and reason, where this side closed first."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve; whoever was served is gone then, also where an error or the server ends it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._depart(CLOSED_WITHOUT_A_WORD, "")
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Handle one event, without the thread hop that Channels makes for each."""
@@ -99,10 +109,8 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
         """Leave the hub first, then tell the database; the layer comes last."""
-        if self.connection is not None:
-            self.connection.stop_serving()
-            end = (message.get("code") or 1006, message.get("reason") or "")
-            self.connection.record_end(*(self.ended or end))
+        code, reason = message.get("code"), message.get("reason")
+        if self._depart(code or CLOSED_WITHOUT_A_WORD, reason or ""):
             leave = self.channel_layer.group_discard
             await _at_most(LIMITS.layer_seconds, self._for_each_group(leave))
         raise StopConsumer
@@ -143,6 +151,15 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             task = asyncio.ensure_future(_at_most(LIMITS.layer_seconds, notice))
             _background.add(task)
             task.add_done_callback(_background.discard)
+
+    def _depart(self, code: int, reason: str) -> bool:
+        """Leave the hub and record the end, once; tell whether there was anything to leave."""
+        connection, self.connection = self.connection, None
+        if connection is None:
+            return False
+        connection.stop_serving()
+        connection.record_end(*(self.ended or (code, reason)))
+        return True
 
     async def _tell(self, control: Control) -> None:
         await self.send(text_data=encode(control.write()))
