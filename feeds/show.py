@@ -50,5 +50,5 @@ def state(feed: FeedOverview) -> str:
 def sentence(feed: FeedOverview) -> str:
     """Return what a feed does, and where it does nothing, what to do."""
     if not feed.enabled:
-        return f"feed {feed.name} is switched off in the admin"
+        return notices.switched_off(feed.name)
     return notices.running(feed.name) if feed.running else notices.not_running(feed.name)

@@ -103,7 +103,7 @@ async def _ensure_known(node: Node, request: Request) -> None:
         return [
             name
             for name in request.feeds
-            if name not in node.hub.streams or name not in feeds or not feeds[name].enabled
+            if name not in node.hub.streams or name not in feeds or feeds[name].removed
         ]
 
     def ahead() -> list[str]:
@@ -119,10 +119,10 @@ async def _ensure_known(node: Node, request: Request) -> None:
     if not node.reachable and (strangers() or ahead()):
         raise Unavailable(f"{(strangers() or ahead())[0]} is not known here as far as asked for")
     if strangers():
-        enabled = sorted(name for name, feed in node.catalog.feeds.items() if feed.enabled)
+        here = sorted(name for name, feed in node.catalog.feeds.items() if not feed.removed)
         raise Forbidden(
             f"feed={strangers()[0]!r} is not a feed here; there "
-            + (f"are: {', '.join(enabled)}" if enabled else "is none enabled")
+            + (f"are: {', '.join(here)}" if here else "is none")
         )
     for name in ahead():
         raise Forbidden(

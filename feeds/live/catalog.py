@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from django.db.models import Prefetch, Q
 
+from feeds.core import notices
 from feeds.core.schedule import Recipe, Schedule, Segment
 from feeds.live.making import source_of
 from feeds.models import Feed
@@ -56,10 +57,20 @@ class KnownFeed:
     promised: int
     promised_us: int
     schedule: Schedule = field(repr=False)
+    removed: bool = False
+    """Whether it is no more: then it is switched off for good."""
 
     def running(self, now_us: int) -> bool:
         """Tell whether a generator is at work on the feed."""
         return self.enabled and is_attended(self.promised_us, now_us)
+
+    def sentence(self, now_us: int) -> str:
+        """Return what it does, and where it does nothing, what to do."""
+        if self.removed:
+            return notices.removed(self.name)
+        if not self.enabled:
+            return notices.switched_off(self.name)
+        return (notices.running if self.running(now_us) else notices.not_running)(self.name)
 
     def head(self, now_us: int) -> int:
         """Return the last offset that is promised and due; 0: none."""
@@ -107,7 +118,7 @@ class Catalog:
     def __init__(self) -> None:
         self._segments: dict[int, list[Segment]] = {}
         self.feeds: Mapping[str, KnownFeed] = {}
-        """By name; one that was removed is switched off for good."""
+        """By name, also those that were removed."""
 
     def refresh(self) -> None:
         """Read what changed; raises what the database raises."""
@@ -122,7 +133,7 @@ class Catalog:
         found = {row.name: self._know(row) for row in rows}
         # What was sent of a feed that is no more can still be told and made again.
         gone = {
-            name: replace(feed, enabled=False)
+            name: replace(feed, enabled=False, removed=True)
             for name, feed in self.feeds.items()
             if name not in found
         }

@@ -21,7 +21,6 @@ from clientapp.wire.printable import printable
 from clientapp.wire.report import Report
 from clientapp.wire.request import PARAMETERS, Request
 from clientapp.wire.sentence import Sentence
-from feeds.core import notices
 from feeds.core.frames import frame
 from feeds.core.subscriber import Writer
 from feeds.live.admission import Admission
@@ -161,7 +160,7 @@ class LiveConnection:
             self.tell(Notice(text=f"parameter {shown!r} is ignored; known are {known}"))
         for name, state in admission.welcome.feeds.items():
             if not state.running:
-                self.tell(Notice(text=notices.not_running(name)))
+                self.tell(Notice(text=self._node.catalog.feeds[name].sentence(now_us())))
         for gap in admission.gaps:
             self.tell(gap)
 

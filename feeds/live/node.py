@@ -22,7 +22,6 @@ from django.conf import settings
 
 from clientapp.wire.codec import encode
 from clientapp.wire.from_server import Heartbeat, Notice
-from feeds.core import notices
 from feeds.core.frames import frame
 from feeds.core.hub import Hub
 from feeds.core.limits import LIMITS, Limits
@@ -68,8 +67,8 @@ class Node:
         self.lookups = Worker("lookups")
         """For what connections ask: a thousand of them must not hold up the feeds."""
         self.presence = Presence(self.name, limits, self.hub, self.database, sampler)
-        self.running: dict[str, bool] = {}
-        """Per enabled feed whether a generator was at work at the last look."""
+        self._said: dict[str, str] = {}
+        """Per feed what it did at the last look."""
         self.reachable = True
         """Whether the database answered when it was last asked for the feeds."""
         self.intake = Intake(
@@ -181,13 +180,11 @@ class Node:
 
     def _notice_changes(self, now: int) -> None:
         for name, feed in self.catalog.feeds.items():
-            is_running = feed.running(now)
-            was_running = self.running.get(name)
-            self.running[name] = is_running
-            if feed.enabled and is_running != was_running:
-                text = notices.running(name) if is_running else notices.not_running(name)
+            text, before = feed.sentence(now), self._said.get(name)
+            self._said[name] = text
+            if text != before:
                 log.info("%s", text)
-                if was_running is not None:
+                if before is not None:
                     self.hub.tell(frame(encode(Notice(text=text).write()).encode()), name)
 
     async def _beat(self) -> None:

@@ -16,6 +16,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import F
 
+from feeds.core import notices
 from feeds.core.schedule import Recipe, Schedule, Segment
 from feeds.live.catalog import recipe_of, segment_of
 from feeds.models import Feed
@@ -45,7 +46,7 @@ class RemovedError(Exception):
     """The feed is no more."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"feed {name} was removed")
+        super().__init__(notices.removed(name))
 
 
 @dataclass(frozen=True, slots=True)

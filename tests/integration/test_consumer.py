@@ -53,6 +53,34 @@ async def test_bare_connection_gets_users() -> None:
         )
 
 
+async def test_a_feed_that_is_paused_is_waited_for() -> None:
+    """Whoever comes while a feed is switched off stays, is told so, and gets what comes later."""
+    arrays = Feed.objects.filter(name="arrays")
+    await database_sync_to_async(arrays.update)(enabled=False)
+    async with client("feed=arrays") as one:
+        assert (await receive(one, "welcome"))["feeds"]["arrays"]["running"] is False
+        assert (await receive(one, "notice"))["text"] == "feed arrays is switched off in the admin"
+        await database_sync_to_async(arrays.update)(enabled=True)
+        await generate(1)
+        assert (await receive(one, "message"))["offset"] == 1
+
+
+async def test_who_is_connected_hears_of_a_pause_and_of_a_removal() -> None:
+    """A feed that is switched off or removed says so to those who have it."""
+    arrays = Feed.objects.filter(name="arrays")
+    node = await get_node()
+    async with client("feed=arrays") as one:
+        assert "is not running" in (await receive(one, "notice"))["text"]
+        await database_sync_to_async(arrays.update)(enabled=False)
+        await node.poll()
+        assert (await receive(one, "notice"))["text"] == "feed arrays is switched off in the admin"
+        await database_sync_to_async(arrays.delete)()
+        await node.poll()
+        assert (await receive(one, "notice"))["text"] == "feed arrays was removed"
+    async with client("feed=arrays") as one:
+        assert "is not a feed here; there are: users" in (await receive(one, "error"))["text"]
+
+
 async def test_messages_arrive_in_order() -> None:
     """What the generator makes arrives, each offset once, in order."""
     async with client("feed=arrays") as one:
