@@ -29,6 +29,9 @@ class Limits:
     """Messages made again in one step for a verdict, about 20 ms of work."""
     remade_digests: int = 1024
     """Digests kept of ranges that were made again: clients report the same ones."""
+    explained_messages: int = 200_000
+    """Messages that a broken block may span, with its holes, for its client to be asked what came:
+    as many as two of the longest blocks. To make them again takes the maker half a second."""
     open_explanations: int = 16
     """Broken blocks one connection is asked about at once: each may take 3 MB."""
     bridged_seconds: float = 30.0

@@ -7,13 +7,12 @@ Nothing here knows Django: the maker runs it where there is none.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from zlib import crc32
 
 from clientapp.wire import digest
-from feeds.core.difference import Difference, Span, compare
 from feeds.core.lines import make_frames, make_lines
 from feeds.core.schedule import Recipe, Schedule
 from feeds.sources import Source, SpecError, make_source
@@ -129,17 +128,12 @@ def write_between(
 def digest_between(feed: str, schedule: Schedule, first: int, last: int) -> int:
     """Make the digest of the lines of the offsets *first* to *last*."""
     made = digest.EMPTY
-    for stretch in stretches(feed, schedule, first, last):
-        for line in stretch.lines:
-            made = digest.extend(made, crc32(line))
+    for crc in checksums_between(feed, schedule, first, last):
+        made = digest.extend(made, crc)
     return made
 
 
-def difference(
-    feed: str, schedule: Schedule, first: int, last: int, received: Sequence[Span]
-) -> Difference:
-    """Hold what was *received* against the offsets *first* to *last*."""
-    expected = [
-        crc32(line) for stretch in stretches(feed, schedule, first, last) for line in stretch.lines
-    ]
-    return compare(first, expected, received)
+def checksums_between(feed: str, schedule: Schedule, first: int, last: int) -> list[int]:
+    """Make the CRC-32s of the lines of the offsets *first* to *last*."""
+    made = stretches(feed, schedule, first, last)
+    return [crc32(line) for stretch in made for line in stretch.lines]

@@ -135,8 +135,10 @@ class Receipts:
         self._tell(Ack(block=block, verdict=judgement.verdict, reason=judgement.reason))
 
     def _ask(self, report: Report) -> None:
-        """Ask what came of a broken block, unless much is asked already."""
-        if len(self._asked) < self._node.limits.open_explanations:
+        """Ask what came of a broken block, unless it spans too much, or much is asked already."""
+        limits = self._node.limits
+        spanned = sum(part.last - part.first + 1 for part in report.feeds.values())
+        if spanned <= limits.explained_messages and len(self._asked) < limits.open_explanations:
             self._asked[report.block] = report
             self._tell(Explain(block=report.block))
 

@@ -9,18 +9,18 @@ reported, those who are live do not feel it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
 from clientapp.wire import digest
 from clientapp.wire.report import FeedRange, Report
 from feeds.core import judgement
-from feeds.core.difference import Difference, Span
+from feeds.core.difference import Difference, Span, compare
 from feeds.core.judgement import Judgement
 from feeds.core.limits import Limits
 from feeds.core.prefixes import Prefixes
 from feeds.core.schedule import Schedule
 from feeds.live.child import Child
-from feeds.live.making import UnavailableError, difference, digest_between
+from feeds.live.making import UnavailableError, checksums_between, digest_between
 
 
 class Verifier:
@@ -82,8 +82,11 @@ class Verifier:
         for feed, part in feeds.items():
             first, last = part.first, part.last
             schedule = (await self._schedule(feed, last)).part(first, last)
+            expected: list[int] = []
+            for start, end in self._steps(first, last):
+                expected += await self._maker.run(checksums_between, feed, schedule, start, end)
             told = received.get(feed, ())
-            found[feed] = await self._maker.run(difference, feed, schedule, first, last, told)
+            found[feed] = await self._maker.run(compare, first, expected, told)
         return found
 
     def _judge(self, feed: str, part: FeedRange) -> Judgement | None:
@@ -105,12 +108,17 @@ class Verifier:
         key = (feed, first, last)
         if key not in self._remade:
             schedule = (await self._schedule(feed, last)).part(first, last)
-            made, step = digest.EMPTY, self._limits.remade_messages
-            for start in range(first, last + 1, step):
-                end = min(last, start + step - 1)
+            made = digest.EMPTY
+            for start, end in self._steps(first, last):
                 more = await self._maker.run(digest_between, feed, schedule, start, end)
                 made = digest.join(made, more, end - start + 1)
             self._remade[key] = made
             if len(self._remade) > self._limits.remade_digests:
                 self._remade.popitem(last=False)
         return self._remade[key]
+
+    def _steps(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """Cut a range, so that others who wait for the maker come between."""
+        size = self._limits.remade_messages
+        for start in range(first, last + 1, size):
+            yield start, min(last, start + size - 1)

@@ -17,6 +17,8 @@ from clientapp.wire.from_client import read_from_client
 from clientapp.wire.report import Report
 from feeds.core.limits import LIMITS
 from feeds.core.prefixes import Prefixes
+from feeds.live.child import Child
+from feeds.live.making import checksums_between
 from feeds.live.node import get_node, stop_node
 from feeds.models import BlockReport, ClientSession, Feed, Segment
 from tests.support.session import client, epoch, generate, receive, report
@@ -181,6 +183,46 @@ async def test_an_endless_explanation_is_refused(monkeypatch: pytest.MonkeyPatch
         text = (await receive(one, "error"))["text"]
         assert text == "the explanation of block 1 is longer than two blocks"
     assert (await BlockReport.objects.aget()).difference is None
+
+
+async def test_explained_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a block that spans too much, with its hole, nobody is asked what came: it is not made."""
+    node = await get_node()
+    monkeypatch.setattr(node, "limits", replace(node.limits, explained_messages=3))
+    async with client(BLOCKS) as one:
+        await receive(one, "welcome")
+        await generate(4)
+        for block, last in ((1, 4), (2, 3)):
+            part = {"digest": "0" * 16, "last": last}
+            await one.send_to(report(await epoch(), part=part, block=block))
+        acks = [await receive(one, "ack") for _ in range(2)]
+        assert [(ack["block"], ack["verdict"]) for ack in acks] == [(1, "broken"), (2, "broken")]
+        assert "cause unknown" in acks[0]["reason"]
+        assert (await receive(one, "explain"))["block"] == 2
+
+
+async def test_a_difference_is_made_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a broken block should hold is made a few messages at a time, and named all the same."""
+    node = await get_node()
+    monkeypatch.setattr(node.verifier, "_limits", replace(LIMITS, remade_messages=2))
+    spans = []
+    ask = Child.run
+
+    async def watched(child: Child, call: Any, *args: Any) -> Any:
+        if call is checksums_between:
+            spans.append(args[-1] - args[-2] + 1)
+        return await ask(child, call, *args)
+
+    monkeypatch.setattr(Child, "run", watched)
+    async with client(BLOCKS) as one:
+        await receive(one, "welcome")
+        await generate(5)
+        sent = await collect(one, 5)
+        await one.send_to(report(await epoch(), part={"digest": "0" * 16, "last": 5}))
+        await receive(one, "explain")
+        await explain(one, [[offset, sent[offset - 1]] for offset in (1, 3, 5)])
+        assert (await receive(one, "ack"))["reason"] == "arrays: 2 and 4 missing"
+    assert spans == [2, 2, 1]
 
 
 async def test_open_explanations(monkeypatch: pytest.MonkeyPatch) -> None:
