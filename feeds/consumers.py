@@ -82,7 +82,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             node, self.request, admission, writer=writer, channel=self.channel_name, peer=peer
         )
         writer.held, writer.drained = self.connection.held, self.connection.drained
-        if not self.connection.record_opening(self._replace):
+        if not self.connection.record_opening(node.replace):
             unkept = Unavailable("this connection cannot be recorded")
             self.connection.tell(unkept.failure)
             await self._end(unkept.close, str(unkept), unkept.retry_after)
@@ -145,13 +145,6 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         for group in ("clients", *(f"clients.{feed}" for feed in feeds)):
             await call(group, self.channel_name)
 
-    def _replace(self, channels: tuple[str, ...]) -> None:
-        for channel in channels:
-            notice = self.channel_layer.send(channel, {"type": "session.replaced"})
-            task = asyncio.ensure_future(_at_most(LIMITS.layer_seconds, notice))
-            _background.add(task)
-            task.add_done_callback(_background.discard)
-
     def _depart(self, code: int, reason: str) -> bool:
         """Leave the hub and record the end, once; tell whether there was anything to leave."""
         connection, self.connection = self.connection, None
@@ -178,10 +171,6 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             if self.sender is not None:
                 await _at_most(LIMITS.layer_seconds, self.sender.flush())
         await self.close(int(code))
-
-
-_background: set[asyncio.Task[None]] = set()
-"""Keeps tasks alive that nobody waits for."""
 
 
 async def _at_most(seconds: float, call: Awaitable[None]) -> None:

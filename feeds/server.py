@@ -95,6 +95,7 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         now = time.monotonic()
         if self._draining_since is not None:
             if now - self._draining_since > SAME_SIGNAL_SECONDS:
+                self.exit_code = 1
                 self.stop()
             return
         self._draining_since = now
@@ -143,7 +144,8 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         # One that was just being opened comes in after the others were told.
         while (open_ := self._running_applications()) and (seconds := end - clock()) > 0:
             await asyncio.wait(open_, timeout=seconds)
-        await stop_node()
+        is_kept = await stop_node()
+        self.exit_code = self.exit_code or int(not is_kept)
         self.stop()
 
     def _dismiss(self, protocol: FeedProtocol) -> None:

@@ -55,7 +55,7 @@ class LiveConnection:
         self._is_recorded = False
         # No await from here on: the cursors are those that admission read.
         self._subscriber = node.hub.subscribe(writer, admission.cursors)
-        node.presence.enter(self._subscriber, channel)
+        node.presence.enter(self._subscriber, channel, admission.key)
         self._greet(admission)
 
     def record_opening(self, replaced: Callable[[tuple[str, ...]], None]) -> bool:

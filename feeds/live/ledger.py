@@ -15,11 +15,15 @@ from itertools import groupby, takewhile
 from django.db import transaction
 from django.db.models import Count, Exists, F, Max, OuterRef, Q
 
+from clientapp.wire.closing import Close
 from feeds.live import archive, openings
 from feeds.live.facts import Closed, Explanation, Fact, Opened, Outcome, Reported, Said
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection
 
 Status = ClientSession.Status
+
+ASKED_AT_ONCE = 400
+"""Sessions in one query, with their channels: SQLite takes a thousand parameters everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +97,37 @@ def _settle(ids: Mapping[str, int], stored: Mapping[int, Outcome], fact: Fact) -
 
 
 @transaction.atomic
-def mark_seen(server: str, at: datetime, behind: Mapping[str, int]) -> None:
+def mark_seen(server: str, at: datetime, behind: Mapping[str, int]) -> set[str]:
     """
-    Note that the open connections of *server* are alive.
+    Note that the open connections of *server* are alive; return their channels.
 
     *behind* says how many messages a connection lacks, by its channel; one
     that is not named lacks none.
     """
     alive = Connection.objects.filter(server=server, closed_at=None)
     # Of ten thousand rows, a model for each would keep the interpreter for itself.
+    rows = list(alive.values_list("pk", "channel", "behind"))
     changed = [
         Connection(pk=row, behind=behind.get(channel, 0))
-        for row, channel, lag in alive.values_list("pk", "channel", "behind")
+        for row, channel, lag in rows
         if lag != behind.get(channel, 0)
     ]
     Connection.objects.bulk_update(changed, ["behind"], batch_size=500)
     alive.update(seen_at=at)
     ClientSession.objects.filter(connections__in=alive).update(seen_at=at)
+    return {channel for _, channel, _ in rows}
+
+
+def find_replaced(connections: Mapping[str, str]) -> list[str]:
+    """Return which of *connections*, sessions by channel, a newer one has replaced."""
+    replaced = Connection.objects.filter(close_code=Close.REPLACED)
+    channels, found = list(connections), list[str]()
+    for start in range(0, len(channels), ASKED_AT_ONCE):
+        some = channels[start : start + ASKED_AT_ONCE]
+        # By session, whose index leads to a few rows.
+        rows = replaced.filter(session__key__in=[connections[one] for one in some])
+        found += rows.filter(channel__in=some).values_list("channel", flat=True)
+    return found
 
 
 def close_lost(before: datetime, after: datetime) -> int:

@@ -13,7 +13,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -66,7 +66,14 @@ class Node:
         self.database = Worker("database")
         self.lookups = Worker("lookups")
         """For what connections ask: a thousand of them must not hold up the feeds."""
-        self.presence = Presence(self.name, limits, self.hub, self.database, sampler)
+        self.presence = Presence(
+            server=self.name,
+            limits=limits,
+            hub=self.hub,
+            database=self.database,
+            sampler=sampler,
+            replace=self.replace,
+        )
         self._said: dict[str, str] = {}
         """Per feed what it did at the last look."""
         self.reachable = True
@@ -79,7 +86,10 @@ class Node:
             verifier=self.verifier,
             refresh=self.refresh,
         )
-        self._bridge = Bridge(get_channel_layer(), self.intake.take)
+        self._layer = get_channel_layer()
+        self._bridge = Bridge(self._layer, self.intake.take)
+        self._replacing: set[asyncio.Task[None]] = set()
+        """Keeps tasks alive that nobody waits for."""
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -97,9 +107,9 @@ class Node:
             )
         ]
 
-    async def stop(self) -> None:
-        """Commit every fact and end the tasks."""
-        await self.recorder.flush(self.limits.drain_seconds)
+    async def stop(self) -> bool:
+        """Commit every fact and end the tasks; return False where facts are lost."""
+        is_kept = await self.recorder.flush(self.limits.drain_seconds)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -108,6 +118,7 @@ class Node:
         await self.recorder.stop()
         await self.database.stop()
         await self.lookups.stop()
+        return is_kept
 
     async def refresh(self) -> bool:
         """Read the feeds again; return False where the database is away."""
@@ -142,6 +153,14 @@ class Node:
                 await self.poll()
         except TimeoutError:
             self.reachable = False
+
+    def replace(self, channels: Iterable[str]) -> None:
+        """End the connections of *channels*, here or elsewhere: newer ones took over."""
+        for channel in channels:
+            notice = self._layer.send(channel, {"type": "session.replaced"})
+            task = asyncio.ensure_future(self._within_limit(notice))
+            self._replacing.add(task)
+            task.add_done_callback(self._replacing.discard)
 
     def _recover(self, reader: Subscriber, feed: str) -> None:
         self.recovery.start(self.hub, reader, feed)
@@ -213,11 +232,10 @@ async def get_node(clerk: Callable[[], Clerk | None] = lambda: None) -> Node:
     return await asyncio.shield(_nodes[loop])
 
 
-async def stop_node() -> None:
-    """Stop the node of this process, if there is one."""
+async def stop_node() -> bool:
+    """Stop the node of this process, if there is one; return False where facts are lost."""
     task = _nodes.pop(asyncio.get_running_loop(), None)
-    if task is not None:
-        await (await task).stop()
+    return task is None or await (await task).stop()
 
 
 async def _started(node: Node) -> Node:

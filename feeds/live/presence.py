@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 
 from django.db import InterfaceError, OperationalError
@@ -29,28 +30,38 @@ class Presence:
     """The connections that the process *server* serves."""
 
     def __init__(
-        self, server: str, limits: Limits, hub: Hub, database: Worker, sampler: Sampler
+        self,
+        *,
+        server: str,
+        limits: Limits,
+        hub: Hub,
+        database: Worker,
+        sampler: Sampler,
+        replace: Callable[[Iterable[str]], None],
     ) -> None:
+        """*replace* ends connections, by their channels, that newer ones have replaced."""
         self._server = server
         self._limits = limits
         self._hub = hub
         self._database = database
         self._sampler = sampler
         self._books = Books(limits.lost_seconds, 2 * limits.heartbeat_seconds)
-        self._channels: dict[Subscriber, str] = {}
+        self._replace = replace
+        self._connections: dict[Subscriber, tuple[str, str]] = {}
+        """Per subscriber the channel of its consumer, and the key of its session."""
 
-    def enter(self, subscriber: Subscriber, channel: str) -> None:
+    def enter(self, subscriber: Subscriber, channel: str, session: str) -> None:
         """Count *subscriber* in; its row is found by its consumer's *channel*."""
-        self._channels[subscriber] = channel
+        self._connections[subscriber] = channel, session
 
     def leave(self, subscriber: Subscriber) -> None:
         """Count *subscriber* out; twice is the same as once."""
-        self._channels.pop(subscriber, None)
+        self._connections.pop(subscriber, None)
 
     async def keep(self) -> None:
         """Tell the database who is alive and how far behind, and who is lost."""
         now = datetime.now(UTC)
-        lags = {channel: self._hub.lag(one) for one, channel in self._channels.items()}
+        lags = {channel: self._hub.lag(one) for one, (channel, _) in self._connections.items()}
         behind = {channel: lag for channel, lag in lags.items() if lag}
         look = Look(
             at=now,
@@ -61,7 +72,8 @@ class Presence:
         )
         await self._database.run(self._sampler.take, look)
         try:
-            await self._database.run(ledger.mark_seen, self._server, now, behind)
+            known = await self._database.run(ledger.mark_seen, self._server, now, behind)
+            await self._end_replaced(known)
             # While the database was away nobody could be seen: that is no sign of death.
             if self._books.are_steady(time.monotonic(), now.timestamp()):
                 lost = timedelta(seconds=self._limits.lost_seconds)
@@ -70,3 +82,14 @@ class Presence:
         except (OperationalError, InterfaceError) as error:
             self._books.interrupt()
             log.warning("the database does not answer (%s); nobody is marked as seen", error)
+
+    async def _end_replaced(self, known: Collection[str]) -> None:
+        """
+        End those that a newer connection has replaced, and that did not hear of it.
+
+        They are served, but not *known* as open. So is one that is not stored yet.
+        """
+        sessions = dict(self._connections.values())
+        unknown = {one: key for one, key in sessions.items() if one not in known}
+        if unknown:
+            self._replace(await self._database.run(ledger.find_replaced, unknown))

@@ -77,6 +77,25 @@ def test_stopped_while_locked(stack: Stack) -> None:
     assert "Traceback" not in generator.said
 
 
+def test_server_stopped_while_locked(impatient: Stack) -> None:
+    """A server that could not store all before it ended says so, also by its exit code."""
+    server = impatient.server()
+    impatient.generator("--rate=100")
+    client = impatient.client("alice", "--block-size=10")
+    client.wait_for("Block 1 received successfully")
+    with closing(sqlite3.connect(database(impatient), timeout=30, isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        server.wait_for(f"{WAIT} (database is locked)")
+        assert server.stop(signal.SIGTERM) == 1
+        holder.execute("ROLLBACK")
+    assert "facts were not stored: the database did not answer" in server.said
+    again = impatient.server()
+    again.wait_for("alice connected")
+    assert client.stop() == 0
+    session = judge(impatient.log("alice"))
+    assert set(session.verdicts) == {block.header["block"] for block in session.blocks}
+
+
 def test_gone(impatient: Stack) -> None:
     """While the database cannot be opened, clients are served with what is known."""
     server = impatient.server()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
-from channels.layers import get_channel_layer
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 from pytest_django import Settings
 
 from clientapp.wire.names import is_session_key
@@ -278,6 +279,30 @@ async def test_newest_connection_of_a_session_wins() -> None:
             assert (await receive(older, "bye"))["code"] == 4509
             await generate(2)
             assert (await receive(newer, "message"))["offset"] == 1
+
+
+async def test_who_does_not_hear_of_a_newer_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the channel layer is away both are served; then the older one is ended all the same."""
+    query = "feed=arrays&session=0123456789abcdef"
+    node = await get_node()
+
+    async def away(*_: Any) -> None:
+        raise ConnectionError
+
+    async with client(query) as older:
+        await receive(older, "welcome")
+        with monkeypatch.context() as layer:
+            layer.setattr(InMemoryChannelLayer, "send", away)
+            async with client(query) as newer:
+                await receive(newer, "welcome")
+                await node.recorder.flush(10)
+                await older.send_to('{"type":"ping","t0":1}')
+                await receive(older, "pong")
+                layer.undo()
+                await node.presence.keep()
+                assert (await receive(older, "bye"))["code"] == 4509
+                await newer.send_to('{"type":"ping","t0":1}')
+                await receive(newer, "pong")
 
 
 async def test_session_is_fixed() -> None:

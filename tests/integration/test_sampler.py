@@ -162,9 +162,16 @@ async def test_presence_stores_what_its_process_did() -> None:
         pass
     database, sampler = Worker("database"), Sampler("one", 0.0)
     recorder = Recorder(LIMITS, noted=sampler.note)
-    presence = Presence("one", LIMITS, hub, database, sampler)
+    presence = Presence(
+        server="one",
+        limits=LIMITS,
+        hub=hub,
+        database=database,
+        sampler=sampler,
+        replace=lambda _: None,
+    )
     for number, reader in enumerate((*readers, late)):
-        presence.enter(reader, f"c{number}")
+        presence.enter(reader, f"c{number}", f"key-{number}")
     for fact in (opened(), reported(1), reported(2, judgement=BROKEN), reported(1)):
         recorder.record(fact)
     await recorder._commit()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 from typing import Any
 
 from channels.routing import get_default_application
@@ -83,6 +84,8 @@ class Command(CommandWithExitCodes):
             log.info("serving at http://%s/; Ctrl-C or SIGTERM stops it", address)
         server.run()
         ignore_stops()
+        if server.exit_code:
+            sys.exit(server.exit_code)
 
 
 def _backlog(text: str) -> int:
