@@ -29,6 +29,8 @@ class ShownMessage:
     offset: int
     at: str
     """The intended time of day, in UTC."""
+    at_us: int
+    """The intended time itself, in microseconds since 1970."""
     record: str
     """The record's own text, cut off where it is long."""
 
@@ -56,11 +58,12 @@ def newest(name: str) -> Newest:
         lines = lines_between(name, schedule, first, last)
     except UnavailableError:
         return Newest(feed=name)
-    rows = [
-        ShownMessage(offset=offset, at=show.time_us(schedule.at(offset)), record=_record(line))
-        for offset, line in enumerate(lines, first)
-    ]
+    rows = [_shown(offset, schedule.at(offset), line) for offset, line in enumerate(lines, first)]
     return Newest(feed=name, messages=rows[::-1])
+
+
+def _shown(offset: int, at_us: int, line: bytes) -> ShownMessage:
+    return ShownMessage(offset=offset, at=show.time_us(at_us), at_us=at_us, record=_record(line))
 
 
 def _record(line: bytes) -> str:

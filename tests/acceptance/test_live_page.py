@@ -22,6 +22,33 @@ NEWEST = "Number(document.querySelector('#messages [data-field=offset]')?.textCo
 ROWS = "document.querySelectorAll('#messages tr').length"
 PAUSE = "document.querySelector('#hold').click()"
 
+# Counts how often the newest row has become an older one.
+WATCH_BACKWARD = f"""
+window.backward = 0;
+let newest = {NEWEST};
+new MutationObserver(() => {{
+  const now = {NEWEST};
+  if (now < newest) backward += 1;
+  newest = now;
+}}).observe(document.querySelector('#messages'), {{ childList: true }});
+"""
+
+# Plays [verb, messages as [offset, at_us]] to a list of three rows; shown are their offsets.
+PLAY_ROWS = """
+window.shown = undefined;
+import("/static/feeds/stream.js").then(({ Stream }) => {
+  const rows = document.createElement("tbody");
+  rows.dataset.lastUs = 0;
+  const stream = new Stream(rows, document.getElementById("message-template"), 3);
+  for (const [verb, pairs] of SCRIPT) {
+    const messages = pairs.map(([offset, at_us]) => ({ offset, at_us }));
+    if (verb === "show") stream.show(messages);
+    else messages.forEach((message) => stream.add(message));
+  }
+  shown = [...rows.querySelectorAll("[data-field=offset]")].map((cell) => Number(cell.textContent));
+});
+"""
+
 
 @pytest.fixture
 def page(tmp_path: Path) -> Iterator[Browser]:
@@ -118,6 +145,52 @@ def test_rows_can_be_paused(busy: Stack, calm: Browser) -> None:
     assert calm.evaluate(NEWEST) == held
     calm.evaluate(PAUSE)
     calm.wait_for(f"{NEWEST} > {held + 40}")
+
+
+def test_rows_never_go_back(stack: Stack, calm: Browser) -> None:
+    """What the client in the page brings stays, though the server's last word is older."""
+    stack.server()
+    stack.generator("--rate=1000")
+    calm.open(home(stack))
+    start(calm, size=1000)
+    calm.wait_for(f"{VERIFIED} >= 1")
+    calm.evaluate(WATCH_BACKWARD)
+    calm.wait_for(f"{VERIFIED} >= 6")
+    assert calm.evaluate("backward") == 0
+    assert calm.evaluate(ROWS) == 10
+
+
+@pytest.mark.parametrize(
+    ("script", "shown"),
+    [
+        pytest.param(
+            [("show", [(3, 30), (2, 20)]), ("add", [(40, 400)]), ("show", [(20, 200)])],
+            [40, 3, 2],
+            id="an older end of this feed",
+        ),
+        pytest.param(
+            [("show", [(3, 30), (2, 20)]), ("show", [(1, 40)])], [1], id="the end of another feed"
+        ),
+        pytest.param(
+            [("add", [(40, 400)]), ("show", [(2, 500), (1, 490)]), ("add", [(3, 510)])],
+            [3, 2, 1],
+            id="another feed, that of the client before it",
+        ),
+        pytest.param(
+            [("show", [(3, 30)]), ("show", [])], [], id="another feed, which has not begun"
+        ),
+        pytest.param([("add", [(1, 10)]), ("show", [])], [1], id="an end before the feed began"),
+    ],
+)
+def test_rows_are_of_one_feed(
+    stack: Stack, calm: Browser, script: list[object], shown: list[int]
+) -> None:
+    """An end that is lower is another feed's where it was due later, else only an older one."""
+    stack.server()
+    calm.open(home(stack))
+    calm.evaluate(PLAY_ROWS.replace("SCRIPT", json.dumps(script)))
+    calm.wait_for("window.shown !== undefined")
+    assert calm.evaluate("shown") == shown
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -230,6 +230,7 @@ def test_shows_the_newest_messages(client: Client) -> None:
     assert shown["messages"][0]["record"] == record.decode()
     page = client.get("/?watch=arrays").content.decode()
     assert f">{record.decode()}</td>" in page
+    assert re.search(r'data-last-us="\d{16}"', page)
     assert re.search(r'aria-current="true">arrays<', page)
 
 

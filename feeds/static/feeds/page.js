@@ -24,7 +24,7 @@ function shown({ feed, offset, at, text }) {
   if (feed !== rows.dataset.feed) return;
   // The record as it was sent: the last member of the line.
   const record = text.slice(text.indexOf('"data":') + '"data":'.length, -1);
-  stream.add({ offset, at: timeOfDay(at), record });
+  stream.add({ offset, at: timeOfDay(at), at_us: at, record });
 }
 
 /** Say which feed is looked at, and what it does. */

@@ -8,6 +8,8 @@ export class Stream {
   #template;
   #most;
   #last = 0;
+  #lastUs = 0; // when the last one was due
+  #isLive = false; // whether it came by the client in the page
   #isHeld = false;
 
   constructor(rows, template, most) {
@@ -15,6 +17,7 @@ export class Stream {
     this.#template = template;
     this.#most = most;
     this.#last = Number(rows.querySelector("[data-field=offset]")?.textContent ?? 0);
+    this.#lastUs = Number(rows.dataset.lastUs);
   }
 
   /** Show no other message until told otherwise. */
@@ -25,26 +28,44 @@ export class Stream {
   /** Forget the feed; another one is looked at. */
   clear() {
     this.#rows.replaceChildren();
-    this.#last = 0;
+    this.#last = this.#lastUs = 0;
+    this.#isLive = false;
   }
 
-  /** Take the newest messages, the newest first; what is shown already is left out. */
+  /** Take the end of the feed as it was lately, the newest first; what is shown already is left out. */
   show(messages) {
     if (this.#isHeld) return;
-    // An end before what is shown: the feed is another one of that name.
-    if (messages.length === 0 || messages[0].offset < this.#last - this.#most) this.clear();
+    if (this.#isReplaced(messages)) this.clear();
     const isFresh = this.#last > 0;
-    for (const message of [...messages].reverse()) this.add(message, isFresh);
+    for (const message of [...messages].reverse()) this.#put(message, isFresh, false);
   }
 
-  /** Take one message, unless a newer one is shown; mark it where it just came. */
-  add(message, isFresh = true) {
-    if (this.#isHeld || message.offset <= this.#last) return;
+  /** Take one message that just came, unless a newer one is shown. */
+  add(message) {
+    if (!this.#isHeld) this.#put(message, true, true);
+  }
+
+  /**
+   * Tell whether an end is that of another feed of the same name.
+   *
+   * Of one feed a later message has a higher offset. An end before what is shown that
+   * was also due before it is only older than what came by the client in the page.
+   */
+  #isReplaced([end]) {
+    if (end === undefined) return !this.#isLive;
+    return end.offset < this.#last && end.at_us > this.#lastUs;
+  }
+
+  /** Put a message on top, unless a newer one is there; mark it where it just came. */
+  #put(message, isFresh, isLive) {
+    if (message.offset <= this.#last) return;
     const row = make(this.#template, message);
     row.classList.toggle("fresh", isFresh);
     row.addEventListener("animationend", () => row.classList.remove("fresh"), { once: true });
     this.#rows.prepend(row);
     this.#last = message.offset;
+    this.#lastUs = message.at_us;
+    this.#isLive = isLive;
     while (this.#rows.children.length > this.#most) this.#rows.lastElementChild.remove();
   }
 }
