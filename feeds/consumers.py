@@ -26,6 +26,7 @@ from clientapp.wire.printable import printable
 from clientapp.wire.request import Request, parse_request
 from feeds.core import notices
 from feeds.core.limits import LIMITS
+from feeds.core.peer import peer
 from feeds.live.admission import admit
 from feeds.live.connection import LiveConnection
 from feeds.live.node import get_node
@@ -65,12 +66,12 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         offered = self.scope.get("subprotocols", ())
         await self.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
         node = await get_node()
-        peer = ":".join(str(part) for part in self.scope.get("client") or ("unknown",))
+        came_from = peer(self.scope.get("client"))
         try:
             self.request = self._read_url()
             admission = await admit(node, self.request)
         except Refusal as refusal:
-            log.info("%s refused: %s", peer, printable(str(refusal)))
+            log.info("%s refused: %s", came_from, printable(str(refusal)))
             await self._tell(refusal.failure)
             await self._end(refusal.close, str(refusal), refusal.retry_after)
             return
@@ -79,7 +80,12 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         if writer is None:
             writer = self.sender = SendWriter(self.base_send)
         self.connection = LiveConnection(
-            node, self.request, admission, writer=writer, channel=self.channel_name, peer=peer
+            node,
+            self.request,
+            admission,
+            writer=writer,
+            channel=self.channel_name,
+            peer=came_from,
         )
         writer.held, writer.drained = self.connection.held, self.connection.drained
         if not self.connection.record_opening(node.replace):

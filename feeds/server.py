@@ -21,10 +21,12 @@ from itertools import islice
 from typing import Any
 
 from daphne.server import Server
+from django.conf import settings
 from twisted.internet import defer, reactor
 
 from clientapp.wire.closing import Close
 from feeds.core.limits import LIMITS
+from feeds.core.peer import NO_PORT, forwarded_host
 from feeds.live.clerk import Clerk
 from feeds.live.node import get_node, stop_node
 from feeds.live.worker import SWITCH_SECONDS
@@ -75,6 +77,9 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """Start the application; a feed's connection gets its writer."""
+        # Not by Daphne's own options: it believes the word of whoever came first, the client.
+        if settings.BEHIND_TLS_PROXY and (host := forwarded_host(scope["headers"])):
+            protocol.client_addr = scope["client"] = [host, NO_PORT]
         if isinstance(protocol, FeedProtocol):
             scope.setdefault("extensions", {})["blockfeed.writer"] = protocol
         return super().create_application(protocol, scope)

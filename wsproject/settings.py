@@ -22,6 +22,11 @@ SECRET_KEY = env.text("SECRET_KEY", "") or secret_key(VAR_DIR / "secret_key")
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", "")
 
+# Only where a proxy sets these headers anew: else whoever connects writes them.
+BEHIND_TLS_PROXY = env.flag("BEHIND_TLS_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS_PROXY
+
 INSTALLED_APPS = [
     # Not daphne: all it adds is its runserver, which feeds has a better one of, and every
     # command would load Twisted for it, half a second.

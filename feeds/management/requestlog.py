@@ -7,6 +7,8 @@ from typing import Any
 
 from django.core.management.color import Style
 
+from feeds.core.peer import NO_PORT
+
 log = logging.getLogger("django.channels.server")
 
 LINE = "HTTP %(method)s %(path)s %(status)s [%(time_taken).2f, %(client)s]"
@@ -24,7 +26,9 @@ class RequestLog:
         """Print an HTTP request, but not the page's own polling, nor WebSockets."""
         if protocol == "http" and action == "complete" and not details["path"].startswith(POLLED):
             level, style = _appearance(details["status"])
-            log.log(level, getattr(self._style, style)(LINE), details)
+            # Daphne writes a port in any case, also where a proxy tells none.
+            client = (details["client"] or "").removesuffix(f":{NO_PORT}")
+            log.log(level, getattr(self._style, style)(LINE), {**details, "client": client})
 
 
 def _appearance(status: int) -> tuple[int, str]:

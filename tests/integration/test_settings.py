@@ -39,6 +39,7 @@ def manage(command: str, **variables: str) -> tuple[int, str]:
         ({"BLOCKFEED_VAR": __file__}, "is not allowed: a folder to keep files in (File exists)"),
         ({"BLOCKFEED_VAR": "/tmp/" + "x" * 300}, "a folder to keep files in (File name too long)"),
         ({"DEBUG": "maybe"}, "DEBUG='maybe' is not allowed: true, yes, on, 1, false, no, off, 0"),
+        ({"BEHIND_TLS_PROXY": "nginx"}, "BEHIND_TLS_PROXY='nginx' is not allowed: true, yes"),
         ({"ALLOWED_HOSTS": "a, b c"}, "'b c' in ALLOWED_HOSTS is not allowed: host names"),
         ({"CSRF_TRUSTED_ORIGINS": "a.example"}, "'a.example' in CSRF_TRUSTED_ORIGINS is not"),
         ({"DATABASE_URL": "secret"}, f"DATABASE_URL is not allowed: {EXAMPLE}"),
@@ -48,7 +49,7 @@ def manage(command: str, **variables: str) -> tuple[int, str]:
         ({"REDIS_URL": "secret"}, "(feeds.E001) REDIS_URL must be 'embedded' or an address"),
         ({"SECRET_KEY": "secret", "DEBUG": "no"}, "(feeds.E002) SECRET_KEY has 6 characters"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_a_wrong_value_ends_the_program(variables: dict[str, str], sentence: str) -> None:
     """One sentence, no traceback, exit code 1; what may be secret is not repeated."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from types import TracebackType
 from typing import Self
@@ -12,6 +13,9 @@ from tests.support.stack import free_port
 
 class Balancer:
     """One port before several servers of this machine."""
+
+    tls: ssl.SSLContext | None = None
+    """Where it ends TLS."""
 
     def __init__(self, ports: list[int]) -> None:
         self.port = free_port()
@@ -23,7 +27,7 @@ class Balancer:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        listening = asyncio.start_server(self._connect, "127.0.0.1", self.port)
+        listening = asyncio.start_server(self._connect, "127.0.0.1", self.port, ssl=self.tls)
         self._server = asyncio.run_coroutine_threadsafe(listening, self._loop).result()
         return self
 
@@ -45,12 +49,16 @@ class Balancer:
                 server = await asyncio.open_connection("127.0.0.1", self._ports[0])
             except OSError:
                 continue
-            for pipe in (_pipe(reader, server[1]), _pipe(server[0], writer)):
+            for pipe in (self.forward(reader, server[1]), _pipe(server[0], writer)):
                 task = asyncio.create_task(pipe)
                 self._pipes.add(task)
                 task.add_done_callback(self._pipes.discard)
             return
         writer.transport.abort()
+
+    async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass on what a client says."""
+        await _pipe(reader, writer)
 
     async def _end(self) -> None:
         self._server.close()

@@ -8,11 +8,11 @@ from tests.support.stack import Stack
 PASSWORD = "correct horse"
 
 
-def sign_in(stack: Stack, page: Browser) -> str:
-    """Make an account and sign in; return the address of the admin."""
+def sign_in(stack: Stack, page: Browser, home: str = "") -> str:
+    """Make an account and sign in, by the server's own address or *home*; return the admin's."""
     options = ("--noinput", "--username=admin", "--email=admin@example.org")
     stack.run("createsuperuser", *options, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
-    admin = f"http://127.0.0.1:{stack.port}/admin/"
+    admin = f"{home or f'http://127.0.0.1:{stack.port}/'}admin/"
     page.open(admin)
     page.evaluate(
         f"document.querySelector('[name=username]').value = 'admin';"

@@ -11,8 +11,18 @@ const find = (id) => document.getElementById(id);
 const live = find("live");
 const rows = find("messages");
 const stream = new Stream(rows, find("message-template"), Number(rows.dataset.most));
-const panel = new Panel(find("client"), find("address").textContent, shown);
+const panel = new Panel(find("client"), address(), shown);
 const overview = new Overview(live.dataset.url, () => rows.dataset.feed);
+
+/**
+ * Return the address of the feeds, by the page's own.
+ *
+ * The one that the page shows is the server's, which may not know of a proxy that
+ * ends TLS; and from a page that came by TLS a browser connects by nothing else.
+ */
+function address() {
+  return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/`;
+}
 
 /** Return the time of day in UTC of microseconds since 1970, as the server shows it. */
 function timeOfDay(us) {

@@ -1,0 +1,39 @@
+"""Who a client is, as a proxy says it."""
+
+import pytest
+
+from feeds.core.peer import NO_PORT, forwarded_host, peer
+
+
+@pytest.mark.parametrize(
+    ("values", "host"),
+    [
+        ([b"203.0.113.9"], "203.0.113.9"),
+        ([b"2001:DB8::1"], "2001:db8::1"),
+        ([b"198.51.100.1, 203.0.113.9"], "203.0.113.9"),
+        ([b"198.51.100.1", b"203.0.113.9"], "203.0.113.9"),
+        ([], None),
+        ([b""], None),
+        ([b"203.0.113.9, unknown"], None),
+        ([b"\xff"], None),
+        ([b"fe80::1%\x1b[31m"], None),
+    ],
+    ids=range(9),
+)
+def test_the_nearest_proxy_is_believed(values: list[bytes], host: str | None) -> None:
+    """Its word is the last one; what is no address is not repeated."""
+    headers = [(b"host", b"x"), *((b"x-forwarded-for", value) for value in values)]
+    assert forwarded_host(headers) == host
+
+
+@pytest.mark.parametrize(
+    ("client", "shown"),
+    [
+        (["127.0.0.1", 41400], "127.0.0.1:41400"),
+        (["203.0.113.9", NO_PORT], "203.0.113.9"),
+        (None, "unknown"),
+    ],
+)
+def test_a_peer_is_one_word(client: list[str | int] | None, shown: str) -> None:
+    """A port that nobody tells is left out; a socket without an address has none."""
+    assert peer(client) == shown
