@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 
 from clientapp.wire.closing import Close
 from tests.support.nonsense import Nonsense
-from tests.support.stack import Stack
+from tests.support.stack import Stack, until
 
 INPUTS = int(os.environ.get("BLOCKFEED_FUZZ", "2000"))
 SEED = int(os.environ.get("BLOCKFEED_SEED", "1"))
@@ -188,6 +188,30 @@ def test_a_huge_frame_is_refused_by_its_length(stack: Stack) -> None:
     text, code = asyncio.run(run())
     assert text == "a frame of 262145 bytes came; 262144 are allowed"
     assert code == Close.LIMIT
+
+
+def test_whoever_reaches_the_port_may_connect(stack: Stack) -> None:
+    """As docs/operating.md says: from any site, under any name, each with a session of its own."""
+    stack.server()
+    query = "client=alice&feed=users&feed=arrays"
+
+    async def say(origin: str) -> None:
+        async with connect(f"{stack.url}?{query}", additional_headers={"Origin": origin}) as socket:
+            assert json.loads(await socket.recv())["type"] == "welcome"
+            await socket.send(f"from {origin}")
+
+    for origin in ("https://elsewhere.example", "null"):
+        asyncio.run(say(origin))
+    stored = (
+        "SELECT client, session_id, text FROM feeds_clientmessage AS message "
+        "JOIN feeds_clientsession AS session ON session.id = message.session_id ORDER BY message.id"
+    )
+    until(lambda: len(stack.rows(stored)) == 2, lambda: str(stack.rows(stored)))
+    assert [(client, text) for client, _, text in stack.rows(stored)] == [
+        ("alice", "from https://elsewhere.example"),
+        ("alice", "from null"),
+    ]
+    assert len({session for _, session, _ in stack.rows(stored)}) == 2
 
 
 def test_a_stopping_server_says_so(stack: Stack) -> None:
