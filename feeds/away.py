@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import time
+
+from django.conf import settings
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, NotSupportedError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
+
+from feeds.live.troubles import Outage
+
+log = logging.getLogger(__name__)
 
 OWN_FILES_ONLY = (
     "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -16,6 +24,8 @@ AWAY = (DatabaseError, InterfaceError)
 """What a database raises that is gone, locked, damaged or not set up ..."""
 OUR_FAULTS = (DataError, IntegrityError, NotSupportedError)
 """... but for these, which it raises for what it was asked."""
+LOGGED_SECONDS = 60.0
+"""Between two lines in the log with the same cause: an open page asks every second."""
 
 
 class DatabaseAway(MiddlewareMixin):
@@ -32,8 +42,29 @@ class DatabaseAway(MiddlewareMixin):
 
 
 def no_answer(error: DatabaseError | InterfaceError) -> str:
-    """Return what to say and do where the database raises *error*."""
-    return (
-        f"The database does not answer ({error}); "
-        "it must be running, and set up by: python manage.py migrate"
+    """Return what to say and do where the database raises *error*, whose words are logged."""
+    cause = str(error)
+    _CAUSES.note(cause, time.monotonic())
+    outage = Outage(
+        what="The database does not answer",
+        cause=cause,
+        then="it must be running, and set up by: python manage.py migrate",
     )
+    return outage.sentence(detailed=settings.DEBUG)
+
+
+class Causes:
+    """What goes to the log of it: pages ask again and again."""
+
+    def __init__(self) -> None:
+        self._cause: str | None = None
+        self._at = 0.0
+
+    def note(self, cause: str, now: float) -> None:
+        """Log *cause*, unless that was done within the last `LOGGED_SECONDS`."""
+        if cause != self._cause or now - self._at >= LOGGED_SECONDS:
+            log.warning("the database does not answer (%s); pages say so", cause)
+            self._cause, self._at = cause, now
+
+
+_CAUSES = Causes()

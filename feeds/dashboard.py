@@ -84,7 +84,7 @@ def dashboard(rights: Rights) -> Dashboard:
     now_us = int(now.timestamp() * 1_000_000)
     feeds = catalog.overview(now_us) if rights.feeds else []
     return Dashboard(
-        troubles=[Trouble(text=text) for text in TROUBLES.sentences()],
+        troubles=[Trouble(text=text) for text in TROUBLES.sentences(detailed=True)],
         tiles=tiles,
         feeds=[
             FeedRow(

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from django.conf import settings
 from django.db.models import Count, OuterRef, Q, Subquery, Sum
 
 from clientapp.wire.printable import printable
@@ -102,7 +103,8 @@ class Overview:
 def overview() -> Overview:
     """Return what is so now, at most `FRESH_SECONDS` old; troubles are never old."""
     found = _OVERVIEW.get()
-    return replace(found, troubles=[Trouble(text=text) for text in TROUBLES.sentences()])
+    sentences = TROUBLES.sentences(detailed=settings.DEBUG)
+    return replace(found, troubles=[Trouble(text=text) for text in sentences])
 
 
 def watched(wanted: str) -> Newest:

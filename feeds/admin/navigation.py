@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -36,9 +37,10 @@ GROUPS = (
 """Per group its title and its items: title, app, model, page, icon."""
 
 
-def trouble(_request: HttpRequest) -> list[str] | None:
+def trouble(request: HttpRequest) -> list[str] | None:
     """Return what does not work at present, as the admin's label; None: nothing."""
-    sentences = TROUBLES.sentences()
+    # The page to sign in is given the label, too.
+    sentences = TROUBLES.sentences(detailed=settings.DEBUG or request.user.is_staff)
     return [" ".join(sentences), "warning"] if sentences else None
 
 

@@ -19,7 +19,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from feeds.live.cancelling import heed_cancellation
-from feeds.live.troubles import TROUBLES
+from feeds.live.troubles import TROUBLES, Outage
 
 log = logging.getLogger(__name__)
 
@@ -148,8 +148,14 @@ class Link:
                 if not away:
                     log.warning("the channel layer is unreachable, trying again: %s", error)
                 away = True
-                text = f"The channel layer is unreachable ({error}); messages come up to 1 s late."
-                TROUBLES.begin("layer", text)
+                TROUBLES.begin(
+                    "layer",
+                    Outage(
+                        what="The channel layer is unreachable",
+                        cause=str(error),
+                        then="messages come up to 1 s late.",
+                    ),
+                )
             finally:
                 self._pubsub = None
                 self._located = False

@@ -40,7 +40,7 @@ from feeds.live.presence import Presence
 from feeds.live.recorder import Recorder
 from feeds.live.recovery import Recovery
 from feeds.live.sampler import Sampler
-from feeds.live.troubles import TROUBLES
+from feeds.live.troubles import TROUBLES, Outage
 from feeds.live.verifier import Verifier
 from feeds.live.worker import Worker
 
@@ -127,8 +127,14 @@ class Node:
         except Exception as error:  # noqa: BLE001  whatever it is, what is known is served
             if self.reachable:
                 log.warning("the database does not answer (%s); serving what is known", error)
-            text = f"The database does not answer ({error}); what is known is served."
-            TROUBLES.begin("database", text)
+            TROUBLES.begin(
+                "database",
+                Outage(
+                    what="The database does not answer",
+                    cause=str(error),
+                    then="what is known is served.",
+                ),
+            )
             self.reachable = False
         else:
             TROUBLES.end("database")

@@ -20,7 +20,7 @@ from feeds.live import ledger
 from feeds.live.child import ChildEndedError
 from feeds.live.clerk import Clerk
 from feeds.live.facts import Closed, Fact, Outcome
-from feeds.live.troubles import TROUBLES
+from feeds.live.troubles import TROUBLES, Outage
 from feeds.live.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -94,8 +94,14 @@ class Recorder:
             if not self._failing:
                 log.warning("the database does not take facts (%s); they wait", error)
             self._failing = True
-            text = f"The database takes no reports ({error}); they wait, and none is lost."
-            TROUBLES.begin("recorder", text)
+            TROUBLES.begin(
+                "recorder",
+                Outage(
+                    what="The database takes no reports",
+                    cause=str(error),
+                    then="they wait, and none is lost.",
+                ),
+            )
             await asyncio.sleep(0.5)
             return
         except Exception:

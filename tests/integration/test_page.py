@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.db import DatabaseError, IntegrityError, connection
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
-from feeds.away import DatabaseAway
+from feeds.away import Causes, DatabaseAway
 from feeds.core import notices
 from feeds.examples import ADDRESS, FILES
 from feeds.live.catalog import recipe_of
@@ -25,6 +25,7 @@ from feeds.models import BlockReport, ClientSession, Feed
 from feeds.newest import MOST_CHARACTERS, MOST_MESSAGES
 from feeds.overview import MOST_CLIENTS, forget
 
+CHECKOUT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 21, 9, 30, 15, tzinfo=UTC)
 
 pytestmark = pytest.mark.django_db
@@ -140,7 +141,7 @@ def test_shows_the_files_of_the_examples(client: Client, secure: bool, address: 
     with override_settings(ALLOWED_HOSTS=["feed.example"]):
         response = client.get("/", headers={"host": "feed.example:81"}, secure=secure)
     for example, name in zip(response.context["examples"], FILES.values(), strict=True):
-        original = (settings.BASE_DIR / "examples" / name).read_text(encoding="utf-8")
+        original = (CHECKOUT / "examples" / name).read_text(encoding="utf-8")
         assert ADDRESS in original
         assert ADDRESS not in example.text
         assert example.text == original.replace(ADDRESS, address).strip()
@@ -281,17 +282,40 @@ def test_a_look_costs_few_queries(client: Client) -> None:
     assert len(queries) <= 8
 
 
-def test_says_that_the_database_is_away(admin_client: Client) -> None:
-    """A database that does not answer is said in a sentence, with what to do; in the admin too."""
+@pytest.mark.parametrize("debug", [False, True])
+def test_says_that_the_database_is_away(
+    admin_client: Client,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    debug: bool,
+) -> None:
+    """What is the matter, and what to do, in the admin too; what the driver says is logged."""
+    settings.DEBUG = debug
+    monkeypatch.setattr("feeds.away._CAUSES", Causes())
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE feeds_blockreport RENAME TO feeds_gone")
     for path in ("/", "/status.json", "/admin/feeds/blockreport/"):
         response = admin_client.get(path)
         assert response.status_code == 503
         said = html.unescape(response.content.decode())
-        assert "The database does not answer (no such table: feeds_blockreport)" in said
+        cause = " (no such table: feeds_blockreport)" if debug else ""
+        assert f"The database does not answer{cause}; it must be running" in said
+        assert ("feeds_blockreport" in said) is debug
         assert "python manage.py migrate" in said
         assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+    line = "the database does not answer (no such table: feeds_blockreport); pages say so"
+    assert caplog.messages.count(line) == 1
+
+
+def test_causes_are_logged_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
+    """The same cause is logged once a minute at most, another one at once."""
+    causes = Causes()
+    for cause, now in [("a", 0.0), ("a", 1.0), ("b", 2.0), ("b", 61.0), ("b", 62.0)]:
+        causes.note(cause, now)
+    lines = [f"the database does not answer ({cause}); pages say so" for cause in "abb"]
+    assert caplog.messages == lines
 
 
 def test_faults_of_ours_are_not_the_databases() -> None:
