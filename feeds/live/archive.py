@@ -2,7 +2,8 @@
 The reports of clients in the database: stored once, with what they were found.
 
 A report that comes again is the stored one; one that differs is a conflict,
-and the stored one stays. The caller holds the transaction.
+and the stored one stays. One that was removed for its age stays removed. The
+caller holds the transaction.
 """
 
 from __future__ import annotations
@@ -33,11 +34,18 @@ LONGEST_REASON = 500
 def store(ids: dict[str, int], reported: Sequence[Reported]) -> dict[int, Outcome]:
     """Store what is new; return the outcome of each by the id of its fact."""
     rows = {id(fact): _report_row(ids[fact.session], fact) for fact in reported}
-    stored = _stored_reports(rows.values())
+    forgotten, highest = _ends({row.session_id for row in rows.values()})
+    stored = _stored_reports(
+        [row for row in rows.values() if row.number <= highest[row.session_id]]
+    )
     new: list[BlockReport] = []
     outcomes = {}
     for fact_id, row in rows.items():
-        known = stored.setdefault((row.session_id, row.number), row)
+        key = (row.session_id, row.number)
+        if key not in stored and row.number <= forgotten[row.session_id]:
+            outcomes[fact_id] = _outcome_of_forgotten(row)
+            continue
+        known = stored.setdefault(key, row)
         if known is row:
             new.append(row)
         outcomes[fact_id] = _outcome(known, row)
@@ -74,6 +82,12 @@ def _outcome(stored: BlockReport, again: BlockReport) -> Outcome:
     )
 
 
+def _outcome_of_forgotten(again: BlockReport) -> Outcome:
+    """Return what a report is found to be now: what it was found to be then is gone."""
+    judgement = Judgement(Verdict(again.verdict), again.reason)
+    return Outcome(judgement=judgement, is_explained=True)
+
+
 def explain(session: int, fact: Explanation) -> Outcome:
     """Store what is wrong with a block, unless that is known."""
     unexplained = BlockReport.objects.filter(
@@ -89,10 +103,8 @@ def explain(session: int, fact: Explanation) -> Outcome:
     return Outcome(judgement=Judgement(Verdict.BROKEN, reason), is_explained=True)
 
 
-def _stored_reports(rows: Collection[BlockReport]) -> dict[tuple[int, int], BlockReport]:
-    """Return what is stored under the numbers of *rows*: nothing, as a rule."""
-    highest = _highest_numbers({row.session_id for row in rows})
-    again = [row for row in rows if row.number <= highest[row.session_id]]
+def _stored_reports(again: Sequence[BlockReport]) -> dict[tuple[int, int], BlockReport]:
+    """Return what is stored under the numbers of *again*."""
     found = {}
     pairs = [Q(session=row.session_id, number=row.number) for row in again]
     for start in range(0, len(pairs), PAIRS):
@@ -103,11 +115,15 @@ def _stored_reports(rows: Collection[BlockReport]) -> dict[tuple[int, int], Bloc
     return found
 
 
-def _highest_numbers(sessions: Collection[int]) -> dict[int, int]:
+def _ends(sessions: Collection[int]) -> tuple[dict[int, int], dict[int, int]]:
+    """Return per session the highest block that is forgotten, and that is stored; or 0."""
     reports = BlockReport.objects.filter(session=OuterRef("pk")).order_by("-number")
     newest = Subquery(reports.values("number")[:1])
-    found = ClientSession.objects.filter(pk__in=sessions).values_list("pk", newest)
-    return {session: number or 0 for session, number in found}
+    found = ClientSession.objects.filter(pk__in=sessions).values_list("pk", "forgotten", newest)
+    forgotten, highest = {}, {}
+    for session, gone, number in found:
+        forgotten[session], highest[session] = gone, number or 0
+    return forgotten, highest
 
 
 def _same(stored: BlockReport, again: BlockReport) -> bool:

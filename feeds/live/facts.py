@@ -83,9 +83,10 @@ class Outcome:
     replaced: tuple[str, ...] = ()
     """Channel names of older connections of the same session."""
     judgement: Judgement | None = None
-    """What is stored of a report; None for other facts, and where the stored
-    report has other contents: then that one stays."""
+    """What is stored of a report, or was found now where it was removed for its
+    age; None for other facts, and where the stored report has other contents:
+    then that one stays."""
     is_new: bool = False
     """Whether a report was not stored before."""
     is_explained: bool = False
-    """Whether it is known what is wrong with a broken block."""
+    """Whether it is known what is wrong with a broken block, or cannot be stored any more."""

@@ -10,7 +10,7 @@ from clientapp.wire.sentence import Sentence
 from clientapp.wire.verdict import Verdict
 from feeds.core.difference import Difference
 from feeds.core.judgement import Judgement
-from feeds.live import archive, ledger
+from feeds.live import archive, ledger, retention
 from feeds.live.facts import Closed, Explanation, Fact, Opened, Reported, Said
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection
 
@@ -142,6 +142,34 @@ def test_an_explanation_is_stored_once() -> None:
     assert (whole.verdict, whole.reason, whole.difference) == ("verified", "", None)
     (again,) = ledger.commit([reported(1, judgement=BROKEN)])
     assert (again.judgement, again.is_explained) == (explained, True)
+
+
+def test_a_report_that_was_removed_stays_removed() -> None:
+    """One that comes again after that is acknowledged, but neither stored nor counted."""
+    facts: list[Fact] = [reported(1), reported(2, judgement=BROKEN), reported(3)]
+    ledger.commit([opened(), *facts])
+    assert sum(retention.remove("reports", NOW + timedelta(days=1))) == len(facts)
+    told = Explanation(session=KEY, block=2, difference={"users": Difference(missing=[(2, 2)])})
+    *again, new, explained = ledger.commit([*facts, facts[1], reported(4), told])
+    found_now = [VERIFIED, BROKEN, VERIFIED, BROKEN]
+    assert [(one.judgement, one.is_new) for one in again] == [(now, False) for now in found_now]
+    # Nobody is asked for what could not be stored, and nothing comes of it where it is told.
+    assert again[1].is_explained
+    assert (new.is_new, explained.judgement) == (True, None)
+    assert [row.number for row in BlockReport.objects.all()] == [4]
+    session = ClientSession.objects.get()
+    assert (session.blocks, session.messages) == (4, 12)
+    assert (session.verified, session.broken) == (3, 1)
+
+
+def test_a_report_that_is_kept_beside_removed_ones_is_the_stored_one() -> None:
+    """What came late is younger than what follows it: its verdict stays, and so it does."""
+    ledger.commit([opened(), reported(2)])
+    ledger.commit([replace(reported(1, judgement=BROKEN), at=NOW + timedelta(days=2))])
+    assert sum(retention.remove("reports", NOW + timedelta(days=1))) == 1
+    same, other = ledger.commit([reported(1), reported(1, seconds=9.0)])
+    assert (same.judgement, same.is_new, other.judgement) == (BROKEN, False, None)
+    assert ClientSession.objects.get().blocks == 2
 
 
 def test_more_reports_than_one_query_looks_up() -> None:
