@@ -46,8 +46,8 @@ def remove(kind: str, before: datetime) -> Iterator[int]:
     """
     Remove what is *old*; yield after each batch how many rows of *kind* it took.
 
-    A session goes with its reports, messages and connections, and only if it
-    has not come back meanwhile. Raises what the database raises.
+    A session goes with its reports, messages and connections; one that comes
+    back meanwhile keeps what is left. Raises what the database raises.
     """
     rows = old(kind, before)
     match kind:
@@ -93,12 +93,16 @@ def _sessions(gone: QuerySet[ClientSession]) -> Iterator[int]:
     last = 0
     while keys := list(gone.filter(pk__gt=last).values_list("pk", flat=True)[:BATCH]):
         last = keys[-1]
-        for _ in _reports(BlockReport.objects.filter(session__in=keys).order_by("pk")):
+        # Each batch asks again: whoever comes back keeps what is left, and its new connection.
+        still = gone.filter(pk__in=keys)
+        for _ in _reports(BlockReport.objects.filter(session__in=still).order_by("pk")):
             yield 0
-        for model in (ClientMessage, Connection):
-            for _ in _rows(model.objects.filter(session__in=keys).order_by("pk")):
+        closed = Connection.objects.exclude(closed_at=None)
+        for rows in (ClientMessage.objects.all(), closed):
+            for _ in _rows(rows.filter(session__in=still).order_by("pk")):
                 yield 0
         with transaction.atomic():
-            still = list(gone.filter(pk__in=keys).values_list("pk", flat=True))
-            ClientSession.objects.filter(pk__in=still).delete()
-        yield len(still)
+            # Who comes back at this moment waits for the lock, and begins a new session.
+            still_gone = list(still.select_for_update().values_list("pk", flat=True))
+            ClientSession.objects.filter(pk__in=still_gone).delete()
+        yield len(still_gone)

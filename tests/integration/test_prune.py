@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -14,6 +15,7 @@ from pytest_django import Settings
 from feeds.live import ledger, retention
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Sample
 from tests.integration.test_admin_dashboard import sample
+from tests.integration.test_ledger import closed, opened
 from tests.support.admin import connect, report
 
 DAY = timedelta(days=1)
@@ -83,6 +85,31 @@ def test_a_session_goes_with_all_it_sent_if_it_is_gone(now: datetime) -> None:
     assert "sessions: 1 removed" in prune()
     for model in (BlockReport, ClientMessage, Connection):
         assert [row.session.client for row in model.objects.all()] == ["bob"]
+
+
+def test_who_comes_back_meanwhile_keeps_the_rest(
+    monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
+    """A session that connects between two batches goes on: it is online, and is seen to leave."""
+    monkeypatch.setattr(retention, "BATCH", 2)
+    old = now - 100 * DAY
+    alice, bob = (seen(connect(name), old, "away") for name in ("alice", "bob"))
+    for session in (alice, bob):
+        ClientMessage.objects.create(session=session, text="hello", received_at=old)
+        Connection.objects.create(session=session, opened_at=old, seen_at=old, closed_at=old)
+        for number in range(1, 4):
+            report(session, number, received_at=old)
+    batches = retention.remove("sessions", now - DAY)
+    next(batches)
+    ledger.commit([opened("c1", key=alice.key, at=now)])
+    assert sum(batches) == 1
+    assert ClientSession.objects.get() == alice
+    ledger.commit([replace(closed("c1", left=True), session=alice.key, at=now)])
+    alice.refresh_from_db()
+    assert (alice.status, alice.forgotten) == ("left", 2)
+    assert BlockReport.objects.get().number == 3
+    assert ClientMessage.objects.get().session == alice
+    assert Connection.objects.count() == 2
 
 
 def test_a_client_is_not_asked_for_what_was_removed(now: datetime) -> None:
