@@ -1,8 +1,10 @@
 """
 What the facts of sessions become in the database: one transaction a batch.
 
-Whatever is committed twice is stored once: sessions by their key, reports by
-session and number (``feeds.live.archive``).
+Whatever is committed twice is stored once: sessions by their key, connections
+by their channel (``feeds.live.openings``), reports by session and number
+(``feeds.live.archive``), texts by session and time of receipt. So a batch whose
+answer was lost with its process is committed again.
 """
 
 from __future__ import annotations
@@ -67,11 +69,7 @@ def commit(facts: Sequence[Fact]) -> list[Outcome]:
     ids = dict(ClientSession.objects.filter(key__in=keys).values_list("key", "pk"))
     known = [fact for fact in facts if fact.session in ids]
     stored = archive.store(ids, [fact for fact in known if isinstance(fact, Reported)])
-    ClientMessage.objects.bulk_create(
-        ClientMessage(session_id=ids[fact.session], text=fact.text, received_at=fact.at)
-        for fact in known
-        if isinstance(fact, Said)
-    )
+    _store_texts(ids, [fact for fact in known if isinstance(fact, Said)])
     outcomes: list[Outcome] = []
     for kind, group in groupby(facts, type):
         if kind is Opened:
@@ -81,6 +79,20 @@ def commit(facts: Sequence[Fact]) -> list[Outcome]:
             continue
         outcomes.extend(_settle(ids, stored, fact) for fact in group)
     return outcomes
+
+
+def _store_texts(ids: Mapping[str, int], said: Sequence[Said]) -> None:
+    """Store what is new of the texts *said*: a session says one in a microsecond."""
+    if not said:
+        return
+    same_time = ClientMessage.objects.filter(received_at__in={fact.at for fact in said})
+    stored = set(same_time.values_list("session_id", "received_at", "text"))
+    texts = [(ids[fact.session], fact.at, fact.text) for fact in said]
+    ClientMessage.objects.bulk_create(
+        ClientMessage(session_id=session, received_at=at, text=text)
+        for session, at, text in texts
+        if (session, at, text) not in stored
+    )
 
 
 def _settle(ids: Mapping[str, int], stored: Mapping[int, Outcome], fact: Fact) -> Outcome:

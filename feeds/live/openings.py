@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from clientapp.wire.closing import Close
 from feeds.live.facts import Opened
@@ -60,18 +60,20 @@ def _open(ids: Mapping[str, int], opened: Sequence[Opened]) -> list[tuple[str, .
     """Store *opened*, which all came within one commit, as if at the time of the last."""
     at = max(fact.at for fact in opened)
     channels = {ids[fact.session]: fact.channel for fact in opened}
-    older = Connection.objects.filter(session__in=channels, closed_at=None)
+    # A connection that was stored before, as the commit's answer was lost, may be closed by now.
+    is_known = Q(closed_at=None) | Q(channel__in=list(channels.values()))
+    found = Connection.objects.filter(is_known, session__in=list(channels))
+    known = list(found.values_list("session_id", "channel", "closed_at"))
+    for session in {session for session, channel, _ in known if channel == channels[session]}:
+        del channels[session]
     replaced = defaultdict[int, tuple[str, ...]](tuple)
-    for session, channel in older.values_list("session_id", "channel"):
-        if channel == channels[session]:
-            del channels[session]  # stored before: the commit's answer was lost
-        else:
+    for session, channel, closed_at in known:
+        if session in channels and closed_at is None:
             replaced[session] += (channel,)
     fresh = [fact for fact in opened if ids[fact.session] in channels]
     if replaced:
-        older.filter(session__in=channels).update(
-            closed_at=at, close_code=Close.REPLACED, reason="replaced"
-        )
+        older = Connection.objects.filter(session__in=replaced, closed_at=None)
+        older.update(closed_at=at, close_code=Close.REPLACED, reason="replaced")
     insert(
         [
             Connection(

@@ -85,6 +85,34 @@ def test_opening_committed_twice_is_stored_once() -> None:
     assert ClientSession.objects.get().connects == 1
 
 
+def test_a_batch_committed_twice_is_stored_once() -> None:
+    """Whose answer was lost is committed again, with what came since: nothing is doubled."""
+    said = Said(session=KEY, text="Hey Server!", at=NOW)
+    ended = replace(closed("b1", left=True), session="key-of-a-session-2")
+    batch: list[Fact] = [
+        opened("a1"),
+        opened("b1", "key-of-a-session-2", client="bob"),
+        said,
+        replace(said, text="Is it you?"),
+        replace(said, at=NOW + timedelta(microseconds=1)),
+        reported(1),
+        opened("a2"),
+        ended,
+    ]
+    outcomes = ledger.commit(batch)
+    assert [one.replaced for one in outcomes if one.replaced] == [("a1",)]
+    later = replace(said, text="and more", at=NOW + timedelta(seconds=1))
+    outcomes = ledger.commit([*batch, later])
+    # Nobody is closed by what is known already: the newest connection stays.
+    assert [one.replaced for one in outcomes if one.replaced] == []
+    rows = Connection.objects.order_by("pk").values_list("channel", "close_code")
+    assert list(rows) == [("a1", 4509), ("b1", 1000), ("a2", None)]
+    sessions = ClientSession.objects.order_by("key").values_list("status", "connects", "blocks")
+    assert list(sessions) == [("online", 2, 1), ("left", 1, 0)]
+    texts = ClientMessage.objects.order_by("pk").values_list("text", flat=True)
+    assert list(texts) == ["Hey Server!", "Is it you?", "Hey Server!", "and more"]
+
+
 def test_openings_of_many_sessions_in_one_batch() -> None:
     """Each is told whom it replaces, also where that is of the same batch."""
     ledger.commit([opened("a1"), opened("b1", "key-of-a-session-2", client="bob")])
