@@ -33,7 +33,8 @@ class Limits:
     """Messages that a broken block may span, with its holes, for its client to be asked what came:
     as many as two of the longest blocks. To make them again takes the maker half a second."""
     open_explanations: int = 16
-    """Broken blocks one connection is asked about at once: each may take 3 MB."""
+    """Broken blocks one connection is asked about at once. One after the other is told: what
+    was said of it so far takes 3.5 MB at most."""
     bridged_seconds: float = 30.0
     """Of each feed a server that starts remembers so much, made again: a thousand who
     were connected to the one before come back for it within seconds."""

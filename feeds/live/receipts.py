@@ -9,8 +9,10 @@ what it received.
 from __future__ import annotations
 
 import logging
+from array import array
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import chain
 
 from clientapp.wire.from_client import Explained
 from clientapp.wire.from_server import Ack, Control, Explain, Failure
@@ -46,8 +48,8 @@ class Receipts:
         """Broken blocks whose client was asked what it received."""
         self._telling = 0
         """The block that is being explained."""
-        self._told: dict[str, list[Span]] = {}
-        """What was said of it so far."""
+        self._told: dict[str, array[int]] = {}
+        """What was said of it so far: pair after pair, since tuples take eight times as much."""
 
     def take_sentence(self, sentence: Sentence) -> None:
         """Take the report of a client that says only the sentence."""
@@ -77,17 +79,21 @@ class Receipts:
             return
         if self._telling != said.block:
             self._telling, self._told = said.block, {}
-        for feed, pairs in said.lines.items():
-            self._told.setdefault(feed, []).extend(pairs)
-        is_too_long = sum(map(len, self._told.values())) > 2 * MAX_BLOCK_SIZE
+        # Of other feeds messages were dropped at most; to keep them would be without bound.
+        for feed in report.feeds.keys() & said.lines.keys():
+            self._told.setdefault(feed, array("Q")).extend(chain.from_iterable(said.lines[feed]))
+        most = _most_told(report)
+        is_too_long = sum(map(len, self._told.values())) > 2 * most
         if said.more and not is_too_long:
             return
         del self._asked[said.block]
         told, self._telling, self._told = self._told, 0, {}
         if is_too_long:
-            self._refuse(f"the explanation of block {said.block} is longer than two blocks")
+            text = f"the explanation of block {said.block} has more than {most} messages"
+            self._refuse(f"{text}, the most that it may have")
         else:
-            await self._explain(report, told)
+            spans = {feed: list(zip(*[iter(flat)] * 2, strict=True)) for feed, flat in told.items()}
+            await self._explain(report, spans)
 
     async def _can_be_true(self, report: Report) -> bool:
         """Tell whether *report* may be taken; the client is told why not."""
@@ -165,3 +171,9 @@ class Receipts:
     def _refuse_for_now(self, block: int) -> None:
         text = f"block {block} was not taken; send it again later"
         self._tell(Failure(code="busy", text=text, retryable=True, block=block))
+
+
+def _most_told(report: Report) -> int:
+    """Return how many messages an explanation may have: each that came, twice."""
+    came = report.size + sum(part.duplicates for part in report.feeds.values())
+    return min(2 * came, 2 * MAX_BLOCK_SIZE)

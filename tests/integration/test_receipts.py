@@ -12,8 +12,13 @@ import pytest
 from channels.testing import WebsocketCommunicator
 from pytest_django import Settings
 
+from clientapp.core.block import NOTED_DUPLICATES, BlockBuilder
+from clientapp.core.session import Session
+from clientapp.core.stamp import Stamp
+from clientapp.swarm.memorylog import MemoryLog
 from clientapp.wire import digest
-from clientapp.wire.from_client import read_from_client
+from clientapp.wire.from_client import explanations, read_from_client
+from clientapp.wire.message import Message
 from clientapp.wire.report import Report
 from feeds.core.limits import LIMITS
 from feeds.core.prefixes import Prefixes
@@ -130,9 +135,11 @@ async def test_what_is_wrong_with_a_block_is_named(
     assert f"alice: block 1 is broken: {reason}" in caplog.text
 
 
-async def explain(one: WebsocketCommunicator, lines: Any, *, more: bool = False) -> None:
-    """Answer what came of block 1."""
-    frame = {"type": "explained", "block": 1, "lines": {"arrays": lines}, "more": more}
+async def explain(
+    one: WebsocketCommunicator, lines: Any, *, more: bool = False, block: int = 1
+) -> None:
+    """Answer what came of a block."""
+    frame = {"type": "explained", "block": block, "lines": {"arrays": lines}, "more": more}
     await one.send_to(json.dumps(frame))
 
 
@@ -171,18 +178,56 @@ async def test_what_was_not_asked_is_refused() -> None:
         assert (error["code"], error["text"]) == ("malformed", "block 1 was not asked about")
 
 
-async def test_an_endless_explanation_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than two blocks of messages are not kept; the cause stays unknown."""
-    monkeypatch.setattr("feeds.live.receipts.MAX_BLOCK_SIZE", 2)
+@pytest.mark.parametrize(("duplicates", "most"), [(0, 6), (2, 10), (9, 20)])
+async def test_an_endless_explanation_is_refused(
+    monkeypatch: pytest.MonkeyPatch, duplicates: int, most: int
+) -> None:
+    """No more is kept than the block can have had, and than two of the largest blocks."""
+    monkeypatch.setattr("feeds.live.receipts.MAX_BLOCK_SIZE", 10)
     async with client(BLOCKS) as one:
         await receive(one, "welcome")
         await generate(3)
-        await one.send_to(report(await epoch(), part={"digest": "0" * 16}))
+        part = {"digest": "0" * 16, "duplicates": duplicates}
+        for block in (1, 2):
+            await one.send_to(report(await epoch(), part=part, block=block))
+            await receive(one, "explain")
+        await explain(one, [[1, 1]] * (most - 1), more=True)
+        await explain(one, [[2, 1]])
+        assert (await receive(one, "ack"))["reason"].startswith("arrays: 3 missing")
+        await explain(one, [[1, 1]] * most, more=True, block=2)
+        await explain(one, [[1, 1]], more=True, block=2)
+        said = await receive(one, "error")
+        text = (
+            f"the explanation of block 2 has more than {most} messages, the most that it may have"
+        )
+        assert (said["code"], said["text"]) == ("malformed", text)
+    assert (await BlockReport.objects.aget(number=2)).difference is None
+
+
+async def test_the_longest_honest_explanation() -> None:
+    """All that a client notes is taken, also what was dropped of a feed not in its report."""
+    session = Session(client="alice", session="", url="", feeds=("users", "arrays"), block_size=3)
+    builder, log = BlockBuilder(session, 1), MemoryLog()
+    log.begin(session)
+    async with client("client=alice&feed=users&feed=arrays&block_size=3") as one:
+        await receive(one, "welcome")
+        await generate(3)
+        for offset in range(1, 4):
+            message = Message(feed="arrays", offset=offset, at=0, data=[], crc=0)
+            stamp = Stamp(wall_us=1_790_000_000_000_000, monotonic=0.0)
+            builder.add(message, await epoch(), stamp, log.line(message, 0, stamp))
+        for number in range(NOTED_DUPLICATES + 1):
+            again = message if number < 2 else replace(message, feed="users")
+            builder.add_duplicate(again.feed, log.line(again, 0, stamp))
+        block = builder.finish({})
+        log.append(block)
+        await one.send_to(json.dumps(block.report.write()))
         await receive(one, "explain")
-        await explain(one, [[1, 1]] * 5, more=True)
-        text = (await receive(one, "error"))["text"]
-        assert text == "the explanation of block 1 is longer than two blocks"
-    assert (await BlockReport.objects.aget()).difference is None
+        frames = list(explanations(1, log.checksums(1)))
+        assert sum(len(pairs) for pairs in frames[0].lines.values()) == 3 + NOTED_DUPLICATES
+        for frame in frames:
+            await one.send_to(json.dumps(frame.write()))
+        assert (await receive(one, "ack"))["reason"] == "arrays: 3 doubled, 1 to 3 altered"
 
 
 async def test_explained_messages(monkeypatch: pytest.MonkeyPatch) -> None:
