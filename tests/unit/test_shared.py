@@ -37,6 +37,41 @@ def test_soon_after_nobody_looks_again() -> None:
     assert shared.get() == 2
 
 
+def test_what_took_long_is_shared_for_long() -> None:
+    """Looking takes a bounded part of the time, however long a look takes."""
+    clock = Hands()
+    found = counting()
+
+    def look() -> int:
+        clock.now += 0.5
+        return found()
+
+    shared = Shared(look, seconds=1.0, rest=20, clock=clock)
+    assert shared.get() == 1
+    clock.now += 9.75
+    assert shared.get() == 1
+    clock.now += 0.25
+    assert shared.get() == 2
+
+
+def test_a_failure_that_took_long_is_not_shared_for_long() -> None:
+    """A database that is back after a long wait is found so by the next look."""
+    clock = Hands()
+    found = iter([LookupError("away"), None])
+
+    def look() -> str:
+        clock.now += 5
+        if error := next(found):
+            raise error
+        return "back"
+
+    shared = Shared(look, seconds=1.0, rest=20, clock=clock)
+    with pytest.raises(LookupError, match="away"):
+        shared.get()
+    clock.now += 1
+    assert shared.get() == "back"
+
+
 def test_forgotten_answers_are_looked_up() -> None:
     """What is forgotten is not answered again."""
     shared = Shared(counting(), seconds=1.0, clock=Hands())
