@@ -10,8 +10,7 @@ HEADING = "exit codes:"
 SERVER_EXIT_CODES = f"""\
 {HEADING}
   0  stopped by Ctrl-C or SIGTERM
-  1  could not serve: the port is taken, no database, no channel layer;
-     or stopped before all was stored, because the database did not answer or by a second Ctrl-C
+  1  could not: port taken, no database, no channel layer; or stopped before all was stored
   2  an option has a value that is not allowed
 """
 """Of every command that serves."""
