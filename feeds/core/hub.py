@@ -20,6 +20,10 @@ from feeds.core.limits import Limits
 from feeds.core.stream import Stream
 from feeds.core.subscriber import Cohort, Pass, Subscriber, Writer
 
+TOLD_AT_ONCE = 50
+"""Readers told in one step: half a millisecond. Nine thousand in one took 110 ms, in which no
+message left."""
+
 
 class Hub:
     """The streams of a process and their subscribers."""
@@ -105,15 +109,18 @@ class Hub:
         if not subscriber.writer.write(frames):
             self.held(subscriber)
 
-    def tell(self, frames: bytes, feed: str | None = None) -> None:
+    def tell(self, frames: bytes, feed: str | None = None) -> Iterator[None]:
         """
-        Write *frames* to every reader, or to every reader of *feed*.
+        Write *frames* to every reader, or to every reader of *feed*: a few for each item yielded.
 
         A reader whose writer holds bytes back is left out: what is told this
         way (heartbeats, notices) is stale by the time it could leave.
         """
-        for subscriber in list(self.subscribers):
-            if not subscriber.blocked and (feed is None or feed in subscriber.cursors):
+        for number, subscriber in enumerate(list(self.subscribers)):
+            if number % TOLD_AT_ONCE == TOLD_AT_ONCE - 1:
+                yield
+            is_there = subscriber in self.subscribers and not subscriber.blocked
+            if is_there and (feed is None or feed in subscriber.cursors):
                 self.write(subscriber, frames)
 
     def lag(self, subscriber: Subscriber) -> int:

@@ -20,13 +20,11 @@ from weakref import WeakKeyDictionary
 from channels.layers import get_channel_layer
 from django.conf import settings
 
-from clientapp.wire.codec import encode
-from clientapp.wire.from_server import Heartbeat, Notice
-from feeds.core.frames import frame
 from feeds.core.hub import Hub
 from feeds.core.limits import LIMITS, Limits
 from feeds.core.schedule import Schedule
 from feeds.core.subscriber import Subscriber
+from feeds.live.announcer import Announcer
 from feeds.live.bridge import Bridge
 from feeds.live.cancelling import heed_cancellation
 from feeds.live.catalog import Catalog
@@ -74,8 +72,7 @@ class Node:
             sampler=sampler,
             replace=self.replace,
         )
-        self._said: dict[str, str] = {}
-        """Per feed what it did at the last look."""
+        self._announcer = Announcer(self.catalog, self.hub)
         self.reachable = True
         """Whether the database answered when it was last asked for the feeds."""
         self.intake = Intake(
@@ -100,7 +97,7 @@ class Node:
             for task in (
                 self._pump(),
                 self._every(self.limits.poll_seconds, self.poll),
-                self._every(self.limits.heartbeat_seconds, self._beat),
+                self._every(self.limits.heartbeat_seconds, self._announcer.beat),
                 self._every(self.limits.heartbeat_seconds, self.presence.keep),
                 self._bridge.run(),
                 self.recorder.run(),
@@ -199,24 +196,9 @@ class Node:
         await self.refresh()
         now = now_us()
         await self.intake.keep_up(now)
-        self._notice_changes(now)
+        await self._announcer.notice_changes(now)
         for name in self.catalog.feeds:
             await self._within_limit(self._bridge.join(name))
-
-    def _notice_changes(self, now: int) -> None:
-        for name, feed in self.catalog.feeds.items():
-            text, before = feed.sentence(now), self._said.get(name)
-            self._said[name] = text
-            if text != before:
-                log.info("%s", text)
-                if before is not None:
-                    self.hub.tell(frame(encode(Notice(text=text).write()).encode()), name)
-
-    async def _beat(self) -> None:
-        """Tell every client that this process lives."""
-        heads = {name: stream.head for name, stream in self.hub.streams.items()}
-        beat = Heartbeat(now=now_us(), heads=heads)
-        self.hub.tell(frame(encode(beat.write()).encode()))
 
     async def _within_limit(self, call: Coroutine[Any, Any, None]) -> None:
         """Await a call of the channel layer, which may fail or hang."""

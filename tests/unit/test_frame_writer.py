@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -182,7 +183,7 @@ def test_whatever_the_socket_takes(moves: list[str | int]) -> None:
                 line.publish()
             case "tell":
                 told += all(not one.blocked for one in line.hub.subscribers)
-                line.hub.tell(CONTROL)
+                deque(line.hub.tell(CONTROL), 0)
             case "pong":
                 pongs += 1
                 line.protocol.sendFrame(opcode=PONG, payload=b"pong")
@@ -220,7 +221,7 @@ def test_the_answer_to_a_handshake_waits_for_the_welcome(is_greeted: bool, loop:
         line.protocol.state = FeedProtocol.STATE_OPEN
         assert line.socket.sends == 0
         if is_greeted:
-            line.hub.tell(CONTROL)
+            deque(line.hub.tell(CONTROL), 0)
         await asyncio.sleep(0)
 
     loop.run_until_complete(accept())
@@ -234,7 +235,7 @@ def test_nothing_follows_a_close() -> None:
     line.publish()
     line.protocol.sendClose(code=1000)
     line.publish()
-    line.hub.tell(CONTROL)
+    deque(line.hub.tell(CONTROL), 0)
     assert line.socket.taken.endswith(frame(b"\x03\xe8").replace(b"\x81", b"\x88", 1))
     assert len(line.finish()) == 2
 
@@ -250,7 +251,7 @@ def test_nothing_is_sent_to_a_closed_socket(is_dropped: bool) -> None:  # noqa: 
         line.transport.unregisterProducer()  # as Autobahn does before it drops a connection
     line.transport.connectionLost(Failure(error.ConnectionLost()))  # type: ignore[no-untyped-call]
     line.publish()
-    line.hub.tell(CONTROL)
+    deque(line.hub.tell(CONTROL), 0)
     late = line.hub.subscribe(line.protocol, {"users": 2})
     line.publish()
     assert (line.socket.taken, line.protocol.descriptor) == (before, -1)
@@ -262,7 +263,7 @@ def test_nothing_follows_a_close_that_waited() -> None:
     line = Line()
     line.work()
     line.socket.room = [3]
-    line.hub.tell(CONTROL * 3)
+    deque(line.hub.tell(CONTROL * 3), 0)
     line.protocol.sendClose(code=1000)
     line.flush()
     line.publish()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from feeds.core.hub import Hub
+from feeds.core.hub import TOLD_AT_ONCE, Hub
 from tests.support.slow_writer import (
     CONTROL,
     FEEDS,
@@ -242,3 +242,22 @@ def test_lag() -> None:
     assert (hub.lag(reader.subscriber), hub.lag(behind)) == (3, 3 + 5)
     finish(hub)
     assert hub.lag(reader.subscriber) == 0
+
+
+def test_a_crowd_is_told_in_steps() -> None:
+    """Between two steps of a word to all comes other work; who left meanwhile is left out."""
+    hub = open_hub()
+    readers = [join(hub) for _ in range(2 * TOLD_AT_ONCE)]
+    telling = hub.tell(CONTROL)
+
+    next(telling)
+    told = [reader for reader in readers if reader.writer.controls]
+    assert 0 < len(told) < TOLD_AT_ONCE
+    gone = next(reader for reader in readers if reader not in told)
+    hub.unsubscribe(gone.subscriber)
+    hub.publish("users", 1, messages("users", 1, 1))
+    finish(hub)
+    assert [next(telling, "done"), next(telling, "done")] == [None, "done"]
+    assert [reader.writer.controls for reader in readers] == [
+        0 if reader is gone else 1 for reader in readers
+    ]

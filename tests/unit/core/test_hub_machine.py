@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -143,7 +144,7 @@ class HubMachine(RuleBasedStateMachine):
             + (not reader.writer.is_holding and feed in (None, *reader.writer.cursors))
             for reader in self.readers
         ]
-        self.hub.tell(CONTROL, feed)
+        deque(self.hub.tell(CONTROL, feed), 0)
 
         assert [reader.writer.controls for reader in self.readers] == expected
 
