@@ -144,12 +144,8 @@ def _heads(block: LoggedBlock) -> int:
 
 def trial_of(condition: Condition, repeat: int, sessions: Sequence[LoggedSession]) -> Trial:
     """Return the blocks of *sessions*, at least one, as a trial."""
-    parts = [
-        part
-        for session in sessions
-        for block in session.blocks
-        for part in block.report.feeds.values()
-    ]
+    blocks = [block for session in sessions for block in session.blocks]
+    parts = [part for block in blocks for part in block.report.feeds.values()]
     received = sum(part.count for part in parts)
     return Trial(
         condition=condition,
@@ -166,9 +162,9 @@ def trial_of(condition: Condition, repeat: int, sessions: Sequence[LoggedSession
             for block in session.blocks
         ),
         received=received,
-        expected=received + sum(part.gaps for part in parts),
+        expected=received + sum(block.missing for block in blocks),
         duplicates=sum(part.duplicates for part in parts),
-        latency=_latency([block for session in sessions for block in session.blocks]),
+        latency=_latency(blocks),
     )
 
 

@@ -11,8 +11,19 @@ from clientapp.core.analysis.trial import Condition
 from clientapp.core.errors import CouldNot
 from clientapp.study.blockfiles import read_sessions
 from clientapp.study.logs import COUNTED, ESTIMATED, OF_BLOCKS, read_logs, trial_of
+from clientapp.verify import verify
 from clientapp.wire.report import Clock
-from tests.support.block_logs import ALICE, BOB, STARTED_US, arrays, gap, session_log, users
+from tests.support.block_logs import (
+    ALICE,
+    BOB,
+    NEW,
+    STARTED_US,
+    Frame,
+    arrays,
+    gap,
+    session_log,
+    users,
+)
 
 FOURS = replace(ALICE, feeds=("users",))
 THREES = replace(BOB, feeds=("users",))
@@ -70,6 +81,31 @@ def test_loss_is_exact(tmp_path: Path) -> None:
     log = session_log(FOURS, [*users(1, 6), gap(7, 9), *users(10, 11)])
     (trial,) = read_logs(write(tmp_path, alice=log), 1.0).trials
     assert (trial.received, trial.expected) == (8, 11)
+
+
+@pytest.mark.parametrize(
+    ("came", "missing"),
+    [
+        ([*users(1, 6), *users(10, 15)], 3),
+        ([*users(1, 4), *users(10, 17)], 5),
+        ([*users(1, 6), *users(10, 11), *users(13, 15), gap(16, 17), *users(19, 19)], 7),
+        ([*users(1, 5), *users(8, 9), gap(3, 2, NEW), *users(3, 7)], 2),
+    ],
+    ids=["in a block", "between blocks", "beside announced ones", "before a lower epoch"],
+)
+def test_loss_without_a_word_counts(tmp_path: Path, came: list[Frame], missing: int) -> None:
+    """What a server lost and did not announce was expected, in every session of a log."""
+    (path,) = write(tmp_path, alice=session_log(FOURS, came))
+    other = session_log(
+        replace(FOURS, session="the-next-session-key"), [*users(1, 6), *users(8, 9)]
+    )
+    path.write_bytes(path.read_bytes() + b"\n" + other)
+    (trial,) = read_logs([path], 1.0).trials
+    assert (trial.received, trial.expected) == (20, 20 + missing + 1)
+    findings = verify(path).findings
+    assert findings is not None
+    assert findings.is_whole
+    assert sum(session.gaps for session in findings.sessions) == missing + 1
 
 
 def test_a_damaged_block_is_left_out_and_counted(tmp_path: Path) -> None:
