@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from zlib import crc32
@@ -39,43 +40,69 @@ class LoggedSession:
 
     asked: Session
     blocks: list[WholeBlock] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class BlockFile:
+    """What a log holds, and how much of it is left out."""
+
+    sessions: list[LoggedSession] = field(default_factory=list)
     damaged: int = 0
-    """Blocks that do not fit their checksum; they are left out."""
+    """Blocks that do not fit their checksum."""
+    ownerless: int = 0
+    """Blocks of sessions whose line cannot be read: nobody knows who asked for what."""
 
 
-def read_sessions(path: Path) -> list[LoggedSession]:
+def read_blocks(path: Path) -> BlockFile:
     """
-    Return the sessions of the log at *path*; its client may be running.
+    Return what the log at *path* holds; its client may be running.
 
-    Raises CouldNot, with a sentence, where it cannot be read.
+    A torn tail is left out without a word, also where it is the line of a
+    session. Raises CouldNot, with a sentence, where it cannot be read.
     """
+    reader = _Reader()
     try:
         with path.open("rb") as log:
-            reader = _Reader()
             for line in lines(log):
                 reader.take(line)
-    except (NotABlockLog, MalformedMessage) as error:
+    except NotABlockLog as error:
         raise CouldNot(f"{path} is not a block log ({error})") from None
     except OSError as error:
         raise CouldNot(f"the log {path} cannot be read: {error.strerror}") from None
-    return reader.sessions
+    return reader.file
+
+
+def left_out(files: Sequence[BlockFile]) -> list[str]:
+    """Return the sentences about what *files* leave out."""
+    found = {
+        "Blocks that do not fit their checksum and are left out": sum(
+            file.damaged for file in files
+        ),
+        "Blocks that are left out, for the line of their session cannot be read": sum(
+            file.ownerless for file in files
+        ),
+    }
+    return [f"{text}: {count}." for text, count in found.items() if count]
 
 
 class _Reader:
     def __init__(self) -> None:
-        self.sessions: list[LoggedSession] = []
+        self.file = BlockFile()
+        self._is_begun = False
+        self._session: LoggedSession | None = None
         self._crc = 0
         self._block: LoggedBlock | None = None
         self._missing = 0
 
     def take(self, line: bytes) -> None:
-        if line.startswith(_SESSION):
-            self.sessions.append(LoggedSession(read_session(line.rstrip(b"\n"))))
-            return
-        if not self.sessions:
+        if not self._is_begun and not line.startswith(_SESSION + b"{"):
             raise NotABlockLog("its first line is not a session line")
+        self._is_begun = True
+        if line.startswith(_SESSION):
+            self._open(line)
+            return
         if line.startswith(_END):
-            self._close(self.sessions[-1], line)
+            self._close(line)
             return
         if line.startswith(_HEAD):
             self._crc, self._block, self._missing = 0, None, 0
@@ -85,6 +112,14 @@ class _Reader:
             self._note_gap(line)
         self._crc = crc32(line, self._crc)
 
+    def _open(self, line: bytes) -> None:
+        try:
+            self._session = LoggedSession(read_session(line.rstrip(b"\n")))
+        except MalformedMessage:
+            self._session = None
+        else:
+            self.file.sessions.append(self._session)
+
     def _note_gap(self, line: bytes) -> None:
         try:
             gap = read_gap(line.rstrip(b"\n"))
@@ -93,19 +128,20 @@ class _Reader:
         else:
             self._missing += max(0, gap.last - gap.first + 1)
 
-    def _close(self, session: LoggedSession, line: bytes) -> None:
+    def _close(self, line: bytes) -> None:
+        block, self._block = self._block, None
         try:
             is_whole = read_trailer(line.rstrip(b"\n")).crc == self._crc
         except MalformedMessage:
             is_whole = False
-        if is_whole and self._block is not None:
-            block = self._block
-            session.blocks.append(
+        if self._session is None:
+            self.file.ownerless += line.endswith(b"\n")
+        elif is_whole and block is not None:
+            self._session.blocks.append(
                 WholeBlock(report=block.report, positions=block.positions, missing=self._missing)
             )
         elif line.endswith(b"\n"):
-            session.damaged += 1
-        self._block = None
+            self.file.damaged += 1
 
 
 def _header(line: bytes) -> LoggedBlock | None:

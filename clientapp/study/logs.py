@@ -20,7 +20,7 @@ from clientapp.core.analysis.trial import Condition, LatencyFigures, TimedBlock,
 from clientapp.core.errors import CouldNot
 from clientapp.core.latency import nearest_rank
 from clientapp.core.logline import LoggedBlock
-from clientapp.study.blockfiles import LoggedSession, read_sessions
+from clientapp.study.blockfiles import LoggedSession, left_out, read_blocks
 from clientapp.study.reading import Reading
 from clientapp.wire.names import key_prefix
 
@@ -57,17 +57,18 @@ def read_logs(paths: Sequence[Path], rate: float | None) -> Reading:
     *rate*: messages a second of all feeds of a client together, None to
     estimate it. Sessions that overlap in time are one repeat. Raises CouldNot.
     """
-    sessions = [session for path in paths for session in read_sessions(path)]
+    files = [read_blocks(path) for path in paths]
     spans = sorted(
-        (_span(session) for session in sessions if session.blocks),
+        (_span(session) for file in files for session in file.sessions if session.blocks),
         key=lambda span: (span.start, span.end),
     )
+    lacks = left_out(files)
+    if not spans and lacks:
+        raise CouldNot(f"the logs hold no block to measure. {' '.join(lacks)}")
     if not spans:
         raise CouldNot("the logs hold no whole block; let their clients collect some first")
     notes = [COUNTED, OF_BLOCKS] if rate is not None else [COUNTED, ESTIMATED, OF_BLOCKS]
-    damaged = sum(session.damaged for session in sessions)
-    if damaged:
-        notes.append(f"Blocks that do not fit their checksum and are left out: {damaged}.")
+    notes += lacks
     trials: list[Trial] = []
     repeats: defaultdict[Condition, int] = defaultdict(int)
     unrated = 0

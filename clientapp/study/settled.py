@@ -14,7 +14,7 @@ from statistics import fmean
 
 from clientapp.core.analysis.trial import Condition, Trial
 from clientapp.core.errors import CouldNot
-from clientapp.study.blockfiles import LoggedSession, read_sessions
+from clientapp.study.blockfiles import BlockFile, LoggedSession, left_out, read_blocks
 from clientapp.study.logs import OF_BLOCKS, trial_of
 from clientapp.study.plan import Plan, SweepRun, folder_of, read_plan
 from clientapp.study.reading import Reading
@@ -31,15 +31,17 @@ def read_sweep(folder: Path) -> Reading:
     """Return the trials of the sweep in *folder*; raises CouldNot."""
     plan, runs = read_plan(folder)
     trials: list[Trial] = []
+    files: list[BlockFile] = []
     for run in runs:
         logs = sorted((folder / folder_of(run.clients, run.repeat)).glob("*.log"))
-        sessions = [session for path in logs for session in read_sessions(path)]
-        trials += _trials(plan, run, sessions)
+        read = [read_blocks(path) for path in logs]
+        trials += _trials(plan, run, [session for file in read for session in file.sessions])
+        files += read
     if not trials:
         raise CouldNot("no block settled; let the runs last longer (--seconds)")
     return Reading(
         trials=tuple(trials),
-        notes=(SETTLED, OF_BLOCKS, *_warnings(plan, runs)),
+        notes=(SETTLED, OF_BLOCKS, *left_out(files), *_warnings(plan, runs)),
         facts=_facts(plan, runs),
     )
 

@@ -9,7 +9,7 @@ import pytest
 
 from clientapp.core.analysis.trial import Condition
 from clientapp.core.errors import CouldNot
-from clientapp.study.blockfiles import read_sessions
+from clientapp.study.blockfiles import read_blocks
 from clientapp.study.logs import COUNTED, ESTIMATED, OF_BLOCKS, read_logs, trial_of
 from clientapp.verify import verify
 from clientapp.wire.report import Clock
@@ -123,6 +123,39 @@ def test_a_torn_tail_is_no_block(tmp_path: Path) -> None:
     assert [block.number for block in trial.blocks] == [1]
 
 
+@pytest.mark.parametrize("torn", [1, 30, 100])
+def test_a_torn_session_line_is_no_session(tmp_path: Path, torn: int) -> None:
+    """A log that a crash cut in the line of a new session is whole, and is measured."""
+    log = session_log(FOURS, users(1, 8)) + b"\n" + session_log(THREES, [])[:-torn]
+    (path,) = write(tmp_path, alice=log)
+    findings = verify(path).findings
+    assert findings is not None
+    assert findings.is_whole
+    reading = read_logs([path], 1.0)
+    assert [len(trial.blocks) for trial in reading.trials] == [2]
+    assert reading.notes == (COUNTED, OF_BLOCKS)
+
+
+def test_a_log_of_a_torn_session_line_is_empty(tmp_path: Path) -> None:
+    """A crash in the very first line leaves a block log, though one without a block."""
+    with pytest.raises(CouldNot, match="no whole block; let their clients"):
+        read_logs(write(tmp_path, alice=session_log(FOURS, [])[:-30]), None)
+
+
+def test_blocks_of_a_damaged_session_line_are_left_out_and_counted(tmp_path: Path) -> None:
+    """Nobody knows who asked for them; what stands before and after is measured."""
+    lost = session_log(replace(FOURS, session="the-next-session-key"), users(1, 12))
+    lost = lost.replace(b"the-next-session-key", b"the-text-session-key")
+    log = b"\n".join([session_log(FOURS, users(1, 8)), lost, session_log(THREES, users(1, 3))])
+    reading = read_logs(write(tmp_path, alice=log), 1.0)
+    counted = {trial.condition.block_size: len(trial.blocks) for trial in reading.trials}
+    assert counted == {4: 2, 3: 1}
+    sentence = "Blocks that are left out, for the line of their session cannot be read: 3."
+    assert sentence in reading.notes
+    with pytest.raises(CouldNot, match=f"no block to measure. {sentence}"):
+        read_logs(write(tmp_path, alone=lost), 1.0)
+
+
 def test_a_session_of_one_block_has_no_rate(tmp_path: Path) -> None:
     """A single block cannot say how fast its feed was meant to run; one beside it can."""
     paths = write(tmp_path, alice=session_log(FOURS, users(1, 4)))
@@ -159,7 +192,8 @@ def test_a_log_that_is_not_there(tmp_path: Path) -> None:
 
 def test_the_error_of_the_clock_is_the_largest_one(tmp_path: Path) -> None:
     """Latencies are as sure as the clock of their least sure block; without one, nobody knows."""
-    (session,) = read_sessions(write(tmp_path, alice=session_log(FOURS, users(1, 12)))[0])
+    (path,) = write(tmp_path, alice=session_log(FOURS, users(1, 12)))
+    (session,) = read_blocks(path).sessions
     condition = Condition(1.0, 1, 4)
     errors = (0.001, 0.004, 0.002)
     for block, error in zip(list(session.blocks), errors, strict=True):

@@ -90,6 +90,15 @@ def test_what_it_cost_is_told(tmp_path: Path) -> None:
     )
 
 
+def test_what_is_damaged_is_told(tmp_path: Path) -> None:
+    """A block of a sweep that does not fit its checksum is left out, and a note says so."""
+    (log,) = (keep(tmp_path) / folder_of(2, 1)).glob("3.log")
+    log.write_bytes(log.read_bytes().replace(b"del 8", b"del 9"))
+    reading = read_sweep(tmp_path)
+    assert [block.number for block in reading.trials[1].blocks] == [2, 4]
+    assert "Blocks that do not fit their checksum and are left out: 1." in reading.notes
+
+
 def test_too_short_a_sweep(tmp_path: Path) -> None:
     """Where nothing settled, the sentence says what helps."""
     with pytest.raises(CouldNot, match="no block settled; let the runs last longer"):
