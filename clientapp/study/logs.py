@@ -69,6 +69,13 @@ def read_logs(paths: Sequence[Path], rate: float | None) -> Reading:
         raise CouldNot("the logs hold no whole block; let their clients collect some first")
     notes = [COUNTED, OF_BLOCKS] if rate is not None else [COUNTED, ESTIMATED, OF_BLOCKS]
     notes += lacks
+    feeds = sorted({" and ".join(sorted(span.session.asked.feeds)) for span in spans})
+    if rate is not None and len(feeds) > 1:
+        notes.append(
+            f"The stated rate was taken for all clients, and they have different feeds "
+            f"({', '.join(feeds)}): ideal and overhead hold only where the feeds of a client "
+            "make that many messages a second together."
+        )
     trials: list[Trial] = []
     repeats: defaultdict[Condition, int] = defaultdict(int)
     unrated = 0

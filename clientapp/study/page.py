@@ -43,9 +43,12 @@ def page(
     return environment.get_template("report.html").render(
         answers=answers(study),
         rates=sorted({cell.condition.rate for cell in study.cells}),
-        times=Table(titles=TIMES, rows=[_times(cell) for cell in study.cells]),
-        delivery=Table(titles=DELIVERY, rows=[_delivery(cell) for cell in study.cells]),
-        totals=Table(titles=TOTALS, rows=[_total(total) for total in study.totals]),
+        differs_in_feeds=study.differs_in_feeds,
+        times=_table(study, TIMES, [(cell.condition.feeds, _times(cell)) for cell in study.cells]),
+        delivery=_table(
+            study, DELIVERY, [(cell.condition.feeds, _delivery(cell)) for cell in study.cells]
+        ),
+        totals=_table(study, TOTALS, [(total.feeds, _total(total)) for total in study.totals]),
         models=[
             (model, isinstance(model.outcome, Fit), _coefficients(model)) for model in study.models
         ],
@@ -69,6 +72,13 @@ TOTALS = (
     *CONDITION, "messages", "first to last s", "95 % ± ms", "ideal s",
     "sum of block times s", "reports",
 )  # fmt: skip
+
+
+def _table(study: Study, titles: Sequence[str], rows: Sequence[tuple[str, list[str]]]) -> Table:
+    """Return a table of *rows*, whose feeds stand before each where they differ."""
+    if study.differs_in_feeds:
+        return Table(titles=("feeds", *titles), rows=[[feeds, *row] for feeds, row in rows])
+    return Table(titles=titles, rows=[row for _, row in rows])
 
 
 def _condition(rate: float, clients: int, block_size: int) -> list[str]:

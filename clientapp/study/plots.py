@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
@@ -14,9 +15,10 @@ from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 from clientapp.core.analysis.cell import Cell
 from clientapp.core.analysis.study import Model, Study
 from clientapp.core.analysis.total import most_clients
+from clientapp.core.analysis.trial import Condition
 
 COLOURS = ("#0f766e", "#b45309", "#1d4ed8", "#be185d", "#4d7c0f", "#6d28d9", "#334155")
-Key = tuple[float, int]
+Key = tuple[float, int, str]
 
 SIZE = (5.4, 3.6)
 """Inches: letters of 10 points are still read where the page is 360 pixels wide."""
@@ -44,14 +46,14 @@ def plots(study: Study) -> Iterator[Plot]:
             "Block time against block size",
             "Points: mean of a cell. Line: the ideal, (block size - 1) / rate. Points of different "
             "numbers of clients lie on each other where clients make no difference.",
-            lambda axes: _block_time(axes, several),
+            lambda axes: _block_time(axes, study, several),
         )
         yield _plot(
             "overhead",
             "What a block takes beyond the ideal",
             "Points: mean with its 95 % confidence interval over repeats. Crosses: p99 of all "
             "blocks. Below zero, blocks were quicker than the schedule.",
-            lambda axes: _overhead(axes, several),
+            lambda axes: _overhead(axes, study, several),
         )
     if timed:
         yield _plot(
@@ -59,7 +61,7 @@ def plots(study: Study) -> Iterator[Plot]:
             "Latency against clients",
             "Solid: median. Dashed: p99. Shaded: the bound of the clock's error, where clocks "
             "were compared.",
-            lambda axes: _latency(axes, timed),
+            lambda axes: _latency(axes, study, timed),
         )
     if study.totals:
         yield _plot(
@@ -79,6 +81,8 @@ def plots(study: Study) -> Iterator[Plot]:
             )
 
 
+# The names of feeds come from logs, and are no formulas.
+@rc_context({"text.parse_math": False})
 def _plot(name: str, title: str, caption: str, draw: Callable[[Axes], None]) -> Plot:
     figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
     axes = figure.subplots()
@@ -92,9 +96,9 @@ def _plot(name: str, title: str, caption: str, draw: Callable[[Axes], None]) -> 
     return Plot(name=name, title=title, caption=caption, png=file.getvalue())
 
 
-def _block_time(axes: Axes, cells: Sequence[Cell]) -> None:
-    for colour, ((rate, clients), line) in _coloured(
-        cells, lambda cell: (cell.condition.rate, cell.condition.clients)
+def _block_time(axes: Axes, study: Study, cells: Sequence[Cell]) -> None:
+    for colour, ((rate, clients, feeds), line) in _coloured(
+        cells, lambda at: (at.rate, at.clients, at.feeds)
     ):
         sizes = [cell.condition.block_size for cell in line]
         axes.plot(sizes, [cell.condition.ideal for cell in line], color="#94a3b8", zorder=1)
@@ -104,15 +108,15 @@ def _block_time(axes: Axes, cells: Sequence[Cell]) -> None:
             s=22,
             facecolors="none",
             edgecolors=colour,
-            label=f"{clients} clients, {rate:g}/s",
+            label=f"{clients} clients{study.of(feeds)}, {rate:g}/s",
         )
     axes.set_xlabel("block size (messages)")
     axes.set_ylabel("block time (s)")
 
 
-def _overhead(axes: Axes, cells: Sequence[Cell]) -> None:
-    for colour, ((rate, size), line) in _coloured(
-        cells, lambda cell: (cell.condition.rate, cell.condition.block_size)
+def _overhead(axes: Axes, study: Study, cells: Sequence[Cell]) -> None:
+    for colour, ((rate, size, feeds), line) in _coloured(
+        cells, lambda at: (at.rate, at.block_size, at.feeds)
     ):
         clients = [cell.condition.clients for cell in line]
         mean = [cell.overhead * 1000 for cell in line]
@@ -120,7 +124,7 @@ def _overhead(axes: Axes, cells: Sequence[Cell]) -> None:
             (cell.interval.high - cell.interval.low) * 500 if cell.interval else 0.0
             for cell in line
         ]
-        label = f"blocks of {size}, {rate:g}/s"
+        label = f"blocks of {size}{study.of(feeds)}, {rate:g}/s"
         axes.errorbar(clients, mean, half, color=colour, marker="o", ms=4, capsize=3, label=label)
         highest = [(cell.seconds.p99 - cell.condition.ideal) * 1000 for cell in line]
         axes.plot(clients, highest, color=colour, marker="x", linestyle=":", linewidth=0.8)
@@ -128,15 +132,15 @@ def _overhead(axes: Axes, cells: Sequence[Cell]) -> None:
     axes.set_ylabel("beyond the ideal (ms)")
 
 
-def _latency(axes: Axes, cells: Sequence[Cell]) -> None:
-    for colour, ((rate, size), line) in _coloured(
-        cells, lambda cell: (cell.condition.rate, cell.condition.block_size)
+def _latency(axes: Axes, study: Study, cells: Sequence[Cell]) -> None:
+    for colour, ((rate, size, feeds), line) in _coloured(
+        cells, lambda at: (at.rate, at.block_size, at.feeds)
     ):
         known = [(cell.condition.clients, cell.latency) for cell in line if cell.latency]
         clients = [count for count, _ in known]
         median = [latency.p50 * 1000 for _, latency in known]
         error = [(latency.clock_error or 0.0) * 1000 for _, latency in known]
-        label = f"blocks of {size}, {rate:g}/s"
+        label = f"blocks of {size}{study.of(feeds)}, {rate:g}/s"
         axes.plot(clients, median, color=colour, marker="o", ms=4, label=label)
         axes.plot(
             clients,
@@ -155,11 +159,12 @@ def _latency(axes: Axes, cells: Sequence[Cell]) -> None:
 
 def _total(axes: Axes, study: Study) -> None:
     line = most_clients(study.totals)
+    clients = f"{line[0].clients} clients{study.of(line[0].feeds)}"
     places = range(len(line))
     axes.bar(places, [t.seconds for t in line], 0.7, color="#99d5cf", label="first to last message")
     axes.bar(places, [t.in_blocks for t in line], 0.3, color=COLOURS[0], label="sum of block times")
     axes.set_xticks(list(places), [f"{t.block_size}\n{t.reports} reports" for t in line])
-    axes.set_xlabel(f"block size ({line[0].clients} clients, {line[0].rate:g}/s)")
+    axes.set_xlabel(f"block size ({clients}, {line[0].rate:g}/s)")
     axes.set_ylabel(f"seconds for {line[0].messages} messages")
     axes.set_ylim(top=line[0].seconds * 1.3)
 
@@ -175,11 +180,11 @@ def _residuals(axes: Axes, model: Model) -> None:
 
 
 def _coloured(
-    cells: Sequence[Cell], key: Callable[[Cell], Key]
+    cells: Sequence[Cell], key: Callable[[Condition], Key]
 ) -> Iterator[tuple[str, tuple[Key, list[Cell]]]]:
     lines: defaultdict[Key, list[Cell]] = defaultdict(list)
     for cell in cells:
-        lines[key(cell)].append(cell)
+        lines[key(cell.condition)].append(cell)
     for number, line in enumerate(lines.items()):
         yield COLOURS[number % len(COLOURS)], line
 

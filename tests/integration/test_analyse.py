@@ -7,15 +7,20 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from clientapp import cli
-from tests.support.block_logs import ALICE, BOB, gap, session_log, users
+from clientapp.core.analysis.study import study
+from clientapp.study.plots import plots
+from tests.support.block_logs import ALICE, BOB, arrays, gap, session_log, users
+from tests.support.trials import trial
 
 CHECKOUT = Path(__file__).parents[2]
+BOTH = [*users(1, 5), *arrays(1, 5), *users(6, 10), *arrays(6, 10)]
 EXTRA = ("jinja2", "matplotlib", "numpy", "scipy")
 
 
@@ -82,6 +87,41 @@ def test_a_page_says_why_there_is_no_fit(logs: list[str], tmp_path: Path) -> Non
     page = (tmp_path / "report.html").read_text()
     assert "No fit is given: clients is the same at every point" in page
     assert "R²" not in page
+
+
+def test_feeds_are_told_apart(tmp_path: Path) -> None:
+    """Clients of one feed, of another and of both are rows with their feeds before them."""
+    carol = replace(ALICE, client="carol", block_size=5)
+    texts = {
+        "alice": session_log(replace(carol, client="alice", feeds=("users",)), users(1, 20)),
+        "bob": session_log(replace(carol, client="bob", feeds=("arrays",)), arrays(1, 20)),
+        "carol": session_log(carol, BOTH),
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.log").write_bytes(text)
+    paths = [str(tmp_path / f"{name}.log") for name in texts]
+    assert cli.main(["analyse", *paths, "--rate", "1", "--out", str(tmp_path)]) == 0
+    page = (tmp_path / "report.html").read_text()
+    assert page.count('<th scope="col">feeds</th><th scope="col">rate /s</th>') == 2
+    for feeds in ("users", "arrays", "users, arrays"):
+        assert page.count(f"<tr><td>{feeds}</td><td>1</td><td>3</td><td>5</td>") == 2
+    assert "they have different feeds (arrays, arrays and users, users)" in page
+    assert cli.main(["analyse", paths[0], "--rate", "1", "--out", str(tmp_path)]) == 0
+    assert '<th scope="col">feeds</th>' not in (tmp_path / "report.html").read_text()
+
+
+def test_plots_name_the_feeds_where_they_differ() -> None:
+    """The same figures of other feeds are another picture, unless all are of the same feeds."""
+
+    def pictures(*feeds: str) -> dict[str, bytes]:
+        sizes = [(size, name) for name in feeds for size in (1, 5)]
+        trials = [trial(block_size=size, latency=0.01, feeds=name) for size, name in sizes]
+        return {plot.name: plot.png for plot in plots(study(trials))}
+
+    two, others = pictures("users", "arrays"), pictures("lists", r"$\frac{$")
+    names = {"block-time", "overhead", "latency", "total"}
+    assert names <= {name for name, png in two.items() if others[name] != png}
+    assert pictures("users") == pictures("arrays")
 
 
 def test_sentences_for_what_cannot_be_done(

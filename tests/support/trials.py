@@ -41,12 +41,13 @@ def trial(
     lost: int = 0,
     duplicates: int = 0,
     latency: float | None = None,
+    feeds: str = "users",
 ) -> Trial:
     """Return a trial of one client that collected twenty messages or *blocks*."""
     known = tuple(blocks or timed_blocks(block_size, 20 // block_size, rate=rate, late=late))
     received = len(known) * block_size
     return Trial(
-        condition=Condition(rate, clients, block_size),
+        condition=Condition(rate, clients, block_size, feeds),
         repeat=repeat,
         blocks=known,
         received=received,

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from clientapp.core.analysis.cell import Cell
 from clientapp.core.analysis.fit import Refusal
 from clientapp.core.analysis.study import Study
-from clientapp.core.analysis.total import Total, most_clients
+from clientapp.core.analysis.total import most_clients
+from clientapp.core.analysis.trial import Condition
 
 NO_DIFFERENCE = 0.01
 """Totals within this share of each other count as the same."""
@@ -17,30 +18,32 @@ NO_DIFFERENCE = 0.01
 def answers(study: Study) -> list[str]:
     """Return the answers, the most asked first; what was not measured is left out."""
     return [
-        *_block_size(study.cells),
-        *_clients(study.cells),
-        *_total(study.totals),
+        *_block_size(study),
+        *_clients(study),
+        *_total(study),
         *_fits(study),
         *_reach(study.cells),
     ]
 
 
-def _block_size(cells: Sequence[Cell]) -> Iterator[str]:
-    timed = [cell for cell in cells if cell.condition.block_size > 1]
+def _block_size(study: Study) -> Iterator[str]:
+    timed = [cell for cell in study.cells if cell.condition.block_size > 1]
     if not timed:
         return
     worst = max(timed, key=lambda cell: abs(cell.overhead))
-    share = abs(worst.overhead) / worst.condition.ideal
+    condition = worst.condition
+    share = abs(worst.overhead) / condition.ideal
     yield (
         f"Block size: the mean block time was never further than {_seconds(abs(worst.overhead))} "
-        f"from the ideal, (block size - 1) / rate. That was at {_where(worst)}: "
-        f"{worst.mean:.4f} s, ideal {worst.condition.ideal:.4f} s ({share:.2%} off)."
+        f"from the ideal, (block size - 1) / rate. That was at "
+        f"{condition.clients} clients with blocks of {_blocks(study, condition)}: "
+        f"{worst.mean:.4f} s, ideal {condition.ideal:.4f} s ({share:.2%} off)."
     )
 
 
-def _clients(cells: Sequence[Cell]) -> Iterator[str]:
+def _clients(study: Study) -> Iterator[str]:
     series: defaultdict[tuple[float, str, int], list[Cell]] = defaultdict(list)
-    for cell in cells:
+    for cell in study.cells:
         condition = cell.condition
         series[condition.rate, condition.feeds, condition.block_size].append(cell)
     lines = [line for line in series.values() if len(line) > 1]
@@ -50,8 +53,7 @@ def _clients(cells: Sequence[Cell]) -> Iterator[str]:
         fewest, most = line[0].condition, line[-1].condition
         yield (
             f"Clients: the mean block times with {fewest.clients} to {most.clients} clients lay "
-            f"{_seconds(_spread(line))} apart at most (blocks of {fewest.block_size} at "
-            f"{fewest.rate:g} messages/s)."
+            f"{_seconds(_spread(line))} apart at most (blocks of {_blocks(study, fewest)})."
         )
     pairs = [(line[0], line[-1]) for line in lines]
     measured = [pair for pair in pairs if pair[0].latency and pair[1].latency]
@@ -63,16 +65,16 @@ def _clients(cells: Sequence[Cell]) -> Iterator[str]:
             f"Latency: from {few.condition.clients} to {many.condition.clients} clients the "
             f"median went from {_seconds(few.latency.p50)} to {_seconds(many.latency.p50)}, the "
             f"p99 from {_seconds(few.latency.p99)} to {_seconds(many.latency.p99)} (blocks of "
-            f"{few.condition.block_size} at {few.condition.rate:g} messages/s)."
+            f"{_blocks(study, few.condition)})."
         )
 
 
-def _total(totals: Sequence[Total]) -> Iterator[str]:
-    if not totals:
+def _total(study: Study) -> Iterator[str]:
+    if not study.totals:
         return
-    line = most_clients(totals)
+    line = most_clients(study.totals)
     fast, slow = min(line, key=lambda t: t.seconds), max(line, key=lambda t: t.seconds)
-    where = f"{line[0].clients} clients at {line[0].rate:g} messages/s"
+    where = f"{line[0].clients} clients{study.of(line[0].feeds)} at {line[0].rate:g} messages/s"
     if slow.seconds - fast.seconds <= NO_DIFFERENCE * slow.seconds:
         sizes = f"from {line[0].block_size} to {line[-1].block_size}"
         yield (
@@ -118,12 +120,9 @@ def _reach(cells: Sequence[Cell]) -> Iterator[str]:
     yield f"Reach: {came}; {again}."
 
 
-def _where(cell: Cell) -> str:
-    condition = cell.condition
-    return (
-        f"{condition.clients} clients with blocks of {condition.block_size} "
-        f"at {condition.rate:g} messages/s"
-    )
+def _blocks(study: Study, condition: Condition) -> str:
+    of = study.of(condition.feeds)
+    return f"{condition.block_size}{of} at {condition.rate:g} messages/s"
 
 
 def _seconds(value: float) -> str:

@@ -36,6 +36,15 @@ class Study:
     totals: tuple[Total, ...]
     models: tuple[Model, ...]
 
+    @property
+    def differs_in_feeds(self) -> bool:
+        """Whether not all cells are of the same feeds, so that each must name its own."""
+        return len({cell.condition.feeds for cell in self.cells}) > 1
+
+    def of(self, feeds: str) -> str:
+        """Return `` of users and arrays`` where cells differ in their feeds, else nothing."""
+        return f" of {feeds.replace(', ', ' and ')}" if self.differs_in_feeds else ""
+
 
 def study(trials: Sequence[Trial]) -> Study:
     """Return what *trials*, at least one, come to."""

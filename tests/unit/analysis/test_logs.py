@@ -58,6 +58,19 @@ def test_a_stated_rate_is_taken(tmp_path: Path) -> None:
     assert reading.notes == (COUNTED, OF_BLOCKS)
 
 
+def test_a_stated_rate_over_different_feeds_is_noted(tmp_path: Path) -> None:
+    """One rate for clients of one feed and of two is hardly true of both, and a note says so."""
+    both = session_log(ALICE, [*users(1, 2), *arrays(1, 2)])
+    alone = session_log(FOURS, users(1, 4))
+    turned = session_log(replace(ALICE, feeds=ALICE.feeds[::-1]), [*users(1, 2), *arrays(1, 2)])
+    *_, note = read_logs(write(tmp_path, alone=alone, both=both), 2.0).notes
+    assert "they have different feeds (arrays and users, users): ideal and overhead" in note
+    for same in ({"one": both, "other": turned}, {"one": alone, "other": alone}):
+        assert read_logs(write(tmp_path, **same), 2.0).notes == (COUNTED, OF_BLOCKS)
+    long = session_log(FOURS, users(1, 8))
+    assert read_logs(write(tmp_path, long=long, both=both), None).notes[:2] == (COUNTED, ESTIMATED)
+
+
 def test_runs_one_after_another_are_repeats(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,6 +78,23 @@ def test_a_difference_is_not_talked_away() -> None:
     assert "took 1.900 s in blocks of 1 and 2.400 s in blocks of 10" in total
 
 
+def test_answers_name_the_feeds_where_they_differ() -> None:
+    """Every figure of one condition says of which feeds it is, if there are others."""
+    both = "users, arrays"
+    trials = [
+        trial(clients=clients, block_size=size, late=late, latency=late, feeds=feeds)
+        for feeds, late in (("users", 0.001), (both, 0.004))
+        for clients, size in product((10, 40), (1, 5))
+    ]
+    size, clients, latency, total, *_ = answers(study(trials))
+    assert "10 clients with blocks of 5 of users and arrays at 10 messages/s: " in size
+    assert "(blocks of 5 of users at 10 messages/s)" in clients
+    assert "(blocks of 1 of users at 10 messages/s)" in latency
+    assert "(40 clients of users and arrays at 10 messages/s)" in total
+    alone = answers(study([each for each in trials if each.condition.feeds == both]))
+    assert not any("users" in text for text in alone)
+
+
 def test_answers_leave_out_what_was_not_asked() -> None:
     """A single cell says nothing about clients, latency or totals."""
     said = answers(study([trial(duplicates=2)]))
