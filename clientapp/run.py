@@ -100,6 +100,11 @@ class Run:
         return self._protocol.positions
 
     @property
+    def heads(self) -> Mapping[str, int]:
+        """How far the server last said each feed to be; empty before it said so."""
+        return self._protocol.heads
+
+    @property
     def unacknowledged(self) -> int:
         """The number of reports that the server has not acknowledged."""
         return self._protocol.unacknowledged

@@ -54,6 +54,8 @@ class ClientProtocol:
         self._stalls: dict[str, tuple[int, int]] = {}
         """Per feed that is behind the server: where, and for how many heartbeats."""
         self._leaving = False
+        self.heads: Mapping[str, int] = {}
+        """How far the last heartbeat said each feed to be; it outlives connections."""
         self.welcome: Welcome | None = None
         """What the server said first on this connection; None until then."""
         self.farewell: Farewell | None = None
@@ -199,9 +201,10 @@ class ClientProtocol:
 
     def _heartbeat(self, beat: Heartbeat) -> None:
         self.proven = True
+        self.heads = {feed: beat.heads.get(feed, 0) for feed in self._session.feeds}
         stalls = {}
         for feed in self._session.feeds:
-            at, head = self._positions[feed].offset, beat.heads.get(feed, 0)
+            at, head = self._positions[feed].offset, self.heads[feed]
             if at < head:
                 before, beats = self._stalls.get(feed, (at, 0))
                 stalls[feed] = (at, beats + 1 if before == at else 1)

@@ -43,8 +43,8 @@ class Member:
         """
         Keep a block log in *folder*, where given; *latencies* are those of the part.
 
-        *heads* says how far anybody here has received each feed; its number is
-        in *present* while it is connected; *completed* is called for each block.
+        *heads* says how far anybody here knows each feed to be; its number is in
+        *present* while it is connected; *completed* is called for each block.
         """
         self.role = role
         self._session = session
@@ -73,6 +73,13 @@ class Member:
         """How far it has received each feed."""
         positions = {} if self._run is None else self._run.positions
         return {feed: at.offset for feed, at in positions.items()}
+
+    @property
+    def known(self) -> dict[str, int]:
+        """How far it knows each feed to be: it received that, or a heartbeat said so."""
+        known = self.positions
+        heads = {} if self._run is None else self._run.heads
+        return known | {feed: at for feed, at in heads.items() if at > known.get(feed, 0)}
 
     async def play(self, began: float) -> None:
         """Do what the role says; *began* is the loop's time of the beginning."""
@@ -144,12 +151,15 @@ class Member:
 
     async def _leave(self, run: Run, when: float) -> None:
         await self._until(when)
-        target = {feed: self._heads.get(feed, 0) for feed in self._session.feeds}
+        known = self.known
+        target = {
+            feed: max(self._heads.get(feed, 0), known.get(feed, 0)) for feed in self._session.feeds
+        }
         if self.role.bytes_per_second is None and self._begin:
             with suppress(TimeoutError):
                 async with asyncio.timeout(ARRIVE_SECONDS):
                     await self._reach(target)
-            # It may have more than anybody had when that was last looked at.
+            # It may have got more while it waited.
             mine = self.positions
             self._end = {feed: max(end, mine[feed]) for feed, end in target.items()}
         elif self._begin:

@@ -94,11 +94,11 @@ class Process:
             self._late = max(self._late, loop.time() - due)
 
     async def _look(self) -> None:
-        """Note how far anybody here has received each feed."""
+        """Note how far anybody here knows each feed to be."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             for member in self._members:
-                for feed, offset in member.positions.items():
+                for feed, offset in member.known.items():
                     if offset > self._heads.get(feed, 0):
                         self._heads[feed] = offset
 

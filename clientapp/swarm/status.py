@@ -22,7 +22,7 @@ class PartStatus:
     """Members that are connected now."""
     messages: int = 0
     expected: int = 0
-    """Offsets between where members began and where their feeds were when they ended."""
+    """Offsets from where members began to where their feeds were known to be when they ended."""
     received: int = 0
     """Those of them that came; what came again after a stay counts once."""
     behind: int = 0

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,13 +19,29 @@ from clientapp.swarm.member import Member
 from clientapp.swarm.outcome import measured
 from clientapp.swarm.probe import Probe
 from clientapp.swarm.status import PartStatus
-from clientapp.wire.from_server import Farewell
+from clientapp.wire.from_server import Farewell, Heartbeat
 from tests.support.feed_server import FeedServer
 from tests.support.log_oracle import offsets, read_log
 
 LONG = 3600.0
 """Seconds that no test waits for: what ends a stay is an event."""
 REFUSED = Farewell(code=4501, reason="there is no feed users", retry_after=0)
+
+
+BOTH = ("users", "arrays")
+
+
+def heartbeat(server: FeedServer) -> Heartbeat:
+    """Return a heartbeat that names all the server ever published."""
+    heads = {feed: len(lines) for feed, lines in server.lines.items()}
+    return Heartbeat(now=server.now_us(), heads=heads)
+
+
+async def heard(server: FeedServer) -> None:
+    """Return when a member with blocks of five of both feeds took all that was sent before."""
+    stored = len(server.stored)
+    await server.publish("arrays", 5)
+    await server.until(lambda: len(server.stored) > stored)
 
 
 class Played:
@@ -32,6 +51,7 @@ class Played:
         self,
         server: FeedServer,
         *stays: Stay,
+        feeds: tuple[str, ...] = ("users",),
         block_size: int = 5,
         folder: Path | None = None,
         bytes_per_second: float | None = None,
@@ -42,7 +62,7 @@ class Played:
         self.blocks: list[int] = []
         role = Role(
             number=1,
-            part=Part(("users",), block_size),
+            part=Part(feeds, block_size),
             stays=stays or (Stay(0.0, LONG),),
             bytes_per_second=bytes_per_second,
         )
@@ -113,6 +133,57 @@ async def test_reach_counts_what_the_server_lost(server: FeedServer) -> None:
     part = await played.end()
     assert (part.expected, part.received, part.gaps) == (25, 21, 4)
     assert measured(part)["reach"] == 21 / 25
+
+
+async def test_reach_counts_what_a_silent_server_kept(server: FeedServer) -> None:
+    """A server that names a later end and sends nothing more of a feed has lost the rest."""
+    played = Played(server, feeds=BOTH)
+    await server.until(lambda: server.connected == 1)
+    await server.publish("users", 5)
+    await server.publish("users", 20, lost=20)
+    await server.say(heartbeat(server))
+    await heard(server)
+    part = await played.end()
+    assert (part.expected, part.received, part.gaps) == (30, 10, 0)
+    assert part.messages == 10
+
+
+async def test_reach_waits_for_what_a_heartbeat_named(server: FeedServer) -> None:
+    """What was still on its way when a member was to leave is received, so nothing lacks."""
+    played = Played(server, feeds=BOTH)
+    await server.until(lambda: server.connected == 1)
+    await server.publish("users", 5)
+    await server.say(Heartbeat(now=server.now_us(), heads={"users": 8}))
+    await heard(server)
+    played.member.stop()
+    await server.publish("users", 3)
+    part = await played.over()
+    assert (part.expected, part.received, part.gaps) == (13, 13, 0)
+
+
+async def test_a_swarm_of_one_notices_silence(server: FeedServer) -> None:
+    """With nobody beside it to compare with, the command ends with 4 all the same."""
+    swarm = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "clientapp", "swarm", f"--url={server.url}", "--clients=1"),
+        *(f"--seconds={LONG:g}", "--mix=users+arrays:5", "--json", "--expect=reach==1"),
+        cwd=Path(__file__).parents[2],
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        # The first to come is a probe.
+        await server.until(lambda: len(server.requests) == 2 and server.connected == 1)
+        await server.publish("users", 15, lost=15)
+        await server.say(heartbeat(server))
+        await heard(server)
+        swarm.send_signal(signal.SIGINT)
+        said, why = await swarm.communicate()
+    finally:
+        if swarm.returncode is None:
+            swarm.kill()
+    assert b"reach==1 was expected, and reach is 0.25" in why
+    measured = json.loads(said)["measured"]
+    assert (swarm.returncode, measured["reach"]) == (4, 0.25)
 
 
 async def test_comes_back(server: FeedServer, tmp_path: Path) -> None:

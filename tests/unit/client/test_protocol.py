@@ -242,6 +242,15 @@ def beat(head: int) -> Heartbeat:
     return Heartbeat(now=0, heads={"users": head, "arrays": 4})
 
 
+def test_heads_are_those_of_the_last_heartbeat(protocol: ClientProtocol) -> None:
+    """They outlive a connection, for what they name exists; other feeds are left out."""
+    assert protocol.heads == {}
+    protocol.receive(beat(100))
+    protocol.receive(Heartbeat(now=0, heads={"users": 7, "other": 9}))
+    protocol.connect()
+    assert protocol.heads == {"users": 7, "arrays": 0}
+
+
 def test_a_slow_feed_is_not_stalled(protocol: ClientProtocol) -> None:
     """Whoever gets something between two heartbeats is behind, and has lost nothing."""
     for offset in range(5, 5 + 3 * STALLED_HEARTBEATS):
