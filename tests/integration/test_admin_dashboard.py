@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from math import floor
 from typing import Any
 
 import pytest
@@ -66,16 +67,16 @@ def reader(client: Client, *models: str) -> Client:
 
 def test_the_hour_by_hand() -> None:
     """Samples of all servers come together, each minute by itself, holes left open."""
-    sample(NOW - timedelta(seconds=15), sessions=9, messages=0, blocks=0, verified=0)
-    sample(NOW - timedelta(seconds=5))
-    sample(NOW - timedelta(seconds=5), server="two", messages=100, worst_lag=8, block_p50=None,
+    sample(NOW - timedelta(seconds=10), sessions=9, messages=0, blocks=0, verified=0)
+    sample(NOW)
+    sample(NOW, server="two", messages=100, worst_lag=8, block_p50=None,
            block_p99=None, latency_p99=0.009, blocks=1, verified=0, broken=1)  # fmt: skip
     sample(NOW - timedelta(minutes=2), messages=20)
     sample(NOW - timedelta(hours=2))
     found = last_hour(NOW)
     assert (found.starts[-1].minute, len(found.points), found.is_empty) == (30, 60, False)
     minute, hole, before = found.points[-1], found.points[-2], found.points[-3]
-    assert (minute.messages, minute.blocks) == (20 + 10, 15 + 6)
+    assert (minute.messages, minute.blocks) == (20 + 5, 15 + 3)
     assert (minute.sessions, minute.worst_lag) == (4, 8)
     assert (minute.block_p50, minute.block_p99) == (1.0, 1.5)
     assert (minute.latency_p50, minute.latency_p99) == (0.001, 0.009)
@@ -83,6 +84,67 @@ def test_the_hour_by_hand() -> None:
     assert before.messages == 2
     assert (found.now.messages, found.now.blocks) == (40 + 10, 30 + 6)
     assert (found.blocks, found.verified, found.broken) == (11, 10, 1)
+
+
+def served(first: float, last: float, server: str) -> None:
+    """Store what *server* did between two instants, a sample each ten seconds."""
+    for end in range(floor(first) + 10, floor(last) + 1, 10):
+        at = NOW.replace(second=0) + timedelta(seconds=end + first % 1)
+        steady: dict[str, Any] = {"sessions": 1000, "messages": 10_000, "blocks": 100}
+        sample(at, server=server, **steady)
+
+
+def steady_minutes(until: float) -> list[tuple[float | None, float | None, int | None]]:
+    """Return messages/s, blocks/min and sessions of the last two minutes, then of now."""
+    found = last_hour(NOW.replace(second=0) + timedelta(seconds=until))
+    return [
+        (
+            point.messages and round(point.messages, 6),
+            point.blocks and round(point.blocks, 6),
+            point.sessions,
+        )
+        for point in (*found.points[-2:], found.now)
+    ]
+
+
+def test_one_server_is_what_it_is() -> None:
+    """A steady server has the same rates in each minute, also in one that is not over."""
+    served(-123, 27, "one")
+    assert steady_minutes(28) == [(1000, 600, 1000)] * 3
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.001, 4.0, 9.5])
+def test_servers_side_by_side_add_up(phase: float) -> None:
+    """Two servers are twice one, whenever each of them tells, and before both have told."""
+    served(-123, 27, "one")
+    served(-123 + phase, 27, "two")
+    assert steady_minutes(28) == [(2000, 1200, 2000)] * 3
+
+
+@pytest.mark.parametrize("away", [2.0, 5.0, 20.0])
+def test_a_server_that_is_started_again_adds_nothing(away: float) -> None:
+    """What one server did before and another after it is counted as one after the other."""
+    served(-123, -33, "one")
+    served(-33 + away, 30, "another")
+    assert steady_minutes(28)[0] == (1000, 600, 1000)
+
+
+def test_now_is_that_of_the_server_that_was_started_again() -> None:
+    """As soon as the new server tells, the one before it is no more, young as its word is."""
+    served(-123, 7, "one")
+    served(9, 19, "another")
+    assert steady_minutes(20)[1:] == [(1000, 600, 1000)] * 2
+
+
+def test_a_server_that_ended_counts_for_as_long_as_it_ran() -> None:
+    """Its messages count in the minute in which it ended, its sessions are gone."""
+    served(-125, 25, "one")
+    served(-125, -35, "two")
+    assert steady_minutes(26) == [
+        (pytest.approx(1000 + 1000 * 25 / 60), pytest.approx(600 + 600 * 25 / 60), 1000),
+        (1000, 600, 1000),
+        (1000, 600, 1000),
+    ]
 
 
 def test_reads_no_more_samples_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
