@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from django.db.models import QuerySet
 
@@ -31,8 +31,17 @@ class Seen(NamedTuple):
     latency_p50: float | None
     latency_p99: float | None
     latency_max: float | None
+    clock_offset: float | None
     clients: int
     label: str
+
+    @property
+    def latencies(self) -> tuple[float, float, float] | None:
+        """Its p50, p99 and maximum; None where they are not by the server's clock."""
+        told = self.latency_p50, self.latency_p99, self.latency_max
+        if self.clock_offset is None or None in told:
+            return None
+        return cast("tuple[float, float, float]", told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +57,16 @@ class Group:
     p50: float
     p90: float
     p99: float
-    latency_p50: float
-    """The median of the blocks' medians."""
-    latency_p99: float
+    latency_p50: float | None
+    """
+    The median of the blocks' medians.
+
+    Like the other two it is of those blocks that have latencies by the
+    server's clock: a client's own may be off by any time. None: there is none.
+    """
+    latency_p99: float | None
     """The 99th percentile of the blocks' own p99: an upper estimate."""
-    latency_max: float
+    latency_max: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +134,7 @@ def _groups(rows: Sequence[Seen], *, banded: bool) -> list[Group]:
 def _group(block_size: int, band: int, rows: Sequence[Seen]) -> Group:
     seconds = [row.seconds for row in rows]
     p50, p90, p99 = _quantiles(seconds, 0.5, 0.9, 0.99)
+    late = [row.latencies for row in rows if row.latencies]
     return Group(
         block_size=block_size,
         band=band,
@@ -128,9 +143,9 @@ def _group(block_size: int, band: int, rows: Sequence[Seen]) -> Group:
         p50=p50,
         p90=p90,
         p99=p99,
-        latency_p50=_quantiles([row.latency_p50 or 0.0 for row in rows], 0.5)[0],
-        latency_p99=_quantiles([row.latency_p99 or 0.0 for row in rows], 0.99)[0],
-        latency_max=max(row.latency_max or 0.0 for row in rows),
+        latency_p50=_quantiles([middle for middle, _, _ in late], 0.5)[0] if late else None,
+        latency_p99=_quantiles([tail for _, tail, _ in late], 0.99)[0] if late else None,
+        latency_max=max((most for _, _, most in late), default=None),
     )
 
 

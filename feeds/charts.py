@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from feeds import show
 from feeds.analysis import Analysis, Group, band_name
 
 COLOURS = ("#0d9488", "#d97706", "#3b82f6", "#ec4899", "#65a30d", "#8b5cf6")
@@ -53,8 +54,8 @@ def _against_size(groups: Sequence[Group]) -> list[Chart]:
             "Median of the blocks' medians, and 99th percentile of their p99.",
             places,
             {
-                "median": [group.latency_p50 * 1000 for group in groups],
-                "p99": [group.latency_p99 * 1000 for group in groups],
+                "median": [show.milliseconds(group.latency_p50) for group in groups],
+                "p99": [show.milliseconds(group.latency_p99) for group in groups],
             },
             across="block size",
             up="milliseconds",
@@ -74,7 +75,7 @@ def _against_clients(groups: Sequence[Group]) -> list[Chart]:
         line_chart(
             "Latency against clients",
             "Median of the blocks' medians, one line per block size.",
-            *_by_block_size(groups, lambda group: group.latency_p50 * 1000),
+            *_by_block_size(groups, lambda group: show.milliseconds(group.latency_p50)),
             across="clients connected",
             up="milliseconds",
         ),
@@ -82,7 +83,7 @@ def _against_clients(groups: Sequence[Group]) -> list[Chart]:
 
 
 def _by_block_size(
-    groups: Sequence[Group], figure: Callable[[Group], float]
+    groups: Sequence[Group], figure: Callable[[Group], float | None]
 ) -> tuple[list[str], dict[str, list[float | None]]]:
     """Return the bands, and per block size the figure at each; None where there is none."""
     bands = sorted({group.band for group in groups})

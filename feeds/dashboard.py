@@ -17,7 +17,6 @@ from feeds.live import catalog
 from feeds.live.troubles import TROUBLES
 from feeds.models import ClientSession
 
-UNKNOWN = "–"  # noqa: RUF001  the dash that stands for a figure
 SILENT = "no server is sampling now"
 
 
@@ -121,7 +120,7 @@ def _session_tiles(now: Point) -> list[Tile]:
 
 def _report_tiles(history: History) -> list[Tile]:
     now, blocks = history.now, history.blocks
-    share = UNKNOWN
+    share = show.UNKNOWN
     if blocks:
         # Rounded down: 100 % is said of no hour with a block that is not verified.
         share = f"{int(history.verified / blocks * 1000) / 10:g} %"
@@ -188,11 +187,11 @@ def _report_charts(history: History) -> list[Chart]:
         _over_time(
             history,
             "Latency",
-            "From a message's intended time to its receipt.",
+            "From a message's intended time to its receipt, by the server's clock.",
             "milliseconds",
             {
-                "median": [_milliseconds(point.latency_p50) for point in points],
-                "p99": [_milliseconds(point.latency_p99) for point in points],
+                "median": [show.milliseconds(point.latency_p50) for point in points],
+                "p99": [show.milliseconds(point.latency_p99) for point in points],
             },
         ),
     ]
@@ -220,11 +219,7 @@ def _over_time(
     )
 
 
-def _milliseconds(seconds: float | None) -> float | None:
-    return None if seconds is None else seconds * 1000
-
-
 def _figure(value: float | None) -> str:
     if value is None:
-        return UNKNOWN
+        return show.UNKNOWN
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:,.1f}"

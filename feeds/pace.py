@@ -56,8 +56,8 @@ class Times:
 
     sizes: list[SizeRow] = field(default_factory=list)
     latency: str = "none"
-    """The median of the blocks' median latencies."""
-    latency_note: str = "no block yet"
+    """The median of the blocks' median latencies, of those by the server's clock."""
+    latency_note: str
 
 
 def pace(now: datetime) -> Pace:
@@ -76,15 +76,21 @@ def pace(now: datetime) -> Pace:
 def times() -> Times:
     """Sum up the `MOST_TIMED` newest reports."""
     newest = BlockReport.objects.order_by("-received_at", "-id")
-    rows = list(newest.values_list("size", "seconds", "latency_p50", "latency_p99")[:MOST_TIMED])
+    rows = list(
+        newest.values_list("size", "seconds", "latency_p50", "latency_p99", "clock_offset")[
+            :MOST_TIMED
+        ]
+    )
     by_size: defaultdict[int, list[float]] = defaultdict(list)
     for size, seconds, *_ in rows:
         if size is not None:
             by_size[size].append(seconds)
-    middle = [p50 for *_, p50, _ in rows if p50 is not None]
-    late = [p99 for *_, p99 in rows if p99 is not None]
+    timed = [(p50, p99) for *_, p50, p99, offset in rows if offset is not None]
+    middle = [p50 for p50, _ in timed if p50 is not None]
+    late = [p99 for _, p99 in timed if p99 is not None]
     if not middle:
-        return Times(sizes=_size_rows(by_size))
+        note = "no block by the server's clock yet" if rows else "no block yet"
+        return Times(sizes=_size_rows(by_size), latency_note=note)
     return Times(
         sizes=_size_rows(by_size),
         latency=show.seconds(_rank(middle, 50)),

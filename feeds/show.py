@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from feeds.core import notices
 from feeds.live.catalog import FeedOverview
 
+UNKNOWN = "–"  # noqa: RUF001  the dash that stands for a figure
+
 
 def rate(per_second: float) -> str:
     """Return messages per second, with at most three decimals."""
@@ -31,6 +33,11 @@ def time_us(value: int) -> str:
 def seconds(value: float) -> str:
     """Return a time in the unit in which it is easily read."""
     return f"{value:,.2f} s" if abs(value) >= 1 else f"{value * 1000:,.1f} ms"
+
+
+def milliseconds(value: float | None) -> float | None:
+    """Return seconds as milliseconds; None stays None."""
+    return None if value is None else value * 1000
 
 
 def share(part: int, whole: int) -> str:

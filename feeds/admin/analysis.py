@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.generic import TemplateView, View
 from unfold.views import UnfoldModelAdminViewMixin
 
-from feeds import analysis
+from feeds import analysis, show
 from feeds.admin.filters import in_days, labelled, of_sessions, receiving
 from feeds.charts import charts
 from feeds.forms import AnalysisForm
@@ -99,7 +99,7 @@ def _row(group: analysis.Group) -> list[str]:
         f"{group.reports:,}",
         *(f"{value:.3f}" for value in (group.mean, group.p50, group.p90, group.p99)),
         *(
-            f"{value * 1000:.2f}"
+            show.UNKNOWN if value is None else f"{value * 1000:.2f}"
             for value in (group.latency_p50, group.latency_p99, group.latency_max)
         ),
     ]

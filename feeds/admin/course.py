@@ -13,6 +13,7 @@ from datetime import datetime
 
 from django.template.loader import render_to_string
 
+from feeds import show
 from feeds.charts import line_chart
 from feeds.models import ClientSession, Connection
 
@@ -86,11 +87,13 @@ def losses(session: ClientSession, begin: datetime, now: datetime) -> list[Bar]:
 
 def course_charts(session: ClientSession) -> str:
     """Return block time and latency of the newest blocks, as charts."""
-    fields = ("number", "seconds", "latency_p50", "latency_p99")
+    fields = ("number", "seconds", "latency_p50", "latency_p99", "clock_offset")
     rows = list(session.reports.order_by("-number").values_list(*fields)[:MOST_BLOCKS])[::-1]
     if not rows:
         return "No block yet."
     places = [f"{row[0]:,}" for row in rows]
+    # A client's own clock may be off by any time: a hole says more than its latency.
+    late = [(p50, p99) if offset is not None else (None, None) for *_, p50, p99, offset in rows]
     drawn = [
         line_chart(
             "Block time",
@@ -103,11 +106,11 @@ def course_charts(session: ClientSession) -> str:
         ),
         line_chart(
             "Latency",
-            "Median and p99 of each block.",
+            "Median and p99 of each block whose client knew the server's clock.",
             places,
             {
-                "median": [_ms(row[2]) for row in rows],
-                "p99": [_ms(row[3]) for row in rows],
+                "median": [show.milliseconds(p50) for p50, _ in late],
+                "p99": [show.milliseconds(p99) for _, p99 in late],
             },
             across="block",
             is_dense=True,
@@ -132,7 +135,3 @@ def _bar(
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None else seconds * 1000

@@ -52,7 +52,11 @@ class Tally:
     verified: int = 0
     broken: int = 0
     measured: list[tuple[float, float | None, float | None]] = field(default_factory=list)
-    """Block time, median latency and its p99 in seconds, of `MOST_MEASURED` at most."""
+    """
+    Block time, median latency and its p99 in seconds, of `MOST_MEASURED` at most.
+
+    The latencies are None where they are not by the server's clock.
+    """
 
     def add(self, fact: Reported, verdict: Verdict) -> None:
         """Count a report that was stored just now."""
@@ -60,9 +64,10 @@ class Tally:
         self.verified += verdict == Verdict.VERIFIED
         self.broken += verdict == Verdict.BROKEN
         report = fact.report
-        p50 = report.latency.p50 if isinstance(report, Report) else None
-        p99 = report.latency.p99 if isinstance(report, Report) else None
-        figures = (report.seconds, p50, p99)
+        figures: tuple[float, float | None, float | None] = (report.seconds, None, None)
+        # By a client's own clock they may be off by any time, and one would be the p99 of all.
+        if isinstance(report, Report) and report.clock is not None:
+            figures = (report.seconds, report.latency.p50, report.latency.p99)
         if len(self.measured) < MOST_MEASURED:
             self.measured.append(figures)
         elif (place := random.randrange(self.blocks)) < MOST_MEASURED:

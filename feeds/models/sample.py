@@ -27,7 +27,7 @@ class Sample(models.Model):
     """Block time in seconds; None: no report came."""
     block_p99 = models.FloatField(null=True)
     latency_p50 = models.FloatField(null=True)
-    """Median of the blocks' medians, in seconds; None: no report told it."""
+    """Median of the blocks' medians, in seconds; None: no report told it by the server's clock."""
     latency_p99 = models.FloatField(null=True)
     """99th percentile of the blocks' own p99."""
 

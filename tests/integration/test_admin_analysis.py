@@ -65,6 +65,7 @@ def measured(seconds: float, *, clients: int = 1, latency: float = 0.001) -> dic
         "latency_p50": latency,
         "latency_p99": latency * 2,
         "latency_max": latency * 3,
+        "clock_offset": 0.0,
     }
 
 
@@ -87,6 +88,21 @@ def test_figures_by_hand(admin_client: Client) -> None:
     bands = [(group.block_size, group.band, group.reports) for group in found.by_clients]
     assert bands == [(3, 1, 100), (10, 20, 2), (10, 50, 1)]
     assert (found.reports, found.is_capped, found.without_size, found.more) == (103, False, 0, 0)
+
+
+def test_latencies_by_a_clients_own_clock_are_left_out(admin_client: Client) -> None:
+    """A clock that is five minutes fast has block times and no latency, and the page says so."""
+    fast = {**measured(2.0, latency=100.0), "clock_offset": None}
+    alice = connect("alice")
+    report(alice, 1, **fast)
+    page = look(admin_client)
+    assert "whose clients knew the server's clock" in page.content.decode()
+    assert page.content.decode().count("<td>–</td>") == 2 * 3  # noqa: RUF001
+    assert json.loads(page.context["charts"][3].data)["datasets"][0]["data"] == [None]
+    report(alice, 2, **measured(4.0, latency=0.001))
+    (three,) = answer(admin_client).by_size
+    assert (three.reports, three.mean) == (2, 3.0)
+    assert (three.latency_p50, three.latency_p99, three.latency_max) == (0.001, 0.002, 0.003)
 
 
 @pytest.mark.parametrize(

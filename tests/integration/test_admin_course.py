@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.test import Client
 
-from feeds.admin.course import MOST_BLOCKS, MOST_CONNECTIONS, bars, losses
+from feeds.admin.course import MOST_BLOCKS, MOST_CONNECTIONS, bars, course_charts, losses
 from feeds.models import Connection
 from tests.support.admin import NOW, connect, report, shown
 
@@ -76,6 +77,17 @@ def test_the_page_is_bounded(admin_client: Client) -> None:
     assert page.count('class="chart"') == 2
     assert "&quot;6&quot;" in page
     assert "[&quot;5&quot;," not in page
+
+
+def test_latencies_by_a_clients_own_clock_are_left_out() -> None:
+    """A block of which no clock is known has a block time, and a hole for its latency."""
+    session = connect("alice")
+    report(session, 1, latency_p50=300.0, latency_p99=300.0)
+    report(session, 2, latency_p50=0.001, latency_p99=0.002, clock_offset=-299.9)
+    drawn = unescape(course_charts(session))
+    assert '"label": "block time", "data": [4.002, 4.002]' in drawn
+    assert '"label": "median", "data": [null, 1.0]' in drawn
+    assert '"label": "p99", "data": [null, 2.0]' in drawn
 
 
 def test_a_session_without_blocks(admin_client: Client) -> None:

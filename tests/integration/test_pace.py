@@ -33,7 +33,8 @@ def session() -> ClientSession:
 
 def report(session: ClientSession, number: int, ago: float = 1.0, **values: float | None) -> None:
     """Store a report that came *ago* seconds before NOW."""
-    fields = {"size": 3, "seconds": 2.0, "latency_p50": 0.001, "latency_p99": 0.002} | values
+    measured = {"latency_p50": 0.001, "latency_p99": 0.002, "clock_offset": 0.0}
+    fields = {"size": 3, "seconds": 2.0} | measured | values
     BlockReport.objects.create(
         session=session,
         number=number,
@@ -79,6 +80,16 @@ def test_block_time_by_size(session: ClientSession) -> None:
     assert (small.size, small.p50, small.p90, small.blocks) == ("2", "500.0 ms", "500.0 ms", "1")
     assert (large.size, large.p50, large.p90, large.blocks) == ("5", "2.00 s", "4.00 s", "4")
     assert (small.bar, large.bar, large.rest) == ("12.5", "50.0", "100.0")
+
+
+def test_latencies_by_a_clients_own_clock_are_left_out(session: ClientSession) -> None:
+    """A clock that is five minutes fast changes no latency, and a sentence says what is missing."""
+    report(session, 1, clock_offset=None, latency_p50=-300.0, latency_p99=300.0)
+    assert (times().latency, times().latency_note) == ("none", "no block by the server's clock yet")
+    report(session, 2)
+    report(session, 3)
+    assert (times().latency, times().latency_note) == ("1.0 ms", "p99 2.0 ms, 2 blocks")
+    assert times().sizes[0].blocks == "3"
 
 
 def test_blocks_of_one_take_no_time(session: ClientSession) -> None:

@@ -11,6 +11,7 @@ import pytest
 from django.db import OperationalError, connection
 from pytest_django import Settings
 
+from clientapp.wire.report import Clock, Latency, Report
 from clientapp.wire.sentence import Sentence
 from clientapp.wire.verdict import Verdict
 from feeds.core.hub import Hub
@@ -38,8 +39,10 @@ def look(clock: float, **changes: int) -> Look:
 
 
 def stored(number: int, seconds: float = 1.0, judgement: Judgement = VERIFIED) -> Reported:
-    """Return a report, as it is noted."""
-    return reported(number, seconds, judgement=judgement)
+    """Return a report of a client that knows the server's clock, as it is noted."""
+    fact = reported(number, seconds, judgement=judgement)
+    assert isinstance(fact.report, Report)
+    return replace(fact, report=replace(fact.report, clock=Clock(offset=0.5, error=0.001)))
 
 
 def note(sampler: Sampler, *facts: Reported, is_new: bool = True) -> None:
@@ -89,6 +92,27 @@ def test_a_bare_sentence_has_a_block_time_and_no_latency() -> None:
     sample = keep(sampler, look(10.0))
     assert (sample.blocks, sample.verified, sample.broken) == (1, 0, 0)
     assert (sample.block_p50, sample.latency_p50) == (4.002, None)
+
+
+def test_latencies_by_a_clients_own_clock_are_left_out() -> None:
+    """A clock that is five minutes fast is in no percentile, though its block is counted."""
+    sampler = Sampler("one", 0.0)
+    fast = reported(1, 3.0)
+    assert isinstance(fast.report, Report)
+    late = Latency(p50=300.0, p99=300.0, max=300.0)
+    fast = replace(fast, report=replace(fast.report, latency=late))
+    note(sampler, fast)
+    alone = keep(sampler, look(10.0))
+    assert (alone.blocks, alone.block_p99, alone.latency_p50, alone.latency_p99) == (
+        1,
+        3.0,
+        None,
+        None,
+    )
+    note(sampler, fast, stored(2))
+    sample = keep(sampler, look(20.0))
+    assert (sample.blocks, sample.block_p99) == (2, 3.0)
+    assert (sample.latency_p50, sample.latency_p99) == (0.001, 0.002)
 
 
 def test_percentiles_rest_on_no_more_reports_than_they_may(
