@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.test_client_in_javascript import message, say, welcome
 from tests.support.axe import faults
 from tests.support.browser import WIDTHS, Browser, browser, other_hosts
 from tests.support.signing_in import sign_in
@@ -47,6 +48,17 @@ import("/static/feeds/stream.js").then(({ Stream }) => {
   }
   shown = [...rows.querySelectorAll("[data-field=offset]")].map((cell) => Number(cell.textContent));
 });
+"""
+
+# In place of a socket: says the frames of a script as soon as somebody listens.
+SAY_FRAMES = """
+window.WebSocket = class {
+  static OPEN = 1;
+  readyState = 1;
+  constructor() { setTimeout(() => SCRIPT.forEach((data) => this.onmessage({ data }))); }
+  send() {}
+  close() {}
+};
 """
 
 
@@ -191,6 +203,22 @@ def test_rows_are_of_one_feed(
     calm.evaluate(PLAY_ROWS.replace("SCRIPT", json.dumps(script)))
     calm.wait_for("window.shown !== undefined")
     assert calm.evaluate("shown") == shown
+
+
+def test_a_broken_block_is_counted_once(stack: Stack, calm: Browser) -> None:
+    """What is wrong with it is said when its row is long gone, and it is no second block."""
+    told = [("broken", 1, ""), *(("verified", block, "") for block in range(2, 15))]
+    told += [("broken", 1, "users 1 is altered"), ("verified", 15, "")]
+    frames = [welcome(), *(message("users", offset) for offset in range(1, 16))]
+    frames += [
+        say("ack", block=block, verdict=verdict, reason=reason) for verdict, block, reason in told
+    ]
+    stack.server()
+    calm.open(home(stack))
+    calm.evaluate(SAY_FRAMES.replace("SCRIPT", json.dumps(frames)))
+    start(calm, size=1)
+    calm.wait_for(f"{figure('verified')} === 14")
+    assert [calm.evaluate(figure(name)) for name in ("blocks", "broken")] == [15, 1]
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -184,6 +184,25 @@ def blocks_of(played: dict[str, Any]) -> list[int]:
     return [frame["block"] for frame in played["sent"] if frame["type"] == "report"]
 
 
+def verdicts_of(played: dict[str, Any]) -> list[tuple[int, str, str, bool]]:
+    """Return what was told of verdicts: block, verdict, reason, and whether it is the first."""
+    told = [values for event, values in played["heard"] if event == "verdict"]
+    return [(one["block"], one["verdict"], one["reason"], one["isFirst"]) for one in told]
+
+
+def test_one_verdict_of_a_block_is_its_first(tmp_path: Path) -> None:
+    """What is wrong with a broken block is a later word, however many blocks came between."""
+    broken = came(say("ack", block=1, verdict="broken"), 2000)
+    others = [came(say("ack", block=block, verdict="verified"), 2000) for block in range(2, 11)]
+    cause = came(say("ack", block=1, verdict="broken", reason="users 2 is missing"), 3000)
+    told = verdicts_of(play(tmp_path, [*after_blocks(10), broken, *others, cause]))
+    assert told == [
+        (1, "broken", "", True),
+        *((block, "verified", "", True) for block in range(2, 11)),
+        (1, "broken", "users 2 is missing", False),
+    ]
+
+
 def test_reports_are_sent_until_acknowledged(tmp_path: Path) -> None:
     """After a new welcome what was not acknowledged is sent again, and nothing else."""
     ack = came(say("ack", block=1, verdict="verified"), 2000)
@@ -191,7 +210,7 @@ def test_reports_are_sent_until_acknowledged(tmp_path: Path) -> None:
     played = play(tmp_path, [*after_blocks(3), ack, *again])
     assert blocks_of(played) == [1, 2, 3, 2, 3]
     assert played["unacknowledged"] == 2
-    assert ["verdict", {"block": 1, "verdict": "verified", "reason": ""}] in played["heard"]
+    assert verdicts_of(played) == [(1, "verified", "", True)]
 
 
 def test_overtaken_reports_are_sent_again(tmp_path: Path) -> None:
@@ -218,7 +237,7 @@ def test_refused_reports_are_given_up(tmp_path: Path) -> None:
     script = [*after_blocks(1), came(refusal, 2000), ["repeat", 1, None]]
     played = play(tmp_path, script)
     assert blocks_of(played) == [1]
-    assert ["verdict", {"block": 1, "verdict": "refused", "reason": "it lies"}] in played["heard"]
+    assert verdicts_of(played) == [(1, "refused", "it lies", True)]
 
 
 def test_busy_servers_get_reports_later(tmp_path: Path) -> None:

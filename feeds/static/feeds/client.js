@@ -15,7 +15,7 @@ const KEPT_BLOCKS = 16; // whose lines are kept in case the server asks for them
  * One session of {client, feeds, size, key}.
  *
  * `tell(event, values)` hears: welcome, message, gap, block, verdict, busy and
- * notice, each with what it is about.
+ * notice, each with what it is about. Of the verdicts of a block one `isFirst`.
  */
 export class Client {
   #session;
@@ -154,7 +154,7 @@ export class Client {
     const isNew = this.#outbox.acknowledge(block);
     if (verdict === "verified") this.#lines.delete(block);
     // A second word about a broken block says what is wrong with it.
-    if (isNew || verdict === "broken") this.#tell("verdict", { block, verdict, reason });
+    if (isNew || verdict === "broken") this.#tell("verdict", { block, verdict, reason, isFirst: isNew });
   }
 
   #explain(block) {
@@ -172,8 +172,8 @@ export class Client {
   #error({ text, retryable, block }) {
     if (retryable) return this.#tell("busy", { block: block ?? 1, text });
     if (block === undefined) return this.#tell("notice", { text });
-    this.#outbox.refuse(block);
-    this.#tell("verdict", { block, verdict: "refused", reason: text });
+    const isFirst = this.#outbox.refuse(block);
+    this.#tell("verdict", { block, verdict: "refused", reason: text, isFirst });
   }
 }
 

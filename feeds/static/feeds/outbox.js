@@ -38,11 +38,11 @@ export class Outbox {
     this.#reminded = [...this.#sent].at(-1) ?? null;
   }
 
-  /** Never send this report again: the server will not take it. */
+  /** Never send this report again: the server will not take it. Return whether it waited. */
   refuse(block) {
-    this.#reports.delete(block);
     this.#sent.delete(block);
     this.#due.delete(block);
+    return this.#reports.delete(block);
   }
 
   /** Return what is to be sent now, by block. */

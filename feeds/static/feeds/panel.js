@@ -155,9 +155,8 @@ export class Panel {
     this.#find("tbody").replaceChildren(...[...this.#rows.values()].reverse());
   }
 
-  #verdict({ block, verdict, reason }) {
+  #verdict({ block, verdict, reason, isFirst }) {
     const row = this.#rows.get(block);
-    const isFirst = !row || row.dataset.state === "waiting";
     if (isFirst && verdict in this.#figures) this.#figures[verdict] += 1;
     if (!row) return;
     row.dataset.state = verdict;
