@@ -32,7 +32,7 @@ PROVED = {
     "python3 -m venv .venv": ("tools/venv.sh", "-m venv"),
     ". .venv/bin/activate": ("Makefile", "BIN = $(VENV)/bin"),
     "pip install -r requirements.txt": ("Makefile", "-r requirements.txt"),
-    "python manage.py createsuperuser": ("tools/run.py", "createsuperuser"),
+    "python manage.py createsuperuser": ("tools/account.py", "createsuperuser"),
     "python manage.py runserver": ("tests/acceptance/test_by_hand.py", "runserver"),
     "python manage.py generate": ("tests/acceptance/test_by_hand.py", "generate"),
     "python clientapp/client.py --name alice": ("tests/acceptance/test_by_hand.py", "--name alice"),

@@ -21,6 +21,8 @@ from tools.children import Children
 CHECKOUT = Path(__file__).resolve().parent.parent
 VAR = Path(os.environ.get("BLOCKFEED_VAR") or CHECKOUT / "var").resolve()
 PASSWORD = VAR / "admin_password"
+OTHER_PASSWORD = 3
+"""The exit code of `tools.account` where the account has another password."""
 HOST = "127.0.0.1"
 FIRST_PORT = int(os.environ.get("PORT") or 8000)
 PORTS_TRIED = 100
@@ -63,11 +65,11 @@ async def run(port: int, password: str | None) -> int:
 
 def panel(port: int, password: str | None) -> str:
     """Return what a person needs to know now."""
-    account = (
-        f"user admin, password {password}  (kept in {shown(PASSWORD)})"
-        if password
-        else "user admin, with the password it was given"
-    )
+    account = f"user admin, password {password}  (kept in {shown(PASSWORD)})"
+    if password is None:
+        account = "user admin, with the password it was given"
+        if PASSWORD.exists():
+            account += f"; the one in {shown(PASSWORD)} is not it any more"
     rows = [
         ("page", f"http://{HOST}:{port}/"),
         ("admin", f"http://{HOST}:{port}/admin/"),
@@ -104,10 +106,10 @@ def is_taken(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of manage.py to its end."""
+def run_python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a Python program of the checkout to its end."""
     return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
+        [sys.executable, *arguments],
         cwd=CHECKOUT,
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
@@ -120,7 +122,7 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 
 def migrate() -> None:
     """Bring the database up to date; raises CannotStart."""
-    result = manage("migrate", "--verbosity", "0")
+    result = run_python("manage.py", "migrate", "--verbosity", "0")
     if result.returncode != 0:
         raise CannotStart(f"manage.py migrate failed:\n{result.stderr.strip()}")
 
@@ -129,8 +131,8 @@ def make_admin() -> str | None:
     """
     Return the password of the account ``admin``, made at first use.
 
-    None where the account exists and its password is not ours. Raises
-    CannotStart.
+    None where the account exists and has another password than the one that
+    is kept, as after somebody changed it. Raises CannotStart.
     """
     if not PASSWORD.exists():
         PASSWORD.touch(mode=0o600)
@@ -139,16 +141,14 @@ def make_admin() -> str | None:
     if is_new:
         password = secrets.token_urlsafe(12)
         PASSWORD.write_text(f"{password}\n", encoding="ascii")
-    account = ("--noinput", "--username", "admin", "--email", "admin@example.com")
-    result = manage("createsuperuser", *account, DJANGO_SUPERUSER_PASSWORD=password)
+    result = run_python("-m", "tools.account", DJANGO_SUPERUSER_PASSWORD=password)
     if result.returncode == 0:
         return password
-    if "already taken" not in result.stderr:
-        raise CannotStart(f"manage.py createsuperuser failed:\n{result.stderr.strip()}")
+    if result.returncode != OTHER_PASSWORD:
+        raise CannotStart(f"the account admin could not be made:\n{result.stderr.strip()}")
     if is_new:
         PASSWORD.unlink()
-        return None
-    return password
+    return None
 
 
 def main() -> int:

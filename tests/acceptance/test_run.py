@@ -118,6 +118,29 @@ def test_started_again_it_goes_on(start: Start) -> None:
     second.read_until(re.escape(password), r"alice +\| Block 2 received")
 
 
+def test_a_changed_password_is_not_printed(start: Start, tmp_path: Path) -> None:
+    """Where the account has another password, the one that is kept is called wrong."""
+    first = start()
+    old = first.read_until(r"user admin, password (\S+) ", r"alice +\| Block 1 received")[0]
+    first.process.terminate()
+    assert first.read_to_end() == 0
+    change = "u = User.objects.get(username='admin'); u.set_password('another one'); u.save()"
+    subprocess.run(
+        [sys.executable, "manage.py", "shell", "-c", change],
+        cwd=CHECKOUT,
+        env={**os.environ, "BLOCKFEED_VAR": str(tmp_path)},
+        check=True,
+    )
+    second = start()
+    admin, said = second.read_until(r"admin +(http\S+)\n", r"(user admin, .+)\n")
+    kept = tmp_path / "admin_password"
+    assert said.startswith("user admin, with the password it was given; ")
+    assert said.endswith(f"the one in {kept} is not it any more")
+    assert old not in second.said
+    assert kept.read_text() == f"{old}\n"
+    assert can_log_in(admin, "another one")
+
+
 def test_taken_port(start: Start) -> None:
     """Where somebody listens, the next free port is taken."""
     running = start()
