@@ -16,7 +16,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tools.run import CHECKOUT, HOST, VAR, CannotStart, free_port, is_taken, migrate, shown
+from tools.run import (
+    CHECKOUT,
+    HOST,
+    VAR,
+    CannotStart,
+    first_port,
+    free_port,
+    is_taken,
+    migrate,
+    shown,
+)
 
 OUT = VAR / "experiment"
 RATES = (5, 10)
@@ -92,10 +102,11 @@ def main() -> int:
     """Do the experiment; return the exit code."""
     OUT.mkdir(parents=True, exist_ok=True)
     try:
+        first = first_port()
         with tempfile.TemporaryDirectory(prefix="blockfeed-") as folder:
             os.environ["BLOCKFEED_VAR"] = str(Path(folder) / "var")
             migrate()
-            experiment(free_port())
+            experiment(free_port(first))
     except CannotStart as error:
         print(error, file=sys.stderr)
         return 1

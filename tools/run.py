@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import signal
 import socket
@@ -24,7 +25,8 @@ PASSWORD = VAR / "admin_password"
 OTHER_PASSWORD = 3
 """The exit code of `tools.account` where the account has another password."""
 HOST = "127.0.0.1"
-FIRST_PORT = int(os.environ.get("PORT") or 8000)
+FIRST_PORT = 8000
+LAST_PORT = 65_535
 PORTS_TRIED = 100
 CLIENTS = {
     "alice": ("--feed", "users", "--block-size", "3"),
@@ -90,9 +92,18 @@ def shown(path: Path) -> str:
     return str(path.relative_to(CHECKOUT) if path.is_relative_to(CHECKOUT) else path)
 
 
-def free_port() -> int:
-    """Return the first port that nobody listens at; raises CannotStart."""
-    ports = range(FIRST_PORT, FIRST_PORT + PORTS_TRIED)
+def first_port() -> int:
+    """Return what PORT says, `FIRST_PORT` where it is not set; raises CannotStart."""
+    said = os.environ.get("PORT") or str(FIRST_PORT)
+    port = int(said) if re.fullmatch("[0-9]{1,5}", said) else 0
+    if not 1 <= port <= LAST_PORT:
+        raise CannotStart(f"PORT is {said!a}; it must be a number from 1 to {LAST_PORT}")
+    return port
+
+
+def free_port(first: int) -> int:
+    """Return the first port from *first* on that nobody listens at; raises CannotStart."""
+    ports = range(first, min(first + PORTS_TRIED, LAST_PORT + 1))
     for port in ports:
         if not is_taken(port):
             return port
@@ -154,10 +165,11 @@ def make_admin() -> str | None:
 def main() -> int:
     """Prepare, run, and return the exit code."""
     try:
+        first = first_port()
         print("preparing the database", flush=True)
         migrate()
         password = make_admin()
-        return asyncio.run(run(free_port(), password))
+        return asyncio.run(run(free_port(first), password))
     except CannotStart as error:
         print(error, file=sys.stderr)
         return 1

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
+
+from tools.run import HOST, LAST_PORT, CannotStart, free_port
 
 CHECKOUT = Path(__file__).parent.parent.parent
 Start = Callable[[], "Running"]
@@ -147,6 +150,32 @@ def test_taken_port(start: Start) -> None:
     first = int(running.read_until(r"page +http://127.0.0.1:(\d+)/")[0])
     second = start()
     assert int(second.read_until(r"page +http://127.0.0.1:(\d+)/")[0]) == first + 1
+
+
+@pytest.mark.parametrize("program", ["tools.run", "tools.experiment"])
+@pytest.mark.parametrize("port", ["abc", "0", "65536", "-1", "8000.0"])
+def test_wrong_port(program: str, port: str, tmp_path: Path) -> None:
+    """A PORT that is none ends the program with a sentence, before anything is made."""
+    done = subprocess.run(
+        [sys.executable, "-m", program],
+        cwd=CHECKOUT,
+        env={**os.environ, "BLOCKFEED_VAR": str(tmp_path), "PORT": port},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"PORT is '{port}'; it must be a number from 1 to 65535\n"
+    assert list(tmp_path.glob("*.sqlite3")) == []
+
+
+def test_ports_end() -> None:
+    """Where the last port of all is taken, a sentence says which were tried."""
+    with socket.socket() as one:
+        one.bind((HOST, LAST_PORT))
+        one.listen()
+        with pytest.raises(CannotStart, match="all ports from 65535 to 65535 are taken"):
+            free_port(LAST_PORT)
 
 
 def test_death_of_a_child_ends_all(start: Start) -> None:
