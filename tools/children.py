@@ -119,6 +119,7 @@ class Children:
 
     async def _watch(self, child: Child) -> None:
         code = await child.ended()
-        if code != 0 or not self.over.is_set():
+        # One that was stopped before it was up died of the signal: as asked.
+        if code not in (0, -signal.SIGTERM) or not self.over.is_set():
             self.failures.append(f"{child.name} ended with exit code {code}")
         self.over.set()

@@ -40,6 +40,16 @@ async def test_stops_in_reverse_order(tmp_path: Path, capsys: pytest.CaptureFixt
     assert children.failures == []
 
 
+async def test_stopped_before_it_was_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A child that does not handle the request yet dies of it, which is no failure."""
+    children = Children(tmp_path)
+    await start(children, "alice", f"import signal; {WAITING}")
+    await shown(capsys, "alice     | ready")
+    children.interrupt()
+    await children.stop()
+    assert children.failures == []
+
+
 async def test_names_what_ended_by_itself(tmp_path: Path) -> None:
     """A child that ends by itself ends all, and is named with its exit code."""
     children = Children(tmp_path)
