@@ -68,7 +68,7 @@ class BlockLog:
 
     @property
     def judged(self) -> int:
-        """The block of the last verdict of the session; 0: there is none."""
+        """The highest block of the session with a verdict; 0: there is none."""
         return self._tail.judged
 
     @property
@@ -106,7 +106,8 @@ class BlockLog:
     def note(self, ack: Ack) -> None:
         """Write what the server found; it is not synced, for the server knows it."""
         end = self._append(format_verdict(ack))
-        self._tail = replace(self._tail, end=end, judged=ack.block)
+        judged = max(self._tail.judged, ack.block)
+        self._tail = replace(self._tail, end=end, judged=judged)
 
     def checksums(self, number: int) -> dict[str, list[tuple[int, int]]]:
         """Read back offset and CRC-32 of each message of a block, per feed."""

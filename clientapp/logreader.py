@@ -25,6 +25,7 @@ from clientapp.core.logtext import BLOCK_MARK, END_MARK, HEADER_MARK, SESSION_MA
 from clientapp.core.session import Session
 from clientapp.wire.errors import MalformedMessage
 from clientapp.wire.report import Report
+from clientapp.wire.verdict import Verdict
 
 Text = bytes | mmap.mmap
 
@@ -48,7 +49,12 @@ class Tail:
     last: LoggedBlock | None = None
     """The last block of the session; None before its first."""
     judged: int = 0
-    """The block of the last verdict in the session; 0: there is none."""
+    """
+    The highest block with a verdict in the session; 0: there is none.
+
+    Every block up to it has one, or was refused: verdicts come in the order of
+    the blocks, and only a second one of a broken block comes later.
+    """
 
 
 def read_tail(text: Text) -> Tail:
@@ -73,7 +79,7 @@ def read_tail(text: Text) -> Tail:
     except MalformedMessage as error:
         raise NotABlockLog(str(error)) from None
     end = _after_verdicts(text, end)
-    judged = _last_verdict(text, blocks_from, end)
+    judged = _judged(text, blocks_from, end)
     return Tail(session=session, blocks_from=blocks_from, end=end, last=last, judged=judged)
 
 
@@ -116,12 +122,20 @@ def _after_verdicts(text: Text, end: int) -> int:
     return end
 
 
-def _last_verdict(text: Text, start: int, end: int) -> int:
-    at = text.rfind(_VERDICT, start, end) + 1
-    try:
-        return read_verdict(text[at : text.find(b"\n", at)]).block if at else 0
-    except MalformedMessage:
-        return 0
+def _judged(text: Text, start: int, end: int) -> int:
+    """Return the highest block with a verdict, from the end as far as needed."""
+    highest = 0
+    while (at := text.rfind(_VERDICT, start, end)) != -1:
+        try:
+            found = read_verdict(text[at + 1 : text.find(b"\n", at + 1)])
+        except MalformedMessage:
+            break
+        highest = max(highest, found.block)
+        # What comes out of its order is the second word about a broken block.
+        if found.verdict != Verdict.BROKEN:
+            break
+        end = at
+    return highest
 
 
 def _last_session(text: Text) -> tuple[int, int]:

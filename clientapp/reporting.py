@@ -14,10 +14,10 @@ from typing import Protocol
 from clientapp.core import events
 from clientapp.core.protocol import ClientProtocol
 from clientapp.core.tally import Tally
+from clientapp.core.verdicts import Verdicts
 from clientapp.wire.from_client import explanations
 from clientapp.wire.from_server import Ack, Explain, Failure
 from clientapp.wire.report import Report
-from clientapp.wire.verdict import Verdict
 
 ACK_SECONDS = 10
 """Without an acknowledgement, after the last block asked for: then there will be none."""
@@ -55,11 +55,10 @@ class Reporting:
     ) -> None:
         self._protocol = protocol
         self._log = log
-        self._tally = tally
         self._show = show
         self._wake = wake
         self._finished = finished
-        self._broken: set[int] = set()
+        self._verdicts = Verdicts(tally.verdicts)
         self._is_last_said = False
         self._repeat_from: int | None = None
         """The first block to report again after the pause; None: no pause."""
@@ -103,10 +102,7 @@ class Reporting:
     def _note_verdict(self, ack: Ack) -> None:
         """Keep what the server found; a second verdict takes the place of the first."""
         self._log.note(ack)
-        if ack.block not in self._broken:
-            self._tally.verdicts[ack.verdict] += 1
-        if ack.verdict == Verdict.BROKEN:
-            self._broken.add(ack.block)
+        self._verdicts.take(ack.block, ack.verdict)
         self._show(events.Acknowledged(block=ack.block, verdict=ack.verdict, reason=ack.reason))
         self._finish_when_acknowledged()
         if self._giving_up is not None:

@@ -12,7 +12,6 @@ from zlib import crc32
 from clientapp.core.blockcheck import BlockCheck
 from clientapp.core.findings import Finding, Findings, SessionSummary
 from clientapp.core.logline import (
-    LoggedVerdict,
     NotABlockLog,
     read_duplicate,
     read_gap,
@@ -33,9 +32,9 @@ from clientapp.core.logtext import (
     format_head,
     format_trailer,
 )
+from clientapp.core.verdicts import Verdicts
 from clientapp.wire.errors import MalformedMessage
 from clientapp.wire.position import Position
-from clientapp.wire.verdict import Verdict
 
 _SESSION, _HEAD, _HEADER, _GAP, _AGAIN, _END, _VERDICT = (
     mark.encode("ascii")
@@ -65,8 +64,7 @@ class LogCheck:
         self._number = 1
         """The number that the next block should have."""
         self._positions: dict[str, Position] = {}
-        self._unverified: dict[int, str] = {}
-        """The last verdict of each block that is not verified."""
+        self._verdicts = Verdicts({})
         self._head: tuple[Finding, bytes] | None = None
         self._check: BlockCheck | None = None
         self._header = self._here
@@ -108,14 +106,15 @@ class LogCheck:
         self._whole = self._end
         self._number = 1
         self._positions = {}
-        self._unverified = {}
         try:
             session = read_session(line[:-1])
         except MalformedMessage as error:
             self._fault(f"{error}; the blocks of this session are not judged")
             self._take = self._unjudged
             return
-        self._findings.sessions.append(SessionSummary(session))
+        summary = SessionSummary(session)
+        self._findings.sessions.append(summary)
+        self._verdicts = Verdicts(summary.verdicts)
         self._take = self._between
 
     def _between(self, line: bytes) -> None:
@@ -215,17 +214,7 @@ class LogCheck:
             return
         if found.block >= self._number:
             self._fault(f"a verdict of block {found.block} stands before the block")
-        self._count_verdict(found)
-
-    def _count_verdict(self, found: LoggedVerdict) -> None:
-        """Count a verdict; a later one of the same block takes its place."""
-        counts = self._findings.sessions[-1].verdicts
-        before = self._unverified.pop(found.block, None)
-        if before is not None:
-            counts[before] -= 1
-        if found.verdict != Verdict.VERIFIED:
-            self._unverified[found.block] = found.verdict
-        counts[found.verdict] = counts.get(found.verdict, 0) + 1
+        self._verdicts.take(found.block, found.verdict)
 
     def _leave_block(self) -> None:
         self._whole = self._end

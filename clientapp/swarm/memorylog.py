@@ -61,7 +61,7 @@ class MemoryLog:
 
     def note(self, ack: Ack) -> None:
         """Forget the report of a block that is acknowledged."""
-        self.judged = ack.block
+        self.judged = max(self.judged, ack.block)
         self._reports.pop(ack.block, None)
 
     def checksums(self, number: int) -> dict[str, list[tuple[int, int]]]:

@@ -1,6 +1,7 @@
 """The client where something fails: server, connection, process, log."""
 
-from clientapp.wire.from_server import Failure, Farewell
+from clientapp.verify import verify
+from clientapp.wire.from_server import Ack, Failure, Farewell
 from clientapp.wire.position import Position
 from tests.support.client_process import Lifted
 from tests.support.feed_server import EPOCH, FeedServer
@@ -63,6 +64,42 @@ async def test_silent_server(server: FeedServer, lifted: Lifted) -> None:
     await server.until(lambda: len(server.requests) >= 2)
     event = await client.event("disconnected")
     assert event["reason"] == "nothing was heard in time"
+
+
+async def test_an_explanation_that_comes_late(server: FeedServer, lifted: Lifted) -> None:
+    """A broken block that is explained last makes nobody report judged blocks again."""
+    client = await lifted.run(*options(server, "--block-size", "1"))
+    await client.event("connected")
+    await server.publish("users", 3)
+    for _ in range(3):
+        await client.event("ack")
+    await server.say(Ack(block=1, verdict="broken", reason="users: 1 altered"))
+    assert (await client.event("ack"))["verdict"] == "broken"
+    server.drop()
+    await client.event("connected")
+    await server.publish("users", 1)
+    assert (await client.event("ack"))["block"] == 4
+    client.interrupt()
+    assert (await client.event("summary"))["verdicts"] == {"broken": 1, "verified": 3}
+    assert [report.block for report in server.reports] == [1, 2, 3, 4]
+
+
+async def test_a_server_that_forgot(server: FeedServer, lifted: Lifted) -> None:
+    """A server without reports gets them again, and each block counts once."""
+    client = await lifted.run(*options(server, "--block-size", "1"))
+    await client.event("connected")
+    await server.publish("users", 3)
+    for _ in range(3):
+        await client.event("ack")
+    server.stored.clear()
+    server.drop()
+    for _ in range(3):
+        await client.event("ack")
+    client.interrupt()
+    assert (await client.event("summary"))["verdicts"] == {"verified": 3}
+    verified = verify(lifted.home / "logs" / "alice.log")
+    assert verified.findings is not None
+    assert [session.verdicts for session in verified.findings.sessions] == [{"verified": 3}]
 
 
 async def test_backoff_needs_proof(server: FeedServer, lifted: Lifted) -> None:

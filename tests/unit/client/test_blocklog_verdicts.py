@@ -50,7 +50,7 @@ def test_verdicts_are_what_the_format_says(path: Path) -> None:
 
 
 def test_the_last_verdict_is_known_at_the_next_start(path: Path) -> None:
-    """Reports without a verdict are those above the last one's block."""
+    """Reports without a verdict are those above the highest block with one."""
     with BlockLog(path) as log:
         assert (log.torn_bytes, log.judged) == (0, 2)
     path.write_bytes(path.read_bytes()[: path.read_bytes().rindex(b"=== verdict")])

@@ -354,6 +354,14 @@ def test_verdicts_are_counted() -> None:
     assert verdicts == [{"verified": 2, "broken": 1}, {}]
 
 
+def test_a_block_judged_again_counts_once() -> None:
+    """Two verdicts of one block count as one, also where the first is verified."""
+    again = b"".join(b"\n=== verdict of block %d: verified" % block for block in (1, 2, 3))
+    findings = check(JUDGED.replace(b"\n\n# session", again + b"\n\n# session", 1))
+    assert findings.faults.kept == []
+    assert [session.verdicts for session in findings.sessions] == [{"verified": 3}, {}]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [

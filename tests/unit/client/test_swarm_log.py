@@ -10,6 +10,7 @@ import pytest
 from clientapp.blocklog import BlockLog
 from clientapp.core.block import Block, BlockBuilder
 from clientapp.core.logtext import format_duplicate, format_gap
+from clientapp.core.outbox import Outbox
 from clientapp.core.protocol import Duplicate
 from clientapp.core.stamp import Stamp
 from clientapp.swarm.memorylog import BLOCKS_KEPT, MemoryLog
@@ -76,6 +77,37 @@ def test_goes_on(comes_back: Return) -> None:
     assert (log.last.report, log.last.positions) == (blocks[2].report, blocks[2].positions)
     assert log.reports_above(log.judged) == [blocks[1].report, blocks[2].report]
     assert numbers(log, above=2) == [3]
+
+
+def test_a_late_second_verdict(comes_back: Return) -> None:
+    """A broken block that is explained after later verdicts makes no report due again."""
+    log = comes_back()
+    log.begin(BOB)
+    for number in (1, 2, 3):
+        log.append(block(log, number))
+    log.note(Ack(block=1, verdict="broken", reason="cause unknown"))
+    log.note(Ack(block=2, verdict="verified"))
+    log.note(Ack(block=1, verdict="broken", reason="users: 2 missing"))
+    assert (log.judged, numbers(log, above=log.judged)) == (2, [3])
+    log = comes_back()
+    assert (log.judged, numbers(log, above=log.judged)) == (2, [3])
+
+
+def test_a_verdict_that_never_came(comes_back: Return) -> None:
+    """A block without a verdict is sent again, also where a later one was judged."""
+    log = comes_back()
+    log.begin(BOB)
+    outbox = Outbox()
+    for number in (1, 2, 3):
+        one = block(log, number)
+        log.append(one)
+        outbox.add(one.report)
+    outbox.take()
+    for number in (1, 3):
+        for ack in outbox.acknowledge(Ack(block=number, verdict="verified")):
+            log.note(ack)
+    log = comes_back()
+    assert (log.judged, numbers(log, above=log.judged)) == (1, [2, 3])
 
 
 def test_new_session(comes_back: Return) -> None:
