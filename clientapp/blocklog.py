@@ -8,11 +8,13 @@ where the client stands.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -27,6 +29,10 @@ from clientapp.logreader import Tail, Text, checksums, read_tail, reports_above
 from clientapp.wire.from_server import Ack
 from clientapp.wire.message import Message
 from clientapp.wire.report import Report
+
+CANNOT_SYNC = (errno.EACCES, errno.EINVAL, errno.ENOTSUP)
+"""From a folder that one may write to and not read, or whose file system has no
+sync of folders: the log can be kept there, and maybe outlives no power cut."""
 
 
 class BlockLog:
@@ -51,6 +57,9 @@ class BlockLog:
         try:
             self._lock()
             self._tail = self._recover()
+        except OSError as error:
+            self.close()
+            raise CouldNot(f"the log {path} cannot be opened: {_why(error)}") from None
         except BaseException:
             self.close()
             raise
@@ -100,7 +109,7 @@ class BlockLog:
 
     def reports_above(self, number: int) -> list[Report]:
         """Read back the reports of the session's blocks above *number*, in order."""
-        with _Mapped(self._file) as text:
+        with self._text() as text:
             return reports_above(text, self._tail, number)
 
     def note(self, ack: Ack) -> None:
@@ -111,7 +120,7 @@ class BlockLog:
 
     def checksums(self, number: int) -> dict[str, list[tuple[int, int]]]:
         """Read back offset and CRC-32 of each message of a block, per feed."""
-        with _Mapped(self._file) as text:
+        with self._text() as text:
             return checksums(text, self._tail, number)
 
     def sync(self) -> None:
@@ -144,7 +153,7 @@ class BlockLog:
 
     def _recover(self) -> Tail:
         try:
-            with _Mapped(self._file) as text:
+            with self._text() as text:
                 tail = read_tail(text)
                 self.torn_bytes = len(text) - tail.end
         except NotABlockLog as error:
@@ -157,6 +166,20 @@ class BlockLog:
         if tail.end == 0:
             _sync_folder(self.path.parent)
         return tail
+
+    @contextmanager
+    def _text(self) -> Iterator[Text]:
+        """Map the file; an empty one cannot be mapped."""
+        try:
+            is_empty = os.fstat(self._file).st_size == 0
+            text = None if is_empty else mmap.mmap(self._file, 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise CouldNot(f"the log {self.path} cannot be read: {_why(error)}") from None
+        if text is None:
+            yield b""
+        else:
+            with text:
+                yield text
 
     def _append(self, text: bytes) -> int:
         """Write all of *text* or nothing; return where the log ends now."""
@@ -171,28 +194,17 @@ class BlockLog:
         return self._tail.end + written
 
 
-class _Mapped:
-    """The bytes of an open file; an empty file cannot be mapped."""
-
-    def __init__(self, file: int) -> None:
-        empty = os.fstat(file).st_size == 0
-        self._map = None if empty else mmap.mmap(file, 0, access=mmap.ACCESS_READ)
-
-    def __enter__(self) -> Text:
-        return b"" if self._map is None else self._map
-
-    def __exit__(self, *_: object) -> None:
-        if self._map is not None:
-            self._map.close()
-
-
 def _sync_folder(folder: Path) -> None:
-    # A new file survives a power cut only once its folder is on the disk too.
-    handle = os.open(folder, os.O_RDONLY)
+    """Bring a new file's name to the disk, where its folder allows it."""
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if error.errno not in CANNOT_SYNC:
+            raise
 
 
 def _why(error: OSError) -> str:
