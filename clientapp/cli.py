@@ -31,7 +31,7 @@ VERIFY = "Read block logs from beginning to end and tell whether they are whole.
 VERIFY_EXIT_CODES = """\
 exit codes:
   0  every log is whole; a torn tail is no fault, the next start cuts it off
-  1  a log has a fault, or cannot be read
+  1  a log has a fault, or cannot be read, or the output cannot be written
   2  an option has a value that is not allowed
 """
 SWARM = "Let many clients collect at once, and tell what they came to."
@@ -59,7 +59,8 @@ EXIT_CODES = """\
 exit codes:
   0  done, or ended by Ctrl-C
   1  could not: no server (with --no-wait), a log that cannot be written or that
-     another client holds, reports that were not acknowledged
+     another client holds, an output that cannot be written, reports that were
+     not acknowledged
   2  an option has a value that is not allowed
   3  the server refuses this client
 """

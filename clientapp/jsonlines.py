@@ -22,17 +22,24 @@ class JsonLines:
         """Do nothing: every line is written at once."""
 
     def show(self, event: Event) -> None:
-        """Write *event*; raises CouldNot once nobody reads any more."""
-        try:
-            print(codec.encode({"event": event.NAME, **asdict(event)}), flush=True)
-        except BrokenPipeError:
-            raise output_gone() from None
+        """Write *event*; raises CouldNot once that is not possible any more."""
+        write_line(codec.encode({"event": event.NAME, **asdict(event)}))
 
 
-def output_gone() -> CouldNot:
-    """Silence standard output, whose reader left; return what to raise."""
+def write_line(text: str) -> None:
+    """Write *text* to standard output at once; raises CouldNot."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        raise output_gone(error) from None
+
+
+def output_gone(error: OSError) -> CouldNot:
+    """Silence standard output, which failed with *error*; return what to raise."""
     # Otherwise the interpreter tries once more at exit, and complains.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
-    return CouldNot("nobody reads the output any more")
+    if isinstance(error, BrokenPipeError):
+        return CouldNot("nobody reads the output any more")
+    return CouldNot(f"the output cannot be written: {error.strerror or error}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -164,6 +165,21 @@ def _count(number: int, noun: str) -> str:
 
 
 class _Console(Console):
+    """A console whose output may fail, which ends the client in a sentence."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # Whatever is shown, by print or by a live display, is written here.
+        try:
+            super().__exit__(kind, value, trace)
+        except OSError as error:
+            self.quiet = True
+            raise output_gone(error) from None
+
     def on_broken_pipe(self) -> None:
         self.quiet = True
-        raise output_gone()
+        raise output_gone(BrokenPipeError())

@@ -12,7 +12,7 @@ from clientapp.core.findings import Findings, SessionSummary
 from clientapp.core.logcheck import LogCheck
 from clientapp.core.logline import NotABlockLog
 from clientapp.core.logtext import format_time
-from clientapp.jsonlines import output_gone
+from clientapp.jsonlines import write_line
 from clientapp.wire import codec
 from clientapp.wire.names import key_prefix
 from clientapp.wire.printable import printable
@@ -81,7 +81,7 @@ def show_as_text(verified: Verified) -> bool:
             f"  the last {_count(findings.torn_bytes, 'byte')} are a torn block, or one being "
             "written; the next start cuts off what is torn"
         )
-    _print("\n".join(map(printable, lines)))
+    write_line("\n".join(map(printable, lines)))
     return findings.is_whole
 
 
@@ -99,7 +99,7 @@ def show_as_json(verified: Verified) -> bool:
             "faults": asdict(findings.faults),
             "warnings": asdict(findings.warnings),
         }
-    _print(codec.encode(shown))
+    write_line(codec.encode(shown))
     return findings is not None and findings.is_whole
 
 
@@ -139,10 +139,3 @@ def _summary_json(session: SessionSummary) -> dict[str, Any]:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _print(text: str) -> None:
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        raise output_gone() from None

@@ -65,7 +65,8 @@ class ClientProcess:
         async with asyncio.timeout(PATIENCE_SECONDS):
             output, errors = await self._process.communicate()
         assert self._process.returncode is not None
-        return self._process.returncode, output.decode(), errors.decode()
+        # None: the output is a file of the test's own.
+        return self._process.returncode, (output or b"").decode(), errors.decode()
 
 
 class Lifted:
@@ -89,9 +90,10 @@ class Lifted:
         """Start ``client.py`` with *options*; *output* is a file of the test's own."""
         return await self._start(str(self._copy / "client.py"), *options, output=output)
 
-    async def run_module(self, *arguments: str) -> ClientProcess:
-        """Start ``python -m clientapp`` with *arguments*."""
-        return await self._start("-m", "clientapp", *arguments, path=self._copy.parent)
+    async def run_module(self, *arguments: str, output: int | None = None) -> ClientProcess:
+        """Start ``python -m clientapp`` with *arguments*; *output* is as for `run`."""
+        path = self._copy.parent
+        return await self._start("-m", "clientapp", *arguments, path=path, output=output)
 
     async def clean_up(self) -> None:
         """Kill what is still running."""
