@@ -137,6 +137,7 @@ class Collector:
         try:
             line = self._log.line(message, data, stamp)
         except (ValueError, RecursionError) as error:
+            self._protocol.take_back(message)
             raise MalformedMessage(f"{message.feed} {message.offset}: {error}") from None
         self._builder.add(message, self._protocol.epoch(message.feed), stamp, line)
         self._tally.messages += 1

@@ -151,6 +151,8 @@ class Connection:
         except ConnectionClosed as closed:
             return self._judge_close(closed)
         except MalformedMessage as error:
+            # It will do so again: who comes back at once would get the same at once.
+            self._protocol.proven = False
             return f"the server breaks the protocol: {error}"
         except (OSError, WebSocketException) as error:
             return self._judge_failure(error)

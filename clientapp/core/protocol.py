@@ -119,6 +119,12 @@ class ClientProtocol:
         """Answer what the server asked about a block, once."""
         self._explanations += frames
 
+    def take_back(self, message: Message) -> None:
+        """Ask for *message* again, which `receive` returned last: it cannot be kept."""
+        # What was missed before it was told in a gap, so it is not told again.
+        at = self._positions[message.feed]
+        self._positions[message.feed] = Position(at.epoch, message.offset - 1)
+
     def leave(self) -> None:
         """Say bye after everything else."""
         self._leaving = True

@@ -2,9 +2,10 @@
 
 from clientapp.verify import verify
 from clientapp.wire.from_server import Ack, Failure, Farewell
+from clientapp.wire.message import make_line
 from clientapp.wire.position import Position
 from tests.support.client_process import Lifted
-from tests.support.feed_server import EPOCH, FeedServer
+from tests.support.feed_server import EPOCH, STARTED_US, FeedServer
 from tests.support.log_oracle import offsets, read_log
 
 
@@ -108,6 +109,30 @@ async def test_backoff_needs_proof(server: FeedServer, lifted: Lifted) -> None:
     client = await lifted.run(*options(server))
     attempts = [(await client.event("waiting"))["attempt"] for _ in range(3)]
     assert attempts == [1, 2, 3]
+
+
+async def test_a_record_that_cannot_be_kept(server: FeedServer, lifted: Lifted) -> None:
+    """It is asked for again, ever more seldom, until it comes as one that can be kept."""
+    client = await lifted.run(*options(server, "--block-size", "3", "--blocks", "1"))
+    await client.event("connected")
+    await server.publish("users", 1)
+    good = make_line("users", 2, STARTED_US, b'{"name":1}')
+    server.lines["users"].append(good.replace(b"1}", b"1e999}"))
+    server.drop()
+    waiting = [await client.event("waiting") for _ in range(4)]
+    assert [one["attempt"] for one in waiting] == [1, 2, 3, 4]
+    assert "Out of range float values" in waiting[-1]["reason"]
+    server.lines["users"][1] = good
+    await server.publish("users", 1)
+    code, _, _ = await client.end()
+    assert code == 0
+    assert {request.after["users"].offset for request in server.requests[1:]} == {1}
+    log = lifted.home / "logs" / "alice.log"
+    (session,) = read_log(log)
+    assert offsets(session, "users") == [1, 2, 3]
+    findings = verify(log).findings
+    assert findings is not None
+    assert (findings.is_whole, findings.sessions[0].gaps) == (True, 0)
 
 
 async def test_broken_protocol(server: FeedServer, lifted: Lifted) -> None:

@@ -319,3 +319,21 @@ def test_a_lost_tail_is_noticed(protocol: ClientProtocol) -> None:
     protocol.connect()
     protocol.receive(welcome())
     assert protocol.receive(behind) == [behind]
+
+
+def test_what_cannot_be_kept_is_asked_for_again(protocol: ClientProtocol) -> None:
+    """A message that is taken back is new once more, and a gap before it is told once."""
+    assert protocol.receive(message(8)) == [gap(5, 7, epoch=OLD, cause=UNANNOUNCED), message(8)]
+    protocol.take_back(message(8))
+    assert protocol.connect().after["users"] == Position(OLD, 7)
+    protocol.receive(welcome(7))
+    assert protocol.receive(message(8)) == [message(8)]
+    assert protocol.receive(message(9)) == [message(9)]
+
+
+def test_a_new_epoch_whose_first_message_cannot_be_kept(protocol: ClientProtocol) -> None:
+    """It is asked for in its own epoch, also where offsets start lower there."""
+    protocol.receive(gap(1, 0))
+    protocol.receive(message(1))
+    protocol.take_back(message(1))
+    assert protocol.positions["users"] == Position(NEW, 0)
