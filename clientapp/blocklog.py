@@ -23,6 +23,7 @@ from clientapp.core.block import Block
 from clientapp.core.errors import CouldNot
 from clientapp.core.logline import LoggedBlock, NotABlockLog
 from clientapp.core.logtext import format_block, format_message, format_session, format_verdict
+from clientapp.core.outbox import WINDOW
 from clientapp.core.session import Session
 from clientapp.core.stamp import Stamp
 from clientapp.logreader import Tail, Text, checksums, read_tail, reports_above
@@ -107,10 +108,15 @@ class BlockLog:
         self._tail = replace(self._tail, end=end, last=last)
         return len(text)
 
-    def reports_above(self, number: int) -> list[Report]:
-        """Read back the reports of the session's blocks above *number*, in order."""
+    def reports_above(self, number: int, most: int = WINDOW) -> list[Report]:
+        """
+        Read back the reports of the first *most* blocks above *number*, in order.
+
+        This may be called in a thread, while the session goes on.
+        """
+        tail = self._tail
         with self._text() as text:
-            return reports_above(text, self._tail, number)
+            return reports_above(text, tail, number, most)
 
     def note(self, ack: Ack) -> None:
         """Write what the server found; it is not synced, for the server knows it."""

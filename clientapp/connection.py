@@ -61,9 +61,10 @@ class Connection:
     """
     The way to the server of one session.
 
-    *before_send* is awaited before anything is sent, so that nothing is
-    reported that is not on the disk. With *patient* false the first try must
-    succeed. A slow reader reads *bytes_per_second*.
+    *refill* is awaited before the protocol is asked what to send, so that it
+    need not hold all. *before_send* is awaited before anything is sent, so that
+    nothing is reported that is not on the disk. With *patient* false the first
+    try must succeed. A slow reader reads *bytes_per_second*.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Connection:
         protocol: ClientProtocol,
         listener: Listener,
         *,
+        refill: Callable[[], Awaitable[None]],
         before_send: Callable[[], Awaitable[None]],
         patient: bool,
         bytes_per_second: float | None = None,
@@ -79,6 +81,7 @@ class Connection:
         self._url = url
         self._protocol = protocol
         self._listener = listener
+        self._refill = refill
         self._before_send = before_send
         self._patient = patient
         self._bytes_per_second = bytes_per_second
@@ -214,6 +217,7 @@ class Connection:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
+                await self._refill()
                 frames = self._protocol.to_send()
                 if frames:
                     await self._before_send()

@@ -1,14 +1,13 @@
 """
 What a block log holds, read from its end.
 
-A log only grows and may be large, so nothing here reads it from the start:
-each search goes backwards from the end, over bytes or a memory map.
+A log only grows and may be large, so nothing here reads it from the start: a
+search goes backwards from the end or by halves, over bytes or a memory map.
 """
 
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -83,14 +82,14 @@ def read_tail(text: Text) -> Tail:
     return Tail(session=session, blocks_from=blocks_from, end=end, last=last, judged=judged)
 
 
-def reports_above(text: Text, tail: Tail, number: int) -> list[Report]:
-    """Return the reports of the tail's blocks above *number*, in order."""
+def reports_above(text: Text, tail: Tail, number: int, most: int) -> list[Report]:
+    """Return the reports of the tail's first *most* blocks above *number*, in order."""
     reports: list[Report] = []
-    for _, block in _blocks_backwards(text, tail):
-        if block.report.block <= number:
-            break
-        reports.append(block.report)
-    return reports[::-1]
+    at = _header_above(text, tail, number)
+    while at != -1 and len(reports) < most:
+        reports.append(_read_header(text, at).report)
+        at = text.find(_HEADER, at + 1, tail.end)
+    return reports
 
 
 def checksums(text: Text, tail: Tail, number: int) -> dict[str, list[tuple[int, int]]]:
@@ -101,14 +100,13 @@ def checksums(text: Text, tail: Tail, number: int) -> dict[str, list[tuple[int, 
     has no such block.
     """
     found: dict[str, list[tuple[int, int]]] = {}
-    for at, block in _blocks_backwards(text, tail):
-        if block.report.block == number:
-            start = text.find(b"\n", at + 1) + 1
-            for line in text[start : text.find(_END, at)].split(b"\n"):
-                if (message := read_checksum(line)) is not None:
-                    feed, offset, crc = message
-                    found.setdefault(feed, []).append((offset, crc))
-            break
+    at = _header_above(text, tail, number - 1)
+    if at != -1 and _read_header(text, at).report.block == number:
+        start = text.find(b"\n", at + 1) + 1
+        for line in text[start : text.find(_END, at)].split(b"\n"):
+            if (message := read_checksum(line)) is not None:
+                feed, offset, crc = message
+                found.setdefault(feed, []).append((offset, crc))
     return found
 
 
@@ -172,11 +170,20 @@ def _is_whole(text: Text, start: int, trailer: int, newline: int) -> bool:
     return crc32(text[start:trailer]) == crc
 
 
-def _blocks_backwards(text: Text, tail: Tail) -> Iterator[tuple[int, LoggedBlock]]:
-    at = text.rfind(_HEADER, tail.blocks_from, tail.end)
-    while at != -1:
-        yield at, _read_header(text, at)
-        at = text.rfind(_HEADER, tail.blocks_from, at)
+def _header_above(text: Text, tail: Tail, number: int) -> int:
+    """Return where the header of the first block above *number* begins; -1: none."""
+    # By halves, for the blocks of a session stand in their order.
+    found, low, high = -1, tail.blocks_from, tail.end
+    while low < high:
+        middle = (low + high) // 2
+        at = text.find(_HEADER, middle, high + len(_HEADER) - 1)
+        if at == -1:
+            high = middle
+        elif _read_header(text, at).report.block > number:
+            found, high = at, middle
+        else:
+            low = at + 1
+    return found
 
 
 def _read_header(text: Text, at: int) -> LoggedBlock:

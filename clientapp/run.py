@@ -11,7 +11,6 @@ from clientapp.connection import Connection
 from clientapp.core import events
 from clientapp.core.block import BlockBuilder
 from clientapp.core.errors import CouldNot
-from clientapp.core.logline import LoggedBlock
 from clientapp.core.protocol import ClientProtocol
 from clientapp.core.serverclock import ServerClock
 from clientapp.core.session import Session
@@ -30,8 +29,6 @@ class RunLog(Log, Protocol):
     torn_bytes: int
     is_synced: bool
 
-    @property
-    def last(self) -> LoggedBlock | None: ...  # noqa: D102
     def sync(self) -> None: ...  # noqa: D102
 
 
@@ -89,6 +86,7 @@ class Run:
             session.url,
             self._protocol,
             self._collector,
+            refill=self._reporting.refill,
             before_send=self._sync,
             patient=patient,
             bytes_per_second=bytes_per_second,
@@ -107,7 +105,7 @@ class Run:
     @property
     def unacknowledged(self) -> int:
         """The number of reports that the server has not acknowledged."""
-        return self._protocol.unacknowledged
+        return self._reporting.unacknowledged
 
     def interrupt(self) -> None:
         """Let `to_end` come to its end; the second time, at once."""
@@ -138,7 +136,7 @@ class Run:
 
     async def _wait_for_acknowledgements(self, conversation: asyncio.Task[None]) -> None:
         """Give reports that are on their way the time to be stored."""
-        if self._protocol.unacknowledged and self._connection.is_open:
+        if self._reporting.unacknowledged and self._connection.is_open:
             acknowledged = asyncio.create_task(self._acknowledged.wait())
             await asyncio.wait(
                 {conversation, acknowledged},
@@ -160,11 +158,11 @@ class Run:
             await asyncio.to_thread(self._log.sync)
 
     def _sum_up(self) -> None:
-        unacknowledged = self._protocol.unacknowledged
+        unacknowledged = self._reporting.unacknowledged
         self._show(self._tally.summary(unacknowledged=unacknowledged, log=str(self._log.path)))
 
     def _judge(self) -> None:
-        left = self._protocol.unacknowledged
+        left = self._reporting.unacknowledged
         if self._tally.blocks == self._blocks and left:
             reports = "1 report" if left == 1 else f"{left} reports"
             raise CouldNot(

@@ -19,7 +19,7 @@ from clientapp.wire.verdict import Verdict
 
 WINDOW = 256
 """
-Reports under way at once.
+Reports under way at once, and read back from a log at once.
 
 A client that comes back after long may have many; sent all at once, the loss
 of one acknowledgement would hold up the verdicts of all, and be repaired last.
@@ -57,6 +57,12 @@ class Outbox:
         self._due.clear()
         self._sent.clear()
         self._newest = None
+
+    def clear(self) -> None:
+        """Forget all but what was refused: the rest is to be added anew."""
+        self._reports.clear()
+        self._early.clear()
+        self.connect()
 
     def add(self, report: Report) -> None:
         """Keep *report* until it is acknowledged or refused, and send it once."""

@@ -103,6 +103,10 @@ class ClientProtocol:
         """Keep *report* until it is acknowledged or refused, and send it once."""
         self._outbox.add(report)
 
+    def clear_reports(self) -> None:
+        """Forget all reports but those refused: the rest is to be reported anew."""
+        self._outbox.clear()
+
     def repeat(self, first: int = 1) -> None:
         """Send the reports from block *first* on again, in order."""
         self._outbox.repeat(first)

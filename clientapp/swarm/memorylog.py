@@ -13,6 +13,7 @@ from typing import Any
 
 from clientapp.core.block import Block
 from clientapp.core.logline import LoggedBlock, read_checksum
+from clientapp.core.outbox import WINDOW
 from clientapp.core.session import Session
 from clientapp.core.stamp import Stamp
 from clientapp.wire.from_server import Ack
@@ -72,9 +73,11 @@ class MemoryLog:
                 found.setdefault(message[0], []).append(message[1:])
         return found
 
-    def reports_above(self, number: int) -> list[Report]:
-        """Return the unacknowledged reports of the blocks above *number*, in order."""
-        return [self._reports[block] for block in sorted(self._reports) if block > number]
+    def reports_above(self, number: int, most: int = WINDOW) -> list[Report]:
+        """Return the first *most* unacknowledged reports above *number*, in order."""
+        # A copy, for this is called in a thread.
+        reports = self._reports.copy()
+        return [reports[block] for block in sorted(reports) if block > number][:most]
 
     def sync(self) -> None:
         """Do nothing: there is no disk to wait for."""

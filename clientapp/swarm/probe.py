@@ -29,7 +29,7 @@ class Probe:
         )
         self._protocol = ClientProtocol(session)
         self._connection = Connection(
-            url, self._protocol, self, before_send=_nothing, patient=False
+            url, self._protocol, self, refill=_nothing, before_send=_nothing, patient=False
         )
         self._rates: dict[str, float] = {}
 

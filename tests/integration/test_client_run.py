@@ -8,12 +8,17 @@ import pytest
 from clientapp import reporting, run
 from clientapp.blocklog import BlockLog
 from clientapp.core import events
+from clientapp.core.block import BlockBuilder
 from clientapp.core.errors import CouldNot
+from clientapp.core.outbox import WINDOW
 from clientapp.core.session import Session
+from clientapp.core.stamp import Stamp
 from clientapp.core.tally import Tally
 from clientapp.run import Run
-from clientapp.wire.from_server import Ack
-from tests.support.feed_server import FeedServer
+from clientapp.wire.from_server import Ack, read_from_server
+from clientapp.wire.message import Message, make_line
+from clientapp.wire.position import Position
+from tests.support.feed_server import EPOCH, STARTED_US, FeedServer, record
 
 
 def asked(server: FeedServer) -> Session:
@@ -92,6 +97,70 @@ async def test_acknowledgements_that_come_one_by_one(
                 await end
     assert first is not None
     assert first.cancelled()
+
+
+async def test_a_long_log_is_reported_a_window_at_a_time(tmp_path: Path) -> None:
+    """Reports without a verdict wait in the log, new ones behind them, and all come in order."""
+    blocks = 3 * WINDOW
+    shown: list[events.Event] = []
+    async with FeedServer() as server:
+        server.acknowledges = False
+        await server.publish("users", blocks)
+        with BlockLog(tmp_path / "alice.log") as log:
+            write_blocks(log, asked(server), blocks)
+            one = Run(asked(server), log, Tally(block_size=1), shown.append)
+            end = asyncio.ensure_future(one.to_end())
+            await server.until(lambda: len(server.reports) == WINDOW)
+            await server.publish("users", 1)
+            assert one._protocol.unacknowledged == WINDOW
+            assert one.unacknowledged >= blocks
+            server.acknowledges = True
+            server.drop()
+            await server.until(lambda: len(server.stored) == blocks + 1)
+            one.interrupt()
+            await end
+    assert [report.block for report in server.reports[WINDOW:]] == list(range(1, blocks + 2))
+    summary = shown[-1]
+    assert isinstance(summary, events.Summary)
+    assert (summary.verdicts, summary.unacknowledged) == ({"verified": blocks + 1}, 0)
+
+
+async def test_what_nobody_acknowledges_waits_in_the_log(tmp_path: Path) -> None:
+    """However long no acknowledgement comes, a window of reports is held in memory."""
+    blocks = 2 * WINDOW
+    written = asyncio.Event()
+
+    def show(event: events.Event) -> None:
+        if isinstance(event, events.Completed) and event.block == blocks:
+            written.set()
+
+    async with FeedServer() as server:
+        server.acknowledges = False
+        with BlockLog(tmp_path / "alice.log") as log:
+            one = Run(asked(server), log, Tally(block_size=1), show)
+            end = asyncio.ensure_future(one.to_end())
+            await publish_when_connected(server, blocks)
+            await written.wait()
+            assert (one._protocol.unacknowledged, one.unacknowledged) == (WINDOW, blocks)
+            server.acknowledges = True
+            server.drop()
+            await server.until(lambda: len(server.stored) == blocks)
+            one.interrupt()
+            await end
+            assert (log.judged, one.unacknowledged) == (blocks, 0)
+
+
+def write_blocks(log: BlockLog, session: Session, count: int) -> None:
+    """Write *count* blocks of *session* as the client does that got all its messages."""
+    log.begin(session)
+    builder = BlockBuilder(session, 1)
+    for offset in range(1, count + 1):
+        at = STARTED_US + offset * 1_000_000
+        message = read_from_server(make_line("users", offset, at, record("users", offset)))
+        assert isinstance(message, Message)
+        stamp = Stamp(at, float(offset))
+        builder.add(message, EPOCH, stamp, log.line(message, message.data, stamp))
+        log.append(builder.finish({"users": Position(EPOCH, offset)}))
 
 
 def show_nothing(event: events.Event) -> None:

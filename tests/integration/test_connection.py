@@ -25,7 +25,12 @@ class Talkative:
         )
         self._protocol = ClientProtocol(session)
         self.connection = Connection(
-            url, self._protocol, self, before_send=self._nothing_to_store, patient=False
+            url,
+            self._protocol,
+            self,
+            refill=self._nothing_to_store,
+            before_send=self._nothing_to_store,
+            patient=False,
         )
 
     def received(self, frame: Message | Control, stamp: Stamp) -> None:

@@ -133,6 +133,17 @@ def test_refused(outbox: Outbox) -> None:
     assert taken(outbox) == []
 
 
+def test_clear(outbox: Outbox) -> None:
+    """What is forgotten may be added anew, but for what the server refused."""
+    outbox.refuse(1)
+    assert outbox.acknowledge(ack(3)) == []
+    outbox.clear()
+    assert (len(outbox), outbox.is_due, outbox.ready()) == (0, False, [])
+    for block in (1, 2, 3):
+        outbox.add(report(block))
+    assert taken(outbox) == [2, 3]
+
+
 def test_more_words_about_a_broken_block(outbox: Outbox) -> None:
     """The last word before the hand-out counts; one after it is handed out at once."""
     outbox.acknowledge(ack(2))

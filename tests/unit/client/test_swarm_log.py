@@ -77,6 +77,7 @@ def test_goes_on(comes_back: Return) -> None:
     assert (log.last.report, log.last.positions) == (blocks[2].report, blocks[2].positions)
     assert log.reports_above(log.judged) == [blocks[1].report, blocks[2].report]
     assert numbers(log, above=2) == [3]
+    assert log.reports_above(1, 1) == [blocks[1].report]
 
 
 def test_a_late_second_verdict(comes_back: Return) -> None:
