@@ -8,6 +8,7 @@ that nobody's is filled. The report stays in ``var/experiment``.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -101,6 +102,8 @@ def analyse(*arguments: str) -> None:
 def main() -> int:
     """Do the experiment; return the exit code."""
     OUT.mkdir(parents=True, exist_ok=True)
+    # Whoever supervises it wants what Ctrl-C does: that nothing is left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         first = first_port()
         with tempfile.TemporaryDirectory(prefix="blockfeed-") as folder:

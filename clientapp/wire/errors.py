@@ -17,3 +17,6 @@ class BadRequest(WireError):
 
 class MalformedMessage(WireError):
     """A frame is not JSON, or lacks a field, or a field has a wrong value."""
+
+    block: int | None = None
+    """The block of the report that is wrong; None: it is no report, or tells no block."""

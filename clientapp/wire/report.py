@@ -116,11 +116,20 @@ class Report:
 
     @classmethod
     def read(cls, obj: Json) -> Report:
-        """Take a decoded frame apart; raises MalformedMessage."""
+        """Take a decoded frame apart; raises MalformedMessage, which names the block."""
+        block = codec.integer(obj, "block", low=1)
+        try:
+            return cls._read(obj, block)
+        except MalformedMessage as error:
+            error.block = block
+            raise
+
+    @classmethod
+    def _read(cls, obj: Json, block: int) -> Report:
         feeds = codec.mapping(obj, "feeds", most=MAX_FEEDS)
         latency = codec.mapping(obj, "latency")
         report = cls(
-            block=codec.integer(obj, "block", low=1),
+            block=block,
             text=codec.string(obj, "text", longest=200),
             feeds={name: _read_range(feeds, name) for name in feeds},
             size=codec.integer(obj, "size", low=1, high=MAX_BLOCK_SIZE),

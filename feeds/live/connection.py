@@ -113,7 +113,8 @@ class LiveConnection:
         try:
             said = read_from_client(text)
         except MalformedMessage as error:
-            self.tell(Failure(code="malformed", text=str(error), retryable=False))
+            text = str(error)
+            self.tell(Failure(code="malformed", text=text, retryable=False, block=error.block))
             return True
         match said:
             case Ping():

@@ -50,7 +50,10 @@ class Intake:
             known = self._catalog.feeds.get(batch.feed)
             if stream is None or known is None:
                 return
-            if known.epoch_at(batch.first) != batch.epoch and not await self._refresh():
+            # Before its first segment is known, its epoch is only what it would be.
+            is_known = known.schedule.last is not None
+            is_known = is_known and known.epoch_at(batch.first) == batch.epoch
+            if not is_known and not await self._refresh():
                 return
             if batch.first > stream.head + 1:
                 await self._fill(batch.feed, batch.first - 1)

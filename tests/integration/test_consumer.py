@@ -123,6 +123,21 @@ async def test_new_epoch_is_announced_in_its_place() -> None:
         assert (frames[3]["last"], frames[3]["epoch"], frames[3]["cause"]) == (3, new, "epoch")
 
 
+async def test_a_recipe_that_changes_before_the_first_message_is_announced() -> None:
+    """Who was welcomed to a feed that never ran hears that it begins with another recipe."""
+    async with client("feed=arrays&block_size=3") as one:
+        welcome = await receive(one, "welcome")
+        await database_sync_to_async(Feed.objects.filter(name="arrays").update)(seed=2)
+        await (await get_node()).poll()
+        await generate(3)
+        gap = await receive(one, "gap")
+        assert (gap["first"], gap["last"], gap["cause"]) == (1, 0, "epoch")
+        assert gap["epoch"] == await epoch() != welcome["feeds"]["arrays"]["epoch"]
+        assert (await receive(one, "message"))["offset"] == 1
+        await one.send_to(report(await epoch()))
+        await receive(one, "ack")
+
+
 async def test_position_of_another_epoch_goes_on_live() -> None:
     """A position that is none of this feed's is answered with a gap, then live."""
     await generate(10)
@@ -187,22 +202,27 @@ async def test_long_text_is_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "code"),
+    ("text", "code", "block"),
     [
-        ('{"type":"report"}', "malformed"),
-        ('{"type":"ping","t0":-1}', "malformed"),
-        (report(size=4), "malformed"),
-        (b"\x00\x01", "binary"),
+        ('{"type":"report"}', "malformed", None),
+        ('{"type":"report","block":-7}', "malformed", None),
+        ('{"type":"report","block":7}', "malformed", 7),
+        ('{"type":"ping","t0":-1}', "malformed", None),
+        (report(size=4, block=2), "malformed", 2),
+        (b"\x00\x01", "binary", None),
     ],
 )
-async def test_wrong_frame_is_answered_and_ignored(text: str | bytes, code: str) -> None:
-    """A frame that is not understood ends nothing and stores nothing."""
+async def test_wrong_frame_is_answered_and_ignored(
+    text: str | bytes, code: str, block: int | None
+) -> None:
+    """A frame that is not understood ends nothing and stores nothing; a report is named."""
     async with client() as one:
         if isinstance(text, bytes):
             await one.send_to(bytes_data=text)
         else:
             await one.send_to(text)
-        assert (await receive(one, "error"))["code"] == code
+        error = await receive(one, "error")
+        assert (error["code"], error.get("block")) == (code, block)
         await one.send_to('{"type":"ping","t0":1}')
         await receive(one, "pong")
     assert not await BlockReport.objects.aexists()
