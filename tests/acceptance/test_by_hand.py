@@ -3,7 +3,6 @@
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sysconfig
 from collections.abc import Iterator
@@ -11,6 +10,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
+
+from tests.support.stack import free_port
 
 CHECKOUT = Path(__file__).parents[2]
 SERVER = "python manage.py runserver"
@@ -68,13 +69,6 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
         yield terminal
     finally:
         terminal.close()
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)

@@ -169,6 +169,7 @@ def test_feeds_come_and_go_under_a_generator(stack: Stack) -> None:
     assert bob.stop() == 0
     # Also of the blocks that hold the last of the removed feed.
     assert stack.rows("SELECT DISTINCT verdict FROM feeds_blockreport") == [("verified",)]
+    server.wait_for("feed users was removed")
     carol = stack.client("carol", "--feed=users", "--block-size=5")
     assert carol.process.wait(PATIENCE_SECONDS) == 3
     assert "is not a feed here; there are: arrays, prices" in carol.said

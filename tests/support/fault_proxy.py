@@ -8,72 +8,36 @@ client masked it, and framed again.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Generator
-from types import TracebackType
-from typing import Self
 
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
 from tests.support.faults import CutError, Faults
+from tests.support.relay import Relay
 
 
-class FaultProxy:
-    """One port before a server of this machine, in a thread of its own."""
+class FaultProxy(Relay):
+    """One port before a server of this machine."""
 
     def __init__(self, port: int, faults: Callable[[], Faults]) -> None:
         """Pass on to *port*; *faults* gives those of each new connection."""
-        self.url = ""
+        super().__init__()
         self._server_port = port
         self._faults = faults
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._pipes: set[asyncio.Task[None]] = set()
-        self._writers: set[asyncio.StreamWriter] = set()
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        listening = asyncio.start_server(self._connect, "127.0.0.1", 0)
-        self._server = asyncio.run_coroutine_threadsafe(listening, self._loop).result()
-        self.url = f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/"
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass on both ways what the faults leave."""
         try:
             from_server, to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
         except OSError:
             writer.transport.abort()
             return
-        # What a closed writer still holds would keep its transport open for ever.
-        self._writers |= {writer, to_server}
         faults = self._faults()
         up = _Pipe(reader, to_server, faults.from_client, masked=True)
         down = _Pipe(from_server, writer, faults.from_server, masked=False)
         for pipe, other in ((up, down), (down, up)):
-            task = asyncio.create_task(pipe.run(other))
-            self._pipes.add(task)
-            task.add_done_callback(self._pipes.discard)
-
-    async def _end(self) -> None:
-        self._server.close()
-        for task in self._pipes:
-            task.cancel()
-        await asyncio.gather(*self._pipes, return_exceptions=True)
-        for writer in self._writers:
-            writer.transport.abort()
-        await asyncio.sleep(0)  # in which the transports close
+            self.start(pipe.run(other))
 
 
 class _Pipe:

@@ -13,8 +13,9 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -22,6 +23,11 @@ from urllib.request import urlopen
 from tools.waiting import PATIENCE_SECONDS, until
 
 __all__ = ["CHECKOUT", "PATIENCE_SECONDS", "Program", "Stack", "free_port", "until"]
+
+FIRST_PORT, WORKERS, PORTS_EACH = 12_000, 10, 2_000
+"""Ports from 12,000 up to 31,999, in equal parts for each process that runs tests at once."""
+_PORT_NUMBERS = count(os.getpid())
+"""Begins anywhere: who tests twice at once on one machine seldom meets himself."""
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -171,10 +177,21 @@ class Stack:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """
+    Return a port that nobody listens at, and that no other test gets.
+
+    It lies below those that systems give out by themselves: one of these could
+    be somebody else's before a server listens at it, or while it is started again.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for number in _PORT_NUMBERS:
+        port = FIRST_PORT + worker % WORKERS * PORTS_EACH + number % PORTS_EACH
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+    raise AssertionError("numbers end")
 
 
 def _listens(port: int) -> bool:

@@ -1,0 +1,73 @@
+"""A server in a thread of its own, of which nothing is left when its test ends."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self
+
+
+class Relay(ABC):
+    """One port at which something stands between clients and a server."""
+
+    tls: ssl.SSLContext | None = None
+    """Where it ends TLS."""
+
+    def __init__(self, port: int = 0) -> None:
+        """Listen at *port* once it is entered; at any where that is 0."""
+        self.port = port
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        """The address for clients."""
+        return f"ws://127.0.0.1:{self.port}/"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        listening = asyncio.start_server(self._accept, "127.0.0.1", self.port, ssl=self.tls)
+        self._server = asyncio.run_coroutine_threadsafe(listening, self._loop).result()
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    @abstractmethod
+    async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a client that came."""
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do *work* until it is done or the relay ends."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.start(self.connect(reader, writer))
+
+    async def _end(self) -> None:
+        self._server.close()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        # Also those that wait for an end of TLS, or hold what nobody reads.
+        for transport in list(self._loop._transports.values()):  # type: ignore[attr-defined]
+            transport.abort()
+        for _ in range(2):  # turns of the loop, in which they close
+            await asyncio.sleep(0)
