@@ -50,10 +50,9 @@ class Intake:
             known = self._catalog.feeds.get(batch.feed)
             if stream is None or known is None:
                 return
-            # Before its first segment is known, its epoch is only what it would be.
-            is_known = known.schedule.last is not None
-            is_known = is_known and known.epoch_at(batch.first) == batch.epoch
-            if not is_known and not await self._refresh():
+            # Where no segment is known, the epoch is only the one that the first would have.
+            is_new = known.schedule.last is None or known.epoch_at(batch.first) != batch.epoch
+            if is_new and not await self._refresh():
                 return
             if batch.first > stream.head + 1:
                 await self._fill(batch.feed, batch.first - 1)

@@ -89,7 +89,7 @@ class Presence:
 
         They are served, but not *known* as open. So is one that is not stored yet.
         """
-        sessions = dict(self._connections.values())
-        unknown = {one: key for one, key in sessions.items() if one not in known}
+        connections = self._connections.values()
+        unknown = {channel: session for channel, session in connections if channel not in known}
         if unknown:
             self._replace(await self._database.run(ledger.find_replaced, unknown))
