@@ -12,11 +12,14 @@ from typing import TypeVar
 
 import pytest
 
+from tests.support.guardian import guard
+
 ReportT = TypeVar("ReportT", pytest.TestReport, pytest.CollectReport)
 
 
 def pytest_configure() -> None:
-    """Let the processes that tests start run the project's own settings."""
+    """Let the processes that tests start run the project's own settings, and die with this one."""
+    guard()
     os.environ["DJANGO_SETTINGS_MODULE"] = "wsproject.settings"
     # A shell lets what it starts in the background ignore Ctrl-C, and whoever that starts.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

@@ -8,36 +8,31 @@ import pytest
 
 from tests.support.judge import judge
 from tests.support.stack import Program, Stack, until
-from tests.support.wrong_clock import WrongClock, needs_faketime
+from tests.support.wrong_clock import WrongClock, needs_compiler
 
 HOUR = 3600
 PARTS = ("server", "generator", "client")
 
 
-@needs_faketime
+@needs_compiler
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("hours", [1, -1])
 def test_clock_set_and_set_right(stack: Stack, part: str, hours: int) -> None:
     """Blocks come in all the time, and every one is whole and stored once."""
-    clock = WrongClock(stack)
+    clock = WrongClock(stack.folder)
     starts: dict[str, Callable[[], Program]] = {
         "server": stack.server,
         "generator": lambda: stack.generator("--rate=50"),
         "client": lambda: stack.client("alice", "--block-size=10", "--feed=users", "--feed=arrays"),
     }
     running: dict[str, Program] = {}
-    # Another one starts first, and Valkey with it: see `WrongClock.worn`.
-    for name in sorted(PARTS, key=lambda name: (name == "client", name == part)):
-        if name == part:
-            with clock.worn():
-                running[name] = starts[name]()
-        else:
+    for name in PARTS:
+        with stack.variables(clock.environment if name == part else {}):
             running[name] = starts[name]()
     wait_for_blocks(running["client"], 3)
     for seconds in (hours * HOUR, 0):
         clock.set(seconds)
-        # Ten are more than what comes before the clock is looked at again.
-        wait_for_blocks(running["client"], 20)
+        wait_for_blocks(running["client"], 3)
     for name in ("server", "generator"):
         assert running[name].stop() == 0
         running[name] = starts[name]()
@@ -51,13 +46,12 @@ def test_clock_set_and_set_right(stack: Stack, part: str, hours: int) -> None:
         assert "Traceback" not in program.said, program.said
 
 
-@needs_faketime
+@needs_compiler
 def test_generator_killed_and_the_clock_set_back(stack: Stack) -> None:
     """A promise of a time to come, of a generator that is dead, keeps no other out."""
     stack.server()
-    clock = WrongClock(stack)
-    clock.set(HOUR)
-    with clock.worn():
+    clock = WrongClock(stack.folder, HOUR)
+    with stack.variables(clock.environment):
         generator = stack.generator("--rate=50")
     client = stack.client("alice", "--block-size=10")
     wait_for_blocks(client, 3)

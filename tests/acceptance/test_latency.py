@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sys
 
 import pytest
 
 from tests.support.judge import judge
 from tests.support.stack import Stack
+from tests.support.wrong_clock import WrongClock, needs_compiler
 
-AHEAD = 3.0
+AHEAD = 3
 """Seconds by which the clock of the client is off."""
 
 
-@pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
+@needs_compiler
 @pytest.mark.parametrize("off", [AHEAD, -AHEAD])
-def test_clock_of_the_client_is_off(stack: Stack, off: float) -> None:
+def test_clock_of_the_client_is_off(stack: Stack, off: int) -> None:
     """A clock off by 3 s is found out within the bound, and no latency shows it."""
     stack.server()
     stack.generator("--rate=50")
-    client = stack.program(
-        "alice",
-        *("env", "DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"),
-        *("faketime", "-f", f"{off:+.0f}s", sys.executable, "clientapp/client.py"),
-        *(f"--url={stack.url}", "--name=alice", f"--log={stack.log('alice')}"),
-        *("--feed=users", "--block-size=20", "--blocks=4", "--json", "--label=clock off"),
-    )
+    with stack.variables(WrongClock(stack.folder, off).environment):
+        client = stack.client(
+            "alice",
+            *("--feed=users", "--block-size=20", "--blocks=4", "--json", "--label=clock off"),
+        )
     assert client.process.wait(60) == 0, client.said
     session = judge(stack.log("alice"))
     for block in session.blocks[1:]:

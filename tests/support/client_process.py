@@ -16,6 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.support.guardian import mark
+
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 30
 """After so long a test that waits for something has failed."""
@@ -110,6 +112,7 @@ class Lifted:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.pathsep.join(map(str, folders)),
             "PYTHONUNBUFFERED": "1",
+            **mark(),
         }
         process = await asyncio.create_subprocess_exec(
             sys.executable,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from feeds.live import keeper, valkey
+from tests.support.guardian import mark
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -41,7 +42,7 @@ class User:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ if path is None else {"PATH": path},
+            env=os.environ if path is None else {"PATH": path, **mark()},
         )
         self.ask()
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.guardian import mark
+
 PATIENCE_SECONDS = 300.0
 """For a download; it only ends tests that fail anyway."""
 
@@ -42,4 +44,4 @@ def without_checkout() -> dict[str, str]:
         folder for folder in os.get_exec_path() if Path(folder) != Path(sys.executable).parent
     )
     kept = {name: os.environ[name] for name in ("HOME", "TMPDIR") if name in os.environ}
-    return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1"}
+    return {**kept, **mark(), "PATH": path, "PYTHONUNBUFFERED": "1"}

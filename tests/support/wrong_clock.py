@@ -2,57 +2,43 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import shutil
+import struct
+import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from feeds.live.valkey import runtime_directory
-from tests.support.embedded import serves
-from tests.support.stack import Stack, until
-
-LIBRARY = "/usr/lib/*/faketime/libfaketimeMT.so.1"
-"""Its reading of the clock's file is locked; the other one's is a race between threads."""
-needs_faketime = pytest.mark.skipif(
-    sys.platform != "linux" or shutil.which("faketime") is None, reason="faketime is not installed"
+SOURCE = Path(__file__).with_suffix(".c")
+"""The library that shifts the wall clock; durations stay as they are."""
+SHIFT = struct.Struct("=q")
+"""What its file holds: seconds."""
+needs_compiler = pytest.mark.skipif(
+    sys.platform != "linux" or shutil.which("cc") is None,
+    reason="a wrong clock needs Linux and a C compiler (cc)",
 )
 
 
 class WrongClock:
-    """The clock of whatever is started within `worn`."""
+    """A wall clock for all programs that are started within `environment`."""
 
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
-        self._file = stack.folder / f"{id(self)}.clock"
-        self.set(0)
+    def __init__(self, folder: Path, seconds: int = 0) -> None:
+        """Compile the library into *folder*; the clock is wrong by *seconds*."""
+        library, file = folder / "wrong_clock.so", folder / "wrong_clock.shift"
+        flags = ("-std=c11", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror")
+        subprocess.run(["cc", *flags, str(SOURCE), "-o", str(library)], check=True)
+        self.environment = {
+            "LD_PRELOAD": os.fspath(library),
+            "WRONG_CLOCK_FILE": os.fspath(file),
+        }
+        """Variables that give a program, and all that it starts, this clock."""
+        file.write_bytes(SHIFT.pack(seconds))
+        with file.open("r+b") as opened:
+            self._shift = mmap.mmap(opened.fileno(), SHIFT.size)
 
     def set(self, seconds: int) -> None:
-        """Let the clock be wrong by so many seconds, within a second from now on."""
-        new = self._file.with_suffix(".new")
-        new.write_text(f"{seconds:+d}", encoding="ascii")
-        new.replace(self._file)
-
-    @contextmanager
-    def worn(self) -> Iterator[None]:
-        """
-        Start processes by this clock; durations are as ever.
-
-        Under faketime no process can wait for Valkey. So this waits until one
-        answers, which a process without this clock has started.
-        """
-        layer = runtime_directory(str(self._stack.folder / "var"))
-        until(lambda: serves(layer), lambda: f"no Valkey answers in {layer}")
-        before = dict(self._stack.environment)
-        (library,) = Path("/").glob(LIBRARY.removeprefix("/"))
-        self._stack.environment |= {
-            "LD_PRELOAD": os.fspath(library),
-            "FAKETIME_TIMESTAMP_FILE": os.fspath(self._file),
-            "FAKETIME_CACHE_DURATION": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
-        yield
-        self._stack.environment = before
+        """Make the clock wrong by *seconds*, at once."""
+        SHIFT.pack_into(self._shift, 0, seconds)

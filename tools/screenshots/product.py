@@ -72,7 +72,8 @@ def _client(product: Product, name: str) -> tuple[str, ...]:
 def environment_of(folder: Path) -> dict[str, str]:
     """Return what a product in *folder* runs with, whatever is set outside."""
     own = {"BLOCKFEED_VAR": str(folder / "var"), "PORT": str(FIRST_PORT)}
-    kept = {"PATH", "HOME", "LANG", "TMPDIR"} & os.environ.keys()
+    # Tests find what they started by the mark.
+    kept = {"PATH", "HOME", "LANG", "TMPDIR", "BLOCKFEED_TEST_MARK"} & os.environ.keys()
     return {name: os.environ[name] for name in kept} | own
 
 
