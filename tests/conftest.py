@@ -14,6 +14,9 @@ import pytest
 
 from tests.support.guardian import guard
 
+FEWEST_WORKERS = 4
+"""Processes that run tests at once, also on fewer cores: many a test waits for a program."""
+
 ReportT = TypeVar("ReportT", pytest.TestReport, pytest.CollectReport)
 
 
@@ -24,6 +27,12 @@ def pytest_configure() -> None:
     # A shell lets what it starts in the background ignore Ctrl-C, and whoever that starts.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return what ``--numprocesses auto`` stands for."""
+    return max(FEWEST_WORKERS, os.cpu_count() or 1)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

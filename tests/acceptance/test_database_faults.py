@@ -91,7 +91,7 @@ def test_server_stopped_while_locked(impatient: Stack) -> None:
     assert "facts were not stored: the database did not answer" in server.said
     again = impatient.server()
     again.wait_for("alice connected")
-    assert client.stop() == 0
+    impatient.leave("alice", client, "--block-size=10")
     session = judge(impatient.log("alice"))
     assert set(session.verdicts) == {block.header["block"] for block in session.blocks}
 

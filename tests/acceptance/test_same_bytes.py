@@ -7,9 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.support.stack import CHECKOUT
+from tests.support.venv import make_venv
 
 DIGEST = """
 import hashlib
@@ -38,16 +37,7 @@ def test_second_virtual_environment(tmp_path: Path) -> None:
     requirements = (CHECKOUT / "requirements.txt").read_text(encoding="utf-8")
     pins = re.findall(rf"^(?:{'|'.join(NEEDED)})==\S+", requirements, re.MULTILINE)
     assert len(pins) == len(NEEDED)
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
-    python = str(tmp_path / "venv" / "bin" / "python")
-    installed = subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *pins],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if installed.returncode != 0:
-        pytest.skip(f"pip cannot install {pins}: {installed.stderr[-300:]}")
+    python = make_venv(tmp_path / "venv", *pins)
     here = digest(sys.executable)
     assert here.startswith("users ")
-    assert digest(python) == here
+    assert digest(str(python)) == here

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+from tests.support.forkserver import ForkedProcess, can_fork, fork_server
 from tools.waiting import PATIENCE_SECONDS, until
 
 __all__ = ["CHECKOUT", "PATIENCE_SECONDS", "Program", "Stack", "free_port", "until"]
@@ -40,7 +41,7 @@ CHECKOUT = Path(__file__).parents[2]
 class Program:
     """A process, and the file that its output goes to."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | ForkedProcess
     output: Path
 
     @property
@@ -97,16 +98,11 @@ class Stack:
 
     def run(self, *arguments: str, **environment: str) -> str:
         """Run a command of manage.py to its end; return what it said."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=self._checkout,
-            env=self.environment | environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            check=True,
-        )
-        return done.stdout
+        with self.variables(environment):
+            program = self.start(*arguments)
+        code = program.process.wait(PATIENCE_SECONDS)
+        assert code == 0, f"exit {code}:\n{program.said}"
+        return program.said
 
     def server(self, *, reload: bool = False, port: int | None = None) -> Program:
         """Start ``runserver`` and wait until it listens."""
@@ -128,6 +124,17 @@ class Stack:
         log = str(self.log(name))
         command = [sys.executable, script, f"--url={self.url}", f"--name={name}", f"--log={log}"]
         return self._spawn(name, [*command, *options], self.folder)
+
+    def leave(self, name: str, client: Program, *options: str) -> None:
+        """
+        Let a client leave, and start it again until each report is acknowledged.
+
+        A client that leaves waits for acknowledgements, but not for long.
+        """
+        assert client.stop() == 0, client.said
+        while "for the next start to send again" in client.said:
+            client = self.client(name, *options, "--blocks=1")
+            client.process.wait(PATIENCE_SECONDS)
 
     def program(self, name: str, *command: str, stdin: int = subprocess.DEVNULL) -> Program:
         """Start any other program in the checkout."""
@@ -174,18 +181,26 @@ class Stack:
     ) -> Program:
         output = self.folder / f"{len(self._programs):03}-{name}.out"
         with output.open("wb") as stream:
-            process = subprocess.Popen(
-                command,
-                cwd=folder,
-                env=self.environment,
-                stdin=stdin,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                process_group=0,
-            )
+            process = self._process(command, folder, stdin, stream.fileno())
         program = Program(process, output)
         self._programs.append(program)
         return program
+
+    def _process(
+        self, command: list[str], folder: Path, stdin: int, output: int
+    ) -> subprocess.Popen[bytes] | ForkedProcess:
+        is_script = command[0] == sys.executable and command[1].endswith(".py")
+        if is_script and stdin == subprocess.DEVNULL and can_fork(self.environment):
+            return fork_server().start(command[1:], folder, self.environment, output)
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env=self.environment,
+            stdin=stdin,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
 
 
 @cache

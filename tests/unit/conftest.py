@@ -1,6 +1,23 @@
-"""What holds in the unit tier: the same examples in every run, at any speed."""
+"""
+The same examples in every run of the unit tier, at any speed.
+
+``BLOCKFEED_EXAMPLES`` is their number for each property; CI tries more than a
+developer waits for.
+"""
+
+import os
 
 from hypothesis import settings
 
-settings.register_profile("repeatable", derandomize=True, deadline=None)
+FEW, MANY = 25, 100
+"""Examples of each property where nothing is said: on a developer's machine, and in CI."""
+
+settings.register_profile(
+    "repeatable",
+    derandomize=True,
+    deadline=None,
+    max_examples=int(
+        os.environ.get("BLOCKFEED_EXAMPLES") or (MANY if os.environ.get("BLOCKFEED_CI") else FEW)
+    ),
+)
 settings.load_profile("repeatable")

@@ -8,7 +8,6 @@ gap in its place; and no block that came over a whole wire is found broken.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 from zlib import crc32
@@ -213,7 +212,7 @@ class Crown(RuleBasedStateMachine):
 
 
 QUICK = settings(
-    max_examples=int(os.environ.get("BLOCKFEED_EXAMPLES", "60")),
+    max_examples=settings().max_examples,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),

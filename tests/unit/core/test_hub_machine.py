@@ -230,7 +230,7 @@ class HubMachine(RuleBasedStateMachine):
 
 
 HubMachine.TestCase.settings = settings(
-    max_examples=300,
+    max_examples=3 * settings().max_examples,
     stateful_step_count=40,
     suppress_health_check=[HealthCheck.too_slow],
 )
