@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-PATIENCE_SECONDS = 60.0
-"""For anything that is waited for; it only ends what fails anyway."""
+PATIENCE_SECONDS = 300.0
+"""The deadline of every wait: it ends only what hangs, also on a machine with ten times the load."""
 LOOK_SECONDS = 0.02
 """Between two looks where nobody tells."""
 
