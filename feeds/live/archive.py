@@ -159,6 +159,8 @@ def _report_row(session: int, fact: Reported) -> BlockReport:
             row.clock_error = report.clock.error
         row.started_at = _wall(report.started_at)
         row.finished_at = _wall(report.finished_at)
+    else:
+        row.plain, row.number_said = True, report.block
     return row
 
 

@@ -33,6 +33,8 @@ class ClientSession(models.Model):
     """Of those blocks the ones that hold what their feeds hold."""
     broken = models.PositiveBigIntegerField(default=0)
     unverifiable = models.PositiveBigIntegerField(default=0)
+    sentences = models.PositiveBigIntegerField(default=0, editable=False)
+    """Sentences stored so far as plain reports; never lowered, so each gets a number of its own."""
     forgotten = models.PositiveBigIntegerField(default=0, editable=False)
     """The highest block whose report was removed for its age; all up to it count as stored."""
     created_at = models.DateTimeField()
