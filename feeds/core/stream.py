@@ -3,14 +3,17 @@ The bounded recent past of one feed in one process, framed once.
 
 A reader needs no more than the offset it has: `after` gives the bytes that
 follow it. The frames of the last range asked for are kept joined, because a
-whole cohort, and then the next one, asks for the same.
+whole cohort, and then the next one, asks for the same. Where a form has frames
+of its own, they are made of the joined ones, and kept like them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-_NOTHING_JOINED = (-1, 0, 0, b"")
+from feeds.core.form import Reframe
+
+_NOTHING_JOINED = (-1, 0, 0, 0, b"")
 
 
 class Stream:
@@ -22,7 +25,8 @@ class Stream:
         self._bytes = 0
         self._most_messages = most_messages
         self._most_bytes = most_bytes
-        self._joined = _NOTHING_JOINED
+        self._joined: dict[Reframe | None, tuple[int, int, int, int, bytes]] = {}
+        """Per way of framing the last range: after, most bytes, last, bytes held, frames."""
         self.head = head
         """The last offset appended; everything up to it exists."""
 
@@ -70,19 +74,22 @@ class Stream:
         self._frames.clear()
         self._held = 0
         self._bytes = 0
-        self._joined = _NOTHING_JOINED
+        self._joined.clear()
         self.head = head
 
-    def after(self, offset: int, most_bytes: int) -> tuple[bytes, int]:
+    def after(
+        self, offset: int, most_bytes: int, reframe: Reframe | None = None
+    ) -> tuple[bytes, int]:
         """
         Return the frames after *offset*, joined, and the last one's offset.
 
-        At least one frame, and no more once *most_bytes* are reached. The
-        caller owes that *offset* is at least ``first - 1`` and below head.
+        At least one frame, and no more once *most_bytes* of those held are
+        reached. The caller owes that *offset* is at least ``first - 1`` and
+        below head.
         """
-        start, most, last, joined = self._joined
+        start, most, last, size, joined = self._joined.get(reframe, _NOTHING_JOINED)
         is_asked_again = (start, most) == (offset, most_bytes)
-        if is_asked_again and (last == self.head or len(joined) >= most_bytes):
+        if is_asked_again and (last == self.head or size >= most_bytes):
             return joined, last
         index = len(self._frames) - (self.head - offset)
         stop, size = index, 0
@@ -91,7 +98,9 @@ class Stream:
             stop += 1
         last = offset + stop - index
         joined = b"".join(self._frames[index:stop])
-        self._joined = (offset, most_bytes, last, joined)
+        if reframe is not None:
+            joined = reframe(joined)
+        self._joined[reframe] = (offset, most_bytes, last, size, joined)
         return joined, last
 
     def _trim(self) -> None:
