@@ -38,7 +38,7 @@ class Request:
     block_size: int = 1
     """Messages in one block of this client."""
     declares_size: bool = True
-    """Whether the URL names the block size; a plain client's sentence stands for any number else."""
+    """Whether the URL names the block size; a plain client may leave open what its blocks hold."""
     session: str | None = None
     """The key of the session to go on with; None: the server makes one."""
     after: Mapping[str, Position] = field(default_factory=dict)

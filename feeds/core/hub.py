@@ -3,9 +3,10 @@ Who gets which bytes: streams, and the subscribers that read them.
 
 A subscriber is a cursor into each of its feeds. Those that have everything
 share a *cohort*, which one pass serves with the same bytes; the others are
-brought up to the head in bounded steps. Forms whose frames are the same share
-cohorts; a form without controls gets none, whatever is told. Nothing here waits: the caller says
-when (`publish`, `drained`), is told that there is work, and runs it in `turns`.
+brought up to the head in bounded steps. A form with frames of its own has
+cohorts of its own; one without controls gets none, whatever is told. Nothing
+here waits: the caller says when (`publish`, `drained`), is told that there is
+work, and runs it in `turns`.
 
 Invariants: a subscriber is in a cohort exactly if its cursors stand where
 the cohort's do and its last write was complete; frames of one feed leave in
@@ -109,7 +110,7 @@ class Hub:
             self._enqueue(subscriber)
 
     def skip(self, subscriber: Subscriber, feed: str, last: int, gap: bytes) -> None:
-        """Bring *subscriber* up to *last* of *feed* without messages; *gap* is the control for it."""
+        """Bring *subscriber* up to *last* of *feed* without messages; *gap* is what it is told."""
         subscriber.recovering = False
         if subscriber in self.subscribers:
             subscriber.unsent += last - subscriber.cursors[feed]
@@ -215,7 +216,7 @@ class Hub:
         for feed, cursor in list(cursors.items()):
             stream = self.streams[feed]
             if cursor < stream.head and room > 0 and not self._is_outrun(feed, cursor):
-                frames, last = stream.after(cursor, room, reframe)
+                frames, last = stream.framed_after(cursor, room, reframe)
                 _move(cursors, feed, last)
                 self.sent += (last - cursor) * readers
                 parts.append(frames)

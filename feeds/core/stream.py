@@ -3,8 +3,8 @@ The bounded recent past of one feed in one process, framed once.
 
 A reader needs no more than the offset it has: `after` gives the bytes that
 follow it. The frames of the last range asked for are kept joined, because a
-whole cohort, and then the next one, asks for the same. Where a form has frames
-of its own, they are made of the joined ones, and kept like them.
+whole cohort, and then the next one, asks for the same; so are those of a form
+that has frames of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from feeds.core.form import Reframe
 
-_NOTHING_JOINED = (-1, 0, 0, 0, b"")
+_NOTHING_JOINED = (-1, 0, 0, b"")
 
 
 class Stream:
@@ -25,8 +25,9 @@ class Stream:
         self._bytes = 0
         self._most_messages = most_messages
         self._most_bytes = most_bytes
-        self._joined: dict[Reframe | None, tuple[int, int, int, int, bytes]] = {}
-        """Per way of framing the last range: after, most bytes, last, bytes held, frames."""
+        self._joined = _NOTHING_JOINED
+        self._reframed: dict[Reframe, tuple[bytes, bytes]] = {}
+        """Per form with frames of its own the range joined last, and those frames."""
         self.head = head
         """The last offset appended; everything up to it exists."""
 
@@ -74,22 +75,20 @@ class Stream:
         self._frames.clear()
         self._held = 0
         self._bytes = 0
-        self._joined.clear()
+        self._joined = _NOTHING_JOINED
+        self._reframed.clear()
         self.head = head
 
-    def after(
-        self, offset: int, most_bytes: int, reframe: Reframe | None = None
-    ) -> tuple[bytes, int]:
+    def after(self, offset: int, most_bytes: int) -> tuple[bytes, int]:
         """
         Return the frames after *offset*, joined, and the last one's offset.
 
-        At least one frame, and no more once *most_bytes* of those held are
-        reached. The caller owes that *offset* is at least ``first - 1`` and
-        below head.
+        At least one frame, and no more once *most_bytes* are reached. The
+        caller owes that *offset* is at least ``first - 1`` and below head.
         """
-        start, most, last, size, joined = self._joined.get(reframe, _NOTHING_JOINED)
+        start, most, last, joined = self._joined
         is_asked_again = (start, most) == (offset, most_bytes)
-        if is_asked_again and (last == self.head or size >= most_bytes):
+        if is_asked_again and (last == self.head or len(joined) >= most_bytes):
             return joined, last
         index = len(self._frames) - (self.head - offset)
         stop, size = index, 0
@@ -98,10 +97,21 @@ class Stream:
             stop += 1
         last = offset + stop - index
         joined = b"".join(self._frames[index:stop])
-        if reframe is not None:
-            joined = reframe(joined)
-        self._joined[reframe] = (offset, most_bytes, last, size, joined)
+        self._joined = (offset, most_bytes, last, joined)
         return joined, last
+
+    def framed_after(
+        self, offset: int, most_bytes: int, reframe: Reframe | None
+    ) -> tuple[bytes, int]:
+        """Do as `after`, with the frames that *reframe* makes of those held, once a range."""
+        joined, last = self.after(offset, most_bytes)
+        if reframe is None:
+            return joined, last
+        made_of, frames = self._reframed.get(reframe, (b"", b""))
+        if made_of is not joined:
+            frames = reframe(joined)
+            self._reframed[reframe] = (joined, frames)
+        return frames, last
 
     def _trim(self) -> None:
         while self._held > self._most_messages or (
