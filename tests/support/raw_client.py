@@ -83,6 +83,11 @@ class RawClient:
         """Return what the server says next of that type."""
         return next(obj for obj in self.said() if obj["type"] == kind)
 
+    def wait_for_ping(self) -> None:
+        """Take the next ping of the server, which must be all that it sends."""
+        ping = self.socket.recv(2, socket.MSG_WAITALL)
+        assert ping == b"\x89\x00", ping
+
     def offsets(self, count: int) -> list[int]:
         """Read on until *count* messages came; return their offsets."""
         found: list[int] = []
