@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="blockreport",
             constraint=models.UniqueConstraint(
-                fields=("session", "plain", "number"), name="report_once"
+                fields=("session", "number", "plain"), name="report_once"
             ),
         ),
     ]

@@ -65,7 +65,8 @@ class BlockReport(models.Model):
     class Meta:
         ordering = ("-received_at", "-id")
         constraints = (
-            models.UniqueConstraint(fields=("session", "plain", "number"), name="report_once"),
+            # In this order it also leads to the newest reports of a session.
+            models.UniqueConstraint(fields=("session", "number", "plain"), name="report_once"),
         )
         indexes = (
             models.Index(fields=("-received_at", "-id"), name="report_recent"),

@@ -22,6 +22,7 @@ class ClientSession(models.Model):
     feeds = models.CharField(max_length=700)
     """Names in the order asked for, a space between them."""
     block_size = models.PositiveIntegerField(db_index=True)
+    """0: a plain client did not declare one."""
     status = models.CharField(max_length=10, choices=Status, default=Status.ONLINE)
     connects = models.PositiveIntegerField(default=0)
     """Connections so far; the last one to be counted owns the session."""
