@@ -86,7 +86,19 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
         ("received_at", DayFilter),
     )
     fieldsets = (
-        (None, {"fields": ("of_session", "numbered", "plain", "sentence", ("size", "took", "lost"), "label")}),
+        (
+            None,
+            {
+                "fields": (
+                    "of_session",
+                    "numbered",
+                    "plain",
+                    "sentence",
+                    ("size", "took", "lost"),
+                    "label",
+                )
+            },
+        ),
         ("Verdict", {"fields": ("verdict", "why", "differences")}),
         ("Feeds", {"fields": ("ranges_table",)}),
         ("Latency in seconds", {"fields": (("latency_p50", "latency_p99", "latency_max"),)}),
