@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,9 +18,13 @@ from pytest_django import Settings
 
 from clientapp.wire.closing import MAX_REASON_BYTES, Close
 from feeds.core.limits import LIMITS
+from feeds.live import retention
 from feeds.live.node import Node, get_node, stop_node
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed
+from tests.support.protocol_schema import validator
 from tests.support.session import client, epoch, generate, receive, report
+
+IS_PLAIN = validator("toPlainClient")
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +53,7 @@ async def plain(
 async def offsets(one: WebsocketCommunicator, count: int) -> list[int]:
     """Return the offsets of the next frames, which must all be messages."""
     frames = [json.loads(await one.receive_from(timeout=10)) for _ in range(count)]
-    assert {frame["type"] for frame in frames} <= {"message"}
+    assert all(IS_PLAIN.is_valid(frame) for frame in frames), frames
     return [frame["offset"] for frame in frames]
 
 
@@ -325,3 +330,40 @@ async def test_messages_that_cannot_be_sent_are_in_no_block() -> None:
         assert await offsets(one, 2) == [7, 8]
         await say(one, "Client bob received 1 block in 1.0 time")
     assert await reports("size") == [(2,)]
+
+
+async def test_sentence_that_is_committed_again_is_stored_once() -> None:
+    """After a lost answer the same facts are committed again; equal sentences stay two."""
+    node = await get_node()
+    committed: list[Any] = []
+    run = node.recorder._store.run
+
+    async def twice(call: Any, facts: Any) -> Any:
+        outcomes = await run(call, facts)
+        again = await run(call, facts)
+        committed.extend(zip(outcomes, again, strict=True))
+        return again
+
+    node.recorder._store.run = twice  # type: ignore[method-assign, assignment]
+    async with plain("feed=arrays&client=bob") as one:
+        await say(one, *["Client bob received 5 block in 1.0 time"] * 3)
+    assert await reports("number") == [(1,), (2,), (3,)]
+    plain_ones = [(first, again) for first, again in committed if first.number]
+    assert [
+        (first.number, first.is_new, again.number, again.is_new) for first, again in plain_ones
+    ] == [(number, True, number, False) for number in (1, 2, 3)]
+    session = await ClientSession.objects.aget()
+    assert (session.blocks, session.sentences) == (3, 3)
+
+
+async def test_numbers_go_on_after_old_sentences_were_removed() -> None:
+    """What is pruned leaves no number free, and no receipt is missed for it."""
+    query = "client=alice&feed=arrays&session=0123456789abcdef"
+    for number in (1, 2):
+        async with client(query) as one:
+            welcome = await receive(one, "welcome")
+            assert welcome["blocks"] == 0
+            await one.send_to("Client alice received 9 block in 1.5 s time")
+            assert (await receive(one, "ack"))["block"] == number
+        await database_sync_to_async(list)(retention.remove("reports", datetime.now(UTC)))
+    assert (await ClientSession.objects.aget()).forgotten == 0
