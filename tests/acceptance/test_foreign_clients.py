@@ -60,7 +60,7 @@ def test_node(served: tuple[Stack, Program], tmp_path: Path) -> None:
     if node is None:
         pytest.skip("node is not installed")
     stack, server = served
-    script = shutil.copy(EXAMPLES / "node_client.mjs", tmp_path)
+    script = str(shutil.copy(EXAMPLES / "node_client.mjs", tmp_path))
     has_none = stack.program("node", node, "-p", "globalThis.WebSocket === undefined")
     assert has_none.process.wait(PATIENCE_SECONDS) == 0
     if has_none.said == "true\n":

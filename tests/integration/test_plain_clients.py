@@ -71,7 +71,7 @@ async def say(one: WebsocketCommunicator, *texts: str) -> None:
 async def reports(*fields: str) -> list[Any]:
     """Return *fields* of the stored reports, in their order."""
     rows = BlockReport.objects.order_by("pk")
-    return await database_sync_to_async(list)(rows.values_list(*fields))
+    return [row async for row in rows.values_list(*fields)]
 
 
 async def test_only_messages_reach_a_plain_client(node: Node) -> None:
