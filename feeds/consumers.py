@@ -18,13 +18,14 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from clientapp.wire import SUBPROTOCOL
-from clientapp.wire.closing import Close
+from clientapp.wire.closing import Close, fit_reason
 from clientapp.wire.codec import encode
 from clientapp.wire.errors import BadRequest
 from clientapp.wire.from_server import Control, Failure, Farewell
 from clientapp.wire.printable import printable
 from clientapp.wire.request import Request, parse_request
 from feeds.core import notices
+from feeds.core.form import PLAIN, form_of
 from feeds.core.limits import LIMITS
 from feeds.core.peer import peer
 from feeds.live.admission import admit
@@ -45,6 +46,8 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
     connection: LiveConnection | None = None
     """None until the request is granted, and for ever if it is refused."""
     request: Request | None = None
+    form = PLAIN
+    """Known from the first event on."""
     sender: SendWriter | None = None
     """The writer, where the server has none of its own."""
     ended: tuple[int, str] | None = None
@@ -63,6 +66,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
 
     async def websocket_connect(self, message: dict[str, Any]) -> None:
         """Accept the connection, then serve what its URL asks for, or refuse."""
+        self.form = form_of(self.scope)
         offered = self.scope.get("subprotocols", ())
         await self.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
         node = await get_node()
@@ -83,6 +87,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             node,
             self.request,
             admission,
+            form=self.form,
             writer=writer,
             channel=self.channel_name,
             peer=came_from,
@@ -105,7 +110,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         text = message.get("text")
         if text is None:
             sentence = "a binary frame came; only text is understood"
-            self.connection.tell(Failure(code="binary", text=sentence, retryable=False))
+            self.connection.refuse(Failure(code="binary", text=sentence, retryable=False))
         elif (size := len(text.encode())) > LIMITS.frame_bytes:
             sentence = f"a frame of {size} bytes came; {LIMITS.frame_bytes} are allowed"
             self.connection.tell(Failure(code="too_large", text=sentence, retryable=False))
@@ -161,7 +166,8 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         return True
 
     async def _tell(self, control: Control) -> None:
-        await self.send(text_data=encode(control.write()))
+        if self.form.has_controls:
+            await self.send(text_data=encode(control.write()))
 
     async def _end(self, code: Close, reason: str, retry_after: float = 0.0) -> None:
         """Say why and close; data that is under way is not waited for."""
@@ -176,7 +182,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             self.connection.tell(farewell)
             if self.sender is not None:
                 await _at_most(LIMITS.layer_seconds, self.sender.flush())
-        await self.close(int(code))
+        await self.close(int(code), fit_reason(reason))
 
 
 async def _at_most(seconds: float, call: Awaitable[None]) -> None:

@@ -200,7 +200,7 @@ def _client_rows(online: Q) -> list[ClientRow]:
         ClientRow(
             client=session.client,
             feeds=session.feeds.replace(" ", ", "),
-            block_size=f"{session.block_size:,}",
+            block_size=f"{session.block_size:,}" if session.block_size else show.UNKNOWN,
             since=show.moment(session.connected_at),
             blocks=f"{session.blocks:,}",
             last_block=printable(session.last_block or ""),

@@ -19,13 +19,14 @@ from typing import Any
 from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 
-from clientapp.wire.closing import Close
+from clientapp.wire.closing import Close, fit_reason
 from clientapp.wire.codec import encode
-from clientapp.wire.from_server import Failure, Farewell
+from clientapp.wire.from_server import Control, Failure, Farewell
 from feeds import kernel
+from feeds.core.form import PROTOCOL, Form
 from feeds.core.frames import frame
 from feeds.core.limits import LIMITS
-from feeds.core.patience import Patience, Traffic
+from feeds.core.patience import Patience, Silence, Traffic
 from feeds.framewriter import FrameWriter
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -37,10 +38,14 @@ EVENT_BYTES = 512
 class FeedProtocol(FrameWriter):
     """A WebSocket connection that defends itself."""
 
+    form: Form = PROTOCOL
+    """The form of its client, known before the handshake is answered."""
     parting: Farewell | None = None
     """What was said before this side closed; None while it did not."""
     _patience: Patience | None = None
     """None before the first look at what was moved."""
+    _silence: Silence | None = None
+    """None before the first look, and of clients that get heartbeats."""
     _inbox = 0
     """Bytes of what the client said since nothing was left to be handled."""
 
@@ -64,6 +69,13 @@ class FeedProtocol(FrameWriter):
         """Let data go on in both directions: all that was held has left."""
         super().go_on()
         self._read_on()
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        """Do what the application asks; Daphne's own drops the reason of a close (daphne#374)."""
+        if message["type"] == "websocket.close" and self.state != self.STATE_CONNECTING:
+            self.sendClose(code=message.get("code", Close.DONE.value), reason=message.get("reason"))
+        else:
+            super().handle_reply(message)
 
     def receiving(self, receive: Receive) -> Receive:
         """Return *receive* such that this protocol knows what was handled."""
@@ -97,7 +109,7 @@ class FeedProtocol(FrameWriter):
             self._break_off(text)
 
     def check_timeouts(self) -> None:
-        """End a connection that has stalled: Daphne asks every other second."""
+        """End a connection that has stalled, ping a silent one: asked every other second."""
         if self.state != self.STATE_OPEN:
             return
         traffic, now = self._traffic(), time.monotonic()
@@ -105,13 +117,23 @@ class FeedProtocol(FrameWriter):
         if self._patience.is_over(traffic, now):
             text = f"nothing was taken and nothing said for {LIMITS.stall_seconds:g} s"
             self.farewell(Close.STALLED, text, retry_after=0.0)
+        elif not self.form.has_controls:
+            # Proxies end silent connections. No pong is waited for: TCP confirms the ping.
+            seconds = LIMITS.ping_seconds
+            self._silence = self._silence or Silence(seconds, traffic, now)
+            if self._silence.is_over(traffic, now):
+                self.sendPing()
 
     def farewell(self, code: Close, reason: str, retry_after: float) -> None:
         """Say goodbye and start the closing handshake."""
         if self.state == self.STATE_OPEN:
             self.parting = Farewell(code=code, reason=reason, retry_after=retry_after)
-            self.write(frame(encode(self.parting.write()).encode()))
-            self.sendClose(code=int(code))
+            self._tell(self.parting)
+            self.sendClose(code=int(code), reason=fit_reason(reason))
+
+    def _tell(self, control: Control) -> None:
+        if self.form.has_controls:
+            self.write(frame(encode(control.write()).encode()))
 
     def _must_wait(self) -> bool:
         """Tell whether the client must not say more before something else is done."""
@@ -143,8 +165,7 @@ class FeedProtocol(FrameWriter):
 
     def _break_off(self, text: str) -> None:
         if self.state == self.STATE_OPEN:
-            failure = Failure(code="too_large", text=text, retryable=False)
-            self.write(frame(encode(failure.write()).encode()))
+            self._tell(Failure(code="too_large", text=text, retryable=False))
             self.farewell(Close.LIMIT, text, retry_after=0.0)
         self.failedByMe = True  # so that Autobahn throws the rest away
 

@@ -25,6 +25,7 @@ from django.conf import settings
 from twisted.internet import defer, reactor
 
 from clientapp.wire.closing import Close
+from feeds.core.form import form_of
 from feeds.core.limits import LIMITS
 from feeds.core.peer import NO_PORT, forwarded_host
 from feeds.live.clerk import Clerk
@@ -82,6 +83,7 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
             protocol.client_addr = scope["client"] = [host, NO_PORT]
         if isinstance(protocol, FeedProtocol):
             scope.setdefault("extensions", {})["blockfeed.writer"] = protocol
+            protocol.form = form_of(scope)
         return super().create_application(protocol, scope)
 
     def protocol_opened(self, protocol: FeedProtocol) -> None:

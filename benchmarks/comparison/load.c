@@ -150,10 +150,12 @@ static int call(int poll, struct client *c)
     if (c->follower && c->follower->epoch[0])
         snprintf(more + size, sizeof more - (size_t)size, "&after=bench:%s:%lld",
                  c->follower->epoch, (long long)c->offset);
+    /* Who reports speaks the protocol; who only receives is a plain client of any server. */
     size = snprintf(request, sizeof request,
                     "GET %s%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
                     "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                    "Sec-WebSocket-Key: " KEY "\r\n\r\n", target, more, port);
+                    "Sec-WebSocket-Key: " KEY "\r\n%s\r\n", target, more, port,
+                    receipts.block_size ? "Sec-WebSocket-Protocol: blockfeed.v1\r\n" : "");
     if (send(c->fd, request, (size_t)size, MSG_NOSIGNAL) != size)
         fail("client %d cannot ask for its upgrade", number);
     watch(poll, c, EPOLL_CTL_ADD, EPOLLIN);

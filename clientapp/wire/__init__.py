@@ -8,4 +8,4 @@ prose and is normative.
 """
 
 SUBPROTOCOL = "blockfeed.v1"
-"""The WebSocket subprotocol a client may offer; offering none is allowed."""
+"""The WebSocket subprotocol of a client that speaks the protocol; others receive messages only."""

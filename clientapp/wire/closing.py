@@ -7,6 +7,12 @@ its range alone: 4000-4499 come back with backoff, 4500-4999 stay away.
 
 from enum import IntEnum
 
+from clientapp.wire.printable import printable
+
+MAX_REASON_BYTES = 123
+"""Bytes of UTF-8 in the reason of a close frame at most (RFC 6455, 5.5)."""
+_CUT = "…"
+
 
 class Close(IntEnum):
     """Why a connection was closed."""
@@ -40,3 +46,14 @@ def may_return(code: int | None) -> bool:
     if code is None:
         return True
     return code != Close.DONE and not 4500 <= code <= 4999
+
+
+def fit_reason(text: str) -> str:
+    """Return *text* as the reason of a close frame: printable, and cut where it is too long."""
+    text = printable(text)
+    data = text.encode()
+    if len(data) <= MAX_REASON_BYTES:
+        return text
+    # What is cut inside a character ends before it.
+    kept = data[: MAX_REASON_BYTES - len(_CUT.encode())].decode(errors="ignore")
+    return kept.rstrip() + _CUT

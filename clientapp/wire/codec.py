@@ -42,6 +42,15 @@ def parse(text: str | bytes) -> Any:
         raise MalformedMessage(f"this is not JSON: {error}") from None
 
 
+def decode_leniently(text: str) -> Json | None:
+    """Read one JSON object that may hold NaN and Infinity; None where it is none even so."""
+    try:
+        obj = json.loads(text)
+    except (RecursionError, ValueError):
+        return None
+    return obj if isinstance(obj, dict) else None
+
+
 def string(obj: Json, key: str, *, longest: int = 1000) -> str:
     """Return the string at *key*, of at most *longest* characters."""
     value = obj.get(key)

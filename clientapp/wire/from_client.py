@@ -2,12 +2,14 @@
 What a client says: reports, explanations, pings, a farewell, or any text.
 
 Text that is none of the protocol's own is never an error: a client written
-by hand that sends ``Hey Server!`` is a client like any other.
+by hand that sends ``Hey Server!`` is a client like any other. A plain client,
+which does not speak the protocol, says the sentence or any text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from clientapp.wire import codec
@@ -130,10 +132,11 @@ _READERS: dict[str, Callable[[Json], FromClient]] = {
 
 def read_from_client(text: str) -> FromClient:
     """
-    Read one frame of a client.
+    Read one frame of a client that speaks the protocol.
 
     Raises MalformedMessage only for JSON whose ``type`` is the protocol's own
-    but whose fields are wrong; everything else is the sentence or plain text.
+    but whose fields are wrong, or not JSON's: NaN and Infinity. Everything else
+    is the sentence or plain text.
     """
     sentence = parse_sentence(text)
     if sentence is not None:
@@ -142,8 +145,28 @@ def read_from_client(text: str) -> FromClient:
         return Text(text)
     try:
         obj = codec.decode(text)
-    except MalformedMessage:
+    except MalformedMessage as error:
+        _refuse_numbers(text, error)
         return Text(text)
-    kind = obj.get("type")
-    reader = _READERS.get(kind) if isinstance(kind, str) else None
+    reader = _reader(obj)
     return Text(text) if reader is None else reader(obj)
+
+
+def read_from_plain_client(text: str) -> Sentence | Text:
+    """Read one text of a plain client: the sentence, or anything, JSON too."""
+    return parse_sentence(text) or Text(text)
+
+
+def _reader(obj: Json) -> Callable[[Json], FromClient] | None:
+    kind = obj.get("type")
+    return _READERS.get(kind) if isinstance(kind, str) else None
+
+
+def _refuse_numbers(text: str, error: MalformedMessage) -> None:
+    """Raise *error* if *text* is a frame of the protocol but for numbers that JSON has not."""
+    obj = codec.decode_leniently(text)
+    if obj is None or _reader(obj) is None:
+        return
+    with suppress(MalformedMessage):
+        error.block = codec.integer(obj, "block", low=1)
+    raise error

@@ -6,13 +6,13 @@ So any WebSocket client works at once, and there is no handshake state.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
-from clientapp.wire import names
+from clientapp.wire import SUBPROTOCOL, names
 from clientapp.wire.errors import BadRequest
-from clientapp.wire.position import Position, format_after, parse_after
+from clientapp.wire.position import MAX_OFFSET, Position, format_after, parse_after
 
 DEFAULT_CLIENT = "guest"
 DEFAULT_FEEDS = ("users",)
@@ -20,7 +20,11 @@ MAX_FEEDS = 16
 """Feeds of one session at most: each costs a cursor and a control group."""
 MAX_QUERY = 8192
 """Characters of a query string at most: longer ones are refused unread."""
-PARAMETERS = ("client", "feed", "block_size", "session", "after")
+MAX_FIELDS = 64
+"""Parameters of a query string at most."""
+PARAMETERS = ("client", "feed", "block_size", "session", "after", "from")
+FROM_START = "start"
+"""What ``from`` says for the first message of each feed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +37,14 @@ class Request:
     """The feeds wanted, each once, in the order asked for."""
     block_size: int = 1
     """Messages in one block of this client."""
+    declares_size: bool = True
+    """Whether the URL names the block size; a plain client may leave open what its blocks hold."""
     session: str | None = None
     """The key of the session to go on with; None: the server makes one."""
     after: Mapping[str, Position] = field(default_factory=dict)
     """Per feed the position to go on after; a feed left out starts live."""
+    first: int | None = None
+    """The offset to begin with in every feed; None: live, or after `after`."""
     unknown: tuple[str, ...] = ()
     """Names of parameters that the protocol does not know; they are ignored."""
 
@@ -52,6 +60,8 @@ class Request:
         if self.session is not None:
             pairs.append(("session", self.session))
         pairs += [("after", format_after(feed, at)) for feed, at in self.after.items()]
+        if self.first is not None:
+            pairs.append(("from", str(self.first)))
         return urlencode(pairs)
 
 
@@ -65,7 +75,7 @@ def parse_request(query: str) -> Request:
     if len(query) > MAX_QUERY:
         raise BadRequest(f"the query string has {len(query)} characters; {MAX_QUERY} are allowed")
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=64)
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError as error:
         raise BadRequest(f"the query string cannot be read: {error}") from None
     given: dict[str, list[str]] = {}
@@ -77,11 +87,29 @@ def parse_request(query: str) -> Request:
         feeds=feeds,
         block_size=_block_size(_single(given, "block_size", "1")),
         session=_single(given, "session", "") or None,
+        declares_size="block_size" in given,
         after=_after(given.get("after", ())),
+        first=_first(_single(given, "from", "")),
         unknown=tuple(name for name in given if name not in PARAMETERS),
     )
     _check(request)
     return request
+
+
+def speaks_protocol(offered: Collection[str], query: str) -> bool:
+    """
+    Tell whether a client speaks the protocol: it offers it, or names a session.
+
+    Every other client is plain, and receives nothing but messages. *offered*
+    are subprotocols; *query* may be anything, also what `parse_request` refuses.
+    """
+    if SUBPROTOCOL in offered:
+        return True
+    try:
+        pairs = parse_qsl(query, max_num_fields=MAX_FIELDS)
+    except ValueError:
+        return False
+    return any(name == "session" for name, _ in pairs)
 
 
 def _single(given: Mapping[str, list[str]], name: str, default: str) -> str:
@@ -108,6 +136,18 @@ def _after(texts: Iterable[str]) -> dict[str, Position]:
     return after
 
 
+def _first(text: str) -> int | None:
+    if text in ("", FROM_START):
+        return 1 if text else None
+    offset = int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else 0
+    if not 1 <= offset <= MAX_OFFSET:
+        raise BadRequest(
+            f"from={text[:40]!r} is not allowed: write {FROM_START}, "
+            f"or the offset of the first message wanted, from 1 to {MAX_OFFSET}"
+        )
+    return offset
+
+
 def _check(request: Request) -> None:
     if not names.is_client_name(request.client):
         raise BadRequest(f"client={request.client[:80]!r} is not allowed: {names.CLIENT_NAME_RULE}")
@@ -121,6 +161,8 @@ def _check(request: Request) -> None:
     for feed in request.after:
         if feed not in request.feeds:
             raise BadRequest(f"after names feed {feed!r}, which is not asked for")
+    if request.first is not None and request.after:
+        raise BadRequest("from and after are both given; write after to resume, from to begin")
     if request.session is not None and not names.is_session_key(request.session):
         raise BadRequest(
             f"session={request.session[:80]!r} is not allowed: {names.SESSION_KEY_RULE}"

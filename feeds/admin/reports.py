@@ -39,6 +39,13 @@ VERDICTS = {
 class ReportColumns:
     """What the list of reports and the page of a session both show."""
 
+    @admin.display(description="number", ordering="number")
+    def numbered(self, report: BlockReport) -> str:
+        """Return the number, and what a plain client called the block where that differs."""
+        if report.number_said in (None, report.number):
+            return f"{report.number}"
+        return f"{report.number} (said {report.number_said})"
+
     @display(description="verdict", label=VERDICTS)  # type: ignore[untyped-decorator]
     def found(self, report: BlockReport) -> tuple[str, str]:
         """Return what the server found, and how to say it."""
@@ -60,7 +67,7 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
     """Block reports to look at, also when there are a million."""
 
     list_display = (
-        "number",
+        "numbered",
         "of_session",
         "found",
         "size",
@@ -79,7 +86,19 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
         ("received_at", DayFilter),
     )
     fieldsets = (
-        (None, {"fields": ("of_session", "number", "sentence", ("size", "took", "lost"), "label")}),
+        (
+            None,
+            {
+                "fields": (
+                    "of_session",
+                    "numbered",
+                    "plain",
+                    "sentence",
+                    ("size", "took", "lost"),
+                    "label",
+                )
+            },
+        ),
         ("Verdict", {"fields": ("verdict", "why", "differences")}),
         ("Feeds", {"fields": ("ranges_table",)}),
         ("Latency in seconds", {"fields": (("latency_p50", "latency_p99", "latency_max"),)}),
@@ -87,6 +106,7 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
     )
     readonly_fields = (
         "of_session",
+        "numbered",
         "took",
         "sentence",
         "lost",
@@ -132,7 +152,7 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
     @admin.display(description="feeds")
     def feeds(self, report: BlockReport) -> str:
         """Return the names of the feeds in the block."""
-        return ", ".join(report.ranges)
+        return ", ".join(report.ranges or report.session.feeds.split())
 
     @admin.display(description="reason")
     def why(self, report: BlockReport) -> str:

@@ -18,6 +18,7 @@ from django.views.decorators.cache import never_cache
 
 from clientapp.wire import names
 from clientapp.wire.printable import printable
+from feeds import show
 from feeds.admin.actions import OperableAdmin
 from feeds.admin.course import course_charts, timeline
 from feeds.admin.facts import LINK, FactInline
@@ -70,7 +71,7 @@ class ReportInline(ReportColumns, FactInline):
     def link(self, report: BlockReport) -> str:
         """Return the number, as a link to the report."""
         address = reverse("admin:feeds_blockreport_change", args=(report.pk,))
-        return format_html(LINK, address, report.number)
+        return format_html(LINK, address, self.numbered(report))
 
 
 @admin.register(ClientSession)
@@ -91,7 +92,7 @@ class ClientSessionAdmin(OperableAdmin):
         "reconnects",
         "found",
         "feeds",
-        "block_size",
+        "size_of_blocks",
         "connected_at",
         "key_prefix",
     )
@@ -103,7 +104,7 @@ class ClientSessionAdmin(OperableAdmin):
         ("connected_at", DayFilter),
     )
     fieldsets = (
-        (None, {"fields": ("client", "status", "feeds", "block_size", "key_prefix")}),
+        (None, {"fields": ("client", "status", "feeds", "size_of_blocks", "key_prefix")}),
         (
             "So far",
             {
@@ -117,7 +118,7 @@ class ClientSessionAdmin(OperableAdmin):
         ),
         ("Course", {"fields": ("connected", "newest_blocks")}),
     )
-    readonly_fields = ("key_prefix", "connected", "newest_blocks")
+    readonly_fields = ("size_of_blocks", "key_prefix", "connected", "newest_blocks")
     sortable_by = (
         "client",
         "state",
@@ -125,7 +126,7 @@ class ClientSessionAdmin(OperableAdmin):
         "behind",
         "reconnects",
         "feeds",
-        "block_size",
+        "size_of_blocks",
         "connected_at",
     )
     inlines = (ReportInline, ConnectionInline)
@@ -161,6 +162,11 @@ class ClientSessionAdmin(OperableAdmin):
         asked = ClientSession.objects.filter(pk__in=keys[: self.list_per_page])
         now = datetime.now(UTC)
         return JsonResponse({str(row.pk): cells(row, now) for row in with_lag(asked)})
+
+    @admin.display(description="block size", ordering="block_size")
+    def size_of_blocks(self, session: ClientSession) -> str:
+        """Return the messages of one block; a plain client may declare none."""
+        return f"{session.block_size:,}" if session.block_size else show.UNKNOWN
 
     @admin.display(description="status", ordering="status")
     def state(self, session: ClientSession) -> str:

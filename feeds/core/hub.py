@@ -3,8 +3,10 @@ Who gets which bytes: streams, and the subscribers that read them.
 
 A subscriber is a cursor into each of its feeds. Those that have everything
 share a *cohort*, which one pass serves with the same bytes; the others are
-brought up to the head in bounded steps. Nothing here waits: the caller says
-when (`publish`, `drained`), is told that there is work, and runs it in `turns`.
+brought up to the head in bounded steps. A form with frames of its own has
+cohorts of its own; one without controls gets none, whatever is told. Nothing
+here waits: the caller says when (`publish`, `drained`), is told that there is
+work, and runs it in `turns`.
 
 Invariants: a subscriber is in a cohort exactly if its cursors stand where
 the cohort's do and its last write was complete; frames of one feed leave in
@@ -16,6 +18,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from feeds.core.form import PROTOCOL, Form, Reframe
 from feeds.core.limits import Limits
 from feeds.core.stream import Stream
 from feeds.core.subscriber import Cohort, Pass, Subscriber, Writer
@@ -47,7 +50,7 @@ class Hub:
         self._give = pass_
         self._recover = recover
         self._wake = wake
-        self._cohorts: dict[frozenset[str], list[Cohort]] = {}
+        self._cohorts: dict[tuple[frozenset[str], Reframe | None], list[Cohort]] = {}
         self._dirty: dict[Cohort, None] = {}
         self._queue: deque[Subscriber] = deque()
         self.streams: dict[str, Stream] = {}
@@ -73,9 +76,11 @@ class Hub:
         self.streams[feed].restart(head)
         self._mark_dirty(feed)
 
-    def subscribe(self, writer: Writer, cursors: dict[str, int]) -> Subscriber:
+    def subscribe(
+        self, writer: Writer, cursors: dict[str, int], form: Form = PROTOCOL
+    ) -> Subscriber:
         """Add a reader that has everything up to *cursors*, one per feed."""
-        subscriber = Subscriber(writer, dict(cursors))
+        subscriber = Subscriber(writer, dict(cursors), form)
         self.subscribers.add(subscriber)
         self._enqueue(subscriber)
         return subscriber
@@ -97,21 +102,34 @@ class Hub:
             self._enqueue(subscriber)
 
     def recovered(self, subscriber: Subscriber, feed: str, last: int, frames: bytes) -> None:
-        """Write *frames*, which bring *subscriber* up to *last* of *feed*."""
+        """Write *frames*, messages that bring *subscriber* up to *last* of *feed*."""
         subscriber.recovering = False
         if subscriber in self.subscribers:
             _move(subscriber.cursors, feed, last)
-            subscriber.blocked = not subscriber.writer.write(frames)
+            subscriber.blocked = not subscriber.writer.write(subscriber.form.frames(frames))
             self._enqueue(subscriber)
 
-    def write(self, subscriber: Subscriber, frames: bytes) -> None:
-        """Write *frames* to one reader at once, in order with its data."""
-        if not subscriber.writer.write(frames):
+    def skip(self, subscriber: Subscriber, feed: str, last: int, gap: bytes) -> None:
+        """Bring *subscriber* up to *last* of *feed* without messages; *gap* is what it is told."""
+        subscriber.recovering = False
+        if subscriber in self.subscribers:
+            subscriber.unsent += last - subscriber.cursors[feed]
+            _move(subscriber.cursors, feed, last)
+            self.write(subscriber, gap)
+            self._enqueue(subscriber)
+
+    def write(self, subscriber: Subscriber, control: bytes) -> None:
+        """Write *control* to one reader at once, in order with its data, if its form has any."""
+        if subscriber.form.has_controls and not subscriber.writer.write(control):
             self.held(subscriber)
 
-    def tell(self, frames: bytes, feed: str | None = None) -> Iterator[None]:
+    def written(self, subscriber: Subscriber) -> int:
+        """Return how many messages were written to *subscriber* so far."""
+        return sum(_cursors(subscriber).values()) - subscriber.unsent
+
+    def tell(self, control: bytes, feed: str | None = None) -> Iterator[None]:
         """
-        Write *frames* to every reader, or to every reader of *feed*: a few for each item yielded.
+        Write *control* to every reader, or to every reader of *feed*: a few for each item yielded.
 
         A reader whose writer holds bytes back is left out: what is told this
         way (heartbeats, notices) is stale by the time it could leave.
@@ -121,12 +139,11 @@ class Hub:
                 yield
             is_there = subscriber in self.subscribers and not subscriber.blocked
             if is_there and (feed is None or feed in subscriber.cursors):
-                self.write(subscriber, frames)
+                self.write(subscriber, control)
 
     def lag(self, subscriber: Subscriber) -> int:
         """Return how many messages *subscriber* lacks, over all its feeds."""
-        cohort = subscriber.cohort
-        cursors = subscriber.cursors if cohort is None else cohort.cursors
+        cursors = _cursors(subscriber)
         return sum(self.streams[feed].head - cursor for feed, cursor in cursors.items())
 
     def turns(self) -> Iterator[None]:
@@ -145,8 +162,8 @@ class Hub:
                 yield
 
     def _mark_dirty(self, feed: str) -> None:
-        for key, cohorts in self._cohorts.items():
-            if feed in key:
+        for (feeds, _), cohorts in self._cohorts.items():
+            if feed in feeds:
                 self._dirty.update(dict.fromkeys(cohorts))
         self._wake()
 
@@ -157,7 +174,7 @@ class Hub:
                 self._leave_cohort(subscriber)
                 self._enqueue(subscriber)
             return
-        frames = self._take(cohort.cursors, len(cohort.members))
+        frames = self._take(cohort.cursors, cohort.reframe, len(cohort.members))
         for subscriber in cohort.write(frames, self._give) if frames else ():
             self.held(subscriber)
         if cohort.members and not self._is_at_head(cohort.cursors):
@@ -172,7 +189,7 @@ class Hub:
             subscriber.recovering = True
             self._recover(subscriber, feed)
             return
-        frames = self._take(subscriber.cursors, 1)
+        frames = self._take(subscriber.cursors, subscriber.form.reframe, 1)
         subscriber.blocked = bool(frames) and not subscriber.writer.write(frames)
         if subscriber.blocked:
             return
@@ -192,14 +209,14 @@ class Hub:
         """Tell whether the next frame of *feed* is older than the recent past."""
         return cursor < self.streams[feed].first - 1
 
-    def _take(self, cursors: dict[str, int], readers: int) -> bytes:
+    def _take(self, cursors: dict[str, int], reframe: Reframe | None, readers: int) -> bytes:
         """Return what is pending after *cursors* of so many *readers*, bounded; move them."""
         parts = []
         room = self._limits.write_bytes
         for feed, cursor in list(cursors.items()):
             stream = self.streams[feed]
             if cursor < stream.head and room > 0 and not self._is_outrun(feed, cursor):
-                frames, last = stream.after(cursor, room)
+                frames, last = stream.framed_after(cursor, room, reframe)
                 _move(cursors, feed, last)
                 self.sent += (last - cursor) * readers
                 parts.append(frames)
@@ -214,7 +231,8 @@ class Hub:
 
     def _join_cohort(self, subscriber: Subscriber) -> None:
         """Put a subscriber that has everything into a cohort with room."""
-        key = frozenset(subscriber.cursors)
+        reframe = subscriber.form.reframe
+        key = frozenset(subscriber.cursors), reframe
         for cohort in list(self._cohorts.get(key, ())):
             if len(cohort.members) < self._limits.cohort_size:
                 while cohort in self._dirty:
@@ -222,7 +240,7 @@ class Hub:
                 if cohort.members:
                     break
         else:
-            cohort = Cohort(dict(subscriber.cursors))
+            cohort = Cohort(dict(subscriber.cursors), reframe)
             self._cohorts.setdefault(key, []).append(cohort)
         cohort.join(subscriber)
 
@@ -232,11 +250,17 @@ class Hub:
             return
         cohort.leave(subscriber)
         if not cohort.members:
-            cohorts = self._cohorts[frozenset(cohort.cursors)]
+            key = frozenset(cohort.cursors), cohort.reframe
+            cohorts = self._cohorts[key]
             cohorts.remove(cohort)
             self._dirty.pop(cohort, None)
             if not cohorts:
-                del self._cohorts[frozenset(cohort.cursors)]
+                del self._cohorts[key]
+
+
+def _cursors(subscriber: Subscriber) -> dict[str, int]:
+    cohort = subscriber.cohort
+    return subscriber.cursors if cohort is None else cohort.cursors
 
 
 def _move(cursors: dict[str, int], feed: str, last: int) -> None:

@@ -73,6 +73,9 @@ class Limits:
     """Between looks at the promise: how long a lost batch stays unnoticed."""
     push_grace_us: int = 500_000
     """How late a batch may be before the server makes its messages itself."""
+    ping_seconds: float = 20.0
+    """A plain client to which nothing was sent for so long is pinged, and so once more within the
+    60 s after which proxies end silent connections. It is looked at every other second."""
     stall_seconds: float = 30.0
     """Without progress a client is gone: as long as it waits for a silent server."""
     slowest_rate: int = 1024

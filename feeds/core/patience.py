@@ -57,3 +57,25 @@ class Patience:
             return self._limits.stall_seconds
         unread = min(traffic.taken - self._heard_at, self._limits.unread_bytes)
         return self._limits.stall_seconds + unread / self._limits.slowest_rate
+
+
+class Silence:
+    """How long nothing was sent over one connection."""
+
+    __slots__ = ("_seconds", "_since", "_taken")
+
+    def __init__(self, seconds: float, traffic: Traffic, now: float) -> None:
+        """Begin with *traffic* at *now*, in seconds of a monotonic clock."""
+        self._seconds = seconds
+        self._since = now
+        self._taken = traffic.taken
+
+    def is_over(self, traffic: Traffic, now: float) -> bool:
+        """Look at the connection; tell whether something must be sent now, and begin anew then."""
+        if traffic.taken != self._taken or traffic.waits:
+            self._taken = traffic.taken
+            self._since = now
+        if now - self._since < self._seconds:
+            return False
+        self._since = now
+        return True

@@ -3,12 +3,15 @@ The bounded recent past of one feed in one process, framed once.
 
 A reader needs no more than the offset it has: `after` gives the bytes that
 follow it. The frames of the last range asked for are kept joined, because a
-whole cohort, and then the next one, asks for the same.
+whole cohort, and then the next one, asks for the same; so are those of a form
+that has frames of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from feeds.core.form import Reframe
 
 _NOTHING_JOINED = (-1, 0, 0, b"")
 
@@ -23,6 +26,8 @@ class Stream:
         self._most_messages = most_messages
         self._most_bytes = most_bytes
         self._joined = _NOTHING_JOINED
+        self._reframed: dict[Reframe, tuple[bytes, bytes]] = {}
+        """Per form with frames of its own the range joined last, and those frames."""
         self.head = head
         """The last offset appended; everything up to it exists."""
 
@@ -71,6 +76,7 @@ class Stream:
         self._held = 0
         self._bytes = 0
         self._joined = _NOTHING_JOINED
+        self._reframed.clear()
         self.head = head
 
     def after(self, offset: int, most_bytes: int) -> tuple[bytes, int]:
@@ -93,6 +99,19 @@ class Stream:
         joined = b"".join(self._frames[index:stop])
         self._joined = (offset, most_bytes, last, joined)
         return joined, last
+
+    def framed_after(
+        self, offset: int, most_bytes: int, reframe: Reframe | None
+    ) -> tuple[bytes, int]:
+        """Do as `after`, with the frames that *reframe* makes of those held, once a range."""
+        joined, last = self.after(offset, most_bytes)
+        if reframe is None:
+            return joined, last
+        made_of, frames = self._reframed.get(reframe, (b"", b""))
+        if made_of is not joined:
+            frames = reframe(joined)
+            self._reframed[reframe] = (joined, frames)
+        return frames, last
 
     def _trim(self) -> None:
         while self._held > self._most_messages or (

@@ -5,6 +5,8 @@ from __future__ import annotations
 from array import array
 from typing import Protocol
 
+from feeds.core.form import PROTOCOL, Form, Reframe
+
 
 class Pass(Protocol):
     """What gives the same frames to many sockets, waiting for none of them."""
@@ -44,12 +46,15 @@ class Writer(Protocol):
 class Subscriber:
     """One reader of some feeds."""
 
-    __slots__ = ("blocked", "cohort", "cursors", "queued", "recovering", "writer")
+    __slots__ = ("blocked", "cohort", "cursors", "form", "queued", "recovering", "unsent", "writer")
 
-    def __init__(self, writer: Writer, cursors: dict[str, int]) -> None:
+    def __init__(self, writer: Writer, cursors: dict[str, int], form: Form = PROTOCOL) -> None:
         self.writer = writer
+        self.form = form
         self.cursors = cursors
         """Per feed the last offset written; the feed whose turn is next comes first."""
+        self.unsent = sum(cursors.values())
+        """Of the sum of the cursors the offsets whose messages were not written to it."""
         self.cohort: Cohort | None = None
         self.blocked = False
         """Whether the writer still holds bytes back."""
@@ -60,12 +65,13 @@ class Subscriber:
 
 
 class Cohort:
-    """Subscribers of the same feeds that stand at the same offsets."""
+    """Subscribers of the same feeds and framing that stand at the same offsets."""
 
-    __slots__ = ("_sockets", "cursors", "members")
+    __slots__ = ("_sockets", "cursors", "members", "reframe")
 
-    def __init__(self, cursors: dict[str, int]) -> None:
+    def __init__(self, cursors: dict[str, int], reframe: Reframe | None = None) -> None:
         self.cursors = cursors
+        self.reframe = reframe
         self.members: dict[Subscriber, None] = {}
         """In the order in which they joined."""
         self._sockets: array[int] | None = None

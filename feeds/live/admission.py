@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from clientapp.wire.from_server import Gap
 from clientapp.wire.names import MAX_BLOCK_SIZE, key_prefix
+from clientapp.wire.position import Position
 from clientapp.wire.request import Request
 from clientapp.wire.welcome import FeedState, Welcome
 from feeds.core.start import is_of, start
@@ -47,11 +49,12 @@ async def admit(node: Node, request: Request) -> Admission:
     await _ensure_here(node, request)
     _ensure_room(node)
     cursors, gaps, states = {}, [], {}
+    positions = _positions(node, request)
     now = now_us()
     for name in request.feeds:
         feed = node.catalog.feeds[name]
         head = node.hub.streams[name].head
-        at, gap = start(name, feed.epoch_at, head, request.after.get(name))
+        at, gap = start(name, feed.epoch_at, head, positions.get(name))
         cursors[name] = at.offset
         if gap is not None:
             gaps.append(gap)
@@ -110,7 +113,7 @@ async def _ensure_known(node: Node, request: Request) -> None:
         feeds = node.catalog.feeds
         return [
             name
-            for name, at in request.after.items()
+            for name, at in _positions(node, request).items()
             if name in feeds and at.offset > _end(node, name)
         ]
 
@@ -125,6 +128,10 @@ async def _ensure_known(node: Node, request: Request) -> None:
             + (f"are: {', '.join(here)}" if here else "is none")
         )
     for name in ahead():
+        if request.first is not None:
+            raise Forbidden(
+                f"from={request.first} lies ahead of {name}, which ends at {_end(node, name)}"
+            )
         raise Forbidden(
             f"after={name}:…:{request.after[name].offset} lies ahead of the feed, "
             f"which ends at {_end(node, name)}; what another server or database sent "
@@ -139,13 +146,25 @@ async def _ensure_here(node: Node, request: Request) -> None:
     Another process may have sent what this one has not heard of yet: to start
     behind it would be to send it twice.
     """
-    for name, after in request.after.items():
+    for name, after in _positions(node, request).items():
         stream = node.hub.streams[name]
         feed = node.catalog.feeds[name]
         if after.offset > stream.head and is_of(feed.epoch_at, after):
             await node.intake.reach(name, after.offset)
             if after.offset > stream.head:
                 raise Unavailable(f"{name} is not known here as far as asked for")
+
+
+def _positions(node: Node, request: Request) -> Mapping[str, Position]:
+    """Return per feed where the session stands, in epochs as known now; others start live."""
+    if request.first is None:
+        return request.after
+    at, feeds = request.first - 1, node.catalog.feeds
+    return {
+        name: Position(feeds[name].epoch_at(max(at, 1)), at)
+        for name in request.feeds
+        if name in feeds
+    }
 
 
 def _end(node: Node, feed: str) -> int:

@@ -3,7 +3,8 @@ The reports of clients in the database: stored once, with what they were found.
 
 A report that comes again is the stored one; one that differs is a conflict,
 and the stored one stays. One that was removed for its age stays removed. The
-caller holds the transaction.
+caller holds the transaction. Plain reports have numbers of their own, and are
+stored by ``feeds.live.plainreports``.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ LONGEST_REASON = 500
 
 def store(ids: dict[str, int], reported: Sequence[Reported]) -> dict[int, Outcome]:
     """Store what is new; return the outcome of each by the id of its fact."""
-    rows = {id(fact): _report_row(ids[fact.session], fact) for fact in reported}
+    rows = {id(fact): report_row(ids[fact.session], fact) for fact in reported}
     forgotten, highest = _ends({row.session_id for row in rows.values()})
     stored = _stored_reports(
         [row for row in rows.values() if row.number <= highest[row.session_id]]
@@ -50,16 +51,18 @@ def store(ids: dict[str, int], reported: Sequence[Reported]) -> dict[int, Outcom
             new.append(row)
         outcomes[fact_id] = _outcome(known, row)
     insert(new)
-    _count(new)
+    count(new)
     return outcomes
 
 
-def _count(new: Sequence[BlockReport]) -> None:
+def count(new: Sequence[BlockReport]) -> None:
     """Add *new* reports to the totals of their sessions."""
     totals: dict[int, Counter[str]] = {}
     for row in new:
         total = totals.setdefault(row.session_id, Counter())
         total.update({"blocks": 1, "messages": row.size or 0, row.verdict: 1})
+        if row.plain:
+            total["sentences"] += 1
     # Most sessions of a batch have the same to add: one statement for all of them.
     alike: dict[frozenset[tuple[str, int]], list[int]] = {}
     for session, total in totals.items():
@@ -92,6 +95,7 @@ def explain(session: int, fact: Explanation) -> Outcome:
     """Store what is wrong with a block, unless that is known."""
     unexplained = BlockReport.objects.filter(
         session=session,
+        plain=False,
         number=fact.block,
         verdict=BlockReport.Verdict.BROKEN,
         difference__isnull=True,
@@ -109,15 +113,14 @@ def _stored_reports(again: Sequence[BlockReport]) -> dict[tuple[int, int], Block
     pairs = [Q(session=row.session_id, number=row.number) for row in again]
     for start in range(0, len(pairs), PAIRS):
         any_of = reduce(or_, pairs[start : start + PAIRS])
-        found.update(
-            {(row.session_id, row.number): row for row in BlockReport.objects.filter(any_of)}
-        )
+        rows = BlockReport.objects.filter(any_of, plain=False)
+        found.update({(row.session_id, row.number): row for row in rows})
     return found
 
 
 def _ends(sessions: Collection[int]) -> tuple[dict[int, int], dict[int, int]]:
     """Return per session the highest block that is forgotten, and that is stored; or 0."""
-    reports = BlockReport.objects.filter(session=OuterRef("pk")).order_by("-number")
+    reports = BlockReport.objects.filter(session=OuterRef("pk"), plain=False).order_by("-number")
     newest = Subquery(reports.values("number")[:1])
     found = ClientSession.objects.filter(pk__in=sessions).values_list("pk", "forgotten", newest)
     forgotten, highest = {}, {}
@@ -135,18 +138,18 @@ def _same(stored: BlockReport, again: BlockReport) -> bool:
     )
 
 
-def _report_row(session: int, fact: Reported) -> BlockReport:
+def report_row(session: int, fact: Reported) -> BlockReport:
+    """Return the row of a report; a plain one has no number yet."""
     report = fact.report
     row = BlockReport(
         session_id=session, seconds=report.seconds, clients=fact.clients, received_at=fact.at
     )
-    row.number = report.block
-    row.text = str(report)
+    row.text = report.text
     row.verdict = fact.judgement.verdict
     row.reason = fact.judgement.reason[:LONGEST_REASON]
     if isinstance(report, Report):
         ranges: dict[str, Any] = {name: part.write() for name, part in report.feeds.items()}
-        row.text = report.text
+        row.number = report.block
         row.size = report.size
         row.ranges = ranges
         row.interrupted = report.interrupted
@@ -159,6 +162,8 @@ def _report_row(session: int, fact: Reported) -> BlockReport:
             row.clock_error = report.clock.error
         row.started_at = _wall(report.started_at)
         row.finished_at = _wall(report.finished_at)
+    else:
+        row.plain, row.number_said, row.size = True, report.number_said, report.size
     return row
 
 

@@ -3,7 +3,7 @@ One connection of a session while it is served: what it says and is told.
 
 Data goes from the hub to the writer without passing here. Everything that a
 client says is printed the moment it comes, recorded, and acknowledged after
-the commit.
+the commit. A plain client is told nothing: the hub writes no control to it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,22 @@ from datetime import UTC, datetime
 
 from clientapp.wire.codec import encode
 from clientapp.wire.errors import MalformedMessage
-from clientapp.wire.from_client import Bye, Explained, Ping, Text, read_from_client
+from clientapp.wire.from_client import (
+    Bye,
+    Explained,
+    FromClient,
+    Ping,
+    Text,
+    read_from_client,
+    read_from_plain_client,
+)
 from clientapp.wire.from_server import Control, Failure, Notice, Pong
 from clientapp.wire.names import key_prefix
 from clientapp.wire.printable import printable
 from clientapp.wire.report import Report
 from clientapp.wire.request import PARAMETERS, Request
 from clientapp.wire.sentence import Sentence
+from feeds.core.form import Form
 from feeds.core.frames import frame
 from feeds.core.subscriber import Writer
 from feeds.live.admission import Admission
@@ -28,6 +37,7 @@ from feeds.live.clock import now_us
 from feeds.live.facts import Closed, Opened, Said
 from feeds.live.node import Node
 from feeds.live.receipts import Receipts
+from feeds.live.sentences import Sentences
 
 log = logging.getLogger("feeds.clients")
 
@@ -41,12 +51,14 @@ class LiveConnection:
         request: Request,
         admission: Admission,
         *,
+        form: Form,
         writer: Writer,
         channel: str,
         peer: str,
     ) -> None:
         self._node = node
         self._request = request
+        self._form = form
         self._key = admission.key
         self._channel = channel
         self._peer = peer
@@ -54,7 +66,14 @@ class LiveConnection:
         self._left = False
         self._is_recorded = False
         # No await from here on: the cursors are those that admission read.
-        self._subscriber = node.hub.subscribe(writer, admission.cursors)
+        self._subscriber = subscriber = node.hub.subscribe(writer, admission.cursors, form)
+        self._sentences = Sentences(
+            node,
+            request,
+            admission.key,
+            written=lambda: node.hub.written(subscriber),
+            tell=self.tell,
+        )
         node.presence.enter(self._subscriber, channel, admission.key)
         self._greet(admission)
 
@@ -68,19 +87,24 @@ class LiveConnection:
         *replaced* is called with the channel names of the session's older
         connections, once the database knows of this one.
         """
+        request = self._request
+        has_size = request.declares_size or self._form.has_controls
+        size = request.block_size if has_size else 0
         log.info(
-            "%s connected from %s: feeds %s, blocks of %d, session %s",
-            self._request.client,
+            "%s connected from %s: feeds %s, blocks of %s, session %s",
+            request.client,
             self._peer,
-            " and ".join(self._request.feeds),
-            self._request.block_size,
+            " and ".join(request.feeds),
+            size or "any size",
             key_prefix(self._key),
         )
+        for unknown in request.unknown:
+            log.info("%s: parameter %r is ignored", request.client, printable(unknown)[:80])
         fact = Opened(
             session=self._key,
-            client=self._request.client,
-            feeds=self._request.feeds,
-            block_size=self._request.block_size,
+            client=request.client,
+            feeds=request.feeds,
+            block_size=size,
             server=self._node.name,
             channel=self._channel,
             peer=self._peer,
@@ -92,8 +116,14 @@ class LiveConnection:
         return self._is_recorded
 
     def tell(self, control: Control) -> None:
-        """Send a control, in order with the data."""
-        self._node.hub.write(self._subscriber, frame(encode(control.write()).encode()))
+        """Send a control, in order with the data; a plain client gets none."""
+        if self._form.has_controls:
+            self._node.hub.write(self._subscriber, frame(encode(control.write()).encode()))
+
+    def refuse(self, failure: Failure) -> None:
+        """Tell, and print, why something was not taken."""
+        log.info("%s: refused: %s", self._sentences.client, printable(failure.text))
+        self.tell(failure)
 
     def notify(self, text: str) -> None:
         """Tell a sentence, unless the client is behind: then it would come late."""
@@ -111,7 +141,7 @@ class LiveConnection:
     async def receive(self, text: str) -> bool:
         """Take what the client said; return False once it said goodbye."""
         try:
-            said = read_from_client(text)
+            said = self._read(text)
         except MalformedMessage as error:
             text = str(error)
             self.tell(Failure(code="malformed", text=text, retryable=False, block=error.block))
@@ -122,7 +152,7 @@ class LiveConnection:
             case Report():
                 await self._receipts.take(said)
             case Sentence():
-                self._receipts.take_sentence(said)
+                self._sentences.take(said, text.strip())
             case Explained():
                 await self._receipts.take_explanation(said)
             case Text():
@@ -140,7 +170,7 @@ class LiveConnection:
         """Print that the connection has ended, and record it if its opening was."""
         how = "left" if self._left else f"disconnected with code {code}"
         why = f" ({reason})" if reason else ""
-        log.info("%s %s%s, session %s", self._request.client, how, why, key_prefix(self._key))
+        log.info("%s %s%s, session %s", self._sentences.client, how, why, key_prefix(self._key))
         if self._is_recorded:
             self._node.recorder.record(
                 Closed(
@@ -152,6 +182,9 @@ class LiveConnection:
                     at=datetime.now(UTC),
                 )
             )
+
+    def _read(self, text: str) -> FromClient:
+        return read_from_client(text) if self._form.has_controls else read_from_plain_client(text)
 
     def _greet(self, admission: Admission) -> None:
         self.tell(admission.welcome)
@@ -169,7 +202,7 @@ class LiveConnection:
         longest = self._node.limits.text_characters
         if len(text) > longest:
             text = f"{text[:longest]} … and {len(text) - longest} more characters"
-        log.info("%s says: %s", self._request.client, printable(text))
+        log.info("%s says: %s", self._sentences.client, printable(text))
         kept = text.replace("\0", "\\x00")  # PostgreSQL stores no NUL
         if not self._node.recorder.record(Said(session=self._key, text=kept, at=datetime.now(UTC))):
             self.tell(Failure(code="busy", text="the text was not kept", retryable=True))

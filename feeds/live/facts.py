@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from clientapp.wire.report import Report
-from clientapp.wire.sentence import Sentence
 from feeds.core.difference import Difference
 from feeds.core.judgement import Judgement
 
@@ -21,6 +20,7 @@ class Opened:
     client: str
     feeds: tuple[str, ...]
     block_size: int
+    """0: a plain client's that did not declare one."""
     server: str
     channel: str
     peer: str
@@ -50,11 +50,25 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlainReport:
+    """A block of which only the sentence is known, and what was written to its client."""
+
+    client: str
+    """The name in the sentence; may be none that a client may have."""
+    number_said: int
+    seconds: float
+    text: str
+    """The sentence as it was said."""
+    size: int
+    """Messages in the block, as far as the server knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
     """A client reported a block."""
 
     session: str
-    report: Report | Sentence
+    report: Report | PlainReport
     judgement: Judgement
     clients: int
     """Connections of this process at that time."""
@@ -86,6 +100,8 @@ class Outcome:
     """What is stored of a report, or was found now where it was removed for its
     age; None for other facts, and where the stored report has other contents:
     then that one stays."""
+    number: int = 0
+    """The number that a plain report got; 0 for other facts."""
     is_new: bool = False
     """Whether a report was not stored before."""
     is_explained: bool = False

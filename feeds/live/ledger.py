@@ -3,7 +3,7 @@ What the facts of sessions become in the database: one transaction a batch.
 
 Whatever is committed twice is stored once: sessions by their key, connections
 by their channel (``feeds.live.openings``), reports by session and number
-(``feeds.live.archive``), texts by session and time of receipt. So a batch whose
+(``feeds.live.archive``), sentences and texts by session and time of receipt. So a batch whose
 answer was lost with its process is committed again.
 """
 
@@ -18,8 +18,17 @@ from django.db import transaction
 from django.db.models import Count, Exists, F, Max, OuterRef, Q
 
 from clientapp.wire.closing import Close
-from feeds.live import archive, openings
-from feeds.live.facts import Closed, Explanation, Fact, Opened, Outcome, Reported, Said
+from feeds.live import archive, openings, plainreports
+from feeds.live.facts import (
+    Closed,
+    Explanation,
+    Fact,
+    Opened,
+    Outcome,
+    PlainReport,
+    Reported,
+    Said,
+)
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection
 
 Status = ClientSession.Status
@@ -51,7 +60,7 @@ def find_session(key: str) -> KnownSession | None:
 
 
 def _stored_blocks(session: int, forgotten: int) -> int:
-    reports = BlockReport.objects.filter(session=session, number__gt=forgotten)
+    reports = BlockReport.objects.filter(session=session, plain=False, number__gt=forgotten)
     found = reports.aggregate(highest=Max("number"), count=Count("pk"))
     blocks = found["highest"] or forgotten
     if blocks - forgotten != found["count"]:
@@ -68,7 +77,12 @@ def commit(facts: Sequence[Fact]) -> list[Outcome]:
     keys = {fact.session for fact in facts}
     ids = dict(ClientSession.objects.filter(key__in=keys).values_list("key", "pk"))
     known = [fact for fact in facts if fact.session in ids]
-    stored = archive.store(ids, [fact for fact in known if isinstance(fact, Reported)])
+    reported = [fact for fact in known if isinstance(fact, Reported)]
+    plain = [fact for fact in reported if isinstance(fact.report, PlainReport)]
+    stored = plainreports.store(ids, plain)
+    if len(plain) < len(reported):
+        receipts = [fact for fact in reported if not isinstance(fact.report, PlainReport)]
+        stored |= archive.store(ids, receipts)
     _store_texts(ids, [fact for fact in known if isinstance(fact, Said)])
     outcomes: list[Outcome] = []
     for kind, group in groupby(facts, type):

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from django.db.models import F, Q
 
 from clientapp.wire.closing import Close
+from clientapp.wire.request import DEFAULT_CLIENT
 from feeds.live.facts import Opened
 from feeds.live.insertion import insert
 from feeds.models import ClientSession, Connection
@@ -96,6 +97,7 @@ def _open(ids: Mapping[str, int], opened: Sequence[Opened]) -> list[tuple[str, .
         seen_at=at,
     )
     for session, client in sessions.values_list("pk", "client"):
-        if client != clients[session]:
+        # A guest keeps the name that it took from its sentence.
+        if client != clients[session] != DEFAULT_CLIENT:
             ClientSession.objects.filter(pk=session).update(client=clients[session])
     return [replaced[ids[fact.session]] for fact in opened]

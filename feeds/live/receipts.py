@@ -20,10 +20,9 @@ from clientapp.wire.names import MAX_BLOCK_SIZE
 from clientapp.wire.printable import printable
 from clientapp.wire.report import Report
 from clientapp.wire.request import Request
-from clientapp.wire.sentence import Sentence
 from clientapp.wire.verdict import Verdict
 from feeds.core.difference import Span
-from feeds.core.judgement import ONLY_A_SENTENCE, Judgement
+from feeds.core.judgement import Judgement
 from feeds.live.child import ChildEndedError
 from feeds.live.facts import Explanation, Outcome, Reported
 from feeds.live.making import UnavailableError, UnknownYetError
@@ -50,11 +49,6 @@ class Receipts:
         """The block that is being explained."""
         self._told: dict[str, array[int]] = {}
         """What was said of it so far: pair after pair, since tuples take eight times as much."""
-
-    def take_sentence(self, sentence: Sentence) -> None:
-        """Take the report of a client that says only the sentence."""
-        self._print(str(sentence))
-        self._store(sentence, ONLY_A_SENTENCE)
 
     async def take(self, report: Report) -> None:
         """Take a report; the client is told what became of it."""
@@ -111,7 +105,7 @@ class Receipts:
             self._tell(Failure(code="untrue", text=text, retryable=False, block=report.block))
         return found is None
 
-    def _store(self, report: Report | Sentence, judgement: Judgement) -> None:
+    def _store(self, report: Report, judgement: Judgement) -> None:
         def stored(outcome: Outcome) -> None:
             if not outcome.kept:
                 self._refuse_for_now(report.block)
@@ -121,7 +115,7 @@ class Receipts:
             else:
                 self._acknowledge(report.block, outcome.judgement)
                 is_broken = outcome.judgement.verdict == Verdict.BROKEN
-                if is_broken and not outcome.is_explained and isinstance(report, Report):
+                if is_broken and not outcome.is_explained:
                     self._ask(report)
 
         fact = Reported(

@@ -116,9 +116,9 @@ class Recovery:
             hub.recovered(subscriber, feed, end, frames)
             hub.sent += count
         except UnavailableError as lost:
-            hub.recovered(subscriber, feed, lost.last, self._gap(feed, first, lost.last))
+            hub.skip(subscriber, feed, lost.last, self._gap(feed, first, lost.last))
         except LookupError:
-            hub.recovered(subscriber, feed, last, self._gap(feed, first, last))
+            hub.skip(subscriber, feed, last, self._gap(feed, first, last))
         except Exception as error:
             if not isinstance(error, UnknownYetError | ChildEndedError):
                 log.exception("recovery failed and is tried again")

@@ -72,10 +72,11 @@ def _rows(rows: QuerySet[Any]) -> Iterator[int]:
 def _reports(reports: QuerySet[BlockReport]) -> Iterator[int]:
     while True:
         with transaction.atomic():
-            found = list(reports.values_list("pk", "session", "number")[:BATCH])
+            found = list(reports.values_list("pk", "session", "number", "plain")[:BATCH])
             highest: dict[int, int] = {}
-            for _, session, number in found:
-                highest[session] = max(number, highest.get(session, 0))
+            for _, session, number, plain in found:
+                if not plain:
+                    highest[session] = max(number, highest.get(session, 0))
             # Many sessions are equally far: one statement for all of them.
             alike: dict[int, list[int]] = {}
             for session, number in highest.items():
@@ -83,7 +84,7 @@ def _reports(reports: QuerySet[BlockReport]) -> Iterator[int]:
             for number, sessions in alike.items():
                 behind = ClientSession.objects.filter(pk__in=sessions, forgotten__lt=number)
                 behind.update(forgotten=number)
-            BlockReport.objects.filter(pk__in=[pk for pk, _, _ in found]).delete()
+            BlockReport.objects.filter(pk__in=[pk for pk, *_ in found]).delete()
         if not found:
             return
         yield len(found)

@@ -25,11 +25,17 @@ class BlockReport(models.Model):
         UNVERIFIABLE = wire.Verdict.UNVERIFIABLE.value
 
     session = models.ForeignKey(ClientSession, on_delete=models.CASCADE, related_name="reports")
+    plain = models.BooleanField(default=False)
+    """Whether the client said only the sentence, which the server cannot check."""
     number = models.PositiveBigIntegerField()
+    """The block's number; of a plain report the server's count of the session's sentences."""
+    number_said = models.PositiveBigIntegerField(null=True, blank=True)
+    """The number in a plain report's sentence, which may be anything; None: not plain."""
     text = models.CharField(max_length=200)
     """The sentence, as the client said it."""
-    size = models.PositiveIntegerField(null=True, blank=True)
-    """Messages in the block; None where the client said only the sentence."""
+    size = models.PositiveBigIntegerField(null=True, blank=True)
+    """Messages in the block; of a plain report those written to the client, unless it declared a
+    block size. None: a plain report of an older version."""
     seconds = models.FloatField()
     """From the first to the last message, by the client's monotonic clock."""
     ranges = models.JSONField(default=dict, blank=True)
@@ -58,7 +64,10 @@ class BlockReport(models.Model):
 
     class Meta:
         ordering = ("-received_at", "-id")
-        constraints = (models.UniqueConstraint(fields=("session", "number"), name="report_once"),)
+        constraints = (
+            # In this order it also leads to the newest reports of a session.
+            models.UniqueConstraint(fields=("session", "number", "plain"), name="report_once"),
+        )
         indexes = (
             models.Index(fields=("-received_at", "-id"), name="report_recent"),
             models.Index(fields=("verdict", "-received_at", "-id"), name="report_verdict"),

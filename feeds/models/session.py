@@ -22,6 +22,7 @@ class ClientSession(models.Model):
     feeds = models.CharField(max_length=700)
     """Names in the order asked for, a space between them."""
     block_size = models.PositiveIntegerField(db_index=True)
+    """0: a plain client did not declare one."""
     status = models.CharField(max_length=10, choices=Status, default=Status.ONLINE)
     connects = models.PositiveIntegerField(default=0)
     """Connections so far; the last one to be counted owns the session."""
@@ -33,6 +34,8 @@ class ClientSession(models.Model):
     """Of those blocks the ones that hold what their feeds hold."""
     broken = models.PositiveBigIntegerField(default=0)
     unverifiable = models.PositiveBigIntegerField(default=0)
+    sentences = models.PositiveBigIntegerField(default=0, editable=False)
+    """Sentences stored so far as plain reports; never lowered, so each gets a number of its own."""
     forgotten = models.PositiveBigIntegerField(default=0, editable=False)
     """The highest block whose report was removed for its age; all up to it count as stored."""
     created_at = models.DateTimeField()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
 from websockets.sync.client import connect
 
+from clientapp.wire import SUBPROTOCOL
 from tests.support.browser import Browser
 from tests.support.signing_in import sign_in
 from tests.support.stack import PATIENCE_SECONDS, Program, Stack, until
@@ -46,10 +48,11 @@ def test_headers_of_a_proxy(stack: Stack, command: str, *, believed: bool) -> No
     _, cookies = get(stack, "admin/login/")
     assert "csrftoken" in cookies
     assert ("Secure" in cookies) is believed
-    with connect(f"{stack.url}?client=alice", additional_headers=SAID) as socket:
+    asked: dict[str, Any] = {"additional_headers": SAID, "subprotocols": [SUBPROTOCOL]}
+    with connect(f"{stack.url}?client=alice", **asked) as socket:
         socket.recv(PATIENCE_SECONDS)
         until(lambda: len(stack.rows(PEERS)) == 1, lambda: server.said)
-    with connect(f"{stack.url}?client=-", additional_headers=SAID) as socket:
+    with connect(f"{stack.url}?client=-", **asked) as socket:
         socket.recv(PATIENCE_SECONDS)
     ((peer,),) = stack.rows(PEERS)
     server.wait_for(" refused: ")

@@ -17,7 +17,9 @@ from urllib.request import urlopen
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidURI
+from websockets.typing import Subprotocol
 
+from clientapp.wire import SUBPROTOCOL
 from clientapp.wire.closing import Close
 from tests.support.nonsense import Nonsense
 from tests.support.stack import Stack, until
@@ -30,6 +32,7 @@ ANSWER_SECONDS = 0.5
 """A whole request is answered sooner; half a one never."""
 BURST = 20
 """Frames before the server is asked whether it still listens."""
+OFFERED = [Subprotocol(SUBPROTOCOL)]
 BY_THE_STANDARD = {1002, 1003, 1007, 1009}
 """Codes for a peer that breaks RFC 6455 itself."""
 
@@ -64,7 +67,7 @@ async def say_nonsense(url: str, nonsense: Nonsense, count: int) -> Counter[int]
     ends: Counter[int] = Counter()
     while count > 0:
         query = "client=mallory&feed=arrays&block_size=3"
-        async with connect(f"{url}?{query}", max_size=None) as socket:
+        async with connect(f"{url}?{query}", max_size=None, subprotocols=OFFERED) as socket:
             try:
                 while count > 0:
                     for _ in range(min(BURST, count)):
@@ -92,7 +95,7 @@ async def ask_nonsense(url: str, nonsense: Nonsense, count: int) -> Counter[int]
     for _ in range(count):
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                async with connect(f"{url}?{nonsense.query()}") as socket:
+                async with connect(f"{url}?{nonsense.query()}", subprotocols=OFFERED) as socket:
                     first = json.loads(await socket.recv())
                     if first["type"] == "error":
                         assert len(first["text"]) < 400
@@ -175,7 +178,7 @@ def test_a_huge_frame_is_refused_by_its_length(stack: Stack) -> None:
     stack.server()
 
     async def run() -> tuple[str, int | None]:
-        async with connect(stack.url) as socket:
+        async with connect(stack.url, subprotocols=OFFERED) as socket:
             most = json.loads(await socket.recv())["limits"]["frame_bytes"]
             with contextlib.suppress(ConnectionClosed):
                 await socket.send("x" * (most + 1))
@@ -196,7 +199,10 @@ def test_whoever_reaches_the_port_may_connect(stack: Stack) -> None:
     query = "client=alice&feed=users&feed=arrays"
 
     async def say(origin: str) -> None:
-        async with connect(f"{stack.url}?{query}", additional_headers={"Origin": origin}) as socket:
+        headers = {"Origin": origin}
+        async with connect(
+            f"{stack.url}?{query}", additional_headers=headers, subprotocols=OFFERED
+        ) as socket:
             assert json.loads(await socket.recv())["type"] == "welcome"
             await socket.send(f"from {origin}")
 
@@ -215,19 +221,28 @@ def test_whoever_reaches_the_port_may_connect(stack: Stack) -> None:
 
 
 def test_a_stopping_server_says_so(stack: Stack) -> None:
-    """Clients of a server that is told to stop hear 4001, and may come back."""
+    """Clients of a server that is told to stop hear 4001 and why, plain ones by the close alone."""
     server = stack.server()
 
-    async def run() -> tuple[dict[str, object], int | None]:
-        async with connect(stack.url) as socket:
+    async def run() -> tuple[dict[str, object], list[tuple[int | None, str | None]]]:
+        async with (
+            connect(stack.url, subprotocols=OFFERED) as socket,
+            connect(stack.url) as plain,
+            asyncio.timeout(PATIENCE_SECONDS),
+        ):
             await socket.recv()
+            await plain.send("hello")
+            while not await asyncio.to_thread(stack.rows, "SELECT 1 FROM feeds_clientmessage"):
+                await asyncio.sleep(0.05)
             server.process.send_signal(signal.SIGINT)
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while (said := json.loads(await socket.recv()))["type"] != "bye":
-                    pass
-                await socket.wait_closed()
-            return said, socket.close_code
+            while (said := json.loads(await socket.recv()))["type"] != "bye":
+                pass
+            with pytest.raises(ConnectionClosed):
+                await plain.recv()
+            await socket.wait_closed()
+            return said, [(one.close_code, one.close_reason) for one in (socket, plain)]
 
-    said, code = asyncio.run(run())
-    assert said["code"] == code == Close.DRAIN
+    said, closes = asyncio.run(run())
+    assert said["code"] == Close.DRAIN
+    assert closes == [(Close.DRAIN, said["reason"])] * 2
     assert server.process.wait(PATIENCE_SECONDS) == 0

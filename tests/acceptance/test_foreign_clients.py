@@ -12,9 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.browser import browser
-from tests.support.stack import CHECKOUT, Program, Stack, until
+from tests.support.foreign import CLIENTS, Foreign
+from tests.support.stack import CHECKOUT, PATIENCE_SECONDS, Program, Stack, until
 
 EXAMPLES = CHECKOUT / "examples"
+FOREIGN = CHECKOUT / "tests" / "foreign"
+WS = "ws@8.23.0"
+NO_FEED = "?feed=nope"
+REFUSED = "feed='nope' is not a feed here; there are: arrays, users"
 
 
 @pytest.fixture
@@ -36,53 +41,62 @@ def assert_heard(stack: Stack, server: Program) -> None:
 
 
 def test_python_in_ten_lines(served: tuple[Stack, Program]) -> None:
-    """The Python example prints records as they come."""
+    """The Python example prints records as they come, and why it was refused."""
     stack, server = served
-    client = stack.program("python", sys.executable, str(EXAMPLES / "python_client.py"), stack.url)
+    script = str(EXAMPLES / "python_client.py")
+    client = stack.program("python", sys.executable, script, stack.url)
     client.wait_for("'username':")
     assert_heard(stack, server)
     client.stop(signal.SIGKILL)
     server.wait_for("guest disconnected with code 1006")
+    refused = stack.program("python", sys.executable, script, stack.url + NO_FEED)
+    assert refused.process.wait(PATIENCE_SECONDS) == 0
+    assert refused.said == f"closed 4501 {REFUSED}\n"
 
 
-def test_node(served: tuple[Stack, Program]) -> None:
-    """The JavaScript example runs in node as it stands."""
+def test_node(served: tuple[Stack, Program], tmp_path: Path) -> None:
+    """The JavaScript example runs in node as it stands, with or without a WebSocket of node's."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is not installed")
     stack, server = served
-    version = int(
-        subprocess.run(
-            [node, "-p", "process.versions.node.split('.')[0]"],
-            capture_output=True,
-            check=True,
-            text=True,
-        ).stdout
-    )
-    # Node 22 has a WebSocket of its own; 20 has it behind this flag, 18 has none.
-    if version < 20:
-        pytest.skip(f"node {version} has no WebSocket")
-    flags = [] if version >= 22 else ["--experimental-websocket"]
-    script = str(EXAMPLES / "node_client.mjs")
-    client = stack.program("node", node, *flags, script, stack.url)
+    script = str(shutil.copy(EXAMPLES / "node_client.mjs", tmp_path))
+    has_none = stack.program("node", node, "-p", "globalThis.WebSocket === undefined")
+    assert has_none.process.wait(PATIENCE_SECONDS) == 0
+    if has_none.said == "true\n":
+        helpless = stack.program("node", node, script, stack.url)
+        assert helpless.process.wait(PATIENCE_SECONDS) == 1
+        assert helpless.said == (
+            "this node has no WebSocket: use node 22, or run: npm install ws\n"
+        )
+        npm_install(tmp_path, WS)
+    client = stack.program("node", node, script, stack.url)
     client.wait_for("username:")
     assert_heard(stack, server)
+    refused = stack.program("node", node, script, stack.url + NO_FEED)
+    assert refused.process.wait(PATIENCE_SECONDS) == 0
+    assert refused.said == f"closed 4501 {REFUSED}\n"
 
 
-def test_wscat(served: tuple[Stack, Program], tmp_path: Path) -> None:
-    """wscat, which knows nothing of us, gets messages and is heard."""
+def npm_install(folder: Path, package: str) -> None:
+    """Install a package into *folder*; skips where that cannot be."""
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("npm is not installed")
     installed = subprocess.run(
-        [npm, "install", "--no-audit", "--no-fund", "--prefix", str(tmp_path), "wscat@6.1.0"],
+        [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), package],
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
     )
     if installed.returncode != 0:
-        pytest.skip(f"npm cannot install wscat: {installed.stderr[-200:]}")
+        pytest.skip(f"npm cannot install {package}: {installed.stderr[-200:]}")
+
+
+def test_wscat(served: tuple[Stack, Program], tmp_path: Path) -> None:
+    """wscat, which knows nothing of us, gets messages and is heard."""
+    npm_install(tmp_path, "wscat@6.1.0")
     stack, server = served
     wscat = str(tmp_path / "node_modules" / ".bin" / "wscat")
     talk = ("--connect", stack.url, "--execute", "Hey Server!", "--wait", "60")
@@ -100,6 +114,9 @@ def test_browser(served: tuple[Stack, Program], tmp_path: Path) -> None:
         page.wait_for("""document.getElementById('log').innerText.includes('"username":')""")
         assert_heard(stack, server)
         assert not page.errors
+        page.open("data:text/html,")  # another hash alone would not load it again
+        page.open(f"file://{EXAMPLES / 'browser_client.html'}#{stack.url}{NO_FEED}")
+        page.wait_for(f"document.getElementById('log').innerText.includes({REFUSED!r})")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell runs the example")
@@ -116,3 +133,46 @@ def test_command_line(served: tuple[Stack, Program], tmp_path: Path) -> None:
     client = stack.program("shell", "sh", "-c", shell)
     assert client.process.wait(60) == 0, client.said
     server.wait_for("Client alice received 1 block in ")
+
+
+def test_clients_that_other_people_wrote(stack: Stack, tmp_path: Path) -> None:
+    """
+    Whatever its style, a plain client gets messages only, and each of its sentences is stored.
+
+    First each gets the same sixty messages, so that the sizes of its blocks must
+    sum to sixty. Then the server restarts while messages flow.
+    """
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    npm_install(tmp_path, WS)
+    stack.environment["NODE_PATH"] = str(tmp_path / "node_modules")
+    server = stack.server()
+    clients = [Foreign(stack, one, FOREIGN) for one in CLIENTS]
+    for one in clients:
+        one.start(node if one.script.endswith(".cjs") else sys.executable)
+    online = "SELECT count(*) FROM feeds_connection WHERE closed_at IS NULL"
+    until(lambda: stack.rows(online) == [(len(CLIENTS),)], lambda: server.said)
+    counted = stack.start("generate", "--feed=users", "--rate=40", "--count=60")
+    assert counted.process.wait(PATIENCE_SECONDS) == 0, counted.said
+    for one in clients:
+        one.wait_until(lambda one=one: one.counted_all(60), server)  # type: ignore[misc]
+        assert one.exact is None or one.stored_sizes() == one.exact
+
+    generator = stack.generator("--feed=users")
+    wait_for_sentences(clients, server)
+    assert server.stop() == 0
+    restarted = stack.server()
+    wait_for_sentences(clients, restarted)
+    generator.stop()
+    for one in clients:
+        one.wait_until(one.is_whole, restarted)
+        one.check()
+    assert "Traceback" not in server.said + restarted.said
+
+
+def wait_for_sentences(clients: list[Foreign], server: Program) -> None:
+    """Wait until each of *clients* has said two more sentences."""
+    before = {one: len(one.said()) for one in clients}
+    for one in clients:
+        one.wait_until(lambda one=one: len(one.said()) >= before[one] + 2, server)  # type: ignore[misc]

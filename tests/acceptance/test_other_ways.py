@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
 
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
 from tests.support.judge import judge
-from tests.support.stack import CHECKOUT, Stack, until
+from tests.support.stack import CHECKOUT, PATIENCE_SECONDS, Stack, until
 
 
 def test_under_uvicorn(stack: Stack) -> None:
-    """The application runs under any ASGI server; a client collects there too."""
+    """The application runs under any ASGI server; clients of both kinds are served there."""
     server = stack.program(
         "uvicorn",
         sys.executable,
@@ -29,10 +34,22 @@ def test_under_uvicorn(stack: Stack) -> None:
     assert client.process.wait(60) == 0, client.said
     session = judge(stack.log("alice"))
     assert len(session.blocks) == 5
-    assert stack.rows("SELECT count(*) FROM feeds_blockreport") == [(5,)]
+    with connect(f"{stack.url}?feed=nope") as refused, pytest.raises(ConnectionClosed):
+        refused.recv(PATIENCE_SECONDS)
+    assert (refused.close_code, refused.close_reason) == (
+        4501,
+        "feed='nope' is not a feed here; there are: arrays, users",
+    )
+    with connect(f"{stack.url}?client=alice") as plain:
+        texts = [json.loads(plain.recv(PATIENCE_SECONDS)) for _ in range(10)]
+        assert {text["type"] for text in texts} == {"message"}
+        plain.send("Client alice received 1 block in 0.05 time")
+        kinds = "SELECT plain, count(*) FROM feeds_blockreport GROUP BY 1"
+        until(lambda: stack.rows(kinds) == [(0, 5), (1, 1)], lambda: str(stack.rows(kinds)))
     assert server.stop() == 0
     assert "Traceback" not in server.said
-    assert stack.rows("SELECT status FROM feeds_clientsession") == [("left",)]
+    statuses = stack.rows("SELECT status FROM feeds_clientsession ORDER BY id")
+    assert statuses == [("left",), ("away",)]
 
 
 def test_code_reload(tmp_path: Path) -> None:

@@ -79,13 +79,20 @@ def test_who_reads_nothing_is_closed_and_resumes(impatient: Stack) -> None:
 
 @QUIET
 def test_a_cut_cable_is_noticed(impatient: Stack) -> None:
-    """A client to which nothing comes through any more is closed with 4008."""
+    """A client to which nothing comes through any more is closed with 4008, a plain one too."""
     server = impatient.server()
-    with RawClient(impatient.port, "client=deaf") as deaf, RawClient(impatient.port) as other:
+    with (
+        RawClient(impatient.port, "client=deaf") as deaf,
+        RawClient(impatient.port, "client=plain", is_plain=True) as plain,
+        RawClient(impatient.port) as other,
+    ):
         deaf.wait_for("heartbeat")
-        deaf.deafen()
-        until(lambda: has_ended(impatient, "deaf"), lambda: server.said)
-        assert closes(impatient, "deaf")[0][0] == 4008
+        plain.wait_for_ping()
+        for client in (deaf, plain):
+            client.deafen()
+        for name in ("deaf", "plain"):
+            until(lambda name=name: has_ended(impatient, name), lambda: server.said)  # type: ignore[misc]
+            assert closes(impatient, name)[0][0] == 4008
         other.wait_for("heartbeat")
     assert server.stop() == 0
     assert closes(impatient, "guest")[0][0] != 4008
@@ -94,10 +101,17 @@ def test_a_cut_cable_is_noticed(impatient: Stack) -> None:
 def test_a_quiet_client_stays(impatient: Stack) -> None:
     """A client that only listens makes progress enough, also on a feed that rests."""
     server = impatient.server()
-    with RawClient(impatient.port, "client=quiet") as quiet:
+    with (
+        RawClient(impatient.port, "client=quiet") as quiet,
+        RawClient(impatient.port, "client=plain", is_plain=True) as plain,
+    ):
         for _ in range(12):
             quiet.wait_for("heartbeat")
-        assert closes(impatient, "quiet") == [(None, "")]
+        # It answers no ping: that its kernel took it is enough.
+        for _ in range(3):
+            plain.wait_for_ping()
+        for name in ("quiet", "plain"):
+            assert closes(impatient, name) == [(None, "")]
     assert server.stop() == 0
 
 

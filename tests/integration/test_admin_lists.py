@@ -14,7 +14,7 @@ from clientapp.wire import names
 from feeds.admin.paginator import MOST_COUNTED, CappedPaginator
 from feeds.admin.sessions import ClientSessionAdmin
 from feeds.models import BlockReport, ClientMessage, Connection, Feed
-from tests.support.admin import NOW, connect, listed, report
+from tests.support.admin import NOW, connect, listed, report, shown
 
 FACTS = ("clientsession", "blockreport", "clientmessage")
 
@@ -196,3 +196,19 @@ def test_a_list_costs_the_same_queries_for_any_number_of_rows(
     for number in range(1, 31):
         add(number)
     assert queries() == few <= 12
+
+
+def test_number_that_a_plain_client_said_is_shown(admin_client: Client) -> None:
+    """List, page and session show it beside the server's count, where they differ."""
+    bob = connect("bob", block_size=0)
+    text = "Client bob received {} block in 4.002 time"
+    for number, said in ((1, 1), (2, 7)):
+        shown_text = text.format(said)
+        report(bob, number, plain=True, number_said=said, text=shown_text, ranges={}, size=4)
+    address = reverse("admin:feeds_blockreport_changelist")
+    page = admin_client.get(address).content.decode()
+    assert page.count("(said ") == 1
+    assert "2 (said 7)" in page
+    assert text.format(7) in page
+    for row in (BlockReport.objects.get(number=2), bob):
+        assert "2 (said 7)" in shown(admin_client, row)

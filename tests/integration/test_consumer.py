@@ -162,15 +162,6 @@ async def test_report_is_acknowledged_after_the_commit() -> None:
         assert (await receive(one, "error"))["code"] == "conflict"
 
 
-async def test_sentence_alone_is_a_report() -> None:
-    """A client written by hand reports by saying the sentence."""
-    async with client() as one:
-        await one.send_to("Client bob received 7 block in 1.5 s time")
-        assert (await receive(one, "ack"))["block"] == 7
-        row = await BlockReport.objects.aget()
-        assert (row.number, row.seconds, row.size, row.ranges) == (7, 1.5, None, {})
-
-
 async def test_any_text_is_kept(caplog: pytest.LogCaptureFixture) -> None:
     """What is none of the protocol's own is kept whole and printed escaped."""
     async with client() as one:
@@ -270,7 +261,7 @@ async def test_unknown_parameter_is_ignored_with_a_notice() -> None:
     """A mistyped parameter is named, and so are the right ones."""
     async with client("feeds=arrays") as one:
         assert (await receive(one, "notice"))["text"] == (
-            "parameter 'feeds' is ignored; known are client, feed, block_size, session, after"
+            "parameter 'feeds' is ignored; known are client, feed, block_size, session, after, from"
         )
 
 

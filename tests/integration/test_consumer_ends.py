@@ -10,6 +10,7 @@ from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from pytest_django import Settings
 
+from clientapp.wire import SUBPROTOCOL
 from feeds.live.connection import LiveConnection
 from feeds.live.node import get_node, stop_node
 from feeds.models import ClientSession, Connection
@@ -45,7 +46,7 @@ async def fail(_connection: LiveConnection, _text: str) -> bool:
 
 async def served() -> WebsocketCommunicator:
     """Return a connection that was welcomed."""
-    one = WebsocketCommunicator(application, "/?feed=arrays")
+    one = WebsocketCommunicator(application, "/?feed=arrays", subprotocols=[SUBPROTOCOL])
     await one.connect(timeout=10)
     await receive(one, "welcome")
     assert len((await get_node()).hub.subscribers) == 1

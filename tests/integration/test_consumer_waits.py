@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from clientapp.wire import SUBPROTOCOL
 from feeds.live.node import stop_node
 from wsproject.asgi import application
 
@@ -48,6 +49,7 @@ async def peer(settings: Settings, default_feeds: None) -> AsyncIterator[Peer]:
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     one = Peer()
     scope = {"type": "websocket", "path": "/", "query_string": b"feed=arrays", "headers": []}
+    scope["subprotocols"] = [SUBPROTOCOL]
     task = asyncio.ensure_future(application(scope, one.receive, one.send))
     yield one
     task.cancel()

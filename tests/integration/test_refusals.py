@@ -10,6 +10,7 @@ import pytest
 from channels.testing import WebsocketCommunicator
 from pytest_django import Settings
 
+from clientapp.wire import SUBPROTOCOL
 from clientapp.wire.closing import Close, may_return
 from feeds.core.limits import LIMITS
 from feeds.live.node import Node, get_node, stop_node
@@ -217,7 +218,7 @@ async def test_a_report_ahead_waits_for_the_database(
 
 async def test_a_query_must_be_utf_8() -> None:
     """Bytes that are no text are refused with a sentence."""
-    one = WebsocketCommunicator(application, "/")
+    one = WebsocketCommunicator(application, "/", subprotocols=[SUBPROTOCOL])
     one.scope["query_string"] = b"client=\xff"
     await one.connect(timeout=10)
     assert (await receive(one, "error"))["text"] == (

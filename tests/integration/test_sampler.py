@@ -12,13 +12,12 @@ from django.db import connection
 from pytest_django import Settings
 
 from clientapp.wire.report import Clock, Latency, Report
-from clientapp.wire.sentence import Sentence
 from clientapp.wire.verdict import Verdict
 from feeds.core.hub import Hub
 from feeds.core.judgement import Judgement
 from feeds.core.limits import LIMITS
 from feeds.live import sampler as module
-from feeds.live.facts import Outcome, Reported
+from feeds.live.facts import Outcome, PlainReport, Reported
 from feeds.live.passes import python_pass
 from feeds.live.presence import Presence
 from feeds.live.recorder import Recorder
@@ -88,7 +87,9 @@ def test_a_bare_sentence_has_a_block_time_and_no_latency() -> None:
     """What a hand-written client says is counted as far as it goes."""
     sampler = Sampler("one", 0.0)
     unknown = Judgement(Verdict.UNVERIFIABLE, "no digest")
-    note(sampler, replace(stored(1, judgement=unknown), report=Sentence("alice", 1, 4.002)))
+    text = "Client alice received 1 block in 4.002 time"
+    plain = PlainReport(client="alice", number_said=1, seconds=4.002, text=text, size=3)
+    note(sampler, replace(stored(1, judgement=unknown), report=plain))
     sample = keep(sampler, look(10.0))
     assert (sample.blocks, sample.verified, sample.broken) == (1, 0, 0)
     assert (sample.block_p50, sample.latency_p50) == (4.002, None)

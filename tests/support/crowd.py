@@ -99,7 +99,7 @@ class Follower(asyncio.Protocol):
                 self._take(json.loads(payload))
             elif self._transport is not None:
                 self.closes[-1] = int.from_bytes(payload[:2], "big")
-                self._transport.write(text_frame(payload.decode("latin-1"), opcode=8))
+                self._transport.write(text_frame(payload[:2].decode("latin-1"), opcode=8))
         self._data = self._data[whole:]
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -200,7 +200,7 @@ class Server:
             last = (makeable or [last + 1])[0] - 1
             epoch = feed.schedule.segment(min(last + 1, feed.promised)).epoch
             lost = Gap(feed=name, first=first, last=last, epoch=epoch, cause="unavailable")
-            self.hub.recovered(reader, name, last, frame(codec.encode(lost.write()).encode()))
+            self.hub.skip(reader, name, last, frame(codec.encode(lost.write()).encode()))
             return
         while not feed.can_be_made(last):
             last -= 1

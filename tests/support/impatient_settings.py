@@ -6,7 +6,12 @@ from feeds.core import limits
 
 # Before any other module takes them over.
 limits.LIMITS = replace(
-    limits.LIMITS, heartbeat_seconds=0.5, stall_seconds=2.0, slowest_rate=2**20, close_seconds=0.5
+    limits.LIMITS,
+    heartbeat_seconds=0.5,
+    ping_seconds=0.5,
+    stall_seconds=2.0,
+    slowest_rate=2**20,
+    close_seconds=0.5,
 )
 
 from wsproject.settings import *  # noqa: E402, F403

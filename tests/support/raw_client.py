@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
+from clientapp.wire import SUBPROTOCOL
 from feeds.core.frames import payloads
 
 PATIENCE_SECONDS = 60.0
@@ -28,14 +29,21 @@ _SO_ATTACH_FILTER = 26
 class RawClient:
     """One connection to a server on this machine."""
 
-    def __init__(self, port: int, query: str = "feed=arrays", *, buffer: int | None = None) -> None:
-        """Connect, and read no more than the handshake."""
+    def __init__(
+        self,
+        port: int,
+        query: str = "feed=arrays",
+        *,
+        buffer: int | None = None,
+        is_plain: bool = False,
+    ) -> None:
+        """Connect, and read no more than the handshake; a plain client offers no subprotocol."""
         self.socket = socket.socket()
         if buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.socket.settimeout(PATIENCE_SECONDS)
         self.socket.connect(("127.0.0.1", port))
-        self.socket.sendall(upgrade(query))
+        self.socket.sendall(upgrade(query, is_plain=is_plain))
         self._payloads: deque[bytes] = deque()
         """Frames that came and were not asked for yet."""
         self._data = b""
@@ -61,7 +69,7 @@ class RawClient:
             while self._payloads:
                 payload = self._payloads.popleft()
                 if not payload.startswith(b"{"):
-                    return  # the two bytes of a close code
+                    return  # a close code, and its reason
                 yield json.loads(payload)
             more = self.socket.recv(1 << 20)
             if not more:
@@ -74,6 +82,11 @@ class RawClient:
     def wait_for(self, kind: str) -> dict[str, Any]:
         """Return what the server says next of that type."""
         return next(obj for obj in self.said() if obj["type"] == kind)
+
+    def wait_for_ping(self) -> None:
+        """Take the next ping of the server, which must be all that it sends."""
+        ping = self.socket.recv(2, socket.MSG_WAITALL)
+        assert ping == b"\x89\x00", ping
 
     def offsets(self, count: int) -> list[int]:
         """Read on until *count* messages came; return their offsets."""
@@ -93,12 +106,14 @@ class RawClient:
         self.socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, option)
 
 
-def upgrade(query: str) -> bytes:
+def upgrade(query: str, *, is_plain: bool = False) -> bytes:
     """Return the request that opens a WebSocket."""
+    offer = "" if is_plain else f"Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n"
     return (
         f"GET /?{query} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+        f"{offer}\r\n"
     ).encode()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,6 +11,8 @@ from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
 
+from clientapp.wire import SUBPROTOCOL
+from clientapp.wire.closing import fit_reason
 from feeds.live.generator import Generator
 from feeds.models import Feed
 from wsproject.asgi import application
@@ -19,11 +21,14 @@ SENTENCE = "Client alice received 1 block in 2.000 s time"
 
 
 @asynccontextmanager
-async def client(query: str = "", path: str = "/") -> AsyncIterator[WebsocketCommunicator]:
-    """Connect; at the end, end the connection."""
-    communicator = WebsocketCommunicator(application, f"{path}?{query}")
-    connected, _ = await communicator.connect(timeout=10)
+async def client(
+    query: str = "", path: str = "/", *, offers: Sequence[str] = (SUBPROTOCOL,)
+) -> AsyncIterator[WebsocketCommunicator]:
+    """Connect; at the end, end the connection. A client that *offers* nothing may be plain."""
+    communicator = WebsocketCommunicator(application, f"{path}?{query}", subprotocols=list(offers))
+    connected, chosen = await communicator.connect(timeout=10)
     assert connected
+    assert chosen == (SUBPROTOCOL if SUBPROTOCOL in offers else None)
     yield communicator
     await communicator.disconnect()
 
@@ -50,11 +55,11 @@ async def receive(communicator: WebsocketCommunicator, kind: str) -> dict[str, A
 
 
 async def close_code(communicator: WebsocketCommunicator) -> int:
-    """Return the code that the connection is closed with, after its bye."""
+    """Return the code that the connection is closed with, after its bye with the same reason."""
     bye = await receive(communicator, "bye")
-    code = (await communicator.receive_output(timeout=10))["code"]
-    assert code == bye["code"]
-    return int(code)
+    closed = await communicator.receive_output(timeout=10)
+    assert (closed["code"], closed["reason"]) == (bye["code"], fit_reason(bye["reason"]))
+    return int(closed["code"])
 
 
 def report(epoch: str = "0" * 12, *, part: dict[str, Any] | None = None, **changes: Any) -> str:

@@ -2,7 +2,8 @@
 A hub's writer that judges what it gets.
 
 Frames are ``FEED OFFSET`` for a message, ``!`` for a control, and
-``gap FEED FIRST LAST`` for offsets that will never come.
+``gap FEED FIRST LAST`` for offsets that will never come. Messages of the form
+`MARKED` begin with a mark.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from itertools import count
 from typing import ClassVar
 from weakref import WeakValueDictionary
 
+from feeds.core.form import PLAIN, PROTOCOL, Form
 from feeds.core.frames import frame, payloads
 from feeds.core.limits import Limits
 from feeds.core.subscriber import Subscriber
@@ -21,6 +23,17 @@ FEEDS = ("users", "arrays")
 LIMITS = Limits(recent_messages=8, recent_bytes=120, write_bytes=60, cohort_size=2)
 """Small, so that there are several cohorts and the past is soon forgotten."""
 CONTROL = frame(b"!")
+MARK = "~"
+
+
+def mark(frames: bytes) -> bytes:
+    """Return *frames*, each with a mark."""
+    return b"".join(frame(MARK.encode() + payload) for payload in payloads(frames))
+
+
+MARKED = Form(name="marked", has_controls=False, reframe=mark)
+"""A form with frames of its own."""
+FORMS = (PROTOCOL, PLAIN, MARKED)
 
 
 def message(feed: str, offset: int) -> bytes:
@@ -51,13 +64,16 @@ class SlowWriter:
     """By their descriptors, which no file has."""
     _descriptors = count(1_000_000)
 
-    def __init__(self, cursors: dict[str, int]) -> None:
+    def __init__(self, cursors: dict[str, int], form: Form = PROTOCOL) -> None:
+        self.form = form
         self.descriptor = next(self._descriptors)
         self.all[self.descriptor] = self
         self.cursors = dict(cursors)
         """Per feed the last offset that arrived, or that a gap skipped."""
         self.controls = 0
         """The controls that arrived."""
+        self.messages = 0
+        """The messages that arrived."""
         self.is_slow = False
         """Whether the next write will leave something behind."""
         self.is_holding = False
@@ -95,17 +111,22 @@ class SlowWriter:
         self.is_slow = self.is_holding = False
 
     def _take(self, payload: bytes) -> None:
-        kind, *words = payload.decode().split(" ")
+        text = payload.decode()
+        assert text.startswith(MARK) == (self.form is MARKED)
+        kind, *words = text.removeprefix(MARK).split(" ")
         match kind, words:
             case "!", []:
+                assert self.form.has_controls
                 self.controls += 1
             case "gap", [feed, first, last]:
+                assert self.form.has_controls
                 assert int(first) == self.cursors[feed] + 1
                 self.cursors[feed] = int(last)
             case feed, [offset, _]:
                 assert self.is_recovering or not self.is_holding
                 assert int(offset) == self.cursors[feed] + 1
                 self.cursors[feed] = int(offset)
+                self.messages += 1
 
 
 @dataclass

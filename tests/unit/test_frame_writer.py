@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 from twisted.internet import error, tcp
 from twisted.python.failure import Failure
 
+from clientapp.wire.closing import Close
+from feeds.core.form import PLAIN, PROTOCOL, Form
 from feeds.core.frames import frame, payloads
 from feeds.core.hub import Hub
 from feeds.protocol import FeedProtocol, configured
@@ -269,3 +271,31 @@ def test_nothing_follows_a_close_that_waited() -> None:
     line.publish()
     assert line.finish()[:3] == ["!", "!", "!"]
     assert line.socket.taken.endswith(frame(b"\x03\xe8").replace(b"\x81", b"\x88", 1))
+
+
+@pytest.mark.parametrize("form", [PROTOCOL, PLAIN])
+def test_the_reason_of_a_close_is_in_its_frame(form: Form) -> None:
+    """A client of the protocol gets a bye and the reason; a plain one the close frame alone."""
+    line = Line()
+    line.protocol.form = form
+    line.protocol.farewell(Close.DRAIN, "the server stops", retry_after=0.5)
+    reason = b"\x0f\xa1the server stops"
+    assert line.socket.taken.endswith(frame(reason).replace(b"\x81", b"\x88", 1))
+    assert (len(line.finish()) == 1) is (form is PLAIN)
+
+
+def test_the_reason_of_the_application_is_passed_on() -> None:
+    """Daphne drops it; here it is in the close frame."""
+    line = Line()
+    line.protocol.handle_reply({"type": "websocket.close", "code": 4501, "reason": "no such feed"})
+    closing = frame(b"\x11\x95no such feed").replace(b"\x81", b"\x88", 1)
+    assert line.socket.taken == closing
+
+
+def test_a_plain_client_is_not_told_of_its_limits() -> None:
+    """It is closed with a reason; no frame of the protocol comes first."""
+    line = Line()
+    line.protocol.form = PLAIN
+    line.protocol._max_message_size_exceeded(300_000, 262_144, "")
+    text = b"a frame of 300000 bytes came; 262144 are allowed"
+    assert line.socket.taken == frame(b"\x11\x98" + text).replace(b"\x81", b"\x88", 1)

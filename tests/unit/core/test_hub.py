@@ -2,10 +2,12 @@
 
 import pytest
 
+from feeds.core.form import PLAIN
 from feeds.core.hub import TOLD_AT_ONCE, Hub
 from tests.support.slow_writer import (
     CONTROL,
     FEEDS,
+    FORMS,
     LIMITS,
     Reader,
     SlowWriter,
@@ -46,6 +48,34 @@ def test_everybody_gets_everything() -> None:
     hub.publish("users", 4, messages("users", 4, 10))
     assert finish(hub) == 6  # more than one write takes
     assert [reader.writer.cursors for reader in readers] == [{"users": 10}] * 5
+
+
+def test_each_form_is_written_to_in_one_go() -> None:
+    """Clients of one form are a cohort, which gets the frames of that form."""
+    hub = open_hub()
+    writers = [SlowWriter({"users": 0}, form) for form in FORMS * 2]
+    for writer in writers:
+        hub.subscribe(writer, writer.cursors, writer.form)
+    finish(hub)
+    hub.publish("users", 1, messages("users", 1, 2))
+
+    assert finish(hub) == len(FORMS)
+    assert [writer.messages for writer in writers] == [2] * 6
+
+
+def test_a_control_reaches_only_forms_that_have_controls() -> None:
+    """A plain client hears of no heartbeat, notice, answer or gap, and is served on."""
+    hub = open_hub()
+    writer = SlowWriter({"users": 0}, PLAIN)
+    reader = hub.subscribe(writer, writer.cursors, PLAIN)
+    finish(hub)
+    for _ in hub.tell(CONTROL):
+        pass
+    hub.write(reader, CONTROL)
+    hub.publish("users", 1, messages("users", 1, 3))
+    finish(hub)
+
+    assert (writer.controls, writer.messages, hub.written(reader)) == (0, 3, 3)
 
 
 def test_a_long_backlog_takes_many_turns() -> None:

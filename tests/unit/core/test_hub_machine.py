@@ -10,11 +10,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from feeds.core.form import Form
 from feeds.core.hub import Hub
 from feeds.core.subscriber import Subscriber
 from tests.support.slow_writer import (
     CONTROL,
     FEEDS,
+    FORMS,
     LIMITS,
     Reader,
     SlowWriter,
@@ -85,14 +87,21 @@ class HubMachine(RuleBasedStateMachine):
         feeds=st.sampled_from([FEEDS, FEEDS[::-1], FEEDS[:1], FEEDS[1:]]),
         behind=st.tuples(st.integers(0, 20), st.integers(0, 20)),
         is_live=st.booleans(),
+        form=st.sampled_from(FORMS),
     )
-    def subscribe(self, feeds: tuple[str, ...], behind: tuple[int, int], is_live: bool) -> None:  # noqa: FBT001  drawn
-        """A reader comes, with any position."""
+    def subscribe(
+        self,
+        feeds: tuple[str, ...],
+        behind: tuple[int, int],
+        is_live: bool,  # noqa: FBT001  drawn
+        form: Form,
+    ) -> None:
+        """A reader of any form comes, with any position."""
         cursors = {}
         for feed, count in zip(feeds, behind, strict=False):
             cursors[feed] = max(self.hub.streams[feed].head - (0 if is_live else count), 0)
-        writer = SlowWriter(cursors)
-        self.readers.append(Reader(self.hub.subscribe(writer, cursors), writer))
+        writer = SlowWriter(cursors, form)
+        self.readers.append(Reader(self.hub.subscribe(writer, cursors, form), writer))
 
     @precondition(lambda self: self.readers)
     @rule(data=st.data())
@@ -129,19 +138,23 @@ class HubMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.readers)
     @rule(data=st.data())
     def answer(self, data: st.DataObject) -> None:
-        """A reader gets a control, whatever its state."""
+        """A reader gets a control, whatever its state, unless its form has none."""
         reader = self.draw_reader(data)
         before = reader.writer.controls
         self.hub.write(reader.subscriber, CONTROL)
 
-        assert reader.writer.controls == before + 1
+        assert reader.writer.controls == before + reader.writer.form.has_controls
 
     @rule(feed=st.sampled_from([None, *FEEDS]))
     def tell(self, feed: str | None) -> None:
         """Whoever may be told at once is told once."""
         expected = [
             reader.writer.controls
-            + (not reader.writer.is_holding and feed in (None, *reader.writer.cursors))
+            + (
+                reader.writer.form.has_controls
+                and not reader.writer.is_holding
+                and feed in (None, *reader.writer.cursors)
+            )
             for reader in self.readers
         ]
         deque(self.hub.tell(CONTROL, feed), 0)
@@ -158,9 +171,10 @@ class HubMachine(RuleBasedStateMachine):
     @invariant()
     def cohorts_are_sound(self) -> None:
         """Members stand where their cohort does, and nothing is held for them."""
-        for feeds, cohorts in self.hub._cohorts.items():
+        for (feeds, reframe), cohorts in self.hub._cohorts.items():
             assert cohorts
             for cohort in cohorts:
+                assert {one.form.reframe for one in cohort.members} == {reframe}
                 assert cohort.cursors.keys() == feeds
                 assert 1 <= len(cohort.members) <= LIMITS.cohort_size
                 heads = {feed: self.hub.streams[feed].head for feed in feeds}
@@ -182,6 +196,12 @@ class HubMachine(RuleBasedStateMachine):
             assert not (one.cohort and (one.blocked or one.recovering or one.queued))
             assert one.cohort or one.blocked or one.recovering or one in self.hub._queue
             assert one.queued == (one in self.hub._queue)
+
+    @invariant()
+    def messages_are_counted(self) -> None:
+        """What was written to a reader is what it got, but for offsets that a gap skipped."""
+        for reader in self.readers:
+            assert self.hub.written(reader.subscriber) == reader.writer.messages
 
     @invariant()
     def no_work_is_forgotten(self) -> None:
@@ -221,10 +241,14 @@ class HubMachine(RuleBasedStateMachine):
         subscriber, feed = recovery.subscriber, recovery.feed
         first = subscriber.cursors[feed] + 1
         last = min(first + count, recovery.before) - 1
-        frames = gap(feed, first, last) if is_lost else b"".join(messages(feed, first, last))
         for writer in (reader.writer for reader in self.readers if reader.subscriber is subscriber):
             writer.is_recovering = True
-        self.hub.recovered(subscriber, feed, last, frames)
+            if is_lost and not writer.form.has_controls:
+                writer.cursors[feed] = last
+        if is_lost:
+            self.hub.skip(subscriber, feed, last, gap(feed, first, last))
+        else:
+            self.hub.recovered(subscriber, feed, last, b"".join(messages(feed, first, last)))
         for reader in self.readers:
             reader.writer.is_recovering = False
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feeds.core.limits import Limits
-from feeds.core.patience import Patience, Traffic
+from feeds.core.patience import Patience, Silence, Traffic
 
 LIMITS = Limits(stall_seconds=30.0, slowest_rate=1000, unread_bytes=100_000)
 
@@ -91,3 +91,21 @@ def test_who_takes_nothing_is_closed(buffer: int, step: float, *, in_flight: boo
         now += step
         assert now < 30 + 100 + 2 * step
     assert now >= 30
+
+
+def test_silence_is_broken_by_whatever_the_other_end_takes() -> None:
+    """Nothing need be sent while bytes are taken or wait; after that it is time again."""
+    one = Silence(20.0, traffic(0, waits=False), 0.0)
+    assert not one.is_over(traffic(0, waits=False), 19.9)
+    assert one.is_over(traffic(0, waits=False), 20.0)
+    assert not one.is_over(traffic(2, waits=False), 22.0)
+    assert not one.is_over(traffic(2, waits=True), 40.0)
+    assert not one.is_over(traffic(2, waits=False), 59.9)
+    assert one.is_over(traffic(2, waits=False), 60.0)
+
+
+def test_silence_begins_anew_where_the_kernel_does_not_tell() -> None:
+    """Without its word a client is pinged every so often, not at each look."""
+    one = Silence(20.0, traffic(0, waits=False), 0.0)
+    times = [now for now in range(0, 70, 2) if one.is_over(traffic(0, waits=False), now)]
+    assert times == [20, 40, 60]

@@ -120,3 +120,23 @@ class StreamMachine(RuleBasedStateMachine):
 
 
 TestStream = StreamMachine.TestCase
+
+
+def test_a_form_of_its_own_is_framed_once_for_a_range() -> None:
+    """However many readers ask for a range, its frames are made when the first one asks."""
+    made = []
+
+    def shout(frames: bytes) -> bytes:
+        made.append(frames)
+        return frames.upper()
+
+    stream = Stream(0, most_messages=8, most_bytes=1000)
+    stream.append(1, [b"a", b"b"])
+    assert [stream.framed_after(0, 100, shout) for _ in range(3)] == [(b"AB", 2)] * 3
+    assert stream.framed_after(0, 100, None) == (b"ab", 2)
+    stream.append(3, [b"c"])
+    assert stream.framed_after(0, 100, shout) == (b"ABC", 3)
+    assert made == [b"ab", b"abc"]
+    stream.restart(9)
+    stream.append(10, [b"d"])
+    assert stream.framed_after(9, 100, shout) == (b"D", 10)

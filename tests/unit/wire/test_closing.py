@@ -1,8 +1,10 @@
 """Close codes and their ranges."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from clientapp.wire.closing import Close, may_return
+from clientapp.wire.closing import MAX_REASON_BYTES, Close, fit_reason, may_return
 
 
 @pytest.mark.parametrize(
@@ -27,3 +29,28 @@ def test_the_range_decides(code: int | None, comes_back: bool) -> None:  # noqa:
 def test_a_drain_asks_to_come_back() -> None:
     """A server that stops expects its clients again; one that is done does not."""
     assert (may_return(Close.DRAIN), may_return(Close.DONE)) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("feed='nope' is not a feed here", "feed='nope' is not a feed here"),
+        ("x" * 123, "x" * 123),
+        ("x" * 124, "x" * 120 + "…"),
+        ("é" * 62, "é" * 60 + "…"),
+        ("x" + "😀" * 31, "x" + "😀" * 29 + "…"),
+        ("one\ntwo", r"one\ntwo"),
+    ],
+)
+def test_a_reason_is_cut_between_characters(text: str, reason: str) -> None:
+    """A sentence too long for a close frame loses its end, but no half of a character."""
+    assert fit_reason(text) == reason
+
+
+@given(st.text())
+def test_any_text_fits_into_a_close_frame(text: str) -> None:
+    """The reason has at most 123 bytes, and nothing in it moves a cursor."""
+    reason = fit_reason(text)
+
+    assert len(reason.encode()) <= MAX_REASON_BYTES
+    assert reason.isprintable()

@@ -18,6 +18,7 @@ from clientapp.wire.from_client import (
     Text,
     explanations,
     read_from_client,
+    read_from_plain_client,
 )
 from clientapp.wire.report import Clock, FeedRange, Latency, Report
 from clientapp.wire.request import MAX_FEEDS
@@ -115,7 +116,7 @@ def test_unknown_fields_are_ignored(said: Report | Explained | Ping | Bye) -> No
         '{"type":["report"]}',
         '{"type":{"ping":1}}',
         '{"type":"Ping","t0":1}',
-        '{"type":"ping","t0":NaN}',
+        '{"type":"hello","t0":NaN}',
         '{"type":"ping","t0":' + "9" * 5000 + "}",
         '{"type":"ping","t0":' + "[" * 100_000,
         '[{"type":"ping","t0":1}]',
@@ -138,6 +139,35 @@ def test_the_sentence() -> None:
     text = "Client bob received 2 block in 0.500 s time\n"
 
     assert read_from_client(text) == Sentence("bob", 2, 0.5)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_numbers_that_json_has_not_make_a_report_malformed(number: str) -> None:
+    """A report is never taken for a text because of its numbers; the error names its block."""
+    text = json.dumps(REPORT.write() | {"seconds": 0.25}).replace("0.25", number)
+
+    with pytest.raises(MalformedMessage) as refused:
+        read_from_client(text)
+    assert refused.value.block == REPORT.block
+
+
+def test_a_ping_with_nan_is_malformed() -> None:
+    """An error about a frame that is no report names no block."""
+    with pytest.raises(MalformedMessage, match="NaN is not a JSON number") as refused:
+        read_from_client('{"type":"ping","t0":NaN}')
+    assert refused.value.block is None
+
+
+@pytest.mark.parametrize("text", ['{"type":"ping","t0":NaN}', '{"type":"report","block":1}', "hey"])
+def test_json_of_a_plain_client_is_text(text: str) -> None:
+    """A client that does not speak the protocol may use its words: they are kept as text."""
+    assert read_from_plain_client(text) == Text(text)
+
+
+@given(st.one_of(st.text(), json_values.map(json.dumps)))
+def test_no_text_of_a_plain_client_is_an_error(text: str) -> None:
+    """A plain client may send any text."""
+    assert isinstance(read_from_plain_client(text), Text | Sentence)
 
 
 @given(spoilt([REPORT.write(), EXPLAINED.write(), Ping(t0=1).write(), Bye().write()]))

@@ -10,7 +10,14 @@ from clientapp.wire import names
 from clientapp.wire.errors import BadRequest
 from clientapp.wire.from_server import Failure
 from clientapp.wire.position import MAX_OFFSET, Position
-from clientapp.wire.request import MAX_FEEDS, MAX_QUERY, PARAMETERS, Request, parse_request
+from clientapp.wire.request import (
+    MAX_FEEDS,
+    MAX_QUERY,
+    PARAMETERS,
+    Request,
+    parse_request,
+    speaks_protocol,
+)
 
 EPOCH = "0123456789ab"
 
@@ -24,12 +31,14 @@ def requests(draw: st.DrawFn) -> Request:
         Position, st.from_regex(names.EPOCH, fullmatch=True), st.integers(0, MAX_OFFSET)
     )
     client = st.from_regex(names.CLIENT_NAME, fullmatch=True).filter(names.is_client_name)
+    after = draw(st.dictionaries(st.sampled_from(feeds), position))
     return Request(
         client=draw(client),
         feeds=tuple(feeds),
         block_size=draw(st.integers(1, names.MAX_BLOCK_SIZE)),
         session=draw(st.none() | st.from_regex(names.SESSION_KEY, fullmatch=True)),
-        after=draw(st.dictionaries(st.sampled_from(feeds), position)),
+        after=after,
+        first=None if after else draw(st.none() | st.integers(1, MAX_OFFSET)),
     )
 
 
@@ -41,9 +50,22 @@ def test_parse_undoes_query(request: Request) -> None:
 
 def test_every_parameter_has_a_default() -> None:
     """A bare connection asks for users, one by one, from now on."""
-    expected = Request(client="guest", feeds=("users",), block_size=1, session=None, after={})
+    expected = Request(
+        client="guest",
+        feeds=("users",),
+        block_size=1,
+        declares_size=False,
+        session=None,
+        after={},
+        first=None,
+    )
 
-    assert parse_request("") == parse_request("session=") == expected
+    assert parse_request("") == parse_request("session=&from=") == expected
+
+
+def test_from_start_is_from_the_first_message() -> None:
+    """A client that knows no offset says where to begin in a word."""
+    assert parse_request("from=start").first == parse_request("from=1").first == 1
 
 
 def test_all_parameters() -> None:
@@ -74,6 +96,7 @@ CLIENT, FEED, KEY, SIZE = (
     names.BLOCK_SIZE_RULE,
 )
 FORM = "write FEED:EPOCH:OFFSET, for example users:0123456789ab:41"
+FROM = "write start, or the offset of the first message wanted, from 1 to 9007199254740991"
 REFUSALS: list[tuple[dict[str, str | list[str]], str]] = [
     ({"client": ""}, f"client='' is not allowed: {CLIENT}"),
     ({"client": "bob "}, f"client='bob ' is not allowed: {CLIENT}"),
@@ -103,6 +126,14 @@ REFUSALS: list[tuple[dict[str, str | list[str]], str]] = [
         {"after": [f"users:{EPOCH}:1", f"users:{EPOCH}:2"]},
         f"after='users:{EPOCH}:2' is not allowed: 'users' has a position already",
     ),
+    (
+        {"after": f"users:{EPOCH}:1", "from": "start"},
+        "from and after are both given; write after to resume, from to begin",
+    ),
+    ({"from": "0"}, f"from='0' is not allowed: {FROM}"),
+    ({"from": "live"}, f"from='live' is not allowed: {FROM}"),
+    ({"from": f"{2**53}"}, f"from='{2**53}' is not allowed: {FROM}"),
+    ({"from": ["1", "1"]}, "from is given 2 times; once is allowed"),
     (
         {"after": f"users:{EPOCH}:{2**53}"},
         f"after='users:{EPOCH}:{2**53}' is not allowed: offsets end at {2**53 - 1}",
@@ -149,3 +180,26 @@ def test_any_query_is_read_or_refused(query: str) -> None:
     except BadRequest as refused:
         failure = Failure(code="bad_request", text=str(refused), retryable=False)
         assert Failure.read(failure.write()) == failure
+
+
+@pytest.mark.parametrize(
+    ("offered", "query", "speaks"),
+    [
+        ([], "", False),
+        ([], "client=bob&feed=users&after=users:0123456789ab:1", False),
+        (["mqtt", "v1.blockfeed"], "session=", False),
+        (["mqtt", "blockfeed.v1"], "", True),
+        ([], "feed=users&session=abcdefghijklmnop", True),
+        ([], "session=short&client=%ff", True),
+        ([], "&" * 64 + "session=abcdefghijklmnop", False),
+    ],
+)
+def test_kinds_of_clients(offered: list[str], query: str, *, speaks: bool) -> None:
+    """The subprotocol or a session make a client of the protocol; every other is plain."""
+    assert speaks_protocol(offered, query) is speaks
+
+
+@given(st.text())
+def test_any_query_makes_one_kind_or_the_other(query: str) -> None:
+    """Also a client whose URL is refused is of one kind."""
+    assert speaks_protocol((), query) in (True, False)

@@ -1,5 +1,8 @@
 """The block sentence, said by anybody."""
 
+from collections.abc import Callable
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,25 +29,49 @@ def test_spaces_around_it_do_not_matter() -> None:
     assert parse_sentence(" Client bob received 1 block in 2 s time\n") == Sentence("bob", 1, 2.0)
 
 
+SENTENCE = "Client {} received {} block in {} time"
+
+
+@given(st.floats(0, 1e9), st.sampled_from([repr, str, "{:.2f}".format, "{:e}".format]))
+def test_any_float_is_understood(seconds: float, write: Callable[[float], str]) -> None:
+    """The time may be written in any way in which Python writes a float."""
+    sentence = parse_sentence(SENTENCE.format("bob", 1, write(seconds)))
+
+    assert sentence == Sentence("bob", 1, float(write(seconds)))
+
+
+@given(st.timedeltas(timedelta(0), timedelta(days=11_000)))
+def test_any_timedelta_is_understood(took: timedelta) -> None:
+    """The time may be what ``datetime.now() - began`` prints as."""
+    sentence = parse_sentence(SENTENCE.format("bob", 1, took))
+
+    assert sentence is not None
+    assert sentence.seconds == pytest.approx(took.total_seconds(), abs=1e-6)
+
+
+@given(st.one_of(st.floats(max_value=-1e-9), st.sampled_from(["nan", "inf", "-inf", "1e99"])))
+def test_a_time_that_cannot_be_is_no_sentence(seconds: object) -> None:
+    """A block takes no negative, infinite or unknown time."""
+    assert parse_sentence(SENTENCE.format("bob", 1, seconds)) is None
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "",
         "Hey Server!",
-        "client bob received 1 block in 2 s time",
-        "Client  received 1 block in 2 s time",
-        "Client bob received 0 block in 2 s time",
-        "Client bob received 01 block in 2 s time",
-        "Client bob received 1 blocks in 2 s time",
-        "Client bob received 1 block in -2 s time",
-        "Client bob received 1 block in 2. s time",
-        "Client bob received 1 block in 1e5 s time",
+        "Client bob received 1 block in s time",
+        "Client bob received 1block in 2 s time",
         "Client bob received 1 block in 2 s time!",
+        "Client bob received 1 block in 2 s time and more",
         "Client b\nob received 1 block in 2 s time",
         "Client b\0ob received 1 block in 2 s time",
         "Client bob received \u0661 block in 2 s time",
+        "Client bob re\u017fceived 1 block in 2 s time",
         f"Client {'b' * 65} received 1 block in 2 s time",
         f"Client bob received {'9' * 5000} block in 2 s time",
+        f"Client bob received 1 block in {'9' * 150} s time",
+        f"Client bob received 1 block in 0.{'9' * 200} s time",
     ],
     ids=lambda text: ascii(text)[:60],
 )

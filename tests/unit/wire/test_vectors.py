@@ -61,8 +61,24 @@ def test_frame(read: Callable[[str], object], vector: dict[str, Any]) -> None:
     assert (meaning(said), write(said)) == (vector["means"], vector["text"])
 
 
-@pytest.mark.parametrize("vector", load("sentence.json"), ids=lambda vector: vector["text"])
-def test_sentence(vector: dict[str, Any]) -> None:
-    """The block sentence is read as what it says, and written as the same text."""
+SENTENCES = json.loads((VECTORS / "sentence.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("vector", SENTENCES["own"], ids=lambda vector: vector["text"])
+def test_own_sentence(vector: dict[str, Any]) -> None:
+    """The sentence of our clients is read as what it says, and written as the same text."""
     sentence = Sentence(vector["client"], vector["block"], vector["seconds"])
     assert (parse_sentence(vector["text"]), str(sentence)) == (sentence, vector["text"])
+
+
+@pytest.mark.parametrize("vector", SENTENCES["others"], ids=lambda vector: vector["text"])
+def test_sentence_of_another_client(vector: dict[str, Any]) -> None:
+    """The sentence is read in every form that other people's programs print it in."""
+    sentence = Sentence(vector["client"], vector["block"], vector["seconds"])
+    assert parse_sentence(vector["text"]) == sentence
+
+
+@pytest.mark.parametrize("text", SENTENCES["none"])
+def test_no_sentence(text: str) -> None:
+    """A time or number that cannot be is no report; the text is kept as the client's message."""
+    assert parse_sentence(text) is None

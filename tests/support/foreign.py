@@ -1,0 +1,135 @@
+"""
+The programs of ``tests/foreign``, and what the server must know of each.
+
+A program writes what it gets, and what it says, to a file of its own: that is
+the truth to which the database is compared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.stack import Program, Stack, until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """What is to be known of one program."""
+
+    script: str
+    name: str
+    """What it calls itself."""
+    block: int
+    """Messages in its blocks."""
+    declares_size: bool = False
+    misses_some: bool = False
+    """Whether it is away between two blocks."""
+
+
+CLIENTS = (
+    Style(script="counts_frames.py", name="1", block=3),
+    Style(script="says_lower_case.py", name="lower", block=5),
+    Style(script="threads.py", name="threads", block=4),
+    Style(script="websocket_app.py", name="Web Socket", block=6),
+    Style(script="blocking_sleeps.py", name="sleeper", block=2),
+    Style(script="with_aiohttp.py", name="aio", block=10),
+    Style(script="new_connection_per_block.py", name="again", block=3, misses_some=True),
+    Style(script="says_its_size.py", name="sized", block=5, declares_size=True),
+    Style(script="talks_a_lot.py", name="talker", block=1),
+    Style(script="bare_socket.py", name="Bare-1", block=12),
+    Style(script="node_ws.cjs", name="node", block=4),
+)
+
+
+class Foreign:
+    """One running program."""
+
+    def __init__(self, stack: Stack, style: Style, folder: Path) -> None:
+        self._stack = stack
+        self._style = style
+        self._program: Program | None = None
+        self._file = stack.folder / f"{style.script}.txt"
+        self._path = folder / style.script
+        self.script = style.script
+        self.exact = None if style.misses_some else 60
+        """Messages in its blocks after the first sixty; None: not all of them."""
+
+    def start(self, interpreter: str) -> None:
+        """Start it, as its author would."""
+        self._file.touch()
+        command = (interpreter, str(self._path), self._stack.url, str(self._file))
+        self._program = self._stack.program(self._style.script, *command)
+
+    def wait_until(self, holds: Callable[[], bool], server: Program) -> None:
+        """Wait until *holds*; tell what this program and the server said else."""
+        assert self._program is not None
+        program = self._program
+        until(holds, lambda: f"{self.script}: {self._state()}\n{program.said}\n{server.said}")
+
+    def frames(self) -> list[str]:
+        """Return every text that it got."""
+        return [line for line in self._lines() if not line.startswith("said ")]
+
+    def said(self) -> list[tuple[str, float]]:
+        """Return each sentence that it said, and the seconds in it."""
+        found = []
+        for line in self._lines():
+            if line.startswith("said "):
+                _, seconds, sentence = line.split(" ", 2)
+                found.append((sentence, float(seconds)))
+        return found
+
+    def counted_all(self, messages: int) -> bool:
+        """Tell whether all that it can say of the first *messages* is stored."""
+        blocks = messages // self._style.block
+        return self._style.misses_some or len(self._stored()) == len(self.said()) == blocks
+
+    def stored_sizes(self) -> int:
+        """Return the messages in its stored blocks."""
+        return sum(size for _, _, size in self._stored())
+
+    def is_whole(self) -> bool:
+        """Tell whether each of its sentences is stored."""
+        stored = Counter(text for text, _, _ in self._stored())
+        return stored == Counter(sentence for sentence, _ in self.said())
+
+    def check(self) -> None:
+        """Compare what is stored of it with what it wrote down."""
+        assert self.said()
+        assert {json.loads(text)["type"] for text in self.frames()} == {"message"}
+        stored = self._stored()
+        said = [seconds for _, seconds in sorted(self.said())]
+        assert [seconds for _, seconds, _ in sorted(stored)] == pytest.approx(said, abs=1e-6)
+        if self._style.declares_size:
+            assert {size for _, _, size in stored} == {self._style.block}
+        elif self._style.misses_some:
+            assert all(size >= self._style.block for _, _, size in stored)
+        else:
+            assert self.stored_sizes() <= len(self.frames())
+        numbers = (
+            "SELECT count(*), max(number), s.sentences FROM feeds_blockreport r JOIN "
+            "feeds_clientsession s ON s.id = r.session_id WHERE s.client = ? GROUP BY s.id"
+        )
+        for count, highest, sentences in self._stack.rows(numbers, self._style.name):
+            assert count == highest == sentences
+
+    def _lines(self) -> list[str]:
+        text = self._file.read_text(encoding="utf-8")
+        return text[: text.rfind("\n") + 1].splitlines()
+
+    def _stored(self) -> list[tuple[str, float, int]]:
+        return self._stack.rows(
+            "SELECT r.text, r.seconds, r.size FROM feeds_blockreport r JOIN "
+            "feeds_clientsession s ON s.id = r.session_id WHERE s.client = ? AND r.plain",
+            self._style.name,
+        )
+
+    def _state(self) -> str:
+        kinds = Counter(line[:20] for line in self._lines())
+        return f"{self.said()[-3:]}, {kinds.most_common(5)}, stored {self._stored()[-3:]}"

@@ -1,0 +1,46 @@
+"""The forms of a feed, and which client gets which."""
+
+from typing import Any
+
+import pytest
+
+from clientapp.wire.codec import encode
+from clientapp.wire.from_server import Gap
+from clientapp.wire.message import make_line
+from feeds.core.form import PLAIN, PROTOCOL, Form, form_of
+from feeds.core.frames import frame
+
+LINES = [
+    make_line("users", offset, 0, data) for offset, data in enumerate((b"1", b'"{\\"a\\":2}"'), 1)
+]
+GAP = encode(Gap(feed="users", first=2, last=1, epoch="f" * 12, cause="epoch").write()).encode()
+
+
+def test_plain_frames_are_those_of_messages() -> None:
+    """A gap between two epochs is left out; where there is none, the bytes are the same object."""
+    held = frame(LINES[0]) + frame(GAP) + frame(LINES[1])
+    assert PROTOCOL.frames(held) is held
+    assert PLAIN.frames(held) == frame(LINES[0]) + frame(LINES[1])
+    same = frame(LINES[0]) + frame(LINES[1])
+    assert PLAIN.frames(same) is same
+
+
+def test_record_that_looks_like_a_gap_is_kept() -> None:
+    """Only what a frame begins with tells what it is."""
+    held = frame(make_line("users", 1, 0, GAP))
+    assert PLAIN.frames(held) == held
+
+
+@pytest.mark.parametrize(
+    ("scope", "form"),
+    [
+        ({"query_string": b""}, PLAIN),
+        ({"query_string": b"client=\xff&session=1"}, PROTOCOL),
+        ({"query_string": b"client=\xff"}, PLAIN),
+        ({"query_string": b"", "subprotocols": ["blockfeed.v1"]}, PROTOCOL),
+        ({"query_string": b"", "subprotocols": ["blockfeed.v2"]}, PLAIN),
+    ],
+)
+def test_form_of_a_connection(scope: dict[str, Any], form: Form) -> None:
+    """Any connection has a form, also one that is refused."""
+    assert form_of(scope) is form
