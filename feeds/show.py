@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from django.urls import reverse
+
 from feeds.core import notices
 from feeds.live.catalog import FeedOverview
 
@@ -59,3 +61,8 @@ def sentence(feed: FeedOverview) -> str:
     if not feed.enabled:
         return notices.switched_off(feed.name)
     return notices.running(feed.name) if feed.running else notices.not_running(feed.name)
+
+
+def broken_reports() -> str:
+    """Return the address of the list of broken blocks, which only staff may open."""
+    return f"{reverse('admin:feeds_blockreport_changelist')}?verdict__exact=broken"
