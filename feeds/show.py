@@ -49,6 +49,11 @@ def share(part: int, whole: int) -> str:
     return "100 %" if part == whole else f"{min(part / whole * 100, 99.9):.1f} %"
 
 
+def count(number: int, noun: str) -> str:
+    """Return how many there are, such as ``1 block`` or ``1,200 blocks``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def state(feed: FeedOverview) -> str:
     """Return what a feed does, in a word or two."""
     if not feed.enabled:

@@ -83,6 +83,11 @@ def label_of(feeds: Sequence[str], rates: Mapping[str, float | None]) -> str:
     return " + ".join(_feed(name, rates) for name in sorted(feeds))
 
 
+def plain_label(feeds: Sequence[str]) -> str:
+    """Return the name of the group of plain clients with *feeds*: nothing tells their rates."""
+    return f"{' + '.join(sorted(feeds))}, plain clients"
+
+
 def _feed(name: str, rates: Mapping[str, float | None]) -> str:
     if name not in rates:
         return f"{name} {UNKNOWN}"

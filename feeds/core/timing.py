@@ -37,12 +37,12 @@ def timing_of(
     and last message of a range are its ends. Nothing is known where a feed
     has no schedule any more.
     """
+    if not ranges:
+        return Timing()
     is_whole = all(
         part.count == part.last - part.first + 1 and not part.gaps for part in ranges.values()
     )
     try:
-        if not ranges or not is_whole:
-            return Timing()
         firsts = [schedules[feed].at(part.first) for feed, part in ranges.items()]
         end = max(schedules[feed].at(part.last) for feed, part in ranges.items())
         rates = {feed: _rate(schedules[feed], part) for feed, part in ranges.items()}
@@ -51,7 +51,7 @@ def timing_of(
                 rates[feed] = running.rate_milli / 1000
     except LookupError:
         return Timing()
-    return Timing(ideal=(end - min(firsts)) / 1_000_000, rates=rates)
+    return Timing(ideal=(end - min(firsts)) / 1_000_000 if is_whole else None, rates=rates)
 
 
 def _rate(schedule: Schedule, part: FeedRange) -> float | None:

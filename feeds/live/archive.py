@@ -63,18 +63,15 @@ def _time(
     rows: dict[int, BlockReport], reported: Sequence[Reported], feeds: dict[int, Sequence[str]]
 ) -> None:
     """Say in each of *rows* when its messages were due; *feeds* are those of its session."""
-    judged = [
-        (rows[id(fact)], fact.report)
-        for fact in reported
-        # A broken block may lack its ends, whatever its ranges say.
-        if isinstance(fact.report, Report) and fact.judgement.verdict != Verdict.BROKEN
-    ]
+    judged = [(rows[id(fact)], fact.report) for fact in reported if isinstance(fact.report, Report)]
     if not judged:
         return
     schedules = _SEGMENTS.schedules({name for row, _ in judged for name in feeds[row.session_id]})
     for row, report in judged:
         timing = timing_of(report.feeds, feeds[row.session_id], schedules)
-        row.ideal, row.rates = timing.ideal, dict(timing.rates)
+        row.rates = dict(timing.rates)
+        # A broken block may lack its ends, whatever its ranges say.
+        row.ideal = None if row.verdict == Verdict.BROKEN else timing.ideal
 
 
 def count(new: Sequence[BlockReport]) -> None:

@@ -69,8 +69,9 @@ def test_the_hour_by_hand() -> None:
     """Samples of all servers come together, each minute by itself, holes left open."""
     sample(NOW - timedelta(seconds=10), sessions=9, messages=0, blocks=0, verified=0)
     sample(NOW)
-    sample(NOW, server="two", messages=100, worst_lag=8, overhead_p50=None,
-           overhead_p99=None, left_out=1, latency_p99=0.009, blocks=1, verified=0, broken=1)  # fmt: skip
+    broken = {"blocks": 1, "verified": 0, "broken": 1, "left_out": 1}
+    none = {"overhead_p50": None, "overhead_p99": None}
+    sample(NOW, server="two", messages=100, worst_lag=8, latency_p99=0.009, **broken, **none)
     sample(NOW - timedelta(minutes=2), messages=20)
     sample(NOW - timedelta(hours=2))
     found = last_hour(NOW)

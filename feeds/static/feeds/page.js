@@ -55,7 +55,7 @@ function show(now) {
   fillList(find("feeds"), find("feed-template"), now.feeds);
   fillList(find("clients"), find("client-template"), now.clients);
   fillList(find("sizes"), find("size-template"), now.sizes);
-  for (const id of ["totals", "more", "live"]) fill(find(id), now);
+  for (const id of ["totals", "more", "live", "broken", "sizes-caption"]) fill(find(id), now);
   panel.offer(now.feeds.filter(({ state }) => state !== "switched off").map(({ name }) => name));
   // A feed that was chosen after this was asked for is shown by the next answer.
   if (!rows.dataset.feed) rows.dataset.feed = now.watched.feed;
