@@ -343,6 +343,20 @@ def test_draws_no_more_lines_than_it_may(admin_client: Client) -> None:
     assert chart.about.endswith("The table has 1 more.")
 
 
+def test_choices_are_bounded(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many sessions the newest are offered, and of many labels the first."""
+    monkeypatch.setattr("feeds.forms.MOST_OFFERING", 4)
+    monkeypatch.setattr("feeds.forms.MOST_OFFERED", 3)
+    for number in range(6):
+        report(connect(f"client-{number}"), 1, label=f"label-{number}")
+    fields = look(admin_client).context["form"].fields
+    clients = [value for value, _ in fields["client"].choices]
+    assert clients == ["", "client-3", "client-4", "client-5"]
+    labels = [value for value, _ in fields["label"].choices]
+    assert labels == ["", "label-0", "label-1", "label-2"]
+    assert answer(admin_client, client="client-0", label="label-0").reports == 1
+
+
 def test_a_label_is_found_by_its_index() -> None:
     """Among a million reports, those of one label are not looked for one by one."""
     wanted = labelled(BlockReport.objects.all(), "swarm").order_by("-received_at", "-id")
@@ -377,6 +391,7 @@ def test_csv(admin_user: User) -> None:
     assert (row["client"], row["feeds"], row["label"]) == ("alice", "users arrays", "swarm")
     assert (row["number"], row["seconds"], row["clients"]) == ("7", "4.25", "7")
     assert (row["latency_p50"], row["latency_p99"]) == ("0.0125", "0.025")
+    assert (row["ideal"], row["rates"], row["plain"]) == ("0.5", '{"users": 1.0}', "False")
     assert session.key[:12] not in str(row)
 
 
