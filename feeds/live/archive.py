@@ -121,7 +121,7 @@ def explain(session: int, fact: Explanation) -> Outcome:
         difference__isnull=True,
     )
     reason = describe(fact.difference)[:LONGEST_REASON]
-    difference = {feed: part.kinds for feed, part in fact.difference.items()}
+    difference = {feed: part.write() for feed, part in fact.difference.items()}
     if not unexplained.update(reason=reason, difference=difference):
         return Outcome()
     return Outcome(judgement=Judgement(Verdict.BROKEN, reason), is_explained=True)
