@@ -41,6 +41,15 @@ def test_what_became_due_during_the_catch_up_belongs_to_it() -> None:
     assert caught_up(catch_up, range(61, 63), 1.1105) == [True, False]
 
 
+def test_catch_up_ends_where_messages_come_as_they_become_due() -> None:
+    """A live client gets as many in a time as become due in it: that is no backlog."""
+    catch_up = CatchUp()
+    catch_up.begin(welcome(10.0, users=(0, 20)), 1.0)
+    assert caught_up(catch_up, range(1, 21), 3.0) == [True] * 20
+    live = [catch_up.takes("users", 21 + n, 3.1 + n * 0.1001) for n in range(40)]
+    assert live == [True] * 20 + [False] * 20
+
+
 def test_feeds_are_caught_up_apart_and_a_connection_starts_anew() -> None:
     """A feed without a backlog is live beside one with, and a new welcome replaces the old one."""
     catch_up = CatchUp()
