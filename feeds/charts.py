@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from clientapp.figures.ranks import figure
 from clientapp.figures.summary import Summary
 from feeds import show
 from feeds.analysis import Analysis, Group
@@ -71,26 +72,29 @@ class _Across:
 
 
 _block_time = _Figure(
-    "Block time", "Median block time", "seconds", lambda found: found.seconds and found.seconds.p50
+    "Block time", "Median block time", "seconds", lambda found: figure(found.seconds, "p50")
 )
 _overhead = _Figure(
     "Overhead",
     "Median of block time minus ideal",
     "milliseconds",
-    lambda found: show.milliseconds(found.overhead and found.overhead.p50),
+    lambda found: show.milliseconds(figure(found.overhead, "p50")),
 )
 _latency = _Figure(
     "Latency",
     "Median of the blocks' medians",
     "milliseconds",
-    lambda found: show.milliseconds(found.latency and found.latency.p50),
+    lambda found: show.milliseconds(None if found.latency is None else found.latency.p50),
 )
 _size = _Across(
-    "block size", "feeds and rates", lambda group: group.block_size or 0, lambda group: group.rates
+    "block size",
+    "each set of feeds and rates",
+    lambda group: group.block_size or 0,
+    lambda group: group.rates,
 )
 _clients = _Across(
     "clients",
-    "feeds, rates and block size",
+    "each set of feeds, rates and block size",
     lambda group: group.clients,
     lambda group: f"{group.rates}, blocks of {group.block_size:,}",
 )
@@ -202,7 +206,8 @@ def _drawn(
     title: str, about: str, data: dict[str, Any], options: dict[str, Any], *, axis: str = ""
 ) -> Chart:
     if axis:
-        options["scales"]["x"]["type"] = axis
+        scale = options["scales"]["x"]
+        scale |= {"type": axis, "ticks": {**scale["ticks"], "precision": 0}}
     return Chart(title=title, about=about, data=json.dumps(data), options=json.dumps(options))
 
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Min, Sum
 
 from clientapp.figures.measured import Measured
+from clientapp.figures.ranks import figure
 from clientapp.figures.summary import Summary, grouped, left_out_sentence, summarise
 from feeds import show
 from feeds.measured import measured
@@ -124,9 +125,9 @@ def _row(key: Key, found: Summary, longest: float) -> SizeRow:
         blocks=f"{seconds.count if seconds else 0:,}",
         left_out=f"{found.blocks - (seconds.count if seconds else 0):,}",
         ideal=_seconds(found.ideal),
-        p50=_seconds(seconds and seconds.p50),
-        overhead=_seconds(overhead and overhead.p50),
-        overhead_p90=_seconds(overhead and overhead.p90),
+        p50=_seconds(figure(seconds, "p50")),
+        overhead=_seconds(figure(overhead, "p50")),
+        overhead_p90=_seconds(figure(overhead, "p90")),
         bar=f"{seconds.p50 / longest * 100 if seconds else 0:.1f}",
         rest=f"{seconds.p90 / longest * 100 if seconds else 0:.1f}",
     )

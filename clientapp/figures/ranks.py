@@ -45,3 +45,8 @@ def spread(values: Iterable[float]) -> Spread | None:
         p999=p999,
         max=ordered[-1],
     )
+
+
+def figure(figures: Spread | None, name: str) -> float | None:
+    """Return the figure called *name*; None where nothing was measured."""
+    return None if figures is None else float(getattr(figures, name))

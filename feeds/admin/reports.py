@@ -174,10 +174,12 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
         ]
         return format_html_join(" · ", "{}", ((link,) for link in links)) or "none"
 
-    @display(description="verdict", label=VERDICTS)  # type: ignore[untyped-decorator]
-    def judged(self, report: BlockReport) -> tuple[str, str]:
+    @admin.display(description="verdict")
+    def judged(self, report: BlockReport) -> str:
         """Return what the server found, and what that means."""
-        return report.verdict, f"{report.verdict}: {MEANINGS[Verdict(report.verdict)]}"
+        meaning = MEANINGS[Verdict(report.verdict)]
+        words = f"{report.verdict}: {meaning}"
+        return format_html('<span class="judged" data-state="{}">{}</span>', report.verdict, words)
 
     @admin.display(description="expected and arrived")
     def expected(self, report: BlockReport) -> str:

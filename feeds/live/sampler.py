@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from clientapp.figures.measured import LatencySeen, Measured
+from clientapp.figures.ranks import figure
 from clientapp.figures.summary import summarise
 from clientapp.wire.report import Report
 from clientapp.wire.verdict import Verdict
@@ -109,11 +110,11 @@ class Sampler:
                 verified=tally.verified,
                 broken=tally.broken,
                 left_out=tally.left_out,
-                overhead_p50=overhead and overhead.p50,
-                overhead_p99=overhead and overhead.p99,
+                overhead_p50=figure(overhead, "p50"),
+                overhead_p99=figure(overhead, "p99"),
                 plain=tally.plain,
-                plain_p50=plain and plain.p50,
-                plain_p99=plain and plain.p99,
+                plain_p50=figure(plain, "p50"),
+                plain_p99=figure(plain, "p99"),
                 latency_p50=latency and latency.p50,
                 latency_p99=latency and latency.p99,
             )
@@ -135,18 +136,18 @@ class Sampler:
 
 def _measured(fact: Reported, outcome: Outcome, verdict: Verdict) -> Measured:
     report = fact.report
-    is_plain = not isinstance(report, Report)
+    known = report if isinstance(report, Report) else None
     latency = None
     # By a client's own clock they may be off by any time, and one would be the p99 of all.
-    if isinstance(report, Report) and report.clock is not None:
-        latency = LatencySeen(report.latency.p50, report.latency.p99, report.latency.max)
+    if known is not None and known.clock is not None:
+        latency = LatencySeen(known.latency.p50, known.latency.p99, known.latency.max)
     return Measured(
         rates="",
-        size=None if is_plain else report.size,
+        size=None if known is None else known.size,
         seconds=report.seconds,
         ideal=outcome.ideal,
         verdict=verdict,
-        interrupted=not is_plain and report.interrupted,
-        plain=is_plain,
+        interrupted=known is not None and known.interrupted,
+        plain=known is None,
         latency=latency,
     )

@@ -120,9 +120,13 @@ def test_what_is_left_out_is_counted_and_changes_no_figure(admin_client: Client)
     """Broken, unverifiable, interrupted blocks and those without an ideal are counted by reason."""
     alice = connect("alice")
     report(alice, 1, **measured(2.0))
-    for number, change in enumerate(
-        ({"verdict": "broken"}, {"verdict": "unverifiable"}, {"interrupted": True}, {"ideal": None})
-    ):
+    changes: list[dict[str, Any]] = [
+        {"verdict": "broken"},
+        {"verdict": "unverifiable"},
+        {"interrupted": True},
+        {"ideal": None},
+    ]
+    for number, change in enumerate(changes):
         report(alice, number + 2, **measured(99.0, latency=9.0) | change)
     response = look(admin_client)
     (three,) = response.context["answer"].by_size
@@ -139,7 +143,7 @@ def test_plain_clients_are_a_group_of_their_own(admin_client: Client) -> None:
     """They have a block time by their own word, without ideal, overhead and latency."""
     alice = connect("alice")
     report(alice, 1, **measured(2.0))
-    plain = {"plain": True, "ideal": None, "rates": {}, "verdict": "unverifiable"}
+    plain: dict[str, Any] = {"plain": True, "ideal": None, "rates": {}, "verdict": "unverifiable"}
     report(alice, 2, **measured(3.0) | plain)
     checked, own = answer(admin_client).by_size
     assert (checked.rates, checked.figures.blocks) == ("users 1/s", 1)

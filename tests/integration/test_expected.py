@@ -103,7 +103,8 @@ def test_page_shows_expected_records_and_leads_to_neighbours(
     broken = block(4, 6, 2, verdict="broken", interrupted=True, **told)
     after = block(7, 9, 3, verdict="unverifiable", reason="the report has no digest")
     page = unescape(shown(admin_client, broken))
-    assert "broken: the client did not receive what was sent" in page
+    words = "broken: the client did not receive what was sent"
+    assert f'<span class="judged" data-state="broken">{words}</span>' in page
     assert "arrays: 5 missing" in page
     assert "yes, so it is in no figure of time" in page
     assert '<tr data-state="broken"><td>arrays</td><td>5</td>' in page
