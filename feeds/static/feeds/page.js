@@ -77,6 +77,9 @@ function choose(event) {
   event.preventDefault();
   history.replaceState(null, "", link.href);
   rows.dataset.feed = link.textContent;
+  // The list of another feed would stay empty for as long as it is held.
+  find("hold").setAttribute("aria-pressed", false);
+  stream.hold(false);
   stream.clear();
   mark();
   overview.hurry();
