@@ -104,7 +104,9 @@ class BlockLog:
         """Write a block of the session; return its size in bytes."""
         text = format_block(block)
         end = self._append(b"\n" + text)
-        last = LoggedBlock(report=block.report, positions=block.positions)
+        last = LoggedBlock(
+            report=block.report, positions=block.positions, due=block.due, rates=block.rates
+        )
         self._tail = replace(self._tail, end=end, last=last)
         return len(text)
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from clientapp.core import events
 from clientapp.core.block import Block, BlockBuilder
+from clientapp.core.catchup import CatchUp
 from clientapp.core.errors import BadUsage, CouldNot
 from clientapp.core.logtext import format_duplicate, format_gap, select_members
 from clientapp.core.protocol import ClientProtocol, Duplicate
@@ -72,6 +73,7 @@ class Collector:
         self._console = console
         self._builder = builder
         self._clock = clock
+        self._catch_up = CatchUp()
         self._notices: dict[str, str] = {}
         self._is_closed = False
 
@@ -93,7 +95,7 @@ class Collector:
                     self._builder.add_duplicate(meaning.feed, format_duplicate(meaning))
                     self._tally.duplicates += 1
                 case Welcome():
-                    self._begin(meaning)
+                    self._begin(meaning, stamp)
                 case Notice():
                     self._note(meaning.text)
                 case Ack() | Explain() | Failure():
@@ -109,7 +111,7 @@ class Collector:
         url = self._session.url
         self._show(events.Waiting(url=url, reason=reason, seconds=seconds, attempt=attempt))
 
-    def _begin(self, welcome: Welcome) -> None:
+    def _begin(self, welcome: Welcome, stamp: Stamp) -> None:
         session = self._session
         _check_select(session, welcome)
         if welcome.blocks >= self._builder.number:
@@ -119,6 +121,8 @@ class Collector:
             )
         if self._log.session != session:
             self._log.begin(session)
+        self._catch_up.begin(welcome, stamp.monotonic)
+        self._builder.expect({feed: welcome.feeds[feed].rate for feed in session.feeds})
         self._reporting.begin(welcome.blocks)
         self._tally.connects += 1
         self._show(
@@ -140,6 +144,8 @@ class Collector:
             self._protocol.take_back(message)
             raise MalformedMessage(f"{message.feed} {message.offset}: {error}") from None
         self._builder.add(message, self._protocol.epoch(message.feed), stamp, line)
+        if self._catch_up.takes(message.feed, message.offset, stamp.monotonic):
+            self._builder.interrupt()
         self._tally.messages += 1
         self._tally.in_block = self._builder.count
         if self._console:

@@ -127,6 +127,9 @@ class Terminal:
         if event.latency is not None:
             p50, p99 = event.latency.p50, event.latency.p99
             self._say(f"latency p50 {p50:.4f} s, p99 {p99:.4f} s{_bound(event.clock)}")
+        if event.interrupted:
+            blocks = _count(event.interrupted, "block")
+            self._say(f"latency leaves out {blocks} around a reconnect or catch-up")
         if event.unfinished:
             messages = _count(event.unfinished, "message")
             self._say(f"{messages} of an unfinished block for the next start to get again")

@@ -8,13 +8,15 @@ the newest reports that somebody asked for.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, NamedTuple, cast
 
 from django.db.models import QuerySet
 
+from clientapp.figures.measured import Measured
+from clientapp.figures.summary import Summary, summarise
+from feeds.measured import measured
 from feeds.models import BlockReport
 
 MOST_REPORTS = 20_000
@@ -22,51 +24,27 @@ MOST_REPORTS = 20_000
 MOST_GROUPS = 40
 """Rows of a table; who needs more reads the CSV in a spreadsheet."""
 
-
-class Seen(NamedTuple):
-    """What is read of a report, under the names of its model."""
-
-    size: int | None
-    seconds: float
-    latency_p50: float | None
-    latency_p99: float | None
-    latency_max: float | None
-    clock_offset: float | None
-    clients: int
-    label: str
-
-    @property
-    def latencies(self) -> tuple[float, float, float] | None:
-        """Its p50, p99 and maximum; None where they are not by the server's clock."""
-        told = self.latency_p50, self.latency_p99, self.latency_max
-        if self.clock_offset is None or None in told:
-            return None
-        return cast("tuple[float, float, float]", told)
+Row = tuple[Measured, int, str]
+"""A block, the clients that were connected, and its client's name."""
+Key = tuple[str, int, int, str]
+"""Of a group: feeds and rates, block size, band of clients, name of the client."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Reports of one block size and one band of clients."""
+    """Reports of one set of feeds and rates and one block size."""
 
-    block_size: int
+    rates: str
+    """The feeds and their rates."""
+    block_size: int | None
+    """None: plain clients that did not say theirs."""
     band: int
     """The fewest clients of the band; 0: any number of clients."""
-    reports: int
-    mean: float
-    """Block time in seconds, like the percentiles after it, which are by nearest rank."""
-    p50: float
-    p90: float
-    p99: float
-    latency_p50: float | None
-    """
-    The median of the blocks' medians.
-
-    Like the other two it is of those blocks that have latencies by the
-    server's clock: a client's own may be off by any time. None: there is none.
-    """
-    latency_p99: float | None
-    """The 99th percentile of the blocks' own p99: an upper estimate."""
-    latency_max: float | None
+    client: str
+    """The client's name; empty: any client."""
+    clients: float
+    """The mean number of clients connected when the reports came."""
+    figures: Summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,31 +54,37 @@ class Analysis:
     reports: int
     is_capped: bool
     """Whether there are older ones that were not read."""
-    without_size: int
-    """Reports left out because their client said only the sentence."""
+    figures: Summary
+    """Of all that were read: what was left out, and how many are broken."""
     by_size: list[Group]
+    """By feeds and rates, then block size."""
     by_clients: list[Group]
-    """By block size, then clients."""
+    """The same, then by clients: how many were connected, or each by its name."""
     more: int
     """Groups left out of the longer table, those with the fewest reports."""
-    labels: list[str]
-    """The labels among the reports."""
 
 
-def analyse(reports: QuerySet[BlockReport]) -> Analysis:
-    """Look at the first `MOST_REPORTS` of *reports*, with one read of them."""
-    rows = [Seen(*row) for row in reports.values_list(*Seen._fields)[: MOST_REPORTS + 1]]
+def analyse(reports: QuerySet[BlockReport], *, by_name: bool = False) -> Analysis:
+    """
+    Look at the first `MOST_REPORTS` of *reports*, with one read of them.
+
+    Their second table is by the number of clients connected, or with *by_name*
+    by the client's name.
+    """
+    some = measured(reports[: MOST_REPORTS + 1], "clients", "session__client")
+    rows = [(block, clients, name) for block, (clients, name) in some]
     read = rows[:MOST_REPORTS]
-    sized = [row for row in read if row.size is not None]
-    by_size, by_clients = _groups(sized, banded=False), _groups(sized, banded=True)
+    by_size = _groups(read, lambda _, __: (0, ""))
+    by_clients = _groups(
+        read, lambda clients, name: (0, name) if by_name else (band_of(clients), "")
+    )
     return Analysis(
         reports=len(read),
         is_capped=len(rows) > MOST_REPORTS,
-        without_size=len(read) - len(sized),
+        figures=summarise(block for block, *_ in read),
         by_size=_largest(by_size),
         by_clients=_largest(by_clients),
         more=max(0, len(by_clients) - MOST_GROUPS),
-        labels=sorted({row.label for row in read if row.label}),
     )
 
 
@@ -124,40 +108,27 @@ def _edges(clients: int) -> Iterator[int]:
         edge *= 10
 
 
-def _groups(rows: Sequence[Seen], *, banded: bool) -> list[Group]:
-    together: defaultdict[tuple[int, int], list[Seen]] = defaultdict(list)
+def _groups(rows: Sequence[Row], more: Callable[[int, str], tuple[int, str]]) -> list[Group]:
+    """Return the groups of *rows* in order; *more* says what keeps clients apart."""
+    together: defaultdict[Key, list[Row]] = defaultdict(list)
     for row in rows:
-        together[row.size or 0, band_of(row.clients) if banded else 0].append(row)
-    return [_group(size, band, together[size, band]) for size, band in sorted(together)]
-
-
-def _group(block_size: int, band: int, rows: Sequence[Seen]) -> Group:
-    seconds = [row.seconds for row in rows]
-    p50, p90, p99 = _quantiles(seconds, 0.5, 0.9, 0.99)
-    late = [row.latencies for row in rows if row.latencies]
-    return Group(
-        block_size=block_size,
-        band=band,
-        reports=len(rows),
-        mean=fmean(seconds),
-        p50=p50,
-        p90=p90,
-        p99=p99,
-        latency_p50=_quantiles([middle for middle, _, _ in late], 0.5)[0] if late else None,
-        latency_p99=_quantiles([tail for _, tail, _ in late], 0.99)[0] if late else None,
-        latency_max=max((most for _, _, most in late), default=None),
-    )
+        block, clients, name = row
+        together[block.rates, block.size or 0, *more(clients, name)].append(row)
+    return [
+        Group(
+            rates=rates,
+            block_size=size or None,
+            band=band,
+            client=client,
+            clients=fmean(clients for _, clients, _ in together[rates, size, band, client]),
+            figures=summarise(block for block, *_ in together[rates, size, band, client]),
+        )
+        for rates, size, band, client in sorted(together)
+    ]
 
 
 def _largest(groups: Sequence[Group]) -> list[Group]:
     """Return the groups with the most reports, in the order they have."""
-    kept = {id(group) for group in sorted(groups, key=lambda group: -group.reports)[:MOST_GROUPS]}
+    most = sorted(groups, key=lambda group: -group.figures.blocks)[:MOST_GROUPS]
+    kept = {id(group) for group in most}
     return [group for group in groups if id(group) in kept]
-
-
-def _quantiles(values: Sequence[float], *shares: float) -> list[float]:
-    # Every process that has the admin has this module; few of them are asked for an analysis.
-    import numpy as np  # noqa: PLC0415
-
-    found: Any = np.quantile(np.asarray(values), shares, method="inverted_cdf")
-    return [float(value) for value in found]

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from clientapp.figures.ranks import figure
+from clientapp.figures.summary import Summary
 from feeds import show
-from feeds.analysis import Analysis, Group, band_name
+from feeds.analysis import Analysis, Group
 
 COLOURS = ("#0d9488", "#d97706", "#3b82f6", "#ec4899", "#65a30d", "#8b5cf6")
 """Read on white as on black."""
 MOST_LINES = len(COLOURS)
 """Lines in one chart; more cannot be told apart."""
 GREY = "#9ca3af"
+WIDE = 30
+"""Numbers further apart than by this factor stand on a logarithmic axis."""
+
+Point = tuple[float, float | None]
+"""A number across, and the value there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,72 +36,123 @@ class Chart:
 
 
 def charts(analysis: Analysis) -> list[Chart]:
-    """Return the charts of *analysis*; none where it holds no group."""
-    if not analysis.by_size:
+    """Return the charts of *analysis*; none where it holds no timed block."""
+    timed = [group for group in analysis.by_size if group.figures.timed]
+    if not timed:
         return []
-    return [*_against_size(analysis.by_size), *_against_clients(analysis.by_clients)]
-
-
-def _against_size(groups: Sequence[Group]) -> list[Chart]:
-    places = [f"{group.block_size:,}" for group in groups]
-    return [
-        line_chart(
-            "Block time against block size",
-            "Median and p99 of the block time.",
-            places,
-            {
-                "median": [group.p50 for group in groups],
-                "p99": [group.p99 for group in groups],
-            },
-            across="block size",
-            up="seconds",
-        ),
-        line_chart(
-            "Latency against block size",
-            "Median of the blocks' medians, and 99th percentile of their p99.",
-            places,
-            {
-                "median": [show.milliseconds(group.latency_p50) for group in groups],
-                "p99": [show.milliseconds(group.latency_p99) for group in groups],
-            },
-            across="block size",
-            up="milliseconds",
-        ),
+    drawn = [
+        _chart(_block_time, timed, _size),
+        _chart(_overhead, timed, _size),
+        _chart(_latency, timed, _size),
     ]
+    apart = [group for group in analysis.by_clients if group.band and group.figures.timed]
+    if apart:
+        drawn += [_chart(_overhead, apart, _clients), _chart(_latency, apart, _clients)]
+    return drawn
 
 
-def _against_clients(groups: Sequence[Group]) -> list[Chart]:
-    return [
-        line_chart(
-            "Block time against clients",
-            "Median block time, one line per block size.",
-            *_by_block_size(groups, lambda group: group.p50),
-            across="clients connected",
-            up="seconds",
-        ),
-        line_chart(
-            "Latency against clients",
-            "Median of the blocks' medians, one line per block size.",
-            *_by_block_size(groups, lambda group: show.milliseconds(group.latency_p50)),
-            across="clients connected",
-            up="milliseconds",
-        ),
-    ]
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """What is drawn upwards."""
+
+    title: str
+    about: str
+    unit: str
+    of: Callable[[Summary], float | None]
 
 
-def _by_block_size(
-    groups: Sequence[Group], figure: Callable[[Group], float | None]
-) -> tuple[list[str], dict[str, list[float | None]]]:
-    """Return the bands, and per block size the figure at each; None where there is none."""
-    bands = sorted({group.band for group in groups})
-    figures = {(group.block_size, group.band): figure(group) for group in groups}
-    reports: dict[int, int] = {}
+@dataclass(frozen=True, slots=True)
+class _Across:
+    """What is drawn across, and which groups are one line."""
+
+    name: str
+    about: str
+    of: Callable[[Group], float]
+    line: Callable[[Group], str]
+
+
+_block_time = _Figure(
+    "Block time", "Median block time", "seconds", lambda found: figure(found.seconds, "p50")
+)
+_overhead = _Figure(
+    "Overhead",
+    "Median of block time minus ideal",
+    "milliseconds",
+    lambda found: show.milliseconds(figure(found.overhead, "p50")),
+)
+_latency = _Figure(
+    "Latency",
+    "Median of the blocks' medians",
+    "milliseconds",
+    lambda found: show.milliseconds(None if found.latency is None else found.latency.p50),
+)
+_size = _Across(
+    "block size",
+    "each set of feeds and rates",
+    lambda group: group.block_size or 0,
+    lambda group: group.rates,
+)
+_clients = _Across(
+    "clients",
+    "each set of feeds, rates and block size",
+    lambda group: group.clients,
+    lambda group: f"{group.rates}, blocks of {group.block_size:,}",
+)
+
+
+def _chart(figure: _Figure, groups: Sequence[Group], across: _Across) -> Chart:
+    lines: dict[str, list[Point]] = {}
+    weights: dict[str, int] = {}
     for group in groups:
-        reports[group.block_size] = reports.get(group.block_size, 0) + group.reports
-    drawn = sorted(sorted(reports, key=lambda size: -reports[size])[:MOST_LINES])
-    return [band_name(band) for band in bands], {
-        f"blocks of {size:,}": [figures.get((size, band)) for band in bands] for size in drawn
-    }
+        name = across.line(group)
+        value = figure.of(group.figures)
+        if value is not None:
+            lines.setdefault(name, []).append((across.of(group), value))
+        weights[name] = weights.get(name, 0) + group.figures.blocks
+    # More lines could not be told apart.
+    kept = sorted(sorted(lines, key=lambda name: -weights[name])[:MOST_LINES])
+    more = len(lines) - len(kept)
+    left = f" The table has {more} more." if more else ""
+    return numeric_chart(
+        f"{figure.title} against {across.name}",
+        f"{figure.about}, one line for {across.about}.{left}",
+        {name: sorted(lines[name]) for name in kept},
+        across=across.name if across is _size else "clients connected",
+        up=figure.unit,
+    )
+
+
+def numeric_chart(
+    title: str,
+    about: str,
+    lines: Mapping[str, Sequence[Point]],
+    *,
+    across: str,
+    up: str,
+    is_dense: bool = False,
+) -> Chart:
+    """
+    Return the chart of *lines*, whose points stand at their number on a numeric axis.
+
+    The axis is logarithmic where numbers lie far apart. A dense chart has small
+    dots, and holes where a value is None.
+    """
+    numbers = [number for points in lines.values() for number, _ in points if number > 0]
+    is_wide = bool(numbers) and not is_dense and max(numbers) > WIDE * min(numbers)
+    drawn = {name: [{"x": x, "y": y} for x, y in points] for name, points in lines.items()}
+    return _drawn(
+        title,
+        about,
+        {"datasets": _datasets(drawn, is_dense=is_dense)},
+        _options(
+            across,
+            up,
+            has_legend=len(lines) > 1 or not is_dense,
+            is_dense=is_dense,
+            is_counted=False,
+        ),
+        axis="logarithmic" if is_wide else "linear",
+    )
 
 
 def line_chart(
@@ -115,7 +173,22 @@ def line_chart(
     along its foot; a line that is alone needs no legend. Of what is counted
     every mark is a whole number.
     """
-    datasets = [
+    return _drawn(
+        title,
+        about,
+        {"labels": places, "datasets": _datasets(lines, is_dense=is_dense)},
+        _options(
+            across,
+            up,
+            has_legend=len(lines) > 1 or not is_dense,
+            is_dense=is_dense,
+            is_counted=is_counted,
+        ),
+    )
+
+
+def _datasets(lines: Mapping[str, Any], *, is_dense: bool) -> list[dict[str, Any]]:
+    return [
         {
             "label": name,
             "data": values,
@@ -127,20 +200,15 @@ def line_chart(
         }
         for (name, values), colour in zip(lines.items(), COLOURS, strict=False)
     ]
-    return Chart(
-        title=title,
-        about=about,
-        data=json.dumps({"labels": places, "datasets": datasets}),
-        options=json.dumps(
-            _options(
-                across,
-                up,
-                has_legend=len(lines) > 1 or not is_dense,
-                is_dense=is_dense,
-                is_counted=is_counted,
-            )
-        ),
-    )
+
+
+def _drawn(
+    title: str, about: str, data: dict[str, Any], options: dict[str, Any], *, axis: str = ""
+) -> Chart:
+    if axis:
+        scale = options["scales"]["x"]
+        scale |= {"type": axis, "ticks": {**scale["ticks"], "precision": 0}}
+    return Chart(title=title, about=about, data=json.dumps(data), options=json.dumps(options))
 
 
 def _options(

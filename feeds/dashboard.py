@@ -36,6 +36,10 @@ class Tile:
     name: str
     value: str
     note: str
+    link: str = ""
+    """The list of what is counted; empty: there is none."""
+    state: str = ""
+    """``broken`` where the figure is a reason to look; else empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,14 +129,20 @@ def _report_tiles(history: History) -> list[Tile]:
         # Rounded down: 100 % is said of no hour with a block that is not verified.
         share = f"{int(history.verified / blocks * 1000) / 10:g} %"
     note = f"of {blocks:,} blocks in the last hour" if blocks else "no block in the last hour"
-    broken = f"; {history.broken:,} broken" if history.broken else ""
     return [
         Tile(
             name="Blocks/min",
             value=_figure(now.blocks),
             note="over the last 10 s" if now.blocks is not None else SILENT,
         ),
-        Tile(name="Verified", value=share, note=note + broken),
+        Tile(
+            name="Broken",
+            value=f"{history.broken:,}",
+            note="in the last hour; look at them" if history.broken else "in the last hour",
+            link=show.broken_reports(),
+            state="broken" if history.broken else "",
+        ),
+        Tile(name="Verified", value=share, note=note),
     ]
 
 
@@ -148,7 +158,7 @@ def _session_charts(history: History) -> list[Chart]:
         _over_time(
             history,
             "Sessions",
-            "Connected clients.",
+            "Connected clients, the most at once in each minute.",
             "sessions",
             {"sessions": [point.sessions for point in history.points]},
             is_counted=True,
@@ -166,7 +176,8 @@ def _session_charts(history: History) -> list[Chart]:
 
 def _report_charts(history: History) -> list[Chart]:
     points = history.points
-    return [
+    left_out = f" Left out of {history.blocks - history.plain:,} blocks: {history.left_out:,}."
+    drawn = [
         _over_time(
             history,
             "Blocks",
@@ -176,18 +187,20 @@ def _report_charts(history: History) -> list[Chart]:
         ),
         _over_time(
             history,
-            "Block time",
-            "From the first to the last message of a block.",
-            "seconds",
+            "Overhead",
+            "Block time minus its ideal, of verified blocks; median and highest p99 of the "
+            "ten-second samples." + left_out,
+            "milliseconds",
             {
-                "median": [point.block_p50 for point in points],
-                "p99": [point.block_p99 for point in points],
+                "median": [show.milliseconds(point.overhead_p50) for point in points],
+                "p99": [show.milliseconds(point.overhead_p99) for point in points],
             },
         ),
         _over_time(
             history,
             "Latency",
-            "From a message's intended time to its receipt, by the server's clock.",
+            "From a message's intended time to its receipt, by the server's clock, of the same "
+            "blocks." + left_out,
             "milliseconds",
             {
                 "median": [show.milliseconds(point.latency_p50) for point in points],
@@ -195,6 +208,20 @@ def _report_charts(history: History) -> list[Chart]:
             },
         ),
     ]
+    if history.plain:
+        drawn.append(
+            _over_time(
+                history,
+                "Block time of plain clients",
+                f"By their own word, which nobody can check: {history.plain:,} blocks.",
+                "seconds",
+                {
+                    "median": [point.plain_p50 for point in points],
+                    "p99": [point.plain_p99 for point in points],
+                },
+            )
+        )
+    return drawn
 
 
 def _over_time(

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
 
 from django import forms
 from django.forms.fields import InvalidJSONInput
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from clientapp.wire import names
 from feeds.core.limits import LIMITS
-from feeds.models import Feed
+from feeds.models import BlockReport, ClientSession, Feed
 from feeds.sources import SpecError, check_spec
 
+MOST_OFFERING = 2000
+"""Sessions, the newest, whose feeds and clients are offered as choices."""
+MOST_OFFERED = 100
+"""Choices of one kind; a longer list is no choice any more."""
 MAX_NOTICE = 500
 """Characters of a notice: a few lines on a terminal, and no way to flood one."""
 
@@ -83,23 +89,62 @@ class NoticeForm(forms.Form):
     )
 
 
+class OfferedField(forms.ChoiceField):
+    """
+    A choice among what is stored.
+
+    What *rule* allows may be asked for without being offered: the choices are
+    those of the newest rows.
+    """
+
+    def __init__(self, rule: re.Pattern[str], refusal: str) -> None:
+        super().__init__(required=False, widget=UnfoldAdminSelectWidget())
+        self._rule = rule
+        self._refusal = refusal
+
+    def offer(self, values: Iterable[str], asked: str, words: Callable[[str], str] = str) -> None:
+        """Offer *values*, and *asked* where the rule allows it, each in *words*."""
+        offered = {*values, *([asked] if self._rule.fullmatch(asked) else [])}
+        found = [(value, words(value)) for value in sorted(offered)]
+        self.choices = [("", "any"), *found]
+
+    def validate(self, value: str) -> None:
+        """Refuse what the rule does not allow; raises ValidationError."""
+        if value and not self._rule.fullmatch(value):
+            raise forms.ValidationError(self._refusal)
+
+
 class AnalysisForm(forms.Form):
     """Which block reports the analysis looks at; whatever is left empty asks nothing."""
 
-    label = forms.RegexField(
-        rf"^{names.LABEL.pattern}\Z",
-        required=False,
-        error_messages={"invalid": f"This is no label: {names.LABEL_RULE}."},
-        widget=UnfoldAdminTextInputWidget({"list": "labels"}),
+    feeds = OfferedField(
+        re.compile(rf"{names.FEED_NAME.pattern}( {names.FEED_NAME.pattern})*"),
+        f"This is no name of a feed: {names.FEED_NAME_RULE}.",
     )
-    feed = forms.RegexField(
-        rf"^{names.FEED_NAME.pattern}\Z",
-        required=False,
-        error_messages={"invalid": f"This is no name of a feed: {names.FEED_NAME_RULE}."},
-        widget=UnfoldAdminTextInputWidget(),
-    )
+    label = OfferedField(names.LABEL, f"This is no label: {names.LABEL_RULE}.")
+    client = OfferedField(names.CLIENT_NAME, f"This is no client: {names.CLIENT_NAME_RULE}.")
     first_day = forms.DateField(required=False, widget=UnfoldAdminTextInputWidget({"type": "date"}))
     last_day = forms.DateField(required=False, widget=UnfoldAdminTextInputWidget({"type": "date"}))
+    by = forms.ChoiceField(
+        label="Compare",
+        required=False,
+        choices=[("", "clients connected"), ("client", "each client by its name")],
+        widget=UnfoldAdminSelectWidget(),
+    )
+
+    def __init__(self, asked: Mapping[str, str]) -> None:
+        """Offer what the newest rows have; a handful of bounded queries."""
+        super().__init__(asked)
+        sessions = ClientSession.objects.order_by("-connected_at", "-id")
+        newest = list(sessions.values_list("feeds", "client")[:MOST_OFFERING])
+        feeds = {" ".join(sorted(names_of.split())) for names_of, _ in newest}
+        clients = [*dict.fromkeys(client for _, client in newest)][:MOST_OFFERED]
+        fields = cast("dict[str, OfferedField]", self.fields)
+        fields["feeds"].offer(
+            feeds, asked.get("feeds", ""), lambda value: " + ".join(value.split())
+        )
+        fields["client"].offer(clients, asked.get("client", ""))
+        fields["label"].offer(_labels(), asked.get("label", ""))
 
     def clean(self) -> dict[str, Any]:
         """Refuse days that leave none between them."""
@@ -108,3 +153,15 @@ class AnalysisForm(forms.Form):
         if first and last and last < first:
             self.add_error("last_day", f"This is before the first day, {first}.")
         return cleaned
+
+
+def _labels() -> list[str]:
+    """Return the first labels of stored reports, each found by one step in their index."""
+    found: list[str] = []
+    labels = BlockReport.objects.exclude(label="").order_by("label").values_list("label", flat=True)
+    while len(found) < MOST_OFFERED:
+        later = list(labels.filter(label__gt=found[-1] if found else "")[:1])
+        if not later:
+            break
+        found += later
+    return found

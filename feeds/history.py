@@ -36,11 +36,15 @@ class Point:
     blocks: float | None = None
     """Stored per minute."""
     sessions: int | None = None
+    """The most that were connected at once."""
     worst_lag: int | None = None
-    block_p50: float | None = None
+    overhead_p50: float | None = None
     """Median of the samples' medians, in seconds."""
-    block_p99: float | None = None
+    overhead_p99: float | None = None
     """The highest p99 of a sample: an upper estimate."""
+    plain_p50: float | None = None
+    """Block time of plain clients, in the same way."""
+    plain_p99: float | None = None
     latency_p50: float | None = None
     latency_p99: float | None = None
 
@@ -57,6 +61,10 @@ class History:
     """Blocks stored in the hour, and of them:"""
     verified: int
     broken: int
+    left_out: int
+    """Blocks that are in no figure of time, but for those of plain clients."""
+    plain: int
+    """Blocks of plain clients."""
 
     @property
     def is_empty(self) -> bool:
@@ -94,6 +102,8 @@ def last_hour(now: datetime) -> History:
         blocks=sum(sample.blocks for sample in samples),
         verified=sum(sample.verified for sample in samples),
         broken=sum(sample.broken for sample in samples),
+        left_out=sum(sample.left_out for sample in samples),
+        plain=sum(sample.plain for sample in samples),
     )
 
 
@@ -147,15 +157,35 @@ def _point(samples: Sequence[Sample], weights: Sequence[tuple[Sample, float]]) -
     def known(figure: Callable[[Sample], float | None]) -> list[float]:
         return [value for one in samples if (value := figure(one)) is not None]
 
-    block_medians = known(lambda one: one.block_p50)
-    latency_medians = known(lambda one: one.latency_p50)
+    def middle(figure: Callable[[Sample], float | None]) -> float | None:
+        return median_low(values) if (values := known(figure)) else None
+
     return Point(
         messages=sum(weight * one.messages for one, weight in weights),
         blocks=sum(weight * one.blocks for one, weight in weights) * 60,
-        sessions=sum(one.sessions for one in _running(samples)),
+        sessions=_most_sessions(samples),
         worst_lag=max(one.worst_lag for one in samples),
-        block_p50=median_low(block_medians) if block_medians else None,
-        block_p99=max(known(lambda one: one.block_p99), default=None),
-        latency_p50=median_low(latency_medians) if latency_medians else None,
+        overhead_p50=middle(lambda one: one.overhead_p50),
+        overhead_p99=max(known(lambda one: one.overhead_p99), default=None),
+        plain_p50=middle(lambda one: one.plain_p50),
+        plain_p99=max(known(lambda one: one.plain_p99), default=None),
+        latency_p50=middle(lambda one: one.latency_p50),
         latency_p99=max(known(lambda one: one.latency_p99), default=None),
     )
+
+
+def _most_sessions(samples: Sequence[Sample]) -> int:
+    """
+    Return the most sessions that all servers had at once, at the end of any sample.
+
+    *samples* are the newest first. A server counts with its last sample until
+    it tells again, or is gone by the rule of `_running`.
+    """
+    most, last = 0, dict[str, Sample]()
+    grace = timedelta(seconds=GRACE_SECONDS)
+    for newest in reversed(samples):
+        last[newest.server] = newest
+        began = _began(newest)
+        last = {name: one for name, one in last.items() if one.at + grace > began}
+        most = max(most, sum(one.sessions for one in last.values()))
+    return most

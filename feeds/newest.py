@@ -63,10 +63,10 @@ def newest(name: str) -> Newest:
 
 
 def _shown(offset: int, at_us: int, line: bytes) -> ShownMessage:
-    return ShownMessage(offset=offset, at=show.time_us(at_us), at_us=at_us, record=_record(line))
+    return ShownMessage(offset=offset, at=show.time_us(at_us), at_us=at_us, record=record_of(line))
 
 
-def _record(line: bytes) -> str:
-    """Return the record in a line, which is its last member."""
+def record_of(line: bytes) -> str:
+    """Return the record in a line, which is its last member, cut off where it is long."""
     text = line.partition(b'"data":')[2][:-1].decode()
     return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}…"

@@ -66,6 +66,8 @@ class ClientRow:
     blocks: str
     last_block: str
     """The newest block sentence; empty before the first block."""
+    state: str
+    """``broken`` where a block of the session is; else empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,7 @@ class Totals:
     sessions: int
     blocks: int
     verified: int
+    broken: int
     messages: int
 
 
@@ -108,8 +111,12 @@ class Overview:
     blocks: str
     messages: str
     """Messages in the stored blocks."""
+    broken: str
+    """How many stored blocks are broken, as a sentence; empty: none is."""
     sizes: list[SizeRow]
-    """Block time by block size."""
+    """Block time by feeds, rate and block size."""
+    left_out: str
+    """How many reports are in no figure of time, as a sentence; empty: none."""
     at: str
 
 
@@ -162,7 +169,9 @@ def _look() -> Overview:
         latency_note=timed.latency_note,
         blocks=f"{totals.blocks:,}",
         messages=f"{totals.messages:,}",
+        broken=_broken(totals.broken),
         sizes=timed.sizes,
+        left_out=timed.left_out,
         at=f"{show.moment_us(now_us)} UTC",
     )
 
@@ -173,9 +182,18 @@ def _sum_up() -> Totals:
         sessions=Count("pk"),
         blocks=Sum("blocks", default=0),
         verified=Sum("verified", default=0),
+        broken=Sum("broken", default=0),
         messages=Sum("messages", default=0),
     )
     return Totals(**found)
+
+
+def _broken(count: int) -> str:
+    if not count:
+        return ""
+    if count == 1:
+        return "1 block is broken: look at it"
+    return f"{count:,} blocks are broken: look at them"
 
 
 def _feed_card(feed: catalog.FeedOverview) -> FeedCard:
@@ -202,7 +220,9 @@ def _client_rows(online: Q) -> list[ClientRow]:
             feeds=session.feeds.replace(" ", ", "),
             block_size=f"{session.block_size:,}" if session.block_size else show.UNKNOWN,
             since=show.moment(session.connected_at),
-            blocks=f"{session.blocks:,}",
+            blocks=f"{session.blocks:,}"
+            + (f", {session.broken:,} broken" if session.broken else ""),
+            state="broken" if session.broken else "",
             last_block=printable(session.last_block or ""),
         )
         for session in sessions

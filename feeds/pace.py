@@ -6,14 +6,17 @@ Each look is one bounded read, however many reports are stored.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Min, Sum
 
+from clientapp.figures.measured import Measured
+from clientapp.figures.ranks import figure
+from clientapp.figures.summary import Summary, grouped, left_out_sentence, summarise
 from feeds import show
+from feeds.measured import measured
 from feeds.models import BlockReport
 
 PACE_SECONDS = 60
@@ -22,8 +25,10 @@ MOST_COUNTED = 10_000
 """Reports counted; where more came in the time, the pace is that of the newest."""
 MOST_TIMED = 1000
 """Reports whose block time is looked at: a few milliseconds of work."""
-MOST_SIZES = 8
-"""Block sizes shown, those with the most reports."""
+MOST_ROWS = 12
+"""Groups shown, those with the most reports."""
+
+Key = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +43,20 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizeRow:
-    """The block time at one block size, as a row with a bar."""
+    """The block time of one group and block size, as a row with a bar."""
 
+    rates: str
+    """The feeds and their rates."""
     size: str
     blocks: str
+    """Those that the times rest on."""
+    left_out: str
+    ideal: str
     p50: str
-    p90: str
+    """Of the block time, like the bar."""
+    overhead: str
+    """The median."""
+    overhead_p90: str
     bar: str
     """The width of the median's bar in percent of the longest p90."""
     rest: str
@@ -55,6 +68,8 @@ class Times:
     """Block time and latency of the newest reports."""
 
     sizes: list[SizeRow] = field(default_factory=list)
+    left_out: str = ""
+    """How many reports are in no figure, as a sentence; empty: none."""
     latency: str = "none"
     """The median of the blocks' median latencies, of those by the server's clock."""
     latency_note: str
@@ -74,46 +89,49 @@ def pace(now: datetime) -> Pace:
 
 
 def times() -> Times:
-    """Sum up the `MOST_TIMED` newest reports."""
-    newest = BlockReport.objects.order_by("-received_at", "-id")
-    rows = list(
-        newest.values_list("size", "seconds", "latency_p50", "latency_p99", "clock_offset")[
-            :MOST_TIMED
-        ]
-    )
-    by_size: defaultdict[int, list[float]] = defaultdict(list)
-    for size, seconds, *_ in rows:
-        if size is not None:
-            by_size[size].append(seconds)
-    timed = [(p50, p99) for *_, p50, p99, offset in rows if offset is not None]
-    middle = [p50 for p50, _ in timed if p50 is not None]
-    late = [p99 for _, p99 in timed if p99 is not None]
-    if not middle:
-        note = "no block by the server's clock yet" if rows else "no block yet"
-        return Times(sizes=_size_rows(by_size), latency_note=note)
+    """Summarise the `MOST_TIMED` newest reports."""
+    newest = BlockReport.objects.order_by("-received_at", "-id")[:MOST_TIMED]
+    blocks = [block for block, _ in measured(newest)]
+    found = summarise(blocks)
+    rows, left_out = _rows(blocks), left_out_sentence(found.left_out)
+    if found.latency is None:
+        note = "no verified block by the server's clock yet" if blocks else "no block yet"
+        return Times(sizes=rows, left_out=left_out, latency_note=note)
+    out = found.blocks - found.latency_blocks
     return Times(
-        sizes=_size_rows(by_size),
-        latency=show.seconds(_rank(middle, 50)),
-        latency_note=f"p99 {show.seconds(_rank(late, 99))}, {len(middle):,} blocks",
+        sizes=rows,
+        left_out=left_out,
+        latency=show.seconds(found.latency.p50),
+        latency_note=f"p99 {show.seconds(found.latency.p99)}, "
+        f"{show.count(found.latency_blocks, 'block')}" + (f"; {out:,} left out" if out else ""),
     )
 
 
-def _size_rows(by_size: dict[int, list[float]]) -> list[SizeRow]:
-    shown = sorted(sorted(by_size, key=lambda size: -len(by_size[size]))[:MOST_SIZES])
-    longest = max((_rank(by_size[size], 90) for size in shown), default=0.0) or 1.0
-    return [
-        SizeRow(
-            size=f"{size:,}",
-            blocks=f"{len(by_size[size]):,}",
-            p50=show.seconds(_rank(by_size[size], 50)),
-            p90=show.seconds(_rank(by_size[size], 90)),
-            bar=f"{_rank(by_size[size], 50) / longest * 100:.1f}",
-            rest=f"{_rank(by_size[size], 90) / longest * 100:.1f}",
-        )
-        for size in shown
-    ]
+def _rows(blocks: Sequence[Measured]) -> list[SizeRow]:
+    groups = grouped(blocks, lambda block: (block.rates, block.size or 0))
+    most = sorted(groups, key=lambda key: -len(groups[key]))[:MOST_ROWS]
+    found = {key: summarise(groups[key]) for key in sorted(most)}
+    shown = {key: one.seconds or one.plain for key, one in found.items()}
+    longest = max((times.p90 for times in shown.values() if times), default=0.0) or 1.0
+    return [_row(key, one, longest) for key, one in found.items()]
 
 
-def _rank(values: Sequence[float], percent: int) -> float:
-    """Return the smallest of *values* that *percent* of them do not exceed."""
-    return sorted(values)[max(0, -(-percent * len(values) // 100) - 1)]
+def _row(key: Key, found: Summary, longest: float) -> SizeRow:
+    rates, size = key
+    seconds, overhead = found.seconds or found.plain, found.overhead
+    return SizeRow(
+        rates=rates,
+        size=f"{size:,}" if size else show.UNKNOWN,
+        blocks=f"{seconds.count if seconds else 0:,}",
+        left_out=f"{found.blocks - (seconds.count if seconds else 0):,}",
+        ideal=_seconds(found.ideal),
+        p50=_seconds(figure(seconds, "p50")),
+        overhead=_seconds(figure(overhead, "p50")),
+        overhead_p90=_seconds(figure(overhead, "p90")),
+        bar=f"{seconds.p50 / longest * 100 if seconds else 0:.1f}",
+        rest=f"{seconds.p90 / longest * 100 if seconds else 0:.1f}",
+    )
+
+
+def _seconds(value: float | None) -> str:
+    return show.UNKNOWN if value is None else show.seconds(value)

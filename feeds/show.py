@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from django.urls import reverse
+
 from feeds.core import notices
 from feeds.live.catalog import FeedOverview
 
@@ -47,6 +49,11 @@ def share(part: int, whole: int) -> str:
     return "100 %" if part == whole else f"{min(part / whole * 100, 99.9):.1f} %"
 
 
+def count(number: int, noun: str) -> str:
+    """Return how many there are, such as ``1 block`` or ``1,200 blocks``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def state(feed: FeedOverview) -> str:
     """Return what a feed does, in a word or two."""
     if not feed.enabled:
@@ -59,3 +66,8 @@ def sentence(feed: FeedOverview) -> str:
     if not feed.enabled:
         return notices.switched_off(feed.name)
     return notices.running(feed.name) if feed.running else notices.not_running(feed.name)
+
+
+def broken_reports() -> str:
+    """Return the address of the list of broken blocks, which only staff may open."""
+    return f"{reverse('admin:feeds_blockreport_changelist')}?verdict__exact=broken"

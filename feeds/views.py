@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from clientapp.figures.summary import RULE
 from feeds.away import AWAY, OWN_FILES_ONLY, no_answer
 from feeds.examples import examples
 from feeds.overview import overview, watched
@@ -45,6 +46,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "card": next((feed for feed in now.feeds if feed.name == end.feed), None),
         "address": address,
         "examples": examples(address),
+        "figures_rule": RULE,
     }
     return render(request, "page.html", context)
 

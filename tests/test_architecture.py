@@ -79,12 +79,14 @@ def test_violation_is_caught(contract: str, copy: Path) -> None:
     assert broken == [contracts()[contract]], result.stdout + result.stderr
 
 
-def test_wire_needs_the_standard_library_alone() -> None:
-    """No module of the wire imports anything that must be installed."""
+@pytest.mark.parametrize("package", ["clientapp.wire", "clientapp.figures"])
+def test_what_the_server_takes_needs_the_standard_library_alone(package: str) -> None:
+    """No module that both sides use imports anything that must be installed."""
     graph = grimp.build_graph("clientapp", include_external_packages=True, cache_dir=None)
-    wire = {"clientapp.wire", *graph.find_descendants("clientapp.wire")}
-    imported = {name for module in wire for name in graph.find_modules_directly_imported_by(module)}
-    assert imported - wire - sys.stdlib_module_names == set()
+    mine = {package, *graph.find_descendants(package)}
+    imported = {name for module in mine for name in graph.find_modules_directly_imported_by(module)}
+    shared = {name for name in imported if name.startswith("clientapp.wire")}
+    assert imported - mine - shared - sys.stdlib_module_names == set()
 
 
 def test_client_imports_without_django() -> None:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from clientapp.core.cadence import Cadence
 from clientapp.core.latency import summarise
 from clientapp.core.protocol import UNANNOUNCED
 from clientapp.core.serverclock import ServerClock
@@ -39,6 +40,10 @@ class Block:
     """Of its messages, in seconds, as the report sums them up."""
     positions: Mapping[str, Position]
     """Where each feed of the session stood at the end of the block."""
+    due: tuple[int, int]
+    """The first and last intended time of its messages, microseconds since 1970."""
+    rates: Mapping[str, float | None]
+    """Messages a second of each feed; None: it changed within the block."""
 
 
 @dataclass(slots=True)
@@ -119,6 +124,7 @@ class BlockBuilder:
         self._session = session
         self._clock = clock or ServerClock()
         self._label = label
+        self._cadence = Cadence()
         self._draft = _Draft()
         self._duplicates: Counter[str] = Counter()
 
@@ -132,12 +138,17 @@ class BlockBuilder:
         """Whether the block is complete and must be finished."""
         return self.count == self._session.block_size
 
+    def expect(self, rates: Mapping[str, float]) -> None:
+        """Take the *rates* of the feeds that a welcome names."""
+        self._cadence.begin(rates)
+
     def add(self, message: Message, epoch: str, stamp: Stamp, line: str) -> None:
         """Add a new message and its line; the block must not be full."""
         draft = self._draft
         draft.stamps.append(stamp)
         draft.lines.append(line)
         draft.due.append(message.at)
+        self._cadence.take(message.feed, message.offset, message.at)
         self._range(message.feed, message.offset).add(message.offset, epoch, message.crc)
 
     def add_gap(self, gap: Gap, line: str) -> None:
@@ -153,7 +164,7 @@ class BlockBuilder:
             self._draft.lines.append(line)
 
     def interrupt(self) -> None:
-        """Note that the connection was lost, if the block has begun."""
+        """Note that the connection was lost or a message caught up, if the block has begun."""
         self._draft.interrupted |= self.count > 0
 
     def finish(self, positions: Mapping[str, Position]) -> Block:
@@ -178,7 +189,12 @@ class BlockBuilder:
         self._draft = _Draft()
         self.number += 1
         return Block(
-            report=report, lines=tuple(draft.lines), latencies=latencies, positions=positions
+            report=report,
+            lines=tuple(draft.lines),
+            latencies=latencies,
+            positions=positions,
+            due=(min(draft.due), max(draft.due)),
+            rates=self._cadence.finish(),
         )
 
     def _latency(self, stamp: Stamp, due: int) -> float:

@@ -127,6 +127,8 @@ class Summary:
 
     NAME: ClassVar[str] = "summary"
     blocks: int
+    interrupted: int
+    """Those of them around a reconnect or catch-up."""
     messages: int
     reconnects: int
     gaps: int
@@ -139,7 +141,7 @@ class Summary:
     unacknowledged: int
     """Reports that the next start sends again."""
     latency: Latency | None
-    """Of the last messages in blocks; None where there was no block."""
+    """Of the last messages in blocks that were not interrupted; None where there was none."""
     clock: Clock | None
     """The last offset and the largest error behind it; None: the client's own clock."""
     log: str

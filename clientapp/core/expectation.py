@@ -55,6 +55,8 @@ class Expectation:
     comparison: str
     value: float
     """In the measure's own unit: seconds, a share or a number."""
+    unit: str
+    """Of the threshold as it was written: ``ms``, ``%``; empty: the measure's own."""
 
     def failure(self, measured: Mapping[str, float]) -> str | None:
         """
@@ -67,7 +69,11 @@ class Expectation:
             return f"{self.text} was expected, and {self.measure} was not measured"
         if _COMPARISONS[self.comparison](found, self.value):
             return None
-        return f"{self.text} was expected, and {self.measure} is {found:.6g}"
+        return f"{self.text} was expected, and {self.measure} is {self._in_unit(found)}"
+
+    def _in_unit(self, found: float) -> str:
+        """Return *found* in the unit in which the threshold was written."""
+        return f"{found / float(_UNITS[self.unit]):.6g}{self.unit}"
 
 
 def parse_expectation(text: str) -> Expectation:
@@ -77,4 +83,4 @@ def parse_expectation(text: str) -> Expectation:
         raise ValueError(f"{text[:80]!r} is not allowed: {RULE}")
     measure, comparison, number, unit = match.groups()
     value = float(Decimal(number) * Decimal(_UNITS[unit]))
-    return Expectation(text.strip(), measure, comparison, value)
+    return Expectation(text.strip(), measure, comparison, value, unit)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zlib import crc32
@@ -60,6 +60,10 @@ class LoggedBlock:
 
     report: Report
     positions: Mapping[str, Position]
+    due: tuple[int, int] | None = None
+    """First and last intended time; None: the log is older than this member."""
+    rates: Mapping[str, float | None] = field(default_factory=dict)
+    """Messages a second of each feed; None: it changed within the block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +111,12 @@ def read_header(line: bytes) -> LoggedBlock:
     """Read the line of a block that is for programs."""
     obj = codec.decode(line.removeprefix(HEADER_MARK.encode("ascii")))
     positions = codec.mapping(obj, "positions")
+    rates = codec.mapping(obj, "rates") if "rates" in obj else {}
     return LoggedBlock(
         report=Report.read(obj),
         positions={feed: _read_position(feed, pair) for feed, pair in positions.items()},
+        due=_read_due(obj["due"]) if "due" in obj else None,
+        rates={feed: None if rates[feed] is None else codec.number(rates, feed) for feed in rates},
     )
 
 
@@ -175,6 +182,13 @@ def _read_position(feed: str, pair: object) -> Position:
         case [str() as epoch, int() as offset]:
             return Position(epoch, offset)
     raise MalformedMessage(f"positions holds {pair!r} for {feed}; it must be [epoch, offset]")
+
+
+def _read_due(pair: object) -> tuple[int, int]:
+    match pair:
+        case [int() as first, int() as last] if first <= last:
+            return first, last
+    raise MalformedMessage(f"due is {pair!r}; it must be [first, last]")
 
 
 def _text(line: bytes) -> str:

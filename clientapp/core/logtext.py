@@ -99,6 +99,8 @@ def format_block(block: Block) -> bytes:
     header["positions"] = {
         feed: [position.epoch, position.offset] for feed, position in block.positions.items()
     }
+    header["due"] = block.due
+    header["rates"] = block.rates
     lines = [format_head(report), HEADER_MARK + codec.encode(header), *block.lines]
     body = _utf8("".join(f"{line}\n" for line in lines))
     return body + format_trailer(report, crc32(body))

@@ -23,6 +23,8 @@ class Tally:
     """Messages in the block being collected."""
     messages: int = 0
     blocks: int = 0
+    interrupted: int = 0
+    """Blocks around a reconnect or catch-up, whose latencies are left out."""
     connects: int = 0
     gaps: int = 0
     """Offsets that did not come."""
@@ -36,11 +38,16 @@ class Tally:
 
     def add_block(self, block: Block) -> None:
         """
-        Count a complete block.
+        Count a complete block, with its latencies if it was live.
 
         Latencies by the client's own clock are forgotten once there are some by
         the server's: the two must not be mixed.
         """
+        self.blocks += 1
+        self.in_block = 0
+        if block.report.interrupted:
+            self.interrupted += 1
+            return
         clock = block.report.clock
         if clock is not None:
             if self.clock is None:
@@ -48,8 +55,6 @@ class Tally:
                 self.clock = clock
             self.clock = Clock(offset=clock.offset, error=max(clock.error, self.clock.error))
         self.latencies.extend(block.latencies)
-        self.blocks += 1
-        self.in_block = 0
 
     @property
     def reconnects(self) -> int:
@@ -60,6 +65,7 @@ class Tally:
         """Return the end of the run."""
         return Summary(
             blocks=self.blocks,
+            interrupted=self.interrupted,
             messages=self.messages,
             reconnects=self.reconnects,
             gaps=self.gaps,

@@ -11,11 +11,11 @@ from pathlib import Path
 from clientapp.core.analysis.answers import answers
 from clientapp.core.analysis.study import study
 from clientapp.study.files import write_study
+from clientapp.study.folder import read_folder
 from clientapp.study.logs import read_logs
 from clientapp.study.manifest import manifest
 from clientapp.study.plan import Plan
-from clientapp.study.reading import Reading
-from clientapp.study.settled import read_sweep
+from clientapp.study.reading import Reading, joined
 from clientapp.study.sweep import sweep
 from clientapp.wire.printable import printable
 
@@ -27,11 +27,11 @@ def analyse(options: argparse.Namespace) -> None:
     Raises ClientError, with a sentence.
     """
     paths = options.paths or [_sweep(options)]
-    reading = _read(paths, options.rate)
+    reading = _read(paths)
     found = study(reading.trials)
     command = shlex.join(["python", "-m", "clientapp", *sys.argv[1:]])
-    path = write_study(options.out, found, reading.notes, manifest(command, reading.facts))
-    for answer in answers(found):
+    path = write_study(options.out, found, reading, manifest(command, reading.facts))
+    for answer in (*reading.opening(), *answers(found)):
         print(printable(answer))
     print(printable(f"The report is {path}."), flush=True)
 
@@ -53,14 +53,10 @@ def _sweep(options: argparse.Namespace) -> Path:
     return folder
 
 
-def _read(paths: Sequence[Path], rate: float | None) -> Reading:
-    """Read logs, all together, and the folders of sweeps."""
+def _read(paths: Sequence[Path]) -> Reading:
+    """Read logs, all together, and the folders of sweeps, swarms and clients."""
     logs = [path for path in paths if not path.is_dir()]
-    parts = [read_sweep(path) for path in paths if path.is_dir()]
+    parts = [read_folder(path) for path in paths if path.is_dir()]
     if logs:
-        parts.append(read_logs(logs, rate))
-    return Reading(
-        trials=tuple(trial for part in parts for trial in part.trials),
-        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
-        facts={name: value for part in parts for name, value in part.facts.items()},
-    )
+        parts.append(read_logs(logs))
+    return joined(parts)

@@ -15,14 +15,23 @@ from clientapp.core.logline import (
     read_header,
     read_session,
     read_trailer,
+    read_verdict,
 )
-from clientapp.core.logtext import BLOCK_MARK, END_MARK, GAP_MARK, HEADER_MARK, SESSION_MARK
+from clientapp.core.logtext import (
+    BLOCK_MARK,
+    END_MARK,
+    GAP_MARK,
+    HEADER_MARK,
+    SESSION_MARK,
+    VERDICT_MARK,
+)
 from clientapp.core.session import Session
 from clientapp.verify import lines
 from clientapp.wire.errors import MalformedMessage
 
-_SESSION, _HEAD, _HEADER, _GAP, _END = (
-    mark.encode("ascii") for mark in (SESSION_MARK, BLOCK_MARK, HEADER_MARK, GAP_MARK, END_MARK)
+_SESSION, _HEAD, _HEADER, _GAP, _END, _VERDICT = (
+    mark.encode("ascii")
+    for mark in (SESSION_MARK, BLOCK_MARK, HEADER_MARK, GAP_MARK, END_MARK, VERDICT_MARK)
 )
 
 
@@ -40,6 +49,8 @@ class LoggedSession:
 
     asked: Session
     blocks: list[WholeBlock] = field(default_factory=list)
+    verdicts: dict[int, str] = field(default_factory=dict)
+    """What the server found, by the number of the block; a later word replaces an earlier one."""
 
 
 @dataclass(slots=True)
@@ -104,6 +115,9 @@ class _Reader:
         if line.startswith(_END):
             self._close(line)
             return
+        if line.startswith(_VERDICT):
+            self._judge(line)
+            return
         if line.startswith(_HEAD):
             self._crc, self._block, self._missing = 0, None, 0
         elif line.startswith(_HEADER):
@@ -119,6 +133,14 @@ class _Reader:
             self._session = None
         else:
             self.file.sessions.append(self._session)
+
+    def _judge(self, line: bytes) -> None:
+        try:
+            said = read_verdict(line.rstrip(b"\n"))
+        except MalformedMessage:
+            return  # its block counts as not judged
+        if self._session is not None:
+            self._session.verdicts[said.block] = said.verdict
 
     def _note_gap(self, line: bytes) -> None:
         try:
@@ -138,7 +160,13 @@ class _Reader:
             self.file.ownerless += line.endswith(b"\n")
         elif is_whole and block is not None:
             self._session.blocks.append(
-                WholeBlock(report=block.report, positions=block.positions, missing=self._missing)
+                WholeBlock(
+                    report=block.report,
+                    positions=block.positions,
+                    due=block.due,
+                    rates=block.rates,
+                    missing=self._missing,
+                )
             )
         elif line.endswith(b"\n"):
             self.file.damaged += 1

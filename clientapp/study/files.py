@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,12 @@ from clientapp.core.analysis.study import Study
 from clientapp.core.errors import CouldNot
 from clientapp.study.page import page
 from clientapp.study.plots import plots
+from clientapp.study.reading import Reading
 
 REPORT = "report.html"
 
 
-def write_study(
-    folder: Path, study: Study, notes: Sequence[str], manifest: Mapping[str, Any]
-) -> Path:
+def write_study(folder: Path, study: Study, reading: Reading, manifest: Mapping[str, Any]) -> Path:
     """
     Write everything into *folder*; return the path of the page.
 
@@ -29,8 +28,8 @@ def write_study(
     """
     pictures = list(plots(study))
     files = {
-        REPORT: page(study, pictures, notes, manifest).encode(),
-        "study.json": _json(study, notes, manifest),
+        REPORT: page(study, pictures, reading, manifest).encode(),
+        "study.json": _json(study, reading, manifest),
         "cells.csv": _csv(_cells(study)),
         "blocks.csv": _csv(_blocks(study)),
         **{f"{picture.name}.png": picture.png for picture in pictures},
@@ -44,12 +43,14 @@ def write_study(
     return folder / REPORT
 
 
-def _json(study: Study, notes: Sequence[str], manifest: Mapping[str, Any]) -> bytes:
+def _json(study: Study, reading: Reading, manifest: Mapping[str, Any]) -> bytes:
     shown = {
         "manifest": manifest,
-        "notes": list(notes),
+        "opening": list(reading.opening()),
+        "left_out": {str(reason): count for reason, count in reading.left_out.items()},
+        "notes": list(reading.notes),
         "cells": _cells(study),
-        "totals": [asdict(total) | {"ideal": total.ideal} for total in study.totals],
+        "totals": [asdict(total) for total in study.totals],
         "models": [asdict(model) for model in study.models],
     }
     return json.dumps(shown, indent=1, default=str).encode()
@@ -59,14 +60,17 @@ def _cells(study: Study) -> list[dict[str, Any]]:
     return [
         {
             **asdict(cell.condition),
-            "ideal": cell.condition.ideal,
+            "ideal": cell.ideal,
             "mean": cell.mean,
-            "mean_low": cell.interval.low if cell.interval else None,
-            "mean_high": cell.interval.high if cell.interval else None,
             **{name: getattr(cell.seconds, name) for name in ("p50", "p90", "p99", "p999", "max")},
             "overhead": cell.overhead,
+            "overhead_low": cell.interval.low if cell.interval else None,
+            "overhead_high": cell.interval.high if cell.interval else None,
+            "overhead_p50": cell.overheads.p50,
+            "overhead_p99": cell.overheads.p99,
             "repeats": cell.repeats,
             "blocks": cell.seconds.count,
+            "left_out": sum(cell.left_out.values()),
             "received": cell.received,
             "expected": cell.expected,
             "reach": None if math.isnan(cell.reach) else cell.reach,
@@ -83,7 +87,15 @@ def _cells(study: Study) -> list[dict[str, Any]]:
 def _blocks(study: Study) -> Iterable[dict[str, Any]]:
     for trial in study.trials:
         for block in trial.blocks:
-            yield {**asdict(trial.condition), "repeat": trial.repeat, **asdict(block)}
+            figures = asdict(block)
+            del figures["due"]
+            yield {
+                **asdict(trial.condition),
+                "repeat": trial.repeat,
+                **figures,
+                "ideal": block.ideal,
+                "overhead": block.overhead,
+            }
 
 
 def _csv(rows: Iterable[dict[str, Any]]) -> bytes:

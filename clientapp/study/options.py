@@ -39,15 +39,14 @@ def add_analyse_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="*",
         metavar="PATH",
-        help="a block log, whose client may be running, or the folder of a sweep "
-        "(default: none, and a sweep is done)",
+        help="a block log, whose client may be running, or a folder: of a sweep, of a swarm with "
+        "logs, or of any block logs (default: none, and a sweep is done)",
     )
     add(
         "--rate",
         type=number(0.001, MAX_RATE),
         metavar="R",
-        help="messages a second that a client receives, of all its feeds together; a sweep needs "
-        "it (default: estimated from the logs)",
+        help="messages a second of the running feed; a sweep needs it, logs hold their own",
     )
     add(
         "--out",
@@ -62,7 +61,7 @@ def add_analyse_options(parser: argparse.ArgumentParser) -> None:
 
 def fill_in(options: argparse.Namespace) -> None:
     """Fill in the defaults of a sweep; end with exit code 2 where options do not fit."""
-    given = [name for name in SWEEP if getattr(options, name) is not None]
+    given = [name for name in ("rate", *SWEEP) if getattr(options, name) is not None]
     if options.paths and given:
         option = "--" + given[0].replace("_", "-")
         options.parser.error(f"argument {option}: this is for a new sweep, and paths are given")

@@ -11,11 +11,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from clientapp.core.analysis.answers import answers
 from clientapp.core.analysis.cell import Cell
-from clientapp.core.analysis.figures import Interval
 from clientapp.core.analysis.fit import Coefficient, Fit
+from clientapp.core.analysis.interval import Interval
 from clientapp.core.analysis.study import Model, Study
 from clientapp.core.analysis.total import Total
+from clientapp.figures.measured import Reason
 from clientapp.study.plots import Plot
+from clientapp.study.reading import Reading
 
 NEEDS_BLOCKS = {"p90": 10, "p99": 100, "p999": 1000}
 """With fewer blocks than these, a percentile is the largest value."""
@@ -29,9 +31,7 @@ class Table:
     rows: Sequence[Sequence[str]]
 
 
-def page(
-    study: Study, plots: Sequence[Plot], notes: Sequence[str], manifest: Mapping[str, Any]
-) -> str:
+def page(study: Study, plots: Sequence[Plot], reading: Reading, manifest: Mapping[str, Any]) -> str:
     """Return the page; everything from outside is escaped."""
     environment = Environment(
         loader=PackageLoader("clientapp.study", "templates"),
@@ -41,28 +41,28 @@ def page(
         lstrip_blocks=True,
     )
     return environment.get_template("report.html").render(
+        opening=list(reading.opening()),
+        is_bound=bool(reading.bound),
+        broken=reading.left_out.get(Reason.BROKEN, 0),
         answers=answers(study),
-        rates=sorted({cell.condition.rate for cell in study.cells}),
-        differs_in_feeds=study.differs_in_feeds,
-        times=_table(study, TIMES, [(cell.condition.feeds, _times(cell)) for cell in study.cells]),
-        delivery=_table(
-            study, DELIVERY, [(cell.condition.feeds, _delivery(cell)) for cell in study.cells]
-        ),
-        totals=_table(study, TOTALS, [(total.feeds, _total(total)) for total in study.totals]),
+        groups=sorted({cell.condition.feeds for cell in study.cells}),
+        times=Table(titles=TIMES, rows=[_times(cell) for cell in study.cells]),
+        delivery=Table(titles=DELIVERY, rows=[_delivery(cell) for cell in study.cells]),
+        totals=Table(titles=TOTALS, rows=[_total(total) for total in study.totals]),
         models=[
             (model, isinstance(model.outcome, Fit), _coefficients(model)) for model in study.models
         ],
         plots=[(plot, base64.b64encode(plot.png).decode("ascii")) for plot in plots],
-        notes=notes,
+        notes=reading.notes,
         manifest=manifest,
         has_marks=any(cell.seconds.count < NEEDS_BLOCKS["p999"] for cell in study.cells),
     )
 
 
-CONDITION = ("rate /s", "clients", "block size")
+CONDITION = ("feeds and rate", "clients", "block size")
 TIMES = (
-    *CONDITION, "ideal s", "mean s", "95 % ± ms", "p50 s", "p90 s", "p99 s", "p99.9 s",
-    "overhead ms", "overhead %", "repeats", "blocks",
+    *CONDITION, "blocks", "left out", "ideal s", "mean s", "p50 s", "p90 s", "p99 s", "p99.9 s",
+    "overhead ms", "95 % ± ms", "its p50 ms", "its p99 ms", "repeats",
 )  # fmt: skip
 DELIVERY = (
     *CONDITION, "reach", "received", "expected", "duplicates",
@@ -74,15 +74,8 @@ TOTALS = (
 )  # fmt: skip
 
 
-def _table(study: Study, titles: Sequence[str], rows: Sequence[tuple[str, list[str]]]) -> Table:
-    """Return a table of *rows*, whose feeds stand before each where they differ."""
-    if study.differs_in_feeds:
-        return Table(titles=("feeds", *titles), rows=[[feeds, *row] for feeds, row in rows])
-    return Table(titles=titles, rows=[row for _, row in rows])
-
-
-def _condition(rate: float, clients: int, block_size: int) -> list[str]:
-    return [f"{rate:g}", f"{clients:,}", f"{block_size:,}"]
+def _condition(feeds: str, clients: int, block_size: int) -> list[str]:
+    return [feeds, f"{clients:,}", f"{block_size:,}"]
 
 
 def _times(cell: Cell) -> list[str]:
@@ -91,18 +84,19 @@ def _times(cell: Cell) -> list[str]:
         f"{getattr(seconds, name):.4f}{'*' if seconds.count < needed else ''}"
         for name, needed in NEEDS_BLOCKS.items()
     ]
-    ideal = condition.ideal
     return [
-        *_condition(condition.rate, condition.clients, condition.block_size),
-        f"{ideal:.4f}",
+        *_condition(condition.feeds, condition.clients, condition.block_size),
+        f"{seconds.count:,}",
+        f"{sum(cell.left_out.values()):,}",
+        f"{cell.ideal:.4f}",
         f"{cell.mean:.4f}",
-        _interval(cell.interval),
         f"{seconds.p50:.4f}",
         *marked,
         f"{cell.overhead * 1000:+.2f}",
-        f"{cell.overhead / ideal:+.3%}" if ideal else "-",
+        _interval(cell.interval),
+        f"{cell.overheads.p50 * 1000:+.2f}",
+        f"{cell.overheads.p99 * 1000:+.2f}",
         f"{cell.repeats}",
-        f"{seconds.count:,}",
     ]
 
 
@@ -112,7 +106,7 @@ def _delivery(cell: Cell) -> list[str]:
     if latency is not None:
         figures = [latency.p50, latency.p99, latency.max, latency.clock_error]
     return [
-        *_condition(condition.rate, condition.clients, condition.block_size),
+        *_condition(condition.feeds, condition.clients, condition.block_size),
         # Rounding must not make a whole out of what is none.
         "100 %" if cell.received == cell.expected else f"{cell.reach * 100:.6f} %",
         f"{cell.received:,}",
@@ -124,7 +118,7 @@ def _delivery(cell: Cell) -> list[str]:
 
 def _total(total: Total) -> list[str]:
     return [
-        *_condition(total.rate, total.clients, total.block_size),
+        *_condition(total.feeds, total.clients, total.block_size),
         f"{total.messages:,}",
         f"{total.seconds:.4f}",
         _interval(total.interval),

@@ -14,10 +14,12 @@ from statistics import fmean
 
 from clientapp.core.analysis.trial import Condition, Trial
 from clientapp.core.errors import CouldNot
+from clientapp.figures.summary import left_out_sentence
 from clientapp.study.blockfiles import BlockFile, LoggedSession, left_out, read_blocks
-from clientapp.study.logs import OF_BLOCKS, trial_of
+from clientapp.study.logs import OF_BLOCKS
 from clientapp.study.plan import Plan, SweepRun, folder_of, read_plan
 from clientapp.study.reading import Reading
+from clientapp.study.trials import SeenBlock, condition_of, left_out_of, seen_blocks, trial_of
 
 SETTLE_SECONDS = 1.0
 """After the last client connected: what its welcome cost is over."""
@@ -32,42 +34,50 @@ def read_sweep(folder: Path) -> Reading:
     plan, runs = read_plan(folder)
     trials: list[Trial] = []
     files: list[BlockFile] = []
+    everything: list[SeenBlock] = []
     for run in runs:
         logs = sorted((folder / folder_of(run.clients, run.repeat)).glob("*.log"))
         read = [read_blocks(path) for path in logs]
-        trials += _trials(plan, run, [session for file in read for session in file.sessions])
+        settled = _settled([session for file in read for session in file.sessions])
+        trials += _trials(run, settled)
+        everything += settled
         files += read
+    out = left_out_of(everything)
     if not trials:
-        raise CouldNot("no block settled; let the runs last longer (--seconds)")
+        text = "no block settled; let the runs last longer (--seconds)"
+        raise CouldNot(f"{text}. {left_out_sentence(out)}" if out else text)
     return Reading(
         trials=tuple(trials),
         notes=(SETTLED, OF_BLOCKS, *left_out(files), *_warnings(plan, runs)),
         facts=_facts(plan, runs),
+        left_out=out,
+        bound=tuple(_bound(plan, runs)),
     )
 
 
-def _trials(plan: Plan, run: SweepRun, sessions: Sequence[LoggedSession]) -> Iterator[Trial]:
-    """Yield the trials of a run, one per block size that has settled blocks."""
+def _settled(sessions: Sequence[LoggedSession]) -> list[SeenBlock]:
+    """Return the blocks of a run that settled."""
     logged = [session.blocks for session in sessions if session.blocks]
     if not logged:
-        return
+        return []
     first = max(blocks[0].report.started_at for blocks in logged) + round(SETTLE_SECONDS * 1e6)
     last = min(blocks[-1].report.finished_at for blocks in logged)
-    for size in plan.block_sizes:
-        settled = [
-            LoggedSession(
-                asked=session.asked,
-                blocks=[
-                    block
-                    for block in session.blocks
-                    if first <= block.report.started_at and block.report.finished_at <= last
-                ],
-            )
-            for session in sessions
-            if session.asked.block_size == size
-        ]
-        if any(session.blocks for session in settled):
-            yield trial_of(Condition(plan.rate, run.clients, size, plan.feed), run.repeat, settled)
+    return [
+        seen
+        for session in sessions
+        for seen in seen_blocks(session)
+        if first <= seen.block.report.started_at and seen.block.report.finished_at <= last
+    ]
+
+
+def _trials(run: SweepRun, settled: Sequence[SeenBlock]) -> Iterator[Trial]:
+    """Yield the trials of a run, one per condition that has timed blocks."""
+    together: defaultdict[Condition, list[SeenBlock]] = defaultdict(list)
+    for seen in settled:
+        together[condition_of(seen, run.clients)].append(seen)
+    for condition in sorted(together):
+        if found := trial_of(condition, run.repeat, together[condition]):
+            yield found
 
 
 def _facts(plan: Plan, runs: Sequence[SweepRun]) -> dict[str, str]:
@@ -88,9 +98,6 @@ def _facts(plan: Plan, runs: Sequence[SweepRun]) -> dict[str, str]:
 
 def _warnings(plan: Plan, runs: Sequence[SweepRun]) -> Iterator[str]:
     at = f"At {plan.rate:g} messages/s"
-    if bound := [run for run in runs if run.bound]:
-        clients = ", ".join(map(str, sorted({run.clients for run in bound})))
-        yield f"{at} with {clients} clients {bound[0].bound}"
     if failed := [run for run in runs if run.failed]:
         yield (
             f"{at}, clients that could not do all they should: "
@@ -99,6 +106,12 @@ def _warnings(plan: Plan, runs: Sequence[SweepRun]) -> Iterator[str]:
         )
     if left := sum(run.unacknowledged for run in runs):
         yield f"{at}, reports not acknowledged before their clients left: {left}"
+
+
+def _bound(plan: Plan, runs: Sequence[SweepRun]) -> Iterator[str]:
+    if bound := [run for run in runs if run.bound]:
+        clients = ", ".join(map(str, sorted({run.clients for run in bound})))
+        yield f"at {plan.rate:g} messages/s with {clients} clients {bound[0].bound}"
 
 
 def _by_clients(runs: Sequence[SweepRun], cores: Sequence[float]) -> dict[int, float]:

@@ -21,6 +21,8 @@ LINE_SECONDS = 5.0
 """Between two lines where the output is no terminal."""
 FILE_WIDTH = 120
 """Characters of a line in a file, which wraps nothing."""
+RESULT_WIDTH = 110
+"""Characters that the table of results needs where each part is a row."""
 FAILURES_SHOWN = 5
 
 
@@ -52,7 +54,7 @@ class Display:
 
     def end(self, outcome: Outcome) -> None:
         """Show what the swarm came to."""
-        self._console.print(_result(outcome))
+        self._console.print(_result(outcome, self._console.width))
         for line in _remarks(outcome):
             self._console.print(printable(line))
 
@@ -105,41 +107,41 @@ def _add_row(table: Table, name: str, part: PartStatus) -> None:
     )
 
 
-def _result(outcome: Outcome) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("part")
-    for column in (
-        "members",
-        "messages",
-        "reach",
-        "missing",
-        "again",
-        "blocks",
-        "verified",
-        "p50",
-        "p99",
-        "p99.9",
-    ):
-        table.add_column(column, justify="right")
+def _result(outcome: Outcome, width: int) -> Table:
+    """Return a row for each part, or a column where that is too wide for a terminal."""
     rows = dict(outcome.parts)
     if len(rows) > 1:
         rows["all"] = whole(outcome.parts.values())
-    for name, part in rows.items():
-        found = measured(part)
-        table.add_row(
-            name,
-            str(part.members),
-            f"{part.messages:,}",
-            "-" if "reach" not in found else f"{found['reach']:.6f}",
-            f"{part.gaps:,}",
-            f"{part.duplicates:,}",
-            f"{part.blocks:,}",
-            _share(found.get("verified")),
-            _ms(found.get("latency_p50")),
-            _ms(found.get("latency_p99")),
-            _ms(found.get("latency_p99_9")),
-        )
+    shown = [{"part": name, **_figures(part)} for name, part in rows.items()]
+    table = Table(box=None, pad_edge=False)
+    if width >= RESULT_WIDTH:
+        for number, column in enumerate(shown[0]):
+            table.add_column(column, justify="right" if number else "left")
+        for row in shown:
+            table.add_row(*row.values())
+        return table
+    table.add_column("part")
+    for row in shown:
+        table.add_column(row["part"], justify="right", overflow="fold")
+    for name in list(shown[0])[1:]:
+        table.add_row(name, *(row[name] for row in shown))
     return table
+
+
+def _figures(part: PartStatus) -> dict[str, str]:
+    found = measured(part)
+    return {
+        "members": str(part.members),
+        "messages": f"{part.messages:,}",
+        "reach": "-" if "reach" not in found else f"{found['reach']:.6f}",
+        "missing": f"{part.gaps:,}",
+        "again": f"{part.duplicates:,}",
+        "blocks": f"{part.blocks:,}",
+        "verified": _share(found.get("verified")),
+        "p50": _ms(found.get("latency_p50")),
+        "p99": _ms(found.get("latency_p99")),
+        "p99.9": _ms(found.get("latency_p99_9")),
+    }
 
 
 def _remarks(outcome: Outcome) -> list[str]:
@@ -154,6 +156,10 @@ def _remarks(outcome: Outcome) -> list[str]:
     lines = [", ".join(counts)]
     if part.clock_error is not None:
         lines.append(f"latencies by the server's clock, known to {_ms(part.clock_error)}")
+    if part.interrupted:
+        lines.append(
+            f"latencies leave out {part.interrupted:,} blocks around a reconnect or catch-up"
+        )
     if part.behind:
         lines.append(f"slow readers had {part.behind:,} messages still to read")
     for number, load in enumerate(outcome.loads, 1):

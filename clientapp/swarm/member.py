@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -19,8 +18,6 @@ from clientapp.swarm.membertally import MemberTally
 from clientapp.swarm.memorylog import MemoryLog
 from clientapp.swarm.status import PartStatus
 
-CATCH_UP_US = 1_000_000
-"""For a member that comes back to get what it missed; it was away for some seconds."""
 ARRIVE_SECONDS = 3.0
 """For what is on its way when a member is about to leave."""
 
@@ -59,7 +56,6 @@ class Member:
         self._end: dict[str, int] = {}
         self._behind = 0
         self._stays = 0
-        self._has_come = False
         self._run: Run | None = None
         self._stop = asyncio.Event()
         self._left = 0
@@ -112,6 +108,7 @@ class Member:
         part.gaps += tally.gaps
         part.duplicates += tally.duplicates
         part.reconnects += max(0, tally.connects - self._stays)
+        part.interrupted += tally.interrupted
         part.unacknowledged += self._left
         part.verdicts.update(tally.verdicts)
         if tally.clock is not None:
@@ -128,7 +125,6 @@ class Member:
         if self._stop.is_set():
             return
         self._stays += 1
-        self._has_come = False
         self._run = Run(
             self._session,
             log,
@@ -179,9 +175,6 @@ class Member:
     def _note(self, event: events.Event) -> None:
         match event:
             case events.Connected():
-                if not self._has_come and self._stays > 1:
-                    self._tally.live_us = time.time_ns() // 1000 + CATCH_UP_US
-                self._has_come = True
                 self._present.add(self.role.number)
                 if not self._begin:
                     self._begin = self.positions

@@ -14,22 +14,21 @@ class MemberTally(Tally):
     """
     Counters of a member, whose latencies go to those of its part.
 
-    What was intended while the member was away is late by its own doing, and
-    so is everything that a slow reader gets: of those no latency is kept.
+    What was intended while the member was away is late by its own doing: those
+    blocks are interrupted. So is everything that a slow reader gets, which has
+    no histogram. Of both no latency is kept.
     """
 
     histogram: Histogram | None = None
-    live_us: int = 0
-    """From when on blocks are live ones, microseconds since 1970."""
     gaps_in_blocks: int = 0
     """Those that complete blocks hold."""
 
     def add_block(self, block: Block) -> None:
-        """Count a complete block, and its latencies if it began live."""
+        """Count a complete block, and its latencies if it was live."""
         super(MemberTally, self).add_block(block)
         self.gaps_in_blocks = self.gaps
         self.latencies.clear()
-        if self.histogram is not None and block.report.started_at >= self.live_us:
+        if self.histogram is not None and not block.report.interrupted:
             for latency in block.latencies:
                 self.histogram.add(latency)
 

@@ -53,7 +53,9 @@ class MemoryLog:
     def append(self, block: Block) -> int:
         """Remember a block; return 0, for nothing is written."""
         report = block.report
-        self.last = LoggedBlock(report=report, positions=block.positions)
+        self.last = LoggedBlock(
+            report=report, positions=block.positions, due=block.due, rates=block.rates
+        )
         self._reports[report.block] = report
         self._lines[report.block] = block.lines
         if len(self._lines) > BLOCKS_KEPT:

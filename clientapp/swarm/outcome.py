@@ -136,6 +136,7 @@ def describe(part: PartStatus) -> dict[str, Any]:
         "expected": part.expected,
         "received": part.received,
         "behind": part.behind,
+        "interrupted": part.interrupted,
         "verdicts": dict(part.verdicts),
         "clock_error": part.clock_error,
         **measured(part),

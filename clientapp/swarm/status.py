@@ -28,6 +28,8 @@ class PartStatus:
     behind: int = 0
     """Messages that slow readers had not read when they ended; nobody expects them."""
     blocks: int = 0
+    interrupted: int = 0
+    """Blocks around a reconnect or catch-up, which are in no latency."""
     gaps: int = 0
     duplicates: int = 0
     reconnects: int = 0

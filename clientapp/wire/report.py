@@ -98,7 +98,7 @@ class Report:
     """Wall time of the last message, microseconds since 1970."""
     latency: Latency
     interrupted: bool
-    """Whether the connection was lost while the block was collected."""
+    """Whether the connection was lost while the block was collected, or a message was caught up."""
     clock: Clock | None = None
     """None: the latencies are by the client's own clock."""
     label: str = ""

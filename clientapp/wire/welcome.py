@@ -17,6 +17,8 @@ class FeedState:
     """The recipe's name; offsets compare only within one epoch."""
     offset: int
     """The session gets the messages after this offset."""
+    head: int = 0
+    """The newest offset of the feed here: what comes up to it is caught up. 0: not told."""
     rate: float
     """Messages per second at present."""
     running: bool
@@ -29,6 +31,7 @@ class FeedState:
         return {
             "epoch": self.epoch,
             "offset": self.offset,
+            "head": self.head,
             "rate": self.rate,
             "running": self.running,
             "fields": self.fields,
@@ -79,6 +82,7 @@ def _read_feed_state(feeds: Json, name: str) -> FeedState:
     return FeedState(
         epoch=codec.string(state, "epoch", longest=12),
         offset=codec.integer(state, "offset"),
+        head=codec.integer(state, "head") if "head" in state else 0,
         rate=codec.number(state, "rate"),
         running=codec.boolean(state, "running"),
         fields=codec.strings(state, "fields"),

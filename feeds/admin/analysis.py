@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -12,23 +13,26 @@ from django.urls import reverse
 from django.views.generic import TemplateView, View
 from unfold.views import UnfoldModelAdminViewMixin
 
+from clientapp.figures.measured import Reason
+from clientapp.figures.summary import RULE, left_out_sentence
+from clientapp.wire.printable import printable
 from feeds import analysis, show
-from feeds.admin.filters import in_days, labelled, of_sessions, receiving
+from feeds.admin.filters import in_days, labelled, of_sessions, receiving_exactly
 from feeds.charts import charts
 from feeds.forms import AnalysisForm
-from feeds.models import BlockReport
+from feeds.models import BlockReport, ClientSession
 
 COLUMNS = (
     "received_at", "session__client", "session__feeds", "label", "clients", "number", "size",
-    "seconds", "latency_p50", "latency_p99", "latency_max", "clock_offset", "clock_error",
-    "interrupted", "verdict", "reason",
+    "seconds", "ideal", "rates", "plain", "latency_p50", "latency_p99", "latency_max",
+    "clock_offset", "clock_error", "interrupted", "verdict", "reason",
 )  # fmt: skip
 """Of the CSV; a session's key is none of them."""
-NAMES = (
-    "block size", "clients", "reports", "mean s", "p50 s", "p90 s", "p99 s",
-    "latency p50 ms", "latency p99 ms", "latency max ms",
+FIGURES = (
+    "blocks", "left out", "ideal s", "median s", "p99 s", "overhead ms", "its p99",
+    "latency ms", "its p99", "its max",
 )  # fmt: skip
-"""Of the columns of a table."""
+"""Of the columns of a table, behind those that name the group."""
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 """A cell that begins with one of these is a formula to a spreadsheet."""
 READ_AT_ONCE = 1000
@@ -45,14 +49,21 @@ class AnalysisView(UnfoldModelAdminViewMixin, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return what the page shows; only the form, where it was filled in wrongly."""
         form = AnalysisForm(self.request.GET)
-        answer = analysis.analyse(_wanted(form.cleaned_data)) if form.is_valid() else None
+        answer, by_name = None, False
+        if form.is_valid():
+            by_name = form.cleaned_data["by"] == "client"
+            answer = analysis.analyse(_wanted(form.cleaned_data), by_name=by_name)
         table = reverse("admin:feeds_blockreport_analysis_csv")
         return super().get_context_data(
             **kwargs,
             form=form,
             answer=answer,
+            left_out=left_out_sentence(answer.figures.left_out) if answer else "",
+            broken=answer.figures.left_out.get(Reason.BROKEN, 0) if answer else 0,
+            broken_address=show.broken_reports(),
+            rule=RULE,
             charts=charts(answer) if answer else [],
-            tables=_tables(answer) if answer else [],
+            tables=_tables(answer, by_name=by_name) if answer else [],
             most_reports=analysis.MOST_REPORTS,
             csv_address=f"{table}?{self.request.GET.urlencode()}",
         )
@@ -84,25 +95,56 @@ def csv_of(reports: QuerySet[BlockReport]) -> StreamingHttpResponse:
     )
 
 
-def _tables(answer: analysis.Analysis) -> list[dict[str, Any]]:
-    titles = {"By block size": answer.by_size, "By block size and clients": answer.by_clients}
+def _tables(answer: analysis.Analysis, *, by_name: bool) -> list[dict[str, Any]]:
+    apart = "client" if by_name else "clients"
+    own = ("feeds and rate", "block size")
     return [
-        {"title": title, "names": NAMES, "rows": [_row(group) for group in groups]}
-        for title, groups in titles.items()
+        {
+            "title": "By feeds, rate and block size",
+            "names": (*own, *FIGURES),
+            "rows": [[*_name(group), *_figures(group)] for group in answer.by_size],
+        },
+        {
+            "title": f"By feeds, rate, block size and {apart}",
+            "names": (*own, apart, *FIGURES),
+            "rows": [
+                [
+                    *_name(group),
+                    printable(group.client) if by_name else analysis.band_name(group.band),
+                    *_figures(group),
+                ]
+                for group in answer.by_clients
+            ],
+        },
     ]
 
 
-def _row(group: analysis.Group) -> list[str]:
+def _name(group: analysis.Group) -> list[str]:
+    return [group.rates, f"{group.block_size:,}" if group.block_size else show.UNKNOWN]
+
+
+def _figures(group: analysis.Group) -> list[str]:
+    found = group.figures
+    seconds, overhead, latency = found.seconds or found.plain, found.overhead, found.latency
     return [
-        f"{group.block_size:,}",
-        analysis.band_name(group.band),
-        f"{group.reports:,}",
-        *(f"{value:.3f}" for value in (group.mean, group.p50, group.p90, group.p99)),
-        *(
-            show.UNKNOWN if value is None else f"{value * 1000:.2f}"
-            for value in (group.latency_p50, group.latency_p99, group.latency_max)
-        ),
+        f"{seconds.count if seconds else 0:,}",
+        f"{found.blocks - (seconds.count if seconds else 0):,}",
+        *(_seconds(value) for value in (found.ideal, *_of(seconds, "p50", "p99"))),
+        *(_milliseconds(value) for value in _of(overhead, "p50", "p99")),
+        *(_milliseconds(value) for value in _of(latency, "p50", "p99", "max")),
     ]
+
+
+def _of(figures: object, *names: str) -> list[float | None]:
+    return [None if figures is None else getattr(figures, name) for name in names]
+
+
+def _seconds(value: float | None) -> str:
+    return show.UNKNOWN if value is None else f"{value:.3f}"
+
+
+def _milliseconds(value: float | None) -> str:
+    return show.UNKNOWN if value is None else f"{value * 1000:.2f}"
 
 
 def _wanted(asked: dict[str, Any]) -> QuerySet[BlockReport]:
@@ -112,8 +154,10 @@ def _wanted(asked: dict[str, Any]) -> QuerySet[BlockReport]:
     )
     if asked["label"]:
         reports = labelled(reports, asked["label"])
-    if asked["feed"]:
-        reports = of_sessions(reports, receiving(asked["feed"]))
+    if asked["feeds"] or asked["client"]:
+        sessions = receiving_exactly(asked["feeds"]) if asked["feeds"] else ClientSession.objects
+        named = sessions.filter(client=asked["client"]) if asked["client"] else sessions.all()
+        reports = of_sessions(reports, named)
     return reports.order_by("-received_at", "-id")
 
 
@@ -131,7 +175,8 @@ async def _lines(reports: QuerySet[BlockReport]) -> AsyncIterator[str]:
 def _cells(row: Iterable[object]) -> Iterable[object]:
     for value in row:
         is_formula = isinstance(value, str) and value.startswith(DANGEROUS)
-        yield f"'{value}" if is_formula else value
+        shown = json.dumps(value) if isinstance(value, dict) else value
+        yield f"'{shown}" if is_formula else shown
 
 
 class _Line:

@@ -13,8 +13,10 @@ from datetime import datetime
 
 from django.template.loader import render_to_string
 
+from clientapp.figures.summary import left_out_sentence, summarise
 from feeds import show
-from feeds.charts import line_chart
+from feeds.charts import numeric_chart
+from feeds.measured import measured
 from feeds.models import ClientSession, Connection
 
 MOST_CONNECTIONS = 100
@@ -45,8 +47,8 @@ def timeline(session: ClientSession, now: datetime) -> str:
     made = bars(rows, now)
     away = [bar for bar in made if bar.kind == "away"]
     missed = losses(session, rows[0].opened_at, now)
-    about = f"{_count(len(rows), 'connection')}, {_count(len(away), 'time')} away, "
-    about += f"{_count(len(missed), 'block')} with missed messages"
+    about = f"{show.count(len(rows), 'connection')}, {show.count(len(away), 'time')} away, "
+    about += f"{show.count(len(missed), 'block')} with missed messages"
     context = {"bars": made + missed, "about": about, "width": WIDTH, "from": rows[0].opened_at}
     return render_to_string("admin/timeline.html", context)
 
@@ -79,7 +81,7 @@ def losses(session: ClientSession, begin: datetime, now: datetime) -> list[Bar]:
         spans = [span for kinds in (difference or {}).values() for span in kinds.get("missing", ())]
         missed = announced + sum(last - first + 1 for first, last in spans)
         if missed and started and finished and started >= begin:
-            words = f"{_count(missed, 'message')} missed in block {number:,}"
+            words = f"{show.count(missed, 'message')} missed in block {number:,}"
             seconds = (finished - started).total_seconds()
             made.append(_bar("missed", (begin, now), started, seconds, words))
     return made
@@ -87,30 +89,31 @@ def losses(session: ClientSession, begin: datetime, now: datetime) -> list[Bar]:
 
 def course_charts(session: ClientSession) -> str:
     """Return block time and latency of the newest blocks, as charts."""
-    fields = ("number", "seconds", "latency_p50", "latency_p99", "clock_offset")
-    rows = list(session.reports.order_by("-number").values_list(*fields)[:MOST_BLOCKS])[::-1]
+    newest = session.reports.order_by("-number")[:MOST_BLOCKS]
+    rows = [(number, block) for block, (number,) in measured(newest, "number")][::-1]
     if not rows:
         return "No block yet."
-    places = [f"{row[0]:,}" for row in rows]
-    # A client's own clock may be off by any time: a hole says more than its latency.
-    late = [(p50, p99) if offset is not None else (None, None) for *_, p50, p99, offset in rows]
+    # What a figure leaves out is a hole here: it says more than a wrong latency.
+    late = [(number, None if block.left_out else block.latency) for number, block in rows]
     drawn = [
-        line_chart(
+        numeric_chart(
             "Block time",
-            "From the first to the last message.",
-            places,
-            {"block time": [row[1] for row in rows]},
+            "From the first to the last message, and the ideal. Interrupted blocks are shown.",
+            {
+                "block time": [(number, block.seconds) for number, block in rows],
+                "ideal": [(number, block.ideal) for number, block in rows],
+            },
             across="block",
             is_dense=True,
             up="seconds",
         ),
-        line_chart(
+        numeric_chart(
             "Latency",
-            "Median and p99 of each block whose client knew the server's clock.",
-            places,
+            "Median and p99 of each verified block whose client knew the server's clock. "
+            f"{left_out_sentence(summarise(block for _, block in rows).left_out)}",
             {
-                "median": [show.milliseconds(p50) for p50, _ in late],
-                "p99": [show.milliseconds(p99) for _, p99 in late],
+                "median": [(at, one and show.milliseconds(one.p50)) for at, one in late],
+                "p99": [(at, one and show.milliseconds(one.p99)) for at, one in late],
             },
             across="block",
             is_dense=True,
@@ -131,7 +134,3 @@ def _bar(
         width=round(max(seconds * scale, THINNEST), 1),
         sentence=sentence,
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

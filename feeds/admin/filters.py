@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar
 
 from django.db.models import Exists, OuterRef, QuerySet, Value
-from django.db.models.functions import Concat
+from django.db.models.functions import Concat, Length
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.contrib.filters.admin import RangeDateFilter, TextFilter
@@ -42,6 +42,14 @@ def receiving(feed: str) -> QuerySet[ClientSession]:
     """Return the sessions with *feed* among theirs."""
     names = Concat(Value(" "), "feeds", Value(" "))
     return ClientSession.objects.alias(names=names).filter(names__contains=f" {feed} ")
+
+
+def receiving_exactly(feeds: str) -> QuerySet[ClientSession]:
+    """Return the sessions with exactly *feeds*, names with a space between, in any order."""
+    sessions = ClientSession.objects.alias(length=Length("feeds")).filter(length=len(feeds))
+    for name in feeds.split():
+        sessions = sessions.filter(pk__in=receiving(name))
+    return sessions
 
 
 def labelled(reports: QuerySet[BlockReport], label: str) -> QuerySet[BlockReport]:

@@ -10,12 +10,16 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBadRequest, HttpResponseBase
 from django.template.loader import render_to_string
-from django.urls import path
+from django.urls import path, reverse
+from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
 
+from clientapp.figures.measured import label_of, plain_label
 from clientapp.wire.printable import printable
+from clientapp.wire.verdict import Verdict
+from feeds import show
 from feeds.admin.analysis import AnalysisCsv, AnalysisView, csv_of
-from feeds.admin.facts import SessionFactAdmin
+from feeds.admin.facts import LINK, SessionFactAdmin
 from feeds.admin.filters import (
     BlockSizeFilter,
     ClientFilter,
@@ -23,6 +27,7 @@ from feeds.admin.filters import (
     FeedFilter,
     LabelFilter,
 )
+from feeds.expected import expected_of
 from feeds.models import BlockReport
 
 RANGE = ("epoch", "first", "last", "count", "gaps", "duplicates", "digest")
@@ -34,6 +39,14 @@ VERDICTS = {
     BlockReport.Verdict.BROKEN: "danger",
     BlockReport.Verdict.UNVERIFIABLE: "warning",
 }
+
+
+MEANINGS = {
+    Verdict.VERIFIED: "every message arrived, unaltered and in order",
+    Verdict.BROKEN: "the client did not receive what was sent",
+    Verdict.UNVERIFIABLE: "the server cannot tell",
+}
+ONLY_A_SENTENCE = "The client said only the sentence."
 
 
 class ReportColumns:
@@ -86,20 +99,12 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
         ("received_at", DayFilter),
     )
     fieldsets = (
+        (None, {"fields": ("of_session", "numbered", "plain", "neighbours", "sentence", "label")}),
+        ("Verdict", {"fields": ("judged", "why", "differences", "expected")}),
         (
-            None,
-            {
-                "fields": (
-                    "of_session",
-                    "numbered",
-                    "plain",
-                    "sentence",
-                    ("size", "took", "lost"),
-                    "label",
-                )
-            },
+            "Time",
+            {"fields": (("size", "took", "ideal_time"), ("overhead", "lost"), "feeds_and_rates")},
         ),
-        ("Verdict", {"fields": ("verdict", "why", "differences")}),
         ("Feeds", {"fields": ("ranges_table",)}),
         ("Latency in seconds", {"fields": (("latency_p50", "latency_p99", "latency_max"),)}),
         ("Times", {"fields": (("started_at", "finished_at"), ("received_at", "clients"))}),
@@ -107,6 +112,12 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
     readonly_fields = (
         "of_session",
         "numbered",
+        "neighbours",
+        "judged",
+        "expected",
+        "ideal_time",
+        "overhead",
+        "feeds_and_rates",
         "took",
         "sentence",
         "lost",
@@ -144,10 +155,59 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
             return HttpResponseBadRequest(text, content_type="text/plain; charset=utf-8")
         return csv_of(asked)
 
-    @admin.display(description="connection lost")
+    @admin.display(description="blocks beside it")
+    def neighbours(self, report: BlockReport) -> str:
+        """Return links to the previous and the next stored block of the session."""
+        others = BlockReport.objects.filter(session=report.session_id, plain=report.plain)
+        found = (
+            ("previous", others.filter(number__lt=report.number).order_by("-number").first()),
+            ("next", others.filter(number__gt=report.number).order_by("number").first()),
+        )
+        links = [
+            format_html(
+                LINK,
+                reverse("admin:feeds_blockreport_change", args=(other.pk,)),
+                f"{which}: block {other.number:,}, {other.verdict}",
+            )
+            for which, other in found
+            if other is not None
+        ]
+        return format_html_join(" · ", "{}", ((link,) for link in links)) or "none"
+
+    @admin.display(description="verdict")
+    def judged(self, report: BlockReport) -> str:
+        """Return what the server found, and what that means."""
+        meaning = MEANINGS[Verdict(report.verdict)]
+        words = f"{report.verdict}: {meaning}"
+        return format_html('<span class="judged" data-state="{}">{}</span>', report.verdict, words)
+
+    @admin.display(description="expected and arrived")
+    def expected(self, report: BlockReport) -> str:
+        """Return the records that the block should hold beside what became of each."""
+        if not report.ranges:
+            return ONLY_A_SENTENCE
+        return render_to_string("admin/expected.html", {"expected": expected_of(report)})
+
+    @admin.display(description="ideal")
+    def ideal_time(self, report: BlockReport) -> str:
+        """Return how long the messages were due to take."""
+        return show.UNKNOWN if report.ideal is None else f"{report.ideal:.3f}"
+
+    @admin.display(description="overhead")
+    def overhead(self, report: BlockReport) -> str:
+        """Return block time minus ideal."""
+        return show.UNKNOWN if report.ideal is None else show.seconds(report.seconds - report.ideal)
+
+    @admin.display(description="feeds and rates")
+    def feeds_and_rates(self, report: BlockReport) -> str:
+        """Return the group of the block in every figure."""
+        feeds = report.session.feeds.split()
+        return plain_label(feeds) if report.plain else label_of(feeds, report.rates)
+
+    @admin.display(description="interrupted")
     def lost(self, report: BlockReport) -> str:
-        """Return whether the connection was lost while the block was collected."""
-        return "yes" if report.interrupted else "no"
+        """Return whether the block lies around a reconnect or holds caught-up messages."""
+        return "yes, so it is in no figure of time" if report.interrupted else "no"
 
     @admin.display(description="feeds")
     def feeds(self, report: BlockReport) -> str:
@@ -157,7 +217,7 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
     @admin.display(description="reason")
     def why(self, report: BlockReport) -> str:
         """Return why the block is not verified."""
-        return printable(report.reason)
+        return printable(report.reason) or "-"
 
     @admin.display(description="difference")
     def differences(self, report: BlockReport) -> str:
@@ -166,6 +226,7 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
             (feed, kind, ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in spans))
             for feed, kinds in (report.difference or {}).items()
             for kind, spans in kinds.items()
+            if kind != "checksums"
         ]
         if not rows:
             return "-"

@@ -31,6 +31,12 @@ class Difference:
     """Offsets that came after a higher one."""
     strange: Sequence[Span] = ()
     """Offsets outside of the block."""
+    checksums: Sequence[tuple[int, int]] = ()
+    """Offset and CRC-32, as they came, of the first messages that are altered."""
+
+    def write(self) -> dict[str, Sequence[Span]]:
+        """Return what is stored of it."""
+        return {**self.kinds, **({"checksums": self.checksums} if self.checksums else {})}
 
     @property
     def kinds(self) -> Mapping[str, Sequence[Span]]:
@@ -52,7 +58,8 @@ def compare(first: int, expected: Sequence[int], received: Iterable[Span]) -> Di
     An offset that came out of order or altered is not missing.
     """
     seen: set[int] = set()
-    doubled, altered, late, strange = set(), set(), set(), set()
+    doubled, late, strange = set(), set(), set()
+    altered: dict[int, int] = {}
     highest = 0
     for offset, crc in received:
         if not first <= offset < first + len(expected):
@@ -63,7 +70,7 @@ def compare(first: int, expected: Sequence[int], received: Iterable[Span]) -> Di
         elif offset < highest:
             late.add(offset)
         if crc != expected[offset - first]:
-            altered.add(offset)
+            altered.setdefault(offset, crc)
         seen.add(offset)
         highest = max(highest, offset)
     missing = (one for one in range(first, first + len(expected)) if one not in seen)
@@ -75,6 +82,7 @@ def compare(first: int, expected: Sequence[int], received: Iterable[Span]) -> Di
         altered=spans[2],
         out_of_order=spans[3],
         strange=spans[4],
+        checksums=tuple(sorted(altered.items())[:SPANS_KEPT]),
     )
 
 

@@ -109,6 +109,11 @@ class Schedule:
         """Return the intended time of *offset*; raises LookupError."""
         return self.segment(offset).at(offset)
 
+    def running(self, at_us: int) -> Segment | None:
+        """Return the segment that had begun last at *at_us*; None: none had."""
+        begun = (one for one in reversed(self._segments) if one.started_us <= at_us)
+        return next(begun, None)
+
     def due(self, now_us: int, promised: int) -> int:
         """Return the last offset that is promised and whose time has come."""
         for segment in reversed(self._segments):

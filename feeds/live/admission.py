@@ -61,6 +61,7 @@ async def admit(node: Node, request: Request) -> Admission:
         states[name] = FeedState(
             epoch=at.epoch,
             offset=at.offset,
+            head=head,
             rate=feed.rate,
             running=feed.running(now),
             fields=feed.fields,

@@ -22,12 +22,15 @@ from clientapp.wire.report import Report
 from clientapp.wire.verdict import Verdict
 from feeds.core.difference import describe
 from feeds.core.judgement import Judgement
+from feeds.core.timing import timing_of
 from feeds.live.facts import Explanation, Outcome, Reported
 from feeds.live.insertion import insert
+from feeds.live.segments import Segments
 from feeds.models import BlockReport, ClientSession
 
 PAIRS = 200
 """Reports looked up in one query: SQLite nests at most 1,000 expressions."""
+_SEGMENTS = Segments()
 LONGEST_REASON = 500
 """Characters of a reason at most, as the column has them."""
 
@@ -35,12 +38,13 @@ LONGEST_REASON = 500
 def store(ids: dict[str, int], reported: Sequence[Reported]) -> dict[int, Outcome]:
     """Store what is new; return the outcome of each by the id of its fact."""
     rows = {id(fact): report_row(ids[fact.session], fact) for fact in reported}
-    forgotten, highest = _ends({row.session_id for row in rows.values()})
+    forgotten, highest, feeds = _sessions({row.session_id for row in rows.values()})
     stored = _stored_reports(
         [row for row in rows.values() if row.number <= highest[row.session_id]]
     )
     new: list[BlockReport] = []
     outcomes = {}
+    _time(rows, reported, feeds)
     for fact_id, row in rows.items():
         key = (row.session_id, row.number)
         if key not in stored and row.number <= forgotten[row.session_id]:
@@ -53,6 +57,21 @@ def store(ids: dict[str, int], reported: Sequence[Reported]) -> dict[int, Outcom
     insert(new)
     count(new)
     return outcomes
+
+
+def _time(
+    rows: dict[int, BlockReport], reported: Sequence[Reported], feeds: dict[int, Sequence[str]]
+) -> None:
+    """Say in each of *rows* when its messages were due; *feeds* are those of its session."""
+    judged = [(rows[id(fact)], fact.report) for fact in reported if isinstance(fact.report, Report)]
+    if not judged:
+        return
+    schedules = _SEGMENTS.schedules({name for row, _ in judged for name in feeds[row.session_id]})
+    for row, report in judged:
+        timing = timing_of(report.feeds, feeds[row.session_id], schedules)
+        row.rates = dict(timing.rates)
+        # A broken block may lack its ends, whatever its ranges say.
+        row.ideal = None if row.verdict == Verdict.BROKEN else timing.ideal
 
 
 def count(new: Sequence[BlockReport]) -> None:
@@ -81,6 +100,7 @@ def _outcome(stored: BlockReport, again: BlockReport) -> Outcome:
     return Outcome(
         judgement=Judgement(Verdict(stored.verdict), stored.reason),
         is_new=stored is again,
+        ideal=again.ideal,
         is_explained=stored.difference is not None,
     )
 
@@ -101,7 +121,7 @@ def explain(session: int, fact: Explanation) -> Outcome:
         difference__isnull=True,
     )
     reason = describe(fact.difference)[:LONGEST_REASON]
-    difference = {feed: part.kinds for feed, part in fact.difference.items()}
+    difference = {feed: part.write() for feed, part in fact.difference.items()}
     if not unexplained.update(reason=reason, difference=difference):
         return Outcome()
     return Outcome(judgement=Judgement(Verdict.BROKEN, reason), is_explained=True)
@@ -118,15 +138,19 @@ def _stored_reports(again: Sequence[BlockReport]) -> dict[tuple[int, int], Block
     return found
 
 
-def _ends(sessions: Collection[int]) -> tuple[dict[int, int], dict[int, int]]:
-    """Return per session the highest block that is forgotten, and that is stored; or 0."""
+def _sessions(
+    sessions: Collection[int],
+) -> tuple[dict[int, int], dict[int, int], dict[int, Sequence[str]]]:
+    """Return per session the highest block forgotten, and stored, or 0; and its feeds."""
     reports = BlockReport.objects.filter(session=OuterRef("pk"), plain=False).order_by("-number")
     newest = Subquery(reports.values("number")[:1])
-    found = ClientSession.objects.filter(pk__in=sessions).values_list("pk", "forgotten", newest)
-    forgotten, highest = {}, {}
-    for session, gone, number in found:
-        forgotten[session], highest[session] = gone, number or 0
-    return forgotten, highest
+    found = ClientSession.objects.filter(pk__in=sessions).values_list(
+        "pk", "forgotten", "feeds", newest
+    )
+    forgotten, highest, feeds = {}, {}, {}
+    for session, gone, names, number in found:
+        forgotten[session], highest[session], feeds[session] = gone, number or 0, names.split()
+    return forgotten, highest, feeds
 
 
 def _same(stored: BlockReport, again: BlockReport) -> bool:

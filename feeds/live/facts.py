@@ -104,5 +104,7 @@ class Outcome:
     """The number that a plain report got; 0 for other facts."""
     is_new: bool = False
     """Whether a report was not stored before."""
+    ideal: float | None = None
+    """The ideal time of a report that is new, in seconds; None: not known."""
     is_explained: bool = False
     """Whether it is known what is wrong with a broken block, or cannot be stored any more."""

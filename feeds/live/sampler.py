@@ -14,10 +14,12 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from math import ceil
 
 from django.conf import settings
 
+from clientapp.figures.measured import LatencySeen, Measured
+from clientapp.figures.ranks import figure
+from clientapp.figures.summary import summarise
 from clientapp.wire.report import Report
 from clientapp.wire.verdict import Verdict
 from feeds.live.facts import Fact, Outcome, Reported
@@ -51,27 +53,24 @@ class Tally:
     blocks: int = 0
     verified: int = 0
     broken: int = 0
-    measured: list[tuple[float, float | None, float | None]] = field(default_factory=list)
-    """
-    Block time, median latency and its p99 in seconds, of `MOST_MEASURED` at most.
+    left_out: int = 0
+    plain: int = 0
+    measured: list[Measured] = field(default_factory=list)
+    """`MOST_MEASURED` at most, of those that are in some figure."""
 
-    The latencies are None where they are not by the server's clock.
-    """
-
-    def add(self, fact: Reported, verdict: Verdict) -> None:
+    def add(self, fact: Reported, outcome: Outcome, verdict: Verdict) -> None:
         """Count a report that was stored just now."""
         self.blocks += 1
         self.verified += verdict == Verdict.VERIFIED
         self.broken += verdict == Verdict.BROKEN
-        report = fact.report
-        figures: tuple[float, float | None, float | None] = (report.seconds, None, None)
-        # By a client's own clock they may be off by any time, and one would be the p99 of all.
-        if isinstance(report, Report) and report.clock is not None:
-            figures = (report.seconds, report.latency.p50, report.latency.p99)
-        if len(self.measured) < MOST_MEASURED:
-            self.measured.append(figures)
-        elif (place := random.randrange(self.blocks)) < MOST_MEASURED:
-            self.measured[place] = figures
+        block = _measured(fact, outcome, verdict)
+        self.plain += block.plain
+        if block.left_out is not None and not block.plain:
+            self.left_out += 1
+        elif len(self.measured) < MOST_MEASURED:
+            self.measured.append(block)
+        elif (place := random.randrange(self.blocks - self.left_out)) < MOST_MEASURED:
+            self.measured[place] = block
 
 
 class Sampler:
@@ -91,15 +90,14 @@ class Sampler:
         with self._lock:
             for fact, outcome in zip(facts, outcomes, strict=True):
                 if isinstance(fact, Reported) and outcome.is_new and outcome.judgement:
-                    self._tally.add(fact, outcome.judgement.verdict)
+                    self._tally.add(fact, outcome, outcome.judgement.verdict)
 
     def take(self, look: Look) -> None:
         """Make the sample of the period that ends with *look*; it waits for `store`."""
         with self._lock:
             tally, self._tally = self._tally, Tally()
-        block_times = [seconds for seconds, _, _ in tally.measured]
-        medians = [p50 for _, p50, _ in tally.measured if p50 is not None]
-        tails = [p99 for _, _, p99 in tally.measured if p99 is not None]
+        found = summarise(tally.measured)
+        overhead, latency, plain = found.overhead, found.latency, found.plain
         self._waiting.append(
             Sample(
                 server=self._server,
@@ -111,10 +109,14 @@ class Sampler:
                 blocks=tally.blocks,
                 verified=tally.verified,
                 broken=tally.broken,
-                block_p50=_quantile(block_times, 0.5),
-                block_p99=_quantile(block_times, 0.99),
-                latency_p50=_quantile(medians, 0.5),
-                latency_p99=_quantile(tails, 0.99),
+                left_out=tally.left_out,
+                overhead_p50=figure(overhead, "p50"),
+                overhead_p99=figure(overhead, "p99"),
+                plain=tally.plain,
+                plain_p50=figure(plain, "p50"),
+                plain_p99=figure(plain, "p99"),
+                latency_p50=latency and latency.p50,
+                latency_p99=latency and latency.p99,
             )
         )
         self._since, self._sent = look.clock, look.sent
@@ -132,6 +134,20 @@ class Sampler:
                 Sample.objects.filter(pk__in=keys).delete()
 
 
-def _quantile(values: list[float], share: float) -> float | None:
-    """Return the nearest rank; None of nothing."""
-    return sorted(values)[ceil(share * len(values)) - 1] if values else None
+def _measured(fact: Reported, outcome: Outcome, verdict: Verdict) -> Measured:
+    report = fact.report
+    known = report if isinstance(report, Report) else None
+    latency = None
+    # By a client's own clock they may be off by any time, and one would be the p99 of all.
+    if known is not None and known.clock is not None:
+        latency = LatencySeen(known.latency.p50, known.latency.p99, known.latency.max)
+    return Measured(
+        rates="",
+        size=None if known is None else known.size,
+        seconds=report.seconds,
+        ideal=outcome.ideal,
+        verdict=verdict,
+        interrupted=known is not None and known.interrupted,
+        plain=known is None,
+        latency=latency,
+    )

@@ -38,6 +38,11 @@ class BlockReport(models.Model):
     block size. None: a plain report of an older version."""
     seconds = models.FloatField()
     """From the first to the last message, by the client's monotonic clock."""
+    ideal = models.FloatField(null=True, blank=True)
+    """The block time where every message comes when it is due: by the schedule, from its first
+    message to its last. None: not known, as where messages are missing."""
+    rates = models.JSONField(default=dict, blank=True)
+    """Messages a second of each feed of the session then; None: it changed within the block."""
     ranges = models.JSONField(default=dict, blank=True)
     """Per feed: epoch, first, last, count, digest, gaps, duplicates."""
     verdict = models.CharField(max_length=12, choices=Verdict, default=Verdict.UNVERIFIABLE)
@@ -55,7 +60,7 @@ class BlockReport(models.Model):
     clock_error = models.FloatField(null=True, blank=True)
     """Seconds by which that may be wrong."""
     interrupted = models.BooleanField(default=False)
-    """Whether the connection was lost while the block was collected."""
+    """Whether the connection was lost while the block was collected, or it was caught up."""
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     clients = models.PositiveIntegerField()

@@ -23,9 +23,15 @@ class Sample(models.Model):
     """Reports stored, and of them:"""
     verified = models.PositiveIntegerField()
     broken = models.PositiveIntegerField()
-    block_p50 = models.FloatField(null=True)
-    """Block time in seconds; None: no report came."""
-    block_p99 = models.FloatField(null=True)
+    left_out = models.PositiveIntegerField(default=0)
+    """Reports that are in no figure below, but for those of plain clients."""
+    overhead_p50 = models.FloatField(null=True)
+    """Block time minus its ideal, in seconds; None: no report gave one."""
+    overhead_p99 = models.FloatField(null=True)
+    plain = models.PositiveIntegerField(default=0)
+    """Reports of plain clients, and their block time, which has no ideal:"""
+    plain_p50 = models.FloatField(null=True)
+    plain_p99 = models.FloatField(null=True)
     latency_p50 = models.FloatField(null=True)
     """Median of the blocks' medians, in seconds; None: no report told it by the server's clock."""
     latency_p99 = models.FloatField(null=True)

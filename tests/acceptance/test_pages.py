@@ -103,9 +103,9 @@ def test_analysis(busy: Stack, page: Browser, *, dark: bool) -> None:
     )
     for width in WIDTHS:
         page.open(address, width=width, dark=dark)
-        page.wait_for("document.querySelectorAll('canvas.chart').length === 4")
-        assert page.evaluate(DRAWN) == [True] * 4
+        page.wait_for("document.querySelectorAll('canvas.chart').length === 5")
+        assert page.evaluate(DRAWN) == [True] * 5
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert "By block size and clients" in page.evaluate("document.body.innerText")
+        assert "By feeds, rate, block size and clients" in page.evaluate("document.body.innerText")
     page.open(f"{address}?label=nothing-like-it")
     assert "There is nothing to analyse" in page.evaluate("document.body.innerText")

@@ -119,7 +119,7 @@ def test_an_expectation_that_does_not_hold(served: Stack) -> None:
     assert ended(program) == 4
     assert program.said.splitlines() == [
         "broken>0 was expected, and broken is 0",
-        "connected<50% was expected, and connected is 1",
+        "connected<50% was expected, and connected is 100%",
     ]
 
 

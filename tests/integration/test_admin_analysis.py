@@ -17,13 +17,16 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from feeds.admin.filters import labelled
-from feeds.analysis import Analysis, analyse, band_name, band_of
+from feeds.analysis import Analysis, Group, analyse, band_name, band_of
 from feeds.charts import MOST_LINES
 from feeds.models import BlockReport
 from tests.support.admin import NOW, connect, report
 
 PAGE = "admin:feeds_blockreport_analysis"
 CSV = "admin:feeds_blockreport_analysis_csv"
+
+IDEAL = 0.5
+"""Seconds, of every block."""
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +64,9 @@ def measured(seconds: float, *, clients: int = 1, latency: float = 0.001) -> dic
     """Return the fields of a report that took *seconds*."""
     return {
         "seconds": seconds,
+        "ideal": IDEAL,
+        "rates": {"users": 1.0},
+        "verdict": "verified",
         "clients": clients,
         "latency_p50": latency,
         "latency_p99": latency * 2,
@@ -69,25 +75,82 @@ def measured(seconds: float, *, clients: int = 1, latency: float = 0.001) -> dic
     }
 
 
+def sized(groups: list[Group]) -> list[tuple[int | None, int, int]]:
+    """Return block size, band and number of reports of each group."""
+    return [(group.block_size, group.band, group.figures.blocks) for group in groups]
+
+
 def test_figures_by_hand(admin_client: Client) -> None:
     """Groups hold the reports of their block size and clients, and their figures."""
     alice, bob = connect("alice", block_size=3), connect("bob", block_size=10)
     for number in range(1, 101):
-        report(alice, number, **measured(number / 100, latency=number / 1000))
+        report(alice, number, **measured(0.5 + number / 64, latency=number / 1000))
     report(bob, 1, **measured(9.0, clients=30))
     report(bob, 2, **measured(11.0, clients=49))
     report(bob, 3, **measured(13.0, clients=50))
     found = answer(admin_client)
     three, ten = found.by_size
-    assert (three.block_size, three.reports) == (3, 100)
-    assert (three.p50, three.p90, three.p99) == (0.5, 0.9, 0.99)
-    assert three.mean == pytest.approx(0.505)
-    assert (three.latency_p50, three.latency_p99) == (0.05, 0.198)
-    assert three.latency_max == pytest.approx(0.3)
-    assert (ten.block_size, ten.reports, ten.mean) == (10, 3, 11.0)
-    bands = [(group.block_size, group.band, group.reports) for group in found.by_clients]
-    assert bands == [(3, 1, 100), (10, 20, 2), (10, 50, 1)]
-    assert (found.reports, found.is_capped, found.without_size, found.more) == (103, False, 0, 0)
+    assert (three.rates, three.block_size, three.figures.timed) == ("users 1/s", 3, 100)
+    seconds, overhead, late = three.figures.seconds, three.figures.overhead, three.figures.latency
+    assert seconds
+    assert overhead
+    assert late
+    assert (seconds.p50, seconds.p90, seconds.p99) == tuple(0.5 + n / 64 for n in (50, 90, 99))
+    assert (overhead.p50, overhead.p90, overhead.p99) == (50 / 64, 90 / 64, 99 / 64)
+    assert overhead.mean == pytest.approx(50.5 / 64)
+    assert (late.p50, late.p99) == (0.05, 0.198)
+    assert late.max == pytest.approx(0.3)
+    assert (ten.block_size, ten.figures.timed) == (10, 3)
+    assert sized(found.by_clients) == [(3, 1, 100), (10, 20, 2), (10, 50, 1)]
+    assert [group.clients for group in found.by_clients] == [1, 39.5, 50]
+    assert (found.reports, found.is_capped, found.more) == (103, False, 0)
+
+
+def test_rates_and_feeds_are_groups_of_their_own(admin_client: Client) -> None:
+    """Blocks of one size at two rates, and of two sets of feeds, are never in one figure."""
+    alice, bob = connect("alice"), connect("bob", feeds="users arrays")
+    report(alice, 1, **measured(2.0))
+    report(alice, 2, **measured(0.4) | {"rates": {"users": 5.0}})
+    report(bob, 1, **measured(1.0) | {"rates": {"users": 1.0, "arrays": 2.0}})
+    names = [group.rates for group in answer(admin_client).by_size]
+    assert names == ["arrays 2/s + users 1/s", "users 1/s", "users 5/s"]
+
+
+def test_what_is_left_out_is_counted_and_changes_no_figure(admin_client: Client) -> None:
+    """Broken, unverifiable, interrupted blocks and those without an ideal are counted by reason."""
+    alice = connect("alice")
+    report(alice, 1, **measured(2.0))
+    changes: list[dict[str, Any]] = [
+        {"verdict": "broken"},
+        {"verdict": "unverifiable"},
+        {"interrupted": True},
+        {"ideal": None},
+    ]
+    for number, change in enumerate(changes):
+        report(alice, number + 2, **measured(99.0, latency=9.0) | change)
+    response = look(admin_client)
+    (three,) = response.context["answer"].by_size
+    assert (three.figures.blocks, three.figures.timed) == (5, 1)
+    assert (three.figures.seconds.max, three.figures.latency.max) == (2.0, 0.003)
+    page = response.content.decode()
+    assert "Left out: 1 broken, 1 unverifiable, 1 around a reconnect or catch-up" in page
+    assert "1 of these blocks is broken: look at it" in page
+    assert f'href="{reverse("admin:feeds_blockreport_changelist")}?verdict__exact=broken"' in page
+    assert "<td>1</td><td>4</td>" in page
+
+
+def test_plain_clients_are_a_group_of_their_own(admin_client: Client) -> None:
+    """They have a block time by their own word, without ideal, overhead and latency."""
+    alice = connect("alice")
+    report(alice, 1, **measured(2.0))
+    plain: dict[str, Any] = {"plain": True, "ideal": None, "rates": {}, "verdict": "unverifiable"}
+    report(alice, 2, **measured(3.0) | plain)
+    checked, own = answer(admin_client).by_size
+    assert (checked.rates, checked.figures.blocks) == ("users 1/s", 1)
+    assert (own.rates, own.figures.timed) == ("users, plain clients", 0)
+    assert own.figures.plain
+    assert own.figures.plain.p50 == 3.0
+    assert "<td>3.000</td>" in look(admin_client).content.decode()
 
 
 def test_latencies_by_a_clients_own_clock_are_left_out(admin_client: Client) -> None:
@@ -98,11 +161,40 @@ def test_latencies_by_a_clients_own_clock_are_left_out(admin_client: Client) -> 
     page = look(admin_client)
     assert "whose clients knew the server's clock" in page.content.decode()
     assert page.content.decode().count("<td>–</td>") == 2 * 3  # noqa: RUF001
-    assert json.loads(page.context["charts"][3].data)["datasets"][0]["data"] == [None]
+    assert json.loads(page.context["charts"][4].data)["datasets"] == []
     report(alice, 2, **measured(4.0, latency=0.001))
     (three,) = answer(admin_client).by_size
-    assert (three.reports, three.mean) == (2, 3.0)
-    assert (three.latency_p50, three.latency_p99, three.latency_max) == (0.001, 0.002, 0.003)
+    assert three.figures.timed == 2
+    assert three.figures.latency == (0.001, 0.002, 0.003)
+
+
+def test_clients_by_name(admin_client: Client) -> None:
+    """Asked for, each client is a row by its name."""
+    for name, seconds in (("alice", 2.0), ("bob", 3.0)):
+        report(connect(name), 1, **measured(seconds))
+    response = look(admin_client, by="client")
+    groups = response.context["answer"].by_clients
+    assert [(group.client, group.figures.seconds.p50) for group in groups] == [
+        ("alice", 2.0),
+        ("bob", 3.0),
+    ]
+    page = response.content.decode()
+    assert "By feeds, rate, block size and client</h2>" in page
+    assert "<td>alice</td>" in page
+
+
+def test_questions_are_choices_of_what_is_stored(admin_client: Client) -> None:
+    """Feeds, labels and clients are chosen, not typed; an older one asked for is among them."""
+    report(connect("alice", feeds="users arrays"), 1, label="two")
+    report(connect("bob"), 1, label="one")
+    fields = look(admin_client, label="older").context["form"].fields
+    assert fields["feeds"].choices == [
+        ("", "any"),
+        ("arrays users", "arrays + users"),
+        ("users", "users"),
+    ]
+    assert [value for value, _ in fields["label"].choices] == ["", "older", "one", "two"]
+    assert [value for value, _ in fields["client"].choices] == ["", "alice", "bob"]
 
 
 @pytest.mark.parametrize(
@@ -130,16 +222,20 @@ def test_bands_of_clients(clients: int, band: int, name: str) -> None:
         ({}, 4),
         ({"label": "swarm"}, 2),
         ({"label": "swa"}, 0),
-        ({"feed": "arrays"}, 1),
+        ({"feeds": "users"}, 3),
+        ({"feeds": "arrays users"}, 1),
+        ({"feeds": "arrays"}, 0),
+        ({"client": "alice"}, 3),
+        ({"client": "alice", "feeds": "arrays users"}, 0),
         ({"first_day": "2026-11-21"}, 3),
         ({"last_day": "2026-11-20"}, 1),
         ({"first_day": "2026-11-20", "last_day": "2026-11-21"}, 4),
-        ({"label": "swarm", "feed": "arrays", "last_day": "2026-11-21"}, 1),
+        ({"label": "swarm", "feeds": "arrays users", "last_day": "2026-11-21"}, 1),
         ({"nonsense": "yes"}, 4),
     ],
 )
 def test_questions(admin_client: Client, query: dict[str, str], reports: int) -> None:
-    """Reports are found by label, feed and day."""
+    """Reports are found by label, day, client, and exactly the feeds that are asked for."""
     alice, bob = connect("alice"), connect("bob", feeds="users arrays")
     report(alice, 1)
     report(alice, 2, received_at=NOW - timedelta(days=1))
@@ -153,7 +249,7 @@ def test_questions(admin_client: Client, query: dict[str, str], reports: int) ->
     [
         ({"first_day": "yesterday"}, "Enter a valid date."),
         ({"first_day": "2026-11-21", "last_day": "2026-11-20"}, "before the first day, 2026-11-21"),
-        ({"feed": "No Feed!"}, "This is no name of a feed: "),
+        ({"feeds": "No Feed!"}, "This is no name of a feed: "),
         ({"label": "x" * 65}, "This is no label: 1 to 64 "),
     ],
 )
@@ -170,32 +266,42 @@ def test_wrong_parameters(
 
 
 def test_charts_and_tables(admin_client: Client) -> None:
-    """The page draws four charts of what its tables say, in shipped scripts alone."""
+    """The page draws five charts of what its tables say, on numeric axes."""
     report(connect("alice"), 1, **measured(4.25, clients=7, latency=0.0125), label="swarm <one>")
+    report(connect("bob", block_size=300), 1, **measured(5.0, clients=8))
     response = look(admin_client)
     page = response.content.decode()
-    assert [chart.title for chart in response.context["charts"]] == [
+    charts = response.context["charts"]
+    assert [chart.title for chart in charts] == [
         "Block time against block size",
+        "Overhead against block size",
         "Latency against block size",
-        "Block time against clients",
+        "Overhead against clients",
         "Latency against clients",
     ]
-    data = json.loads(response.context["charts"][3].data)
-    assert data["labels"] == ["5-9"]
-    assert data["datasets"][0]["data"] == [12.5]
-    for shown in ("<td>4.250</td>", "<td>12.50</td>", "<td>25.00</td>", "<td>37.50</td>"):
-        assert shown in page
-    assert "1 report." in page
+    (line,) = json.loads(charts[0].data)["datasets"]
+    assert line["data"] == [{"x": 3, "y": 4.25}, {"x": 300, "y": 5.0}]
+    scales = [json.loads(chart.options)["scales"]["x"]["type"] for chart in charts]
+    assert scales == ["logarithmic"] * 3 + ["linear"] * 2
+    first, second = json.loads(charts[3].data)["datasets"]
+    assert (first["label"], first["data"]) == (
+        "users 1/s, blocks of 3",
+        [{"x": 7.0, "y": 3750.0}],
+    )
+    assert first["borderColor"] != second["borderColor"]
+    for shown in ("4.250", "3750.00", "12.50", "25.00", "37.50"):
+        assert f"<td>{shown}</td>" in page
+    assert "2 reports." in page
     assert "swarm &lt;one&gt;" in page
 
 
 def test_nothing_to_analyse(admin_client: Client) -> None:
-    """Without a report, or with bare sentences alone, the page says so."""
+    """Without a report the page says so; plain ones alone have a table and no chart."""
     assert "There is nothing to analyse" in look(admin_client).content.decode()
-    report(connect("alice"), 1, size=None, ranges={})
-    page = look(admin_client).content.decode()
-    assert "There is nothing to analyse" in page
-    assert "said only the sentence: 1." in page
+    report(connect("alice"), 1, size=None, ranges={}, plain=True)
+    response = look(admin_client)
+    assert "Left out: 1 of plain clients." in response.content.decode()
+    assert response.context["charts"] == []
 
 
 def test_looks_at_no_more_than_it_may(
@@ -208,7 +314,7 @@ def test_looks_at_no_more_than_it_may(
         report(session, number, received_at=NOW + timedelta(seconds=number), **measured(number))
     response = look(admin_client)
     assert "The newest 3 reports" in response.content.decode()
-    assert response.context["answer"].by_size[0].mean == 3.0
+    assert response.context["answer"].by_size[0].figures.seconds.mean == 3.0
     assert [row["number"] for row in download(admin_user)[1]] == ["4", "3", "2"]
     BlockReport.objects.filter(number=4).delete()
     assert not answer(admin_client).is_capped
@@ -227,15 +333,32 @@ def test_shows_no_more_groups_than_it_may(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_draws_no_more_lines_than_it_may(admin_client: Client) -> None:
-    """The block sizes with the most reports are drawn, the smallest first."""
+    """The block sizes with the most reports are drawn, and the chart says how many are not."""
     for size in range(1, MOST_LINES + 2):
         session = connect(f"client-{size}", block_size=size)
         for number in range(1 if size == 2 else 2):
             report(session, number, **measured(1.0))
-    lines = json.loads(look(admin_client).context["charts"][2].data)["datasets"]
+    chart = look(admin_client).context["charts"][3]
+    lines = json.loads(chart.data)["datasets"]
     assert [line["label"] for line in lines] == [
-        f"blocks of {size}" for size in range(1, MOST_LINES + 2) if size != 2
+        f"users 1/s, blocks of {size}" for size in range(1, MOST_LINES + 2) if size != 2
     ]
+    assert len({line["borderColor"] for line in lines}) == len(lines)
+    assert chart.about.endswith("The table has 1 more.")
+
+
+def test_choices_are_bounded(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many sessions the newest are offered, and of many labels the first."""
+    monkeypatch.setattr("feeds.forms.MOST_OFFERING", 4)
+    monkeypatch.setattr("feeds.forms.MOST_OFFERED", 3)
+    for number in range(6):
+        report(connect(f"client-{number}"), 1, label=f"label-{number}")
+    fields = look(admin_client).context["form"].fields
+    clients = [value for value, _ in fields["client"].choices]
+    assert clients == ["", "client-3", "client-4", "client-5"]
+    labels = [value for value, _ in fields["label"].choices]
+    assert labels == ["", "label-0", "label-1", "label-2"]
+    assert answer(admin_client, client="client-0", label="label-0").reports == 1
 
 
 def test_a_label_is_found_by_its_index() -> None:
@@ -249,7 +372,7 @@ def test_queries_do_not_grow(admin_client: Client) -> None:
 
     def cost() -> list[str]:
         with CaptureQueriesContext(connection) as captured:
-            look(admin_client, feed="users")
+            look(admin_client, feeds="users")
         return [query["sql"] for query in captured.captured_queries]
 
     report(connect("alice"), 1)
@@ -257,7 +380,7 @@ def test_queries_do_not_grow(admin_client: Client) -> None:
     for number in range(200):
         report(connect(f"client-{number}"), number)
     many = cost()
-    assert len(many) == len(few) <= 5
+    assert len(many) == len(few) <= 7
     assert sum("LIMIT 20001" in sql for sql in many) == 1
 
 
@@ -272,6 +395,7 @@ def test_csv(admin_user: User) -> None:
     assert (row["client"], row["feeds"], row["label"]) == ("alice", "users arrays", "swarm")
     assert (row["number"], row["seconds"], row["clients"]) == ("7", "4.25", "7")
     assert (row["latency_p50"], row["latency_p99"]) == ("0.0125", "0.025")
+    assert (row["ideal"], row["rates"], row["plain"]) == ("0.5", '{"users": 1.0}', "False")
     assert session.key[:12] not in str(row)
 
 

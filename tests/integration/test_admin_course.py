@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from html import unescape
 
@@ -75,19 +76,28 @@ def test_the_page_is_bounded(admin_client: Client) -> None:
     page = shown(admin_client, session)
     assert page.count("timeline-connected") == MOST_CONNECTIONS
     assert page.count('class="chart"') == 2
-    assert "&quot;6&quot;" in page
-    assert "[&quot;5&quot;," not in page
+    assert "{&quot;x&quot;: 6, &quot;y&quot;" in page
+    assert "{&quot;x&quot;: 5, &quot;y&quot;" not in page
 
 
-def test_latencies_by_a_clients_own_clock_are_left_out() -> None:
-    """A block of which no clock is known has a block time, and a hole for its latency."""
+def test_what_figures_leave_out_is_a_hole() -> None:
+    """A block without the server's clock, or caught up, has a block time and no latency."""
     session = connect("alice")
-    report(session, 1, latency_p50=300.0, latency_p99=300.0)
-    report(session, 2, latency_p50=0.001, latency_p99=0.002, clock_offset=-299.9)
+    known = {"verdict": "verified", "ideal": 4.0, "latency_max": 0.003, "clock_offset": 0.0}
+    late = {"latency_p50": 300.0, "latency_p99": 300.0}
+    report(session, 1, **known | late | {"clock_offset": None})
+    report(session, 2, **known, latency_p50=0.001, latency_p99=0.002)
+    report(session, 3, **known | late, interrupted=True)
     drawn = unescape(course_charts(session))
-    assert '"label": "block time", "data": [4.002, 4.002]' in drawn
-    assert '"label": "median", "data": [null, 1.0]' in drawn
-    assert '"label": "p99", "data": [null, 2.0]' in drawn
+    for name, values in {
+        "block time": (4.002, 4.002, 4.002),
+        "ideal": (4.0, 4.0, 4.0),
+        "median": (None, 1.0, None),
+        "p99": (None, 2.0, None),
+    }.items():
+        points = [{"x": number, "y": value} for number, value in enumerate(values, 1)]
+        assert f'"label": "{name}", "data": {json.dumps(points)}' in drawn
+    assert "Left out: 1 around a reconnect or catch-up." in drawn
 
 
 def test_a_session_without_blocks(admin_client: Client) -> None:

@@ -35,8 +35,8 @@ def sample(at: datetime, **changes: Any) -> Sample:
         "blocks": 5,
         "verified": 5,
         "broken": 0,
-        "block_p50": 1.0,
-        "block_p99": 1.5,
+        "overhead_p50": 1.0,
+        "overhead_p99": 1.5,
         "latency_p50": 0.001,
         "latency_p99": 0.004,
     }
@@ -69,21 +69,60 @@ def test_the_hour_by_hand() -> None:
     """Samples of all servers come together, each minute by itself, holes left open."""
     sample(NOW - timedelta(seconds=10), sessions=9, messages=0, blocks=0, verified=0)
     sample(NOW)
-    sample(NOW, server="two", messages=100, worst_lag=8, block_p50=None,
-           block_p99=None, latency_p99=0.009, blocks=1, verified=0, broken=1)  # fmt: skip
+    broken = {"blocks": 1, "verified": 0, "broken": 1, "left_out": 1}
+    none = {"overhead_p50": None, "overhead_p99": None}
+    sample(NOW, server="two", messages=100, worst_lag=8, latency_p99=0.009, **broken, **none)
     sample(NOW - timedelta(minutes=2), messages=20)
     sample(NOW - timedelta(hours=2))
     found = last_hour(NOW)
     assert (found.starts[-1].minute, len(found.points), found.is_empty) == (30, 60, False)
     minute, hole, before = found.points[-1], found.points[-2], found.points[-3]
     assert (minute.messages, minute.blocks) == (20 + 5, 15 + 3)
-    assert (minute.sessions, minute.worst_lag) == (4, 8)
-    assert (minute.block_p50, minute.block_p99) == (1.0, 1.5)
+    # Nine were there at the end of the first sample, two with each server later.
+    assert (minute.sessions, found.now.sessions, minute.worst_lag) == (9, 4, 8)
+    assert (minute.overhead_p50, minute.overhead_p99) == (1.0, 1.5)
     assert (minute.latency_p50, minute.latency_p99) == (0.001, 0.009)
     assert hole == history.Point()
     assert before.messages == 2
     assert (found.now.messages, found.now.blocks) == (40 + 10, 30 + 6)
     assert (found.blocks, found.verified, found.broken) == (11, 10, 1)
+    assert (found.left_out, found.plain) == (1, 0)
+
+
+def test_sessions_of_a_minute_are_the_most_at_once() -> None:
+    """A swarm that came and left within a minute is on the chart, with its full number."""
+    for seconds, sessions in ((-40, 3), (-30, 28), (-20, 28), (-10, 3), (0, 3)):
+        sample(NOW.replace(second=50) + timedelta(seconds=seconds), sessions=sessions)
+    found = last_hour(NOW.replace(second=55))
+    assert (found.points[-1].sessions, found.now.sessions) == (28, 3)
+
+
+def test_plain_clients_have_a_chart_of_their_own(admin_client: Client) -> None:
+    """Their block times have no ideal, so they are mixed with no other figure."""
+    sample(datetime.now(UTC), plain=2, plain_p50=4.0, plain_p99=5.0, overhead_p50=None)
+    *_, overhead, latency, plain = told(admin_client)["charts"]
+    assert [chart["title"] for chart in (overhead, latency, plain)] == [
+        "Overhead",
+        "Latency",
+        "Block time of plain clients",
+    ]
+    assert "2 blocks" in plain["about"]
+    lines = json.loads(plain["data"])["datasets"]
+    assert [max(v for v in line["data"] if v is not None) for line in lines] == [4.0, 5.0]
+
+
+def test_broken_blocks_are_a_red_figure_that_leads_to_them(admin_client: Client) -> None:
+    """One broken block of the hour is counted, marked, and linked to the list of broken ones."""
+    sample(datetime.now(UTC), broken=1, left_out=3)
+    said = told(admin_client)
+    tile = next(tile for tile in said["tiles"] if tile["name"] == "Broken")
+    assert (tile["value"], tile["state"]) == ("1", "broken")
+    assert admin_client.get(tile["link"]).status_code == 200
+    page = admin_client.get(reverse("admin:index")).content.decode()
+    assert '<li data-state="broken"' in page
+    assert f'href="{tile["link"]}"' in page
+    overhead = next(chart for chart in said["charts"] if chart["title"] == "Overhead")
+    assert "Left out of 5 blocks: 3." in overhead["about"]
 
 
 def served(first: float, last: float, server: str) -> None:
@@ -137,11 +176,11 @@ def test_now_is_that_of_the_server_that_was_started_again() -> None:
 
 
 def test_a_server_that_ended_counts_for_as_long_as_it_ran() -> None:
-    """Its messages count in the minute in which it ended, its sessions are gone."""
+    """Its messages and sessions count in the minute in which it ended, and in none after it."""
     served(-125, 25, "one")
     served(-125, -35, "two")
     assert steady_minutes(26) == [
-        (pytest.approx(1000 + 1000 * 25 / 60), pytest.approx(600 + 600 * 25 / 60), 1000),
+        (pytest.approx(1000 + 1000 * 25 / 60), pytest.approx(600 + 600 * 25 / 60), 2000),
         (1000, 600, 1000),
         (1000, 600, 1000),
     ]
@@ -168,13 +207,14 @@ def test_figures(admin_client: Client) -> None:
         "Messages/s": ("40", "sent to all, over the last 10 s"),
         "Worst lag": ("3", "messages behind, at the last look"),
         "Blocks/min": ("30", "over the last 10 s"),
-        "Verified": ("99.9 %", "of 1,000 blocks in the last hour; 1 broken"),
+        "Broken": ("1", "in the last hour; look at them"),
+        "Verified": ("99.9 %", "of 1,000 blocks in the last hour"),
     }
     said = told(admin_client)
     assert said["feeds"] == [
         {"name": "numbers", "state": "not running", "rate": "2.5/s", "head": "0"}
     ]
-    titles = ["Messages", "Sessions", "Worst lag", "Blocks", "Block time", "Latency"]
+    titles = ["Messages", "Sessions", "Worst lag", "Blocks", "Overhead", "Latency"]
     assert [chart["title"] for chart in said["charts"]] == titles
     latency = json.loads(said["charts"][5]["data"])
     drawn = [value for value in latency["datasets"][1]["data"] if value is not None]
@@ -199,7 +239,7 @@ def test_nothing_is_stored(admin_client: Client) -> None:
     ("models", "names", "charts", "feeds"),
     [
         (("clientsession",), ["Sessions online", "Messages/s", "Worst lag"], 3, 0),
-        (("blockreport",), ["Blocks/min", "Verified"], 3, 0),
+        (("blockreport",), ["Blocks/min", "Broken", "Verified"], 3, 0),
         (("feed",), [], 0, 1),
         ((), [], 0, 0),
     ],

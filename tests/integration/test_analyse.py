@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,8 +16,8 @@ import pytest
 
 from clientapp import cli
 from clientapp.core.analysis.study import study
-from clientapp.study.plots import plots
-from tests.support.block_logs import ALICE, BOB, arrays, gap, session_log, users
+from clientapp.study.plots import _coloured, plots
+from tests.support.block_logs import ALICE, BOB, arrays, gap, judged, seal, session_log, users
 from tests.support.trials import trial
 
 CHECKOUT = Path(__file__).parents[2]
@@ -38,13 +39,15 @@ class Addresses(HTMLParser):
 
 @pytest.fixture
 def logs(tmp_path: Path) -> list[str]:
-    """Return the paths of two logs that were written side by side."""
+    """Return the paths of two logs, written side by side by clients that knew the clock."""
     texts = {
         "alice": session_log(ALICE, [*users(1, 10), gap(11, 12), *users(13, 26)]),
         "bob": session_log(BOB, users(1, 24)),
     }
+    known = b',"clock":{"offset":0.0,"error":0.001},"positions":'
     for name, text in texts.items():
-        (tmp_path / f"{name}.log").write_bytes(text)
+        timed = seal(text.replace(b',"positions":', known))
+        (tmp_path / f"{name}.log").write_bytes(judged(timed))
     return [str(tmp_path / f"{name}.log") for name in texts]
 
 
@@ -53,7 +56,7 @@ def test_writes_a_report(
 ) -> None:
     """The page holds all, and its figures stand beside it for programs."""
     out = tmp_path / "out"
-    assert cli.main(["analyse", *logs, "--rate", "1", "--out", str(out)]) == 0
+    assert cli.main(["analyse", *logs, "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert said.endswith(f"The report is {out / 'report.html'}.\n")
     assert "48 of 50 expected messages came (96.0000%)" in said
@@ -98,30 +101,47 @@ def test_feeds_are_told_apart(tmp_path: Path) -> None:
         "carol": session_log(carol, BOTH),
     }
     for name, text in texts.items():
-        (tmp_path / f"{name}.log").write_bytes(text)
+        (tmp_path / f"{name}.log").write_bytes(judged(text))
     paths = [str(tmp_path / f"{name}.log") for name in texts]
-    assert cli.main(["analyse", *paths, "--rate", "1", "--out", str(tmp_path)]) == 0
+    assert cli.main(["analyse", *paths, "--out", str(tmp_path)]) == 0
     page = (tmp_path / "report.html").read_text()
-    assert page.count('<th scope="col">feeds</th><th scope="col">rate /s</th>') == 2
-    for feeds in ("users", "arrays", "users, arrays"):
-        assert page.count(f"<tr><td>{feeds}</td><td>1</td><td>3</td><td>5</td>") == 2
-    assert "they have different feeds (arrays, arrays and users, users)" in page
-    assert cli.main(["analyse", paths[0], "--rate", "1", "--out", str(tmp_path)]) == 0
-    assert '<th scope="col">feeds</th>' not in (tmp_path / "report.html").read_text()
+    assert page.count('<th scope="col">feeds and rate</th>') == 2
+    for feeds in ("users 1/s", "arrays 1/s", "arrays 1/s + users 1/s"):
+        assert f"<tr><td>{feeds}</td><td>3</td><td>5</td>" in page
 
 
-def test_plots_name_the_feeds_where_they_differ() -> None:
-    """The same figures of other feeds are another picture, unless all are of the same feeds."""
+def test_plots_name_the_feeds_and_rates() -> None:
+    """The same figures of other feeds are another picture."""
 
     def pictures(*feeds: str) -> dict[str, bytes]:
         sizes = [(size, name) for name in feeds for size in (1, 5)]
         trials = [trial(block_size=size, latency=0.01, feeds=name) for size, name in sizes]
         return {plot.name: plot.png for plot in plots(study(trials))}
 
-    two, others = pictures("users", "arrays"), pictures("lists", r"$\frac{$")
+    two, others = pictures("users 1/s", "arrays 1/s"), pictures("lists", r"$\frac{$")
     names = {"block-time", "overhead", "latency", "total"}
     assert names <= {name for name, png in two.items() if others[name] != png}
-    assert pictures("users") == pictures("arrays")
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 30, 60])
+def test_no_two_lines_have_the_same_colour(count: int) -> None:
+    """However many lines there are, each has a colour of its own."""
+    cells = study([trial(clients=number + 1) for number in range(count)]).cells
+    colours = [colour for colour, _ in _coloured(cells, lambda at: (at.feeds, at.clients))]
+    assert len(set(colours)) == len(colours) == count
+
+
+def test_report_begins_with_its_rule_and_what_it_leaves_out(
+    logs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Terminal and page say first what is compared, what is left out, and whom to believe."""
+    assert cli.main(["analyse", *logs, "--out", str(tmp_path)]) == 0
+    rule, basis, load, *_ = capsys.readouterr().out.splitlines()
+    assert rule.startswith("Block time = ideal + overhead.")
+    assert "Times and latencies rest on verified blocks." in basis
+    assert "the bottleneck is not known" in load
+    page = unescape((tmp_path / "report.html").read_text())
+    assert page.index(rule) < page.index(load) < page.index("What was found")
 
 
 def test_sentences_for_what_cannot_be_done(
@@ -134,7 +154,7 @@ def test_sentences_for_what_cannot_be_done(
         f"the log {none} cannot be read: No such file or directory\n"
     )
     good = tmp_path / "good.log"
-    good.write_bytes(session_log(BOB, users(1, 9)))
+    good.write_bytes(judged(session_log(BOB, users(1, 9))))
     assert cli.main(["analyse", str(good), "--out", str(good)]) == 1
     assert capsys.readouterr().err == f"the report cannot be written to {good}: File exists\n"
 

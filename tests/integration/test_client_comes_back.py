@@ -15,21 +15,31 @@ def options(server: FeedServer, *more: str) -> list[str]:
 
 
 async def test_lost_connection(server: FeedServer, lifted: Lifted) -> None:
-    """A block goes on over a lost connection and says that it was interrupted."""
-    client = await lifted.run(*options(server, "--block-size", "4", "--blocks", "2", "--console"))
+    """Blocks around a lost connection say so: the one it cut, and those that were caught up."""
+    client = await lifted.run(*options(server, "--block-size", "4", "--blocks", "4", "--console"))
     await client.event("connected")
     await server.publish("users", 2)
     await client.event("message")
     await client.event("message")
     server.drop()
+    await server.publish("users", 8)
+    for _ in range(2):
+        await client.event("block")
     await server.publish("users", 6)
     code, _, _ = await client.end()
     assert code == 0
     assert server.requests[1].after == {"users": Position(EPOCH, 2)}
     assert server.requests[1].session == server.requests[0].session
     (session,) = read_log(lifted.home / "logs" / "alice.log")
-    assert offsets(session, "users") == list(range(1, 9))
-    assert [block.header["interrupted"] for block in session.blocks] == [True, False]
+    assert offsets(session, "users") == list(range(1, 17))
+    interrupted = [block.header["interrupted"] for block in session.blocks]
+    # The third block holds two messages of the backlog and two that were live.
+    assert interrupted == [True, True, True, False]
+    assert [block.header["due"] for block in session.blocks] == [
+        [STARTED_US + first * 1_000_000, STARTED_US + (first + 3) * 1_000_000]
+        for first in (1, 5, 9, 13)
+    ]
+    assert all(block.header["rates"] == {"users": 1.0} for block in session.blocks)
 
 
 async def test_server_restart(server: FeedServer, lifted: Lifted) -> None:

@@ -11,12 +11,14 @@ import pytest
 
 from clientapp.core.backoff import backoff
 from clientapp.core.block import BlockBuilder
+from clientapp.core.catchup import CatchUp
 from clientapp.core.protocol import ClientProtocol, Duplicate
 from clientapp.core.serverclock import ServerClock
 from clientapp.core.session import Session
 from clientapp.core.stamp import Stamp
 from clientapp.wire.from_server import Gap, read_from_server
 from clientapp.wire.message import Message, make_line
+from clientapp.wire.welcome import Welcome
 from tests.support.node import run_node
 
 EPOCH, LATER_EPOCH = "0123456789ab", "ba9876543210"
@@ -61,12 +63,13 @@ def came(text: str, milliseconds: int) -> list[Any]:
     return ["frame", text, stamp(milliseconds)]
 
 
-def welcome(**offsets: int) -> str:
-    """Return a welcome after which messages follow *offsets*."""
+def welcome(head: int = 0, **offsets: int) -> str:
+    """Return a welcome after which messages follow *offsets*, of feeds that end at *head*."""
     feeds = {
         feed: {
             "epoch": EPOCH,
             "offset": offsets.get(feed, 0),
+            "head": head,
             "rate": 1.0,
             "running": True,
             "fields": [],
@@ -112,7 +115,7 @@ def random_script(seed: int) -> list[list[Any]]:
                 text = say("gap", epoch=EPOCH, **gap)
             case 4:
                 script.append(["connect", "", None])
-                text = welcome(**heads)
+                text = welcome(heads[feed] + chance.randrange(6), **heads)
             case 5:
                 text = say("pong", t0=(now - 2 * chance.randrange(9)) * 1000, now=WALL_US + 2 * now)
             case _:
@@ -125,7 +128,7 @@ def reference(script: list[list[Any]], size: int) -> tuple[list[dict[str, Any]],
     """Return the reports and the queries of the client of this project."""
     session = Session(client="Zoë", session=KEY, url="ws://x/", feeds=FEEDS, block_size=size)
     protocol, clock = ClientProtocol(session), ServerClock()
-    builder = BlockBuilder(session, 1, clock=clock)
+    builder, catch_up = BlockBuilder(session, 1, clock=clock), CatchUp()
     reports, queries = [], []
     for word, text, when in script:
         if word == "connect":
@@ -138,8 +141,12 @@ def reference(script: list[list[Any]], size: int) -> tuple[list[dict[str, Any]],
         clock.receive(frame, at)
         for meaning in protocol.receive(frame):
             match meaning:
+                case Welcome():
+                    catch_up.begin(meaning, at.monotonic)
                 case Message():
                     builder.add(meaning, protocol.epoch(meaning.feed), at, "")
+                    if catch_up.takes(meaning.feed, meaning.offset, at.monotonic):
+                        builder.interrupt()
                     if builder.is_full:
                         report = builder.finish(protocol.positions).report
                         protocol.report(report)

@@ -12,7 +12,7 @@ from feeds.core.difference import Difference
 from feeds.core.judgement import Judgement
 from feeds.live import archive, ledger, retention
 from feeds.live.facts import Closed, Explanation, Fact, Opened, Reported, Said
-from feeds.models import BlockReport, ClientMessage, ClientSession, Connection
+from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed, Segment
 
 pytestmark = pytest.mark.django_db
 
@@ -306,3 +306,71 @@ def test_totals_of_many_sessions() -> None:
         keys[2]: (3, 9, 1, 1, 1),
         keys[3]: (0, 0, 0, 0, 0),
     }
+
+
+def scheduled(feed: str, first: int, started_us: int, rate: float) -> Segment:
+    """Store a segment of *feed*."""
+    return Segment.objects.create(
+        feed=Feed.objects.get(name=feed),
+        epoch="0" * 12,
+        kind=feed,
+        seed=1,
+        first=first,
+        started_us=started_us,
+        rate_milli=round(rate * 1000),
+    )
+
+
+def ideal_of(number: int) -> tuple[float | None, dict[str, float | None]]:
+    """Return what is stored of the ideal time of a block."""
+    row = BlockReport.objects.get(number=number)
+    return row.ideal, row.rates
+
+
+def test_report_is_stored_with_its_ideal_time() -> None:
+    """The schedule says how long the messages of a block were due to take, and at which rates."""
+    scheduled("users", 1, 0, 2.0)
+    scheduled("arrays", 1, 0, 0.5)
+    *_, outcome = ledger.commit([opened(), reported(1)])
+    assert ideal_of(1) == (1.0, {"users": 2.0, "arrays": 0.5})
+    assert outcome.ideal == 1.0
+
+
+def test_ideal_time_follows_a_rate_that_changed_since_the_last_batch() -> None:
+    """A segment that is new since then is read before the reports of its messages are stored."""
+    scheduled("users", 1, 0, 1.0)
+    scheduled("arrays", 1, 0, 1.0)
+    ledger.commit([opened(), reported(1)])
+    scheduled("users", 3, 1_100_000, 5.0)
+    ledger.commit([reported(2)])
+    # 1 and 2 are due at 0 and 1 s, 3 at 1.1 s.
+    assert ideal_of(1) == (2.0, {"users": 1.0, "arrays": 1.0})
+    assert ideal_of(2) == (1.1, {"users": None, "arrays": 1.0})
+
+
+def test_ideal_time_in_a_database_that_was_replaced() -> None:
+    """Segments that are other than they were read are read again."""
+    old = scheduled("users", 1, 0, 1.0)
+    scheduled("arrays", 1, 0, 1.0)
+    ledger.commit([opened(), reported(1)])
+    old.delete()
+    scheduled("users", 1, 0, 4.0)
+    ledger.commit([reported(2)])
+    assert ideal_of(2) == (0.5, {"users": 4.0, "arrays": 1.0})
+
+
+def test_broken_block_and_sentence_have_no_ideal_time() -> None:
+    """A broken block may lack its first or last message; a sentence names none."""
+    scheduled("users", 1, 0, 1.0)
+    scheduled("arrays", 1, 0, 1.0)
+    sentence = replace(reported(2), report=Sentence("alice", 2, 2.0))
+    ledger.commit([opened(), reported(1, judgement=BROKEN), sentence])
+    assert ideal_of(1) == (None, {"users": 1.0, "arrays": 1.0})
+    assert ideal_of(2) == (None, {})
+
+
+def test_block_of_a_removed_feed_has_no_ideal_time() -> None:
+    """Its report is stored all the same."""
+    Feed.objects.filter(name="users").delete()
+    ledger.commit([opened(), reported(1)])
+    assert ideal_of(1) == (None, {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -10,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from feeds import pace as module
 from feeds.models import BlockReport, ClientSession
-from feeds.pace import MOST_SIZES, pace, times
+from feeds.pace import MOST_ROWS, pace, times
+from feeds.show import UNKNOWN
 
 NOW = datetime(2026, 11, 21, 9, 30, 15, tzinfo=UTC)
 
@@ -31,17 +33,26 @@ def session() -> ClientSession:
     )
 
 
-def report(session: ClientSession, number: int, ago: float = 1.0, **values: float | None) -> None:
-    """Store a report that came *ago* seconds before NOW."""
-    measured = {"latency_p50": 0.001, "latency_p99": 0.002, "clock_offset": 0.0}
-    fields = {"size": 3, "seconds": 2.0} | measured | values
+def report(session: ClientSession, number: int, ago: float = 1.0, **values: Any) -> None:
+    """Store a verified report that came *ago* seconds before NOW."""
+    fields = {
+        "size": 3,
+        "seconds": 2.0,
+        "ideal": 1.75,
+        "rates": {"users": 1.0},
+        "verdict": "verified",
+        "latency_p50": 0.001,
+        "latency_p99": 0.002,
+        "latency_max": 0.003,
+        "clock_offset": 0.0,
+    }
     BlockReport.objects.create(
         session=session,
         number=number,
         text="Client alice received a block",
         clients=1,
         received_at=NOW - timedelta(seconds=ago),
-        **fields,
+        **fields | values,
     )
 
 
@@ -71,43 +82,89 @@ def test_nothing_is_stored() -> None:
     assert times().latency == "none"
 
 
-def test_block_time_by_size(session: ClientSession) -> None:
-    """Each block size is a row of its median and p90, its bar on a common scale."""
+def test_block_time_by_feeds_rate_and_size(session: ClientSession) -> None:
+    """Each group is a row: median and ideal, overhead, and how many blocks it rests on."""
     for number, seconds in enumerate([1.0, 2.0, 3.0, 4.0], 1):
-        report(session, number, size=5, seconds=seconds)
-    report(session, 5, size=2, seconds=0.5)
+        report(session, number, size=5, seconds=seconds, ideal=seconds - number / 64)
+    report(session, 5, size=2, seconds=0.5, ideal=0.5)
     small, large = times().sizes
-    assert (small.size, small.p50, small.p90, small.blocks) == ("2", "500.0 ms", "500.0 ms", "1")
-    assert (large.size, large.p50, large.p90, large.blocks) == ("5", "2.00 s", "4.00 s", "4")
+    assert (small.rates, small.size, small.blocks) == ("users 1/s", "2", "1")
+    assert (small.p50, small.ideal, small.overhead) == ("500.0 ms", "500.0 ms", "0.0 ms")
+    assert (large.rates, large.size, large.blocks) == ("users 1/s", "5", "4")
+    assert (large.p50, large.ideal) == ("2.00 s", "2.46 s")
+    assert (large.overhead, large.overhead_p90) == ("31.2 ms", "62.5 ms")
     assert (small.bar, large.bar, large.rest) == ("12.5", "50.0", "100.0")
+
+
+def test_rates_and_feeds_are_not_mixed(session: ClientSession) -> None:
+    """Blocks of one size are one row for each rate and set of feeds."""
+    report(session, 1, seconds=2.0, ideal=2.0)
+    report(session, 2, seconds=0.4, ideal=0.4, rates={"users": 5.0})
+    session.feeds = "users arrays"
+    session.pk = None
+    session.key = "b" * 20
+    session.save()
+    report(session, 1, seconds=1.5, ideal=1.5, rates={"users": 1.0, "arrays": 2.0})
+    assert [(row.rates, row.p50) for row in times().sizes] == [
+        ("arrays 2/s + users 1/s", "1.50 s"),
+        ("users 1/s", "2.00 s"),
+        ("users 5/s", "400.0 ms"),
+    ]
+
+
+def test_interrupted_and_broken_blocks_are_in_no_figure(session: ClientSession) -> None:
+    """A restart or a broken block changes no figure, and both are counted beside it."""
+    report(session, 1)
+    before = times()
+    report(session, 2, seconds=0.0001, interrupted=True, latency_p50=8.0, latency_p99=15.0)
+    report(session, 3, seconds=9.0, verdict="broken", ideal=None)
+    after = times()
+    (row,), (old,) = after.sizes, before.sizes
+    assert (row.p50, row.overhead, row.blocks) == (old.p50, old.overhead, "1")
+    assert (row.left_out, after.latency) == ("2", before.latency)
+    assert after.left_out == "Left out: 1 broken, 1 around a reconnect or catch-up."
+    assert after.latency_note == "p99 2.0 ms, 1 block; 2 left out"
+
+
+def test_plain_clients_are_a_row_of_their_own(session: ClientSession) -> None:
+    """They have a block time by their own word, and neither ideal nor overhead."""
+    report(session, 1)
+    plain: dict[str, Any] = {"plain": True, "verdict": "unverifiable", "ideal": None, "rates": {}}
+    report(session, 2, seconds=3.0, clock_offset=None, **plain)
+    checked, own = times().sizes
+    assert (checked.rates, checked.blocks) == ("users 1/s", "1")
+    assert (own.rates, own.p50, own.blocks) == ("users, plain clients", "3.00 s", "1")
+    assert own.ideal == own.overhead == UNKNOWN
 
 
 def test_latencies_by_a_clients_own_clock_are_left_out(session: ClientSession) -> None:
     """A clock that is five minutes fast changes no latency, and a sentence says what is missing."""
     report(session, 1, clock_offset=None, latency_p50=-300.0, latency_p99=300.0)
-    assert (times().latency, times().latency_note) == ("none", "no block by the server's clock yet")
+    note = "no verified block by the server's clock yet"
+    assert (times().latency, times().latency_note) == ("none", note)
     report(session, 2)
     report(session, 3)
-    assert (times().latency, times().latency_note) == ("1.0 ms", "p99 2.0 ms, 2 blocks")
+    assert times().latency == "1.0 ms"
+    assert times().latency_note == "p99 2.0 ms, 2 blocks; 1 left out"
     assert times().sizes[0].blocks == "3"
 
 
 def test_blocks_of_one_take_no_time(session: ClientSession) -> None:
     """Where every block took no time at all, the bars are empty."""
-    report(session, 1, size=1, seconds=0.0)
+    report(session, 1, size=1, seconds=0.0, ideal=0.0)
     (row,) = times().sizes
     assert (row.p50, row.bar, row.rest) == ("0.0 ms", "0.0", "0.0")
 
 
-def test_block_sizes_with_the_fewest_reports_are_left_out(session: ClientSession) -> None:
-    """Of many sizes those with the most reports are shown, in order of size."""
+def test_groups_with_the_fewest_reports_are_left_out(session: ClientSession) -> None:
+    """Of many block sizes those with the most reports are shown, in order of size."""
     number = 0
-    for size in range(1, MOST_SIZES + 3):
+    for size in range(1, MOST_ROWS + 3):
         for _ in range(1 if size in {2, 4} else 2):
             number += 1
             report(session, number, size=size)
     shown = [int(row.size) for row in times().sizes]
-    assert shown == [1, 3, *range(5, MOST_SIZES + 3)]
+    assert shown == [1, 3, *range(5, MOST_ROWS + 3)]
 
 
 def test_a_look_reads_no_more_than_it_may(

@@ -88,6 +88,7 @@ def test_shows_who_is_connected(client: Client) -> None:
             "since": "2026-11-21 09:30:15",
             "blocks": "2",
             "last_block": "Client alice received 2 block in 2.001 s time",
+            "state": "",
         }
     ]
     assert (status["connected"], status["blocks"], status["messages"]) == ("1", "4", "12")

@@ -45,8 +45,8 @@ def stored(number: int, seconds: float = 1.0, judgement: Judgement = VERIFIED) -
 
 
 def note(sampler: Sampler, *facts: Reported, is_new: bool = True) -> None:
-    """Let *sampler* note *facts* as stored just now."""
-    outcomes = [Outcome(judgement=fact.judgement, is_new=is_new) for fact in facts]
+    """Let *sampler* note *facts*, whose ideal is half a second, as stored just now."""
+    outcomes = [Outcome(judgement=fact.judgement, is_new=is_new, ideal=0.5) for fact in facts]
     sampler.note(facts, outcomes)
 
 
@@ -62,17 +62,19 @@ def keep(sampler: Sampler, seen: Look) -> Sample:
 def test_figures_by_hand() -> None:
     """A sample counts what came in its period alone, and has the nearest ranks of it."""
     sampler = Sampler("one", 0.0)
-    note(sampler, *(stored(number, number / 100) for number in range(1, 101)))
+    note(sampler, *(stored(number, 0.5 + number / 64) for number in range(1, 101)))
     note(sampler, stored(101, 9.0, BROKEN))
     first = keep(sampler, look(10.0, sessions=3, sent=500, worst_lag=7))
     assert (first.server, first.at, first.seconds) == ("one", NOW + timedelta(seconds=10), 10.0)
     assert (first.sessions, first.messages, first.worst_lag) == (3, 500, 7)
     assert (first.blocks, first.verified, first.broken) == (101, 100, 1)
-    assert (first.block_p50, first.block_p99) == (0.51, 1.0)
+    # The broken block of 9 s is in no figure.
+    assert (first.overhead_p50, first.overhead_p99) == (50 / 64, 99 / 64)
+    assert (first.left_out, first.plain, first.plain_p50) == (1, 0, None)
     assert (first.latency_p50, first.latency_p99) == (0.001, 0.002)
     second = keep(sampler, look(25.0, sent=560))
     assert (second.seconds, second.messages, second.blocks) == (15.0, 60, 0)
-    assert (second.block_p50, second.latency_p99) == (None, None)
+    assert (second.overhead_p50, second.latency_p99, second.left_out) == (None, None, 0)
 
 
 def test_only_what_is_new_counts() -> None:
@@ -83,8 +85,21 @@ def test_only_what_is_new_counts() -> None:
     assert keep(sampler, look(10.0)).blocks == 0
 
 
-def test_a_bare_sentence_has_a_block_time_and_no_latency() -> None:
-    """What a hand-written client says is counted as far as it goes."""
+def test_interrupted_block_is_counted_and_in_no_figure() -> None:
+    """A block caught up after a restart took no time and came late: neither is the feed's doing."""
+    sampler = Sampler("one", 0.0)
+    fact = stored(1, 0.0001)
+    assert isinstance(fact.report, Report)
+    late = Latency(p50=8.0, p99=15.0, max=15.0)
+    report = replace(fact.report, interrupted=True, latency=late)
+    note(sampler, replace(fact, report=report), stored(2, 1.0))
+    sample = keep(sampler, look(10.0))
+    assert (sample.blocks, sample.verified, sample.left_out) == (2, 2, 1)
+    assert (sample.overhead_p50, sample.overhead_p99, sample.latency_p99) == (0.5, 0.5, 0.002)
+
+
+def test_plain_client_has_a_block_time_of_its_own_and_no_latency() -> None:
+    """What a client says by a sentence is a series of its own: nothing there can be checked."""
     sampler = Sampler("one", 0.0)
     unknown = Judgement(Verdict.UNVERIFIABLE, "no digest")
     text = "Client alice received 1 block in 4.002 time"
@@ -92,7 +107,8 @@ def test_a_bare_sentence_has_a_block_time_and_no_latency() -> None:
     note(sampler, replace(stored(1, judgement=unknown), report=plain))
     sample = keep(sampler, look(10.0))
     assert (sample.blocks, sample.verified, sample.broken) == (1, 0, 0)
-    assert (sample.block_p50, sample.latency_p50) == (4.002, None)
+    assert (sample.plain, sample.plain_p50, sample.plain_p99) == (1, 4.002, 4.002)
+    assert (sample.overhead_p50, sample.latency_p50, sample.left_out) == (None, None, 0)
 
 
 def test_latencies_by_a_clients_own_clock_are_left_out() -> None:
@@ -104,15 +120,11 @@ def test_latencies_by_a_clients_own_clock_are_left_out() -> None:
     fast = replace(fast, report=replace(fast.report, latency=late))
     note(sampler, fast)
     alone = keep(sampler, look(10.0))
-    assert (alone.blocks, alone.block_p99, alone.latency_p50, alone.latency_p99) == (
-        1,
-        3.0,
-        None,
-        None,
-    )
+    assert (alone.blocks, alone.overhead_p99) == (1, 2.5)
+    assert (alone.latency_p50, alone.latency_p99) == (None, None)
     note(sampler, fast, stored(2))
     sample = keep(sampler, look(20.0))
-    assert (sample.blocks, sample.block_p99) == (2, 3.0)
+    assert (sample.blocks, sample.overhead_p99) == (2, 2.5)
     assert (sample.latency_p50, sample.latency_p99) == (0.001, 0.002)
 
 
@@ -125,7 +137,7 @@ def test_percentiles_rest_on_no_more_reports_than_they_may(
     note(sampler, *(stored(number) for number in range(1, 11)))
     assert len(sampler._tally.measured) == 3
     sample = keep(sampler, look(10.0))
-    assert (sample.blocks, sample.block_p50) == (10, 1.0)
+    assert (sample.blocks, sample.overhead_p50) == (10, 0.5)
 
 
 def test_samples_wait_for_the_database_in_bounded_number(

@@ -17,6 +17,8 @@ from clientapp.wire.welcome import FeedState, Welcome
 OLD, NEW = "0123456789ab", "ba9876543210"
 STARTED_US = 1_795_250_000_000_000
 """When the first message of every log here was received."""
+LATE_US = 2000
+"""How long before its receipt a message was due, where none was lost and feeds do not mix."""
 ALICE = Session(
     client="alice",
     session="first-session-key",
@@ -49,7 +51,8 @@ def session_log(session: Session, frames: Iterable[Frame], *, offset: int = 0) -
     """
     Return what a client writes that receives *frames*, a second after another.
 
-    Its feeds stand at *offset* before the first one.
+    Its feeds stand at *offset* before the first one. A message that has no
+    intended time gets the one of a feed with a message a second.
     """
     state = FeedState(epoch=OLD, offset=offset, rate=1.0, running=True, fields=())
     protocol = ClientProtocol(session)
@@ -64,9 +67,13 @@ def session_log(session: Session, frames: Iterable[Frame], *, offset: int = 0) -
         )
     )
     builder = BlockBuilder(session, 1)
+    builder.expect(dict.fromkeys(session.feeds, 1.0))
     text = format_session(session)
     for second, frame in enumerate(frames):
         stamp = Stamp(STARTED_US + second * 1_000_000, float(second))
+        if isinstance(frame, Message) and not frame.at:
+            due = STARTED_US - LATE_US + (frame.offset - 1) * 1_000_000
+            frame = replace(frame, at=due)  # noqa: PLW2901
         for meaning in protocol.receive(frame):
             match meaning:
                 case Gap():
@@ -77,6 +84,16 @@ def session_log(session: Session, frames: Iterable[Frame], *, offset: int = 0) -
         if builder.is_full:
             text += b"\n" + format_block(builder.finish(protocol.positions))
     return text
+
+
+def judged(log: bytes, verdict: str = "verified", **others: str) -> bytes:
+    """Return *log* with a *verdict* of each block; *others* have their own, as ``block_2``."""
+
+    def found(end: re.Match[bytes]) -> bytes:
+        word = others.get(f"block_{int(end[1])}", verdict)
+        return end[0] + f"=== verdict of block {int(end[1])}: {word}\n".encode()
+
+    return re.sub(rb"=== end of block (\d+):.*\n", found, log)
 
 
 def good_log() -> bytes:

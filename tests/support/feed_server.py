@@ -181,7 +181,12 @@ class FeedServer:
             session=request.session or "made-by-the-server",
             feeds={
                 feed: FeedState(
-                    epoch=EPOCH, offset=after[feed], rate=1.0, running=True, fields=FIELDS[feed]
+                    epoch=EPOCH,
+                    offset=after[feed],
+                    head=len(self.lines[feed]),
+                    rate=1.0,
+                    running=True,
+                    fields=FIELDS[feed],
                 )
                 for feed in request.feeds
             },

@@ -25,6 +25,7 @@ def timed_blocks(
                 seconds=seconds,
                 started_at=started_at,
                 finished_at=started_at + round(seconds * 1_000_000),
+                due=(started_at, started_at + round((block_size - 1) * 1_000_000 / rate)),
             )
         )
     return tuple(blocks)
@@ -41,7 +42,7 @@ def trial(
     lost: int = 0,
     duplicates: int = 0,
     latency: float | None = None,
-    feeds: str = "users",
+    feeds: str = "users 10/s",
 ) -> Trial:
     """Return a trial of one client that collected twenty messages or *blocks*."""
     known = tuple(blocks or timed_blocks(block_size, 20 // block_size, rate=rate, late=late))

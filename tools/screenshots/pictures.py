@@ -120,7 +120,7 @@ PAGES = (
         sentence="Block time and latency against block size and clients, of all reports or some.",
         path="admin/",
         follow='a[href*="analysis"]',
-        shows="By block size",
+        shows="By feeds, rate and block size",
         height=1500,
         dark=True,
     ),

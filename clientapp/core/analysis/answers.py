@@ -32,28 +32,27 @@ def _block_size(study: Study) -> Iterator[str]:
         return
     worst = max(timed, key=lambda cell: abs(cell.overhead))
     condition = worst.condition
-    share = abs(worst.overhead) / condition.ideal
+    share = f" ({abs(worst.overhead) / worst.ideal:.2%} off)" if worst.ideal else ""
     yield (
         f"Block size: the mean block time was never further than {_seconds(abs(worst.overhead))} "
-        f"from the ideal, (block size - 1) / rate. That was at "
-        f"{condition.clients} clients with blocks of {_blocks(study, condition)}: "
-        f"{worst.mean:.4f} s, ideal {condition.ideal:.4f} s ({share:.2%} off)."
+        f"from the ideal. That was at "
+        f"{condition.clients} clients with blocks of {_blocks(condition)}: "
+        f"{worst.mean:.4f} s, ideal {worst.ideal:.4f} s{share}."
     )
 
 
 def _clients(study: Study) -> Iterator[str]:
-    series: defaultdict[tuple[float, str, int], list[Cell]] = defaultdict(list)
+    series: defaultdict[tuple[str, int], list[Cell]] = defaultdict(list)
     for cell in study.cells:
-        condition = cell.condition
-        series[condition.rate, condition.feeds, condition.block_size].append(cell)
+        series[cell.condition.feeds, cell.condition.block_size].append(cell)
     lines = [line for line in series.values() if len(line) > 1]
     timed = [line for line in lines if line[0].condition.block_size > 1]
     if timed:
         line = max(timed, key=_spread)
         fewest, most = line[0].condition, line[-1].condition
         yield (
-            f"Clients: the mean block times with {fewest.clients} to {most.clients} clients lay "
-            f"{_seconds(_spread(line))} apart at most (blocks of {_blocks(study, fewest)})."
+            f"Clients: the mean overheads with {fewest.clients} to {most.clients} clients lay "
+            f"{_seconds(_spread(line))} apart at most (blocks of {_blocks(fewest)})."
         )
     pairs = [(line[0], line[-1]) for line in lines]
     measured = [pair for pair in pairs if pair[0].latency and pair[1].latency]
@@ -65,7 +64,7 @@ def _clients(study: Study) -> Iterator[str]:
             f"Latency: from {few.condition.clients} to {many.condition.clients} clients the "
             f"median went from {_seconds(few.latency.p50)} to {_seconds(many.latency.p50)}, the "
             f"p99 from {_seconds(few.latency.p99)} to {_seconds(many.latency.p99)} (blocks of "
-            f"{_blocks(study, few.condition)})."
+            f"{_blocks(few.condition)})."
         )
 
 
@@ -74,7 +73,7 @@ def _total(study: Study) -> Iterator[str]:
         return
     line = most_clients(study.totals)
     fast, slow = min(line, key=lambda t: t.seconds), max(line, key=lambda t: t.seconds)
-    where = f"{line[0].clients} clients{study.of(line[0].feeds)} at {line[0].rate:g} messages/s"
+    where = f"{line[0].clients} clients, {line[0].feeds}"
     if slow.seconds - fast.seconds <= NO_DIFFERENCE * slow.seconds:
         sizes = f"from {line[0].block_size} to {line[-1].block_size}"
         yield (
@@ -102,7 +101,7 @@ def _fits(study: Study) -> Iterator[str]:
 
 
 def _spread(line: Sequence[Cell]) -> float:
-    means = [cell.mean for cell in line]
+    means = [cell.overhead for cell in line]
     return max(means) - min(means)
 
 
@@ -117,12 +116,11 @@ def _reach(cells: Sequence[Cell]) -> Iterator[str]:
     else:
         came = f"{received:,} of {expected:,} expected messages came ({received / expected:.4%})"
     again = f"{duplicates:,} came twice and were dropped" if duplicates else "none came twice"
-    yield f"Reach: {came}; {again}."
+    yield f"Reach, of the blocks that the server judged: {came}; {again}."
 
 
-def _blocks(study: Study, condition: Condition) -> str:
-    of = study.of(condition.feeds)
-    return f"{condition.block_size}{of} at {condition.rate:g} messages/s"
+def _blocks(condition: Condition) -> str:
+    return f"{condition.block_size}, {condition.feeds}"
 
 
 def _seconds(value: float) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from clientapp.core.analysis.figures import Distribution, Interval, distribution, interval
+from clientapp.core.analysis.interval import Interval, interval
 from clientapp.core.analysis.trial import Condition, LatencyFigures, Trial
+from clientapp.figures.measured import Reason
+from clientapp.figures.ranks import Spread, spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +20,18 @@ class Cell:
 
     condition: Condition
     repeats: int
-    seconds: Distribution
+    left_out: Mapping[Reason, int]
+    """Blocks that are in no figure of time or latency."""
+    seconds: Spread
     """Of the time of all blocks."""
+    overheads: Spread
+    """Of their overheads."""
     mean: float
     """Of the repeats' mean block times, each repeat counting the same."""
+    ideal: float
+    """Of the repeats' mean ideals, in the same way."""
     interval: Interval | None
-    """Of that mean; None with a single repeat."""
+    """Of the mean overhead; None with a single repeat."""
     received: int
     expected: int
     duplicates: int
@@ -33,7 +41,7 @@ class Cell:
     @property
     def overhead(self) -> float:
         """Seconds that a block takes longer than ideal, in the mean."""
-        return self.mean - self.condition.ideal
+        return self.mean - self.ideal
 
     @property
     def reach(self) -> float:
@@ -54,14 +62,32 @@ def mean_seconds(trial: Trial) -> float:
     return fmean(block.seconds for block in trial.blocks)
 
 
+def mean_ideal(trial: Trial) -> float:
+    """Return the mean ideal of the blocks of *trial*."""
+    return fmean(block.ideal for block in trial.blocks)
+
+
 def _cell(condition: Condition, trials: Sequence[Trial]) -> Cell:
-    means = [mean_seconds(trial) for trial in trials]
+    blocks = [block for trial in trials for block in trial.blocks]
+    seconds, overheads = (
+        spread(one.seconds for one in blocks),
+        spread(one.overhead for one in blocks),
+    )
+    assert seconds is not None
+    assert overheads is not None
+    means, ideals = [*map(mean_seconds, trials)], [*map(mean_ideal, trials)]
+    left_out: Counter[Reason] = Counter()
+    for trial in trials:
+        left_out.update(trial.left_out)
     return Cell(
         condition=condition,
         repeats=len(trials),
-        seconds=distribution([block.seconds for trial in trials for block in trial.blocks]),
+        left_out=left_out,
+        seconds=seconds,
+        overheads=overheads,
         mean=fmean(means),
-        interval=interval(means),
+        ideal=fmean(ideals),
+        interval=interval([mean - ideal for mean, ideal in zip(means, ideals, strict=True)]),
         received=sum(trial.received for trial in trials),
         expected=sum(trial.expected for trial in trials),
         duplicates=sum(trial.duplicates for trial in trials),

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from clientapp.core.analysis.figures import CONFIDENCE
+from clientapp.core.analysis.interval import CONFIDENCE
 from clientapp.core.analysis.residuals import complaints
 
 LEAST_FREEDOM = 5

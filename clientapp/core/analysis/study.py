@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from clientapp.core.analysis.cell import Cell, cells, mean_seconds
+from clientapp.core.analysis.cell import Cell, cells, mean_ideal, mean_seconds
 from clientapp.core.analysis.fit import Fit, Refusal, fit
 from clientapp.core.analysis.total import Total, totals
 from clientapp.core.analysis.trial import Trial
 
-IDEAL = "ideal block time (s)"
+IDEAL = "ideal (s)"
 CLIENTS = "clients"
 BLOCK_SIZE = "block size"
 
@@ -36,15 +36,6 @@ class Study:
     totals: tuple[Total, ...]
     models: tuple[Model, ...]
 
-    @property
-    def differs_in_feeds(self) -> bool:
-        """Whether not all cells are of the same feeds, so that each must name its own."""
-        return len({cell.condition.feeds for cell in self.cells}) > 1
-
-    def of(self, feeds: str) -> str:
-        """Return `` of users and arrays`` where cells differ in their feeds, else nothing."""
-        return f" of {feeds.replace(', ', ' and ')}" if self.differs_in_feeds else ""
-
 
 def study(trials: Sequence[Trial]) -> Study:
     """Return what *trials*, at least one, come to."""
@@ -67,7 +58,7 @@ def _block_time(trials: Sequence[Trial]) -> Model:
             points,
             mean_seconds,
             {
-                IDEAL: lambda trial: trial.condition.ideal,
+                IDEAL: mean_ideal,
                 CLIENTS: lambda trial: float(trial.condition.clients),
             },
         ),

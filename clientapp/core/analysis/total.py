@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from clientapp.core.analysis.figures import Interval, interval
+from clientapp.core.analysis.interval import Interval, interval
 from clientapp.core.analysis.trial import TimedBlock, Trial
 
 
@@ -35,11 +35,8 @@ class Total:
     """Seconds that the block times add up to: without the waits between blocks."""
     reports: int
     """Blocks, and so reports, of one client."""
-
-    @property
-    def ideal(self) -> float:
-        """Seconds where every message comes when it is due."""
-        return (self.messages - 1) / self.rate
+    ideal: float
+    """Seconds where every message comes when it is due: mean over clients, then repeats."""
 
 
 def totals(trials: Iterable[Trial]) -> list[Total]:
@@ -84,10 +81,11 @@ def _side_by_side(trials: Sequence[Trial]) -> list[Total]:
 def _total(trials: Sequence[Trial], messages: int) -> Total:
     condition = trials[0].condition
     reports = messages // condition.block_size
-    elapsed, in_blocks = [], []
+    elapsed, in_blocks, ideals = [], [], []
     for trial in trials:
         runs = [blocks[:reports] for blocks in _by_client(trial).values()]
         elapsed.append(fmean((run[-1].finished_at - run[0].started_at) / 1_000_000 for run in runs))
+        ideals.append(fmean((run[-1].due[1] - run[0].due[0]) / 1_000_000 for run in runs))
         in_blocks.append(fmean(math.fsum(block.seconds for block in run) for run in runs))
     return Total(
         rate=condition.rate,
@@ -99,12 +97,16 @@ def _total(trials: Sequence[Trial], messages: int) -> Total:
         interval=interval(elapsed),
         in_blocks=fmean(in_blocks),
         reports=reports,
+        ideal=fmean(ideals),
     )
 
 
 def _by_client(trial: Trial) -> dict[str, list[TimedBlock]]:
-    """Return the blocks of each client, in order."""
+    """Return the first blocks of each client that follow each other, in order."""
     clients: defaultdict[str, list[TimedBlock]] = defaultdict(list)
     for block in sorted(trial.blocks, key=lambda block: block.number):
-        clients[block.client].append(block)
+        run = clients[block.client]
+        # Behind a block that is left out, the clock ran on without it.
+        if not run or run[0].number + len(run) == block.number:
+            run.append(block)
     return clients

@@ -8,7 +8,10 @@ the smallest thing that may be counted twice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from clientapp.figures.measured import Reason
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -16,17 +19,12 @@ class Condition:
     """What was set, and what the block time may depend on."""
 
     rate: float
-    """Messages a second, of all feeds of a client together."""
+    """Messages a second, of all feeds of a client together; 0: it changed within the blocks."""
     clients: int
     """Clients connected at the time, of all block sizes together."""
     block_size: int
-    feeds: str = "users"
-    """Names, a comma between them."""
-
-    @property
-    def ideal(self) -> float:
-        """Seconds that a block takes where every message comes when it is due."""
-        return (self.block_size - 1) / self.rate
+    feeds: str = "users 1/s"
+    """Names with their rates, as all figures name them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +40,18 @@ class TimedBlock:
     """Receipt of the first message, microseconds since 1970."""
     finished_at: int
     """Receipt of the last message, microseconds since 1970."""
+    due: tuple[int, int]
+    """The first and last intended time of its messages, microseconds since 1970."""
+
+    @property
+    def ideal(self) -> float:
+        """Seconds that the block takes where every message comes when it is due."""
+        return (self.due[1] - self.due[0]) / 1_000_000
+
+    @property
+    def overhead(self) -> float:
+        """Seconds that it took longer than that."""
+        return self.seconds - self.ideal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +72,13 @@ class Trial:
     condition: Condition
     repeat: int
     blocks: tuple[TimedBlock, ...]
+    """Those that the figures rest on."""
+    left_out: Mapping[Reason, int] = field(default_factory=dict)
+    """The others."""
     received: int
-    """Messages that came, each counted once."""
+    """Messages that came in judged blocks, each counted once."""
     expected: int
-    """Offsets that should have come."""
+    """Offsets that should have come in these."""
     duplicates: int
     latency: LatencyFigures | None
 

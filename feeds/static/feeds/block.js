@@ -95,7 +95,7 @@ export class BlockBuilder {
     this.#note(message);
   }
 
-  /** Note that the connection was lost, if the block has begun. */
+  /** Note that the connection was lost or a message caught up, if the block has begun. */
   interrupt() {
     this.#isInterrupted ||= this.count > 0;
   }

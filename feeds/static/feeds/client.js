@@ -3,6 +3,7 @@
 // what it has to say; the panel shows what it tells its listener.
 
 import { BlockBuilder } from "./block.js";
+import { CatchUp } from "./catchup.js";
 import { ServerClock } from "./clock.js";
 import { Cursors, Malformed } from "./cursors.js";
 import { crc32 } from "./digest.js";
@@ -21,6 +22,7 @@ export class Client {
   #session;
   #tell;
   #clock = new ServerClock();
+  #catchUp = new CatchUp();
   #outbox = new Outbox();
   #lines = new Map(); // block -> what was received of it
   #answers = [];
@@ -96,7 +98,7 @@ export class Client {
       case "message":
         return this.#message({ ...frame, crc: crc32(text), text }, stamp);
       case "welcome":
-        return this.#welcome(frame);
+        return this.#welcome(frame, stamp);
       case "gap":
         return this.#cursors.gap(frame).forEach((gap) => this.#gap(gap));
       case "ack":
@@ -118,8 +120,9 @@ export class Client {
     }
   }
 
-  #welcome(frame) {
+  #welcome(frame, stamp) {
     this.#cursors.welcome(frame);
+    this.#catchUp.begin(frame, stamp);
     this.#clock.renew();
     this.welcome = frame;
     this.#outbox.repeat();
@@ -133,6 +136,7 @@ export class Client {
     if (gap !== null) this.#gap(gap);
     if (!isNew) return this.#builder.addDuplicate(message);
     this.#builder.add(message, this.#cursors.epoch(message.feed), stamp);
+    if (this.#catchUp.takes(message, stamp)) this.#builder.interrupt();
     this.#tell("message", message);
     if (this.#builder.isFull) this.#finish();
   }

@@ -31,11 +31,17 @@ function fillFeeds(feeds) {
   });
 }
 
+function fillTile(element, tile) {
+  fill(element, tile);
+  element.dataset.state = tile.state;
+}
+
 function fillCharts(charts, isEmpty) {
   const box = document.getElementById("charts");
   if (!box) return;
   box.hidden = isEmpty;
   document.getElementById("no-history").hidden = !isEmpty;
+  box.querySelectorAll("[data-about]").forEach((about, index) => (about.textContent = charts[index].about));
   box.querySelectorAll("canvas").forEach((canvas, index) => {
     const chart = Chart.getChart(canvas);
     const data = JSON.parse(charts[index].data);
@@ -49,7 +55,7 @@ function fillCharts(charts, isEmpty) {
 function show(now) {
   fill(page.querySelector(".dashboard-live"), now);
   const tiles = document.getElementById("tiles");
-  if (tiles) now.tiles.forEach((tile, index) => fill(tiles.children[index], tile));
+  if (tiles) now.tiles.forEach((tile, index) => fillTile(tiles.children[index], tile));
   fillFeeds(now.feeds);
   fillCharts(now.charts, now.is_empty);
 }

@@ -55,7 +55,7 @@ function show(now) {
   fillList(find("feeds"), find("feed-template"), now.feeds);
   fillList(find("clients"), find("client-template"), now.clients);
   fillList(find("sizes"), find("size-template"), now.sizes);
-  for (const id of ["totals", "more", "live"]) fill(find(id), now);
+  for (const id of ["totals", "more", "live", "broken", "sizes-caption"]) fill(find(id), now);
   panel.offer(now.feeds.filter(({ state }) => state !== "switched off").map(({ name }) => name));
   // A feed that was chosen after this was asked for is shown by the next answer.
   if (!rows.dataset.feed) rows.dataset.feed = now.watched.feed;
@@ -77,6 +77,9 @@ function choose(event) {
   event.preventDefault();
   history.replaceState(null, "", link.href);
   rows.dataset.feed = link.textContent;
+  // The list of another feed would stay empty for as long as it is held.
+  find("hold").setAttribute("aria-pressed", false);
+  stream.hold(false);
   stream.clear();
   mark();
   overview.hurry();

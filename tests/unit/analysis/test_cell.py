@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from clientapp.core.analysis.cell import cells
 from clientapp.core.analysis.trial import Condition, Trial
+from clientapp.figures.measured import Reason
 from tests.support.trials import latencies, timed_blocks, trial
 
 
@@ -14,11 +17,27 @@ def test_a_cell_weighs_repeats_alike() -> None:
     short = trial(blocks=timed_blocks(5, 1, late=0.1), repeat=1)
     long = trial(blocks=timed_blocks(5, 9, late=0.0), repeat=2)
     (cell,) = cells([short, long])
-    assert cell.condition.ideal == pytest.approx(0.4)
+    assert cell.ideal == pytest.approx(0.4)
     assert cell.mean == pytest.approx(0.45)
     assert cell.overhead == pytest.approx(0.05)
     assert (cell.repeats, cell.seconds.count) == (2, 10)
     assert cell.interval is not None
+
+
+def test_overhead_is_that_of_each_block() -> None:
+    """Blocks with other ideals are compared each with its own, and so is their spread."""
+    blocks = (*timed_blocks(5, 9, late=0.125), *timed_blocks(5, 1, rate=5.0, client="b", late=1.0))
+    (cell,) = cells([trial(blocks=blocks)])
+    assert cell.overhead == pytest.approx(0.2125)
+    assert (cell.overheads.p50, cell.overheads.p99) == pytest.approx((0.125, 1.0))
+    assert cell.ideal == pytest.approx(0.44)
+
+
+def test_blocks_left_out_add_up() -> None:
+    """A cell says how many blocks of its repeats it does not rest on."""
+    out = {Reason.INTERRUPTED: 2, Reason.BROKEN: 1}
+    (cell,) = cells([replace(trial(), left_out=out), replace(trial(repeat=2), left_out=out)])
+    assert cell.left_out == {Reason.INTERRUPTED: 4, Reason.BROKEN: 2}
 
 
 def test_clients_of_one_repeat_are_no_repeats() -> None:
@@ -51,14 +70,14 @@ def test_conditions_are_kept_apart_and_in_order() -> None:
         trial(clients=20),
         trial(),
         trial(block_size=1),
-        trial(rate=5.0),
+        trial(rate=5.0, feeds="users 5/s"),
         trial(clients=20, repeat=2),
     ]
     assert [cell.condition for cell in cells(trials)] == [
-        Condition(5.0, 10, 5),
-        Condition(10.0, 10, 1),
-        Condition(10.0, 10, 5),
-        Condition(10.0, 20, 5),
+        Condition(5.0, 10, 5, "users 5/s"),
+        Condition(10.0, 10, 1, "users 10/s"),
+        Condition(10.0, 10, 5, "users 10/s"),
+        Condition(10.0, 20, 5, "users 10/s"),
     ]
 
 

@@ -42,7 +42,7 @@ def test_lists_are_sorted_and_without_doubles() -> None:
 
 
 def test_logs_need_nothing_more() -> None:
-    """Of logs the rate is estimated, and the report goes to study."""
+    """Logs hold their own rates, and the report goes to study."""
     settled = options("a.log", "b.log")
     assert settled.paths == [Path("a.log"), Path("b.log")]
     assert (settled.rate, settled.out) == (None, Path("study"))
@@ -56,6 +56,7 @@ def test_logs_need_nothing_more() -> None:
         (["--rate=fast"], "--rate: 'fast' is not allowed: a number from 0.001 to 1000000"),
         ([], ("--rate: a sweep needs the rate of the running feed; to read logs instead, "
               "give their paths")),
+        (["a.log", "--rate=1"], "--rate: this is for a new sweep, and paths are given"),
         (["a.log", "--clients=3"], "--clients: this is for a new sweep, and paths are given"),
         (["a.log", "--server-pid=1"], "--server-pid: this is for a new sweep, and paths are given"),
         (["--rate=1", "--clients=2"], "--clients: 2 clients cannot have 3 block sizes"),

@@ -18,7 +18,7 @@ def test_the_same_messages_at_each_size() -> None:
     ]
     assert [each.seconds for each in found] == pytest.approx([1.9] * 3)
     assert [each.in_blocks for each in found] == pytest.approx([0.0, 5 * 0.3, 2 * 0.9])
-    assert {each.ideal for each in found} == {1.9}
+    assert [each.ideal for each in found] == pytest.approx([1.9] * 3)
     assert all(each.interval is not None for each in found)
 
 
@@ -28,6 +28,13 @@ def test_no_more_than_every_client_has() -> None:
     found = totals([trial(block_size=4, blocks=few), trial(block_size=2)])
     assert {each.messages for each in found} == {12}
     assert [each.reports for each in found] == [6, 3]
+
+
+def test_nothing_is_compared_across_a_block_that_is_left_out() -> None:
+    """What comes after it is no part of the first messages: the clock ran on meanwhile."""
+    blocks = [block for block in timed_blocks(4, 5) if block.number != 3]
+    found = totals([trial(block_size=4, blocks=blocks), trial(block_size=2)])
+    assert {each.messages for each in found} == {8}
 
 
 @pytest.mark.parametrize(

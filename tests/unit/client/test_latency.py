@@ -2,7 +2,8 @@
 
 import pytest
 
-from clientapp.core.latency import nearest_rank, summarise
+from clientapp.core.latency import summarise
+from clientapp.figures.ranks import nearest_rank
 from clientapp.wire.report import Latency
 
 

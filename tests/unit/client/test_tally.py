@@ -5,7 +5,7 @@ from clientapp.core.tally import Tally
 from clientapp.wire.report import Clock, Latency, Report
 
 
-def block(latency: float, clock: Clock | None) -> Block:
+def block(latency: float, clock: Clock | None, *, interrupted: bool = False) -> Block:
     """Return a block of one message."""
     report = Report(
         block=1,
@@ -16,10 +16,10 @@ def block(latency: float, clock: Clock | None) -> Block:
         started_at=0,
         finished_at=0,
         latency=Latency(p50=latency, p99=latency, max=latency),
-        interrupted=False,
+        interrupted=interrupted,
         clock=clock,
     )
-    return Block(report=report, lines=(), latencies=(latency,), positions={})
+    return Block(report=report, lines=(), latencies=(latency,), positions={}, due=(0, 0), rates={})
 
 
 def test_latencies_by_two_clocks_are_not_mixed() -> None:
@@ -33,3 +33,18 @@ def test_latencies_by_two_clocks_are_not_mixed() -> None:
     summary = tally.summary(unacknowledged=0, log="")
     assert summary.latency == Latency(p50=0.5, p99=1.0, max=1.0)
     assert (summary.clock, summary.blocks) == (Clock(offset=3.125, error=0.25), 3)
+
+
+def test_interrupted_blocks_are_counted_and_not_timed() -> None:
+    """What was caught up after an outage is late by the outage: no latency of the run."""
+    tally = Tally(block_size=1)
+    tally.add_block(block(9.0, Clock(offset=0.0, error=0.5), interrupted=True))
+    assert tally.summary(unacknowledged=0, log="").latency is None
+    tally.add_block(block(0.25, Clock(offset=0.0, error=0.125)))
+    summary = tally.summary(unacknowledged=0, log="")
+    assert summary.latency == Latency(p50=0.25, p99=0.25, max=0.25)
+    assert (summary.blocks, summary.interrupted, summary.clock) == (
+        2,
+        1,
+        Clock(offset=0.0, error=0.125),
+    )

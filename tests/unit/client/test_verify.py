@@ -51,7 +51,7 @@ def test_faults(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["verify", str(path)]) == 1
     said = capsys.readouterr().out.splitlines()
     assert said[0] == f"{path}: 1 fault"
-    assert said[-1] == "  line 9, byte 1095: block 1 does not fit its checksum"
+    assert said[-1] == "  line 9, byte 1154: block 1 does not fit its checksum"
 
 
 def test_more_faults_than_are_shown(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

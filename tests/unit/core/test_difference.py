@@ -25,7 +25,7 @@ def pairs(*offsets: int) -> list[tuple[int, int]]:
         (pairs(5, 6, 6, 7, 8, 9), Difference(doubled=((6, 6),))),
         (pairs(5, 7, 6, 8, 9), Difference(out_of_order=((6, 6),))),
         (pairs(5, 8, 9, 6, 7), Difference(out_of_order=((6, 7),))),
-        ([*pairs(5, 6), (7, 1), *pairs(8, 9)], Difference(altered=((7, 7),))),
+        ([*pairs(5, 6), (7, 1), *pairs(8, 9)], Difference(altered=((7, 7),), checksums=((7, 1),))),
         (pairs(5, 6, 6, 8, 9), Difference(missing=((7, 7),), doubled=((6, 6),))),
         (pairs(4, 5, 6, 7, 8, 9, 10), Difference(strange=((4, 4), (10, 10)))),
     ],

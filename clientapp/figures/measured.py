@@ -1,0 +1,97 @@
+"""One block as the figures see it, whether it was read from a database or a log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from clientapp.wire.verdict import Verdict
+
+CHANGING = "at a changing rate"
+UNKNOWN = "at an unknown rate"
+
+
+class Reason(StrEnum):
+    """Why a block is left out of the figures, as a sentence names it."""
+
+    PLAIN = "of plain clients"
+    BROKEN = "broken"
+    UNVERIFIABLE = "unverifiable"
+    UNJUDGED = "not yet judged"
+    INTERRUPTED = "around a reconnect or catch-up"
+    NO_IDEAL = "without a known ideal time"
+
+
+class LatencySeen(NamedTuple):
+    """Seconds from the intended time of a message to its receipt, in one block."""
+
+    p50: float
+    p99: float
+    max: float
+
+
+class Measured(NamedTuple):
+    """What is known of one block."""
+
+    rates: str
+    """The feeds of its session and their rates, as `label_of` names them."""
+    size: int | None
+    """Messages; None: its client did not say."""
+    seconds: float
+    """The block time."""
+    ideal: float | None
+    """Seconds from the intended time of its first message to that of its last; None: not known."""
+    verdict: str
+    """Empty: not yet judged."""
+    interrupted: bool
+    """Whether it lies around a reconnect, or holds messages that were caught up."""
+    plain: bool
+    """Whether its client said only the sentence."""
+    latency: LatencySeen | None
+    """None where it is not by the server's clock."""
+
+    @property
+    def overhead(self) -> float:
+        """Block time minus the ideal, which must be known."""
+        assert self.ideal is not None
+        return self.seconds - self.ideal
+
+    @property
+    def left_out(self) -> Reason | None:
+        """Why the block is in no figure of time or latency; None: it is in them."""
+        if self.plain:
+            return Reason.PLAIN
+        if self.verdict == Verdict.BROKEN:
+            return Reason.BROKEN
+        if self.verdict == Verdict.UNVERIFIABLE:
+            return Reason.UNVERIFIABLE
+        if self.verdict != Verdict.VERIFIED:
+            return Reason.UNJUDGED
+        if self.interrupted:
+            return Reason.INTERRUPTED
+        return Reason.NO_IDEAL if self.ideal is None else None
+
+
+def label_of(feeds: Sequence[str], rates: Mapping[str, float | None]) -> str:
+    """
+    Return the name of a group: feeds by name, each with its rate.
+
+    Such as ``arrays 2/s + users 1/s``. None stands for a rate that changed
+    within the block; a feed that *rates* leaves out has an unknown one.
+    """
+    return " + ".join(_feed(name, rates) for name in sorted(feeds))
+
+
+def plain_label(feeds: Sequence[str]) -> str:
+    """Return the name of the group of plain clients with *feeds*: nothing tells their rates."""
+    return f"{' + '.join(sorted(feeds))}, plain clients"
+
+
+def _feed(name: str, rates: Mapping[str, float | None]) -> str:
+    if name not in rates:
+        return f"{name} {UNKNOWN}"
+    rate = rates[name]
+    if rate is None:
+        return f"{name} {CHANGING}"
+    return f"{name} {rate:,.3f}".rstrip("0").rstrip(".") + "/s"

@@ -1,0 +1,52 @@
+"""Percentiles by nearest rank: each one is a value that was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil, fsum
+
+
+def nearest_rank(ordered: Sequence[float], percent: float) -> float:
+    """
+    Return the smallest value that *percent* of all values do not exceed.
+
+    *ordered* is sorted and not empty.
+    """
+    # In thousandths, for 99.9 is no binary number and would round up a rank.
+    return ordered[max(0, ceil(round(percent * 1000) * len(ordered) / 100_000) - 1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Many values in a few numbers."""
+
+    count: int
+    mean: float
+    p50: float
+    p90: float
+    p99: float
+    p999: float
+    max: float
+
+
+def spread(values: Iterable[float]) -> Spread | None:
+    """Return the figures of *values*; None where there is none."""
+    ordered = sorted(values)
+    if not ordered:
+        return None
+    p50, p90, p99, p999 = (nearest_rank(ordered, percent) for percent in (50, 90, 99, 99.9))
+    return Spread(
+        count=len(ordered),
+        mean=fsum(ordered) / len(ordered),
+        p50=p50,
+        p90=p90,
+        p99=p99,
+        p999=p999,
+        max=ordered[-1],
+    )
+
+
+def figure(figures: Spread | None, name: str) -> float | None:
+    """Return the figure called *name*; None where nothing was measured."""
+    return None if figures is None else float(getattr(figures, name))

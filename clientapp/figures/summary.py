@@ -1,0 +1,96 @@
+"""What a group of blocks comes to, and what was left out of it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import fsum
+from typing import TypeVar
+
+from clientapp.figures.measured import LatencySeen, Measured, Reason
+from clientapp.figures.ranks import Spread, nearest_rank, spread
+
+Key = TypeVar("Key")
+
+RULE = (
+    "Block time = ideal + overhead. The ideal is the time from when the first message of a block "
+    "was due to when its last one was; the overhead is all that delivery added."
+)
+BASIS = (
+    "Times and latencies rest on verified blocks. Blocks around a reconnect or catch-up are left "
+    "out, and each figure says how many."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The figures of some blocks; None where no block gives one."""
+
+    blocks: int
+    """All blocks, also those left out."""
+    left_out: Mapping[Reason, int]
+    """Blocks that are in no figure below."""
+    seconds: Spread | None
+    """Block time."""
+    ideal: float | None
+    """The mean ideal."""
+    overhead: Spread | None
+    latency: LatencySeen | None
+    """Median of the blocks' medians, 99th percentile of their p99 (an upper estimate), maximum."""
+    latency_blocks: int
+    """Blocks whose latencies are by the server's clock."""
+    plain: Spread | None
+    """Block times of plain clients, by their own word: a series of its own."""
+
+    @property
+    def timed(self) -> int:
+        """Blocks that the times rest on."""
+        return 0 if self.seconds is None else self.seconds.count
+
+
+def summarise(blocks: Iterable[Measured]) -> Summary:
+    """Return what *blocks* come to."""
+    found = list(blocks)
+    reasons = [block.left_out for block in found]
+    timed = [block for block, reason in zip(found, reasons, strict=True) if reason is None]
+    late = [block.latency for block in timed if block.latency is not None]
+    return Summary(
+        blocks=len(found),
+        left_out=Counter(reason for reason in reasons if reason is not None),
+        seconds=spread(block.seconds for block in timed),
+        ideal=fsum(block.ideal or 0.0 for block in timed) / len(timed) if timed else None,
+        overhead=spread(block.overhead for block in timed),
+        latency=latency_of(late),
+        latency_blocks=len(late),
+        plain=spread(block.seconds for block in found if block.plain),
+    )
+
+
+def latency_of(blocks: Sequence[LatencySeen]) -> LatencySeen | None:
+    """Return the latency of many *blocks* together; None of none."""
+    if not blocks:
+        return None
+    return LatencySeen(
+        p50=nearest_rank(sorted(one.p50 for one in blocks), 50),
+        p99=nearest_rank(sorted(one.p99 for one in blocks), 99),
+        max=max(one.max for one in blocks),
+    )
+
+
+def grouped(
+    blocks: Iterable[Measured], key: Callable[[Measured], Key]
+) -> dict[Key, list[Measured]]:
+    """Return *blocks* by what *key* says of each."""
+    together: defaultdict[Key, list[Measured]] = defaultdict(list)
+    for block in blocks:
+        together[key(block)].append(block)
+    return dict(together)
+
+
+def left_out_sentence(left_out: Mapping[Reason, int]) -> str:
+    """Return how many blocks were left out and why; empty where none was."""
+    told = [f"{left_out[reason]:,} {reason}" for reason in Reason if left_out.get(reason)]
+    if not told:
+        return ""
+    return f"Left out: {', '.join(told)}."

@@ -1,0 +1,62 @@
+"""
+The ideal time of a block: how long its messages were due to take.
+
+It comes from the schedule, not from a rate, so it is right for several feeds,
+for a rate that changed inside the block, and for a pause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from clientapp.wire.report import FeedRange
+from feeds.core.schedule import MICROSECONDS_PER_1000_S, Schedule
+
+STEADY_US = 2
+"""Intended times are whole microseconds, so a steady stretch may be off by two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When the messages of a block were due."""
+
+    ideal: float | None = None
+    """Seconds from the first to the last; None: not known."""
+    rates: Mapping[str, float | None] = field(default_factory=dict)
+    """Messages a second by feed; None: it changed or paused within the block."""
+
+
+def timing_of(
+    ranges: Mapping[str, FeedRange], feeds: Sequence[str], schedules: Mapping[str, Schedule]
+) -> Timing:
+    """
+    Return the timing of a block with *ranges* of a session with *feeds*.
+
+    The ideal is known where every offset of the ranges came: then the first
+    and last message of a range are its ends. Nothing is known where a feed
+    has no schedule any more.
+    """
+    if not ranges:
+        return Timing()
+    is_whole = all(
+        part.count == part.last - part.first + 1 and not part.gaps for part in ranges.values()
+    )
+    try:
+        firsts = [schedules[feed].at(part.first) for feed, part in ranges.items()]
+        end = max(schedules[feed].at(part.last) for feed, part in ranges.items())
+        rates = {feed: _rate(schedules[feed], part) for feed, part in ranges.items()}
+        for feed in feeds:
+            if feed not in rates and (running := schedules[feed].running(end)):
+                rates[feed] = running.rate_milli / 1000
+    except LookupError:
+        return Timing()
+    return Timing(ideal=(end - min(firsts)) / 1_000_000 if is_whole else None, rates=rates)
+
+
+def _rate(schedule: Schedule, part: FeedRange) -> float | None:
+    """Return the rate of a range; None where the feed did not keep one pace."""
+    rate = schedule.segment(part.last).rate_milli
+    took = schedule.at(part.last) - schedule.at(part.first)
+    steady = (part.last - part.first) * MICROSECONDS_PER_1000_S / rate
+    return rate / 1000 if abs(took - steady) <= STEADY_US else None

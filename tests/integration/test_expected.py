@@ -1,0 +1,117 @@
+"""The page of a report: expected records beside what arrived, and its neighbours."""
+
+from __future__ import annotations
+
+from html import unescape
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from feeds.core.schedule import Schedule
+from feeds.expected import MOST_EXPECTED, Expected, expected_of
+from feeds.live.catalog import recipe_of, segment_of
+from feeds.live.making import lines_between, source_of
+from feeds.models import BlockReport, Feed, Segment
+from tests.support.admin import connect, report, shown
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def segment() -> Segment:
+    """Store a segment of arrays, which this server can make."""
+    feed = Feed.objects.get(name="arrays")
+    return Segment.objects.create(
+        feed=feed,
+        epoch=source_of(recipe_of(feed)).epoch,
+        kind=feed.kind,
+        spec=feed.spec,
+        seed=feed.seed,
+        first=1,
+        started_us=1_795_250_400_000_000,
+        rate_milli=2000,
+    )
+
+
+def block(first: int, last: int, number: int = 1, **changes: Any) -> BlockReport:
+    """Store a report of the offsets *first* to *last* of arrays."""
+    session = connect("alice", feeds="arrays") if number == 1 else None
+    session = session or BlockReport.objects.get(number=1).session
+    part = {"epoch": "", "first": first, "last": last, "count": 1, "gaps": 0, "duplicates": 0}
+    return report(session, number, ranges={"arrays": part}, **changes)
+
+
+def arrived(expected: Expected) -> list[tuple[str, str, str]]:
+    """Return offset, what became of it, and the state of each row."""
+    return [(row.offset, row.arrived, row.state) for row in expected.rows]
+
+
+def test_broken_block_shows_what_is_wrong_with_each_message(segment: Segment) -> None:
+    """Differing messages and their neighbours are shown, an altered one with its checksum."""
+    difference = {
+        "missing": [[7, 7]],
+        "altered": [[9, 9]],
+        "doubled": [[9, 9]],
+        "checksums": [[9, 0xABC]],
+    }
+    found = expected_of(block(1, 20, verdict="broken", difference={"arrays": difference}))
+    assert arrived(found) == [
+        ("6", "as sent", "whole"),
+        ("7", "missing", "broken"),
+        ("8", "as sent", "whole"),
+        ("9", "twice and altered, checksum 00000abc", "broken"),
+        ("10", "as sent", "whole"),
+    ]
+    assert (found.more, found.notes) == (15, [])
+
+
+def test_records_are_those_that_were_sent(segment: Segment) -> None:
+    """Record, checksum and time of a row are those of the line that the server sent."""
+    row = expected_of(block(3, 3, verdict="verified")).rows[0]
+    (line,) = lines_between("arrays", Schedule([segment_of(segment)]), 3, 3)
+    assert line.decode().endswith(f'"data":{row.record}}}')
+    assert (row.due, row.arrived) == ("08:40:01.000", "as sent")
+
+
+def test_unexplained_block_shows_its_first_messages(segment: Segment) -> None:
+    """Where the client did not answer, what arrived is not told."""
+    found = expected_of(block(5, 5 + MOST_EXPECTED, verdict="broken"))
+    assert {row.arrived for row in found.rows} == {"not told"}
+    assert (len(found.rows), found.more) == (MOST_EXPECTED, 1)
+
+
+def test_records_that_cannot_be_made_are_said_to_be_so(segment: Segment) -> None:
+    """A removed feed, and one that other libraries made, are named with the reason."""
+    broken = block(1, 3, verdict="broken")
+    Segment.objects.update(epoch="0" * 12)
+    (note,) = expected_of(broken).notes
+    assert "the libraries here make other messages" in note
+    Feed.objects.filter(name="arrays").delete()
+    (note,) = expected_of(broken).notes
+    assert note == "The records of arrays cannot be shown: the feed was removed."
+
+
+def test_page_shows_expected_records_and_leads_to_neighbours(
+    segment: Segment, admin_client: Client
+) -> None:
+    """A broken block says in words what it is, and links to the blocks before and after it."""
+    before = block(1, 3, verdict="verified", ideal=1.0, rates={"arrays": 2.0}, seconds=1.25)
+    difference = {"arrays": {"missing": [[5, 5]]}}
+    told = {"reason": "arrays: 5 missing", "difference": difference}
+    broken = block(4, 6, 2, verdict="broken", interrupted=True, **told)
+    after = block(7, 9, 3, verdict="unverifiable", reason="the report has no digest")
+    page = unescape(shown(admin_client, broken))
+    words = "broken: the client did not receive what was sent"
+    assert f'<span class="judged" data-state="broken">{words}</span>' in page
+    assert "arrays: 5 missing" in page
+    assert "yes, so it is in no figure of time" in page
+    assert '<tr data-state="broken"><td>arrays</td><td>5</td>' in page
+    for words, other in (("previous: block 1, verified", before), ("next: block 3, unv", after)):
+        address = reverse("admin:feeds_blockreport_change", args=(other.pk,))
+        assert f'href="{address}">{words}' in page
+    first = unescape(shown(admin_client, before))
+    assert "arrays 2/s" in first
+    assert "250.0 ms" in first
+    assert "previous: " not in first

@@ -1,0 +1,36 @@
+"""A superuser of a running product who asks for pages without a browser."""
+
+from __future__ import annotations
+
+import re
+from http.cookiejar import CookieJar
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, build_opener
+
+from tests.support.signing_in import PASSWORD
+from tests.support.stack import PATIENCE_SECONDS, Stack
+
+
+class Staff:
+    """An account of *stack* that is signed in."""
+
+    def __init__(self, stack: Stack) -> None:
+        options = ("--noinput", "--username=admin", "--email=admin@example.org")
+        stack.run("createsuperuser", *options, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
+        self._opener = build_opener(HTTPCookieProcessor(CookieJar()))
+        self._home = f"http://127.0.0.1:{stack.port}/"
+        form = self.get("admin/login/")
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form)
+        assert token is not None
+        said = {
+            "username": "admin",
+            "password": PASSWORD,
+            "next": "/admin/",
+            "csrfmiddlewaretoken": token[1],
+        }
+        self.get("admin/login/", urlencode(said).encode())
+
+    def get(self, path: str, data: bytes | None = None) -> str:
+        """Return a page; send *data* to it, where given."""
+        with self._opener.open(f"{self._home}{path}", data, PATIENCE_SECONDS) as page:
+            return str(page.read().decode())

@@ -1,0 +1,129 @@
+"""The figures of blocks, computed here once more by hand."""
+
+from __future__ import annotations
+
+import math
+from statistics import fmean
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clientapp.figures.measured import LatencySeen, Measured, Reason, label_of
+from clientapp.figures.ranks import nearest_rank, spread
+from clientapp.figures.summary import latency_of, left_out_sentence, summarise
+
+GOOD = Measured(
+    rates="users 1/s",
+    size=3,
+    seconds=2.5,
+    ideal=2.0,
+    verdict="verified",
+    interrupted=False,
+    plain=False,
+    latency=LatencySeen(0.001, 0.002, 0.003),
+)
+LEFT_OUT = {
+    Reason.PLAIN: GOOD._replace(plain=True, verdict="unverifiable", ideal=None, seconds=9.0),
+    Reason.BROKEN: GOOD._replace(verdict="broken"),
+    Reason.UNVERIFIABLE: GOOD._replace(verdict="unverifiable"),
+    Reason.UNJUDGED: GOOD._replace(verdict=""),
+    Reason.INTERRUPTED: GOOD._replace(interrupted=True),
+    Reason.NO_IDEAL: GOOD._replace(ideal=None),
+}
+
+
+@given(
+    values=st.lists(st.floats(0, 1e6), min_size=1, max_size=2000), percent=st.sampled_from([50, 99])
+)
+def test_nearest_rank_is_the_least_value_that_so_many_do_not_exceed(
+    values: list[float], percent: int
+) -> None:
+    """By its definition, and not by the formula."""
+    found = nearest_rank(sorted(values), percent)
+    assert sum(value <= found for value in values) * 100 >= percent * len(values)
+    smaller = [value for value in values if value < found]
+    assert len(smaller) * 100 < percent * len(values)
+
+
+def test_rank_of_a_tenth_of_a_percent() -> None:
+    """The 99.9th of 1,000 values is the 999th, though 99.9 is no binary number."""
+    assert nearest_rank(list(range(1, 1001)), 99.9) == 999
+
+
+def test_spread_of_nothing_is_none() -> None:
+    """What was not measured has no figure."""
+    assert spread([]) is None
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_each_reason_leaves_a_block_out_and_is_counted(reason: Reason) -> None:
+    """One block that is left out changes no figure of time and latency."""
+    alone, both = summarise([GOOD]), summarise([GOOD, LEFT_OUT[reason]])
+    assert (both.blocks, both.left_out) == (2, {reason: 1})
+    assert (both.seconds, both.overhead, both.latency) == (
+        alone.seconds,
+        alone.overhead,
+        alone.latency,
+    )
+    assert left_out_sentence(both.left_out) == f"Left out: 1 {reason}."
+
+
+def test_plain_clients_have_a_series_of_their_own() -> None:
+    """Their block times are shown, apart from those that have an ideal."""
+    found = summarise([GOOD, LEFT_OUT[Reason.PLAIN]])
+    assert found.plain is not None
+    assert (found.plain.count, found.plain.p50) == (1, 9.0)
+
+
+def test_overhead_is_block_time_minus_ideal_block_by_block() -> None:
+    """Blocks with different ideals are compared each with its own."""
+    blocks = [GOOD._replace(ideal=float(n), seconds=n + n / 1000) for n in range(1, 101)]
+    found = summarise(blocks)
+    assert found.overhead is not None
+    assert math.isclose(found.overhead.p50, 0.05)
+    assert math.isclose(found.overhead.p99, 0.099)
+    assert math.isclose(found.overhead.mean, fmean(n / 1000 for n in range(1, 101)))
+    assert (found.ideal, found.timed) == (50.5, 100)
+
+
+def test_block_without_the_servers_clock_has_no_latency() -> None:
+    """Its time still counts: that is by one clock alone."""
+    found = summarise([GOOD, GOOD._replace(latency=None)])
+    assert (found.timed, found.latency_blocks) == (2, 1)
+
+
+def test_latency_of_blocks() -> None:
+    """The median of medians, the p99 of p99s, and the largest of all."""
+    blocks = [LatencySeen(n / 1000, n / 100, n / 10) for n in range(1, 101)]
+    assert latency_of(blocks) == LatencySeen(0.05, 0.99, 10.0)
+    assert latency_of([]) is None
+
+
+def test_figures_of_no_block() -> None:
+    """Nothing was measured, and nothing was left out."""
+    found = summarise([])
+    assert (found.blocks, found.timed, found.seconds, found.ideal, found.latency) == (
+        0,
+        0,
+        None,
+        None,
+        None,
+    )
+    assert left_out_sentence(found.left_out) == ""
+
+
+def test_reasons_are_told_together() -> None:
+    """One sentence names all that was left out, in the same order everywhere."""
+    text = left_out_sentence({Reason.INTERRUPTED: 1200, Reason.BROKEN: 3})
+    assert text == "Left out: 3 broken, 1,200 around a reconnect or catch-up."
+
+
+def test_group_is_named_by_feeds_and_rates() -> None:
+    """The name is the same whatever the order of the feeds, and says what is not known."""
+    rates = {"users": 1.0, "arrays": 0.25, "slow": None}
+    assert label_of(["users"], rates) == "users 1/s"
+    assert label_of(["users", "arrays"], rates) == "arrays 0.25/s + users 1/s"
+    assert label_of(["slow"], rates) == "slow at a changing rate"
+    assert label_of(["other"], rates) == "other at an unknown rate"
+    assert label_of(["fast"], {"fast": 12000.0}) == "fast 12,000/s"
