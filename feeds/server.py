@@ -32,6 +32,7 @@ from feeds.live.clerk import Clerk
 from feeds.live.node import get_node, stop_node
 from feeds.live.worker import SWITCH_SECONDS
 from feeds.protocol import FeedProtocol, Receive, configured
+from feeds.stops import heeded_stops
 
 SAME_SIGNAL_SECONDS = 1.0
 """Two signals within this time are one wish to stop."""
@@ -187,5 +188,5 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         reactor.callWhenRunning(lambda: asyncio.ensure_future(get_node(Clerk)))
 
     def _drain_on_signals(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in heeded_stops():
             signal.signal(number, lambda *_: reactor.callFromThread(self.drain))

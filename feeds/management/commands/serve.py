@@ -17,8 +17,8 @@ from feeds.management.address import Address
 from feeds.management.engines import require_engines
 from feeds.management.help import SERVER_EXIT_CODES, CommandWithExitCodes
 from feeds.management.requestlog import RequestLog
-from feeds.management.signals import ignore_stops
 from feeds.server import FeedServer
+from feeds.stops import ignore_stops
 
 log = logging.getLogger("feeds.server")
 
