@@ -18,6 +18,7 @@ from clientapp.core.session import Session
 from clientapp.core.tally import Tally
 from clientapp.jsonlines import JsonLines
 from clientapp.options import add_collect_options, add_verify_options
+from clientapp.output import guarded_output
 from clientapp.run import Run
 from clientapp.study.options import add_analyse_options, fill_in
 from clientapp.swarm.options import add_swarm_options
@@ -58,8 +59,8 @@ ANALYSE_PACKAGES = "pip install -r clientapp/requirements-analysis.txt"
 EXIT_CODES = """\
 exit codes:
   0  done, or ended by Ctrl-C
-  1  could not: no server (with --no-wait), a log that cannot be written or that
-     another client holds, an output that cannot be written, reports that were
+  1  could not: no server (with --no-wait), a proxy that cannot be used, a log that
+     cannot be written, was moved, or is held by another client, an output that cannot be written, reports that were
      not acknowledged
   2  an option has a value that is not allowed
   3  the server refuses this client
@@ -93,9 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         add_options(command)
         command.set_defaults(run=run)
-    options = parser.parse_args(arguments)
-    code: int = options.run(options)
-    return code
+    return _run(parser.parse_args(arguments))
 
 
 def script(arguments: Sequence[str] | None = None) -> int:
@@ -106,7 +105,8 @@ def script(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_collect_options(parser)
-    return run_collect(parser.parse_args(arguments))
+    parser.set_defaults(run=run_collect)
+    return _run(parser.parse_args(arguments))
 
 
 def run_collect(options: argparse.Namespace) -> int:
@@ -125,7 +125,6 @@ def run_collect(options: argparse.Namespace) -> int:
         block_size=options.block_size,
         select=options.select,
     )
-    _escape_what_cannot_be_shown()
     tally = Tally(options.block_size)
     show = JsonLines() if options.json else Terminal(tally, quiet=options.quiet)
     path = options.log or Path("logs") / f"{options.name}.log"
@@ -135,9 +134,6 @@ def run_collect(options: argparse.Namespace) -> int:
             # All is said and done: a second Ctrl-C must not look like a failure.
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)
-    except ClientError as error:
-        print(printable(str(error)), file=sys.stderr)
-        return error.exit_code
     except KeyboardInterrupt:
         return 0
     return 0
@@ -148,25 +144,17 @@ def run_swarm(options: argparse.Namespace) -> int:
     # Here, so that whoever only collects does not wait for it.
     from clientapp.swarm.command import run  # noqa: PLC0415
 
-    _escape_what_cannot_be_shown()
     try:
         return run(options)
-    except ClientError as error:
-        print(printable(str(error)), file=sys.stderr)
-        return error.exit_code
     except KeyboardInterrupt:
         return 0
 
 
 def run_verify(options: argparse.Namespace) -> int:
     """Verify the logs that *options* name; return the exit code."""
-    _escape_what_cannot_be_shown()
     show = show_as_json if options.json else show_as_text
     try:
         is_whole = [show(verify(path)) for path in options.logs]
-    except ClientError as error:
-        print(printable(str(error)), file=sys.stderr)
-        return error.exit_code
     except KeyboardInterrupt:
         return 1
     return 0 if all(is_whole) else 1
@@ -175,7 +163,6 @@ def run_verify(options: argparse.Namespace) -> int:
 def run_analyse(options: argparse.Namespace) -> int:
     """Write the report that *options* ask for; return the exit code."""
     fill_in(options)
-    _escape_what_cannot_be_shown()
     try:
         # Here, so that whoever only collects needs none of its packages.
         from clientapp.study.analyse import analyse  # noqa: PLC0415
@@ -186,17 +173,23 @@ def run_analyse(options: argparse.Namespace) -> int:
         return 1
     try:
         analyse(options)
-    except ClientError as error:
-        print(printable(str(error)), file=sys.stderr)
-        return error.exit_code
     except KeyboardInterrupt:
         return 1
     return 0
 
 
-def _escape_what_cannot_be_shown() -> None:
+def _run(options: argparse.Namespace) -> int:
+    """Run the command that was asked for; return the exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
+        # What cannot be shown is escaped.
         sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        with guarded_output():
+            code: int = options.run(options)
+            return code
+    except ClientError as error:
+        print(printable(str(error)), file=sys.stderr)
+        return error.exit_code
 
 
 async def _collect(

@@ -13,8 +13,9 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
+from clientapp.core.serverurl import ServerUrl
 from clientapp.wire import names
 from clientapp.wire.request import DEFAULT_CLIENT, DEFAULT_FEEDS, MAX_FEEDS
 
@@ -106,17 +107,22 @@ def add_verify_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def url(text: str) -> str:
+def url(text: str) -> ServerUrl:
     """Return *text* if it is the address of a server; raises ArgumentTypeError."""
     try:
         parts = urlsplit(text)
         (parts.hostname or "").encode("idna")
         is_good = parts.scheme in {"ws", "wss"} and bool(parts.hostname) and parts.port != 0
+        # The WebSocket library reads both this way, and takes no user alone.
+        unquote(parts.netloc, errors="strict")
+        is_good &= (parts.username is None) == (parts.password is None)
     except ValueError:
         is_good = False
     if not is_good or re.search(r"[\s?#]", text) or not text.isprintable():
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {URL_RULE}")
-    return text
+        # What may be a password is not repeated, however it is written.
+        shown = re.sub(r"//.*@", "//USER:PASSWORD@", text)
+        raise argparse.ArgumentTypeError(f"{shown!r} is not allowed: {URL_RULE}")
+    return ServerUrl(text)
 
 
 def one(is_allowed: Callable[[str], bool], rule: str) -> Callable[[str], str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from clientapp.collector import Collector, Log
@@ -56,7 +57,8 @@ class Run:
         bytes_per_second: float | None = None,
     ) -> None:
         goes_on = log.session is not None and log.session.asks_like(asked)
-        session = log.session if log.session is not None and goes_on else asked
+        # The log keeps no credentials of the URL.
+        session = replace(asked, session=log.session.session) if log.session and goes_on else asked
         last = log.last if goes_on else None
         self._log = log
         self._tally = tally

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -18,7 +17,6 @@ from rich.text import Text
 from clientapp.core import events
 from clientapp.core.logtext import format_time
 from clientapp.core.tally import Tally
-from clientapp.jsonlines import output_gone
 from clientapp.wire import codec
 from clientapp.wire.printable import printable
 from clientapp.wire.report import Clock
@@ -36,7 +34,7 @@ class Terminal:
 
     def __init__(self, tally: Tally, *, quiet: bool = False) -> None:
         self._tally = tally
-        self._console = _Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
+        self._console = Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
         # Where colour is forced upon a file, it still is none to draw on.
         self._is_live = self._console.is_interactive and self._console.file.isatty()
         self._waiting: str | None = None
@@ -162,24 +160,3 @@ def _bound(clock: Clock | None) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-class _Console(Console):
-    """A console whose output may fail, which ends the client in a sentence."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        # Whatever is shown, by print or by a live display, is written here.
-        try:
-            super().__exit__(kind, value, trace)
-        except OSError as error:
-            self.quiet = True
-            raise output_gone(error) from None
-
-    def on_broken_pipe(self) -> None:
-        self.quiet = True
-        raise output_gone(BrokenPipeError())

@@ -37,7 +37,7 @@ class Command(CommandWithExitCodes):
     exit_codes = f"""\
 {HEADING}
   0  done, or stopped by Ctrl-C
-  1  could not: no such feed, another generator has it or took it over, no database; or the output failed
+  1  could not: no such feed, another generator has it or took it over, no database, no output
   2  an option has a value that is not allowed
 """
     help = (
