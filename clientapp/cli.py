@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import io
 import secrets
-import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
-from clientapp.blocklog import BlockLog
+from clientapp.clients import collect
 from clientapp.core.errors import ClientError
 from clientapp.core.session import Session
-from clientapp.core.tally import Tally
-from clientapp.jsonlines import JsonLines
 from clientapp.options import add_collect_options, add_verify_options
 from clientapp.output import guarded_output
-from clientapp.run import Run
 from clientapp.study.options import add_analyse_options, fill_in
 from clientapp.swarm.options import add_swarm_options
-from clientapp.terminal import Terminal
 from clientapp.verify import show_as_json, show_as_text, verify
+from clientapp.wire.names import is_client_name
 from clientapp.wire.printable import printable
 from clientapp.wire.request import DEFAULT_FEEDS, MAX_FEEDS
 
@@ -59,11 +53,11 @@ ANALYSE_PACKAGES = "pip install -r clientapp/requirements-analysis.txt"
 EXIT_CODES = """\
 exit codes:
   0  done, or ended by Ctrl-C
-  1  could not: no server (with --no-wait), a proxy that cannot be used, a log that
-     cannot be written, was moved, or is held by another client, an output that cannot be written, reports that were
-     not acknowledged
+  1  could not: no server (with --no-wait), a proxy or a log that cannot be used,
+     an output that cannot be written, reports that were not acknowledged
   2  an option has a value that is not allowed
   3  the server refuses this client
+  4  no new message came for as long as --timeout allows
 """
 
 
@@ -117,26 +111,28 @@ def run_collect(options: argparse.Namespace) -> int:
             options.parser.error(f"argument --feed: {feed!r} is given twice; once is allowed")
     if len(feeds) > MAX_FEEDS:
         options.parser.error(f"argument --feed: {len(feeds)} are given; {MAX_FEEDS} are allowed")
-    asked = Session(
-        client=options.name,
-        session=secrets.token_urlsafe(16),
-        url=options.url,
-        feeds=feeds,
-        block_size=options.block_size,
-        select=options.select,
-    )
-    tally = Tally(options.block_size)
-    show = JsonLines() if options.json else Terminal(tally, quiet=options.quiet)
-    path = options.log or Path("logs") / f"{options.name}.log"
+    names = [options.name]
+    if options.clients > 1:
+        names = [f"{options.name}-{number}" for number in range(1, options.clients + 1)]
+        if not is_client_name(names[-1]):
+            options.parser.error(f"argument --name: {names[-1]!r} is not allowed: it is too long")
+        if options.log is not None:
+            options.parser.error("argument --log: not allowed with argument --clients")
+    sessions = [
+        Session(
+            client=name,
+            session=secrets.token_urlsafe(16),
+            url=options.url,
+            feeds=feeds,
+            block_size=options.block_size,
+            select=options.select,
+        )
+        for name in names
+    ]
     try:
-        with BlockLog(path) as log, show:
-            asyncio.run(_collect(asked, log, tally, show, options))
-            # All is said and done: a second Ctrl-C must not look like a failure.
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.SIG_IGN)
+        return collect(sessions, options)
     except KeyboardInterrupt:
         return 0
-    return 0
 
 
 def run_swarm(options: argparse.Namespace) -> int:
@@ -190,26 +186,3 @@ def _run(options: argparse.Namespace) -> int:
     except ClientError as error:
         print(printable(str(error)), file=sys.stderr)
         return error.exit_code
-
-
-async def _collect(
-    asked: Session,
-    log: BlockLog,
-    tally: Tally,
-    show: JsonLines | Terminal,
-    options: argparse.Namespace,
-) -> None:
-    run = Run(
-        asked,
-        log,
-        tally,
-        show.show,
-        blocks=options.blocks,
-        label=options.label or "",
-        console=options.console,
-        patient=not options.no_wait,
-    )
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, run.interrupt)
-    await run.to_end()

@@ -13,7 +13,10 @@ from clientapp.wire.codec import Json
 
 
 class JsonLines:
-    """Shows events to a program."""
+    """Shows events to a program, each with *client*, where several clients are shown."""
+
+    def __init__(self, client: str = "") -> None:
+        self._who = {"client": client} if client else {}
 
     def __enter__(self) -> Self:
         return self
@@ -23,7 +26,7 @@ class JsonLines:
 
     def show(self, event: Event) -> None:
         """Write *event*; raises CouldNot once that is not possible any more."""
-        write_json({"event": event.NAME, **asdict(event)})
+        write_json({"event": event.NAME, **self._who, **asdict(event)})
 
 
 def write_json(obj: Json) -> None:

@@ -17,10 +17,15 @@ from urllib.parse import unquote, urlsplit
 
 from clientapp.core.serverurl import ServerUrl
 from clientapp.wire import names
+from clientapp.wire.position import MAX_OFFSET
 from clientapp.wire.request import DEFAULT_CLIENT, DEFAULT_FEEDS, MAX_FEEDS
 
 DEFAULT_URL = "ws://127.0.0.1:8000/"
 DEFAULT_BLOCK_SIZE = 10
+MAX_TIMEOUT = 86_400
+"""Seconds without a message: a day."""
+MAX_CLIENTS = 64
+"""Clients of one command, whose lines a person reads; `swarm` plays more."""
 MAX_PID = 2**31 - 1
 """Of a process: what the type of their numbers holds."""
 URL_RULE = "the server's address, ws://HOST:PORT/ or wss://HOST:PORT/"
@@ -66,6 +71,29 @@ def add_collect_options(parser: argparse.ArgumentParser) -> None:
         type=whole(10**9),
         metavar="N",
         help="stop after so many blocks: a whole number from 1 (default: go on until Ctrl-C)",
+    )
+    add(
+        "--from",
+        type=_first,
+        dest="first",
+        metavar="OFFSET",
+        help="begin a new session at this offset of each feed, or with start at the first "
+        "message; where the log has a block, go on after it (default: what comes next)",
+    )
+    add(
+        "--timeout",
+        type=number(0.1, MAX_TIMEOUT),
+        metavar="SECONDS",
+        help="end with exit code 4 where no new message came for so long, from the start on: "
+        f"0.1 to {MAX_TIMEOUT} (default: wait)",
+    )
+    add(
+        "--clients",
+        type=whole(MAX_CLIENTS),
+        default=1,
+        metavar="N",
+        help="run so many clients, called NAME-1 to NAME-N, each with its own log: 1 to "
+        f"{MAX_CLIENTS} (default: 1)",
     )
     add(
         "--log",
@@ -140,7 +168,7 @@ def whole(most: int, least: int = 1) -> Callable[[str], int]:
     """Return a type of options that are whole numbers from *least* to *most*."""
 
     def read(text: str) -> int:
-        number = int(text) if re.fullmatch("[0-9]{1,12}", text) else -1
+        number = int(text) if re.fullmatch("[0-9]{1,16}", text) else -1
         if not least <= number <= most:
             rule = f"a whole number from {least} to {most}"
             raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}")
@@ -175,6 +203,10 @@ def process(text: str) -> int:
     except PermissionError:  # it is there, and somebody else's
         pass
     return pid
+
+
+def _first(text: str) -> int:
+    return 1 if text == "start" else whole(MAX_OFFSET)(text)
 
 
 def _select(text: str) -> tuple[str, ...]:

@@ -16,8 +16,12 @@ from typing import Any, TextIO, cast
 from clientapp.core.errors import CouldNot
 
 
+class OutputGone(CouldNot):
+    """Standard output cannot be written any more."""
+
+
 class Output:
-    """Standard output as before, except that a failure raises CouldNot once."""
+    """Standard output as before, except that a failure raises `OutputGone` once."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -39,7 +43,7 @@ class Output:
         except OSError as error:
             raise self._gone(error) from None
 
-    def _gone(self, error: OSError) -> CouldNot:
+    def _gone(self, error: OSError) -> OutputGone:
         """Let all that follows go nowhere; return what to raise."""
         # Otherwise the interpreter tries once more at exit, and complains.
         with suppress(UnsupportedOperation):
@@ -47,13 +51,13 @@ class Output:
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
         if isinstance(error, BrokenPipeError):
-            return CouldNot("nobody reads the output any more")
-        return CouldNot(f"the output cannot be written: {error.strerror or error}")
+            return OutputGone("nobody reads the output any more")
+        return OutputGone(f"the output cannot be written: {error.strerror or error}")
 
 
 @contextmanager
 def guarded_output() -> Iterator[None]:
-    """Let failures of standard output raise CouldNot, also those of its last flush."""
+    """Let failures of standard output raise `OutputGone`, also those of its last flush."""
     stream = sys.stdout
     guarded = Output(stream)
     sys.stdout = cast(TextIO, guarded)
@@ -61,7 +65,7 @@ def guarded_output() -> Iterator[None]:
         yield
     except BaseException:
         # What ended the program is what counts.
-        with suppress(CouldNot):
+        with suppress(OutputGone):
             guarded.flush()
         raise
     else:

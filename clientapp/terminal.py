@@ -30,13 +30,19 @@ VERDICT_STYLES: dict[str, str] = {Verdict.VERIFIED: "green", Verdict.BROKEN: "bo
 
 
 class Terminal:
-    """Shows events to a person; with *quiet* none, for errors end the client."""
+    """
+    Shows events to a person; with *quiet* none, for errors end the client.
 
-    def __init__(self, tally: Tally, *, quiet: bool = False) -> None:
+    One of several clients has a *name*, which stands before each of its lines.
+    """
+
+    def __init__(self, tally: Tally, *, quiet: bool = False, name: str = "") -> None:
         self._tally = tally
+        self._name = Text(f"{name} | " if name else "")
         self._console = Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
         # Where colour is forced upon a file, it still is none to draw on.
-        self._is_live = self._console.is_interactive and self._console.file.isatty()
+        is_terminal = self._console.is_interactive and self._console.file.isatty()
+        self._is_live = is_terminal and not name
         self._waiting: str | None = None
         self._samples = deque([(time.monotonic(), 0)])
         self._live = Live(
@@ -88,7 +94,10 @@ class Terminal:
                 self._sum_up(event)
 
     def _say(self, text: str, style: str = "") -> None:
-        self._console.print(Text(printable(text), style))
+        self._print(Text(printable(text), style))
+
+    def _print(self, line: Text) -> None:
+        self._console.print(self._name + line)
 
     def _complete(self, event: events.Completed) -> None:
         ranges = ", ".join(f"{name} {at.first} to {at.last}" for name, at in event.feeds.items())
@@ -97,7 +106,7 @@ class Terminal:
             f"  {_count(event.size, 'message')} ({ranges}) in {event.seconds:.3f} s, "
             f"{_count(event.bytes, 'byte')}, latency {event.latency.p50:.4f} s{_bound(event.clock)}"
         )
-        self._console.print(line.append(printable(details), "default not bold"))
+        self._print(line.append(printable(details), "default not bold"))
 
     def _wait(self, event: events.Waiting) -> None:
         yet = "no server at" if self._tally.connects == 0 else "no connection to"
