@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -21,7 +22,12 @@ LINE_SECONDS = 5.0
 """Between two lines where the output is no terminal."""
 FILE_WIDTH = 120
 """Characters of a line in a file, which wraps nothing."""
+WIDE = 1000
+"""More characters than any table needs."""
 FAILURES_SHOWN = 5
+DELIVERED = ("members", "messages", "reach", "missing", "again")
+BLOCKS = ("blocks", "verified", "p50", "p99", "p99.9")
+"""The columns of a result: of two tables where they do not fit side by side."""
 
 
 class Display:
@@ -52,7 +58,14 @@ class Display:
 
     def end(self, outcome: Outcome) -> None:
         """Show what the swarm came to."""
-        self._console.print(_result(outcome))
+        whole_table = _result(outcome, (*DELIVERED, *BLOCKS))
+        anywhere = self._console.options.update_width(WIDE)
+        needed = self._console.measure(whole_table, options=anywhere).maximum
+        if needed <= self._console.width:
+            self._console.print(whole_table)
+        else:
+            self._console.print(_result(outcome, DELIVERED))
+            self._console.print(_result(outcome, BLOCKS))
         for line in _remarks(outcome):
             self._console.print(printable(line))
 
@@ -80,10 +93,8 @@ class Display:
         return f"load {load or '-'}" + ("" if server is None else f", server {server:.0%}")
 
     def _table(self) -> Table:
-        table = Table(box=None, pad_edge=False, caption=self._shares(), caption_justify="left")
-        table.add_column("part")
-        for column in ("connected", "messages", "blocks", "verified", "p50", "p99"):
-            table.add_column(column, justify="right")
+        names = ("connected", "messages", "blocks", "verified", "p50", "p99")
+        table = _table(names, caption=self._shares(), caption_justify="left")
         parts = self._swarm.parts
         for name, part in parts.items():
             _add_row(table, name, part)
@@ -105,40 +116,41 @@ def _add_row(table: Table, name: str, part: PartStatus) -> None:
     )
 
 
-def _result(outcome: Outcome) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("part")
-    for column in (
-        "members",
-        "messages",
-        "reach",
-        "missing",
-        "again",
-        "blocks",
-        "verified",
-        "p50",
-        "p99",
-        "p99.9",
-    ):
-        table.add_column(column, justify="right")
+def _result(outcome: Outcome, names: Sequence[str]) -> Table:
+    """Return the table with a row for each part and the columns *names*."""
+    table = _table(names)
     rows = dict(outcome.parts)
     if len(rows) > 1:
         rows["all"] = whole(outcome.parts.values())
     for name, part in rows.items():
-        found = measured(part)
-        table.add_row(
-            name,
-            str(part.members),
-            f"{part.messages:,}",
-            "-" if "reach" not in found else f"{found['reach']:.6f}",
-            f"{part.gaps:,}",
-            f"{part.duplicates:,}",
-            f"{part.blocks:,}",
-            _share(found.get("verified")),
-            _ms(found.get("latency_p50")),
-            _ms(found.get("latency_p99")),
-            _ms(found.get("latency_p99_9")),
-        )
+        cells = _cells(part)
+        table.add_row(name, *(cells[column] for column in names))
+    return table
+
+
+def _cells(part: PartStatus) -> dict[str, str]:
+    """Return what a result says of *part*, by the name of its column."""
+    found = measured(part)
+    return {
+        "members": str(part.members),
+        "messages": f"{part.messages:,}",
+        "reach": "-" if "reach" not in found else f"{found['reach']:.6f}",
+        "missing": f"{part.gaps:,}",
+        "again": f"{part.duplicates:,}",
+        "blocks": f"{part.blocks:,}",
+        "verified": _share(found.get("verified")),
+        "p50": _ms(found.get("latency_p50")),
+        "p99": _ms(found.get("latency_p99")),
+        "p99.9": _ms(found.get("latency_p99_9")),
+    }
+
+
+def _table(names: Sequence[str], **options: Any) -> Table:
+    """Return a table whose numbers are never cut; a long name of a part is folded."""
+    table = Table(box=None, pad_edge=False, **options)
+    table.add_column("part", overflow="fold")
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
     return table
 
 
