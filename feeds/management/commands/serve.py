@@ -64,7 +64,9 @@ class Command(CommandWithExitCodes):
         """Serve; exits 1 with a sentence where that is not possible."""
         require_engines()
         if settings.DEBUG:
-            log.warning("DEBUG is on: who meets an error sees code and settings; set DEBUG=false")
+            log.warning(
+                "DEBUG is on: error pages reveal code and settings. Set DEBUG=false in production"
+            )
         if not settings.COMPILED_PASS:
             log.info("the pass over the sockets is Python's: COMPILED_PASS is off")
         elif best_pass() is python_pass:
