@@ -74,9 +74,7 @@ class Connection:
     *refill* is awaited before the protocol is asked what to send, so that it
     need not hold all. *before_send* is awaited before anything is sent, so that
     nothing is reported that is not on the disk. With *patient* false the first
-    try must succeed. As long as no position is known, it asks for what comes
-    from the offset *first* on, where given. A slow reader reads
-    *bytes_per_second*.
+    try must succeed. A slow reader reads *bytes_per_second*.
     """
 
     def __init__(
@@ -88,7 +86,6 @@ class Connection:
         refill: Callable[[], Awaitable[None]],
         before_send: Callable[[], Awaitable[None]],
         patient: bool,
-        first: int | None = None,
         bytes_per_second: float | None = None,
     ) -> None:
         self._url = ServerUrl(url)
@@ -97,7 +94,6 @@ class Connection:
         self._refill = refill
         self._before_send = before_send
         self._patient = patient
-        self._first = first
         self._bytes_per_second = bytes_per_second
         self._socket: ClientConnection | None = None
         self._wake = asyncio.Event()
@@ -194,8 +190,6 @@ class Connection:
         self._welcomed.clear()
         parts = urlsplit(self._url.full)
         query = self._protocol.connect().query()
-        if self._first is not None and not self._protocol.positions:
-            query += f"&from={self._first}"
         return connect(
             urlunsplit(parts._replace(path=parts.path or "/", query=query)),
             subprotocols=[Subprotocol(SUBPROTOCOL)],

@@ -74,7 +74,8 @@ class Run:
         """Whether no message came for as long as was allowed."""
         self._stop = asyncio.Event()
         self._acknowledged = asyncio.Event()
-        self._protocol = ClientProtocol(session, None if last is None else last.positions)
+        positions = None if last is None else last.positions
+        self._protocol = ClientProtocol(session, positions, first=first)
         clock = ServerClock()
         number = 1 if last is None else last.report.block + 1
         self._reporting = Reporting(
@@ -100,7 +101,6 @@ class Run:
             refill=self._reporting.refill,
             before_send=self._sync,
             patient=patient,
-            first=first,
             bytes_per_second=bytes_per_second,
         )
 

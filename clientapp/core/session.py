@@ -59,7 +59,7 @@ class Session:
         """Tell whether *other* asks for the same, whatever its key."""
         return replace(self, session=other.session) == other
 
-    def request(self, after: Mapping[str, Position]) -> Request:
+    def request(self, after: Mapping[str, Position], *, first: int | None = None) -> Request:
         """Return what the next connection asks for."""
         return Request(
             client=self.client,
@@ -67,4 +67,5 @@ class Session:
             block_size=self.block_size,
             session=self.session,
             after=after,
+            first=first,
         )
