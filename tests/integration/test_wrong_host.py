@@ -36,8 +36,12 @@ def test_the_log_names_the_setting(client: Client, caplog: pytest.LogCaptureFixt
 
 def test_the_line_reaches_the_console() -> None:
     """The settings give the line a handler."""
-    logger: dict[str, Any] = settings.LOGGING["loggers"][LOGGER]
-    assert logger == {"handlers": ["console"], "filters": ["wrong_host"], "propagate": False}
+    logging_settings: Any = settings.LOGGING
+    assert logging_settings["loggers"][LOGGER] == {
+        "handlers": ["console"],
+        "filters": ["wrong_host"],
+        "propagate": False,
+    }
 
 
 def test_a_stranger_does_not_fill_the_log() -> None:

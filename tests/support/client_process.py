@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ class Lifted:
     ) -> ClientProcess:
         """Start ``client.py`` with *options*; *output* is a file of the test's own."""
         script = str(self._copy / "client.py")
-        return await self._start(script, *options, output=output, **variables)
+        return await self._start(script, *options, output=output, variables=variables)
 
     async def run_module(self, *arguments: str, output: int | None = None) -> ClientProcess:
         """Start ``python -m clientapp`` with *arguments*; *output* is as for `run`."""
@@ -110,14 +111,14 @@ class Lifted:
         *arguments: str,
         path: Path | None = None,
         output: int | None = None,
-        **variables: str,
+        variables: Mapping[str, str] | None = None,
     ) -> ClientProcess:
         folders = [self._blocked] if path is None else [self._blocked, path]
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.pathsep.join(map(str, folders)),
             "PYTHONUNBUFFERED": "1",
-            **variables,
+            **(variables or {}),
         }
         process = await asyncio.create_subprocess_exec(
             sys.executable,
