@@ -48,6 +48,9 @@ class Collector:
     and it waits for the rest of the acknowledgements, while any come.
     """
 
+    heard_at = 0.0
+    """When the last new message came, by the monotonic clock; 0: none came."""
+
     def __init__(
         self,
         session: Session,
@@ -73,14 +76,16 @@ class Collector:
         self._builder = builder
         self._clock = clock
         self._notices: dict[str, str] = {}
-        self.is_closed = False
+        self._is_closed = False
+
+    @property
+    def is_closed(self) -> bool:
         """Whether no more messages are taken."""
-        self.heard_at = 0.0
-        """When the last new message came, by the monotonic clock; 0: none came."""
+        return self._is_closed
 
     def close(self) -> None:
         """Take no more messages; acknowledgements still count."""
-        self.is_closed = True
+        self._is_closed = True
         self._reporting.expect_no_more()
 
     def received(self, frame: Message | Control, stamp: Stamp) -> None:
@@ -88,9 +93,9 @@ class Collector:
         self._clock.receive(frame, stamp)
         for meaning in self._protocol.receive(frame):
             match meaning:
-                case Message() if not self.is_closed:
+                case Message() if not self._is_closed:
                     self._take(meaning, stamp)
-                case Gap() if not self.is_closed:
+                case Gap() if not self._is_closed:
                     self._note_gap(meaning)
                 case Duplicate():
                     self._builder.add_duplicate(meaning.feed, format_duplicate(meaning))
@@ -143,9 +148,9 @@ class Collector:
             self._protocol.take_back(message)
             raise MalformedMessage(f"{message.feed} {message.offset}: {error}") from None
         self._builder.add(message, self._protocol.epoch(message.feed), stamp, line)
-        self.heard_at = stamp.monotonic
         self._tally.messages += 1
         self._tally.in_block = self._builder.count
+        self.heard_at = stamp.monotonic
         if self._console:
             self._show(
                 events.Received(
