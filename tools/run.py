@@ -111,7 +111,7 @@ async def start_all(children: Children, port: int) -> bool:
 
 def repeat_on_enter(say: Callable[[], None]) -> None:
     """Call *say* whenever somebody presses Enter at a terminal; elsewhere do nothing."""
-    if not sys.stdin.isatty():
+    if not has_keys():
         return
     loop = asyncio.get_running_loop()
     # In the background reading fails, and would otherwise stop this program.
@@ -128,6 +128,11 @@ def repeat_on_enter(say: Callable[[], None]) -> None:
             loop.remove_reader(sys.stdin)
 
     loop.add_reader(sys.stdin, read)
+
+
+def has_keys() -> bool:
+    """Tell whether somebody can press keys; standard input may be closed."""
+    return bool(sys.stdin) and sys.stdin.isatty()
 
 
 def command(*arguments: str) -> str:
@@ -151,7 +156,7 @@ def panel(port: int, password: str | None) -> str:
         *((name, f"block log {shown(log_path(name))}") for name in CLIENTS),
     ]
     lines = [f"  {name:7} {text}" for name, text in rows]
-    keys = "Enter shows this again, Ctrl-C stops it." if sys.stdin.isatty() else "Ctrl-C stops it."
+    keys = "Enter shows this again, Ctrl-C stops it." if has_keys() else "Ctrl-C stops it."
     return "\n".join(["", f"Blockfeed is running. {keys}", "", *lines, ""])
 
 
