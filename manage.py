@@ -13,10 +13,15 @@ def main() -> None:
     try:
         from django.core.management import execute_from_command_line
         from django.db import Error
+
+        from feeds.management.output import OutputGone, guarded_output
     except ImportError:
         sys.exit("Django is not installed here; run: pip install -r requirements.txt")
     try:
-        execute_from_command_line(sys.argv)
+        with guarded_output():
+            execute_from_command_line(sys.argv)
+    except OutputGone as gone:
+        sys.exit(str(gone))
     except Error as error:
         if "--traceback" in sys.argv:
             raise

@@ -133,13 +133,13 @@ class BlockLog:
 
     def sync(self) -> None:
         """Wait until everything written so far is on the disk, under its name."""
+        # This may run in a thread, while the session goes on.
+        end = self._tail.end
         try:
             os.fsync(self._file)
-            is_removed = os.fstat(self._file).st_nlink == 0
+            self._require_untouched(end)
         except OSError as error:
             raise CouldNot(f"the log {self.path} cannot be written: {_why(error)}") from None
-        if is_removed:
-            raise CouldNot(f"the log {self.path} was removed while it was being written")
 
     def close(self) -> None:
         """Release the log; closing it twice is fine."""
@@ -189,10 +189,30 @@ class BlockLog:
             with text:
                 yield text
 
+    def _require_untouched(self, end: int) -> None:
+        """
+        Raise CouldNot where somebody else moved, removed or cut the log.
+
+        It has *end* bytes at least. What is written to a log that is not where
+        the next start looks for it would be lost to the session.
+        """
+        mine = os.fstat(self._file)
+        try:
+            there = self.path.stat()
+        except FileNotFoundError:
+            what = "removed" if mine.st_nlink == 0 else "renamed"
+        else:
+            what = "" if os.path.samestat(mine, there) else "replaced by another file"
+        if not what and mine.st_size < end:
+            what = f"cut short from {end} to {mine.st_size} bytes"
+        if what:
+            raise CouldNot(f"the log {self.path} was {what} while it was being written")
+
     def _append(self, text: bytes) -> int:
         """Write all of *text* or nothing; return where the log ends now."""
         written = 0
         try:
+            self._require_untouched(self._tail.end)
             while written < len(text):
                 written += os.write(self._file, text[written:])
         except OSError as error:

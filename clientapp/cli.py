@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import io
 import secrets
-import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
-from clientapp.blocklog import BlockLog
+from clientapp.clients import collect
 from clientapp.core.errors import ClientError
 from clientapp.core.session import Session
-from clientapp.core.tally import Tally
-from clientapp.jsonlines import JsonLines
 from clientapp.options import add_collect_options, add_verify_options
-from clientapp.run import Run
+from clientapp.output import guarded_output
 from clientapp.study.options import add_analyse_options, fill_in
 from clientapp.swarm.options import add_swarm_options
-from clientapp.terminal import Terminal
 from clientapp.verify import show_as_json, show_as_text, verify
+from clientapp.wire.names import is_client_name
 from clientapp.wire.printable import printable
 from clientapp.wire.request import DEFAULT_FEEDS, MAX_FEEDS
 
@@ -58,11 +53,11 @@ ANALYSE_PACKAGES = "pip install -r clientapp/requirements-analysis.txt"
 EXIT_CODES = """\
 exit codes:
   0  done, or ended by Ctrl-C
-  1  could not: no server (with --no-wait), a log that cannot be written or that
-     another client holds, an output that cannot be written, reports that were
-     not acknowledged
+  1  could not: no server (with --no-wait), a proxy or a log that cannot be used,
+     an output that cannot be written, reports that were not acknowledged
   2  an option has a value that is not allowed
   3  the server refuses this client
+  4  no new message came for as long as --timeout allows
 """
 
 
@@ -93,9 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         add_options(command)
         command.set_defaults(run=run)
-    options = parser.parse_args(arguments)
-    code: int = options.run(options)
-    return code
+    return _run(parser.parse_args(arguments))
 
 
 def script(arguments: Sequence[str] | None = None) -> int:
@@ -106,7 +99,8 @@ def script(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_collect_options(parser)
-    return run_collect(parser.parse_args(arguments))
+    parser.set_defaults(run=run_collect)
+    return _run(parser.parse_args(arguments))
 
 
 def run_collect(options: argparse.Namespace) -> int:
@@ -117,30 +111,28 @@ def run_collect(options: argparse.Namespace) -> int:
             options.parser.error(f"argument --feed: {feed!r} is given twice; once is allowed")
     if len(feeds) > MAX_FEEDS:
         options.parser.error(f"argument --feed: {len(feeds)} are given; {MAX_FEEDS} are allowed")
-    asked = Session(
-        client=options.name,
-        session=secrets.token_urlsafe(16),
-        url=options.url,
-        feeds=feeds,
-        block_size=options.block_size,
-        select=options.select,
-    )
-    _escape_what_cannot_be_shown()
-    tally = Tally(options.block_size)
-    show = JsonLines() if options.json else Terminal(tally, quiet=options.quiet)
-    path = options.log or Path("logs") / f"{options.name}.log"
+    names = [options.name]
+    if options.clients > 1:
+        names = [f"{options.name}-{number}" for number in range(1, options.clients + 1)]
+        if not is_client_name(names[-1]):
+            options.parser.error(f"argument --name: {names[-1]!r} is not allowed: it is too long")
+        if options.log is not None:
+            options.parser.error("argument --log: not allowed with argument --clients")
+    sessions = [
+        Session(
+            client=name,
+            session=secrets.token_urlsafe(16),
+            url=options.url,
+            feeds=feeds,
+            block_size=options.block_size,
+            select=options.select,
+        )
+        for name in names
+    ]
     try:
-        with BlockLog(path) as log, show:
-            asyncio.run(_collect(asked, log, tally, show, options))
-            # All is said and done: a second Ctrl-C must not look like a failure.
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.SIG_IGN)
-    except ClientError as error:
-        print(printable(str(error)), file=sys.stderr)
-        return error.exit_code
+        return collect(sessions, options)
     except KeyboardInterrupt:
         return 0
-    return 0
 
 
 def run_swarm(options: argparse.Namespace) -> int:
@@ -148,25 +140,17 @@ def run_swarm(options: argparse.Namespace) -> int:
     # Here, so that whoever only collects does not wait for it.
     from clientapp.swarm.command import run  # noqa: PLC0415
 
-    _escape_what_cannot_be_shown()
     try:
         return run(options)
-    except ClientError as error:
-        print(printable(str(error)), file=sys.stderr)
-        return error.exit_code
     except KeyboardInterrupt:
         return 0
 
 
 def run_verify(options: argparse.Namespace) -> int:
     """Verify the logs that *options* name; return the exit code."""
-    _escape_what_cannot_be_shown()
     show = show_as_json if options.json else show_as_text
     try:
         is_whole = [show(verify(path)) for path in options.logs]
-    except ClientError as error:
-        print(printable(str(error)), file=sys.stderr)
-        return error.exit_code
     except KeyboardInterrupt:
         return 1
     return 0 if all(is_whole) else 1
@@ -175,7 +159,6 @@ def run_verify(options: argparse.Namespace) -> int:
 def run_analyse(options: argparse.Namespace) -> int:
     """Write the report that *options* ask for; return the exit code."""
     fill_in(options)
-    _escape_what_cannot_be_shown()
     try:
         # Here, so that whoever only collects needs none of its packages.
         from clientapp.study.analyse import analyse  # noqa: PLC0415
@@ -186,37 +169,20 @@ def run_analyse(options: argparse.Namespace) -> int:
         return 1
     try:
         analyse(options)
-    except ClientError as error:
-        print(printable(str(error)), file=sys.stderr)
-        return error.exit_code
     except KeyboardInterrupt:
         return 1
     return 0
 
 
-def _escape_what_cannot_be_shown() -> None:
+def _run(options: argparse.Namespace) -> int:
+    """Run the command that was asked for; return the exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
+        # What cannot be shown is escaped.
         sys.stdout.reconfigure(errors="backslashreplace")
-
-
-async def _collect(
-    asked: Session,
-    log: BlockLog,
-    tally: Tally,
-    show: JsonLines | Terminal,
-    options: argparse.Namespace,
-) -> None:
-    run = Run(
-        asked,
-        log,
-        tally,
-        show.show,
-        blocks=options.blocks,
-        label=options.label or "",
-        console=options.console,
-        patient=not options.no_wait,
-    )
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, run.interrupt)
-    await run.to_end()
+    try:
+        with guarded_output():
+            code: int = options.run(options)
+            return code
+    except ClientError as error:
+        print(printable(str(error)), file=sys.stderr)
+        return error.exit_code

@@ -49,6 +49,9 @@ class Collector:
     and it waits for the rest of the acknowledgements, while any come.
     """
 
+    heard_at = 0.0
+    """When the last new message came, by the monotonic clock; 0: none came."""
+
     def __init__(
         self,
         session: Session,
@@ -76,6 +79,11 @@ class Collector:
         self._catch_up = CatchUp()
         self._notices: dict[str, str] = {}
         self._is_closed = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no more messages are taken."""
+        return self._is_closed
 
     def close(self) -> None:
         """Take no more messages; acknowledgements still count."""
@@ -148,6 +156,7 @@ class Collector:
             self._builder.interrupt()
         self._tally.messages += 1
         self._tally.in_block = self._builder.count
+        self.heard_at = stamp.monotonic
         if self._console:
             self._show(
                 events.Received(

@@ -13,16 +13,26 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidProxy,
+    InvalidStatus,
+    InvalidURI,
+    WebSocketException,
+)
+from websockets.proxy import get_proxy, parse_proxy
 from websockets.typing import Subprotocol
+from websockets.uri import parse_uri
 
 from clientapp.core.backoff import backoff
 from clientapp.core.errors import CouldNot, Refused
 from clientapp.core.protocol import ClientProtocol
+from clientapp.core.serverurl import ServerUrl, without_credentials
 from clientapp.core.stamp import Stamp
 from clientapp.network import describe, is_loopback
 from clientapp.pinging import ask_time
@@ -78,7 +88,7 @@ class Connection:
         patient: bool,
         bytes_per_second: float | None = None,
     ) -> None:
-        self._url = url
+        self._url = ServerUrl(url)
         self._protocol = protocol
         self._listener = listener
         self._refill = refill
@@ -139,7 +149,7 @@ class Connection:
     async def _converse(self) -> str | None:
         """Hold one connection until it ends; return why, None when done."""
         try:
-            async with self._dial() as socket:
+            async with await self._open() as socket:
                 self._patient = True
                 self._socket = socket
                 try:
@@ -161,9 +171,24 @@ class Connection:
             return self._judge_failure(error)
         return None
 
-    def _dial(self) -> connect:
+    async def _open(self) -> ClientConnection:
+        """Connect; raises CouldNot, OSError or WebSocketException."""
+        has_proxy = not is_loopback(urlsplit(self._url).hostname or "")
+        if has_proxy:
+            _check_proxy(self._url)
+        try:
+            return await self._dial(has_proxy=has_proxy)
+        except OSError:
+            raise  # a certificate that is not accepted is a ValueError, too
+        except (InvalidURI, ValueError) as error:
+            # A redirect names a host or a port that cannot be: the library does not look first.
+            raise WebSocketException(
+                f"it redirects to an address that cannot be used ({error})"
+            ) from error
+
+    def _dial(self, *, has_proxy: bool) -> connect:
         self._welcomed.clear()
-        parts = urlsplit(self._url)
+        parts = urlsplit(self._url.full)
         query = self._protocol.connect().query()
         return connect(
             urlunsplit(parts._replace(path=parts.path or "/", query=query)),
@@ -174,7 +199,7 @@ class Connection:
             close_timeout=CLOSE_SECONDS,
             max_size=MAX_FRAME_BYTES,
             # A proxy set up for the world outside does not lead to this machine.
-            proxy=None if is_loopback(parts.hostname or "") else True,
+            proxy=True if has_proxy else None,
         )
 
     async def _talk(self, socket: ClientConnection) -> None:
@@ -250,8 +275,8 @@ class Connection:
         raise Refused(f"the server refuses this client: {reason} ({code})")
 
     def _judge_failure(self, error: OSError | WebSocketException) -> str:
-        reason = _why(error)
-        if self._url.startswith("wss:") and isinstance(error, TimeoutError | ssl.SSLError):
+        reason = without_credentials(_why(error))
+        if self._url.startswith("wss:") and _may_lack_tls(error):
             reason += "; a server without TLS has an address with ws://"
         if not _may_retry(error):
             raise Refused(f"{self._url} refuses this client: {reason}")
@@ -266,6 +291,37 @@ def _may_retry(error: OSError | WebSocketException) -> bool:
         status = error.response.status_code
         return status in (408, 425, 429) or not 400 <= status <= 499
     return not isinstance(error, ssl.SSLCertVerificationError)
+
+
+def _may_lack_tls(error: OSError | WebSocketException) -> bool:
+    """Tell whether a connection by TLS failed as it does where the server has none."""
+    if isinstance(error, ssl.SSLError):
+        # A server that sends an alert, or a certificate, does have it.
+        return "CERTIFICATE" not in error.reason and "ALERT" not in error.reason
+    return isinstance(error, TimeoutError)
+
+
+def _check_proxy(url: str) -> None:
+    """
+    Raise CouldNot where the environment names a proxy that cannot be used.
+
+    No retry would help: the environment of a process stays as it is.
+    """
+    proxy = get_proxy(parse_uri(url))
+    if proxy is None:
+        return
+    rule = "correct the proxy in the environment (such as http_proxy), or add the host to no_proxy"
+    try:
+        scheme = parse_proxy(proxy).scheme
+    except (InvalidProxy, ValueError) as error:
+        # The address may hold a password, so it is not repeated.
+        reason = error.msg if isinstance(error, InvalidProxy) else str(error)
+        raise CouldNot(f"the proxy for {url} cannot be used: {reason}; {rule}") from None
+    if scheme.startswith("socks") and find_spec("python_socks") is None:
+        raise CouldNot(
+            f"the proxy for {url} needs a package; run: pip install 'python-socks[asyncio]', "
+            "or add the host to no_proxy"
+        )
 
 
 def _why(error: OSError | WebSocketException) -> str:

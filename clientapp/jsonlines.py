@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import os
+import json
 import sys
 from dataclasses import asdict
 from typing import Self
 
-from clientapp.core.errors import CouldNot
 from clientapp.core.events import Event
 from clientapp.wire import codec
+from clientapp.wire.codec import Json
 
 
 class JsonLines:
-    """Shows events to a program."""
+    """Shows events to a program, each with *client*, where several clients are shown."""
+
+    def __init__(self, client: str = "") -> None:
+        self._who = {"client": client} if client else {}
 
     def __enter__(self) -> Self:
         return self
@@ -23,23 +26,18 @@ class JsonLines:
 
     def show(self, event: Event) -> None:
         """Write *event*; raises CouldNot once that is not possible any more."""
-        write_line(codec.encode({"event": event.NAME, **asdict(event)}))
+        write_json({"event": event.NAME, **self._who, **asdict(event)})
 
 
-def write_line(text: str) -> None:
-    """Write *text* to standard output at once; raises CouldNot."""
-    try:
-        print(text, flush=True)
-    except OSError as error:
-        raise output_gone(error) from None
+def write_json(obj: Json) -> None:
+    """
+    Write *obj* to standard output at once, as one line; raises CouldNot.
+
+    It is JSON in every locale: where the output is not UTF-8, which JSON is,
+    all that is not ASCII is escaped.
+    """
+    is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    print(codec.encode(obj) if is_utf8 else _ASCII.encode(obj), flush=True)
 
 
-def output_gone(error: OSError) -> CouldNot:
-    """Silence standard output, which failed with *error*; return what to raise."""
-    # Otherwise the interpreter tries once more at exit, and complains.
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
-    if isinstance(error, BrokenPipeError):
-        return CouldNot("nobody reads the output any more")
-    return CouldNot(f"the output cannot be written: {error.strerror or error}")
+_ASCII = json.JSONEncoder(separators=(",", ":"), allow_nan=False)

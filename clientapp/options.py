@@ -13,13 +13,19 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
+from clientapp.core.serverurl import ServerUrl
 from clientapp.wire import names
+from clientapp.wire.position import MAX_OFFSET
 from clientapp.wire.request import DEFAULT_CLIENT, DEFAULT_FEEDS, MAX_FEEDS
 
 DEFAULT_URL = "ws://127.0.0.1:8000/"
 DEFAULT_BLOCK_SIZE = 10
+MAX_TIMEOUT = 86_400
+"""Seconds without a message: a day."""
+MAX_CLIENTS = 64
+"""Clients of one command, whose lines a person reads; `swarm` plays more."""
 MAX_PID = 2**31 - 1
 """Of a process: what the type of their numbers holds."""
 URL_RULE = "the server's address, ws://HOST:PORT/ or wss://HOST:PORT/"
@@ -67,6 +73,29 @@ def add_collect_options(parser: argparse.ArgumentParser) -> None:
         help="stop after so many blocks: a whole number from 1 (default: go on until Ctrl-C)",
     )
     add(
+        "--from",
+        type=_first,
+        dest="first",
+        metavar="OFFSET",
+        help="begin a new session at this offset of each feed, or with start at the first "
+        "message; where the log has a block, go on after it (default: what comes next)",
+    )
+    add(
+        "--timeout",
+        type=number(0.1, MAX_TIMEOUT),
+        metavar="SECONDS",
+        help="end with exit code 4 where no new message came for so long, from the start on: "
+        f"0.1 to {MAX_TIMEOUT} (default: wait)",
+    )
+    add(
+        "--clients",
+        type=whole(MAX_CLIENTS),
+        default=1,
+        metavar="N",
+        help="run so many clients, called NAME-1 to NAME-N, each with its own log: 1 to "
+        f"{MAX_CLIENTS} (default: 1)",
+    )
+    add(
         "--log",
         type=Path,
         metavar="PATH",
@@ -106,17 +135,22 @@ def add_verify_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def url(text: str) -> str:
+def url(text: str) -> ServerUrl:
     """Return *text* if it is the address of a server; raises ArgumentTypeError."""
     try:
         parts = urlsplit(text)
         (parts.hostname or "").encode("idna")
         is_good = parts.scheme in {"ws", "wss"} and bool(parts.hostname) and parts.port != 0
+        # The WebSocket library reads both this way, and takes no user alone.
+        unquote(parts.netloc, errors="strict")
+        is_good &= (parts.username is None) == (parts.password is None)
     except ValueError:
         is_good = False
     if not is_good or re.search(r"[\s?#]", text) or not text.isprintable():
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {URL_RULE}")
-    return text
+        # What may be a password is not repeated, however it is written.
+        shown = re.sub(r"//.*@", "//USER:PASSWORD@", text)
+        raise argparse.ArgumentTypeError(f"{shown!r} is not allowed: {URL_RULE}")
+    return ServerUrl(text)
 
 
 def one(is_allowed: Callable[[str], bool], rule: str) -> Callable[[str], str]:
@@ -134,7 +168,7 @@ def whole(most: int, least: int = 1) -> Callable[[str], int]:
     """Return a type of options that are whole numbers from *least* to *most*."""
 
     def read(text: str) -> int:
-        number = int(text) if re.fullmatch("[0-9]{1,12}", text) else -1
+        number = int(text) if re.fullmatch("[0-9]{1,16}", text) else -1
         if not least <= number <= most:
             rule = f"a whole number from {least} to {most}"
             raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}")
@@ -169,6 +203,10 @@ def process(text: str) -> int:
     except PermissionError:  # it is there, and somebody else's
         pass
     return pid
+
+
+def _first(text: str) -> int:
+    return 1 if text == "start" else whole(MAX_OFFSET)(text)
 
 
 def _select(text: str) -> tuple[str, ...]:

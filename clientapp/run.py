@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from clientapp.collector import Collector, Log
 from clientapp.connection import Connection
 from clientapp.core import events
 from clientapp.core.block import BlockBuilder
-from clientapp.core.errors import CouldNot
+from clientapp.core.errors import CouldNot, NothingCame
 from clientapp.core.protocol import ClientProtocol
 from clientapp.core.serverclock import ServerClock
 from clientapp.core.session import Session
@@ -38,8 +40,10 @@ class Run:
 
     Goes on with the log's session where *asked* asks for the same, else
     begins a new one. Ends after *blocks* blocks, by `interrupt`, or when the
-    server says so. Its reports carry *label*. With *patient* false the server
-    must be there at once. A slow reader reads *bytes_per_second*.
+    server says so, and with a *timeout* once no new message came for so many
+    seconds. Its reports carry *label*. With *patient* false the server must be
+    there at once. A session that has no block begins at the offset *first* of
+    each feed; None: with what comes next. A slow reader reads *bytes_per_second*.
     """
 
     def __init__(
@@ -53,18 +57,25 @@ class Run:
         label: str = "",
         console: bool = False,
         patient: bool = True,
+        first: int | None = None,
+        timeout: float | None = None,
         bytes_per_second: float | None = None,
     ) -> None:
         goes_on = log.session is not None and log.session.asks_like(asked)
-        session = log.session if log.session is not None and goes_on else asked
+        # The log keeps no credentials of the URL.
+        session = replace(asked, session=log.session.session) if log.session and goes_on else asked
         last = log.last if goes_on else None
         self._log = log
         self._tally = tally
         self._show = show
         self._blocks = blocks
+        self._timeout = timeout
+        self._is_silent = False
+        """Whether no message came for as long as was allowed."""
         self._stop = asyncio.Event()
         self._acknowledged = asyncio.Event()
-        self._protocol = ClientProtocol(session, None if last is None else last.positions)
+        positions = None if last is None else last.positions
+        self._protocol = ClientProtocol(session, positions, first=first)
         clock = ServerClock()
         number = 1 if last is None else last.report.block + 1
         self._reporting = Reporting(
@@ -82,6 +93,7 @@ class Run:
             blocks=blocks,
             console=console,
         )
+        self._url = session.url
         self._connection = Connection(
             session.url,
             self._protocol,
@@ -120,8 +132,10 @@ class Run:
             self._show(events.Warned(text=text))
         conversation = asyncio.create_task(self._connection.run())
         stop = asyncio.create_task(self._stop.wait())
+        silence = asyncio.create_task(self._watch_silence())
         await asyncio.wait({conversation, stop}, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
+        silence.cancel()
         self._collector.close()
         await self._wait_for_acknowledgements(conversation)
         if not conversation.done() and self._connection.leave():
@@ -133,6 +147,19 @@ class Run:
         if not conversation.cancelled():
             conversation.result()
         self._judge()
+
+    async def _watch_silence(self) -> None:
+        """Stop once no new message came for as long as is allowed."""
+        if self._timeout is None:
+            return
+        began = time.monotonic()
+        while not self._collector.is_closed:
+            left = max(began, self._collector.heard_at) + self._timeout - time.monotonic()
+            if left <= 0:
+                self._is_silent = True
+                self._stop.set()
+                return
+            await asyncio.sleep(left)
 
     async def _wait_for_acknowledgements(self, conversation: asyncio.Task[None]) -> None:
         """Give reports that are on their way the time to be stored."""
@@ -162,6 +189,11 @@ class Run:
         self._show(self._tally.summary(unacknowledged=unacknowledged, log=str(self._log.path)))
 
     def _judge(self) -> None:
+        if self._is_silent:
+            text = f"no new message came for {self._timeout:g} s"
+            if self._tally.connects == 0:
+                text += f": no server at {self._url}"
+            raise NothingCame(text)
         left = self._reporting.unacknowledged
         if self._tally.blocks == self._blocks and left:
             reports = "1 report" if left == 1 else f"{left} reports"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -18,7 +17,6 @@ from rich.text import Text
 from clientapp.core import events
 from clientapp.core.logtext import format_time
 from clientapp.core.tally import Tally
-from clientapp.jsonlines import output_gone
 from clientapp.wire import codec
 from clientapp.wire.printable import printable
 from clientapp.wire.report import Clock
@@ -32,13 +30,19 @@ VERDICT_STYLES: dict[str, str] = {Verdict.VERIFIED: "green", Verdict.BROKEN: "bo
 
 
 class Terminal:
-    """Shows events to a person; with *quiet* none, for errors end the client."""
+    """
+    Shows events to a person; with *quiet* none, for errors end the client.
 
-    def __init__(self, tally: Tally, *, quiet: bool = False) -> None:
+    One of several clients has a *name*, which stands before each of its lines.
+    """
+
+    def __init__(self, tally: Tally, *, quiet: bool = False, name: str = "") -> None:
         self._tally = tally
-        self._console = _Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
+        self._name = Text(f"{name} | " if name else "")
+        self._console = Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
         # Where colour is forced upon a file, it still is none to draw on.
-        self._is_live = self._console.is_interactive and self._console.file.isatty()
+        is_terminal = self._console.is_interactive and self._console.file.isatty()
+        self._is_live = is_terminal and not name
         self._waiting: str | None = None
         self._samples = deque([(time.monotonic(), 0)])
         self._live = Live(
@@ -90,7 +94,10 @@ class Terminal:
                 self._sum_up(event)
 
     def _say(self, text: str, style: str = "") -> None:
-        self._console.print(Text(printable(text), style))
+        self._print(Text(printable(text), style))
+
+    def _print(self, line: Text) -> None:
+        self._console.print(self._name + line)
 
     def _complete(self, event: events.Completed) -> None:
         ranges = ", ".join(f"{name} {at.first} to {at.last}" for name, at in event.feeds.items())
@@ -99,7 +106,7 @@ class Terminal:
             f"  {_count(event.size, 'message')} ({ranges}) in {event.seconds:.3f} s, "
             f"{_count(event.bytes, 'byte')}, latency {event.latency.p50:.4f} s{_bound(event.clock)}"
         )
-        self._console.print(line.append(printable(details), "default not bold"))
+        self._print(line.append(printable(details), "default not bold"))
 
     def _wait(self, event: events.Waiting) -> None:
         yet = "no server at" if self._tally.connects == 0 else "no connection to"
@@ -165,24 +172,3 @@ def _bound(clock: Clock | None) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-class _Console(Console):
-    """A console whose output may fail, which ends the client in a sentence."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        # Whatever is shown, by print or by a live display, is written here.
-        try:
-            super().__exit__(kind, value, trace)
-        except OSError as error:
-            self.quiet = True
-            raise output_gone(error) from None
-
-    def on_broken_pipe(self) -> None:
-        self.quiet = True
-        raise output_gone(BrokenPipeError())

@@ -12,8 +12,7 @@ from clientapp.core.findings import Findings, SessionSummary
 from clientapp.core.logcheck import LogCheck
 from clientapp.core.logline import NotABlockLog
 from clientapp.core.logtext import format_time
-from clientapp.jsonlines import write_line
-from clientapp.wire import codec
+from clientapp.jsonlines import write_json
 from clientapp.wire.names import key_prefix
 from clientapp.wire.printable import printable
 
@@ -81,7 +80,7 @@ def show_as_text(verified: Verified) -> bool:
             f"  the last {_count(findings.torn_bytes, 'byte')} are a torn block, or one being "
             "written; the next start cuts off what is torn"
         )
-    write_line("\n".join(map(printable, lines)))
+    print("\n".join(map(printable, lines)), flush=True)
     return findings.is_whole
 
 
@@ -99,7 +98,7 @@ def show_as_json(verified: Verified) -> bool:
             "faults": asdict(findings.faults),
             "warnings": asdict(findings.warnings),
         }
-    write_line(codec.encode(shown))
+    write_json(shown)
     return findings is not None and findings.is_whole
 
 

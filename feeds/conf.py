@@ -26,6 +26,15 @@ FLAGS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(
 """Every word for yes and for no."""
 HOST = r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]"
 ORIGIN = r"https?://[A-Za-z0-9_*.:\[\]-]+"
+SQLITE = "django.db.backends.sqlite3"
+DRIVERS = {
+    "postgresql": "psycopg[binary]",
+    "postgis": "psycopg[binary]",
+    "mysql": "mysqlclient",
+    "oracle": "oracledb",
+}
+"""By the last part of an engine's name: the package that Django needs for it."""
+CORS_ORIGIN = r"\*|https?://[A-Za-z0-9_.:\[\]-]+"
 MOST_DAYS = 36_500
 """A century: as good as for ever."""
 SECRET_CHARACTERS = 32
@@ -58,6 +67,11 @@ class Environment:
         rule = "origins such as https://feeds.example.org, with commas between"
         return self._words(name, default, ORIGIN, rule)
 
+    def cors_origins(self, name: str, default: str) -> list[str]:
+        """Return origins, or ``*`` for all of them, that were separated by commas."""
+        rule = "* for all, or origins such as http://localhost:5173, with commas between"
+        return self._words(name, default, CORS_ORIGIN, rule)
+
     def days(self, name: str, default: int) -> int:
         """Return a number of days."""
         value = self.text(name, str(default))
@@ -81,20 +95,32 @@ class Environment:
 
     def database(self, name: str, default: Path) -> dict[str, Any]:
         """Return Django's description of a database; *default* is SQLite's file."""
+        url = self.text(name, "")
+        if not url:
+            # Not by an address: there, #, ? and % of a path have a meaning of their own.
+            return {"ENGINE": SQLITE, "NAME": str(default)}
         # The address is never repeated: it may hold a password.
         example = "an address such as sqlite:////PATH or postgres://USER:PASSWORD@HOST/NAME"
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # it would print the address
-                parsed = environ.Env.db_url_config(self.text(name, f"sqlite:///{default}"))
+                parsed = environ.Env.db_url_config(url)
             database: dict[str, Any] = {"NAME": "", **parsed}
             load_backend(database["ENGINE"])
         except (KeyError, ValueError):
             _refuse(name, example)
-        except ImproperlyConfigured as error:
+        except (ImproperlyConfigured, ImportError) as error:
+            driver = DRIVERS.get(database["ENGINE"].rpartition(".")[2])
+            if driver and any(
+                isinstance(cause, ImportError) for cause in (error, error.__context__)
+            ):
+                raise SystemExit(
+                    f"{name} names a database whose driver is not installed; "
+                    f"run: pip install '{driver}'"
+                ) from None
             reason = str(error).splitlines()[0].split(". ", 1)[0]
             _refuse(name, f"{example} ({reason})")
-        if database["ENGINE"].endswith("sqlite3"):
+        if database["ENGINE"] == SQLITE:
             folder = Path(database["NAME"]).parent
             if not os.access(folder, os.W_OK | os.X_OK):
                 _refuse(name, f"a file in a folder that can be written to, unlike {folder}")

@@ -7,6 +7,7 @@ not into memory of the kernel, which nobody sees.
 
 from __future__ import annotations
 
+import resource
 import socket
 from struct import Struct, error
 
@@ -23,6 +24,25 @@ _TCP_NOTSENT_LOWAT = 25
 _TCP_INFO = Struct("@24x I 92x QQ 8x I")
 """Of Linux' ``struct tcp_info``: tcpi_unacked, tcpi_bytes_acked,
 tcpi_bytes_received and tcpi_notsent_bytes (since Linux 4.6)."""
+
+
+def allow_files(wanted: int) -> int:
+    """
+    Let this process open *wanted* files, or as many as it may; return how many.
+
+    A shell sets a limit of 1,024 for programs that know no better, and each
+    connection is a file.
+    """
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    if allowed == unlimited or allowed >= wanted:
+        return wanted
+    within = wanted if most == unlimited else min(wanted, most)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (within, most))
+    except (OSError, ValueError):  # macOS has a limit below the one that it tells
+        return allowed
+    return within
 
 
 def bound_memory(sock: socket.socket) -> None:

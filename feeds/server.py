@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import random
 import signal
 import socket
@@ -25,6 +26,7 @@ from django.conf import settings
 from twisted.internet import defer, reactor
 
 from clientapp.wire.closing import Close
+from feeds import kernel
 from feeds.core.form import form_of
 from feeds.core.limits import LIMITS
 from feeds.core.peer import NO_PORT, forwarded_host
@@ -32,6 +34,9 @@ from feeds.live.clerk import Clerk
 from feeds.live.node import get_node, stop_node
 from feeds.live.worker import SWITCH_SECONDS
 from feeds.protocol import FeedProtocol, Receive, configured
+from feeds.stops import heeded_stops
+
+log = logging.getLogger("feeds.server")
 
 SAME_SIGNAL_SECONDS = 1.0
 """Two signals within this time are one wish to stop."""
@@ -45,6 +50,8 @@ GARBAGE_OBJECTS = 5000
 """New ones before a search for garbage: then every session is looked at once in about 3,000
 connections, which takes 0.2 s where 5,000 are open. By Python's 700 a crowd had that about once
 in 1,000, a fifth of all its time. What is gone meanwhile takes about 50 MB."""
+SPARE_FILES = 200
+"""Of the files of a process: those that are no connections of clients."""
 AT_ONCE = 100
 """Farewells said in one turn of the loop: about 10 ms."""
 
@@ -170,6 +177,15 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
     def _prepare(self) -> None:
         """Finish what ``Server.run`` set up, just before the reactor runs."""
         sys.setswitchinterval(SWITCH_SECONDS)
+        wanted = LIMITS.connections
+        if (files := kernel.allow_files(wanted)) < wanted:
+            log.warning(
+                "this process may open %s files, so it serves about %s connections; "
+                "for more, raise the limit: ulimit -n %s",
+                files,
+                max(0, files - SPARE_FILES),
+                wanted,
+            )
         # What is loaded by now, 100,000 objects, is never garbage: no search looks at it.
         gc.collect()
         gc.freeze()
@@ -187,5 +203,5 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         reactor.callWhenRunning(lambda: asyncio.ensure_future(get_node(Clerk)))
 
     def _drain_on_signals(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in heeded_stops():
             signal.signal(number, lambda *_: reactor.callFromThread(self.drain))

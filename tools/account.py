@@ -6,6 +6,7 @@ A process of its own, as everything of `tools.run` that needs Django.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 
@@ -26,6 +27,11 @@ def main() -> int:
     Return 0 where it has this password now, `OTHER_PASSWORD` where it was
     there before and has another one. Raises what Django raises.
     """
+    argparse.ArgumentParser(
+        prog="python -m tools.account",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wsproject.settings")
     django.setup()
     account = get_user_model().objects.filter(username=NAME).first()

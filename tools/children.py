@@ -2,7 +2,8 @@
 The programs that `tools.run` started, and their end.
 
 Every child leads a process group of its own, so that Ctrl-C on the terminal
-reaches the parent alone, which stops the children in the order it wants.
+reaches the parent alone, which stops the children in the order it wants. A
+child that ends by itself is reported and ends no other.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
+
+from tools.screen import Screen
 
 STOP_SECONDS = 10.0
 """A child that was asked to stop and still runs then is killed."""
@@ -26,19 +29,36 @@ LONGEST_LINE = 2**20
 
 
 class Child:
-    """One running program, its output shown line by line after its name."""
+    """One running program, its output passed on line by line."""
 
     def __init__(
-        self, name: str, process: asyncio.subprocess.Process, say: Callable[[str], None]
+        self,
+        name: str,
+        process: asyncio.subprocess.Process,
+        say: Callable[[str, str], None],
+        *,
+        ready: str,
     ) -> None:
+        """Pass each line on to *say*, with the name; it is up once it said *ready*."""
         self.name = name
+        self.was_up = False
+        self.settled = asyncio.Event()
+        """Set once it is up, or has ended."""
         self._process = process
-        self._output = asyncio.create_task(self._show_output(say))
+        self._ready = ready
+        self._output = asyncio.create_task(self._pass_on_output(say))
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.returncode is None
 
     async def ended(self) -> int:
         """Return the exit code, after the last line was shown."""
         await self._output
-        return await self._process.wait()
+        code = await self._process.wait()
+        self.settled.set()
+        return code
 
     async def stop(self) -> None:
         """Make the program end."""
@@ -55,31 +75,50 @@ class Child:
 
     def _send(self, number: signal.Signals, kill: Callable[[int, int], None]) -> None:
         # asyncio's own send_signal may reap the child before its watcher does.
-        if self._process.returncode is None:
+        if self.is_running:
             with contextlib.suppress(ProcessLookupError):
                 kill(self._process.pid, number)
 
-    async def _show_output(self, say: Callable[[str], None]) -> None:
+    async def _pass_on_output(self, say: Callable[[str, str], None]) -> None:
         lines = self._process.stdout
         assert lines is not None, "started with a pipe"
         async for line in lines:
-            say(f"{self.name:9} | {line.decode(errors='replace').rstrip()}")
+            text = line.decode(errors="replace").rstrip()
+            say(self.name, text)
+            if self._ready in text:
+                self.was_up = True
+                self.settled.set()
 
 
 class Children:
     """Python programs, started in one folder, until all of them have ended."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
         self.over = asyncio.Event()
-        """Set by the first reason to stop, such as a request or a child that ended."""
+        """Set by the first reason to stop: a request, no output, or no child that runs."""
         self.failures: list[str] = []
-        """A sentence for every child that ended by itself, or not cleanly."""
+        """A sentence for every child that ended by itself as it should not, or not cleanly."""
+        self.screen = Screen()
+        self._folder = folder
         self._interrupted: float | None = None
         self._watched: dict[Child, asyncio.Task[None]] = {}
 
-    async def start(self, name: str, *arguments: str) -> None:
-        """Start a Python program, named *name* before each of its lines."""
+    async def start(
+        self,
+        name: str,
+        *arguments: str,
+        ready: str = "",
+        must_start: bool = False,
+        good_codes: Collection[int] = (),
+        again: str = "",
+    ) -> Child:
+        """
+        Start a Python program, which is up once it said *ready*.
+
+        By itself it may end with one of the *good_codes*; *again* is the
+        command that then starts it again. One that *must_start* ends all where
+        it ends before it is up.
+        """
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-u",
@@ -91,8 +130,17 @@ class Children:
             limit=LONGEST_LINE,
             process_group=0,
         )
-        child = Child(name, process, self.say)
-        self._watched[child] = asyncio.create_task(self._watch(child))
+        child = Child(name, process, self._say_for, ready=ready)
+        watch = self._watch(child, good_codes, again, must_start=must_start)
+        self._watched[child] = asyncio.create_task(watch)
+        return child
+
+    async def up(self, child: Child, seconds: float) -> None:
+        """Wait until *child* is up or has ended, all is over, or so long has passed."""
+        waits = [asyncio.create_task(event.wait()) for event in (child.settled, self.over)]
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
 
     def say(self, text: str) -> None:
         """Print *text*; that nobody reads any more is a reason to stop."""
@@ -117,9 +165,24 @@ class Children:
             await child.stop()
             await watch
 
-    async def _watch(self, child: Child) -> None:
+    def _say_for(self, name: str, line: str) -> None:
+        self.say(self.screen.labelled(name, line))
+
+    async def _watch(
+        self, child: Child, good_codes: Collection[int], again: str, *, must_start: bool
+    ) -> None:
         code = await child.ended()
-        # One that was stopped before it was up died of the signal: as asked.
-        if code not in (0, -signal.SIGTERM) or not self.over.is_set():
-            self.failures.append(f"{child.name} ended with exit code {code}")
-        self.over.set()
+        if self.over.is_set():
+            # One that was stopped before it was up died of the signal: as asked.
+            if code not in (0, -signal.SIGTERM):
+                self.failures.append(f"{child.name} ended with exit code {code}")
+            return
+        said = f"{child.name} ended with exit code {code}"
+        if code not in good_codes:
+            self.failures.append(said)
+        is_alone = not any(other.is_running for other in self._watched)
+        if is_alone or (must_start and not child.was_up):
+            self.over.set()
+        else:
+            hint = f" Start it again with: {again}" if again else ""
+            self.say(self.screen.indented(f"{said}; the others keep running.{hint}", 2))

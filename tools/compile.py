@@ -8,6 +8,7 @@ has to be started again.
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 import shutil
@@ -51,6 +52,11 @@ def compile_pass(folder: Path = FOLDER) -> Path:
 
 def main() -> None:
     """Compile, and say in one line what came of it; exits 1 where that is nothing."""
+    argparse.ArgumentParser(
+        prog="python -m tools.compile",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     try:
         print(f"the pass over the sockets is compiled: {compile_pass()}")
     except CannotCompile as reason:

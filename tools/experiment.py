@@ -7,6 +7,7 @@ that nobody's is filled. The report stays in ``var/experiment``.
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
@@ -101,6 +102,11 @@ def analyse(*arguments: str) -> None:
 
 def main() -> int:
     """Do the experiment; return the exit code."""
+    argparse.ArgumentParser(
+        prog="python -m tools.experiment",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     # Whoever supervises it wants what Ctrl-C does: that nothing is left behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -1,20 +1,27 @@
 """
-All of Blockfeed at once: server, generator and three clients.
+Run all of Blockfeed at once: server, generator and three clients.
 
-Ctrl-C stops the children in reverse order: the clients while there still is a
-server to say goodbye to, the server last. No child outlives this program.
+``make run`` runs it. PORT is the first port that is tried (default 8000), and
+BLOCKFEED_VAR the folder of its data (default var). A program that ends by
+itself is reported, and the others keep running. Ctrl-C stops all of them: the
+clients first, while there is a server to say goodbye to. Exits with 1 where
+the server, the generator or a client failed; a client that an operator
+disconnected did not.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import re
 import secrets
+import shlex
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tools.children import Children
@@ -28,6 +35,12 @@ HOST = "127.0.0.1"
 FIRST_PORT = 8000
 LAST_PORT = 65_535
 PORTS_TRIED = 100
+UP_SECONDS = 10.0
+"""For a program to come up; then the next one starts all the same."""
+DISCONNECTED = 3
+"""The exit code of a client that the server, or an operator, told to stay away."""
+PANEL_INDENT = 10
+"""Where the texts of the panel begin."""
 CLIENTS = {
     "alice": ("--feed", "users", "--block-size", "3"),
     "bob": ("--feed", "arrays", "--block-size", "5"),
@@ -40,22 +53,16 @@ class CannotStart(Exception):
 
 
 async def run(port: int, password: str | None) -> int:
-    """Keep everything running until the first reason to stop; return the exit code."""
+    """Keep everything running until it is told to stop; return the exit code."""
     children = Children(CHECKOUT)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, children.interrupt)
     try:
-        await children.start("server", "manage.py", "runserver", f"{HOST}:{port}", "--noreload")
-        while not is_taken(port) and not children.over.is_set():  # noqa: ASYNC110 (nothing tells)
-            await asyncio.sleep(0.1)
-        if not children.over.is_set():
-            children.say(panel(port, password))
-            await children.start("generator", "manage.py", "generate")
-            for name, choice in CLIENTS.items():
-                url = f"ws://{HOST}:{port}/"
-                names = ("--name", name, "--log", str(log_path(name)))
-                await children.start(name, "clientapp/client.py", "--url", url, *names, *choice)
-        await children.over.wait()
+        if await start_all(children, port):
+            shown = children.screen.indented(panel(port, password), PANEL_INDENT)
+            children.say(shown)
+            repeat_on_enter(lambda: children.say(shown))
+            await children.over.wait()
     finally:
         children.over.set()
         children.say("stopping")
@@ -63,6 +70,76 @@ async def run(port: int, password: str | None) -> int:
     for failure in children.failures:
         children.say(failure)
     return 1 if children.failures else 0
+
+
+async def start_all(children: Children, port: int) -> bool:
+    """
+    Start every program once the one before it is up; return False to stop at once.
+
+    The generator comes first, so that no feed is said not to run.
+    """
+    generate = ("manage.py", "generate")
+    generator = await children.start(
+        "generator", *generate, ready="running at offset", again=command(*generate)
+    )
+    await children.up(generator, UP_SECONDS)
+    serve = ("manage.py", "serve", "--bind", f"{HOST}:{port}")
+    server = await children.start(
+        "server", *serve, ready="serving at", must_start=True, again=command(*serve)
+    )
+    await children.up(server, UP_SECONDS)
+    if children.over.is_set():
+        return False
+    clients = []
+    for name, choice in CLIENTS.items():
+        url = f"ws://{HOST}:{port}/"
+        names = ("--name", name, "--log", shown(log_path(name)))
+        client = ("clientapp/client.py", "--url", url, *names, *choice)
+        clients.append(
+            await children.start(
+                name,
+                *client,
+                ready="Connected to",
+                good_codes=(0, DISCONNECTED),
+                again=command(*client),
+            )
+        )
+    for one in clients:
+        await children.up(one, UP_SECONDS)
+    return not children.over.is_set()
+
+
+def repeat_on_enter(say: Callable[[], None]) -> None:
+    """Call *say* whenever somebody presses Enter at a terminal; elsewhere do nothing."""
+    if not has_keys():
+        return
+    loop = asyncio.get_running_loop()
+    # In the background reading fails, and would otherwise stop this program.
+    signal.signal(signal.SIGTTIN, signal.SIG_IGN)
+
+    def read() -> None:
+        try:
+            is_there = bool(os.read(sys.stdin.fileno(), 4096))
+        except OSError:
+            is_there = False
+        if is_there:
+            say()
+        else:
+            loop.remove_reader(sys.stdin)
+
+    loop.add_reader(sys.stdin, read)
+
+
+def has_keys() -> bool:
+    """Tell whether somebody can press keys; standard input may be closed."""
+    return bool(sys.stdin) and sys.stdin.isatty()
+
+
+def command(*arguments: str) -> str:
+    """Return what a person types to run a Python program as this program does."""
+    var = os.environ.get("BLOCKFEED_VAR")
+    place = [f"BLOCKFEED_VAR={shlex.quote(var)}"] if var else []
+    return " ".join([*place, shlex.join([shown(Path(sys.executable)), *arguments])])
 
 
 def panel(port: int, password: str | None) -> str:
@@ -79,7 +156,8 @@ def panel(port: int, password: str | None) -> str:
         *((name, f"block log {shown(log_path(name))}") for name in CLIENTS),
     ]
     lines = [f"  {name:7} {text}" for name, text in rows]
-    return "\n".join(["", "Blockfeed is running. Ctrl-C stops it.", "", *lines, ""])
+    keys = "Enter shows this again, Ctrl-C stops it." if has_keys() else "Ctrl-C stops it."
+    return "\n".join(["", f"Blockfeed is running. {keys}", "", *lines, ""])
 
 
 def log_path(client: str) -> Path:
@@ -113,6 +191,10 @@ def free_port(first: int) -> int:
 def is_taken(port: int) -> bool:
     """Tell whether somebody listens at *port*."""
     with socket.socket() as probe:
+        # A probe that gets the port itself as its own would connect to itself.
+        probe.bind((HOST, 0))
+        if probe.getsockname()[1] == port:
+            return is_taken(port)
         probe.settimeout(1)
         return probe.connect_ex((HOST, port)) == 0
 
@@ -164,6 +246,11 @@ def make_admin() -> str | None:
 
 def main() -> int:
     """Prepare, run, and return the exit code."""
+    argparse.ArgumentParser(
+        prog="python -m tools.run",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     try:
         first = first_port()
         print("preparing the database", flush=True)

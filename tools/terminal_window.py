@@ -82,8 +82,12 @@ class TerminalWindow:
 
     def press_ctrl_c(self) -> None:
         """Press Ctrl-C once; where nobody is any more, nothing happens."""
+        self.press("\x03")
+
+    def press(self, key: str) -> None:
+        """Press *key*, a character; where nobody is any more, nothing happens."""
         with suppress(OSError):
-            os.write(self._keys, b"\x03")
+            os.write(self._keys, key.encode())
 
     def keep_pressing_ctrl_c(self) -> None:
         """Press Ctrl-C again and again until the program ended."""

@@ -22,6 +22,13 @@ SECRET_KEY = env.text("SECRET_KEY", "") or secret_key(VAR_DIR / "secret_key")
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", "")
 
+# Scripts of other origins may read pages, but never as a signed-in user: no cookie counts.
+CORS_ALLOWED_ORIGINS = env.cors_origins("CORS_ALLOWED_ORIGINS", "*" if DEBUG else "")
+CORS_ALLOW_ALL_ORIGINS = "*" in CORS_ALLOWED_ORIGINS
+CORS_ALLOWED_ORIGINS = [origin for origin in CORS_ALLOWED_ORIGINS if origin != "*"]
+CORS_ALLOW_METHODS = ["GET", "HEAD"]
+CORS_URLS_REGEX = r"^/(?!admin/)"
+
 # Only where a proxy sets these headers anew: else whoever connects writes them.
 BEHIND_TLS_PROXY = env.flag("BEHIND_TLS_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
@@ -40,10 +47,12 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
+    "corsheaders",
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -120,12 +129,15 @@ LOGGING = {
     "formatters": {"timed": {"format": "%(asctime)s  %(message)s", "datefmt": "%H:%M:%S"}},
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "timed"},
-        "null": {"class": "logging.NullHandler"},
     },
+    "filters": {"wrong_host": {"()": "feeds.hosts.WrongHost"}},
     "loggers": {
         "feeds": {"handlers": ["console"], "level": "INFO", "propagate": False},
-        # The request's own line, with its 400, says it; the traceback is always the same.
-        "django.security.DisallowedHost": {"handlers": ["null"], "propagate": False},
+        "django.security.DisallowedHost": {
+            "handlers": ["console"],
+            "filters": ["wrong_host"],
+            "propagate": False,
+        },
         "django.channels.server": {"handlers": ["console"], "propagate": False},
         "daphne": {"handlers": ["console"], "level": "WARNING", "propagate": False},
     },

@@ -4,7 +4,8 @@ Why a client ends before its work is done.
     ClientError         a sentence for the person, and the exit code
     ├── CouldNot        1: no server, no usable log, no acknowledgement
     ├── BadUsage        2: an option has a value that is not allowed
-    └── Refused         3: the server does not want this client
+    ├── Refused         3: the server does not want this client
+    └── NothingCame     4: no new message came for as long as was allowed
 """
 
 from __future__ import annotations
@@ -32,3 +33,9 @@ class Refused(ClientError):
     """The server said to stay away."""
 
     exit_code = 3
+
+
+class NothingCame(ClientError):
+    """No new message came for as long as the person allowed."""
+
+    exit_code = 4

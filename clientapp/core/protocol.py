@@ -41,10 +41,22 @@ class Duplicate:
 
 
 class ClientProtocol:
-    """Cursors and unacknowledged reports of one session."""
+    """
+    Cursors and unacknowledged reports of one session.
 
-    def __init__(self, session: Session, positions: Mapping[str, Position] | None = None) -> None:
+    As long as it knows no *positions*, it asks for what comes from the offset
+    *first* on; None: for what comes next.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        positions: Mapping[str, Position] | None = None,
+        *,
+        first: int | None = None,
+    ) -> None:
         self._session = session
+        self._first = first
         self._positions = dict(positions or {})
         # Messages do not name their epoch: the welcome does, and gaps after it.
         self._epochs: dict[str, str] = {}
@@ -97,7 +109,7 @@ class ClientProtocol:
         self._leaving = False
         # A feed that cannot run yet has no epoch to ask for.
         after = {feed: at for feed, at in self._positions.items() if at.epoch}
-        return self._session.request(after)
+        return self._session.request(after, first=None if self._positions else self._first)
 
     def report(self, report: Report) -> None:
         """Keep *report* until it is acknowledged or refused, and send it once."""

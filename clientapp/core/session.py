@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
+from clientapp.core.serverurl import ServerUrl
 from clientapp.wire import codec
 from clientapp.wire.codec import Json
 from clientapp.wire.errors import MalformedMessage
@@ -24,6 +25,7 @@ class Session:
     session: str
     """The key, a secret; only its prefix is ever shown."""
     url: str
+    """A `ServerUrl` where it may have credentials: they are none of the session's identity."""
     feeds: tuple[str, ...]
     """In the order asked for."""
     block_size: int
@@ -46,7 +48,8 @@ class Session:
         return cls(
             client=codec.string(obj, "client", longest=64),
             session=key,
-            url=codec.string(obj, "url"),
+            # Logs of earlier versions may hold a password in it.
+            url=ServerUrl(codec.string(obj, "url")),
             feeds=codec.strings(obj, "feeds", most=MAX_FEEDS),
             block_size=codec.integer(obj, "block_size", low=1, high=MAX_BLOCK_SIZE),
             select=codec.strings(obj, "select"),
@@ -56,7 +59,7 @@ class Session:
         """Tell whether *other* asks for the same, whatever its key."""
         return replace(self, session=other.session) == other
 
-    def request(self, after: Mapping[str, Position]) -> Request:
+    def request(self, after: Mapping[str, Position], *, first: int | None = None) -> Request:
         """Return what the next connection asks for."""
         return Request(
             client=self.client,
@@ -64,4 +67,5 @@ class Session:
             block_size=self.block_size,
             session=self.session,
             after=after,
+            first=first,
         )

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from clientapp.core.errors import CouldNot
 from clientapp.core.swarmplan import Part, Role, Stage, plan
+from clientapp.jsonlines import write_json
 from clientapp.swarm.capacity import processes_for
 from clientapp.swarm.display import Display
 from clientapp.swarm.outcome import Outcome
 from clientapp.swarm.probe import Probe
 from clientapp.swarm.swarm import Swarm
-from clientapp.wire import codec
 from clientapp.wire.request import MAX_FEEDS
 
 NOT_MET = 4
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
                 f"the outcome cannot be written to {options.results}: {error.strerror}"
             ) from None
     if options.json:
-        print(codec.encode(outcome.write()), flush=True)
+        write_json(outcome.write())
     return _judge(options, outcome)
 
 

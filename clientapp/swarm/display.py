@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -21,9 +22,12 @@ LINE_SECONDS = 5.0
 """Between two lines where the output is no terminal."""
 FILE_WIDTH = 120
 """Characters of a line in a file, which wraps nothing."""
-RESULT_WIDTH = 110
-"""Characters that the table of results needs where each part is a row."""
+WIDE = 1000
+"""More characters than any table needs."""
 FAILURES_SHOWN = 5
+DELIVERED = ("members", "messages", "reach", "missing", "again")
+BLOCKS = ("blocks", "verified", "p50", "p99", "p99.9")
+"""The columns of a result: of two tables where they do not fit side by side."""
 
 
 class Display:
@@ -54,7 +58,14 @@ class Display:
 
     def end(self, outcome: Outcome) -> None:
         """Show what the swarm came to."""
-        self._console.print(_result(outcome, self._console.width))
+        whole_table = _result(outcome, (*DELIVERED, *BLOCKS))
+        anywhere = self._console.options.update_width(WIDE)
+        needed = self._console.measure(whole_table, options=anywhere).maximum
+        if needed <= self._console.width:
+            self._console.print(whole_table)
+        else:
+            self._console.print(_result(outcome, DELIVERED))
+            self._console.print(_result(outcome, BLOCKS))
         for line in _remarks(outcome):
             self._console.print(printable(line))
 
@@ -82,10 +93,8 @@ class Display:
         return f"load {load or '-'}" + ("" if server is None else f", server {server:.0%}")
 
     def _table(self) -> Table:
-        table = Table(box=None, pad_edge=False, caption=self._shares(), caption_justify="left")
-        table.add_column("part")
-        for column in ("connected", "messages", "blocks", "verified", "p50", "p99"):
-            table.add_column(column, justify="right")
+        names = ("connected", "messages", "blocks", "verified", "p50", "p99")
+        table = _table(names, caption=self._shares(), caption_justify="left")
         parts = self._swarm.parts
         for name, part in parts.items():
             _add_row(table, name, part)
@@ -107,28 +116,20 @@ def _add_row(table: Table, name: str, part: PartStatus) -> None:
     )
 
 
-def _result(outcome: Outcome, width: int) -> Table:
-    """Return a row for each part, or a column where that is too wide for a terminal."""
+def _result(outcome: Outcome, names: Sequence[str]) -> Table:
+    """Return the table with a row for each part and the columns *names*."""
+    table = _table(names)
     rows = dict(outcome.parts)
     if len(rows) > 1:
         rows["all"] = whole(outcome.parts.values())
-    shown = [{"part": name, **_figures(part)} for name, part in rows.items()]
-    table = Table(box=None, pad_edge=False)
-    if width >= RESULT_WIDTH:
-        for number, column in enumerate(shown[0]):
-            table.add_column(column, justify="right" if number else "left")
-        for row in shown:
-            table.add_row(*row.values())
-        return table
-    table.add_column("part")
-    for row in shown:
-        table.add_column(row["part"], justify="right", overflow="fold")
-    for name in list(shown[0])[1:]:
-        table.add_row(name, *(row[name] for row in shown))
+    for name, part in rows.items():
+        cells = _cells(part)
+        table.add_row(name, *(cells[column] for column in names))
     return table
 
 
-def _figures(part: PartStatus) -> dict[str, str]:
+def _cells(part: PartStatus) -> dict[str, str]:
+    """Return what a result says of *part*, by the name of its column."""
     found = measured(part)
     return {
         "members": str(part.members),
@@ -144,6 +145,15 @@ def _figures(part: PartStatus) -> dict[str, str]:
     }
 
 
+def _table(names: Sequence[str], **options: Any) -> Table:
+    """Return a table whose numbers are never cut; a long name of a part is folded."""
+    table = Table(box=None, pad_edge=False, **options)
+    table.add_column("part", overflow="fold")
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
 def _remarks(outcome: Outcome) -> list[str]:
     part = whole(outcome.parts.values())
     counts = (
@@ -156,10 +166,6 @@ def _remarks(outcome: Outcome) -> list[str]:
     lines = [", ".join(counts)]
     if part.clock_error is not None:
         lines.append(f"latencies by the server's clock, known to {_ms(part.clock_error)}")
-    if part.interrupted:
-        lines.append(
-            f"latencies leave out {part.interrupted:,} blocks around a reconnect or catch-up"
-        )
     if part.behind:
         lines.append(f"slow readers had {part.behind:,} messages still to read")
     for number, load in enumerate(outcome.loads, 1):

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from clientapp.core import events
 from clientapp.core.histogram import Histogram
+from clientapp.core.serverurl import ServerUrl
 from clientapp.core.session import Session
 from clientapp.core.swarmplan import Role
 from clientapp.swarm.blocktable import BlockTable
@@ -74,7 +75,7 @@ class Process:
         return Session(
             client=role.name,
             session=secrets.token_urlsafe(16),
-            url=self._orders.url,
+            url=ServerUrl(self._orders.url),
             feeds=role.part.feeds,
             block_size=role.part.block_size,
         )

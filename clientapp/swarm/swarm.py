@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from clientapp.core.errors import CouldNot
+from clientapp.core.serverurl import ServerUrl
 from clientapp.core.swarmplan import Role
 from clientapp.processor import seconds_of
 from clientapp.swarm.blocktable import begin_table, gather_tables, path_of
@@ -56,7 +57,7 @@ class Swarm:
         """
         self._orders = [
             Orders(
-                url=url,
+                url=ServerUrl(url).full,
                 label=label,
                 roles=tuple(roles[number::processes]),
                 logs=None if logs is None else str(logs.resolve()),

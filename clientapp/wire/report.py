@@ -134,8 +134,8 @@ class Report:
             feeds={name: _read_range(feeds, name) for name in feeds},
             size=codec.integer(obj, "size", low=1, high=MAX_BLOCK_SIZE),
             seconds=codec.number(obj, "seconds", high=1e9),
-            started_at=codec.integer(obj, "started_at"),
-            finished_at=codec.integer(obj, "finished_at"),
+            started_at=codec.integer(obj, "started_at", low=-codec.MAX_INTEGER),
+            finished_at=codec.integer(obj, "finished_at", low=-codec.MAX_INTEGER),
             latency=Latency(
                 p50=codec.number(latency, "p50", low=-1e10, high=1e10),
                 p99=codec.number(latency, "p99", low=-1e10, high=1e10),

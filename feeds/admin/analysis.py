@@ -165,7 +165,8 @@ async def _lines(reports: QuerySet[BlockReport]) -> AsyncIterator[str]:
     line = _Line()
     writer = csv.writer(line)
     writer.writerow(name.removeprefix("session__") for name in COLUMNS)
-    yield line.text
+    # Excel takes a file without this mark for one in an old encoding.
+    yield f"\ufeff{line.text}"
     # Not values_list: its iterator asks the database before the first row is awaited.
     async for row in reports.values(*COLUMNS).aiterator(chunk_size=READ_AT_ONCE):
         writer.writerow(_cells(row[name] for name in COLUMNS))

@@ -123,6 +123,12 @@ class Catalog:
     def refresh(self) -> None:
         """Read what changed; raises what the database raises."""
         rows = list(Feed.objects.all())
+        if any(row.name not in self.feeds for row in rows):
+            # A source may take a second to build, in which the promise just read grows old, and
+            # its generator would seem gone.
+            for row in rows:
+                self._know(row)
+            rows = list(Feed.objects.all())
         unknown = Q(pk=None)
         for row in rows:
             known = self._segments.setdefault(row.pk, [])

@@ -21,6 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
+from feeds.stops import STOPS
+
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
@@ -101,7 +103,7 @@ def give_way() -> None:
 def serve() -> None:
     """Answer calls from standard input on standard output until whoever makes them ends."""
     # What stops all processes of a service is not for this one: its owner decides.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPS:
         signal.signal(number, signal.SIG_IGN)
     calls, answers = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr

@@ -16,6 +16,9 @@ from rich.text import Text
 
 from feeds import show
 from feeds.live.progress import Progress, State
+from feeds.management.output import OutputGone
+
+log = logging.getLogger(__name__)
 
 LIVE_SECONDS = 0.25
 """Between two looks on a terminal: as often as an eye follows numbers."""
@@ -49,11 +52,19 @@ class Display:
         )
         # Where colour is forced upon a file, it still is none to draw on.
         self._is_live = self._console.is_interactive and stream.isatty()
+        self.gone: OutputGone | None = None
+        """Why nothing is shown any more; None while it is."""
         if not self._is_live:
             self._console.width = FILE_WIDTH
 
     async def run(self) -> None:
-        """Show how far they are until cancelled."""
+        """Show how far they are until cancelled, or until the output fails."""
+        with self._until_gone():
+            await self._show()
+        if self.gone is not None:
+            log.warning("%s; the feeds go on", self.gone)
+
+    async def _show(self) -> None:
         if self._console.quiet:
             return
         if self._is_live:
@@ -72,9 +83,19 @@ class Display:
 
     def end(self) -> None:
         """Show what they came to; of one that never took its feed there is nothing to say."""
-        for progress in self._generators:
-            if progress.state is not State.STARTING:
-                self._console.print(_summary(progress))
+        with self._until_gone():
+            for progress in self._generators:
+                if progress.state is not State.STARTING:
+                    self._console.print(_summary(progress))
+
+    @contextmanager
+    def _until_gone(self) -> Iterator[None]:
+        """Let an output that fails end what is shown, and not the feeds."""
+        try:
+            yield
+        except OutputGone as gone:
+            self.gone = gone
+            self._console.quiet = True
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False)

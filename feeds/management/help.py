@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFo
 HEADING = "exit codes:"
 SERVER_EXIT_CODES = f"""\
 {HEADING}
-  0  stopped by Ctrl-C or SIGTERM
+  0  stopped by Ctrl-C, SIGTERM or SIGHUP
   1  could not: port taken, no database, no channel layer; or stopped before all was stored
   2  an option has a value that is not allowed
 """

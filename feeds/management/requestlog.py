@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.conf import settings
 from django.core.management.color import Style
 
 from feeds.core.peer import NO_PORT
@@ -23,12 +24,19 @@ class RequestLog:
         self._style = style
 
     def __call__(self, protocol: str, action: str, details: dict[str, Any]) -> None:
-        """Print an HTTP request, but not the page's own polling, nor WebSockets."""
-        if protocol == "http" and action == "complete" and not details["path"].startswith(POLLED):
+        """Print an HTTP request, but neither polling, nor static files, nor WebSockets."""
+        if protocol == "http" and action == "complete" and not _is_routine(details):
             level, style = _appearance(details["status"])
             # Daphne writes a port in any case, also where a proxy tells none.
             client = (details["client"] or "").removesuffix(f":{NO_PORT}")
             log.log(level, getattr(self._style, style)(LINE), {**details, "client": client})
+
+
+def _is_routine(details: dict[str, Any]) -> bool:
+    """Tell whether every page asks for this, so that it says nothing about anybody."""
+    path = str(details["path"])
+    is_file = path.startswith(settings.STATIC_URL) and details["status"] < 400
+    return is_file or path.startswith(POLLED)
 
 
 def _appearance(status: int) -> tuple[int, str]:

@@ -1,5 +1,6 @@
 """`make run`: everything at once, as a new user starts it."""
 
+import json
 import os
 import re
 import signal
@@ -14,8 +15,12 @@ from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
+from websockets.sync.client import connect
 
+from tests.support import stack
 from tools.run import HOST, LAST_PORT, CannotStart, free_port
+from tools.terminal_window import TerminalWindow
+from tools.waiting import PATIENCE_SECONDS, until
 
 CHECKOUT = Path(__file__).parent.parent.parent
 Start = Callable[[], "Running"]
@@ -59,10 +64,9 @@ class Running:
 
 
 @pytest.fixture
-def start(tmp_path: Path, worker_id: str) -> Iterator[Start]:
+def start(tmp_path: Path) -> Iterator[Start]:
     """Start everything on a new folder; end it whatever happens."""
-    # Workers must not race for a port between finding it free and taking it.
-    first_port = 8100 + 100 * int(re.sub(r"\D", "", worker_id) or 0)
+    first_port = stack.free_port()
     started: list[Running] = []
 
     def start() -> Running:
@@ -96,29 +100,30 @@ def is_running(pid: int) -> bool:
 
 
 def test_runs_and_stops_all(start: Start, tmp_path: Path) -> None:
-    """Blocks come in, the account works, and Ctrl-C ends all of it cleanly."""
+    """Blocks come in, the account works, Ctrl-C ends all cleanly, and the next start goes on."""
     running = start()
     admin, password = running.read_until(r"admin +(http\S+)\n", r"user admin, password (\S+) ")
     running.read_until(*(rf"{name} +\| Block 1 received" for name in ("alice", "bob", "carol")))
     children = running.children()
     assert len(children) == 5
     assert can_log_in(admin, password)
+    before, _, _ = running.said.partition("Blockfeed is running.")
+    assert before.count("Connected to ws://") == 3
+    with build_opener().open(f"{admin.removesuffix('admin/')}static/feeds/page.css") as file:
+        assert file.status == 200
     assert stat.S_IMODE((tmp_path / "admin_password").stat().st_mode) == 0o600
 
     running.process.send_signal(signal.SIGINT)
     assert running.read_to_end() == 0, running.said
     assert "Traceback" not in running.said
+    assert "is not running" not in running.said
+    assert "/admin/login/" in running.said
+    assert "/static/" not in running.said
+    assert "\x1b" not in running.said
     assert [pid for pid in children if is_running(pid)] == []
 
-
-def test_started_again_it_goes_on(start: Start) -> None:
-    """The second start has the same password and the next blocks."""
-    first = start()
-    [password] = first.read_until(r"user admin, password (\S+) ", r"alice +\| Block 1 received")[:1]
-    first.process.terminate()
-    assert first.read_to_end() == 0
-    second = start()
-    second.read_until(re.escape(password), r"alice +\| Block 2 received")
+    again = start()
+    again.read_until(re.escape(password), r"alice +\| Block [2-9] received")
 
 
 def test_a_changed_password_is_not_printed(start: Start, tmp_path: Path) -> None:
@@ -144,12 +149,12 @@ def test_a_changed_password_is_not_printed(start: Start, tmp_path: Path) -> None
     assert can_log_in(admin, "another one")
 
 
-def test_taken_port(start: Start) -> None:
+def test_taken_port() -> None:
     """Where somebody listens, the next free port is taken."""
-    running = start()
-    first = int(running.read_until(r"page +http://127.0.0.1:(\d+)/")[0])
-    second = start()
-    assert int(second.read_until(r"page +http://127.0.0.1:(\d+)/")[0]) == first + 1
+    with socket.create_server((HOST, 0)) as taken:
+        port = taken.getsockname()[1]
+        assert port < free_port(port) <= port + 100
+    assert free_port(port) == port
 
 
 @pytest.mark.parametrize("program", ["tools.run", "tools.experiment"])
@@ -178,13 +183,83 @@ def test_ports_end() -> None:
             free_port(LAST_PORT)
 
 
-def test_death_of_a_child_ends_all(start: Start) -> None:
-    """A child that dies is named with its exit code, and nothing goes on without it."""
+def test_a_program_that_ends_ends_no_other(start: Start, tmp_path: Path) -> None:
+    """A client that was told to leave, and a generator that died, leave the rest at work."""
     running = start()
-    running.read_until(r"generator +\| feed users")
-    children = running.children()
-    [generator] = [pid for pid, command in children.items() if "manage.py generate" in command]
+    admin = running.read_until(r"admin +(http\S+)\n", r"alice +\| Block 1 verified")[0]
+    take_over(admin, tmp_path / "logs" / "alice.log")
+    running.read_until(r"alice ended with exit code 3; the others keep running\. Start it again")
+    [generator] = [pid for pid, args in running.children().items() if "generate" in args]
     os.kill(generator, signal.SIGKILL)
+    words = r"generator ended with exit code -9; the others keep running\. Start it again with: "
+    [again] = running.read_until(rf"{words}(.+)\n")
+    assert again.endswith("manage.py generate")
+    running.read_until(r"bob +\| feed arrays is not running")
+    with subprocess.Popen(["sh", "-c", f"exec env {again} --feed=arrays"], cwd=CHECKOUT) as other:
+        try:
+            running.read_until(r"bob +\| feed arrays is not(.|\n)+bob +\| Block \d+ verified")
+        finally:
+            other.terminate()
+    children = running.children()
+    assert len(children) == 3
+    running.process.send_signal(signal.SIGINT)
     assert running.read_to_end() == 1
-    assert "generator ended with exit code -9" in running.said.splitlines()
+    assert running.said.splitlines()[-1] == "generator ended with exit code -9"
     assert [pid for pid in children if is_running(pid)] == []
+
+
+def take_over(admin: str, log: Path) -> None:
+    """Do to a client what ends it with exit code 3: connect with the key of its session."""
+    asked = json.loads(log.read_text().splitlines()[0].split(" ", 2)[2].rsplit(" crc32 ", 1)[0])
+    names = {"client": asked["client"], "session": asked["session"]}
+    query = urlencode({**names, "feed": "users", "block_size": asked["block_size"]})
+    with connect(f"{admin.replace('http', 'ws', 1).removesuffix('admin/')}?{query}") as socket:
+        socket.recv(timeout=PATIENCE_SECONDS)
+
+
+def test_on_a_terminal(tmp_path: Path) -> None:
+    """80 columns are enough, each program has its colour, and Enter shows the addresses again."""
+    environment = {**os.environ, "BLOCKFEED_VAR": str(tmp_path), "PORT": str(stack.free_port())}
+    environment.pop("NO_COLOR", None)
+    window = TerminalWindow(
+        [sys.executable, "-m", "tools.run"], CHECKOUT, environment, width=80, height=60
+    )
+    try:
+        window.wait_for("Blockfeed is running. Enter shows this again, Ctrl-C stops it.")
+        assert window.said.count("  page    http://") == 1
+        window.press("\r")
+        until(lambda: window.said.count("  page    http://") == 2, lambda: window.said)
+        window.wait_for("Block 1 verified")
+        window.press_ctrl_c()
+        assert window.wait() == 0, window.said
+    finally:
+        window.close()
+    colours = dict(re.findall(r"\x1b\[(\d+)m(\w+) +\| ", window.said))
+    assert sorted(colours.values()) == ["alice", "bob", "carol", "generator", "server"]
+    lines = re.sub(r"\x1b\[\d+m|\^C", "", window.said).splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+
+
+def tools_with_help() -> list[str]:
+    """Return the programs in ``tools/`` that can be run."""
+    files = (CHECKOUT / "tools").rglob("*.py")
+    runnable = [file for file in files if '__name__ == "__main__"' in file.read_text()]
+    names = [file.relative_to(CHECKOUT).with_suffix("") for file in runnable]
+    return sorted(".".join(name.parts).removesuffix(".__main__") for name in names)
+
+
+@pytest.mark.parametrize("program", tools_with_help())
+def test_help_starts_nothing(program: str, tmp_path: Path) -> None:
+    """Whoever asks what a program does gets the answer, and no program."""
+    done = subprocess.run(
+        [sys.executable, "-m", program, "--help"],
+        cwd=CHECKOUT,
+        env={**os.environ, "BLOCKFEED_VAR": str(tmp_path / "var")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: ")
+    assert list(tmp_path.iterdir()) == []

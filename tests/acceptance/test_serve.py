@@ -54,7 +54,7 @@ def test_either_pass_serves(stack: Stack, is_compiled: bool) -> None:  # noqa: F
         judge(stack.log(name))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_serves_and_drains(stack: Stack, number: signal.Signals) -> None:
     """Pages, files and feeds are served with DEBUG off; the end is a drain, with 0."""
     server = serve(stack)

@@ -54,7 +54,7 @@ def download(user: User, **query: str) -> tuple[Any, list[dict[str, str]]]:
         await browser.aforce_login(user)
         response: Any = await browser.get(reverse(CSV), query)
         parts = [part async for part in response.streaming_content]
-        return response, b"".join(parts).decode()
+        return response, b"".join(parts).decode("utf-8-sig")
 
     response, text = ask()
     return response, list(csv.DictReader(io.StringIO(text)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from typing import Any
@@ -28,7 +29,9 @@ def rows(user: User, **query: str) -> list[dict[str, Any]]:
         response: Any = await browser.get(reverse(CSV), query)
         assert response.status_code == 200
         assert response.streaming
-        return "".join([part.decode() async for part in response.streaming_content])
+        content = b"".join([part async for part in response.streaming_content])
+        assert content.startswith(codecs.BOM_UTF8), "without it, Excel shows M\u00c3\u00bcller"
+        return content.decode("utf-8-sig")
 
     return list(csv.DictReader(io.StringIO(ask())))
 

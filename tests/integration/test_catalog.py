@@ -6,10 +6,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from feeds.live.catalog import Catalog, recipe_of
+from feeds.core.schedule import Recipe
+from feeds.live import catalog as catalog_module
+from feeds.live.catalog import ATTENDED_US, Catalog, recipe_of
 from feeds.live.clock import now_us
 from feeds.live.making import lines_between, source_of
 from feeds.models import Feed, Segment
+from feeds.sources import Source
 
 pytestmark = pytest.mark.django_db
 
@@ -78,12 +81,33 @@ def test_a_removed_feed_is_remembered_as_switched_off() -> None:
 
 
 def test_a_look_costs_two_queries() -> None:
-    """However many feeds there are: each server process looks every second."""
+    """However many feeds there are: each server process looks every second. The first is dearer."""
     for number in range(98):
         segment(Feed.objects.create(name=f"feed-{number}", kind="arrays"), 1)
     catalog = Catalog()
-    for _ in range(2):
+    for queries in (3, 2, 2):
         with CaptureQueriesContext(connection) as asked:
             catalog.refresh()
-        assert len(asked) == 2
+        assert len(asked) == queries
     assert len(catalog.feeds) == 100
+
+
+def test_a_feed_is_not_called_idle_because_its_source_took_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The promise is read after sources were built, so a server that starts says no false word."""
+    clock, built = [now_us()], set[Recipe]()
+
+    def build(recipe: Recipe) -> Source:
+        if recipe not in built:
+            clock[0] += ATTENDED_US
+            Feed.objects.update(promised_us=clock[0])  # its generator goes on meanwhile
+        built.add(recipe)
+        return source_of(recipe)
+
+    Feed.objects.exclude(name="arrays").delete()
+    Feed.objects.update(promised_us=clock[0])
+    monkeypatch.setattr(catalog_module, "source_of", build)
+    catalog = Catalog()
+    catalog.refresh()
+    assert catalog.feeds["arrays"].running(clock[0])

@@ -14,6 +14,7 @@ import pytest
 from feeds.core.schedule import Recipe, Schedule, Segment
 from feeds.live.child import NICENESS, PROGRAM, Child, ChildEndedError
 from feeds.live.making import UnavailableError, frames_between, lines_between, source_of
+from feeds.stops import STOPS
 
 CHECKOUT = Path(__file__).parents[2]
 RECIPE = Recipe(kind="arrays", spec="{}", seed=1)
@@ -80,7 +81,7 @@ async def test_another_follows_one_that_was_killed(maker: Child) -> None:
 async def test_it_outlives_ctrl_c_but_not_its_owner(maker: Child) -> None:
     """A signal for the terminal's whole group ends nothing; the owner's end does."""
     process = await maker.run(os.getpid)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPS:
         os.kill(process, number)
     assert await maker.run(os.getpid) == process
     program = (

@@ -1,4 +1,4 @@
-"""`tools.children` ends what it started, whatever the children do."""
+"""`tools.children` reports and ends what it started, whatever the children do."""
 
 import asyncio
 from pathlib import Path
@@ -50,25 +50,67 @@ async def test_stopped_before_it_was_up(tmp_path: Path, capsys: pytest.CaptureFi
     assert children.failures == []
 
 
-async def test_names_what_ended_by_itself(tmp_path: Path) -> None:
-    """A child that ends by itself ends all, and is named with its exit code."""
+async def test_a_child_that_ends_by_itself_ends_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is named with its exit code and the command that starts it again."""
     children = Children(tmp_path)
-    await start(children, "server", f"{OBEDIENT}; signal.pause()")
-    await start(children, "alice", "raise SystemExit(3)")
-    async with asyncio.timeout(30):
-        await children.over.wait()
-    assert children.failures == ["alice ended with exit code 3"]
+    await start(children, "server", f"{OBEDIENT}; {WAITING}")
+    await shown(capsys, "server    | ready")
+    await children.start("alice", "-c", "raise SystemExit(3)", good_codes=(3,), again="./alice")
+    await children.start("bob", "-c", "raise SystemExit(1)")
+    said = await shown(capsys, "alice ended", "bob ended")
+    assert set(said.splitlines()) == {
+        "alice ended with exit code 3; the others keep running. Start it again with: ./alice",
+        "bob ended with exit code 1; the others keep running.",
+    }
+    assert not children.over.is_set()
+    children.interrupt()
     await children.stop()
+    assert children.failures == ["bob ended with exit code 1"]
 
 
 async def test_even_a_clean_end_is_unexpected(tmp_path: Path) -> None:
-    """A child that ends by itself is named, also with exit code 0."""
+    """A child that ends by itself is a failure, also with exit code 0; the last one ends all."""
     children = Children(tmp_path)
     await start(children, "alice", "pass")
     async with asyncio.timeout(30):
         await children.over.wait()
     await children.stop()
     assert children.failures == ["alice ended with exit code 0"]
+
+
+async def test_one_that_must_start_ends_all_where_it_cannot(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A server that never came up leaves nothing to keep running for."""
+    children = Children(tmp_path)
+    await start(children, "generator", f"{OBEDIENT}; {WAITING}")
+    server = await children.start(
+        "server", "-c", "raise SystemExit('port taken')", ready="serving", must_start=True
+    )
+    await children.up(server, 30)
+    async with asyncio.timeout(30):
+        await children.over.wait()
+    await children.stop()
+    assert children.failures == ["server ended with exit code 1"]
+    assert "keep running" not in capsys.readouterr().out
+
+
+async def test_a_child_is_up_once_it_says_so(tmp_path: Path) -> None:
+    """The next one need not wait longer, nor for one that ended or for ever."""
+    children = Children(tmp_path)
+    said = await children.start("alice", "-c", f"import signal; {WAITING}", ready="ready")
+    silent = await children.start("bob", "-c", "import signal; signal.pause()", ready="ready")
+    await children.up(said, 30)
+    assert said.was_up
+    await children.up(silent, 0.01)
+    assert not silent.was_up
+    silent.kill()
+    await children.up(silent, 30)
+    assert not silent.was_up
+    children.interrupt()
+    await children.stop()
 
 
 async def test_kills_the_stubborn(

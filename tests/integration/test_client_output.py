@@ -65,3 +65,10 @@ async def test_nobody_reads(server: FeedServer, lifted: Lifted, shown: str) -> N
     client = await lifted.run("--url", server.url, "--name", "alice", shown, output=writer)
     os.close(writer)
     assert await client.end() == (1, "", "nobody reads the output any more\n")
+
+
+async def test_a_swarm_on_a_full_disk(server: FeedServer, lifted: Lifted, full: int) -> None:
+    """A swarm whose result cannot be shown ends with the sentence, too."""
+    options = ("--url", server.url, "--clients=1", "--seconds=1")
+    swarm = await lifted.run_module("swarm", *options, output=full)
+    assert await swarm.end() == (1, "", SENTENCE)

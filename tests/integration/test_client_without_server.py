@@ -2,12 +2,15 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.support.client_process import Lifted
+from tests.support.tls_proxy import _context as self_signed
 
 
 @pytest.fixture
@@ -30,7 +33,7 @@ async def test_interrupt_while_waiting(nowhere: str, lifted: Lifted) -> None:
 
 
 @asynccontextmanager
-async def answering(answer: bytes) -> AsyncIterator[str]:
+async def answering(answer: bytes, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """Run a server that is no feed: it says *answer* to everybody; yield its URL."""
 
     async def say(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -38,8 +41,9 @@ async def answering(answer: bytes) -> AsyncIterator[str]:
         await writer.drain()
         writer.close()
 
-    async with await asyncio.start_server(say, "127.0.0.1") as server:
-        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    scheme = "ws" if tls is None else "wss"
+    async with await asyncio.start_server(say, "127.0.0.1", ssl=tls) as server:
+        yield f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
 
 
 @pytest.mark.parametrize(
@@ -58,6 +62,78 @@ async def test_no_feed_there_yet(lifted: Lifted, answer: bytes, reason: str) -> 
     async with answering(answer) as url:
         client = await lifted.run("--url", url, "--json")
         assert (await client.event("waiting"))["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "ws://127.0.0.1:99999/",
+        "ws://a..b/",
+        f"ws://{'x' * 64}.example/",
+        "ws://[::1/",
+        "http://127.0.0.1/",
+        "ws://user:%ff@127.0.0.1/",
+        "//user@[/",
+    ],
+)
+async def test_a_redirect_that_leads_nowhere(lifted: Lifted, target: str) -> None:
+    """A redirect to an address that cannot be is waited out, like any fault of a server."""
+    answer = f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n"
+    async with answering(answer.encode()) as url:
+        client = await lifted.run("--url", url, "--json")
+        reason = (await client.event("waiting"))["reason"]
+        assert reason.startswith("it redirects to an address that cannot be used (")
+        assert (await client.event("waiting"))["attempt"] == 2
+
+
+async def test_a_wrong_certificate(lifted: Lifted, tmp_path: Path) -> None:
+    """A certificate of an unknown authority ends the client with what to do."""
+    async with answering(b"", tls=self_signed(tmp_path)) as url:
+        client = await lifted.run("--url", url)
+        code, _, errors = await client.end()
+    assert code == 3
+    assert errors == (
+        f"{url} refuses this client: its certificate is not accepted: self-signed certificate; "
+        "if you trust it, set SSL_CERT_FILE to the file of its authority's certificate\n"
+    )
+
+
+async def test_a_server_without_tls(lifted: Lifted) -> None:
+    """What answers without TLS is waited for, with a hint at the address."""
+    async with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as url:
+        client = await lifted.run("--url", url.replace("ws:", "wss:"), "--json")
+        reason = (await client.event("waiting"))["reason"]
+    assert reason.endswith("; a server without TLS has an address with ws://")
+
+
+INSTALL = "pip install 'python-socks[asyncio]'"
+FAR = "ws://feeds.example.org:8000/"
+RULE = "correct the proxy in the environment (such as http_proxy), or add the host to no_proxy"
+
+
+@pytest.mark.parametrize(
+    ("proxy", "sentence"),
+    [
+        (
+            "socks5h://ada:s3cret@127.0.0.1:1080",
+            f"needs a package; run: {INSTALL}, or add the host to no_proxy",
+        ),
+        (
+            "http://ada:s3cret@127.0.0.1:99999",
+            f"cannot be used: Port out of range 0-65535; {RULE}",
+        ),
+        (
+            "ftp://ada:s3cret@127.0.0.1:1",
+            f"cannot be used: scheme ftp isn't supported; {RULE}",
+        ),
+    ],
+)
+async def test_a_proxy_that_cannot_be_used(lifted: Lifted, proxy: str, sentence: str) -> None:
+    """No retry helps, so the client ends with what to do, and never says the password."""
+    client = await lifted.run("--url", FAR, http_proxy=proxy)
+    code, output, errors = await client.end()
+    assert (code, errors) == (1, f"the proxy for {FAR} {sentence}\n")
+    assert "s3cret" not in output
 
 
 async def test_wrong_address(lifted: Lifted) -> None:

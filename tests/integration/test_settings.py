@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from django.core.checks import run_checks
@@ -16,13 +17,14 @@ from pytest_django import Settings
 from feeds.conf import Environment, secret_key
 
 CHECKOUT = Path(__file__).parents[2]
+BACKENDS = ("django.db.backends.postgresql", "django.db.backends.oracle")
 EXAMPLE = "an address such as sqlite:////PATH or postgres://USER:PASSWORD@HOST/NAME"
 
 
-def manage(command: str, **variables: str) -> tuple[int, str]:
+def manage(*command: str, **variables: str) -> tuple[int, str]:
     """Run a command of manage.py; return its exit code and its last words."""
     done = subprocess.run(
-        [sys.executable, "manage.py", command],
+        [sys.executable, "manage.py", *command],
         cwd=CHECKOUT,
         env={**os.environ, **variables},
         capture_output=True,
@@ -42,6 +44,7 @@ def manage(command: str, **variables: str) -> tuple[int, str]:
         ({"BEHIND_TLS_PROXY": "nginx"}, "BEHIND_TLS_PROXY='nginx' is not allowed: true, yes"),
         ({"ALLOWED_HOSTS": "a, b c"}, "'b c' in ALLOWED_HOSTS is not allowed: host names"),
         ({"CSRF_TRUSTED_ORIGINS": "a.example"}, "'a.example' in CSRF_TRUSTED_ORIGINS is not"),
+        ({"CORS_ALLOWED_ORIGINS": "a.example"}, "'a.example' in CORS_ALLOWED_ORIGINS is not"),
         ({"DATABASE_URL": "secret"}, f"DATABASE_URL is not allowed: {EXAMPLE}"),
         ({"DATABASE_URL": "foo://secret/x"}, f"DATABASE_URL is not allowed: {EXAMPLE}"),
         ({"DATABASE_URL": "sqlite:////nowhere/x"}, "a file in a folder that can be written to"),
@@ -49,7 +52,7 @@ def manage(command: str, **variables: str) -> tuple[int, str]:
         ({"REDIS_URL": "secret"}, "(feeds.E001) REDIS_URL must be 'embedded' or an address"),
         ({"SECRET_KEY": "secret", "DEBUG": "no"}, "(feeds.E002) SECRET_KEY has 6 characters"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_a_wrong_value_ends_the_program(variables: dict[str, str], sentence: str) -> None:
     """One sentence, no traceback, exit code 1; what may be secret is not repeated."""
@@ -67,6 +70,32 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     assert (code, said) == (
         1,
         "the database failed: file is not a database; --traceback shows where\n",
+    )
+
+
+@pytest.mark.parametrize("name", ["feed#1", "a?b", "a%20b", "C# work", "a&b=c;d"])
+def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    """The database lies in the folder that was named, and its address can be written."""
+    assert manage("migrate", "--plan", BLOCKFEED_VAR=str(tmp_path / name))[0] == 0
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name / "db.sqlite3").exists()
+    url = f"sqlite:///{quote(str(tmp_path / name / 'other'))}"
+    database = Environment({"DATABASE": url}).database("DATABASE", tmp_path)
+    assert database["NAME"] == str(tmp_path / name / "other")
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "oracle"])
+def test_a_missing_driver_is_named(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence has the command that installs the driver, and no password."""
+    for module in ("psycopg", "psycopg2", "oracledb"):
+        monkeypatch.setitem(sys.modules, module, None)
+    for name in [name for name in sys.modules if name.startswith(BACKENDS)]:
+        monkeypatch.delitem(sys.modules, name)
+    driver = {"postgres": "psycopg[binary]", "oracle": "oracledb"}[scheme]
+    with pytest.raises(SystemExit) as refused:
+        Environment({"NAME": f"{scheme}://user:secret@host/x"}).database("NAME", Path("db"))
+    assert str(refused.value) == (
+        f"NAME names a database whose driver is not installed; run: pip install '{driver}'"
     )
 
 
@@ -91,6 +120,7 @@ def test_any_value_is_understood_or_refused(value: str) -> None:
         lambda: env.flag("NAME", default=False),
         lambda: env.hosts("NAME", ""),
         lambda: env.origins("NAME", ""),
+        lambda: env.cors_origins("NAME", ""),
         lambda: env.database("NAME", Path("db")),
     ):
         try:

@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,12 @@ class Lifted:
             blocked.write_text(f"raise ImportError('{package} is not installed')\n")
         self._running: list[asyncio.subprocess.Process] = []
 
-    async def run(self, *options: str, output: int | None = None) -> ClientProcess:
+    async def run(
+        self, *options: str, output: int | None = None, **variables: str
+    ) -> ClientProcess:
         """Start ``client.py`` with *options*; *output* is a file of the test's own."""
-        return await self._start(str(self._copy / "client.py"), *options, output=output)
+        script = str(self._copy / "client.py")
+        return await self._start(script, *options, output=output, variables=variables)
 
     async def run_module(self, *arguments: str, output: int | None = None) -> ClientProcess:
         """Start ``python -m clientapp`` with *arguments*; *output* is as for `run`."""
@@ -105,7 +109,11 @@ class Lifted:
                 await process.communicate()
 
     async def _start(
-        self, *arguments: str, path: Path | None = None, output: int | None = None
+        self,
+        *arguments: str,
+        path: Path | None = None,
+        output: int | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> ClientProcess:
         folders = [self._blocked] if path is None else [self._blocked, path]
         environment = {
@@ -113,6 +121,7 @@ class Lifted:
             "PYTHONPATH": os.pathsep.join(map(str, folders)),
             "PYTHONUNBUFFERED": "1",
             **mark(),
+            **(variables or {}),
         }
         process = await asyncio.create_subprocess_exec(
             sys.executable,

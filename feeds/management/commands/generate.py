@@ -20,9 +20,9 @@ from feeds.management.crew import FAILURES, Crew
 from feeds.management.display import Display
 from feeds.management.engines import require_engines
 from feeds.management.help import HEADING, CommandWithExitCodes
-from feeds.management.signals import STOPS, ignore_stops
 from feeds.models import LEAST_RATE, MOST_RATE, Feed
 from feeds.sources import MAX_SEED
+from feeds.stops import heeded_stops, ignore_stops
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Command(CommandWithExitCodes):
     exit_codes = f"""\
 {HEADING}
   0  done, or stopped by Ctrl-C
-  1  could not: no such feed, another generator has it or took it over, no database
+  1  could not: no such feed, another generator has it or took it over, no database, no output
   2  an option has a value that is not allowed
 """
     help = (
@@ -125,6 +125,8 @@ class Command(CommandWithExitCodes):
         finally:
             ignore_stops()
             display.end()
+        if display.gone is not None:
+            raise display.gone
 
 
 def _punctual_loop() -> asyncio.AbstractEventLoop:
@@ -140,7 +142,7 @@ async def _run(crew: Crew, display: Display) -> None:
         crew.stop()
         loop.call_later(STILL_SECONDS, log.warning, "%s", STILL_STOPPING)
 
-    for number in STOPS:
+    for number in heeded_stops():
         loop.add_signal_handler(number, stop)
     showing = asyncio.ensure_future(display.run())
     try:

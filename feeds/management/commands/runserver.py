@@ -17,8 +17,8 @@ from feeds.management.address import Address
 from feeds.management.engines import require_engines
 from feeds.management.help import SERVER_EXIT_CODES, CommandWithExitCodes
 from feeds.management.requestlog import RequestLog
-from feeds.management.signals import STOPS, ignore_stops
 from feeds.server import FeedServer
+from feeds.stops import heeded_stops, ignore_stops
 
 RELOAD = 3
 """The exit code by which Django's reloader asks to be started again."""
@@ -103,7 +103,7 @@ def _run_child() -> int:
         if child is not None:
             child.send_signal(number)
 
-    for number in STOPS:
+    for number in heeded_stops():
         signal.signal(number, forward)
     while True:
         child = subprocess.Popen(  # noqa: S603  the same command once more

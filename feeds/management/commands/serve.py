@@ -17,8 +17,8 @@ from feeds.management.address import Address
 from feeds.management.engines import require_engines
 from feeds.management.help import SERVER_EXIT_CODES, CommandWithExitCodes
 from feeds.management.requestlog import RequestLog
-from feeds.management.signals import ignore_stops
 from feeds.server import FeedServer
+from feeds.stops import ignore_stops
 
 log = logging.getLogger("feeds.server")
 
@@ -64,7 +64,9 @@ class Command(CommandWithExitCodes):
         """Serve; exits 1 with a sentence where that is not possible."""
         require_engines()
         if settings.DEBUG:
-            log.warning("DEBUG is on: who meets an error sees code and settings; set DEBUG=false")
+            log.warning(
+                "DEBUG is on: error pages reveal code and settings. Set DEBUG=false in production"
+            )
         if not settings.COMPILED_PASS:
             log.info("the pass over the sockets is Python's: COMPILED_PASS is off")
         elif best_pass() is python_pass:

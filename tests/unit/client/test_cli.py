@@ -59,6 +59,12 @@ def test_select() -> None:
         ("--block-size", "100001", "from 1 to 100000"),
         ("--block-size", "ten", "from 1 to 100000"),
         ("--blocks", "-1", "from 1 to 1000000000"),
+        ("--from", "0", "from 1 to 9007199254740991"),
+        ("--from", "now", "from 1 to 9007199254740991"),
+        ("--timeout", "0", "from 0.1 to 86400"),
+        ("--timeout", "inf", "from 0.1 to 86400"),
+        ("--clients", "0", "from 1 to 64"),
+        ("--clients", "65", "from 1 to 64"),
         ("--label", "", "1 to 64 ASCII letters"),
         ("--label", "x" * 65, "1 to 64 ASCII letters"),
         ("--label", "<run>", "1 to 64 ASCII letters"),
@@ -104,3 +110,31 @@ def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.script(["--help"])
     assert cli.EXIT_CODES in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ws://ada:s3cret@host:99999/",
+        "http://ada:s3cret@host/",
+        "ws://ada:s3/cret@host/",
+        "ws://s3cret@host/",
+        "ws://ada:%ffcret@host/",
+    ],
+)
+def test_a_bad_url_is_said_without_its_password(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sentence shows where the password stood, and not the password."""
+    with pytest.raises(SystemExit):
+        cli.script(["--url", url])
+    said = capsys.readouterr().err
+    assert "USER:PASSWORD@host" in said
+    assert "cret" not in said
+
+
+def test_a_good_url_has_its_password_apart() -> None:
+    """What is shown, kept and compared is the address without the password."""
+    url = parse("--url", "ws://ada:s3cret@host/").url
+    assert url == "ws://host/"
+    assert url.full == "ws://ada:s3cret@host/"

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import ssl
 
 import pytest
 
@@ -15,6 +16,35 @@ from clientapp.network import describe, is_loopback
 def test_loopback(host: str, *, expected: bool) -> None:
     """Loopback is known by its addresses and by its name."""
     assert is_loopback(host) is expected
+
+
+TRUST = "set SSL_CERT_FILE to the file of its authority's certificate"
+
+
+def certificate(code: int, message: str) -> ssl.SSLCertVerificationError:
+    """Return the error of a certificate that is not accepted."""
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = code, message
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (certificate(10, "certificate has expired"), "certificate has expired"),
+        (
+            certificate(62, "Hostname mismatch, certificate is not valid for 'a'."),
+            "Hostname mismatch, certificate is not valid for 'a'",
+        ),
+        (
+            certificate(18, "self-signed certificate"),
+            f"self-signed certificate; if you trust it, {TRUST}",
+        ),
+    ],
+)
+def test_a_certificate_is_explained(error: ssl.SSLCertVerificationError, words: str) -> None:
+    """The sentence says what is wrong with it, and what to do where its authority is unknown."""
+    assert describe(error) == f"its certificate is not accepted: {words}"
 
 
 @pytest.mark.parametrize(

@@ -1,31 +1,66 @@
-"""What a swarm came to, as its terminal shows it."""
+"""What a swarm says at the width of a terminal."""
 
 from __future__ import annotations
 
-import io
+from collections import Counter
 
 import pytest
-from rich.console import Console
 
-from clientapp.swarm.display import FILE_WIDTH, _result
+from clientapp.core.histogram import Histogram
+from clientapp.swarm.display import Display
 from clientapp.swarm.outcome import Outcome
 from clientapp.swarm.status import PartStatus
+from clientapp.swarm.swarm import Swarm
 
-PARTS = {
-    "users:5": PartStatus(members=14, messages=1_234_567, expected=4, received=4, blocks=246_913),
-    "users+arrays:10": PartStatus(members=14, messages=2_345_678, blocks=234_567),
-}
+BIG = PartStatus(
+    members=10_000,
+    reached=10_000,
+    messages=123_456_789,
+    expected=123_456_789,
+    received=123_456_600,
+    blocks=12_345_678,
+    gaps=1_234_567,
+    duplicates=123_456,
+    verdicts=Counter(verified=12_345_677, broken=1),
+    latencies=Histogram({1_234: 98, 1_234_567: 2}),
+)
+LONG = "users+arrays+orders+payments:100000"
 
 
-@pytest.mark.parametrize("width", [80, 100, FILE_WIDTH])
-def test_result_is_whole_at_any_width(width: int) -> None:
-    """No name and no figure is cut, on a terminal of 80 columns and in a file."""
-    outcome = Outcome(asked={}, parts=PARTS, loads=(), server=(), failures=(), seconds=1.0)
-    console = Console(file=io.StringIO(), width=width, soft_wrap=True)
-    console.print(_result(outcome, width))
-    assert isinstance(console.file, io.StringIO)
-    text = console.file.getvalue()
-    for shown in ("members", "1,234,567", "3,580,245", "1.000000", "246,913", "users+arrays:10"):
-        assert shown in text, text
-    assert "…" not in text
-    assert all(len(line) <= width for line in text.splitlines()), text
+def shown(width: int, monkeypatch: pytest.MonkeyPatch, **parts: PartStatus) -> Display:
+    """Return a display of a swarm on *width* columns."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(Swarm, "parts", parts)
+    display = Display(Swarm([], url="ws://h/", processes=1), quiet=False)
+    display._console.width = width
+    return display
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_no_number_is_cut(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The result and the live table fit, with large numbers and long names."""
+    parts = {"users:10": BIG, LONG: BIG}
+    display = shown(width, monkeypatch, **parts)
+    outcome = Outcome(asked={}, parts=parts, loads=[], server=[], failures=[], seconds=1.0)
+    display.end(outcome)
+    display._console.print(display._table())
+    said = capsys.readouterr().out
+    assert "…" not in said
+    for words in ("246,913,578", "2,469,134", "0.999998", "24,691,356", "100.00%", "1234.6 ms"):
+        assert words in said
+    assert max(map(len, said.splitlines())) <= width
+    assert "".join(said.split()).count("100000") >= 1
+
+
+def test_a_wide_terminal_has_one_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where it fits, a part has one line; on 80 columns it has two."""
+    parts = {"users:10": PartStatus(members=8)}
+    outcome = Outcome(asked={}, parts=parts, loads=[], server=[], failures=[], seconds=1.0)
+    for width, lines in ((120, 1), (60, 2)):
+        shown(width, monkeypatch, **parts).end(outcome)
+        said = capsys.readouterr().out.splitlines()
+        assert sum(line.startswith("users:10") for line in said) == lines

@@ -11,7 +11,9 @@ from clientapp import cli
 from clientapp.core.expectation import RULE
 from clientapp.core.swarmplan import Part, Stage
 from clientapp.options import MAX_PID
+from clientapp.swarm.command import _asked
 from clientapp.swarm.options import MAX_MEMBERS, PART_RULE, STAGE_RULE, add_swarm_options
+from clientapp.swarm.swarm import Swarm
 from clientapp.wire.names import LABEL_RULE
 from clientapp.wire.request import MAX_FEEDS
 
@@ -112,3 +114,13 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         cli.main(["swarm", *arguments])
     assert ended.value.code == 2
     return capsys.readouterr().err.removeprefix("python -m clientapp swarm: argument ").rstrip()
+
+
+def test_a_password_reaches_the_members_and_no_file() -> None:
+    """What is kept with the outcome has no credentials; what the processes are told has them."""
+    parser = argparse.ArgumentParser()
+    add_swarm_options(parser)
+    options = parser.parse_args(["--url", "ws://ada:s3cret@host/"])
+    assert _asked(options, [], [])["url"] == "ws://host/"
+    (orders,) = Swarm([], url=options.url)._orders
+    assert orders.url == "ws://ada:s3cret@host/"

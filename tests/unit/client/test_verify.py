@@ -7,6 +7,9 @@ import pytest
 
 from clientapp import cli
 from clientapp.blocklog import BlockLog
+from clientapp.verify import verify
+from clientapp.wire.report import Report
+from tests.support import block_logs
 from tests.support.block_logs import ALICE, good_log, session_log, users
 
 VERDICT = """\
@@ -132,3 +135,20 @@ def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["verify", "--help"])
     assert cli.VERIFY_EXIT_CODES in capsys.readouterr().out
+
+
+def test_a_clock_before_1970_makes_good_logs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its log is whole, its client goes on with it, and its reports can be read."""
+    monkeypatch.setattr(block_logs, "STARTED_US", -86_400_000_000)
+    path = tmp_path / "alice.log"
+    path.write_bytes(session_log(ALICE, users(1, 8)))
+    findings = verify(path).findings
+    assert findings is not None
+    assert findings.is_whole, findings.faults
+    with BlockLog(path) as log:
+        assert log.last is not None
+        report = log.last.report
+        assert report.finished_at < 0
+        assert Report.read(report.write()) == report

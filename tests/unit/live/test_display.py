@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import suppress
 from io import StringIO
+from typing import TextIO, cast
 
 import pytest
 
 from feeds.live.progress import Progress, State
 from feeds.management import display
 from feeds.management.display import Display
+from feeds.management.output import Output
 
 
 async def said(*generators: Progress, until: str = "") -> str:
@@ -52,3 +55,19 @@ async def test_says_nothing_before_each_has_its_feed(monkeypatch: pytest.MonkeyP
     starting.add(1, 1, 0.002)
     log = await showing
     assert [line.split(":")[0] for line in log.splitlines()] == ["feed users", "feed arrays"]
+
+
+async def test_an_output_that_fails_is_noted_and_ends_nothing(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log says at once that the feeds go on; the end has nothing more to say."""
+    monkeypatch.setattr(display.log, "handlers", [caplog.handler])
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", buffering=1) as stream:
+        shown = Display([at_work("users")], cast(TextIO, Output(stream)))
+        async with asyncio.timeout(30):
+            await shown.run()
+        assert set(caplog.messages) == {"nobody reads the output any more; the feeds go on"}
+        shown.end()
+    assert str(shown.gone) == "nobody reads the output any more"

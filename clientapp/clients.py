@@ -1,0 +1,114 @@
+"""The clients of one command: one, or several side by side, each with its own log."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from clientapp.blocklog import BlockLog
+from clientapp.core import events
+from clientapp.core.errors import ClientError
+from clientapp.core.session import Session
+from clientapp.core.tally import Tally
+from clientapp.jsonlines import JsonLines
+from clientapp.output import OutputGone
+from clientapp.run import Run
+from clientapp.terminal import Terminal
+from clientapp.wire.printable import printable
+
+
+@dataclass(frozen=True, slots=True)
+class _Client:
+    asked: Session
+    log: BlockLog
+    tally: Tally
+    show: Callable[[events.Event], None]
+
+
+def collect(sessions: Sequence[Session], options: argparse.Namespace) -> int:
+    """
+    Let clients that ask for *sessions* collect as *options* say; return the exit code.
+
+    Of several clients one that cannot go on does not end the others, and the
+    exit code is the highest of all. Raises ClientError where that is about all
+    of them.
+    """
+    is_alone = len(sessions) == 1
+    with ExitStack() as stack:
+        clients = []
+        for session in sessions:
+            path = options.log or Path("logs") / f"{session.client}.log"
+            log = stack.enter_context(BlockLog(path))
+            tally = Tally(session.block_size)
+            name = "" if is_alone else session.client
+            shown: JsonLines | Terminal
+            if options.json:
+                shown = JsonLines(name)
+            else:
+                shown = Terminal(tally, quiet=options.quiet, name=name)
+            stack.enter_context(shown)
+            clients.append(_Client(session, log, tally, shown.show))
+        code = asyncio.run(_run(clients, options))
+        # All is said and done: a second Ctrl-C must not look like a failure.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+    return code
+
+
+async def _run(clients: Sequence[_Client], options: argparse.Namespace) -> int:
+    runs = [
+        Run(
+            client.asked,
+            client.log,
+            client.tally,
+            client.show,
+            blocks=options.blocks,
+            label=options.label or "",
+            console=options.console,
+            patient=not options.no_wait,
+            first=options.first,
+            timeout=options.timeout,
+        )
+        for client in clients
+    ]
+
+    def interrupt() -> None:
+        for run in runs:
+            run.interrupt()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
+    if len(runs) == 1:
+        await runs[0].to_end()
+        return 0
+    ends = await asyncio.gather(
+        *(
+            _to_end(run, client.asked.client, interrupt)
+            for run, client in zip(runs, clients, strict=True)
+        ),
+        return_exceptions=True,
+    )
+    for end in ends:
+        if isinstance(end, BaseException):
+            raise end
+    return max(end for end in ends if isinstance(end, int))
+
+
+async def _to_end(run: Run, name: str, interrupt: Callable[[], None]) -> int:
+    """Return the exit code of one of several clients; an output that fails ends all."""
+    try:
+        await run.to_end()
+    except OutputGone:
+        interrupt()
+        raise
+    except ClientError as error:
+        print(f"{name}: {printable(str(error))}", file=sys.stderr)
+        return error.exit_code
+    return 0

@@ -1,0 +1,40 @@
+"""A server that a shell lets open few files."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import pytest
+
+from tests.support.crowd import Crowd, until
+from tests.support.stack import Stack
+
+FEW = 200
+CLIENTS = 300
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        ("-Sn", None),
+        ("-n", "this process may open 200 files, so it serves about 0 connections"),
+    ],
+)
+def test_a_low_limit_of_files(stack: Stack, limit: str, words: str | None) -> None:
+    """A limit that may be raised is raised; one that may not is told at the start."""
+    command = f"ulimit {limit} {FEW}; exec {sys.executable} manage.py serve --bind 127.0.0.1:"
+    server = stack.program("serve", "sh", "-c", f"{command}{stack.port}")
+    server.wait_for("is not running" if words is None else words)
+    if words is not None:
+        return
+    assert "this process may open" not in server.said
+
+    async def run() -> int:
+        crowd = Crowd(stack.port, CLIENTS)
+        await crowd.start()
+        await until(lambda: all(one.welcomes for one in crowd.followers))
+        await crowd.stop()
+        return sum(one.welcomes for one in crowd.followers)
+
+    assert asyncio.run(run()) == CLIENTS

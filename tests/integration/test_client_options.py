@@ -1,0 +1,129 @@
+"""Where a client begins, when it gives up, and several clients of one command."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import parse_qs, urlsplit
+
+from clientapp.wire.closing import Close
+from clientapp.wire.from_server import Farewell
+from tests.integration.test_client_without_server import nowhere
+from tests.support.client_process import Lifted
+from tests.support.feed_server import FeedServer
+from tests.support.log_oracle import read_log
+
+__all__ = ["nowhere"]
+
+
+def beginnings(server: FeedServer) -> list[list[str]]:
+    """Return the ``from`` of the connections that are open."""
+    requests = [socket.request for socket in server._sockets]
+    return [parse_qs(urlsplit(one.path).query).get("from", []) for one in requests if one]
+
+
+async def test_a_new_session_begins_where_it_is_told(server: FeedServer, lifted: Lifted) -> None:
+    """The URL says the offset until a position is known: of this run, or by the log."""
+    for option, asked in (("start", "1"), ("17", "17")):
+        options = ("--name", f"client{asked}", "--block-size", "1", "--json")
+        client = await lifted.run("--url", server.url, "--from", option, *options)
+        await client.event("connected")
+        assert beginnings(server) == [[asked]]
+        await server.publish("users", 1)
+        await client.event("ack")
+        server.drop()
+        await client.event("connected")
+        assert beginnings(server) == [[]]
+        client.interrupt()
+        assert (await client.end())[0] == 0
+        server.stored.clear()  # it knows one session at a time
+    client = await lifted.run("--url", server.url, "--from", "start", *options)
+    await client.event("connected")
+    assert beginnings(server) == [[]]
+
+
+async def test_a_timeout_without_a_server(nowhere: str, lifted: Lifted) -> None:
+    """Also a server that is not there is waited for no longer."""
+    client = await lifted.run("--url", nowhere, "--timeout", "0.5", "--quiet")
+    sentence = f"no new message came for 0.5 s: no server at {nowhere}\n"
+    assert await client.end() == (4, "", sentence)
+
+
+async def test_a_timeout_after_the_last_message(server: FeedServer, lifted: Lifted) -> None:
+    """What came before is kept and reported; the summary comes first."""
+    options = ("--name=alice", "--block-size=2", "--blocks=5", "--timeout=2", "--json")
+    client = await lifted.run("--url", server.url, *options)
+    await client.event("connected")
+    await server.publish("users", 3)
+    code, output, errors = await client.end()
+    assert (code, errors) == (4, "no new message came for 2 s\n")
+    summary = json.loads(output.splitlines()[-1])
+    assert (summary["event"], summary["blocks"], summary["unfinished"]) == ("summary", 1, 1)
+    assert len(server.stored) == 1
+
+
+async def test_a_timeout_does_not_count_after_the_last_block(
+    server: FeedServer, lifted: Lifted
+) -> None:
+    """A client that has its blocks waits for their acknowledgements as it always does."""
+    server.acknowledges = False
+    options = ("--name=alice", "--block-size=1", "--blocks=1", "--timeout=0.5", "--json")
+    client = await lifted.run("--url", server.url, *options)
+    await client.event("connected")
+    await server.publish("users", 1)
+    await server.until(lambda: len(server.reports) == 1)
+    code, _, errors = await client.end()
+    assert code == 1
+    assert errors.startswith("the server did not acknowledge 1 report")
+
+
+async def test_eight_clients_with_one_command(server: FeedServer, lifted: Lifted) -> None:
+    """Each has its name, its log and its reports, and its name before its lines."""
+    names = [f"alice-{number}" for number in range(1, 9)]
+    options = ("--name=alice", "--clients=8", "--block-size=2", "--blocks=1")
+    client = await lifted.run("--url", server.url, *options)
+    await server.until(lambda: server.connected == 8)
+    assert sorted(request.client for request in server.requests) == names
+    assert len({request.session for request in server.requests}) == 8
+    await server.publish("users", 2)
+    code, output, errors = await client.end()
+    assert (code, errors) == (0, "")
+    assert sorted(report.text.split()[1] for report in server.reports) == names
+    lines = output.splitlines()
+    for name in names:
+        said = [line for line in lines if line.startswith(f"{name} | ")]
+        assert said[-1] == f"{name} | log logs/{name}.log"
+        (session,) = read_log(lifted.home / "logs" / f"{name}.log")
+        assert session.asked["client"] == name
+    assert len(lines) == sum(line.split(" | ")[0] in names for line in lines)
+
+
+async def test_several_clients_for_a_program(server: FeedServer, lifted: Lifted) -> None:
+    """Each object says whose it is; one Ctrl-C ends all of them well."""
+    client = await lifted.run("--url", server.url, "--name=bob", "--clients=2", "--json")
+    await server.until(lambda: server.connected == 2)
+    client.interrupt()
+    code, output, _ = await client.end()
+    found = [json.loads(line) for line in output.splitlines()]
+    ends = sorted(event["client"] for event in found if event["event"] == "summary")
+    assert (code, ends) == (0, ["bob-1", "bob-2"])
+
+
+async def test_each_of_several_clients_says_why_it_ends(server: FeedServer, lifted: Lifted) -> None:
+    """The sentence has the client's name; the exit code is the highest."""
+    reason = Farewell(code=Close.BAD_REQUEST, reason="there is no such feed", retry_after=0.0)
+    server.refusal = reason
+    client = await lifted.run("--url", server.url, "--name=bob", "--clients=2", "--quiet")
+    code, _, errors = await client.end()
+    assert code == 3
+    assert sorted(errors.splitlines()) == [
+        f"bob-{number}: the server refuses this client: there is no such feed (4501)"
+        for number in (1, 2)
+    ]
+
+
+async def test_one_log_is_not_for_several_clients(lifted: Lifted) -> None:
+    """A log belongs to one client, so it cannot be named for two."""
+    client = await lifted.run("--clients=2", "--log=some.log")
+    code, _, errors = await client.end()
+    assert code == 2
+    assert errors.endswith("argument --log: not allowed with argument --clients\n")

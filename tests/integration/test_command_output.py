@@ -1,0 +1,78 @@
+"""Commands whose standard output fails: a full disk, or a pipe that nobody reads."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+FULL_DISK = Path("/dev/full")
+FULL = "the output cannot be written: No space left on device"
+CLOSED = "nobody reads the output any more"
+
+pytestmark = pytest.mark.skipif(not FULL_DISK.exists(), reason="needs /dev/full")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of an installation that is set up."""
+    folder = tmp_path_factory.mktemp("installation")
+    assert manage(folder, subprocess.DEVNULL, "migrate", "-v0") == (0, "")
+    return folder
+
+
+@pytest.fixture(params=[FULL, CLOSED], ids=["full", "closed"])
+def broken(request: pytest.FixtureRequest) -> Iterator[tuple[int, str]]:
+    """Return an output that fails, and the sentence that says so."""
+    if request.param == FULL:
+        output = os.open(FULL_DISK, os.O_WRONLY)
+    else:
+        reader, output = os.pipe()
+        os.close(reader)
+    yield output, request.param
+    os.close(output)
+
+
+def manage(folder: Path, output: int, *arguments: str) -> tuple[int, str]:
+    """Run a command of manage.py; return its exit code and what it said on stderr."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=CHECKOUT,
+        env={**os.environ, "BLOCKFEED_VAR": str(folder)},
+        stdout=output,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("command", ["prune", "check"])
+def test_a_command_ends_with_a_sentence(
+    folder: Path, broken: tuple[int, str], command: str
+) -> None:
+    """A command of ours and one of Django's end with exit code 1 and no traceback."""
+    output, sentence = broken
+    assert manage(folder, output, command) == (1, f"{sentence}\n")
+
+
+def test_the_generator_goes_on(folder: Path, broken: tuple[int, str]) -> None:
+    """All messages are published first; then the command ends as any other."""
+    output, sentence = broken
+    options = ("--feed=users", "--count=20", "--rate=100")
+    code, said = manage(folder, output, "generate", *options)
+    assert (code, said.splitlines()[-1]) == (1, sentence)
+    code, again = manage(folder, subprocess.DEVNULL, "shell", "-c", COUNTED)
+    assert code == 0, again
+
+
+COUNTED = """
+from feeds.models import Feed
+assert Feed.objects.get(name="users").promised >= 20
+"""
