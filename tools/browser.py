@@ -113,6 +113,12 @@ class Browser(Protocol):
         }
         features = [{"name": name, "value": value} for name, value in wishes.items()]
         self.call("Emulation.setEmulatedMedia", features=features)
+        self.resize(width, height)
+        self.call("Page.navigate", url=url)
+        self.wait_for("document.readyState === 'complete' && location.href !== 'about:blank'")
+
+    def resize(self, width: int, height: int = 1000) -> None:
+        """Give the window another size, in pixels; narrow ones are telephones'."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -120,8 +126,6 @@ class Browser(Protocol):
             deviceScaleFactor=1,
             mobile=width < 600,
         )
-        self.call("Page.navigate", url=url)
-        self.wait_for("document.readyState === 'complete' && location.href !== 'about:blank'")
 
     def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression in the page."""

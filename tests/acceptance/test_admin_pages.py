@@ -36,7 +36,7 @@ PAGES = {
     "disconnect": Page(path="feeds/clientsession/disconnect/?id={bob}", shows="farewell"),
     "notice": Page(path="feeds/clientsession/notice/?id={bob}", shows="one line"),
     "forget": Page(path="feeds/clientsession/forget/?id={bob}", shows="left out"),
-    "reports": Page(path="feeds/blockreport/", shows="verified"),
+    "reports": Page(path="feeds/blockreport/?q=carol", shows="verified"),
     "no-reports": Page(
         path="feeds/blockreport/?verdict__exact=unverifiable", shows="0 block reports"
     ),
@@ -70,12 +70,15 @@ def address(busy: BusyStack, path: str) -> str:
 
 
 def inspect(page: Browser, url: str, one: Page) -> None:
-    """Open a page at both widths, light and dark; nothing is wrong with it."""
-    for width in WIDTHS:
-        for dark in (False, True):
-            page.open(url, width=width, dark=dark)
+    """Open a page light and dark, each at both widths; nothing is wrong with it."""
+    # Each width is once that of the page as it loads, and once that of a window made so.
+    for dark, widths in ((False, WIDTHS), (True, WIDTHS[::-1])):
+        page.open(url, width=widths[0], dark=dark)
+        for width in widths:
+            page.resize(width)
             page.wait_for(f"document.body.innerText.toLowerCase().includes({one.shows.lower()!r})")
             look = f"{width} pixels, {'dark' if dark else 'light'}"
+            assert page.evaluate("innerWidth") == width
             assert page.evaluate("location.href") == url
             assert page.evaluate("document.documentElement.classList.contains('dark')") is dark
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), look
