@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.browser import WIDTHS, Browser
+from tests.support.browser import SCROLL_WIDTH, WIDTHS, Browser
 from tests.support.busy_stack import ShakenStack
 from tests.support.signing_in import sign_in
 from tests.support.stack import Stack
@@ -42,7 +42,7 @@ def test_dashboard_draws_what_happens(stack: Stack, page: Browser, *, dark: bool
         page.open(admin, width=width, dark=dark)
         page.wait_for(f"({DRAWN}) === 6")
         page.wait_for("document.body.innerText.includes('Live,')")
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.evaluate(SCROLL_WIDTH) <= width
         marks = page.evaluate(MARKS)
         assert all(len(set(labels)) == len(labels) > 1 for labels in marks), marks
         assert all("." not in label for labels in marks[COUNTED] for label in labels), marks

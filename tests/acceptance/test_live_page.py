@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.test_client_in_javascript import message, say, welcome
 from tests.support.axe import faults
-from tests.support.browser import WIDTHS, Browser
+from tests.support.browser import SCROLL_WIDTH, WIDTHS, Browser
 from tests.support.busy_stack import BusyStack, ShakenStack
 from tests.support.signing_in import admin_of
 from tests.support.stack import Stack, until
@@ -144,7 +144,7 @@ def test_shows_what_is_sent_now(
     newest = operator.evaluate(NEWEST)
     operator.wait_for(f"{NEWEST} > {newest + 30}")
     assert operator.evaluate(ROWS) == 10
-    assert operator.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert operator.evaluate(SCROLL_WIDTH) <= width
     assert operator.evaluate("document.querySelector('[data-field=rate]').textContent") == "40"
 
 

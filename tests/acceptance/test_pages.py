@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.browser import WIDTHS, Browser
+from tests.support.browser import SCROLL_WIDTH, WIDTHS, Browser
 from tests.support.busy_stack import HAND_WRITTEN, BusyStack, ShakenStack
 from tests.support.signing_in import admin_of, sign_in
 from tests.support.stack import Stack
@@ -35,7 +35,7 @@ def test_page_updates_itself(busy: BusyStack, operator: Browser, width: int, *, 
         f"Number(document.body.innerText.match(/alice received (\\d+) block/)[1]) > {now}"
     )
     assert f"ws://127.0.0.1:{busy.port}/" in operator.evaluate("document.body.innerText")
-    assert operator.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert operator.evaluate(SCROLL_WIDTH) <= width
 
 
 def test_page_says_that_the_server_is_gone_and_comes_back(
@@ -59,7 +59,7 @@ def test_admin(busy: BusyStack, page: Browser) -> None:
             rows = "(document.querySelector('#result_list')?.innerText ?? '').toLowerCase()"
             for word in words:
                 page.wait_for(f"{rows}.includes({word.lower()!r})")
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+            assert page.evaluate(SCROLL_WIDTH) <= width, path
     page.open(f"{admin}feeds/clientsession/?q=alice")
     page.open(page.evaluate("document.querySelector('#result_list a[href*=clientsession]').href"))
     assert "alice" in page.evaluate("document.body.innerText")
@@ -87,7 +87,7 @@ def test_analysis(busy: BusyStack, operator: Browser, *, dark: bool) -> None:
         operator.open(address, width=width, dark=dark)
         operator.wait_for("document.querySelectorAll('canvas.chart').length === 4")
         assert operator.evaluate(DRAWN) == [True] * 4
-        assert operator.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert operator.evaluate(SCROLL_WIDTH) <= width
         assert "By block size and clients" in operator.evaluate("document.body.innerText")
     operator.open(f"{address}?label=nothing-like-it")
     assert "There is nothing to analyse" in operator.evaluate("document.body.innerText")

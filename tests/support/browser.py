@@ -12,10 +12,12 @@ import pytest
 from tools import browser as tool
 from tools.browser import Browser, Chromium
 
-__all__ = ["WIDTHS", "Browser", "SharedBrowser", "browser", "other_hosts"]
+__all__ = ["SCROLL_WIDTH", "WIDTHS", "Browser", "SharedBrowser", "browser", "other_hosts"]
 
 WIDTHS = (1440, 390)
 """Of pages, in pixels: a desktop's and a telephone's."""
+SCROLL_WIDTH = "document.documentElement.scrollWidth"
+"""How wide a page is, to be compared with a width of ours: a telephone's window grows with it."""
 
 
 class SharedBrowser:
