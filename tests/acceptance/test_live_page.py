@@ -165,7 +165,8 @@ def test_rows_can_be_paused(busy: BusyStack, operator: Browser) -> None:
     operator.open(home(busy))
     operator.wait_for(f"{NEWEST} > 0")
     held = operator.evaluate(f"{PAUSE}; {NEWEST}")
-    head = "Number(document.querySelectorAll('.feed [data-field=head]')[1].textContent)"
+    shown = "document.querySelectorAll('.feed [data-field=head]')[1].textContent"
+    head = f"Number({shown}.replaceAll(',', ''))"
     operator.wait_for(f"{head} > {held + 40}")
     assert operator.evaluate(NEWEST) == held
     operator.evaluate(PAUSE)
