@@ -73,6 +73,7 @@ class Browser(Protocol):
 
     def __init__(self, socket: ClientConnection) -> None:
         super().__init__(socket)
+        self._has_crashed = False
         self.requests: list[str] = []
         """The address of everything that pages asked for."""
         self.errors: list[str] = []
@@ -84,6 +85,8 @@ class Browser(Protocol):
 
     def is_well(self) -> bool:
         """Tell whether the page still answers."""
+        if self._has_crashed:
+            return False
         try:
             self.evaluate("0")
         except (AssertionError, ConnectionClosed, TimeoutError):
@@ -168,6 +171,7 @@ class Browser(Protocol):
             case "Log.entryAdded" if params["entry"]["level"] == "error":
                 self.errors.append(f"{params['entry']['text']} {params['entry'].get('url')}")
             case "Inspector.targetCrashed":
+                self._has_crashed = True
                 raise AssertionError("the page crashed")
 
 
