@@ -236,7 +236,8 @@ def chromium(profile: Path) -> Iterator[Chromium]:
         with connect(f"ws://127.0.0.1:{port}{path}", max_size=None, max_queue=None) as socket:
             yield Chromium(process, int(port), Protocol(socket))
     finally:
-        os.killpg(process.pid, 9)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, 9)
         process.wait()
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.browser import Browser, SharedBrowser, other_hosts
 from tests.support.busy_stack import BusyStack, ShakenStack, ShakenStacks
-from tests.support.signing_in import sign_in
+from tests.support.signing_in import is_signed_in, sign_in
 from tests.support.stack import Stack
 
 
@@ -74,8 +74,8 @@ def operator(busy: BusyStack, chromium: SharedBrowser) -> Iterator[Browser]:
     One page serves many tests, as a context of its own takes as long to open as
     most of them run. What a test leaves in the page is gone before the next.
     """
-    one, is_new = chromium.kept()
-    if is_new:
+    one = chromium.kept()
+    if not is_signed_in(busy, one):
         sign_in(busy, one)
         one.forget()
     yield one

@@ -26,7 +26,7 @@ def test_pages_share_no_cookies(shared: SharedBrowser) -> None:
     with shared.page() as page:
         page.call("Network.setCookie", name="a", value="b", url=ADDRESS)
         assert len(page.call("Network.getCookies", urls=[ADDRESS])["cookies"]) == 1
-    kept, _ = shared.kept()
+    kept = shared.kept()
     with shared.page() as page:
         for other in (page, kept):
             assert other.call("Network.getCookies", urls=[ADDRESS])["cookies"] == []
@@ -34,15 +34,14 @@ def test_pages_share_no_cookies(shared: SharedBrowser) -> None:
 
 def test_crash_is_that_of_one_test(shared: SharedBrowser) -> None:
     """A page that crashes fails at once, and so does a browser; the next page is another one."""
-    kept, is_new = shared.kept()
-    assert is_new
-    assert shared.kept() == (kept, False)
+    first = shared.kept()
+    assert shared.kept() is first
     with pytest.raises(AssertionError, match="the page crashed"):
-        kept.open("chrome://crash")
-    kept, is_new = shared.kept()
-    assert is_new
+        first.open("chrome://crash")
+    second = shared.kept()
+    assert second is not first
     with pytest.raises(ConnectionClosed), shared.page() as page:
         page.call("Browser.crash")
-    kept, is_new = shared.kept()
-    assert is_new
-    assert kept.evaluate("1 + 1") == 2
+    third = shared.kept()
+    assert third is not second
+    assert third.evaluate("1 + 1") == 2

@@ -42,14 +42,13 @@ class SharedBrowser:
         with self._well().page() as page:
             yield page
 
-    def kept(self) -> tuple[Browser, bool]:
-        """Return an empty page that stays open for other tests, and whether it is a new one."""
+    def kept(self) -> Browser:
+        """Return a page that stays open for other tests, emptied but for its cookies."""
         running = self._well()
-        is_new = self._kept is None or not self._kept.is_well()
-        if self._kept is None or is_new:
+        if self._kept is None or not self._kept.is_well():
             self._kept = self._opened.enter_context(running.page())
         self._kept.forget()
-        return self._kept, is_new
+        return self._kept
 
     def close(self) -> None:
         """End the browser, if one runs."""

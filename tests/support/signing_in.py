@@ -27,3 +27,9 @@ def sign_in(stack: Stack, page: Browser, home: str = "") -> str:
 def admin_of(stack: Stack) -> str:
     """Return the address of the admin."""
     return f"http://127.0.0.1:{stack.port}/admin/"
+
+
+def is_signed_in(stack: Stack, page: Browser) -> bool:
+    """Tell whether a page has the cookie of somebody who signed in."""
+    cookies = page.call("Network.getCookies", urls=[admin_of(stack)])["cookies"]
+    return any(cookie["name"] == "sessionid" for cookie in cookies)
