@@ -1,8 +1,8 @@
 """
 A real browser without a window, driven over its own debugging protocol.
 
-https://chromedevtools.github.io/devtools-protocol/ (domains Page, Runtime, Log
-and Network). Any Chromium will do; it asks nobody outside.
+https://chromedevtools.github.io/devtools-protocol/ (domains Page, Runtime, Log,
+Network, Inspector and Target). Any Chromium will do; it asks nobody outside.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import inf
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tools.waiting import until
@@ -28,12 +28,15 @@ QUIET = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
+    "--in-process-gpu",
+    "--disable-breakpad",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
+    "--disable-features=SpareRendererForSitePerProcess",
     "--remote-debugging-port=0",
 )
 
@@ -42,18 +45,60 @@ class NoBrowserError(Exception):
     """There is no Chromium; the sentence says what to do."""
 
 
-class Browser:
-    """One page of a running browser."""
+class Protocol:
+    """One connection of the debugging protocol: calls, and the events between them."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
         self._number = 0
+
+    def call(self, method: str, **params: Any) -> dict[str, Any]:
+        """Call a method of the protocol; return its result."""
+        self._number += 1
+        self._socket.send(json.dumps({"id": self._number, "method": method, "params": params}))
+        while True:
+            message: dict[str, Any] = json.loads(self._socket.recv(timeout=60))
+            if message.get("id") == self._number:
+                assert "error" not in message, f"{method}: {message['error']}"
+                result: dict[str, Any] = message["result"]
+                return result
+            self._note(message)
+
+    def _note(self, event: dict[str, Any]) -> None:
+        """Take an event; there are none of a connection that enabled no domain."""
+
+
+class Browser(Protocol):
+    """One page of a running browser."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        super().__init__(socket)
+        self._has_crashed = False
         self.requests: list[str] = []
         """The address of everything that pages asked for."""
         self.errors: list[str] = []
         """What went to the console as an error, and what no script caught."""
-        for domain in ("Page", "Runtime", "Log", "Network"):
+        for domain in ("Page", "Runtime", "Log", "Network", "Inspector"):
             self.call(f"{domain}.enable")
+        # Several pages are open at once, and only one of them has the focus.
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)
+
+    def is_well(self) -> bool:
+        """Tell whether the page still answers."""
+        if self._has_crashed:
+            return False
+        try:
+            self.evaluate("0")
+        except (AssertionError, ConnectionClosed, TimeoutError):
+            return False
+        return True
+
+    def forget(self) -> None:
+        """Leave the page for an empty one; forget what was asked for, and what went wrong."""
+        self.call("Page.navigate", url="about:blank")
+        self.wait_for("location.href === 'about:blank'")
+        self.requests.clear()
+        self.errors.clear()
 
     def open(
         self,
@@ -71,6 +116,12 @@ class Browser:
         }
         features = [{"name": name, "value": value} for name, value in wishes.items()]
         self.call("Emulation.setEmulatedMedia", features=features)
+        self.resize(width, height)
+        self.call("Page.navigate", url=url)
+        self.wait_for("document.readyState === 'complete' && location.href !== 'about:blank'")
+
+    def resize(self, width: int, height: int = 1000) -> None:
+        """Give the window another size, in pixels; narrow ones are telephones'."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -78,8 +129,6 @@ class Browser:
             deviceScaleFactor=1,
             mobile=width < 600,
         )
-        self.call("Page.navigate", url=url)
-        self.wait_for("document.readyState === 'complete' && location.href !== 'about:blank'")
 
     def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression in the page."""
@@ -110,18 +159,6 @@ class Browser:
         answer = self.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
         path.write_bytes(base64.b64decode(answer["data"]))
 
-    def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """Call a method of the protocol; return its result."""
-        self._number += 1
-        self._socket.send(json.dumps({"id": self._number, "method": method, "params": params}))
-        while True:
-            message: dict[str, Any] = json.loads(self._socket.recv(timeout=60))
-            if message.get("id") == self._number:
-                assert "error" not in message, f"{method}: {message['error']}"
-                result: dict[str, Any] = message["result"]
-                return result
-            self._note(message)
-
     def _note(self, event: dict[str, Any]) -> None:
         params = event.get("params", {})
         match event.get("method"):
@@ -133,6 +170,42 @@ class Browser:
                 self.errors.append(str(params["exceptionDetails"]))
             case "Log.entryAdded" if params["entry"]["level"] == "error":
                 self.errors.append(f"{params['entry']['text']} {params['entry'].get('url')}")
+            case "Inspector.targetCrashed":
+                self._has_crashed = True
+                raise AssertionError("the page crashed")
+
+
+class Chromium:
+    """A running browser."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, own: Protocol) -> None:
+        self._process = process
+        self._port = port
+        self._own = own
+
+    def is_well(self) -> bool:
+        """Tell whether it still runs and answers."""
+        try:
+            self._own.call("Browser.getVersion")
+        except (ConnectionClosed, TimeoutError):
+            return False
+        return self._process.poll() is None
+
+    @contextmanager
+    def page(self) -> Iterator[Browser]:
+        """Open a page with cookies and a cache of its own; at the end all of it is gone."""
+        context = self._own.call("Target.createBrowserContext")["browserContextId"]
+        try:
+            target = self._own.call(
+                "Target.createTarget", url="about:blank", browserContextId=context
+            )["targetId"]
+            url = f"ws://127.0.0.1:{self._port}/devtools/page/{target}"
+            with connect(url, max_size=None, max_queue=None) as socket:
+                yield Browser(socket)
+        finally:
+            # A browser that crashed took its pages with it.
+            with suppress(ConnectionClosed):
+                self._own.call("Target.disposeBrowserContext", browserContextId=context)
 
 
 def program() -> str | None:
@@ -141,7 +214,7 @@ def program() -> str | None:
 
 
 @contextmanager
-def browser(profile: Path) -> Iterator[Browser]:
+def chromium(profile: Path) -> Iterator[Chromium]:
     """Run a browser on a new *profile*; raises NoBrowserError where there is none."""
     found = program()
     if found is None:
@@ -155,12 +228,21 @@ def browser(profile: Path) -> Iterator[Browser]:
     )
     try:
         port_file = profile / "DevToolsActivePort"
-        until(lambda: port_file.exists() and port_file.read_text() != "", lambda: "no browser")
-        port = port_file.read_text().split()[0]
-        with urlopen(f"http://127.0.0.1:{port}/json/list", timeout=60) as answer:
-            target = next(page for page in json.load(answer) if page["type"] == "page")
-        with connect(target["webSocketDebuggerUrl"], max_size=None) as socket:
-            yield Browser(socket)
+        until(
+            lambda: port_file.exists() and len(port_file.read_text().split()) == 2,
+            lambda: "no browser",
+        )
+        port, path = port_file.read_text().split()
+        with connect(f"ws://127.0.0.1:{port}{path}", max_size=None, max_queue=None) as socket:
+            yield Chromium(process, int(port), Protocol(socket))
     finally:
-        os.killpg(process.pid, 9)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, 9)
         process.wait()
+
+
+@contextmanager
+def browser(profile: Path) -> Iterator[Browser]:
+    """Run a browser on a new *profile* for one page; raises NoBrowserError where there is none."""
+    with chromium(profile) as running, running.page() as page:
+        yield page

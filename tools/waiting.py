@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 PATIENCE_SECONDS = 300.0
-"""The deadline of every wait: it ends only what hangs, also on a machine with ten times the load."""
+"""The deadline of every wait; it ends only what hangs, also under ten times the load."""
 LOOK_SECONDS = 0.02
 """Between two looks where nobody tells."""
 

@@ -166,6 +166,10 @@ def _remarks(outcome: Outcome) -> list[str]:
     lines = [", ".join(counts)]
     if part.clock_error is not None:
         lines.append(f"latencies by the server's clock, known to {_ms(part.clock_error)}")
+    if part.interrupted:
+        lines.append(
+            f"latencies leave out {part.interrupted:,} blocks around a reconnect or catch-up"
+        )
     if part.behind:
         lines.append(f"slow readers had {part.behind:,} messages still to read")
     for number, load in enumerate(outcome.loads, 1):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.support.browser import WIDTHS, Browser, browser, other_hosts
+from tests.support.browser import SCROLL_WIDTH, WIDTHS, Browser
+from tests.support.busy_stack import ShakenStack
 from tests.support.signing_in import sign_in
 from tests.support.stack import Stack
 
@@ -24,14 +22,6 @@ MARKS = """
   Chart.getChart(canvas).scales.y.ticks.map(tick => tick.label))
 """
 HEAD = "Number(document.querySelector('#feeds [data-field=head]').textContent.replaceAll(',', ''))"
-
-
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator[Browser]:
-    """Open a browser; at the end it has asked no other host."""
-    with browser(tmp_path / "profile") as one:
-        yield one
-        assert other_hosts(one) == set()
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -52,19 +42,19 @@ def test_dashboard_draws_what_happens(stack: Stack, page: Browser, *, dark: bool
         page.open(admin, width=width, dark=dark)
         page.wait_for(f"({DRAWN}) === 6")
         page.wait_for("document.body.innerText.includes('Live,')")
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.evaluate(SCROLL_WIDTH) <= width
         marks = page.evaluate(MARKS)
         assert all(len(set(labels)) == len(labels) > 1 for labels in marks), marks
         assert all("." not in label for labels in marks[COUNTED] for label in labels), marks
-    assert not page.errors, page.errors
 
 
-def test_dashboard_says_that_the_server_is_gone_and_comes_back(stack: Stack, page: Browser) -> None:
+def test_dashboard_says_that_the_server_is_gone_and_comes_back(
+    shaken: ShakenStack, visited: Browser
+) -> None:
     """While the server is away the page says so; then it goes on by itself."""
-    server = stack.server()
-    page.open(sign_in(stack, page))
-    page.wait_for("document.body.innerText.includes('Live,')")
-    server.stop()
-    page.wait_for("document.body.innerText.includes('The server does not answer')")
-    stack.server()
-    page.wait_for("document.body.innerText.includes('Live,')")
+    visited.open(sign_in(shaken, visited))
+    visited.wait_for("document.body.innerText.includes('Live,')")
+    shaken.running.stop()
+    visited.wait_for("document.body.innerText.includes('The server does not answer')")
+    shaken.start_server()
+    visited.wait_for("document.body.innerText.includes('Live,')")

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
 import pytest
 
 from tests.support.browser import Browser
+from tests.support.busy_stack import RATE, BusyStack
 from tests.support.judge import judge
-from tests.support.signing_in import sign_in
-from tests.support.stack import PATIENCE_SECONDS, Program, Stack, until
+from tests.support.signing_in import admin_of
+from tests.support.stack import PATIENCE_SECONDS, Program, until
+
+NEWEST = "SELECT rate_milli FROM feeds_segment WHERE feed_id = ? ORDER BY first DESC LIMIT 1"
 
 
 @pytest.fixture
-def alice(stack: Stack) -> Program:
-    """Start everything, and a client that collects."""
-    stack.server()
-    stack.generator("--rate=20")
-    client = stack.client("alice", "--block-size=5")
+def feed(busy: BusyStack) -> Iterator[int]:
+    """Return the key of a feed that the test may change; at the end it is as it was."""
+    ((key,),) = busy.rows("SELECT id FROM feeds_feed WHERE name = 'users'")
+    yield key
+    path = busy.folder / "var" / "db.sqlite3"
+    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as database:
+        database.execute("UPDATE feeds_feed SET enabled = 1, rate = ? WHERE id = ?", [RATE, key])
+    until(lambda: busy.rows(NEWEST, key) == [(RATE * 1000,)], lambda: "the rate was not taken")
+
+
+def collect(busy: BusyStack, name: str) -> Program:
+    """Start a client that collects blocks of five, and wait for its first."""
+    client = busy.client(name, "--block-size=5")
     client.wait_for("Block 1 verified")
     return client
+
+
+def wait_for_blocks(client: Program, more: int) -> None:
+    """Wait until a client received so many *more* blocks."""
+    blocks = client.said.count("received successfully")
+    client.wait_for(f"Block {blocks + more} received successfully")
 
 
 def press(page: Browser, words: str) -> None:
@@ -30,45 +51,46 @@ def press(page: Browser, words: str) -> None:
     page.wait_for("document.readyState === 'complete' && document.body.dataset.old !== 'yes'")
 
 
-def open_session(stack: Stack, page: Browser) -> None:
-    """Sign in and go to the page of the only session."""
-    ((key,),) = stack.rows("SELECT id FROM feeds_clientsession")
-    page.open(f"{sign_in(stack, page)}feeds/clientsession/{key}/change/")
+def open_session(busy: BusyStack, page: Browser, client: str) -> None:
+    """Go to the page of the client's session."""
+    ((key,),) = busy.rows("SELECT id FROM feeds_clientsession WHERE client = ?", client)
+    page.open(f"{admin_of(busy)}feeds/clientsession/{key}/change/")
 
 
-def test_disconnect_takes_a_client_off(stack: Stack, alice: Program, page: Browser) -> None:
+def test_disconnect_takes_a_client_off(busy: BusyStack, operator: Browser) -> None:
     """A client that is disconnected says who ended it, and ends with exit code 3."""
-    open_session(stack, page)
-    press(page, "Disconnect")
-    press(page, "Disconnect")
-    assert alice.process.wait(PATIENCE_SECONDS) == 3
-    assert "an operator disconnected this client (4503)" in alice.said
-    assert "was told to leave." in page.evaluate("document.body.innerText")
-    closed = "SELECT close_code FROM feeds_connection WHERE closed_at IS NOT NULL"
-    until(lambda: stack.rows(closed) == [(4503,)], lambda: "its end is not stored")
+    client = collect(busy, "dave")
+    open_session(busy, operator, "dave")
+    press(operator, "Disconnect")
+    press(operator, "Disconnect")
+    assert client.process.wait(PATIENCE_SECONDS) == 3
+    assert "an operator disconnected this client (4503)" in client.said
+    assert "was told to leave." in operator.evaluate("document.body.innerText")
+    closed = (
+        "SELECT close_code FROM feeds_connection JOIN feeds_clientsession s ON s.id = session_id "
+        "WHERE closed_at IS NOT NULL AND client = 'dave'"
+    )
+    until(lambda: busy.rows(closed) == [(4503,)], lambda: "its end is not stored")
 
 
-def test_notice_is_printed_by_the_client(stack: Stack, alice: Program, page: Browser) -> None:
+def test_notice_is_printed_by_the_client(busy: BusyStack, operator: Browser) -> None:
     """What an operator says is printed by the client, which goes on."""
-    open_session(stack, page)
-    press(page, "Send a notice")
-    page.evaluate("document.querySelector('[name=text]').value = 'Maintenance at <noon>'")
-    press(page, "Send")
-    assert "was sent the notice." in page.evaluate("document.body.innerText")
-    alice.wait_for("Maintenance at <noon>")
-    blocks = alice.said.count("received successfully")
-    alice.wait_for(f"Block {blocks + 2} received successfully")
+    open_session(busy, operator, "alice")
+    press(operator, "Send a notice")
+    operator.evaluate("document.querySelector('[name=text]').value = 'Maintenance at <noon>'")
+    press(operator, "Send")
+    assert "was sent the notice." in operator.evaluate("document.body.innerText")
+    busy.alice.wait_for("Maintenance at <noon>")
+    wait_for_blocks(busy.alice, 2)
 
 
-def test_rate_reaches_the_generator(stack: Stack, alice: Program, page: Browser) -> None:
+def test_rate_reaches_the_generator(busy: BusyStack, feed: int, operator: Browser) -> None:
     """A rate that is saved in the admin is the one of its next segment."""
-    ((key,),) = stack.rows("SELECT id FROM feeds_feed WHERE name = 'users'")
-    page.open(f"{sign_in(stack, page)}feeds/feed/{key}/change/")
-    page.evaluate("document.querySelector('[name=rate]').value = '80'")
-    press(page, "Save")
-    newest = "SELECT rate_milli FROM feeds_segment WHERE feed_id = ? ORDER BY first DESC LIMIT 1"
-    until(lambda: stack.rows(newest, key) == [(80_000,)], lambda: "the rate was not taken")
-    alice.wait_for(f"Block {alice.said.count('received successfully') + 5} received successfully")
+    operator.open(f"{admin_of(busy)}feeds/feed/{feed}/change/")
+    operator.evaluate("document.querySelector('[name=rate]').value = '80'")
+    press(operator, "Save")
+    until(lambda: busy.rows(NEWEST, feed) == [(80_000,)], lambda: "the rate was not taken")
+    wait_for_blocks(busy.alice, 5)
 
 
 def choose(page: Browser, admin: str, key: int, action: str) -> None:
@@ -83,37 +105,41 @@ def choose(page: Browser, admin: str, key: int, action: str) -> None:
     page.wait_for("document.readyState === 'complete' && document.body.dataset.old !== 'yes'")
 
 
-def test_pause_and_start_reach_the_generator(stack: Stack, alice: Program, page: Browser) -> None:
+def test_pause_and_start_reach_the_generator(busy: BusyStack, feed: int, operator: Browser) -> None:
     """A feed that is paused in the list stands still; started again, it goes on without a hole."""
-    ((key,),) = stack.rows("SELECT id FROM feeds_feed WHERE name = 'users'")
-    admin = sign_in(stack, page)
-    choose(page, admin, key, "pause")
-    assert "Paused: users." in page.evaluate("document.body.innerText")
+    client = collect(busy, "erin")
+    choose(operator, admin_of(busy), feed, "pause")
+    assert "Paused: users." in operator.evaluate("document.body.innerText")
     # The other feed shows that the generator looked: it promises both in turn.
     heads = "SELECT promised FROM feeds_feed ORDER BY name = 'users'"
-    other, still = (row[0] for row in stack.rows(heads))
+    other, still = (row[0] for row in busy.rows(heads))
 
     def stands_still() -> bool:
         nonlocal other, still
-        (now,), (users,) = stack.rows(heads)
+        (now,), (users,) = busy.rows(heads)
         if users != still:
             other, still = now, users
         return bool(now > other + 40)  # two seconds of the feed that runs
 
-    until(stands_still, lambda: f"the feed goes on: {stack.rows(heads)}")
-    choose(page, admin, key, "start")
-    assert "Started: users." in page.evaluate("document.body.innerText")
-    blocks = alice.said.count("received successfully")
-    alice.wait_for(f"Block {blocks + 3} verified")
-    assert alice.stop() == 0
-    judge(stack.log("alice"))
+    until(stands_still, lambda: f"the feed goes on: {busy.rows(heads)}")
+    choose(operator, admin_of(busy), feed, "start")
+    assert "Started: users." in operator.evaluate("document.body.innerText")
+    blocks = client.said.count("received successfully")
+    client.wait_for(f"Block {blocks + 3} verified")
+    assert client.stop() == 0
+    judge(busy.log("erin"))
 
 
-def test_list_of_sessions_stays_true(stack: Stack, alice: Program, page: Browser) -> None:
+def test_list_of_sessions_stays_true(busy: BusyStack, operator: Browser) -> None:
     """Without a reload the list shows the next blocks, and that a client went away."""
-    page.open(f"{sign_in(stack, page)}feeds/clientsession/")
-    found = "document.querySelector('[data-field=found]').textContent"
-    before = page.evaluate(found)
-    page.wait_for(f"{found} !== {before!r}")
-    alice.process.kill()
-    page.wait_for("document.querySelector('[data-field=state]').dataset.state === 'away'")
+    client = collect(busy, "frank")
+    operator.open(f"{admin_of(busy)}feeds/clientsession/")
+    row = (
+        "[...document.querySelectorAll('#result_list tbody tr')]"
+        ".find(row => row.innerText.includes('frank'))"
+    )
+    found = f"{row}.querySelector('[data-field=found]').textContent"
+    before = operator.evaluate(found)
+    operator.wait_for(f"{found} !== {before!r}")
+    client.process.kill()
+    operator.wait_for(f"{row}.querySelector('[data-field=state]').dataset.state === 'away'")

@@ -10,7 +10,8 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from tests.support.stack import CHECKOUT, Stack, free_port, until
+from tests.support.busy_stack import BusyStack
+from tests.support.stack import CHECKOUT, PATIENCE_SECONDS, Stack, free_port, until
 from tools.terminal_window import TerminalWindow
 
 Open = Callable[..., TerminalWindow]
@@ -35,10 +36,17 @@ def open_window(stack: Stack) -> Iterator[Open]:
         yield open_window
 
 
+@pytest.fixture
+def beside(stack: Stack, busy: BusyStack) -> Stack:
+    """Give a test an installation of its own, whose clients connect to the busy one."""
+    stack.url = busy.url
+    return stack
+
+
 def collect(stack: Stack, *options: str) -> tuple[str, ...]:
     """Return the command of a client."""
-    log = f"--log={stack.log('alice')}"
-    client = ("clientapp/client.py", "--name=alice", "--block-size=5", log)
+    log = f"--log={stack.log('grace')}"
+    client = ("clientapp/client.py", "--name=grace", "--block-size=5", log)
     return (*client, f"--url={stack.url}", *options)
 
 
@@ -82,11 +90,12 @@ def test_generator_waits_for_its_feed(stack: Stack, open_window: Open) -> None:
     """A feed that is switched off under its generator is shown so, and on again."""
     generator = open_window(*GENERATE)
     wait_for(generator, r"^users +running ")
-    switch = "from feeds.models import *; Feed.objects.update(enabled={})"
-    stack.run("shell", "-c", switch.format(False))
-    wait_for(generator, r"^users +switched off ")
-    stack.run("shell", "-c", switch.format(True))
-    wait_for(generator, r"^users +running ")
+    path = stack.folder / "var" / "db.sqlite3"
+    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as database:
+        database.execute("UPDATE feeds_feed SET enabled = 0")
+        wait_for(generator, r"^users +switched off ")
+        database.execute("UPDATE feeds_feed SET enabled = 1")
+        wait_for(generator, r"^users +running ")
     end(generator)
 
 
@@ -122,11 +131,9 @@ def test_client(stack: Stack, open_window: Open) -> None:
     assert re.fullmatch(r"latency p50 \S+ s, p99 \S+ s ± \S+ s", latency)
 
 
-def test_swarm(stack: Stack, open_window: Open) -> None:
+def test_swarm(busy: BusyStack, open_window: Open) -> None:
     """One table follows the members; another one sums them up."""
-    stack.server()
-    stack.generator("--rate=50")
-    swarm = open_window(*SWARM, f"--url={stack.url}")
+    swarm = open_window(*SWARM, f"--url={busy.url}")
     wait_for(swarm, r"^users:5 +3/3 +[1-9]\S* +[1-9]\S* +100\.00% +\S+ ms +\S+ ms$")
     header, row, counts, *_ = end(swarm)
     columns = r"part +members +messages +reach +missing +again +blocks +verified +p50 +p99 +p99.9"
@@ -139,12 +146,11 @@ def test_swarm(stack: Stack, open_window: Open) -> None:
 
 
 @pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
-def test_colour(stack: Stack, open_window: Open, no_color: str, *, coloured: bool) -> None:
+def test_colour(beside: Stack, open_window: Open, no_color: str, *, coloured: bool) -> None:
     """NO_COLOR takes the colour from client, generator and what commands refuse."""
-    stack.server()
     generator = open_window(*GENERATE, NO_COLOR=no_color)
     wait_for(generator, "^users +running ")
-    client = open_window(*collect(stack), NO_COLOR=no_color)
+    client = open_window(*collect(beside), NO_COLOR=no_color)
     client.wait_for("Block 1 verified")
     refused = open_window("manage.py", "generate", "--feed=none", NO_COLOR=no_color)
     assert refused.wait() == 1
@@ -153,27 +159,28 @@ def test_colour(stack: Stack, open_window: Open, no_color: str, *, coloured: boo
         assert bool(COLOUR.search(window.said)) is coloured, window.said
 
 
-def test_quiet(stack: Stack, open_window: Open) -> None:
+def test_quiet(beside: Stack, open_window: Open) -> None:
     """With --quiet none of them says a word, on a terminal either."""
-    stack.server()
     generator = open_window(*GENERATE, "--quiet")
-    client = open_window(*collect(stack, "--quiet", "--blocks=2"))
-    swarm = open_window(*SWARM[:4], "--seconds=1", f"--url={stack.url}", "--quiet")
+    client = open_window(*collect(beside, "--quiet", "--blocks=2"))
+    swarm = open_window(*SWARM[:4], "--seconds=1", f"--url={beside.url}", "--quiet")
     assert (client.wait(), swarm.wait()) == (0, 0)
+    promised = "SELECT promised FROM feeds_feed WHERE name = 'users'"
+    until(lambda: beside.rows(promised) > [(0,)], lambda: f"no feed runs: {generator.said}")
     generator.press_ctrl_c()
     assert generator.wait() == 0
     said = [window.said.replace("^C", "") for window in (generator, client, swarm)]
     assert said == ["", "", ""]
 
 
-def test_pipe(stack: Stack) -> None:
+def test_pipe(beside: Stack) -> None:
     """In a pipe they say plain lines, also where colour is forced upon them."""
-    stack.environment["FORCE_COLOR"] = "1"
-    stack.server()
-    generator = stack.generator("--rate=50")
-    client = stack.client("alice", "--block-size=5", "--blocks=2")
-    swarm = stack.program("swarm", sys.executable, *SWARM[:4], "--seconds=1", f"--url={stack.url}")
-    assert (client.process.wait(60), swarm.process.wait(60)) == (0, 0)
+    beside.environment["FORCE_COLOR"] = "1"
+    generator = beside.generator("--rate=50")
+    client = beside.client("grace", "--block-size=5", "--blocks=2")
+    url = f"--url={beside.url}"
+    swarm = beside.program("swarm", sys.executable, *SWARM[:4], "--seconds=1", url)
+    assert (client.process.wait(PATIENCE_SECONDS), swarm.process.wait(PATIENCE_SECONDS)) == (0, 0)
     assert generator.stop() == 0
     for program in (generator, client, swarm):
         assert CURSOR.search(program.said) is None, program.said

@@ -9,10 +9,11 @@ PASSWORD = "correct horse"
 
 
 def sign_in(stack: Stack, page: Browser, home: str = "") -> str:
-    """Make an account and sign in, by the server's own address or *home*; return the admin's."""
-    options = ("--noinput", "--username=admin", "--email=admin@example.org")
-    stack.run("createsuperuser", *options, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
-    admin = f"{home or f'http://127.0.0.1:{stack.port}/'}admin/"
+    """Sign in by the form, at the server's own address or at *home*; return the admin's."""
+    if stack.rows("SELECT count(*) FROM auth_user") == [(0,)]:
+        options = ("--noinput", "--username=admin", "--email=admin@example.org")
+        stack.run("createsuperuser", *options, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
+    admin = f"{home}admin/" if home else admin_of(stack)
     page.open(admin)
     page.evaluate(
         f"document.querySelector('[name=username]').value = 'admin';"
@@ -21,3 +22,14 @@ def sign_in(stack: Stack, page: Browser, home: str = "") -> str:
     )
     page.wait_for("document.body?.innerText.includes('Block reports')")
     return admin
+
+
+def admin_of(stack: Stack) -> str:
+    """Return the address of the admin."""
+    return f"http://127.0.0.1:{stack.port}/admin/"
+
+
+def is_signed_in(stack: Stack, page: Browser) -> bool:
+    """Tell whether a page has the cookie of somebody who signed in."""
+    cookies = page.call("Network.getCookies", urls=[admin_of(stack)])["cookies"]
+    return any(cookie["name"] == "sessionid" for cookie in cookies)
