@@ -88,6 +88,7 @@ def test_analysis(busy: BusyStack, operator: Browser, *, dark: bool) -> None:
         operator.wait_for("document.querySelectorAll('canvas.chart').length === 5")
         assert operator.evaluate(DRAWN) == [True] * 5
         assert operator.evaluate(SCROLL_WIDTH) <= width
-        assert "By feeds, rate, block size and clients" in operator.evaluate("document.body.innerText")
+        said = operator.evaluate("document.body.innerText")
+        assert "By feeds, rate, block size and clients" in said
     operator.open(f"{address}?label=nothing-like-it")
     assert "There is nothing to analyse" in operator.evaluate("document.body.innerText")
