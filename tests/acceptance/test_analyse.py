@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.browser import browser
 from tests.support.stack import CHECKOUT, Stack, until
+from tools.waiting import PATIENCE_SECONDS
 
 RATE = 20
 SWEEP = (f"--rate={RATE}", "--block-sizes=1,4", "--clients=2,6", "--repeats=2", "--seconds=2")
@@ -25,7 +26,7 @@ def analyse(*arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 

@@ -23,11 +23,10 @@ from clientapp.wire import SUBPROTOCOL
 from clientapp.wire.closing import Close
 from tests.support.nonsense import Nonsense
 from tests.support.stack import Stack, until
+from tools.waiting import PATIENCE_SECONDS
 
 INPUTS = int(os.environ.get("BLOCKFEED_FUZZ", "2000"))
 SEED = int(os.environ.get("BLOCKFEED_SEED", "1"))
-PATIENCE_SECONDS = 20.0
-"""For an answer to anything; without one, a door hangs."""
 ANSWER_SECONDS = 0.5
 """A whole request is answered sooner; half a one never."""
 BURST = 20

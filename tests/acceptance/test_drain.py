@@ -12,6 +12,7 @@ from tests.support.crowd import Crowd, until
 from tests.support.eight import Eight
 from tests.support.raw_client import SMALL_BUFFER, RawClient
 from tests.support.stack import Stack, free_port
+from tools.waiting import PATIENCE_SECONDS
 
 CLIENTS = 200
 
@@ -30,7 +31,7 @@ def test_everybody_hears_of_it(stack: Stack) -> None:
         return crowd
 
     crowd = asyncio.run(run())
-    assert server.process.wait(60) == 0
+    assert server.process.wait(PATIENCE_SECONDS) == 0
     assert "Traceback" not in server.said
     assert {one.closes[0] for one in crowd.followers} == {Close.DRAIN}
     assert {one.byes[0][0] for one in crowd.followers} == {Close.DRAIN}
@@ -52,7 +53,7 @@ def test_who_does_not_read_holds_nobody_up(stack: Stack) -> None:
             awake.offsets(2000)
             server.process.send_signal(signal.SIGTERM)
             assert awake.wait_for("bye")["code"] == Close.DRAIN
-        assert server.process.wait(60) == 0
+        assert server.process.wait(PATIENCE_SECONDS) == 0
     ends = stack.rows("SELECT close_code, reason FROM feeds_connection")
     assert ends == [(Close.DRAIN, "the server stops")] * 2
 

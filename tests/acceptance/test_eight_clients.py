@@ -13,6 +13,7 @@ import pytest
 from tests.support.eight import KINDS, Eight
 from tests.support.judge import judge
 from tests.support.stack import Program, Stack
+from tools.waiting import PATIENCE_SECONDS
 
 RATE = "100"
 
@@ -93,7 +94,7 @@ def test_logs_are_each_their_own(stack: Stack, tmp_path: Path) -> None:
     first = stack.client("alice")
     first.wait_for("Block 1 received successfully")
     second = stack.client("alice")
-    assert second.process.wait(60) == 1
+    assert second.process.wait(PATIENCE_SECONDS) == 1
     assert f"another client writes the log {tmp_path / 'alice.log'}" in second.said
     assert first.stop() == 0
     judge(stack.log("alice"))

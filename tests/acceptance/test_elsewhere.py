@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.support.judge import judge
 from tests.support.stack import CHECKOUT, Stack
 from tests.support.venv import make_venv, without_checkout
+from tools.waiting import PATIENCE_SECONDS
 
 
 def test_client_alone(stack: Stack, tmp_path: Path) -> None:
@@ -44,7 +45,7 @@ def test_client_alone(stack: Stack, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
     session = judge(tmp_path / "logs" / "alice.log")

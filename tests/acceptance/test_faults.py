@@ -18,6 +18,7 @@ from feeds.live.valkey import runtime_directory
 from tests.support.eight import Eight
 from tests.support.judge import judge
 from tests.support.stack import Stack, until
+from tools.waiting import PATIENCE_SECONDS
 
 FROZEN_SECONDS = float(os.environ.get("BLOCKFEED_FROZEN", "4"))
 KILLS = 3
@@ -114,7 +115,7 @@ def test_disk_full_under_a_log(stack: Stack) -> None:
     # In the middle of a block: what is written until then is cut off at the next start.
     room = stack.log("alice").stat().st_size + 5000
     resource.prlimit(client.process.pid, resource.RLIMIT_FSIZE, (room, room))
-    assert client.process.wait(60) == 1
+    assert client.process.wait(PATIENCE_SECONDS) == 1
     assert f"the log {stack.log('alice')} cannot be written: " in client.said
     assert "Traceback" not in client.said
     again = stack.client("alice", "--block-size=10")

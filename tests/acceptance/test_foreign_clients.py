@@ -88,7 +88,7 @@ def npm_install(folder: Path, package: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=PATIENCE_SECONDS,
     )
     if installed.returncode != 0:
         pytest.skip(f"npm cannot install {package}: {installed.stderr[-200:]}")
@@ -131,7 +131,7 @@ def test_command_line(served: tuple[Stack, Program], tmp_path: Path) -> None:
     )
     shell = f"cd {CHECKOUT}\n{command.rstrip()} --log {tmp_path / 'alice.log'} --blocks 1\n"
     client = stack.program("shell", "sh", "-c", shell)
-    assert client.process.wait(60) == 0, client.said
+    assert client.process.wait(PATIENCE_SECONDS) == 0, client.said
     server.wait_for("Client alice received 1 block in ")
 
 

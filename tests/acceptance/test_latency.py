@@ -9,6 +9,7 @@ import pytest
 from tests.support.judge import judge
 from tests.support.stack import Stack
 from tests.support.wrong_clock import WrongClock, needs_compiler
+from tools.waiting import PATIENCE_SECONDS
 
 AHEAD = 3
 """Seconds by which the clock of the client is off."""
@@ -25,7 +26,7 @@ def test_clock_of_the_client_is_off(stack: Stack, off: int) -> None:
             "alice",
             *("--feed=users", "--block-size=20", "--blocks=4", "--json", "--label=clock off"),
         )
-    assert client.process.wait(60) == 0, client.said
+    assert client.process.wait(PATIENCE_SECONDS) == 0, client.said
     session = judge(stack.log("alice"))
     for block in session.blocks[1:]:
         clock, latency = block.header["clock"], block.header["latency"]

@@ -31,7 +31,7 @@ def test_under_uvicorn(stack: Stack) -> None:
     server.wait_for("Application startup complete")
     stack.generator("--rate=200")
     client = stack.client("alice", "--block-size=50", "--blocks=5", "--feed=users", "--feed=arrays")
-    assert client.process.wait(60) == 0, client.said
+    assert client.process.wait(PATIENCE_SECONDS) == 0, client.said
     session = judge(stack.log("alice"))
     assert len(session.blocks) == 5
     with connect(f"{stack.url}?feed=nope") as refused, pytest.raises(ConnectionClosed):

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.block_logs import seal
 from tests.support.stack import CHECKOUT, Stack
+from tools.waiting import PATIENCE_SECONDS
 
 Spoil = Callable[[bytes], bytes]
 
@@ -24,7 +25,7 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         alice = stack.client("alice", "--block-size=5", "--blocks=3")
         server.wait_for("alice connected")
         stack.generator("--feed=users", "--rate=50")
-        assert alice.process.wait(60) == 0, alice.said
+        assert alice.process.wait(PATIENCE_SECONDS) == 0, alice.said
     finally:
         stack.close()
     return stack.log("alice").read_bytes()

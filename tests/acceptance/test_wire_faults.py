@@ -13,6 +13,7 @@ from tests.support.faults import Fault, MessageFaults
 from tests.support.judge import judge
 from tests.support.log_oracle import OracleSession, offsets, read_log
 from tests.support.stack import Program, Stack, until
+from tools.waiting import PATIENCE_SECONDS
 
 SIZE = 5
 FAULTS: dict[tuple[str, int], Fault] = {
@@ -145,7 +146,7 @@ def test_a_lost_tail_is_fetched(tmp_path: Path) -> None:
             alice = stack.client("alice", f"--url={proxy.url}", f"--block-size={SIZE}", "--json")
             server.wait_for("alice connected")
             generator = stack.start("generate", "--feed=users", "--rate=50", "--count=10")
-            assert generator.process.wait(60) == 0
+            assert generator.process.wait(PATIENCE_SECONDS) == 0
             reason = "the server breaks the protocol: nothing of users came after 8; it ends at 10"
             alice.wait_for(f'"reason":"{reason}"')
             until(

@@ -22,6 +22,7 @@ from feeds.models import BlockReport, ClientMessage, ClientSession, Connection
 from tests.support.admin import NOW, connect, report, shown
 from tests.support.session import client as connected
 from tests.support.session import close_code, receive
+from tools.waiting import PATIENCE_SECONDS
 
 LIST = "admin:feeds_clientsession_changelist"
 Status = ClientSession.Status
@@ -85,7 +86,7 @@ async def test_disconnect_says_why_and_closes(admin: AsyncClient) -> None:
         assert response.status_code == 302
         bye = await receive(one, "bye")
         assert (bye["code"], bye["reason"]) == (4503, "an operator disconnected this client")
-        assert (await one.receive_output(timeout=10))["code"] == 4503
+        assert (await one.receive_output(timeout=PATIENCE_SECONDS))["code"] == 4503
     logged = await LogEntry.objects.aget()
     assert (logged.object_id, logged.change_message) == (str(session.pk), "Disconnected.")
     connection = await Connection.objects.aget()

@@ -15,6 +15,7 @@ from feeds.core.schedule import Recipe, Schedule, Segment
 from feeds.live.child import NICENESS, PROGRAM, Child, ChildEndedError
 from feeds.live.making import UnavailableError, frames_between, lines_between, source_of
 from feeds.stops import STOPS
+from tools.waiting import PATIENCE_SECONDS
 
 CHECKOUT = Path(__file__).parents[2]
 RECIPE = Recipe(kind="arrays", spec="{}", seed=1)
@@ -96,7 +97,7 @@ async def test_it_outlives_ctrl_c_but_not_its_owner(maker: Child) -> None:
     assert owner.stdout is not None
     orphan = int(await owner.stdout.readline())
     assert await owner.wait() == -signal.SIGKILL
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while is_alive(orphan):
             await asyncio.sleep(0.01)
 

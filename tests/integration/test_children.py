@@ -7,6 +7,7 @@ import pytest
 
 from tools import children as module
 from tools.children import Children
+from tools.waiting import PATIENCE_SECONDS
 
 OBEDIENT = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('bye')))"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
@@ -21,7 +22,7 @@ async def start(children: Children, name: str, program: str) -> None:
 async def shown(capsys: pytest.CaptureFixture[str], *lines: str) -> str:
     """Return everything printed, as soon as *lines* are in it."""
     printed = ""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not all(line in printed for line in lines):
             await asyncio.sleep(0.01)
             printed += capsys.readouterr().out
@@ -74,7 +75,7 @@ async def test_even_a_clean_end_is_unexpected(tmp_path: Path) -> None:
     """A child that ends by itself is a failure, also with exit code 0; the last one ends all."""
     children = Children(tmp_path)
     await start(children, "alice", "pass")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await children.over.wait()
     await children.stop()
     assert children.failures == ["alice ended with exit code 0"]
@@ -90,7 +91,7 @@ async def test_one_that_must_start_ends_all_where_it_cannot(
         "server", "-c", "raise SystemExit('port taken')", ready="serving", must_start=True
     )
     await children.up(server, 30)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await children.over.wait()
     await children.stop()
     assert children.failures == ["server ended with exit code 1"]

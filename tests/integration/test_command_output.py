@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.waiting import PATIENCE_SECONDS
+
 CHECKOUT = Path(__file__).parents[2]
 FULL_DISK = Path("/dev/full")
 FULL = "the output cannot be written: No space left on device"
@@ -48,7 +50,7 @@ def manage(folder: Path, output: int, *arguments: str) -> tuple[int, str]:
         stderr=subprocess.PIPE,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     return done.returncode, done.stderr
 

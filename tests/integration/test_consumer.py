@@ -16,6 +16,7 @@ from clientapp.wire.names import is_session_key
 from feeds.live.node import get_node, stop_node
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed
 from tests.support.session import SENTENCE, client, epoch, generate, receive, report
+from tools.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("default_feeds")
 
@@ -35,7 +36,7 @@ async def node_ends(default_feeds: None) -> AsyncIterator[None]:
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait until the database says so."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not await condition():
             await asyncio.sleep(0.02)
 
@@ -115,7 +116,7 @@ async def test_new_epoch_is_announced_in_its_place() -> None:
     )()
     assert segment.epoch != new
     async with client(f"feed=arrays&after=arrays:{segment.epoch}:2") as one:
-        frames = [json.loads(await one.receive_from(timeout=10)) for _ in range(7)]
+        frames = [json.loads(await one.receive_from(timeout=PATIENCE_SECONDS)) for _ in range(7)]
         seen = [(frame["type"], frame.get("offset", frame.get("first"))) for frame in frames[2:]]
         assert seen[0] == ("message", 3)
         assert seen[1] == ("gap", 4)
@@ -227,7 +228,7 @@ async def test_huge_frame_ends_the_connection() -> None:
             "a frame of 262145 bytes came; 262144 are allowed"
         )
         assert (await receive(one, "bye"))["code"] == 4504
-        assert (await one.receive_output(timeout=10))["code"] == 4504
+        assert (await one.receive_output(timeout=PATIENCE_SECONDS))["code"] == 4504
 
 
 @pytest.mark.parametrize(
@@ -247,7 +248,7 @@ async def test_bad_url_is_refused_with_a_sentence(query: str, words: str) -> Non
         assert (error["code"], error["retryable"]) == ("bad_request", False)
         assert words in error["text"]
         assert (await receive(one, "bye"))["code"] == 4501
-        assert (await one.receive_output(timeout=10))["code"] == 4501
+        assert (await one.receive_output(timeout=PATIENCE_SECONDS))["code"] == 4501
     assert not await ClientSession.objects.aexists()
 
 
@@ -271,7 +272,7 @@ async def test_goodbye_takes_the_client_off_the_list() -> None:
         await receive(one, "welcome")
         await one.send_to('{"type":"bye"}')
         assert (await receive(one, "bye"))["code"] == 1000
-        assert (await one.receive_output(timeout=10))["code"] == 1000
+        assert (await one.receive_output(timeout=PATIENCE_SECONDS))["code"] == 1000
 
     async def gone() -> bool:
         return await ClientSession.objects.filter(status="left").acount() == 1
@@ -306,7 +307,7 @@ async def test_who_does_not_hear_of_a_newer_connection(monkeypatch: pytest.Monke
             layer.setattr(InMemoryChannelLayer, "send", away)
             async with client(query) as newer:
                 await receive(newer, "welcome")
-                await node.recorder.flush(10)
+                await node.recorder.flush(PATIENCE_SECONDS)
                 await older.send_to('{"type":"ping","t0":1}')
                 await receive(older, "pong")
                 layer.undo()

@@ -15,6 +15,7 @@ from feeds.live.connection import LiveConnection
 from feeds.live.node import get_node, stop_node
 from feeds.models import ClientSession, Connection
 from tests.support.session import receive
+from tools.waiting import PATIENCE_SECONDS
 from wsproject.asgi import application
 
 
@@ -47,7 +48,7 @@ async def fail(_connection: LiveConnection, _text: str) -> bool:
 async def served() -> WebsocketCommunicator:
     """Return a connection that was welcomed."""
     one = WebsocketCommunicator(application, "/?feed=arrays", subprotocols=[SUBPROTOCOL])
-    await one.connect(timeout=10)
+    await one.connect(timeout=PATIENCE_SECONDS)
     await receive(one, "welcome")
     assert len((await get_node()).hub.subscribers) == 1
     return one
@@ -57,7 +58,7 @@ async def assert_nobody_is_left_behind() -> None:
     """Nobody is on the hub, and in the database the end is stored."""
     node = await get_node()
     assert len(node.hub.subscribers) == 0
-    await node.recorder.flush(10)
+    await node.recorder.flush(PATIENCE_SECONDS)
     rows = Connection.objects.values_list("close_code", "session__status")
     assert await database_sync_to_async(list)(rows) == [(1006, ClientSession.Status.AWAY)]
 
@@ -70,7 +71,7 @@ async def test_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     await one.send_to(text_data="anything")
     await asyncio.wait_for(hanging.has_heard.wait(), 10)
     one.future.cancel()
-    await asyncio.wait([one.future], timeout=10)
+    await asyncio.wait([one.future], timeout=PATIENCE_SECONDS)
     assert one.future.cancelled()
     await assert_nobody_is_left_behind()
 
@@ -80,6 +81,6 @@ async def test_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LiveConnection, "receive", fail)
     one = await served()
     await one.send_to(text_data="anything")
-    await asyncio.wait([one.future], timeout=10)
+    await asyncio.wait([one.future], timeout=PATIENCE_SECONDS)
     assert isinstance(one.future.exception(), MemoryError)
     await assert_nobody_is_left_behind()

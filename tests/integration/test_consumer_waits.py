@@ -12,10 +12,10 @@ from pytest_django import Settings
 
 from clientapp.wire import SUBPROTOCOL
 from feeds.live.node import stop_node
+from tools.waiting import PATIENCE_SECONDS
 from wsproject.asgi import application
 
 PINGS = 100
-PATIENCE_SECONDS = 10
 
 
 class Peer:

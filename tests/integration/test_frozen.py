@@ -10,6 +10,7 @@ from pathlib import Path
 import daphne.server  # noqa: F401  it must install its reactor before Twisted finds another
 
 from feeds.server import GARBAGE_OBJECTS
+from tools.waiting import PATIENCE_SECONDS
 
 CHECKOUT = Path(__file__).parents[2]
 PROGRAM = """
@@ -38,7 +39,7 @@ def test_what_is_loaded_is_frozen() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     looked_at, frozen, objects = map(int, ran.stdout.split())
     assert objects == GARBAGE_OBJECTS

@@ -20,9 +20,7 @@ from feeds.live.generator import Generator
 from feeds.live.making import Stretch, source_of, stretches
 from feeds.live.progress import State
 from feeds.models import Feed
-
-PATIENCE_SECONDS = 30
-"""For anything a test waits for; it only ends tests that fail anyway."""
+from tools.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("default_feeds")
 
@@ -280,7 +278,7 @@ async def test_bridge_takes_what_was_pushed() -> None:
     task = asyncio.ensure_future(bridge.run())
     batch = Batch("arrays", "0123456789ab", 7, [b'{"a":1}', b'{"b":2}'])
     await push(layer, batch)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await arrived.wait()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -18,6 +18,7 @@ from feeds.layers import FeedLayer, Mailbox
 from feeds.live import keeper, valkey
 from feeds.live.link import LayerUnavailable, Link
 from tests.support.embedded import CHECKOUT, forget, lone_server, processes, wait_until
+from tools.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
 
@@ -104,7 +105,7 @@ async def test_group_reaches_everybody(member: str) -> None:
         await layer.group_add("everybody", channel)
     answers = await layer.new_channel()
     await layer.group_send("everybody", {"type": "x", "text": "hello", "reply_to": answers})
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         for channel in channels:
             assert (await layer.receive(channel))["text"] == "hello"
         assert await layer.receive(answers) == {"type": "reply", "text": "hello"}
@@ -139,7 +140,7 @@ async def test_private_channel(member: str) -> None:
     layer = FeedLayer()
     mine, other = await layer.new_channel(), await layer.new_channel()
     await layer.send(member, {"type": "x", "text": "only you", "reply_to": mine})
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert await layer.receive(mine) == {"type": "reply", "text": "only you"}
     assert not len(layer.channels[other])
 
@@ -152,7 +153,7 @@ async def test_discarded_member(directory: Path) -> None:
         await layer.group_add("some", channel)
     await layer.group_discard("some", goes)
     await layer.group_send("some", {"type": "x"})
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await layer.receive(stays)
     assert not len(layer.channels[goes])
 
@@ -196,7 +197,7 @@ class ForgetfulDriver:
 
     async def get_message(self, timeout: float) -> dict[str, Any]:  # noqa: ASYNC109  the driver's
         """Return a message that means nothing, once it is there."""
-        await asyncio.wait_for(self.done, timeout=60)
+        await asyncio.wait_for(self.done, timeout=PATIENCE_SECONDS)
         self.done = asyncio.get_running_loop().create_future()
         return {"type": "pong"}
 
@@ -208,7 +209,7 @@ async def test_a_cancellation_that_the_driver_forgets() -> None:
     await asyncio.sleep(0)
     driver.done.set_result(None)
     listening.cancel()
-    await asyncio.wait([listening], timeout=10)
+    await asyncio.wait([listening], timeout=PATIENCE_SECONDS)
     assert listening.cancelled()
 
 
@@ -242,7 +243,7 @@ async def test_outage(tmp_path: Path) -> None:
     with lone_server(tmp_path) as server:
         await _send_until_received(layer, layer, {"some": channel})
         await layer.send(channel, {"type": "private"})
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while (await layer.receive(channel))["type"] != "private":
                 pass
         # A server that hangs is an outage too, and ends when it goes on.
@@ -257,7 +258,7 @@ async def _send_until_received(
     sender: FeedLayer, layer: FeedLayer, members: dict[str, str]
 ) -> None:
     """Send to groups until the members have it; raises TimeoutError."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         for group, channel in members.items():
             while not len(layer.channels[channel]):
                 with contextlib.suppress(LayerUnavailable):
@@ -274,7 +275,7 @@ def test_ends_quietly(tmp_path: Path, directory: Path, ending: str) -> None:
         [sys.executable, *FLAGS[ending], "-c", program, str(CHECKOUT), str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -33,8 +33,7 @@ from feeds.live.recovery import Recovery, fastest
 from feeds.models import Feed
 from tests.integration.test_recorder import OPENED, said
 from tests.support.session import client, generate, receive
-
-PATIENCE_SECONDS = 10
+from tools.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture(autouse=True)

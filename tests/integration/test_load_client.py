@@ -19,8 +19,8 @@ from clientapp.wire import digest
 from clientapp.wire.report import Report
 from feeds.core.frames import frame
 from tests.support.stack import free_port
+from tools.waiting import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 60
 ANSWER = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"

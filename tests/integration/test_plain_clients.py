@@ -23,6 +23,7 @@ from feeds.live.node import Node, get_node, stop_node
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed
 from tests.support.protocol_schema import validator
 from tests.support.session import client, epoch, generate, receive, report
+from tools.waiting import PATIENCE_SECONDS
 
 IS_PLAIN = validator("toPlainClient")
 
@@ -42,7 +43,7 @@ async def plain(
     """Connect as a client that offers no subprotocol, and wait until it is served."""
     hub = (await get_node()).hub
     async with client(query, offers=offers) as one:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not hub.subscribers:
                 await asyncio.sleep(0)
         yield one
@@ -52,7 +53,7 @@ async def plain(
 
 async def offsets(one: WebsocketCommunicator, count: int) -> list[int]:
     """Return the offsets of the next frames, which must all be messages."""
-    frames = [json.loads(await one.receive_from(timeout=10)) for _ in range(count)]
+    frames = [json.loads(await one.receive_from(timeout=PATIENCE_SECONDS)) for _ in range(count)]
     assert all(IS_PLAIN.is_valid(frame) for frame in frames), frames
     return [frame["offset"] for frame in frames]
 
@@ -65,7 +66,7 @@ async def say(one: WebsocketCommunicator, *texts: str) -> None:
         await one.send_to(text)
     while await ClientMessage.objects.acount() == before:
         assert await one.receive_nothing(timeout=0.05, interval=0.01)
-        await node.recorder.flush(10)
+        await node.recorder.flush(PATIENCE_SECONDS)
 
 
 async def reports(*fields: str) -> list[Any]:
@@ -128,7 +129,7 @@ async def test_refusal_reaches_a_plain_client_as_code_and_reason(
     """The close is the first thing that a refused plain client gets; its reason fits the frame."""
     node.limits = node.recorder._limits = replace(LIMITS, **limits)
     async with client(query, offers=()) as one:
-        closed = await one.receive_output(timeout=10)
+        closed = await one.receive_output(timeout=PATIENCE_SECONDS)
         assert (closed["type"], closed["code"]) == ("websocket.close", close)
         assert closed["reason"].startswith(words)
         assert len(closed["reason"].encode()) <= MAX_REASON_BYTES
@@ -138,7 +139,7 @@ async def test_limit_and_operator_reach_a_plain_client_as_code_and_reason(node: 
     """A frame that is too large, and a disconnect in the admin, end it with a reason."""
     async with plain() as one:
         await one.send_to("x" * (LIMITS.frame_bytes + 1))
-        closed = await one.receive_output(timeout=10)
+        closed = await one.receive_output(timeout=PATIENCE_SECONDS)
         assert (closed["code"], closed["reason"]) == (
             Close.LIMIT,
             "a frame of 262145 bytes came; 262144 are allowed",
@@ -147,7 +148,7 @@ async def test_limit_and_operator_reach_a_plain_client_as_code_and_reason(node: 
         await say(one)
         channel = (await Connection.objects.aget(closed_at=None)).channel
         await get_channel_layer().send(channel, {"type": "client.removed"})
-        closed = await one.receive_output(timeout=10)
+        closed = await one.receive_output(timeout=PATIENCE_SECONDS)
         assert (closed["code"], "operator" in closed["reason"]) == (Close.REMOVED, True)
 
 
@@ -227,7 +228,7 @@ async def test_guest_is_called_as_its_first_sentence_says(
             "Client bob received 3 block in 1.0 time",
         )
         assert (await ClientSession.objects.aget()).client == "Zoë K."
-    await (await get_node()).recorder.flush(10)
+    await (await get_node()).recorder.flush(PATIENCE_SECONDS)
     assert "guest: Client <me> received" in caplog.text
     assert "Zoë K.: Client bob received" in caplog.text
     assert "Zoë K. disconnected" in caplog.text
@@ -295,7 +296,7 @@ async def test_offset_ahead_of_a_feed_is_refused() -> None:
     """A client cannot wait for a message beyond the next one."""
     await generate(7)
     async with client("feed=arrays&from=9", offers=()) as one:
-        closed = await one.receive_output(timeout=10)
+        closed = await one.receive_output(timeout=PATIENCE_SECONDS)
         assert (closed["code"], closed["reason"]) == (
             Close.BAD_REQUEST,
             "from=9 lies ahead of arrays, which ends at 7",

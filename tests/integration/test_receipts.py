@@ -27,6 +27,7 @@ from feeds.live.making import checksums_between
 from feeds.live.node import get_node, stop_node
 from feeds.models import BlockReport, ClientSession, Feed, Segment
 from tests.support.session import client, epoch, generate, receive, report
+from tools.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("default_feeds")
 
@@ -50,7 +51,7 @@ async def collect(one: WebsocketCommunicator, count: int = 3) -> list[int]:
     """Return the checksums of the next messages, by their bytes alone."""
     found: list[int] = []
     while len(found) < count:
-        text = await one.receive_from(timeout=10)
+        text = await one.receive_from(timeout=PATIENCE_SECONDS)
         if text.startswith('{"type":"message"'):
             found.append(crc32(text.encode()))
     return found
@@ -240,9 +241,9 @@ async def test_explained_messages(monkeypatch: pytest.MonkeyPatch) -> None:
         for block, last in ((1, 4), (2, 3)):
             part = {"digest": "0" * 16, "last": last}
             await one.send_to(report(await epoch(), part=part, block=block))
-        said = [json.loads(await one.receive_from(timeout=10))]
+        said = [json.loads(await one.receive_from(timeout=PATIENCE_SECONDS))]
         while said[-1]["type"] != "explain":
-            said.append(json.loads(await one.receive_from(timeout=10)))
+            said.append(json.loads(await one.receive_from(timeout=PATIENCE_SECONDS)))
         assert said[-1]["block"] == 2
         acks = [frame for frame in said if frame["type"] == "ack"]
         assert [(ack["block"], ack["verdict"]) for ack in acks] == [(1, "broken"), (2, "broken")]

@@ -16,6 +16,7 @@ from feeds.core.limits import LIMITS
 from feeds.live.facts import Opened, Outcome, Said
 from feeds.live.recorder import Recorder
 from feeds.models import ClientMessage
+from tools.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,7 +56,7 @@ async def test_facts_are_stored_in_order_and_answered(recorder: Recorder) -> Non
     recorder.record(OPENED, answers.append)
     for number in range(2500):
         assert recorder.record(said(str(number)), answers.append)
-    assert await recorder.flush(30)
+    assert await recorder.flush(PATIENCE_SECONDS)
     assert len(answers) == 2501
     texts = [row.text async for row in ClientMessage.objects.order_by("pk")]
     assert texts == [str(number) for number in range(2500)]
@@ -69,7 +70,7 @@ async def test_facts_wait_while_the_database_is_locked(recorder: Recorder) -> No
         recorder.record(said("in the dark"))
         assert not await recorder.flush(0.3)
         other.rollback()
-    assert await recorder.flush(30)
+    assert await recorder.flush(PATIENCE_SECONDS)
     assert (await ClientMessage.objects.aget()).text == "in the dark"
 
 
@@ -88,7 +89,7 @@ async def test_fact_that_cannot_be_stored_keeps_none_out(
     recorder.record(said("before"))
     recorder.record(said("half a pair: \ud800"))
     recorder.record(said("after"))
-    assert await recorder.flush(30)
+    assert await recorder.flush(PATIENCE_SECONDS)
     texts = [row.text async for row in ClientMessage.objects.order_by("pk")]
     assert texts == ["before", "after"]
     assert "a fact cannot be stored and is dropped" in caplog.text

@@ -17,6 +17,7 @@ from feeds.live.node import Node, get_node, stop_node
 from feeds.models import BlockReport
 from tests.support.protocol_schema import SCHEMA
 from tests.support.session import client, close_code, epoch, generate, receive, report
+from tools.waiting import PATIENCE_SECONDS
 from wsproject.asgi import application
 
 Failing = Callable[[WebsocketCommunicator, Node], Awaitable[None]]
@@ -220,7 +221,7 @@ async def test_a_query_must_be_utf_8() -> None:
     """Bytes that are no text are refused with a sentence."""
     one = WebsocketCommunicator(application, "/", subprotocols=[SUBPROTOCOL])
     one.scope["query_string"] = b"client=\xff"
-    await one.connect(timeout=10)
+    await one.connect(timeout=PATIENCE_SECONDS)
     assert (await receive(one, "error"))["text"] == (
         "the query string cannot be read: it is not UTF-8"
     )

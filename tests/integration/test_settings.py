@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from feeds.conf import Environment, secret_key
+from tools.waiting import PATIENCE_SECONDS
 
 CHECKOUT = Path(__file__).parents[2]
 BACKENDS = ("django.db.backends.postgresql", "django.db.backends.oracle")
@@ -30,7 +31,7 @@ def manage(*command: str, **variables: str) -> tuple[int, str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     return done.returncode, done.stderr
 

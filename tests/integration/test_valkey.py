@@ -27,6 +27,7 @@ from tests.support.embedded import (
     serves,
     wait_until,
 )
+from tools.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
 
@@ -203,7 +204,7 @@ def test_fork(key: str, directory: Path, start: Start) -> None:
         stdout=subprocess.PIPE,
         text=True,
     ) as parent:
-        assert parent.wait(timeout=30) == 0
+        assert parent.wait(timeout=PATIENCE_SECONDS) == 0
         assert parent.stdout
         assert parent.stdout.readline() == f"unix://{directory}/socket\n"
         server = pid_of(directory, "unixsocket")
@@ -262,7 +263,7 @@ def test_stray_server(directory: Path, start: Start) -> None:
     with lone_server(directory) as stray:
         user = start()
         assert user.answer() == f"unix://{directory}/socket"
-        stray.wait(timeout=20)
+        stray.wait(timeout=PATIENCE_SECONDS)
         wait_until(lambda: len(processes(directory)) == 2)
         user.leave()
 

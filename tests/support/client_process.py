@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.guardian import mark
+from tools.waiting import PATIENCE_SECONDS
 
 CHECKOUT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 30
-"""After so long a test that waits for something has failed."""
 
 
 class ClientProcess:

@@ -17,9 +17,7 @@ from typing import Any
 from clientapp.core.backoff import backoff
 from feeds.core.frames import payloads
 from tests.support.raw_client import text_frame, upgrade, whole_frames
-
-PATIENCE_SECONDS = 60.0
-"""For anything that is waited for; it only ends what fails anyway."""
+from tools.waiting import PATIENCE_SECONDS
 
 
 class Follower(asyncio.Protocol):

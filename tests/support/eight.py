@@ -10,6 +10,7 @@ from typing import Any
 from tests.support.judge import judge
 from tests.support.log_oracle import OracleSession
 from tests.support.stack import Program, Stack, until
+from tools.waiting import PATIENCE_SECONDS
 
 KINDS: dict[str, tuple[int, tuple[str, ...]]] = {
     "one": (1, ("users",)),
@@ -48,7 +49,7 @@ class Eight:
         for program in self._programs.values():
             program.process.send_signal(signal.SIGINT)
         for program in self._programs.values():
-            assert program.process.wait(60) == 0, program.said
+            assert program.process.wait(PATIENCE_SECONDS) == 0, program.said
             assert "Traceback" not in program.said, program.said
         self._report_the_rest()
 
@@ -68,7 +69,7 @@ class Eight:
             program = self._programs[name]
             while "for the next start to send again" in program.said:
                 program = self._start(name, "--blocks=1")
-                program.process.wait(60)
+                program.process.wait(PATIENCE_SECONDS)
 
     def _has(self, name: str, blocks: int) -> bool:
         return self._blocks(name) >= blocks

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from feeds.live import keeper, valkey
 from tests.support.guardian import mark
+from tools.waiting import PATIENCE_SECONDS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -59,7 +60,7 @@ class User:
 
     def leave(self) -> None:
         """End as a program ends."""
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=PATIENCE_SECONDS)
 
     def kill(self) -> None:
         """End without warning."""
@@ -113,7 +114,7 @@ def is_gone(directory: Path) -> bool:
     return not processes(directory) and not directory.exists()
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     """Return once *condition* holds; raises TimeoutError if it never does."""
     deadline = time.monotonic() + seconds
     while not condition():

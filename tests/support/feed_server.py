@@ -28,13 +28,12 @@ from clientapp.wire.report import Report
 from clientapp.wire.request import Request, parse_request
 from clientapp.wire.verdict import Verdict
 from clientapp.wire.welcome import FeedState, Welcome
+from tools.waiting import PATIENCE_SECONDS
 
 EPOCH = "0123456789ab"
 STARTED_US = 1_795_000_000_000_000
 """The intended time of offset 0; any will do."""
 FIELDS = {"users": ("name", "country"), "arrays": ()}
-PATIENCE_SECONDS = 30
-"""After so long a test that waits for something has failed."""
 
 
 class FeedServer:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tools.waiting import PATIENCE_SECONDS
+
 SCRIPTS = Path(__file__).parents[2] / "feeds" / "static" / "feeds"
 
 
@@ -34,7 +36,7 @@ def run_node(folder: Path, program: str, given: Any) -> Any:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

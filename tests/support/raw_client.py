@@ -18,9 +18,8 @@ from typing import Any, Self
 
 from clientapp.wire import SUBPROTOCOL
 from feeds.core.frames import payloads
+from tools.waiting import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 60.0
-"""For anything a test waits for; it only ends tests that fail anyway."""
 SMALL_BUFFER = 4096
 """Bytes that a kernel may keep for a client that is to be full soon."""
 _SO_ATTACH_FILTER = 26

@@ -15,6 +15,7 @@ from clientapp.wire import SUBPROTOCOL
 from clientapp.wire.closing import fit_reason
 from feeds.live.generator import Generator
 from feeds.models import Feed
+from tools.waiting import PATIENCE_SECONDS
 from wsproject.asgi import application
 
 SENTENCE = "Client alice received 1 block in 2.000 s time"
@@ -26,7 +27,7 @@ async def client(
 ) -> AsyncIterator[WebsocketCommunicator]:
     """Connect; at the end, end the connection. A client that *offers* nothing may be plain."""
     communicator = WebsocketCommunicator(application, f"{path}?{query}", subprotocols=list(offers))
-    connected, chosen = await communicator.connect(timeout=10)
+    connected, chosen = await communicator.connect(timeout=PATIENCE_SECONDS)
     assert connected
     assert chosen == (SUBPROTOCOL if SUBPROTOCOL in offers else None)
     yield communicator
@@ -49,7 +50,7 @@ async def epoch(feed: str = "arrays") -> str:
 async def receive(communicator: WebsocketCommunicator, kind: str) -> dict[str, Any]:
     """Return the next frame of that type; others are passed over."""
     while True:
-        obj: dict[str, Any] = json.loads(await communicator.receive_from(timeout=10))
+        obj: dict[str, Any] = json.loads(await communicator.receive_from(timeout=PATIENCE_SECONDS))
         if obj["type"] == kind:
             return obj
 
@@ -57,7 +58,7 @@ async def receive(communicator: WebsocketCommunicator, kind: str) -> dict[str, A
 async def close_code(communicator: WebsocketCommunicator) -> int:
     """Return the code that the connection is closed with, after its bye with the same reason."""
     bye = await receive(communicator, "bye")
-    closed = await communicator.receive_output(timeout=10)
+    closed = await communicator.receive_output(timeout=PATIENCE_SECONDS)
     assert (closed["code"], closed["reason"]) == (bye["code"], fit_reason(bye["reason"]))
     return int(closed["code"])
 

@@ -7,6 +7,7 @@ reported with all that it said, and at the end every process is ended by its id.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
@@ -206,7 +207,8 @@ class Stack:
 @cache
 def migrated_folder() -> Path:
     """Return a data folder as ``migrate`` leaves it, to be copied: a migration takes a second."""
-    folder = Path(tempfile.mkdtemp(prefix="migrated-", dir=os.environ["BLOCKFEED_VAR"]))
+    folder = Path(tempfile.mkdtemp(prefix="blockfeed-migrated-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     environment = {
         **os.environ,
         "BLOCKFEED_VAR": str(folder),

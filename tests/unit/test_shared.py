@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from feeds.shared import Shared
+from tools.waiting import PATIENCE_SECONDS
 
 
 class Hands:
@@ -108,12 +109,12 @@ def test_who_asks_meanwhile_waits_for_the_look() -> None:
     answers: list[int] = []
 
     def ask() -> None:
-        start.wait(10)
+        start.wait(PATIENCE_SECONDS)
         answers.append(shared.get())
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_SECONDS)
     assert answers == [1] * 8

@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.support.guardian import guard
 from tools.chaos import selftest
 from tools.chaos.faults import FAULTS
 from tools.chaos.installation import Installation
@@ -45,6 +46,7 @@ def main() -> None:
         help="spoil good logs and reports in every way instead; each must be noticed",
     )
     options = parser.parse_args()
+    guard()
     with tempfile.TemporaryDirectory(prefix="blockfeed-chaos-") as folder:
         if options.selftest:
             sys.exit(selftest.run(Path(folder)))

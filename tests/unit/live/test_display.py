@@ -14,13 +14,14 @@ from feeds.live.progress import Progress, State
 from feeds.management import display
 from feeds.management.display import Display
 from feeds.management.output import Output
+from tools.waiting import PATIENCE_SECONDS
 
 
 async def said(*generators: Progress, until: str = "") -> str:
     """Return what is said of *generators*, up to the line with *until*."""
     log = StringIO()
     showing = asyncio.ensure_future(Display(generators, log).run())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while until not in log.getvalue():
             await asyncio.sleep(0.001)
     showing.cancel()
@@ -66,7 +67,7 @@ async def test_an_output_that_fails_is_noted_and_ends_nothing(
     os.close(reader)
     with os.fdopen(writer, "w", buffering=1) as stream:
         shown = Display([at_work("users")], cast(TextIO, Output(stream)))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await shown.run()
         assert set(caplog.messages) == {"nobody reads the output any more; the feeds go on"}
         shown.end()
