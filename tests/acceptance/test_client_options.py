@@ -9,6 +9,7 @@ from tests.support.log_oracle import offsets, read_log
 from tests.support.stack import CHECKOUT, PATIENCE_SECONDS, Program, Stack
 
 MESSAGES = 30
+PATIENT = f"--timeout={PATIENCE_SECONDS:g}"
 
 
 def ended(client: Program) -> int:
@@ -22,8 +23,8 @@ def test_a_client_that_comes_late_gets_all(stack: Stack) -> None:
     generator = stack.start("generate", "--feed=users", f"--count={MESSAGES}", "--rate=100")
     assert generator.process.wait(PATIENCE_SECONDS) == 0, generator.said
     size = "--block-size=10"
-    early = stack.client("early", "--from=start", size, "--blocks=3", "--timeout=PATIENCE_SECONDS")
-    middle = stack.client("middle", "--from=11", size, "--blocks=2", "--timeout=PATIENCE_SECONDS")
+    early = stack.client("early", "--from=start", size, "--blocks=3", PATIENT)
+    middle = stack.client("middle", "--from=11", size, "--blocks=2", PATIENT)
     late = stack.client("late", size, "--blocks=1", "--timeout=2")
     ahead = stack.client("ahead", "--from=1000000", size)
     for client, first in ((early, 1), (middle, 11)):
@@ -40,7 +41,7 @@ def test_a_client_that_comes_late_gets_all(stack: Stack) -> None:
     assert ended(again) == 4, again.said
     (session,) = read_log(stack.log("early"))
     assert len(session.blocks) == 3
-    eight = eight_clients(stack, "--from=start", size, "--blocks=3", "--timeout=PATIENCE_SECONDS")
+    eight = eight_clients(stack, "--from=start", size, "--blocks=3", PATIENT)
     assert ended(eight) == 0, eight.said
     for number in range(1, 9):
         findings = verify(stack.folder / "logs" / f"ada-{number}.log").findings
