@@ -11,7 +11,7 @@ from clientapp.wire.verdict import Verdict
 from feeds.core.difference import Difference
 from feeds.core.judgement import Judgement
 from feeds.live import archive, ledger, retention
-from feeds.live.facts import Closed, Explanation, Fact, Opened, Reported, Said
+from feeds.live.facts import Closed, Explanation, Fact, Opened, PlainReport, Reported, Said
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed, Segment
 
 pytestmark = pytest.mark.django_db
@@ -363,10 +363,11 @@ def test_broken_block_and_sentence_have_no_ideal_time() -> None:
     """A broken block may lack its first or last message; a sentence names none."""
     scheduled("users", 1, 0, 1.0)
     scheduled("arrays", 1, 0, 1.0)
-    sentence = replace(reported(2), report=Sentence("alice", 2, 2.0))
-    ledger.commit([opened(), reported(1, judgement=BROKEN), sentence])
-    assert ideal_of(1) == (None, {"users": 1.0, "arrays": 1.0})
-    assert ideal_of(2) == (None, {})
+    plain = PlainReport(client="alice", number_said=7, seconds=2.0, text="Client alice", size=3)
+    sentence = replace(reported(2), report=plain)
+    ledger.commit([opened(), reported(2, judgement=BROKEN), sentence])
+    assert ideal_of(2) == (None, {"users": 1.0, "arrays": 1.0})
+    assert ideal_of(1) == (None, {})
 
 
 def test_block_of_a_removed_feed_has_no_ideal_time() -> None:
