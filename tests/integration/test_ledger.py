@@ -363,18 +363,11 @@ def test_broken_block_and_sentence_have_no_ideal_time() -> None:
     """A broken block may lack its first or last message; a sentence names none."""
     scheduled("users", 1, 0, 1.0)
     scheduled("arrays", 1, 0, 1.0)
-    said = PlainReport(
-        client="alice",
-        number_said=2,
-        seconds=2.0,
-        text="Client alice received 2 block in 2.0 time",
-        size=5,
-    )
-    sentence = replace(reported(2), report=said)
-    ledger.commit([opened(), reported(1, judgement=BROKEN), sentence])
-    broken, plain = BlockReport.objects.order_by("plain")
-    assert (broken.ideal, broken.rates) == (None, {"users": 1.0, "arrays": 1.0})
-    assert (plain.ideal, plain.rates) == (None, {})
+    plain = PlainReport(client="alice", number_said=7, seconds=2.0, text="Client alice", size=3)
+    sentence = replace(reported(2), report=plain)
+    ledger.commit([opened(), reported(2, judgement=BROKEN), sentence])
+    assert ideal_of(2) == (None, {"users": 1.0, "arrays": 1.0})
+    assert ideal_of(1) == (None, {})
 
 
 def test_block_of_a_removed_feed_has_no_ideal_time() -> None:
