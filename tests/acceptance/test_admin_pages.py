@@ -41,7 +41,7 @@ PAGES = {
         path="feeds/blockreport/?verdict__exact=unverifiable", shows="0 block reports"
     ),
     "report": Page(path="feeds/blockreport/{report}/change/", shows="digest"),
-    "analysis": Page(path="feeds/blockreport/analysis/", shows="by block size and clients"),
+    "analysis": Page(path="feeds/blockreport/analysis/", shows="block size and clients"),
     "messages": Page(path="feeds/clientmessage/", shows=HAND_WRITTEN),
     "message": Page(path="feeds/clientmessage/{message}/change/", shows=HAND_WRITTEN),
     "accounts": Page(path="auth/user/", shows="1 user"),
