@@ -48,7 +48,7 @@ PAGES = {
     "account": Page(path="auth/user/1/change/", shows="permissions", excused=CHOOSER),
     "new-account": Page(path="auth/user/add/", shows="username"),
     "password": Page(path="password_change/", shows="old password"),
-    "roles": Page(path="auth/group/", shows="0 groups"),
+    "roles": Page(path="auth/group/", shows="2 groups"),
     "new-role": Page(path="auth/group/add/", shows="permissions", excused=CHOOSER),
     "dashboard": Page(
         path="", shows="messages that the client furthest behind lacked"
