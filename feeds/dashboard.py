@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+from django.urls import reverse
 
 from feeds import show
 from feeds.charts import Chart, line_chart
 from feeds.history import History, Point, last_hour
 from feeds.live import catalog
 from feeds.live.troubles import TROUBLES
-from feeds.models import ClientSession
+from feeds.models import BlockReport, ClientSession
 
 SILENT = "no server is sampling now"
 
@@ -50,6 +53,10 @@ class FeedRow:
     state: str
     rate: str
     head: str
+    page: str
+    """The address of its page, and of the lists of what is received of it:"""
+    sessions: str
+    reports: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +74,9 @@ class Dashboard:
     tiles: list[Tile]
     feeds: list[FeedRow]
     charts: list[Chart]
+    leads_to_sessions: bool
+    """Whether the rows of feeds lead to these lists, which the reader may view."""
+    leads_to_reports: bool
     is_empty: bool
     """Whether no sample of the last hour is stored."""
     at: str
@@ -95,20 +105,31 @@ def dashboard(rights: Rights) -> Dashboard:
                 state=show.state(feed),
                 rate=show.rate(feed.rate),
                 head=f"{feed.head:,}",
+                page=reverse("admin:feeds_feed_change", args=(feed.pk,)),
+                sessions=_list("clientsession", feed=feed.name) if rights.sessions else "",
+                reports=_list("blockreport", feed=feed.name) if rights.reports else "",
             )
             for feed in feeds
         ],
         charts=charts,
+        leads_to_sessions=rights.sessions,
+        leads_to_reports=rights.reports,
         is_empty=history is not None and history.is_empty,
         at=f"{show.moment(now)} UTC",
     )
 
 
+def _list(model: str, **asked: str) -> str:
+    """Return the address of the list of *model*, filtered by what is *asked*."""
+    return f"{reverse(f'admin:feeds_{model}_changelist')}?{urlencode(asked)}"
+
+
 def _session_tiles(now: Point) -> list[Tile]:
     online = ClientSession.objects.filter(status=ClientSession.Status.ONLINE).count()
     is_known = now.messages is not None
+    those = _list("clientsession", status__exact=ClientSession.Status.ONLINE)
     return [
-        Tile(name="Sessions online", value=f"{online:,}", note="connected now"),
+        Tile(name="Sessions online", value=f"{online:,}", note="connected now", link=those),
         Tile(
             name="Messages/s",
             value=_figure(now.messages),
@@ -118,6 +139,7 @@ def _session_tiles(now: Point) -> list[Tile]:
             name="Worst lag",
             value=_figure(now.worst_lag),
             note="messages behind, at the last look" if is_known else SILENT,
+            link=those,
         ),
     ]
 
@@ -134,6 +156,7 @@ def _report_tiles(history: History) -> list[Tile]:
             name="Blocks/min",
             value=_figure(now.blocks),
             note="over the last 10 s" if now.blocks is not None else SILENT,
+            link=_list("blockreport"),
         ),
         Tile(
             name="Broken",
@@ -142,7 +165,12 @@ def _report_tiles(history: History) -> list[Tile]:
             link=show.broken_reports(),
             state="broken" if history.broken else "",
         ),
-        Tile(name="Verified", value=share, note=note),
+        Tile(
+            name="Verified",
+            value=share,
+            note=note,
+            link=_list("blockreport", verdict__exact=BlockReport.Verdict.VERIFIED),
+        ),
     ]
 
 

@@ -201,7 +201,7 @@ def test_figures(admin_client: Client) -> None:
     sample(now - timedelta(seconds=1))
     sample(now - timedelta(minutes=5), blocks=995, verified=994, broken=1)
     Feed.objects.all().delete()
-    Feed.objects.create(name="numbers", kind="arrays", rate="2.5")
+    numbers = Feed.objects.create(name="numbers", kind="arrays", rate="2.5")
     assert tiles(admin_client) == {
         "Sessions online": ("1", "connected now"),
         "Messages/s": ("40", "sent to all, over the last 10 s"),
@@ -212,7 +212,15 @@ def test_figures(admin_client: Client) -> None:
     }
     said = told(admin_client)
     assert said["feeds"] == [
-        {"name": "numbers", "state": "not running", "rate": "2.5/s", "head": "0"}
+        {
+            "name": "numbers",
+            "state": "not running",
+            "rate": "2.5/s",
+            "head": "0",
+            "page": reverse("admin:feeds_feed_change", args=(numbers.pk,)),
+            "sessions": "/admin/feeds/clientsession/?feed=numbers",
+            "reports": "/admin/feeds/blockreport/?feed=numbers",
+        }
     ]
     titles = ["Messages", "Sessions", "Worst lag", "Blocks", "Overhead", "Latency"]
     assert [chart["title"] for chart in said["charts"]] == titles
@@ -222,6 +230,19 @@ def test_figures(admin_client: Client) -> None:
     page = admin_client.get(reverse("admin:index")).content.decode()
     for shown in ("99.9 %", "numbers", "2.5/s", "Latency"):
         assert shown in page
+
+
+def test_every_figure_leads_on(admin_client: Client) -> None:
+    """Tiles and feeds are links to the lists of what they count, for those who may view them."""
+    Feed.objects.get_or_create(name="users", defaults={"kind": "users"})
+    said = told(admin_client)
+    links = [tile["link"] for tile in said["tiles"] if tile["link"]]
+    links += [feed[name] for feed in said["feeds"] for name in ("page", "sessions", "reports")]
+    page = admin_client.get(reverse("admin:index")).content.decode()
+    for link in dict.fromkeys(links):
+        assert f'href="{link}"' in page
+        assert admin_client.get(link).status_code == 200
+    assert len(links) >= 5 + 3
 
 
 def test_nothing_is_stored(admin_client: Client) -> None:

@@ -18,6 +18,14 @@ function fill(root, values) {
   }
 }
 
+/** Point each link where the values say. */
+function lead(root, values) {
+  for (const element of root.querySelectorAll("[data-href]")) {
+    const address = values[element.dataset.href];
+    if (element.getAttribute("href") !== address) element.setAttribute("href", address);
+  }
+}
+
 /** Make the rows exactly those of the feeds, keeping the elements there are. */
 function fillFeeds(feeds) {
   const rows = document.getElementById("feeds");
@@ -27,6 +35,7 @@ function fillFeeds(feeds) {
   while (rows.children.length < feeds.length) rows.append(template.content.cloneNode(true));
   feeds.forEach((feed, index) => {
     fill(rows.children[index], feed);
+    lead(rows.children[index], feed);
     rows.children[index].dataset.state = feed.state;
   });
 }
