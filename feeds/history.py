@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median_low
+from typing import Any
 
-from django.db.models import Avg, CharField, Max, QuerySet, Sum
+from django.db.models import Avg, CharField, F, Max, QuerySet, Sum
 from django.db.models.functions import Cast, Substr
 
 from feeds.models import Sample
@@ -176,7 +177,7 @@ def _digests(samples: QuerySet[Sample], characters: int) -> list[Sample]:
         for kind, names in ((Sum, summed), (Max, highest), (Avg, middle))
         for name in names
     }
-    found = rows.annotate(**figures).order_by("-of_at")[:MOST_SAMPLES]
+    found: Any = rows.annotate(**figures).order_by(F("of_at").desc())[:MOST_SAMPLES]
     return [
         Sample(
             server=row["server"],
