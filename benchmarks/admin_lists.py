@@ -32,6 +32,8 @@ PAGES = (
     "blockreport/?block_size=5",
     "blockreport/?received_at_from=2026-01-02&received_at_to=2026-01-03",
     "blockreport/?q=client",
+    "blockreport/?o=1",
+    "blockreport/?o=-4",
     "clientmessage/",
 )
 BATCH = 5000

@@ -8,15 +8,20 @@ reader may view: what he may not is neither asked for nor sent.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+from django.urls import reverse
 
 from feeds import show
 from feeds.charts import Chart, line_chart
-from feeds.history import History, Point, last_hour
+from feeds.history import HOUR, SPANS, History, Point, Span, look_back
 from feeds.live import catalog
 from feeds.live.troubles import TROUBLES
-from feeds.models import ClientSession
+from feeds.models import BlockReport, ClientSession
 
+MOST_OUTAGES = 5
+"""Outages told with their times."""
 SILENT = "no server is sampling now"
 
 
@@ -50,6 +55,10 @@ class FeedRow:
     state: str
     rate: str
     head: str
+    page: str
+    """The address of its page, and of the lists of what is received of it:"""
+    sessions: str
+    reports: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,15 +76,23 @@ class Dashboard:
     tiles: list[Tile]
     feeds: list[FeedRow]
     charts: list[Chart]
+    leads_to_sessions: bool
+    """Whether the rows of feeds lead to these lists, which the reader may view."""
+    leads_to_reports: bool
+    span: str
+    """Of the charts: ``hour``, ``day`` or ``week``."""
+    spans: list[str]
+    outages: str
+    """When no server process was there, in a sentence."""
     is_empty: bool
-    """Whether no sample of the last hour is stored."""
+    """Whether no sample of the span is stored."""
     at: str
 
 
-def dashboard(rights: Rights) -> Dashboard:
-    """Look at feeds, sessions and the last hour; four queries at most."""
+def dashboard(rights: Rights, span: Span = HOUR) -> Dashboard:
+    """Look at feeds, sessions and the last *span*; five queries at most."""
     now = datetime.now(UTC)
-    history = last_hour(now) if rights.sessions or rights.reports else None
+    history = look_back(now, span) if rights.sessions or rights.reports else None
     tiles: list[Tile] = []
     charts: list[Chart] = []
     if history and rights.sessions:
@@ -95,20 +112,45 @@ def dashboard(rights: Rights) -> Dashboard:
                 state=show.state(feed),
                 rate=show.rate(feed.rate),
                 head=f"{feed.head:,}",
+                page=reverse("admin:feeds_feed_change", args=(feed.pk,)),
+                sessions=_list("clientsession", feed=feed.name) if rights.sessions else "",
+                reports=_list("blockreport", feed=feed.name) if rights.reports else "",
             )
             for feed in feeds
         ],
         charts=charts,
+        leads_to_sessions=rights.sessions,
+        leads_to_reports=rights.reports,
+        span=span.name,
+        spans=[*SPANS],
+        outages=_outages(history) if history else "",
         is_empty=history is not None and history.is_empty,
         at=f"{show.moment(now)} UTC",
     )
 
 
+def _list(model: str, **asked: str) -> str:
+    """Return the address of the list of *model*, filtered by what is *asked*."""
+    return f"{reverse(f'admin:feeds_{model}_changelist')}?{urlencode(asked)}"
+
+
+def _outages(history: History) -> str:
+    """Return in a sentence when no server process was there."""
+    if not history.outages:
+        return "No outage: since the first sample a server process was always there."
+    gone = timedelta(seconds=round(sum((b - a).total_seconds() for a, b in history.outages)))
+    said = [f"{show.moment(a)} to {show.moment(b)}" for a, b in history.outages[:MOST_OUTAGES]]
+    more = ", newest first" if len(history.outages) > MOST_OUTAGES else ""
+    times = show.count(len(history.outages), "time")
+    return f"No server process was there {times}, {gone} in all (UTC{more}): {'; '.join(said)}."
+
+
 def _session_tiles(now: Point) -> list[Tile]:
     online = ClientSession.objects.filter(status=ClientSession.Status.ONLINE).count()
     is_known = now.messages is not None
+    those = _list("clientsession", status__exact=ClientSession.Status.ONLINE)
     return [
-        Tile(name="Sessions online", value=f"{online:,}", note="connected now"),
+        Tile(name="Sessions online", value=f"{online:,}", note="connected now", link=those),
         Tile(
             name="Messages/s",
             value=_figure(now.messages),
@@ -118,6 +160,7 @@ def _session_tiles(now: Point) -> list[Tile]:
             name="Worst lag",
             value=_figure(now.worst_lag),
             note="messages behind, at the last look" if is_known else SILENT,
+            link=those,
         ),
     ]
 
@@ -128,21 +171,28 @@ def _report_tiles(history: History) -> list[Tile]:
     if blocks:
         # Rounded down: 100 % is said of no hour with a block that is not verified.
         share = f"{int(history.verified / blocks * 1000) / 10:g} %"
-    note = f"of {blocks:,} blocks in the last hour" if blocks else "no block in the last hour"
+    within = f"in the last {history.span.name}"
+    note = f"of {blocks:,} blocks {within}" if blocks else f"no block {within}"
     return [
         Tile(
             name="Blocks/min",
             value=_figure(now.blocks),
             note="over the last 10 s" if now.blocks is not None else SILENT,
+            link=_list("blockreport"),
         ),
         Tile(
             name="Broken",
             value=f"{history.broken:,}",
-            note="in the last hour; look at them" if history.broken else "in the last hour",
+            note=f"{within}; look at them" if history.broken else within,
             link=show.broken_reports(),
             state="broken" if history.broken else "",
         ),
-        Tile(name="Verified", value=share, note=note),
+        Tile(
+            name="Verified",
+            value=share,
+            note=note,
+            link=_list("blockreport", verdict__exact=BlockReport.Verdict.VERIFIED),
+        ),
     ]
 
 
@@ -158,7 +208,7 @@ def _session_charts(history: History) -> list[Chart]:
         _over_time(
             history,
             "Sessions",
-            "Connected clients, the most at once in each minute.",
+            f"Connected clients, the most at once in each {history.span.step_name}.",
             "sessions",
             {"sessions": [point.sessions for point in history.points]},
             is_counted=True,
@@ -233,11 +283,11 @@ def _over_time(
     *,
     is_counted: bool = False,
 ) -> Chart:
-    minutes = [f"{start:%H:%M}" for start in history.starts]
+    labels = [f"{start:{history.span.label}}" for start in history.starts]
     return line_chart(
         title,
         about,
-        minutes,
+        labels,
         lines,
         across="UTC",
         up=unit,

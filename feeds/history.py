@@ -1,5 +1,5 @@
 """
-The last hour, as the stored samples of all server processes tell it.
+The last hour, day or week, as the stored samples of all server processes tell it.
 
 A minute in which no server ran is a point without figures: a hole in the
 history is shown as one, not bridged. A server that is started again is a new
@@ -13,18 +13,60 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median_low
+from typing import Any
+
+from django.db.models import Avg, CharField, F, Max, QuerySet, Sum
+from django.db.models.functions import Cast, Substr
 
 from feeds.models import Sample
 
-MINUTE = timedelta(minutes=1)
-MINUTES = 60
-"""Points of the history, one a minute."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A stretch of time up to now, in steps of which each is a point."""
+
+    name: str
+    step: timedelta
+    step_name: str
+    points: int
+    label: str
+    """How the beginning of a step is written."""
+    digest: int = 0
+    """Samples are read summed up over all times that begin with so many characters of
+    ``YYYY-MM-DD HH:MM:SS``; 0: one by one."""
+
+
+SPANS = {
+    span.name: span
+    for span in (
+        Span(name="hour", step=timedelta(minutes=1), step_name="minute", points=60, label="%H:%M"),
+        Span(
+            name="day",
+            step=timedelta(minutes=15),
+            step_name="15 minutes",
+            points=96,
+            label="%H:%M",
+            digest=16,
+        ),
+        Span(
+            name="week",
+            step=timedelta(hours=2),
+            step_name="2 hours",
+            points=84,
+            label="%d %b %H:%M",
+            digest=15,
+        ),
+    )
+}
+HOUR = SPANS["hour"]
+OUTAGE_SECONDS = 20
+"""A longer time without any sample is an outage: two samples are missing at least."""
 NOW_SECONDS = 30
 """A sample tells how it is now while it is younger: three times as long as one takes."""
 GRACE_SECONDS = 1
 """By so much a sample may be late; no server is started again sooner after its last one."""
 MOST_SAMPLES = 20_000
-"""Samples read, the newest first: an hour of 55 server processes."""
+"""Samples or their sums read, the newest first: an hour of 55 server processes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,52 +93,62 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """An hour of points, the oldest first, and how it is now."""
+    """The points of a span, the oldest first, and how it is now."""
 
+    span: Span
     starts: list[datetime]
     """When each point begins."""
     points: list[Point]
     now: Point
     blocks: int
-    """Blocks stored in the hour, and of them:"""
+    """Blocks stored in the span, and of them:"""
     verified: int
     broken: int
     left_out: int
     """Blocks that are in no figure of time, but for those of plain clients."""
     plain: int
     """Blocks of plain clients."""
+    outages: list[tuple[datetime, datetime]]
+    """When no server process was there, the newest first; nothing is known before the first
+    sample."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether no sample tells anything of the hour."""
+        """Whether no sample tells anything of the span."""
         return all(point.messages is None for point in self.points)
 
 
-def last_hour(now: datetime) -> History:
+def look_back(now: datetime, span: Span = HOUR) -> History:
     """
-    Read what is stored of the hour before *now*, in one query.
+    Read what is stored of the *span* before *now*, in two queries at most.
 
-    The minute that is not over ends where some server has yet to tell more.
+    The step that is not over ends where some server has yet to tell more.
     """
-    end = now.replace(second=0, microsecond=0) + MINUTE
-    starts = [end - minute * MINUTE for minute in range(MINUTES, 0, -1)]
-    newest = Sample.objects.filter(at__gte=starts[0], at__lt=end).order_by("-at")
-    samples = list(newest[:MOST_SAMPLES])
+    step = span.step.total_seconds()
+    end = datetime.fromtimestamp(now.timestamp() // step * step, now.tzinfo) + span.step
+    starts = [end - step * span.step for step in range(span.points, 0, -1)]
+    within = Sample.objects.filter(at__gte=starts[0], at__lt=end)
+    young = timedelta(seconds=NOW_SECONDS)
+    if span.digest:
+        samples = _digests(within, span.digest)
+        newest = list(within.filter(at__gt=now - young).order_by("-at")[:MOST_SAMPLES])
+    else:
+        samples = newest = list(within.order_by("-at")[:MOST_SAMPLES])
     told_until = min((sample.at for sample in _running(samples)), default=end)
     ended: defaultdict[int, list[Sample]] = defaultdict(list)
     inside: defaultdict[int, list[Sample]] = defaultdict(list)
     for sample in samples:
-        final = (sample.at - starts[0]) // MINUTE
+        final = (sample.at - starts[0]) // span.step
         ended[final].append(sample)
-        for minute in range(max(0, (_began(sample) - starts[0]) // MINUTE), final + 1):
-            inside[minute].append(sample)
-    recent = [one for one in samples if abs(now - one.at) < timedelta(seconds=NOW_SECONDS)]
-    last = _running(recent)
+        for place in range(max(0, (_began(sample) - starts[0]) // span.step), final + 1):
+            inside[place].append(sample)
+    last = _running([one for one in newest if abs(now - one.at) < young])
     return History(
+        span=span,
         starts=starts,
         points=[
-            _minute(ended[minute], inside[minute], start, min(start + MINUTE, told_until))
-            for minute, start in enumerate(starts)
+            _step(ended[place], inside[place], start, min(start + span.step, told_until))
+            for place, start in enumerate(starts)
         ],
         now=_point(last, [(one, 1 / max(one.seconds, 1e-3)) for one in last]),
         blocks=sum(sample.blocks for sample in samples),
@@ -104,7 +156,49 @@ def last_hour(now: datetime) -> History:
         broken=sum(sample.broken for sample in samples),
         left_out=sum(sample.left_out for sample in samples),
         plain=sum(sample.plain for sample in samples),
+        outages=_outages(samples, now),
     )
+
+
+def _digests(samples: QuerySet[Sample], characters: int) -> list[Sample]:
+    """
+    Return *samples* summed up per server and stretch of time, the newest first.
+
+    They are not stored. A week of samples is too much to be read one by one.
+    """
+    # Both databases write a time with its date first, and Django asks both for UTC.
+    stretch = Substr(Cast("at", CharField()), 1, characters)
+    rows = samples.annotate(stretch=stretch).values("server", "stretch")
+    summed = ("seconds", "messages", "blocks", "verified", "broken", "left_out", "plain")
+    highest = ("at", "sessions", "worst_lag", "overhead_p99", "plain_p99", "latency_p99")
+    middle = ("overhead_p50", "plain_p50", "latency_p50")
+    figures = {
+        f"of_{name}": kind(name)
+        for kind, names in ((Sum, summed), (Max, highest), (Avg, middle))
+        for name in names
+    }
+    found: Any = rows.annotate(**figures).order_by(F("of_at").desc())[:MOST_SAMPLES]
+    return [
+        Sample(
+            server=row["server"],
+            **{name: row[f"of_{name}"] for name in (*summed, *highest, *middle)},
+        )
+        for row in found
+    ]
+
+
+def _outages(samples: Sequence[Sample], now: datetime) -> list[tuple[datetime, datetime]]:
+    """Return the gaps between *samples*, and up to *now*; the newest first."""
+    found: list[tuple[datetime, datetime]] = []
+    reached: datetime | None = None
+    least = timedelta(seconds=OUTAGE_SECONDS)
+    for sample in sorted(samples, key=_began):
+        if reached is not None and _began(sample) - reached > least:
+            found.append((reached, _began(sample)))
+        reached = sample.at if reached is None else max(reached, sample.at)
+    if reached is not None and now - reached > timedelta(seconds=NOW_SECONDS):
+        found.append((reached, now))
+    return found[::-1]
 
 
 def _began(sample: Sample) -> datetime:
@@ -126,11 +220,11 @@ def _running(samples: Sequence[Sample]) -> list[Sample]:
     return [one for one in last.values() if began is not None and one.at + grace > began]
 
 
-def _minute(
+def _step(
     ended: Sequence[Sample], inside: Sequence[Sample], start: datetime, end: datetime
 ) -> Point:
     """
-    Return what the samples that *ended* in a minute say, with the rates of it.
+    Return what the samples that *ended* in a step say, with the rates of it.
 
     A rate is what was counted from *start* to *end* over the time that any
     sample covers: what servers side by side did adds up, what one did after

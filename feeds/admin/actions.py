@@ -43,6 +43,17 @@ class OperableAdmin(FactAdmin):
         wanted = ("feeds.change_clientsession", "feeds.delete_clientsession")
         return bool(request.user.has_perms(wanted))
 
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        """Return the actions that apply to the session as it is now."""
+        offered = super().get_actions_detail(request, object_id)
+        session = self.get_object(request, str(object_id))
+        if session is None:
+            return []
+        is_connected = session.connections.filter(closed_at=None).exists()
+        is_online = session.status == ClientSession.Status.ONLINE
+        fitting = {"forget_one": not is_online}
+        return [one for one in offered if fitting.get(one.path, is_connected)]
+
     def get_urls(self) -> list[Any]:
         """Return the addresses, the operations before the pages of single sessions."""
         own = [

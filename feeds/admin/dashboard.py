@@ -9,12 +9,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from feeds.dashboard import Rights, dashboard
+from feeds.dashboard import Dashboard, Rights, dashboard
+from feeds.history import HOUR, SPANS
 
 
 def callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return the context of the first page, as unfold asks for it."""
-    return {**context, "title": "Dashboard", "dashboard": dashboard(_rights(request))}
+    return {**context, "title": "Dashboard", "dashboard": _asked(request)}
 
 
 @require_safe
@@ -23,7 +24,12 @@ def figures(request: HttpRequest) -> HttpResponse:
     """Answer what the page shows, for its script; 403 to who is not signed in."""
     if not (request.user.is_active and request.user.is_staff):
         return JsonResponse({"error": "sign in to the admin"}, status=403)
-    return JsonResponse(asdict(dashboard(_rights(request))))
+    return JsonResponse(asdict(_asked(request)))
+
+
+def _asked(request: HttpRequest) -> Dashboard:
+    """Return the page over the span that the address names; any other is an hour."""
+    return dashboard(_rights(request), SPANS.get(request.GET.get("span", ""), HOUR))
 
 
 def _rights(request: HttpRequest) -> Rights:

@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import PaginationInlineFormSet
 from unfold.views import ChangeList
 
 from clientapp.wire import names
 from feeds.admin.filters import of_sessions
-from feeds.admin.paginator import CappedPaginator
+from feeds.admin.paginator import MOST_COUNTED, CappedPaginator
 from feeds.models import ClientSession
 
 LINK = '<a class="text-primary-600 dark:text-primary-500 whitespace-nowrap" href="{}">{}</a>'
 
+SEPARATOR = " · "
+
 NEWEST = 20
 """Rows of an inline; a session may have had any number of them."""
+
+
+def leads(*lists: tuple[str, str, dict[str, str]]) -> str:
+    """Return links to filtered lists: each its words, its model and the filters."""
+    return format_html_join(
+        SEPARATOR,
+        LINK,
+        (
+            (f"{reverse(f'admin:feeds_{model}_changelist')}?{urlencode(asked)}", words)
+            for words, model, asked in lists
+        ),
+    )
 
 
 class ReadOnly:
@@ -43,8 +58,28 @@ class ReadOnly:
 class FactList(ChangeList):
     """A list that says how many rows a filter left, and nothing where none did."""
 
+    queryset: QuerySet[Any]
+
+    @property
+    def is_sorted_by_hand(self) -> bool:
+        """Whether the rows are sorted by a column that no index leads through."""
+        asked = self.get_ordering_field_columns()
+        columns = [name for place, name in enumerate(self.list_display) if place in asked]
+        return any(name in self.model_admin.sorted_by_hand for name in columns)
+
     def get_results(self, request: HttpRequest) -> None:
-        """Read the page; what is not filtered is not counted a second time."""
+        """
+        Read the page; what is not filtered is not counted a second time.
+
+        By most columns only as many rows are sorted as the pages show, the
+        newest, or a million of them would be sorted for each page.
+        """
+        if self.is_sorted_by_hand:
+            # One more than the pages show, so that the list says there are others.
+            newest = self.queryset.order_by(*self.lookup_opts.ordering)
+            keys = newest.values("pk")[: MOST_COUNTED + 1]
+            rows = self.root_queryset.filter(pk__in=keys).order_by(*self.queryset.query.order_by)
+            self.queryset = rows.select_related(*self.model_admin.list_select_related)
         super().get_results(request)
         if not (self.query or self.has_active_filters):
             self.full_result_count = self.result_count
@@ -63,6 +98,8 @@ class FactAdmin(ReadOnly, ModelAdmin):
     list_per_page = 50
     list_max_show_all = 50
     list_filter_submit = True
+    sorted_by_hand: tuple[str, ...] = ()
+    """Columns by which the newest rows are sorted, and no others."""
     actions: tuple[str, ...] | None = None
     search_fields = ("session",)
     search_help_text = "client, or start of a session key"
@@ -102,10 +139,10 @@ class SessionFactAdmin(FactAdmin):
     """List and page of facts that belong to a session."""
 
     list_select_related = ("session",)
-    # Any other order would sort the whole table for each page.
-    sortable_by = ("received_at",)
+    sorted_by_hand: tuple[str, ...] = ("of_session",)
+    sortable_by: tuple[str, ...] = ("of_session", "received_at")
 
-    @admin.display(description="session")
+    @admin.display(description="session", ordering="session__client")
     def of_session(self, fact: Any) -> str:
         """Return the client and the printable part of the key, as a link."""
         address = reverse("admin:feeds_clientsession_change", args=(fact.session_id,))

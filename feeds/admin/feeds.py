@@ -9,14 +9,17 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.forms.widgets import Script
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
+from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from feeds import show
 from feeds.admin.actions import offer
-from feeds.admin.facts import FactInline
+from feeds.admin.facts import FactInline, leads
+from feeds.admin.recipes import recipes
 from feeds.forms import FeedForm
 from feeds.live import catalog, making
 from feeds.models import Feed, Segment
@@ -24,6 +27,11 @@ from feeds.sources import SpecError
 
 PREVIEWED = 10
 """Records shown on the page of a feed."""
+
+KEPT = (
+    "The feed {feed} has run, so it stays: its offsets must not begin again. Pause it instead. "
+    "docs/operating.md says how to remove it by hand."
+)
 
 STATES = {"running": "success", "not running": "warning", "switched off": "info"}
 
@@ -53,6 +61,7 @@ class FeedAdmin(ModelAdmin):
     """Feeds to add, change and look at."""
 
     list_before_template = "admin/hint.html"
+    empty = "Add one: its kind and its rate are enough."
     hint = (
         "Tick feeds to start or to pause them; open one to change its rate. "
         "A running generator follows within a second."
@@ -60,15 +69,18 @@ class FeedAdmin(ModelAdmin):
 
     form = FeedForm
     list_display_links = ("name",)
-    readonly_fields = ("promised", "preview")
+    readonly_fields = ("examples", "promised", "preview", "received")
     fieldsets = (
-        (None, {"fields": ("name", "kind", "spec", "seed", "rate", "enabled")}),
-        ("What comes next", {"fields": ("promised", "preview")}),
+        (None, {"fields": ("name", "kind", "spec", "examples", "seed", "rate", "enabled")}),
+        ("What comes next", {"fields": ("promised", "preview", "received")}),
     )
     add_fieldsets = fieldsets[:1]  # nothing comes next before the feed is saved
     # Given here, or the columns would be made twice, each time asking for states.
     sortable_by = ("name", "kind", "per_second", "enabled")
     actions = ("start", "pause")
+
+    class Media:
+        js = (Script("feeds/recipes.js", defer=True),)
 
     @offer("Start", "play_arrow", "change")
     def start(self, request: HttpRequest, queryset: QuerySet[Feed]) -> None:
@@ -111,6 +123,16 @@ class FeedAdmin(ModelAdmin):
 
         return ("name", "kind", "per_second", state, head, "enabled")
 
+    def get_fieldsets(self, request: HttpRequest, obj: Feed | None = None) -> Any:
+        """Return the fields; examples only where a spec can be written."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        return [
+            (title, {"fields": [name for name in options["fields"] if name != "examples"]})
+            for title, options in fieldsets
+        ]
+
     def get_inlines(
         self, request: HttpRequest, obj: Feed | None
     ) -> tuple[type[SegmentInline], ...]:
@@ -120,6 +142,23 @@ class FeedAdmin(ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Feed | None = None) -> tuple[str, ...]:
         """Return also the name once it is given: sessions know the feed by it."""
         return self.readonly_fields if obj is None else ("name", *self.readonly_fields)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Leave out Django's deletion of many, which refuses all because of one that ran."""
+        actions: dict[str, Any] = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Ask before a feed is deleted, or say why it cannot be."""
+        feed = self.get_object(request, object_id)
+        if feed is not None and self.has_view_permission(request) and feed.segments.exists():
+            messages.error(request, KEPT.format(feed=feed.name))
+            return HttpResponseRedirect(reverse("admin:feeds_feed_change", args=(feed.pk,)))
+        response: HttpResponse = super().delete_view(request, object_id, extra_context)
+        return response
 
     def has_delete_permission(self, request: HttpRequest, obj: Feed | None = None) -> bool:
         """Refuse to delete a feed that ever ran: its offsets must not begin again."""
@@ -149,6 +188,19 @@ class FeedAdmin(ModelAdmin):
     def per_second(self, feed: Feed) -> str:
         """Return messages per second."""
         return show.rate(float(feed.rate))
+
+    @admin.display(description="examples of specs")
+    def examples(self, feed: Feed) -> str:
+        """Return specs to begin with."""
+        return recipes()
+
+    @admin.display(description="received by")
+    def received(self, feed: Feed) -> str:
+        """Return links to the sessions and the reports of the feed."""
+        return leads(
+            ("sessions", "clientsession", {"feed": feed.name}),
+            ("block reports", "blockreport", {"feed": feed.name}),
+        )
 
     @admin.display(description="next records")
     def preview(self, feed: Feed) -> str:

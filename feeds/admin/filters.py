@@ -1,12 +1,13 @@
 """
 Filters of the lists, each one answered by an index.
 
-A client or a feed is typed in rather than chosen: thousands of clients make a
-list that nobody can read and that costs a query to build.
+The choices of a filter are those of the newest rows, read in one query for all
+filters of a page. Others may be asked for in the address, or found by the search.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar
 
@@ -14,11 +15,17 @@ from django.db.models import Exists, OuterRef, QuerySet, Value
 from django.db.models.functions import Concat, Length
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.contrib.filters.admin import RangeDateFilter, TextFilter
+from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter
 from unfold.utils import parse_date_str
 
+from clientapp.wire.printable import printable
 from feeds.models import BlockReport, ClientSession
 
+MOST_READ = 2000
+"""Rows, the newest, whose values are offered as choices."""
+MOST_OFFERED = 100
+"""Choices of one filter; nobody reads a longer list."""
+NOTHING = ("", "none is stored")
 FEW = 200
 """Sessions up to which their rows are collected by index."""
 
@@ -67,10 +74,28 @@ def in_days(rows: QuerySet[Any], name: str, first: date | None, last: date | Non
     return rows
 
 
-class SessionFilter(TextFilter):
-    """A filter by what the row's session says; rows are sessions or theirs."""
+class OfferedFilter(DropdownFilter):
+    """A filter that offers what the newest rows have, and what is asked for."""
 
+    title: ClassVar[str]
     parameter_name: ClassVar[str]
+
+    def offered(self, request: HttpRequest) -> Iterable[str]:
+        """Return values to choose from, the newest first."""
+        raise NotImplementedError
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the choices, sorted; one at least, or Django leaves the filter out."""
+        asked = (self.value() or "").strip()
+        values = [*dict.fromkeys(self.offered(request))][:MOST_OFFERED]
+        if asked and asked not in values:
+            values.append(asked)
+        ordered = sorted(values, key=int if all(map(str.isdecimal, values)) else str)
+        return [(value, printable(value)) for value in ordered] or [NOTHING]
+
+
+class SessionFilter(OfferedFilter):
+    """A filter by what the row's session says; rows are sessions or theirs."""
 
     def sessions(self, text: str) -> QuerySet[ClientSession]:
         """Return the sessions that *text* asks for."""
@@ -90,6 +115,10 @@ class ClientFilter(SessionFilter):
     title = "client"
     parameter_name = "client"
 
+    def offered(self, request: HttpRequest) -> Iterable[str]:
+        """Return the clients of the newest sessions."""
+        return (client for client, _, _ in _newest_sessions(request))
+
     def sessions(self, text: str) -> QuerySet[ClientSession]:
         """Return the sessions of the client called *text*."""
         return ClientSession.objects.filter(client=text)
@@ -100,6 +129,10 @@ class FeedFilter(SessionFilter):
 
     title = "feed"
     parameter_name = "feed"
+
+    def offered(self, request: HttpRequest) -> Iterable[str]:
+        """Return the feeds of the newest sessions."""
+        return (name for _, feeds, _ in _newest_sessions(request) for name in feeds.split())
 
     def sessions(self, text: str) -> QuerySet[ClientSession]:
         """Return the sessions that receive the feed called *text*."""
@@ -112,6 +145,10 @@ class BlockSizeFilter(SessionFilter):
     title = "block size"
     parameter_name = "block_size"
 
+    def offered(self, request: HttpRequest) -> Iterable[str]:
+        """Return the block sizes of the newest sessions; 0 is no declared one."""
+        return (f"{size}" for _, _, size in _newest_sessions(request) if size)
+
     def sessions(self, text: str) -> QuerySet[ClientSession]:
         """Return the sessions with that block size; none for no number."""
         if not text.isdecimal():
@@ -119,11 +156,16 @@ class BlockSizeFilter(SessionFilter):
         return ClientSession.objects.filter(block_size=min(int(text), 2**31 - 1))
 
 
-class LabelFilter(TextFilter):
+class LabelFilter(OfferedFilter):
     """By the whole label of the experiment."""
 
     title = "label"
     parameter_name = "label"
+
+    def offered(self, request: HttpRequest) -> Iterable[str]:
+        """Return the labels of the newest reports."""
+        newest = BlockReport.objects.order_by("-received_at", "-id")
+        return (label for label in newest.values_list("label", flat=True)[:MOST_READ] if label)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the reports with that label; all without a question."""
@@ -140,6 +182,16 @@ class DayFilter(RangeDateFilter):
         first = parse_date_str(self.used_parameters.get(f"{name}_from"))
         last = parse_date_str(self.used_parameters.get(f"{name}_to"))
         return in_days(queryset, name, first, last)
+
+
+def _newest_sessions(request: HttpRequest) -> list[tuple[str, str, int]]:
+    """Return client, feeds and block size of the newest sessions, read once in a request."""
+    if not hasattr(request, "newest_sessions"):
+        newest = ClientSession.objects.order_by("-connected_at", "-id")
+        rows = list(newest.values_list("client", "feeds", "block_size")[:MOST_READ])
+        request.newest_sessions = rows  # type: ignore[attr-defined]  # ours
+    found: list[tuple[str, str, int]] = request.newest_sessions  # type: ignore[attr-defined]
+    return found
 
 
 def _midnight(day: date) -> datetime:

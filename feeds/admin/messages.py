@@ -20,6 +20,7 @@ LONGEST_SHOWN = 200
 class ClientMessageAdmin(SessionFactAdmin):
     """Messages of clients to look at."""
 
+    empty = "Any text that a client sends outside the protocol is kept here."
     list_display = ("received_at", "of_session", "start")
     list_filter = (ClientFilter, ("received_at", DayFilter))
     fields = ("received_at", "of_session", "whole")

@@ -59,12 +59,12 @@ class ReportColumns:
             return f"{report.number}"
         return f"{report.number} (said {report.number_said})"
 
-    @display(description="verdict", label=VERDICTS)  # type: ignore[untyped-decorator]
+    @display(description="verdict", label=VERDICTS, ordering="verdict")  # type: ignore[untyped-decorator]
     def found(self, report: BlockReport) -> tuple[str, str]:
         """Return what the server found, and how to say it."""
         return report.verdict, report.verdict
 
-    @admin.display(description="seconds")
+    @admin.display(description="seconds", ordering="seconds")
     def took(self, report: BlockReport) -> str:
         """Return the seconds with the decimals of the sentence."""
         return f"{report.seconds:.3f}"
@@ -78,6 +78,10 @@ class ReportColumns:
 @admin.register(BlockReport)
 class BlockReportAdmin(ReportColumns, SessionFactAdmin):
     """Block reports to look at, also when there are a million."""
+
+    empty = "One comes with each block that a client collects; start a client to see some."
+    sorted_by_hand = ("numbered", "of_session", "found", "size", "took", "label")
+    sortable_by = (*sorted_by_hand, "received_at")
 
     list_display = (
         "numbered",
@@ -153,7 +157,8 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
         except IncorrectLookupParameters:
             text = "these filters cannot be read; open the list and filter there\n"
             return HttpResponseBadRequest(text, content_type="text/plain; charset=utf-8")
-        return csv_of(asked)
+        # The order of a list is that of the newest rows; here are all.
+        return csv_of(asked.order_by("-received_at", "-id"))
 
     @admin.display(description="blocks beside it")
     def neighbours(self, report: BlockReport) -> str:

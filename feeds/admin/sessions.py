@@ -21,7 +21,7 @@ from clientapp.wire.printable import printable
 from feeds import show
 from feeds.admin.actions import OperableAdmin
 from feeds.admin.course import course_charts, timeline
-from feeds.admin.facts import LINK, FactInline
+from feeds.admin.facts import LINK, FactInline, leads
 from feeds.admin.filters import BlockSizeFilter, ClientFilter, DayFilter, FeedFilter
 from feeds.admin.reports import ReportColumns
 from feeds.admin.rows import cell, cells, with_lag
@@ -84,6 +84,7 @@ class ClientSessionAdmin(OperableAdmin):
         "keeps what they reported, or to forget those that are over, with their reports."
     )
 
+    empty = "A session begins when a client connects: python clientapp/client.py --feed=users"
     list_display = (
         "client",
         "state",
@@ -116,9 +117,9 @@ class ClientSessionAdmin(OperableAdmin):
                 )
             },
         ),
-        ("Course", {"fields": ("connected", "newest_blocks")}),
+        ("Course", {"fields": ("connected", "newest_blocks", "more")}),
     )
-    readonly_fields = ("size_of_blocks", "key_prefix", "connected", "newest_blocks")
+    readonly_fields = ("size_of_blocks", "key_prefix", "connected", "newest_blocks", "more")
     sortable_by = (
         "client",
         "state",
@@ -135,6 +136,12 @@ class ClientSessionAdmin(OperableAdmin):
     def connected(self, session: ClientSession) -> str:
         """Return when the session was connected."""
         return timeline(session, datetime.now(UTC))
+
+    @admin.display(description="everything of it")
+    def more(self, session: ClientSession) -> str:
+        """Return links to what the session left, however much."""
+        asked = {"q": names.key_prefix(session.key)}
+        return leads(("block reports", "blockreport", asked), ("messages", "clientmessage", asked))
 
     @admin.display(description="newest blocks")
     def newest_blocks(self, session: ClientSession) -> str:

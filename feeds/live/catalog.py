@@ -29,6 +29,7 @@ ATTENDED_US = 3_000_000
 class FeedOverview:
     """One feed in a few words, for people."""
 
+    pk: int
     name: str
     kind: str
     rate: float
@@ -180,6 +181,7 @@ def overview(now_us: int) -> list[FeedOverview]:
     )
     return [
         FeedOverview(
+            pk=row.pk,
             name=row.name,
             kind=row.kind,
             rate=float(row.rate),

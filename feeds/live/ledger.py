@@ -167,7 +167,7 @@ def close_lost(before: datetime, after: datetime) -> int:
     lost = Connection.objects.filter(is_unseen, closed_at=None)
     sessions = list(lost.values_list("session_id", flat=True))
     lost.update(closed_at=F("seen_at"), close_code=1006, reason="the server ended")
-    _set_away(sessions)
+    _set_gone(sessions, Status.AWAY)
     return len(sessions)
 
 
@@ -177,14 +177,18 @@ def _close(session: int, fact: Closed) -> None:
         closed_at=fact.at, seen_at=fact.at, close_code=fact.code, reason=fact.reason
     ):
         return  # replaced or declared lost before
-    if fact.left:
+    # A client may still say that it leaves after an operator told it to.
+    if fact.code == Close.REMOVED:
+        _set_gone([session], Status.DISCONNECTED)
+    elif fact.left:
         ClientSession.objects.filter(pk=session).update(status=Status.LEFT, seen_at=fact.at)
     else:
-        _set_away([session])
+        _set_gone([session], Status.AWAY)
 
 
-def _set_away(sessions: Sequence[int]) -> None:
+def _set_gone(sessions: Sequence[int], status: Status) -> None:
+    """Set *status* on those of *sessions* that are online without an open connection."""
     still_open = Connection.objects.filter(session=OuterRef("pk"), closed_at=None)
     ClientSession.objects.filter(~Exists(still_open), pk__in=sessions, status=Status.ONLINE).update(
-        status=Status.AWAY
+        status=status
     )

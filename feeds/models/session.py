@@ -16,6 +16,7 @@ class ClientSession(models.Model):
         ONLINE = "online"
         AWAY = "away", "away (may come back)"
         LEFT = "left"
+        DISCONNECTED = "disconnected", "disconnected by an operator"
 
     key = models.CharField(max_length=64, unique=True)
     client = models.CharField(max_length=64, db_index=True)
@@ -23,7 +24,7 @@ class ClientSession(models.Model):
     """Names in the order asked for, a space between them."""
     block_size = models.PositiveIntegerField(db_index=True)
     """0: a plain client did not declare one."""
-    status = models.CharField(max_length=10, choices=Status, default=Status.ONLINE)
+    status = models.CharField(max_length=12, choices=Status, default=Status.ONLINE)
     connects = models.PositiveIntegerField(default=0)
     """Connections so far; the last one to be counted owns the session."""
     blocks = models.PositiveBigIntegerField(default=0)

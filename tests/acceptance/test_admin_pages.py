@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from feeds.admin.recipes import RECIPES
 from tests.support.axe import faults
 from tests.support.browser import SCROLL_WIDTH, WIDTHS, Browser
 from tests.support.busy_stack import HAND_WRITTEN, BusyStack
@@ -48,7 +49,7 @@ PAGES = {
     "account": Page(path="auth/user/1/change/", shows="permissions", excused=CHOOSER),
     "new-account": Page(path="auth/user/add/", shows="username"),
     "password": Page(path="password_change/", shows="old password"),
-    "roles": Page(path="auth/group/", shows="0 groups"),
+    "roles": Page(path="auth/group/", shows="2 groups"),
     "new-role": Page(path="auth/group/add/", shows="permissions", excused=CHOOSER),
     "dashboard": Page(
         path="", shows="messages that the client furthest behind lacked"
@@ -100,3 +101,21 @@ def test_pale_text_is_found(busy: BusyStack, operator: Browser) -> None:
     operator.open(address(busy, "feeds/feed/add/"))
     operator.evaluate("document.querySelector('label').style.color = 'oklch(85% 0 0)'")
     assert [fault["id"] for fault in faults(operator)] == ["color-contrast"]
+
+
+@pytest.mark.parametrize("name", ["sessions", "reports"])
+def test_row_of_a_list_is_short_on_a_phone(busy: BusyStack, operator: Browser, name: str) -> None:
+    """At 390 pixels fifty rows take a third of the 21,000 pixels that unfold gives them."""
+    operator.open(address(busy, PAGES[name].path), width=min(WIDTHS))
+    operator.wait_for("document.querySelector('.data-row') !== null")
+    rows = "[...document.querySelectorAll('.data-row')].map(row => row.offsetHeight)"
+    assert 0 < max(operator.evaluate(rows)) <= 140
+
+
+def test_example_is_put_into_the_form(busy: BusyStack, operator: Browser) -> None:
+    """One click on an example fills in its spec and its kind."""
+    operator.open(address(busy, "feeds/feed/add/"))
+    recipe = RECIPES[-1]
+    operator.evaluate("[...document.querySelectorAll('.recipes button')].at(-1).click()")
+    filled = "[document.getElementById('id_kind').value, document.getElementById('id_spec').value]"
+    assert operator.evaluate(filled) == [recipe.kind, recipe.text]

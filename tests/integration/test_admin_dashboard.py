@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from feeds import history
-from feeds.history import last_hour
+from feeds.history import SPANS, look_back
 from feeds.models import Feed, Sample
 from tests.support.admin import connect
 
@@ -74,7 +74,7 @@ def test_the_hour_by_hand() -> None:
     sample(NOW, server="two", messages=100, worst_lag=8, latency_p99=0.009, **broken, **none)
     sample(NOW - timedelta(minutes=2), messages=20)
     sample(NOW - timedelta(hours=2))
-    found = last_hour(NOW)
+    found = look_back(NOW)
     assert (found.starts[-1].minute, len(found.points), found.is_empty) == (30, 60, False)
     minute, hole, before = found.points[-1], found.points[-2], found.points[-3]
     assert (minute.messages, minute.blocks) == (20 + 5, 15 + 3)
@@ -93,7 +93,7 @@ def test_sessions_of_a_minute_are_the_most_at_once() -> None:
     """A swarm that came and left within a minute is on the chart, with its full number."""
     for seconds, sessions in ((-40, 3), (-30, 28), (-20, 28), (-10, 3), (0, 3)):
         sample(NOW.replace(second=50) + timedelta(seconds=seconds), sessions=sessions)
-    found = last_hour(NOW.replace(second=55))
+    found = look_back(NOW.replace(second=55))
     assert (found.points[-1].sessions, found.now.sessions) == (28, 3)
 
 
@@ -135,7 +135,7 @@ def served(first: float, last: float, server: str) -> None:
 
 def steady_minutes(until: float) -> list[tuple[float | None, float | None, int | None]]:
     """Return messages/s, blocks/min and sessions of the last two minutes, then of now."""
-    found = last_hour(NOW.replace(second=0) + timedelta(seconds=until))
+    found = look_back(NOW.replace(second=0) + timedelta(seconds=until))
     return [
         (
             point.messages and round(point.messages, 6),
@@ -191,7 +191,7 @@ def test_reads_no_more_samples_than_it_may(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(history, "MOST_SAMPLES", 2)
     for seconds in (5, 15, 25):
         sample(NOW - timedelta(seconds=seconds))
-    assert last_hour(NOW).blocks == 10
+    assert look_back(NOW).blocks == 10
 
 
 def test_figures(admin_client: Client) -> None:
@@ -201,7 +201,7 @@ def test_figures(admin_client: Client) -> None:
     sample(now - timedelta(seconds=1))
     sample(now - timedelta(minutes=5), blocks=995, verified=994, broken=1)
     Feed.objects.all().delete()
-    Feed.objects.create(name="numbers", kind="arrays", rate="2.5")
+    numbers = Feed.objects.create(name="numbers", kind="arrays", rate="2.5")
     assert tiles(admin_client) == {
         "Sessions online": ("1", "connected now"),
         "Messages/s": ("40", "sent to all, over the last 10 s"),
@@ -212,7 +212,15 @@ def test_figures(admin_client: Client) -> None:
     }
     said = told(admin_client)
     assert said["feeds"] == [
-        {"name": "numbers", "state": "not running", "rate": "2.5/s", "head": "0"}
+        {
+            "name": "numbers",
+            "state": "not running",
+            "rate": "2.5/s",
+            "head": "0",
+            "page": reverse("admin:feeds_feed_change", args=(numbers.pk,)),
+            "sessions": "/admin/feeds/clientsession/?feed=numbers",
+            "reports": "/admin/feeds/blockreport/?feed=numbers",
+        }
     ]
     titles = ["Messages", "Sessions", "Worst lag", "Blocks", "Overhead", "Latency"]
     assert [chart["title"] for chart in said["charts"]] == titles
@@ -222,6 +230,64 @@ def test_figures(admin_client: Client) -> None:
     page = admin_client.get(reverse("admin:index")).content.decode()
     for shown in ("99.9 %", "numbers", "2.5/s", "Latency"):
         assert shown in page
+
+
+def test_every_figure_leads_on(admin_client: Client) -> None:
+    """Tiles and feeds are links to the lists of what they count, for those who may view them."""
+    Feed.objects.get_or_create(name="users", defaults={"kind": "users"})
+    said = told(admin_client)
+    links = [tile["link"] for tile in said["tiles"] if tile["link"]]
+    links += [feed[name] for feed in said["feeds"] for name in ("page", "sessions", "reports")]
+    page = admin_client.get(reverse("admin:index")).content.decode()
+    for link in dict.fromkeys(links):
+        assert f'href="{link}"' in page
+        assert admin_client.get(link).status_code == 200
+    assert len(links) >= 5 + 3
+
+
+@pytest.mark.parametrize("name", ["hour", "day", "week"])
+def test_span_is_chosen(admin_client: Client, name: str) -> None:
+    """Each span shows the same blocks and the most sessions, in its own steps."""
+    now = datetime.now(UTC)
+    for seconds, sessions in ((1, 3), (11, 28), (21, 3)):
+        sample(now - timedelta(seconds=seconds), sessions=sessions)
+    sample(now - timedelta(hours=30))
+    said = admin_client.get(reverse("dashboard"), {"span": name}).json()
+    assert said["span"] == name
+    charts = {chart["title"]: json.loads(chart["data"]) for chart in said["charts"]}
+    assert len(charts["Sessions"]["labels"]) == SPANS[name].points
+    (line,) = charts["Sessions"]["datasets"]
+    assert max(value for value in line["data"] if value is not None) == 28
+    known = sum(value is not None for value in line["data"])
+    assert known <= (3 if name == "week" else 2)
+    verified = next(tile for tile in said["tiles"] if tile["name"] == "Verified")
+    assert verified["note"] == f"of {20 if name == 'week' else 15} blocks in the last {name}"
+    page = admin_client.get(reverse("admin:index"), {"span": name}).content.decode()
+    assert f"The last {name}" in page
+
+
+@pytest.mark.parametrize("name", SPANS)
+def test_outage_is_told_and_drawn_as_a_hole(name: str) -> None:
+    """A time without any server process is an outage, up to now too, and no zero."""
+    gone = SPANS[name].step * 3
+    for seconds in (0, 10):
+        sample(NOW - timedelta(seconds=seconds + 60))
+        sample(NOW - gone - timedelta(seconds=seconds))
+    found = look_back(NOW, SPANS[name])
+    ago = [(NOW - a, NOW - b) for a, b in found.outages]
+    assert ago == [
+        (timedelta(seconds=60), timedelta(0)),
+        (gone, timedelta(seconds=80)),
+    ]
+    assert found.points[-3].sessions is None
+    assert found.points[-4].sessions == 2
+
+
+def test_server_that_is_started_again_at_once_is_no_outage() -> None:
+    """Neither is a second server that begins or ends beside the first."""
+    for seconds in range(0, 100, 10):
+        sample(NOW - timedelta(seconds=seconds), server="one" if seconds > 40 else "two")
+    assert look_back(NOW).outages == []
 
 
 def test_nothing_is_stored(admin_client: Client) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
@@ -13,8 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from clientapp.wire import names
+from feeds.admin.recipes import RECIPES, Recipe
 from feeds.live import catalog, making
 from feeds.models import Feed, Segment
+from feeds.sources import make_source
 from tests.support.admin import NOW, shown
 
 pytestmark = pytest.mark.django_db
@@ -127,10 +130,53 @@ def test_a_feed_that_ran_is_kept(admin_client: Client, feed: Feed) -> None:
     Segment.objects.create(
         feed=kept, epoch="0123456789ab", kind="arrays", seed=1, first=1, started_us=0, rate_milli=1
     )
-    for row, status in ((kept, 403), (feed, 302)):
-        path = reverse("admin:feeds_feed_delete", args=(row.pk,))
-        assert admin_client.post(path, {"post": "yes"}).status_code == status
+    refused, done = (
+        admin_client.post(
+            reverse("admin:feeds_feed_delete", args=(row.pk,)), {"post": "yes"}, follow=True
+        ).content.decode()
+        for row in (kept, feed)
+    )
+    assert "The feed kept has run, so it stays" in refused
+    assert "has run" not in done
     assert list(Feed.objects.filter(pk__in=(kept.pk, feed.pk))) == [kept]
+
+
+def test_the_list_of_feeds_offers_no_deletion(admin_client: Client, feed: Feed) -> None:
+    """Deleting many at once would refuse all of them for one that ran, so it is not offered."""
+    path = reverse("admin:feeds_feed_changelist")
+    assert "delete_selected" not in admin_client.get(path).content.decode()
+    chosen = {"action": "delete_selected", "_selected_action": [feed.pk], "post": "yes"}
+    admin_client.post(path, chosen)
+    assert Feed.objects.filter(pk=feed.pk).exists()
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.about)
+def test_example_of_a_spec_makes_records(recipe: Recipe) -> None:
+    """Each example is a spec of its kind, and docs/feeds.md shows it."""
+    assert len(make_source(recipe.kind, recipe.spec, seed=1).records(1, 3)) == 3
+    text = (settings.BASE_DIR / "docs" / "feeds.md").read_text(encoding="utf-8")
+    assert f"`{recipe.text}`" in text
+
+
+def test_examples_stand_beside_the_spec(admin_client: Client, client: Client, feed: Feed) -> None:
+    """The forms offer the examples; a page without a field for the spec does not."""
+    added = admin_client.get(reverse("admin:feeds_feed_add")).content.decode()
+    for page in (added, shown(admin_client, feed)):
+        assert page.count("data-spec=") == len(RECIPES)
+        assert "feeds/recipes.js" in page
+    user = User.objects.create_user("viewer", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="view_feed"))
+    client.force_login(user)
+    assert "data-spec=" not in shown(client, feed)
+
+
+def test_page_of_a_feed_leads_to_its_sessions_and_reports(admin_client: Client, feed: Feed) -> None:
+    """Both lists are one click away, filtered by the feed."""
+    page = shown(admin_client, feed)
+    for model in ("clientsession", "blockreport"):
+        address = f"{reverse(f'admin:feeds_{model}_changelist')}?feed={feed.name}"
+        assert f'href="{address}"' in page
+        assert admin_client.get(address).status_code == 200
 
 
 def test_segments_are_shown(admin_client: Client, feed: Feed) -> None:

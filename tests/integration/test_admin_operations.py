@@ -94,6 +94,8 @@ async def test_disconnect_says_why_and_closes(admin: AsyncClient) -> None:
         await asyncio.sleep(0.02)
         await connection.arefresh_from_db()
     assert (connection.close_code, connection.reason) == (4503, bye["reason"])
+    await session.arefresh_from_db()
+    assert session.status == Status.DISCONNECTED
 
 
 async def test_notice_reaches_the_chosen_client(admin: AsyncClient) -> None:
@@ -260,3 +262,22 @@ def test_an_address_that_names_no_session(admin_client: Client, query: str) -> N
     page = admin_client.get(f"{reverse('admin:feeds_clientsession_disconnect')}?{query}")
     assert page.status_code == 200
     assert page.context["reached"] == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("status", "connection", "offered"),
+    [
+        (Status.ONLINE, True, ["disconnect", "notice"]),
+        (Status.AWAY, False, ["forget"]),
+        (Status.DISCONNECTED, False, ["forget"]),
+    ],
+)
+def test_page_of_a_session_offers_what_applies(
+    admin_client: Client, status: str, offered: list[str], *, connection: bool
+) -> None:
+    """Who is connected can be disconnected and told; who is gone can be forgotten."""
+    page = shown(admin_client, there("alice", status, connection=connection))
+    paths = {"disconnect": "disconnect_one", "notice": "notify_one", "forget": "forget_one"}
+    found = [name for name, path in paths.items() if path.replace("_", "-") in page or path in page]
+    assert found == offered

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from clientapp.wire.closing import Close
 from clientapp.wire.report import FeedRange, Latency, Report
 from clientapp.wire.sentence import Sentence
 from clientapp.wire.verdict import Verdict
@@ -225,6 +226,15 @@ def test_end_of_the_last_connection(left: bool, status: str) -> None:  # noqa: F
     """A client that said goodbye has left; one that was lost may come back."""
     ledger.commit([opened(), closed(left=left)])
     assert ClientSession.objects.get().status == status
+    ledger.commit([opened("c2")])
+    assert ClientSession.objects.get().status == "online"
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_disconnected_by_an_operator_is_a_status(left: bool) -> None:  # noqa: FBT001
+    """It stays until the client is started again, also where the client said goodbye."""
+    ledger.commit([opened(), replace(closed(left=left), code=Close.REMOVED)])
+    assert ClientSession.objects.get().status == "disconnected"
     ledger.commit([opened("c2")])
     assert ClientSession.objects.get().status == "online"
 

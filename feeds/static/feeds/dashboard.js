@@ -3,6 +3,7 @@
 "use strict";
 
 const WATCHED_MS = 2000;
+const LONG_MS = 30000; // a day or a week changes slowly, and costs more
 const HIDDEN_MS = 15000;
 const PATIENCE_MS = 10000;
 const SIGNED_OUT = 403;
@@ -18,6 +19,14 @@ function fill(root, values) {
   }
 }
 
+/** Point each link where the values say. */
+function lead(root, values) {
+  for (const element of root.querySelectorAll("[data-href]")) {
+    const address = values[element.dataset.href];
+    if (element.getAttribute("href") !== address) element.setAttribute("href", address);
+  }
+}
+
 /** Make the rows exactly those of the feeds, keeping the elements there are. */
 function fillFeeds(feeds) {
   const rows = document.getElementById("feeds");
@@ -27,6 +36,7 @@ function fillFeeds(feeds) {
   while (rows.children.length < feeds.length) rows.append(template.content.cloneNode(true));
   feeds.forEach((feed, index) => {
     fill(rows.children[index], feed);
+    lead(rows.children[index], feed);
     rows.children[index].dataset.state = feed.state;
   });
 }
@@ -52,12 +62,20 @@ function fillCharts(charts, isEmpty) {
   });
 }
 
+function fillOutages(now) {
+  const line = document.getElementById("outages");
+  if (!line) return;
+  line.hidden = now.is_empty;
+  if (line.textContent !== now.outages) line.textContent = now.outages;
+}
+
 function show(now) {
   fill(page.querySelector(".dashboard-live"), now);
   const tiles = document.getElementById("tiles");
   if (tiles) now.tiles.forEach((tile, index) => fillTile(tiles.children[index], tile));
   fillFeeds(now.feeds);
   fillCharts(now.charts, now.is_empty);
+  fillOutages(now);
 }
 
 /** Say whether the page is true, only when that changes: it is read aloud. */
@@ -88,7 +106,7 @@ async function look() {
 /** Wait for the next look; a page that comes into view looks at once. */
 function pause() {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, document.hidden ? HIDDEN_MS : WATCHED_MS);
+    const timer = setTimeout(resolve, page.dataset.span !== "hour" ? LONG_MS : document.hidden ? HIDDEN_MS : WATCHED_MS);
     wake = () => {
       clearTimeout(timer);
       resolve();

@@ -1,0 +1,11 @@
+// Puts an example of a spec into the form of a feed, with the kind it is for.
+"use strict";
+
+for (const button of document.querySelectorAll(".recipes button")) {
+  button.addEventListener("click", () => {
+    const spec = document.getElementById("id_spec");
+    spec.value = button.dataset.spec;
+    document.getElementById("id_kind").value = button.dataset.kind;
+    spec.focus();
+  });
+}
