@@ -17,13 +17,15 @@ from django.db.models import Count, OuterRef, Q, Subquery, Sum
 
 from clientapp.wire.printable import printable
 from clientapp.wire.request import DEFAULT_FEEDS
-from feeds import show
+from feeds import health, show
+from feeds.health import Health
 from feeds.live import catalog
 from feeds.live.troubles import TROUBLES
 from feeds.models import BlockReport, ClientSession
 from feeds.newest import Newest, newest
 from feeds.pace import SizeRow, pace, times
 from feeds.shared import Shared
+from feeds.sparklines import Sparklines, sparklines
 
 MOST_CLIENTS = 50
 """Clients listed; a page with thousands of rows helps nobody."""
@@ -31,6 +33,8 @@ FRESH_SECONDS = 0.9
 """How old a look may be: a page that asks every second sees each once."""
 TIMES_SECONDS = 5.0
 """The same for block times, which move slowly and cost the most."""
+SPARKLINES_SECONDS = 10.0
+"""The same for sparklines: servers store a sample every ten seconds."""
 TOTALS_REST = 20
 """The totals are shared so many times as long as it took to sum up all sessions: that takes a
 twentieth of the time of the one thread for views at most. A million sessions take 0.2 s."""
@@ -59,6 +63,8 @@ class Trouble:
 class ClientRow:
     """One connected client on the page."""
 
+    id: str
+    """Names its card; no secret, unlike the session's key."""
     client: str
     feeds: str
     block_size: str
@@ -85,6 +91,7 @@ class Totals:
 class Overview:
     """Everything on the page that changes."""
 
+    health: Health
     troubles: list[Trouble]
     """What does not work at present; empty as a rule."""
     feeds: list[FeedCard]
@@ -124,7 +131,18 @@ def overview() -> Overview:
     """Return what is so now, at most `FRESH_SECONDS` old; troubles are never old."""
     found = _OVERVIEW.get()
     sentences = TROUBLES.sentences(detailed=settings.DEBUG)
-    return replace(found, troubles=[Trouble(text=text) for text in sentences])
+    states = {feed.name: feed.state for feed in found.feeds}
+    return replace(
+        found,
+        health=health.health(states, broken=found.broken, troubles=sentences),
+        troubles=[Trouble(text=text) for text in sentences],
+    )
+
+
+def drawn(known: str) -> Sparklines | None:
+    """Return the sparklines; None for a page that has this drawing, which it calls *known*."""
+    now = _SPARKLINES.get()
+    return None if now.drawn == known else now
 
 
 def watched(wanted: str) -> Newest:
@@ -139,6 +157,7 @@ def forget() -> None:
     _OVERVIEW.forget()
     _TIMES.forget()
     _TOTALS.forget()
+    _SPARKLINES.forget()
     _WATCHED.clear()
 
 
@@ -153,6 +172,7 @@ def _look() -> Overview:
     more = connected - len(clients)
     recent, timed = pace(datetime.now(UTC)), _TIMES.get()
     return Overview(
+        health=Health(state="still", word="", reason=""),
         troubles=[],
         feeds=[_feed_card(feed) for feed in feeds],
         clients=clients,
@@ -202,8 +222,8 @@ def _feed_card(feed: catalog.FeedOverview) -> FeedCard:
         kind=feed.kind,
         rate=show.rate(feed.rate),
         head=f"{feed.head:,}",
-        state=show.state(feed),
-        sentence=show.sentence(feed),
+        state=health.state(feed),
+        sentence=health.sentence(feed),
     )
 
 
@@ -216,6 +236,7 @@ def _client_rows(online: Q) -> list[ClientRow]:
     )
     return [
         ClientRow(
+            id=f"{session.pk}",
             client=session.client,
             feeds=session.feeds.replace(" ", ", "),
             block_size=f"{session.block_size:,}" if session.block_size else show.UNKNOWN,
@@ -232,5 +253,6 @@ def _client_rows(online: Q) -> list[ClientRow]:
 _OVERVIEW = Shared(_look, seconds=FRESH_SECONDS)
 _TIMES = Shared(times, seconds=TIMES_SECONDS)
 _TOTALS = Shared(_sum_up, rest=TOTALS_REST)
+_SPARKLINES = Shared(sparklines, seconds=SPARKLINES_SECONDS)
 _WATCHED: dict[str, Shared[Newest]] = {}
 """By feed; as many as there are feeds, which are few."""

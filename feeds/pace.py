@@ -25,6 +25,8 @@ MOST_COUNTED = 10_000
 """Reports counted; where more came in the time, the pace is that of the newest."""
 MOST_TIMED = 1000
 """Reports whose block time is looked at: a few milliseconds of work."""
+ENOUGH_FOR_P90, ENOUGH_FOR_P99 = 10, 100
+"""Blocks that a percentile needs: of fewer it would be the worst one, by another name."""
 MOST_ROWS = 12
 """Groups shown, those with the most reports."""
 
@@ -102,9 +104,16 @@ def times() -> Times:
         sizes=rows,
         left_out=left_out,
         latency=show.seconds(found.latency.p50),
-        latency_note=f"p99 {show.seconds(found.latency.p99)}, "
-        f"{show.count(found.latency_blocks, 'block')}" + (f"; {out:,} left out" if out else ""),
+        latency_note=_p99(found.latency.p99, found.latency_blocks)
+        + (f"; {out:,} left out" if out else ""),
     )
+
+
+def _p99(value: float, blocks: int) -> str:
+    """Return a p99 in words, or that it rests on too few blocks to say anything."""
+    if blocks < ENOUGH_FOR_P99:
+        return f"{show.count(blocks, 'block')}, too few for a p99 yet"
+    return f"p99 {show.seconds(value)}, {show.count(blocks, 'block')}"
 
 
 def _rows(blocks: Sequence[Measured]) -> list[SizeRow]:
@@ -127,7 +136,9 @@ def _row(key: Key, found: Summary, longest: float) -> SizeRow:
         ideal=_seconds(found.ideal),
         p50=_seconds(figure(seconds, "p50")),
         overhead=_seconds(figure(overhead, "p50")),
-        overhead_p90=_seconds(figure(overhead, "p90")),
+        overhead_p90=_seconds(figure(overhead, "p90"))
+        if overhead and overhead.count >= ENOUGH_FOR_P90
+        else show.UNKNOWN,
         bar=f"{seconds.p50 / longest * 100 if seconds else 0:.1f}",
         rest=f"{seconds.p90 / longest * 100 if seconds else 0:.1f}",
     )

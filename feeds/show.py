@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 from django.urls import reverse
 
-from feeds.core import notices
 from feeds.live.catalog import FeedOverview
 
 UNKNOWN = "–"  # noqa: RUF001  the dash that stands for a figure
@@ -59,13 +58,6 @@ def state(feed: FeedOverview) -> str:
     if not feed.enabled:
         return "switched off"
     return "running" if feed.running else "not running"
-
-
-def sentence(feed: FeedOverview) -> str:
-    """Return what a feed does, and where it does nothing, what to do."""
-    if not feed.enabled:
-        return notices.switched_off(feed.name)
-    return notices.running(feed.name) if feed.running else notices.not_running(feed.name)
 
 
 def broken_reports() -> str:

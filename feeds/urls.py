@@ -6,5 +6,7 @@ from feeds import views
 
 urlpatterns = [
     path("", views.page, name="page"),
+    path("message", views.message, name="message"),
+    path("client", views.client, name="client"),
     path("status.json", views.status, name="status"),
 ]

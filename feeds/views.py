@@ -14,8 +14,9 @@ from django.views.decorators.http import require_safe
 
 from clientapp.figures.summary import RULE
 from feeds.away import AWAY, OWN_FILES_ONLY, no_answer
+from feeds.cards import Card, client_card, message_card
 from feeds.examples import examples
-from feeds.overview import overview, watched
+from feeds.overview import drawn, overview, watched
 
 P = ParamSpec("P")
 
@@ -58,9 +59,34 @@ def status(request: HttpRequest) -> HttpResponse:
     """Answer what the page shows, for its script to keep it true."""
     try:
         values = asdict(overview()) | {"watched": asdict(watched(request.GET.get("watch", "")))}
+        lines = drawn(request.GET.get("drawn", ""))
     except AWAY as error:
         return JsonResponse({"trouble": no_answer(error)}, status=503)
-    return JsonResponse(values)
+    return JsonResponse(values | {"sparklines": lines and asdict(lines)})
+
+
+@require_safe
+@never_cache
+@own_files_only
+def message(request: HttpRequest) -> HttpResponse:
+    """Show one message in full."""
+    found = message_card(request.GET.get("feed", ""), request.GET.get("offset", ""))
+    return _card(request, found, "This message is not due yet, or cannot be made here.")
+
+
+@require_safe
+@never_cache
+@own_files_only
+def client(request: HttpRequest) -> HttpResponse:
+    """Show what is known of one client; staff is led to its session."""
+    is_staff = request.user.has_perm("feeds.view_clientsession") and request.user.is_staff
+    found = client_card(request.GET.get("id", ""), is_staff=is_staff)
+    return _card(request, found, "This client is not connected any more.")
+
+
+def _card(request: HttpRequest, card: Card | None, nothing: str) -> HttpResponse:
+    context = {"card": card, "nothing": nothing}
+    return render(request, "card.html", context, status=200 if card else 404)
 
 
 @own_files_only

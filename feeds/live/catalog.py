@@ -38,6 +38,10 @@ class FeedOverview:
     running: bool
     head: int
     """The last offset whose time has come; 0: none yet."""
+    promised: int
+    """The last offset that was promised; 0: no generator ever had the feed."""
+    promised_us: int
+    """When its generator last promised; 0: never, or it stopped cleanly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +192,8 @@ def overview(now_us: int) -> list[FeedOverview]:
             enabled=row.enabled,
             running=row.enabled and is_attended(row.promised_us, now_us),
             head=Schedule([segment_of(one) for one in row.newest]).due(now_us, row.promised),
+            promised=row.promised,
+            promised_us=row.promised_us,
         )
         for row in rows
     ]

@@ -173,6 +173,72 @@ def test_rows_can_be_paused(busy: BusyStack, operator: Browser) -> None:
     operator.wait_for(f"{NEWEST} > {held + 40}")
 
 
+def test_a_held_list_stays_held_with_another_feed(busy: BusyStack, operator: Browser) -> None:
+    """The other feed's rows are shown once, and stand still until the list is released."""
+    operator.open(home(busy))
+    operator.wait_for(f"{NEWEST} > 0")
+    operator.evaluate(f"{PAUSE}; [...document.querySelectorAll('.feed a')][0].click()")
+    operator.wait_for("document.querySelector('#messages .record')?.textContent.startsWith('[')")
+    held = operator.evaluate(NEWEST)
+    pressed = "document.querySelector('#hold').getAttribute('aria-pressed')"
+    assert operator.evaluate(pressed) == "true"
+    looks = operator.evaluate(LOOKS)
+    operator.wait_for(f"{LOOKS} > {looks + 2}")
+    assert operator.evaluate(NEWEST) == held
+    operator.evaluate(PAUSE)
+    operator.wait_for(f"{NEWEST} > {held}")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_records_and_clients_open_in_full(
+    busy: BusyStack, operator: Browser, width: int, *, dark: bool
+) -> None:
+    """A click or Enter opens a card, without faults and within the width; Escape closes it."""
+    operator.open(home(busy), width=width, dark=dark)
+    operator.wait_for("document.body.innerText.includes('Live')")
+    card = "document.querySelector('dialog[open] #card')?.innerText"
+    operator.evaluate("document.querySelector('#messages .record').click()")
+    operator.wait_for(f"{card}?.includes('\\n  \"username\":')")
+    assert faults(operator) == []
+    press(operator, "Escape", code=27)
+    operator.wait_for("document.querySelector('dialog[open]') === null")
+    operator.evaluate(
+        "[...document.querySelectorAll('#clients a')].find(a => a.textContent === 'alice').focus()"
+    )
+    press(operator, "Enter", code=13, text="\r")
+    operator.wait_for(f"{card}?.includes('Open the session in the admin')")
+    assert faults(operator) == []
+    assert operator.evaluate(SCROLL_WIDTH) <= width
+    address = operator.evaluate("document.querySelector('dialog[open] #card a').href")
+    assert "/admin/feeds/clientsession/" in address
+
+
+def test_last_clients_card_is_complete_on_a_phone(busy: BusyStack, operator: Browser) -> None:
+    """The box of the clients ends below the last card, with eight clients as with one."""
+    operator.open(home(busy), width=390)
+    operator.wait_for("document.body.innerText.includes('Live')")
+    below = operator.evaluate(
+        "const list = document.querySelector('#clients');"
+        "while (list.children.length < 8) list.append(list.children[0].cloneNode(true));"
+        "list.closest('.clients-box').getBoundingClientRect().bottom"
+        " - list.lastElementChild.getBoundingClientRect().bottom"
+    )
+    assert below >= 0
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_sparklines_are_drawn(busy: BusyStack, operator: Browser, *, dark: bool) -> None:
+    """Each feed and each tile has a line, drawn and told in words, in a colour that is seen."""
+    operator.open(home(busy), dark=dark)
+    operator.wait_for("document.querySelectorAll('.feed .spark path:not([d=\"\"])').length === 2")
+    said = "[...document.querySelectorAll('.spark')].map(svg => svg.getAttribute('aria-label'))"
+    lines = operator.evaluate(said)
+    assert len(lines) == 8
+    assert all("last 10 minutes" in line.lower() for line in lines)
+    assert lines[-1].endswith("/s")
+
+
 def test_rows_never_go_back(busy: BusyStack, operator: Browser) -> None:
     """What the client in the page brings stays, though the server's last word is older."""
     operator.open(home(busy))
@@ -289,12 +355,16 @@ def test_no_feed_is_running(stack: Stack, page: Browser) -> None:
     stack.server()
     page.open(home(stack))
     said = "feed users is not running; start it with: python manage.py generate"
-    assert page.evaluate("document.querySelector('#stream-sentence').textContent") == said
+    assert page.evaluate("document.querySelector('#stream-sentence').textContent") == (
+        "feed users was never started; start it with: python manage.py generate"
+    )
+    assert page.evaluate("document.querySelector('#health').dataset.state") == "bad"
     start(page)
     page.wait_for(f"document.querySelector('#client .notice').textContent === '{said}'")
     stack.generator("--rate=20")
     page.wait_for(f"{VERIFIED} >= 1")
     page.wait_for("document.querySelector('#stream').dataset.state === 'running'")
+    page.wait_for("document.querySelector('#health').innerText.startsWith('All is well')")
     # That it runs is news until the next block.
     page.wait_for("document.querySelector('#client .notice').textContent === ''")
 

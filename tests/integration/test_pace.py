@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from feeds import pace as module
 from feeds.models import BlockReport, ClientSession
-from feeds.pace import MOST_ROWS, pace, times
+from feeds.pace import ENOUGH_FOR_P90, ENOUGH_FOR_P99, MOST_ROWS, pace, times
 from feeds.show import UNKNOWN
 
 NOW = datetime(2026, 11, 21, 9, 30, 15, tzinfo=UTC)
@@ -92,7 +92,7 @@ def test_block_time_by_feeds_rate_and_size(session: ClientSession) -> None:
     assert (small.p50, small.ideal, small.overhead) == ("500.0 ms", "500.0 ms", "0.0 ms")
     assert (large.rates, large.size, large.blocks) == ("users 1/s", "5", "4")
     assert (large.p50, large.ideal) == ("2.00 s", "2.46 s")
-    assert (large.overhead, large.overhead_p90) == ("31.2 ms", "62.5 ms")
+    assert (large.overhead, large.overhead_p90) == ("31.2 ms", UNKNOWN)
     assert (small.bar, large.bar, large.rest) == ("12.5", "50.0", "100.0")
 
 
@@ -123,7 +123,7 @@ def test_interrupted_and_broken_blocks_are_in_no_figure(session: ClientSession) 
     assert (row.p50, row.overhead, row.blocks) == (old.p50, old.overhead, "1")
     assert (row.left_out, after.latency) == ("2", before.latency)
     assert after.left_out == "Left out: 1 broken, 1 around a reconnect or catch-up."
-    assert after.latency_note == "p99 2.0 ms, 1 block; 2 left out"
+    assert after.latency_note == "1 block, too few for a p99 yet; 2 left out"
 
 
 def test_plain_clients_are_a_row_of_their_own(session: ClientSession) -> None:
@@ -145,7 +145,7 @@ def test_latencies_by_a_clients_own_clock_are_left_out(session: ClientSession) -
     report(session, 2)
     report(session, 3)
     assert times().latency == "1.0 ms"
-    assert times().latency_note == "p99 2.0 ms, 2 blocks; 1 left out"
+    assert times().latency_note == "2 blocks, too few for a p99 yet; 1 left out"
     assert times().sizes[0].blocks == "3"
 
 
@@ -178,4 +178,18 @@ def test_a_look_reads_no_more_than_it_may(
         found = times()
     assert len(queries) == 1
     assert (found.latency, found.sizes[0].blocks) == ("2.0 ms", "3")
-    assert found.latency_note == "p99 2.0 ms, 3 blocks"
+    assert found.latency_note == "3 blocks, too few for a p99 yet"
+
+
+def test_percentiles_need_enough_blocks(session: ClientSession) -> None:
+    """The page shows no p90 or p99 that would be one slow block after a start."""
+    report(session, 1, latency_p50=2.0, latency_p99=15.0)
+    for number in range(2, ENOUGH_FOR_P90):
+        report(session, number)
+    assert times().sizes[0].overhead_p90 == UNKNOWN
+    for number in range(ENOUGH_FOR_P90, ENOUGH_FOR_P99):
+        report(session, number)
+    assert times().sizes[0].overhead_p90 == "250.0 ms"
+    assert times().latency_note == "99 blocks, too few for a p99 yet"
+    report(session, ENOUGH_FOR_P99)
+    assert times().latency_note == "p99 2.0 ms, 100 blocks"

@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.staticfiles import finders
@@ -19,18 +20,29 @@ from pytest_django import Settings
 
 from feeds import overview
 from feeds.away import Causes, DatabaseAway
-from feeds.core import notices
 from feeds.examples import ADDRESS, FILES
-from feeds.live.catalog import recipe_of
+from feeds.live.catalog import ATTENDED_US, recipe_of
 from feeds.live.making import source_of
-from feeds.models import BlockReport, ClientSession, Feed
+from feeds.live.troubles import Outage, Troubles
+from feeds.models import BlockReport, ClientSession, Connection, Feed
 from feeds.newest import MOST_CHARACTERS, MOST_MESSAGES
 from feeds.overview import MOST_CLIENTS, forget
 
 CHECKOUT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 21, 9, 30, 15, tzinfo=UTC)
+NEVER_STARTED = "feed users was never started; start it with: python manage.py generate"
+RIGHT_NOW = -1
+"""In place of now, which is not known while tests are collected."""
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def troubles(monkeypatch: pytest.MonkeyPatch) -> Troubles:
+    """Give a test the outages of a process that is in none."""
+    own = Troubles()
+    monkeypatch.setattr(overview, "TROUBLES", own)
+    return own
 
 
 def connect(name: str, number: int = 0, status: str = ClientSession.Status.ONLINE) -> ClientSession:
@@ -59,11 +71,113 @@ def report(session: ClientSession, number: int, text: str) -> None:
 
 def test_shows_a_feed_that_does_not_run(client: Client) -> None:
     """A feed without a generator is shown with what to do about it."""
-    Feed.objects.update_or_create(name="users", defaults={"promised_us": 0, "enabled": True})
     card = next(f for f in client.get("/status.json").json()["feeds"] if f["name"] == "users")
-    assert card["state"] == "not running"
-    assert card["sentence"] == notices.not_running("users")
-    assert notices.not_running("users") in client.get("/").content.decode()
+    assert card["state"] == "not started"
+    assert card["sentence"] == NEVER_STARTED
+    assert NEVER_STARTED in client.get("/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("values", "state", "words"),
+    [
+        pytest.param({}, "not started", "was never started; start it with", id="never started"),
+        pytest.param({"promised": 5}, "stopped", "was stopped; start it with", id="stopped"),
+        pytest.param(
+            {"promised": 5, "promised_us": 1_796_001_492_000_000},
+            "silent",
+            "is silent since 2026-11-30 01:18:12 UTC: it was killed, hangs, or",
+            id="killed",
+        ),
+        pytest.param(
+            {"promised_us": RIGHT_NOW}, "waiting", "waits for its first message", id="begins"
+        ),
+        pytest.param({"enabled": False}, "switched off", "is switched off in the admin", id="off"),
+    ],
+)
+def test_says_why_a_feed_gives_nothing(
+    client: Client, values: dict[str, Any], state: str, words: str
+) -> None:
+    """A feed is called stopped, silent or never started only where that is known."""
+    if values.get("promised_us") == RIGHT_NOW:
+        values = {"promised_us": time.time_ns() // 1000}
+    Feed.objects.filter(name="users").update(**values)
+    card = next(f for f in client.get("/status.json").json()["feeds"] if f["name"] == "users")
+    assert card["state"] == state
+    assert words in card["sentence"]
+
+
+def test_health_is_good(client: Client) -> None:
+    """Where every feed runs and no block is broken, the first line says so."""
+    run_feed("arrays", promised=60)
+    run_feed("users", promised=60)
+    attend()
+    assert client.get("/status.json").json()["health"] == {
+        "state": "good",
+        "word": "All is well",
+        "reason": "2 feeds running, no stored block is broken.",
+    }
+    assert 'id="health" data-state="good"' in client.get("/").content.decode()
+
+
+def test_health_is_bad(client: Client, troubles: Troubles) -> None:
+    """The first line names the reasons, outages of this process first, and counts the rest."""
+    run_feed("users", promised=60)
+    attend()
+    session = connect("alice")
+    ClientSession.objects.filter(pk=session.pk).update(broken=2)
+    troubles.begin("layer", Outage(what="The layer is away", cause="", then="it goes on."))
+    found = client.get("/status.json").json()["health"]
+    assert (found["state"], found["word"]) == ("bad", "Something is wrong")
+    assert found["reason"] == (
+        "The layer is away; feed arrays was never started; 2 blocks are broken."
+    )
+
+
+def test_health_where_nothing_is_meant_to_run(client: Client) -> None:
+    """A feed that is switched off is no fault."""
+    Feed.objects.update(enabled=False)
+    found = client.get("/status.json").json()["health"]
+    assert (found["state"], found["reason"]) == ("still", "Every feed is switched off.")
+
+
+def test_message_in_full(client: Client) -> None:
+    """A card shows the whole record and its line, however long; none that is not due yet."""
+    Feed.objects.filter(name="arrays").update(spec={"shape": [1000]})
+    run_feed("arrays", promised=60)
+    page = client.get("/?watch=arrays").content.decode()
+    (address, *_) = re.findall(r'data-card data-field="record" href="([^"]*)"', page)
+    assert address == "/message?feed=arrays&amp;offset=60"
+    card = html.unescape(client.get(html.unescape(address)).content.decode())
+    record = source_of(recipe_of(Feed.objects.get(name="arrays"))).records(60, 1)[0].decode()
+    assert len(record) > MOST_CHARACTERS
+    assert f">{record}</pre>" in card
+    assert f'"data":{record}}}</pre>' in card
+    for offset in ("0", "61", "9" * 30, "x", ""):
+        assert client.get("/message", {"feed": "arrays", "offset": offset}).status_code == 404
+    assert client.get("/message", {"feed": "a\x00", "offset": "1"}).status_code == 404
+
+
+def test_client_in_full(client: Client, admin_client: Client) -> None:
+    """A card shows what is known of a client, never its key; staff gets a link to the admin."""
+    session = connect("alice")
+    Connection.objects.create(
+        session=session, server="a", channel="b", peer="c", opened_at=NOW, seen_at=NOW, behind=7
+    )
+    report(session, 2, "Client alice received 2 block in 2.001 s time")
+    (row,) = client.get("/status.json").json()["clients"]
+    public = client.get("/client", {"id": row["id"]}).content.decode()
+    for words in ("users, arrays", "1 verified", "7 messages", "2026-11-21 09:30:15 UTC"):
+        assert words in public
+    assert "received 2 block" in public
+    link = f"/admin/feeds/clientsession/{session.pk}/change/"
+    staff = admin_client.get("/client", {"id": row["id"]}).content.decode()
+    assert (link in public, link in staff) == (False, True)
+    assert session.key[:12] not in public + staff
+    ClientSession.objects.update(status=ClientSession.Status.LEFT)
+    for pk in (row["id"], "9" * 30, "x"):
+        gone = client.get("/client", {"id": pk})
+        assert gone.status_code == 404
+        assert "is not connected any more" in gone.content.decode()
 
 
 def test_shows_a_feed_that_is_switched_off(client: Client) -> None:
@@ -82,6 +196,7 @@ def test_shows_who_is_connected(client: Client) -> None:
     status = client.get("/status.json").json()
     assert status["clients"] == [
         {
+            "id": f"{alice.pk}",
             "client": "alice",
             "feeds": "users, arrays",
             "block_size": "3",
@@ -102,7 +217,9 @@ def test_page_and_status_agree(client: Client) -> None:
     status = client.get("/status.json").json()
     for row in [*status["feeds"], *status["clients"]]:
         for name, value in row.items():
-            shown = f'data-state="{value}"' if name == "state" else f">{value}<"
+            shown = f">{value}<"
+            shown = f'href="/client?id={value}"' if name == "id" else shown
+            shown = f'data-state="{value}"' if name == "state" else shown
             assert shown in page, (name, value)
 
 
@@ -223,6 +340,12 @@ def run_feed(name: str, *, promised: int) -> None:
     Feed.objects.filter(name=name).update(promised=promised, promised_us=now_us)
 
 
+def attend() -> None:
+    """Let the generators of feeds that ran have promised just now, and for a busy machine later."""
+    soon = time.time_ns() // 1000 + ATTENDED_US - 100_000
+    Feed.objects.exclude(promised_us=0).update(promised_us=soon)
+
+
 def test_shows_the_newest_messages(client: Client) -> None:
     """The end of the feed that is asked for stands there as it is sent, the newest first."""
     run_feed("arrays", promised=60)
@@ -233,7 +356,7 @@ def test_shows_the_newest_messages(client: Client) -> None:
     record = source_of(recipe_of(Feed.objects.get(name="arrays"))).records(60, 1)[0]
     assert shown["messages"][0]["record"] == record.decode()
     page = client.get("/?watch=arrays").content.decode()
-    assert f">{record.decode()}</td>" in page
+    assert f">{record.decode()}</a></td>" in page
     assert re.search(r'data-last-us="\d{16}"', page)
     assert re.search(r'aria-current="true">arrays<', page)
 
@@ -260,7 +383,7 @@ def test_says_why_nothing_comes(client: Client) -> None:
     page = client.get("/?watch=users").content.decode()
     sentence = re.search(r'id="stream-sentence">([^<]*)<', page)
     assert sentence is not None
-    assert sentence[1] == notices.not_running("users")
+    assert sentence[1] == NEVER_STARTED
 
 
 @pytest.mark.parametrize("wanted", ["", "no-such-feed", "<b>", "\x00"])
@@ -299,7 +422,24 @@ def test_a_look_costs_few_queries(client: Client) -> None:
     """A look costs the same number of queries, whatever there is to show."""
     with CaptureQueriesContext(connection) as queries:
         client.get("/status.json")
+    assert len(queries) <= 12
+    # Sparklines take three of them, and those once in ten seconds.
+    overview._OVERVIEW.forget()
+    with CaptureQueriesContext(connection) as queries:
+        client.get("/status.json")
     assert len(queries) <= 9
+
+
+def test_sparklines_are_sent_once(client: Client) -> None:
+    """A page that has the drawing is not sent it again until there is a new one."""
+    run_feed("arrays", promised=60)
+    first = client.get("/status.json").json()["sparklines"]
+    assert [line["name"] for line in first["feeds"]] == ["arrays", "users"]
+    assert {line["name"] for line in first["tiles"]} == set(
+        re.findall(r'data-tile="(\w+)"', client.get("/").content.decode())
+    )
+    again = client.get("/status.json", {"drawn": first["drawn"]}).json()["sparklines"]
+    assert again is None
 
 
 @pytest.mark.parametrize("debug", [False, True])

@@ -11,7 +11,7 @@ export function fill(root, values) {
     element.setAttribute("width", values[element.dataset.width]);
   }
   for (const element of root.querySelectorAll("[data-link]")) {
-    element.href = element.dataset.link + encodeURIComponent(values[element.dataset.field]);
+    element.href = element.dataset.link + encodeURIComponent(values[element.dataset.key ?? element.dataset.field]);
   }
   if ("state" in values && root.dataset.state !== values.state) root.dataset.state = values.state;
 }

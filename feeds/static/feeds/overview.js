@@ -11,10 +11,10 @@ export class Overview {
   #url;
   #wake = () => {};
 
-  /** Ask at a URL; `watch()` returns the name of the feed that is looked at. */
-  constructor(url, watch) {
+  /** Ask at a URL; `ask()` returns what is asked for, such as the feed that is looked at. */
+  constructor(url, ask) {
     this.#url = url;
-    this.watch = watch;
+    this.ask = ask;
   }
 
   /** Ask at once; the next look was a while away. */
@@ -42,7 +42,7 @@ export class Overview {
   }
 
   #ask() {
-    const url = `${this.#url}?watch=${encodeURIComponent(this.watch())}`;
+    const url = `${this.#url}?${new URLSearchParams(this.ask())}`;
     return fetch(url, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
   }
 

@@ -1,8 +1,10 @@
 // The page on /: what runs, what is sent now, and a client to try it with.
 
+import { Card } from "./card.js";
 import { fill, fillList } from "./filling.js";
 import { Overview } from "./overview.js";
 import { Panel } from "./panel.js";
+import { Sparklines } from "./sparklines.js";
 import { Stream } from "./stream.js";
 
 const COPIED_MS = 2000;
@@ -12,7 +14,9 @@ const live = find("live");
 const rows = find("messages");
 const stream = new Stream(rows, find("message-template"), Number(rows.dataset.most));
 const panel = new Panel(find("client"), address(), shown);
-const overview = new Overview(live.dataset.url, () => rows.dataset.feed);
+const sparklines = new Sparklines();
+const card = new Card(find("card-dialog"));
+const overview = new Overview(live.dataset.url, () => ({ watch: rows.dataset.feed, drawn: sparklines.drawn }));
 
 /**
  * Return the address of the feeds, by the page's own.
@@ -55,6 +59,8 @@ function show(now) {
   fillList(find("feeds"), find("feed-template"), now.feeds);
   fillList(find("clients"), find("client-template"), now.clients);
   fillList(find("sizes"), find("size-template"), now.sizes);
+  fill(find("health"), now.health);
+  sparklines.show(now.sparklines, find("totals"), find("feeds"));
   for (const id of ["totals", "more", "live", "broken", "sizes-caption"]) fill(find(id), now);
   panel.offer(now.feeds.filter(({ state }) => state !== "switched off").map(({ name }) => name));
   // A feed that was chosen after this was asked for is shown by the next answer.
@@ -66,6 +72,10 @@ function show(now) {
 /** Say whether the page is true, only when that changes: it is read aloud. */
 function say(state, text) {
   live.dataset.state = state;
+  // What was true when the server last answered is not what is true now.
+  if (state === "gone") {
+    fill(find("health"), { state: "bad", word: "Not known now", reason: text.replace(/ As of$/, "") });
+  }
   const sentence = find("live-text");
   if (sentence.textContent !== text) sentence.textContent = text;
 }
@@ -77,9 +87,6 @@ function choose(event) {
   event.preventDefault();
   history.replaceState(null, "", link.href);
   rows.dataset.feed = link.textContent;
-  // The list of another feed would stay empty for as long as it is held.
-  find("hold").setAttribute("aria-pressed", false);
-  stream.hold(false);
   stream.clear();
   mark();
   overview.hurry();
@@ -88,10 +95,28 @@ function choose(event) {
 function offerHold() {
   const button = find("hold");
   button.hidden = false;
+  const isHeld = () => button.getAttribute("aria-pressed") === "true";
   button.addEventListener("click", () => {
-    const isHeld = button.getAttribute("aria-pressed") !== "true";
-    button.setAttribute("aria-pressed", isHeld);
-    stream.hold(isHeld);
+    button.setAttribute("aria-pressed", !isHeld());
+    stream.hold(isHeld());
+  });
+  // A row that is reached by the keyboard must not leave the list under its reader.
+  rows.addEventListener("focusin", ({ target }) => {
+    if (!target.matches(":focus-visible")) return;
+    stream.hold(true);
+    find("held").textContent = isHeld() ? "" : "Held while a record has the focus";
+  });
+  rows.addEventListener("focusout", () => {
+    stream.hold(isHeld());
+    find("held").textContent = "";
+  });
+}
+
+/** A phone shows the first clients only, until all are asked for. */
+function offerAll() {
+  const button = find("all-clients");
+  button.addEventListener("click", () => {
+    document.querySelector(".clients-box").dataset.all = "";
   });
 }
 
@@ -109,6 +134,9 @@ function offerCopies() {
 }
 
 find("feeds").addEventListener("click", choose);
+card.serve(rows);
+card.serve(find("clients"));
 offerHold();
+offerAll();
 offerCopies();
 overview.keep(show, say);

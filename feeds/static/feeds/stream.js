@@ -20,7 +20,7 @@ export class Stream {
     this.#lastUs = Number(rows.dataset.lastUs);
   }
 
-  /** Show no other message until told otherwise. */
+  /** Keep the rows that are shown until told otherwise; an empty list is filled once. */
   hold(isHeld) {
     this.#isHeld = isHeld;
   }
@@ -34,7 +34,7 @@ export class Stream {
 
   /** Take the end of the feed as it was lately, the newest first; what is shown already is left out. */
   show(messages) {
-    if (this.#isHeld) return;
+    if (this.#isHeld && this.#last > 0) return;
     if (this.#isReplaced(messages)) this.clear();
     const isFresh = this.#last > 0;
     for (const message of [...messages].reverse()) this.#put(message, isFresh, false);
@@ -60,6 +60,9 @@ export class Stream {
   #put(message, isFresh, isLive) {
     if (message.offset <= this.#last) return;
     const row = make(this.#template, message);
+    const { card, feed } = this.#rows.dataset;
+    const query = new URLSearchParams({ feed, offset: message.offset });
+    row.querySelector("[data-card]").href = `${card}?${query}`;
     row.classList.toggle("fresh", isFresh);
     row.addEventListener("animationend", () => row.classList.remove("fresh"), { once: true });
     this.#rows.prepend(row);

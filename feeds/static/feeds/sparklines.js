@@ -1,0 +1,31 @@
+// The last ten minutes of feeds and figures, drawn into the SVG elements that wait for them.
+
+/** All lines of the page. */
+export class Sparklines {
+  #lines = { drawn: "", tiles: [], feeds: [] };
+
+  /** The name of the drawing that is shown; the server does not send it again. */
+  get drawn() {
+    return this.#lines.drawn;
+  }
+
+  /** Draw `lines`, or those of before where it is null: a list of feeds may have moved. */
+  show(lines, tiles, feeds) {
+    this.#lines = lines ?? this.#lines;
+    const byTile = named(this.#lines.tiles);
+    for (const svg of tiles.querySelectorAll("[data-tile]")) draw(svg, byTile.get(svg.dataset.tile));
+    const byFeed = named(this.#lines.feeds);
+    for (const feed of feeds.children) {
+      draw(feed.querySelector(".spark"), byFeed.get(feed.querySelector("[data-field=name]").textContent));
+    }
+  }
+}
+
+const named = (lines) => new Map(lines.map((line) => [line.name, line]));
+
+function draw(svg, line) {
+  const { path, said } = line ?? { path: "", said: "Nothing is known of the last 10 minutes" };
+  const drawn = svg.querySelector("path");
+  if (drawn.getAttribute("d") !== path) drawn.setAttribute("d", path);
+  if (svg.getAttribute("aria-label") !== said) svg.setAttribute("aria-label", said);
+}
