@@ -16,8 +16,8 @@ from clientapp.wire.closing import Close
 from feeds.live.passes import library
 from tests.support.crowd import Crowd, until
 from tests.support.judge import judge
-from tests.support.raw_client import PATIENCE_SECONDS
 from tests.support.stack import Program, Stack, free_port
+from tools.waiting import PATIENCE_SECONDS
 
 DEBUG = "DEBUG is on"
 

@@ -12,9 +12,10 @@ from functools import partial
 from pathlib import Path
 
 from clientapp.wire.report import Report
-from tests.support.client_process import PATIENCE_SECONDS, ClientProcess, Lifted
+from tests.support.client_process import ClientProcess, Lifted
 from tests.support.feed_server import FeedServer
 from tests.support.log_oracle import offsets, read_log
+from tools.waiting import PATIENCE_SECONDS
 
 KILLS = int(os.environ.get("BLOCKFEED_KILLS", "30"))
 SEED = int(os.environ.get("BLOCKFEED_SEED", "1"))

@@ -9,7 +9,8 @@ from clientapp.core.stamp import Stamp
 from clientapp.wire.from_client import Explained
 from clientapp.wire.from_server import Control
 from clientapp.wire.message import Message
-from tests.support.feed_server import PATIENCE_SECONDS, FeedServer
+from tests.support.feed_server import FeedServer
+from tools.waiting import PATIENCE_SECONDS
 
 MORE_THAN_A_KERNEL_HOLDS = 1_000_000
 """Pairs of an explanation, of 22 bytes each."""

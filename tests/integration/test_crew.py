@@ -15,7 +15,8 @@ from feeds.live.generator import Generator
 from feeds.live.progress import State
 from feeds.management.crew import LOOK_SECONDS, Crew
 from feeds.models import Feed
-from tests.integration.test_generator import PATIENCE_SECONDS, ListLayer, fast
+from tests.integration.test_generator import ListLayer, fast
+from tools.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("default_feeds")
 
