@@ -21,6 +21,8 @@ SHARED = ("busy", "shaken", "chromium")
 """What is expensive to start; the first of these that a test uses names its group."""
 
 
+# First: xdist reads the groups in this hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let one process run all tests that share a stack, one after the other."""
     for item in items:
