@@ -23,7 +23,7 @@ run: $(PASS) ## start the server, the generator and three clients; Ctrl-C stops 
 setup: $(DEVELOPMENT) ## make .venv with all that the other targets need
 
 test: $(DEVELOPMENT) ## run every test
-	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses auto
 
 check: $(DEVELOPMENT) ## lint, formatting, types, layers, migrations
 	$(BIN)/ruff check

@@ -8,7 +8,7 @@ a test may need is installed there, so a skip would hide a missing proof.
 import os
 import signal
 from collections.abc import Generator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -33,6 +33,15 @@ def pytest_configure() -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """Return what ``--numprocesses auto`` stands for."""
     return max(FEWEST_WORKERS, os.cpu_count() or 1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Return what gives tests to processes."""
+    # Without xdist nobody asks, and the module cannot be imported.
+    from tests.support import scheduling  # noqa: PLC0415
+
+    return scheduling.make(config, log)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -2,8 +2,8 @@
 What tests of real processes share.
 
 A process that runs tests starts one browser, one `BusyStack` and one
-`ShakenStack` at most. The tests that look at them form groups, each of which
-one process runs (``--dist loadgroup``): a stack at work costs a part of a core.
+`ShakenStack` at most. Few processes run the tests that look at them
+(`tests.support.scheduling`): a stack at work costs a part of a core.
 """
 
 from collections.abc import Iterator
@@ -16,20 +16,6 @@ from tests.support.browser import Browser, SharedBrowser, other_hosts
 from tests.support.busy_stack import BusyStack, ShakenStack, ShakenStacks
 from tests.support.signing_in import is_signed_in, sign_in
 from tests.support.stack import Stack
-
-SHARED = ("busy", "shaken", "chromium")
-"""What is expensive to start; the first of these that a test uses names its group."""
-
-
-# First: xdist reads the groups in this hook.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process run all tests that share a stack, one after the other."""
-    for item in items:
-        for name in SHARED:
-            if name in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(name))
-                break
 
 
 @pytest.fixture
