@@ -14,6 +14,7 @@ from tests.support.log_oracle import offsets, read_log
 from tests.support.stack import PATIENCE_SECONDS, Stack, until
 
 NOT_RUNNING = "feed users is not running; start it with: python manage.py generate"
+NEVER_STARTED = "feed users was never started; start it with: python manage.py generate"
 
 
 def test_taken_port(stack: Stack) -> None:
@@ -134,8 +135,8 @@ def test_everybody_says_that_no_generator_runs(stack: Stack) -> None:
     client = stack.client("alice")
     client.wait_for(NOT_RUNNING)
     feeds = {feed["name"]: feed for feed in json.loads(stack.get("status.json"))["feeds"]}
-    assert feeds["users"]["sentence"] == NOT_RUNNING
-    assert NOT_RUNNING in stack.get("")
+    assert feeds["users"]["sentence"] == NEVER_STARTED
+    assert NEVER_STARTED in stack.get("")
     stack.generator("--feed=users")
     client.wait_for("feed users is running")
     assert client.stop() == 0

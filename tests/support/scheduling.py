@@ -2,7 +2,8 @@
 Which process of pytest-xdist runs which test.
 
 Tests that share a stack or a browser run in one process, one after the other,
-and begin first. All others are given out one by one, to whoever is free.
+and come last: a stack at work and a browser cost a part of a core until the
+end. All others are given out one by one, to the process that is free.
 """
 
 from __future__ import annotations
@@ -26,14 +27,26 @@ GROUPS = {
 """The group of each module whose tests look at a stack or a browser that is expensive to start."""
 
 
-class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it is not typed where it matters
-    """Gives groups of tests out as one, larger groups first."""
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it ships no types
+    """Gives groups of tests out as one, in the order of `turn`."""
 
     def _split_scope(self, nodeid: str) -> str:
         """Return what *nodeid* is given out with: its group, or itself alone."""
-        return GROUPS.get(PurePosixPath(nodeid.partition("::")[0]).stem, nodeid)
+        return _group(nodeid) or nodeid
 
 
 def make(config: Any, log: Any) -> Scheduling:
     """Return the scheduler of a run, for xdist's hook."""
+    config.option.loadscopereorder = False
     return Scheduling(config, log)
+
+
+def turn(nodeid: str) -> int:
+    """Return when a test comes: long ones before short ones, groups at the end."""
+    if _group(nodeid):
+        return 2
+    return 0 if "acceptance/" in nodeid else 1
+
+
+def _group(nodeid: str) -> str | None:
+    return GROUPS.get(PurePosixPath(nodeid.partition("::")[0]).stem)
