@@ -119,6 +119,9 @@ USE_I18N = False
 USE_TZ = True
 FORMAT_MODULE_PATH = "wsproject.formats"
 
+# Where a person goes who signs in without having asked for a page.
+LOGIN_REDIRECT_URL = "admin:index"
+
 STATIC_URL = "static/"
 # From where they lie, so that nobody has to collect them, whatever DEBUG is.
 WHITENOISE_USE_FINDERS = True

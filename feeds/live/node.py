@@ -110,6 +110,8 @@ class Node:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if is_kept:
+            await self.presence.finish()
         await self.recovery.stop()
         await self._maker.stop()
         await self.recorder.stop()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from django.db import InterfaceError, OperationalError
@@ -61,16 +61,9 @@ class Presence:
     async def keep(self) -> None:
         """Tell the database who is alive and how far behind, and who is lost."""
         now = datetime.now(UTC)
-        lags = {channel: self._hub.lag(one) for one, (channel, _) in self._connections.items()}
+        lags = self._lags()
         behind = {channel: lag for channel, lag in lags.items() if lag}
-        look = Look(
-            at=now,
-            clock=time.monotonic(),
-            sessions=len(lags),
-            sent=self._hub.sent,
-            worst_lag=max(lags.values(), default=0),
-        )
-        await self._database.run(self._sampler.take, look)
+        await self._database.run(self._sampler.take, self._look(now, lags))
         try:
             known = await self._database.run(ledger.mark_seen, self._server, now, behind)
             await self._end_replaced(known)
@@ -82,6 +75,28 @@ class Presence:
         except (OperationalError, InterfaceError) as error:
             self._books.interrupt()
             log.warning("the database does not answer (%s); nobody is marked as seen", error)
+
+    async def finish(self) -> None:
+        """Store the sample of the last period, which the end of the process cuts short."""
+        now = datetime.now(UTC)
+        await self._database.run(self._sampler.take, self._look(now, self._lags()))
+        try:
+            await self._database.run(self._sampler.store)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("the database does not answer (%s); the last sample is lost", error)
+
+    def _lags(self) -> dict[str, int]:
+        """Return how many messages each connection lacks, by its channel."""
+        return {channel: self._hub.lag(one) for one, (channel, _) in self._connections.items()}
+
+    def _look(self, now: datetime, lags: Mapping[str, int]) -> Look:
+        return Look(
+            at=now,
+            clock=time.monotonic(),
+            sessions=len(lags),
+            sent=self._hub.sent,
+            worst_lag=max(lags.values(), default=0),
+        )
 
     async def _end_replaced(self, known: Collection[str]) -> None:
         """

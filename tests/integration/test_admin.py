@@ -188,3 +188,11 @@ def test_who_is_catching_up(admin_client: Client) -> None:
     assert {row.client: row.lag for row in rows} == {"alice": 812_345, "bob": None}
     page = admin_client.get(reverse("admin:feeds_clientsession_changelist")).content.decode()
     assert "812,345" in page
+
+
+@pytest.mark.django_db
+def test_signing_in_leads_to_the_dashboard(client: Client) -> None:
+    """A person who opens the sign-in page directly arrives at the admin's first page."""
+    User.objects.create_superuser("ada", password="a password")
+    answer = client.post("/admin/login/", {"username": "ada", "password": "a password"})
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")

@@ -186,7 +186,7 @@ class Taker:
 
 @pytest.mark.django_db(transaction=True)
 async def test_presence_stores_what_its_process_did(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections, messages, the worst lag and the committed blocks come together."""
+    """Connections, messages, lag and blocks come together; the end stores the last period."""
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.1)
     hub = Hub(LIMITS, python_pass, lambda _, __: None)
     hub.open_stream("users", 0)
@@ -220,10 +220,14 @@ async def test_presence_stores_what_its_process_did(monkeypatch: pytest.MonkeyPa
             assert not await Sample.objects.aexists()
             other.rollback()
         await presence.keep()
+        recorder.record(reported(3))
+        await recorder._commit()
+        await presence.finish()
     finally:
         await recorder.stop()
         await database.stop()
-    first, second = [sample async for sample in Sample.objects.order_by("at")]
+    first, second, last = [sample async for sample in Sample.objects.order_by("at")]
+    assert (last.blocks, last.verified) == (1, 1)
     assert (first.sessions, first.messages, first.worst_lag) == (3, 6, 3)
     assert (first.blocks, first.verified, first.broken) == (2, 1, 1)
     assert (second.sessions, second.messages, second.blocks) == (3, 0, 0)
