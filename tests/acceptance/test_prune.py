@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 
@@ -17,7 +18,7 @@ def let_grow_old(stack: Stack) -> None:
     """Let alice's first three reports be old, and all of bob's, of which there are many."""
     columns = [name for _, name, *_ in stack.rows("PRAGMA table_info(feeds_blockreport)")]
     kept = ", ".join(columns[1:])
-    copied = kept.replace("number", "number + 2 * n")
+    copied = re.sub(r"\bnumber\b", "number + 2 * n", kept)
     path = stack.folder / "var" / "db.sqlite3"
     with closing(sqlite3.connect(path, timeout=30)) as database:
         database.execute(
