@@ -195,11 +195,13 @@ def test_page_by_hand(played: Played) -> None:
             "p50": seconds(found["p50"]),
             "ideal": seconds(found["ideal"]),
             "overhead": seconds(found["overhead_p50"]),
-            "overhead_p90": seconds(found["overhead_p90"]),
+            # Of fewer than ten blocks no tenth is the slowest.
+            "overhead_p90": seconds(found["overhead_p90"]) if found["blocks"] >= 10 else "\N{EN DASH}",
         }, key
     whole = figures([block for block in played.blocks if block.verdict])
     assert status["latency"] == seconds(whole["latency_p50"])
-    assert seconds(whole["latency_p99"]) in status["latency_note"]
+    has_p99 = whole["blocks"] >= 100
+    assert (seconds(whole["latency_p99"]) in status["latency_note"]) is has_p99
     assert status["left_out"] == f"Left out: {whole['left_out']} around a reconnect or catch-up."
 
 
