@@ -122,8 +122,10 @@ def before_restart(stack: Stack) -> list[int]:
     return [key for (key,) in stack.rows(stored, ended)]
 
 
-def seconds(value: float) -> str:
-    """Return a time as the page shows it."""
+def seconds(value: float | None) -> str:
+    """Return a time as the page shows it; None: too few blocks tell it."""
+    if value is None:
+        return "\N{EN DASH}"
     return f"{value:,.2f} s" if abs(value) >= 1 else f"{value * 1000:,.1f} ms"
 
 
@@ -195,8 +197,7 @@ def test_page_by_hand(played: Played) -> None:
             "p50": seconds(found["p50"]),
             "ideal": seconds(found["ideal"]),
             "overhead": seconds(found["overhead_p50"]),
-            # Of fewer than ten blocks no tenth is the slowest.
-            "overhead_p90": seconds(found["overhead_p90"]) if found["blocks"] >= 10 else "\N{EN DASH}",
+            "overhead_p90": seconds(found["overhead_p90"] if found["blocks"] >= 10 else None),
         }, key
     whole = figures([block for block in played.blocks if block.verdict])
     assert status["latency"] == seconds(whole["latency_p50"])
