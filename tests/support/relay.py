@@ -62,12 +62,13 @@ class Relay(ABC):
 
     async def _end(self) -> None:
         self._server.close()
-        tasks = list(self._tasks)
+        # All tasks of the loop: asyncio accepts a connection, and shakes hands, in one of its own.
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         # Also those that wait for an end of TLS, or hold what nobody reads.
         for transport in list(self._loop._transports.values()):  # type: ignore[attr-defined]
             transport.abort()
-        for _ in range(2):  # turns of the loop, in which they close
+        for _ in range(3):  # turns of the loop, in which they close
             await asyncio.sleep(0)

@@ -1,9 +1,9 @@
 """
 Which process of pytest-xdist runs which test.
 
-Tests that share a stack or a browser run in one process, one after the other,
-and come last: a stack at work and a browser cost a part of a core until the
-end. All others are given out one by one, to the process that is free.
+Tests that share what is expensive to start run in one process, one after the
+other. Those that share a stack and a browser come last, as these cost a part of
+a core until the end. All others are given out one by one.
 """
 
 from __future__ import annotations
@@ -19,12 +19,16 @@ GROUPS = {
     "test_operator": "admin",
     "test_shared_browser": "admin",
     "test_behind_a_proxy": "page",
+    "test_figures": "figures",
     "test_live_page": "page",
     "test_other_origins": "page",
     "test_pages": "page",
+    "test_spoiled_logs": "spoiled logs",
     "test_terminals": "page",
 }
-"""The group of each module whose tests look at a stack or a browser that is expensive to start."""
+"""The group of each module whose tests share what is expensive to start."""
+LAST = ("admin", "page")
+"""Groups that leave a stack at work and a browser until the end."""
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it ships no types
@@ -42,8 +46,8 @@ def make(config: Any, log: Any) -> Scheduling:
 
 
 def turn(nodeid: str) -> int:
-    """Return when a test comes: long ones before short ones, groups at the end."""
-    if _group(nodeid):
+    """Return when a test comes: long ones before short ones, and `LAST` at the end."""
+    if _group(nodeid) in LAST:
         return 2
     return 0 if "acceptance/" in nodeid else 1
 
