@@ -62,6 +62,8 @@ class Relay(ABC):
 
     async def _end(self) -> None:
         self._server.close()
+        # A connection that was accepted in this turn belongs to a task that has yet to begin.
+        await asyncio.sleep(0)
         # All tasks of the loop: asyncio accepts a connection, and shakes hands, in one of its own.
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
