@@ -67,6 +67,9 @@ def test_headers_of_a_proxy(stack: Stack, command: str, *, believed: bool) -> No
     assert "198.51.100.1" not in server.said
 
 
+# asyncio drops a connection unclosed that the browser opens and leaves in the middle of a
+# handshake; the socket is the test proxy's, not the server's.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("configured", [True, False])
 def test_a_page_that_came_by_tls(
     stack: Stack, page: Browser, tmp_path: Path, *, configured: bool

@@ -10,6 +10,9 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self
 
+END_TURNS = 10
+"""Turns of the loop at the end: each may find what began in the one before."""
+
 
 class Relay(ABC):
     """One port at which something stands between clients and a server."""
@@ -62,15 +65,14 @@ class Relay(ABC):
 
     async def _end(self) -> None:
         self._server.close()
-        # A connection that was accepted in this turn belongs to a task that has yet to begin.
-        await asyncio.sleep(0)
-        # All tasks of the loop: asyncio accepts a connection, and shakes hands, in one of its own.
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        # Also those that wait for an end of TLS, or hold what nobody reads.
-        for transport in list(self._loop._transports.values()):  # type: ignore[attr-defined]
-            transport.abort()
-        for _ in range(3):  # turns of the loop, in which they close
+        for _ in range(END_TURNS):
+            # A turn in which what was accepted just now, or shook hands just now, gets its task.
             await asyncio.sleep(0)
+            # All tasks of the loop: asyncio accepts a connection in one of its own.
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            # Also those that wait for an end of TLS, or hold what nobody reads.
+            for transport in list(self._loop._transports.values()):  # type: ignore[attr-defined]
+                transport.abort()
