@@ -82,19 +82,13 @@ def client_card(number: str, *, is_staff: bool) -> Card | None:
         return None
     latest = session.reports.order_by("-number").first()
     behind = session.connections.filter(closed_at=None).aggregate(behind=Sum("behind"))["behind"]
-    verdicts = {
-        "verified": session.verified,
-        "broken": session.broken,
-        "unverifiable": session.unverifiable,
-    }
-    said = ", ".join(f"{count:,} {verdict}" for verdict, count in verdicts.items() if count)
     lag = show.UNKNOWN if behind is None else show.count(behind, "message")
     facts = [
         ("Status", session.get_status_display()),
         ("Feeds", session.feeds.replace(" ", ", ")),
         ("Block size", f"{session.block_size:,}" if session.block_size else "not declared"),
         ("Blocks", f"{session.blocks:,}"),
-        ("Verdicts", said or "none yet"),
+        ("Verdicts", show.verdicts(session) or "none yet"),
         ("Messages in them", f"{session.messages:,}"),
         ("Lag, when last seen", lag),
         ("Connected since", f"{show.moment(session.connected_at)} UTC"),

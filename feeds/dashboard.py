@@ -166,13 +166,15 @@ def _session_tiles(now: Point) -> list[Tile]:
 
 
 def _report_tiles(history: History) -> list[Tile]:
-    now, blocks = history.now, history.blocks
+    now, blocks = history.now, history.blocks - history.plain
     share = show.UNKNOWN
     if blocks:
         # Rounded down: 100 % is said of no hour with a block that is not verified.
         share = f"{int(history.verified / blocks * 1000) / 10:g} %"
     within = f"in the last {history.span.name}"
     note = f"of {blocks:,} blocks {within}" if blocks else f"no block {within}"
+    if history.plain:
+        note += f"; {history.plain:,} {show.NOT_CHECKED}"
     return [
         Tile(
             name="Blocks/min",

@@ -1,4 +1,4 @@
-"""The ten-line clients in ``examples/``, as the page shows them."""
+"""The short clients in ``examples/``, as the page shows them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ FILES = {
     "Python": "python_client.py",
     "JavaScript": "node_client.mjs",
     "Browser": "browser_client.html",
+    "Python, in blocks": "block_client.py",
 }
 
 

@@ -85,6 +85,8 @@ class Totals:
     verified: int
     broken: int
     messages: int
+    plain: int
+    """Blocks of plain clients, which nobody can check."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +112,7 @@ class Overview:
     """Block reports in the last minute."""
     pace_note: str
     share: str
-    """The verified share of the stored blocks."""
+    """The verified share of the stored blocks that are not of plain clients."""
     verified: str
     """Stored blocks that hold what was sent."""
     latency: str
@@ -183,7 +185,7 @@ def _look() -> Overview:
         running=f"{len(running):,} of {len(feeds):,} feeds running",
         pace=f"{recent.blocks:,.0f}",
         pace_note=f"{recent.messages:,.1f} messages/s in them",
-        share=show.share(totals.verified, totals.blocks),
+        share=show.verified_share(totals.verified, totals.blocks, totals.plain),
         verified=f"{totals.verified:,}",
         latency=timed.latency,
         latency_note=timed.latency_note,
@@ -204,6 +206,7 @@ def _sum_up() -> Totals:
         verified=Sum("verified", default=0),
         broken=Sum("broken", default=0),
         messages=Sum("messages", default=0),
+        plain=Sum("sentences", default=0),
     )
     return Totals(**found)
 

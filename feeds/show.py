@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from django.urls import reverse
 
 from feeds.live.catalog import FeedOverview
+from feeds.models import BlockReport, ClientSession
 
 UNKNOWN = "–"  # noqa: RUF001  the dash that stands for a figure
+NOT_CHECKED = "not checked (plain client)"
+"""The verdict of a plain report: nobody can check it, and nothing is wrong."""
 
 
 def rate(per_second: float) -> str:
@@ -48,9 +51,30 @@ def share(part: int, whole: int) -> str:
     return "100 %" if part == whole else f"{min(part / whole * 100, 99.9):.1f} %"
 
 
+def verified_share(verified: int, blocks: int, plain: int) -> str:
+    """Return the verified share of *blocks* without the *plain* ones, which nobody can check."""
+    return UNKNOWN if 0 < blocks <= plain else share(verified, blocks - plain)
+
+
+def verdicts(session: ClientSession) -> str:
+    """Return how many blocks of *session* got which verdict; empty: it has no block."""
+    found = {
+        "verified": session.verified,
+        "broken": session.broken,
+        "unverifiable": session.unverifiable - session.sentences,
+        NOT_CHECKED: session.sentences,
+    }
+    return ", ".join(f"{number:,} {name}" for name, number in found.items() if number > 0)
+
+
 def count(number: int, noun: str) -> str:
     """Return how many there are, such as ``1 block`` or ``1,200 blocks``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def verdict(report: BlockReport) -> str:
+    """Return what the server found, in words for people."""
+    return NOT_CHECKED if report.plain else str(report.verdict)
 
 
 def state(feed: FeedOverview) -> str:

@@ -119,6 +119,8 @@ class _Served:
     sessions: int = 0
     blocks: int = 0
     verified: int = 0
+    plain: int = 0
+    """Blocks of plain clients, which nobody can check."""
 
 
 def _figures(start: datetime, step: timedelta) -> dict[str, list[float | None]]:
@@ -133,6 +135,7 @@ def _figures(start: datetime, step: timedelta) -> dict[str, list[float | None]]:
         served.sessions = max(served.sessions, one.sessions)
         served.blocks += one.blocks
         served.verified += one.verified
+        served.plain += one.plain
         if one.latency_p50 is not None:
             latencies[index].append(one.latency_p50)
     found: dict[str, list[float | None]] = {name: [] for name in SAID}
@@ -145,7 +148,8 @@ def _figures(start: datetime, step: timedelta) -> dict[str, list[float | None]]:
         found["connected"].append(sum(one.sessions for one in servers) if servers else None)
         found["pace"].append(per_minute if servers else None)
         found["latency"].append(median_low(late) if late else None)
-        share = sum(one.verified for one in servers) / blocks if blocks else None
+        checked = blocks - sum(one.plain for one in servers)
+        share = sum(one.verified for one in servers) / checked if checked else None
         found["share"].append(share)
         found["blocks"].append(stored if servers else None)
     return found

@@ -38,6 +38,7 @@ VERDICTS = {
     BlockReport.Verdict.VERIFIED: "success",
     BlockReport.Verdict.BROKEN: "danger",
     BlockReport.Verdict.UNVERIFIABLE: "warning",
+    show.NOT_CHECKED: "",  # in grey
 }
 
 
@@ -47,6 +48,8 @@ MEANINGS = {
     Verdict.UNVERIFIABLE: "the server cannot tell",
 }
 ONLY_A_SENTENCE = "The client said only the sentence."
+PLAIN = f"{show.NOT_CHECKED}: its sentence does not say which messages came. This is no fault."
+"""What the verdict of a plain report means."""
 
 
 class ReportColumns:
@@ -62,7 +65,8 @@ class ReportColumns:
     @display(description="verdict", label=VERDICTS, ordering="verdict")  # type: ignore[untyped-decorator]
     def found(self, report: BlockReport) -> tuple[str, str]:
         """Return what the server found, and how to say it."""
-        return report.verdict, report.verdict
+        words = show.verdict(report)
+        return words, words
 
     @admin.display(description="seconds", ordering="seconds")
     def took(self, report: BlockReport) -> str:
@@ -172,7 +176,7 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
             format_html(
                 LINK,
                 reverse("admin:feeds_blockreport_change", args=(other.pk,)),
-                f"{which}: block {other.number:,}, {other.verdict}",
+                f"{which}: block {other.number:,}, {show.verdict(other)}",
             )
             for which, other in found
             if other is not None
@@ -182,8 +186,7 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
     @admin.display(description="verdict")
     def judged(self, report: BlockReport) -> str:
         """Return what the server found, and what that means."""
-        meaning = MEANINGS[Verdict(report.verdict)]
-        words = f"{report.verdict}: {meaning}"
+        words = PLAIN if report.plain else f"{report.verdict}: {MEANINGS[Verdict(report.verdict)]}"
         return format_html('<span class="judged" data-state="{}">{}</span>', report.verdict, words)
 
     @admin.display(description="expected and arrived")

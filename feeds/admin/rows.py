@@ -13,6 +13,7 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.html import format_html
 
+from feeds import show
 from feeds.models import ClientSession, Connection
 
 CELL = '<span data-session="{}" data-field="{}" data-state="{}" class="{}" title="{}">{}</span>'
@@ -27,17 +28,12 @@ def with_lag(sessions: QuerySet[ClientSession]) -> QuerySet[ClientSession]:
 
 def cells(session: Any, now: datetime) -> dict[str, str]:
     """Return the words of each cell of a *session* that has its lag, as of *now*."""
-    found = {
-        "verified": session.verified,
-        "broken": session.broken,
-        "unverifiable": session.unverifiable,
-    }
     return {
         "state": session.status,
         "seen": ago((now - session.seen_at).total_seconds()),
         "behind": "-" if session.lag is None else f"{session.lag:,}",
         "reconnects": f"{max(session.connects - 1, 0):,}",
-        "found": ", ".join(f"{count:,} {name}" for name, count in found.items() if count) or "-",
+        "found": show.verdicts(session) or "-",
     }
 
 

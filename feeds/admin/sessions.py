@@ -62,7 +62,7 @@ class ReportInline(ReportColumns, FactInline):
     """The newest blocks of a session."""
 
     model = BlockReport
-    fields = ("link", "verdict", "size", "took", "sentence", "received_at")
+    fields = ("link", "judged", "size", "took", "sentence", "received_at")
     readonly_fields = fields
     ordering = ("-number",)
     verbose_name_plural = "newest blocks"
@@ -72,6 +72,11 @@ class ReportInline(ReportColumns, FactInline):
         """Return the number, as a link to the report."""
         address = reverse("admin:feeds_blockreport_change", args=(report.pk,))
         return format_html(LINK, address, self.numbered(report))
+
+    @admin.display(description="verdict")
+    def judged(self, report: BlockReport) -> str:
+        """Return what the server found; an inline shows no labels."""
+        return show.verdict(report)
 
 
 @admin.register(ClientSession)
@@ -113,13 +118,21 @@ class ClientSessionAdmin(OperableAdmin):
                     ("connected_at", "seen_at"),
                     ("created_at", "connects"),
                     ("blocks", "messages"),
-                    ("verified", "broken", "unverifiable"),
+                    ("checked", "broken", "not_told"),
                 )
             },
         ),
         ("Course", {"fields": ("connected", "newest_blocks", "more")}),
     )
-    readonly_fields = ("size_of_blocks", "key_prefix", "connected", "newest_blocks", "more")
+    readonly_fields = (
+        "size_of_blocks",
+        "key_prefix",
+        "checked",
+        "not_told",
+        "connected",
+        "newest_blocks",
+        "more",
+    )
     sortable_by = (
         "client",
         "state",
@@ -131,6 +144,18 @@ class ClientSessionAdmin(OperableAdmin):
         "connected_at",
     )
     inlines = (ReportInline, ConnectionInline)
+
+    @admin.display(description="verified")
+    def checked(self, session: ClientSession) -> str:
+        """Return the verified blocks; of a client that says only sentences, why there are none."""
+        if session.sentences and session.sentences == session.blocks:
+            return f"- {show.NOT_CHECKED}"
+        return f"{session.verified:,}"
+
+    @admin.display(description="unverifiable")
+    def not_told(self, session: ClientSession) -> str:
+        """Return the blocks that the server could not check, without the plain ones."""
+        return f"{session.unverifiable - session.sentences:,}"
 
     @admin.display(description="connected and away")
     def connected(self, session: ClientSession) -> str:

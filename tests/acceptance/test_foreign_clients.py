@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -40,8 +41,8 @@ def assert_heard(stack: Stack, server: Program) -> None:
     assert "Traceback" not in server.said
 
 
-def test_python_in_ten_lines(served: tuple[Stack, Program]) -> None:
-    """The Python example prints records as they come, and why it was refused."""
+def test_python(served: tuple[Stack, Program], tmp_path: Path) -> None:
+    """One Python example prints records and why it was refused; the other collects blocks."""
     stack, server = served
     script = str(EXAMPLES / "python_client.py")
     client = stack.program("python", sys.executable, script, stack.url)
@@ -52,6 +53,46 @@ def test_python_in_ten_lines(served: tuple[Stack, Program]) -> None:
     refused = stack.program("python", sys.executable, script, stack.url + NO_FEED)
     assert refused.process.wait(PATIENCE_SECONDS) == 0
     assert refused.said == f"closed 4501 {REFUSED}\n"
+    assert_collects_blocks_and_reconnects(stack, server, tmp_path / "bob.txt")
+
+
+def assert_collects_blocks_and_reconnects(stack: Stack, server: Program, log: Path) -> None:
+    """Each block is in the log and stored, before and after a restart of the server."""
+    stored = (
+        "SELECT r.text, r.size, r.plain, r.session_id FROM feeds_blockreport r "
+        "JOIN feeds_clientsession s ON s.id = r.session_id WHERE s.client = 'bob' ORDER BY r.id"
+    )
+    command = (sys.executable, str(EXAMPLES / "block_client.py"), "--url", stack.url)
+    client = stack.program("blocks", *command, "--block-size", "3", "--log", str(log))
+    until(lambda: len(stack.rows(stored)) >= 2, lambda: client.said + server.said)
+    assert server.stop() == 0
+    client.wait_for("closed 4001 the server stops")
+    restarted = stack.server()
+    until(lambda: len({row[3] for row in stack.rows(stored)}) == 2, lambda: client.said)
+    client.stop(signal.SIGKILL)
+    restarted.wait_for("bob disconnected with code 1006")
+
+    said, block = [], 0
+    for line in log.read_text(encoding="utf-8").splitlines():
+        if line.startswith("Client bob received "):
+            said.append(line)
+            assert block == 3
+            block = 0
+            continue
+        stamp, _, message = line.partition(" ")
+        assert float(stamp) > 0
+        assert json.loads(message)["type"] == "message"
+        block += 1
+    rows = stack.rows(stored)
+    assert {(size, plain) for _, size, plain, _ in rows} == {(3, 1)}
+    texts = [text for text, *_ in rows]
+    # A sentence that was under way when the server or the client ended is in the log alone.
+    assert texts == [line for line in said if line in texts]
+    assert len(said) - len(texts) <= 2
+    assert said[0].startswith("Client bob received 1 block in ")
+    refused = stack.program("blocks", *command, "--name", "!", "--log", str(log))
+    assert refused.process.wait(PATIENCE_SECONDS) == 0
+    assert refused.said.startswith("closed 4501 client='!' ")
 
 
 def test_node(served: tuple[Stack, Program], tmp_path: Path) -> None:
