@@ -89,8 +89,17 @@ def grouped(
 
 
 def left_out_sentence(left_out: Mapping[Reason, int]) -> str:
-    """Return how many blocks were left out and why; empty where none was."""
-    told = [f"{left_out[reason]:,} {reason}" for reason in Reason if left_out.get(reason)]
-    if not told:
-        return ""
-    return f"Left out: {', '.join(told)}."
+    """
+    Return how many blocks were left out and why; empty where none was.
+
+    Blocks of plain clients are in figures of their own, so they are told apart.
+    """
+    told = [
+        f"{left_out[reason]:,} {reason}"
+        for reason in Reason
+        if reason is not Reason.PLAIN and left_out.get(reason)
+    ]
+    sentences = [f"Left out: {', '.join(told)}."] if told else []
+    if plain := left_out.get(Reason.PLAIN):
+        sentences.append(f"Shown apart: {plain:,} {Reason.PLAIN}.")
+    return " ".join(sentences)

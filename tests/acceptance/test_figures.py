@@ -124,7 +124,7 @@ def before_restart(stack: Stack) -> list[int]:
 
 def seconds(value: float) -> str:
     """Return a time as the page shows it."""
-    return f"{value:,.2f} s" if abs(value) >= 1 else f"{value * 1000:,.1f} ms"
+    return f"{value:,.2f} s" if abs(value) >= 1 else f"{value * 1000:z,.1f} ms"
 
 
 def test_everything_happened(played: Played) -> None:
@@ -221,9 +221,9 @@ def test_analysis_page_by_hand(played: Played) -> None:
             f"{found['blocks']:,}",
             f"{found['left_out']:,}",
             *(f"{found[name]:.3f}" for name in ("ideal", "p50", "p99")),
-            *(f"{found[name] * 1000:.2f}" for name in ("overhead_p50", "overhead_p99")),
+            *(f"{found[name] * 1000:z,.2f}" for name in ("overhead_p50", "overhead_p99")),
             *(
-                f"{found[name] * 1000:.2f}"
+                f"{found[name] * 1000:,.2f}"
                 for name in ("latency_p50", "latency_p99", "latency_max")
             ),
         ], (label, size)

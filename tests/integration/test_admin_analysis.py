@@ -150,7 +150,10 @@ def test_plain_clients_are_a_group_of_their_own(admin_client: Client) -> None:
     assert (own.rates, own.figures.timed) == ("users, plain clients", 0)
     assert own.figures.plain
     assert own.figures.plain.p50 == 3.0
-    assert "<td>3.000</td>" in look(admin_client).content.decode()
+    page = look(admin_client).content.decode()
+    assert "<td>3.000</td>" in page
+    assert "Shown apart: 1 of plain clients." in page
+    assert "Left out:" not in page
 
 
 def test_latencies_by_a_clients_own_clock_are_left_out(admin_client: Client) -> None:
@@ -289,7 +292,7 @@ def test_charts_and_tables(admin_client: Client) -> None:
         [{"x": 7.0, "y": 3750.0}],
     )
     assert first["borderColor"] != second["borderColor"]
-    for shown in ("4.250", "3750.00", "12.50", "25.00", "37.50"):
+    for shown in ("4.250", "3,750.00", "12.50", "25.00", "37.50"):
         assert f"<td>{shown}</td>" in page
     assert "2 reports." in page
     assert "swarm &lt;one&gt;" in page
@@ -300,7 +303,7 @@ def test_nothing_to_analyse(admin_client: Client) -> None:
     assert "There is nothing to analyse" in look(admin_client).content.decode()
     report(connect("alice"), 1, size=None, ranges={}, plain=True)
     response = look(admin_client)
-    assert "Left out: 1 of plain clients." in response.content.decode()
+    assert "Shown apart: 1 of plain clients." in response.content.decode()
     assert response.context["charts"] == []
 
 

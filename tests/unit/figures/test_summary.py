@@ -66,7 +66,8 @@ def test_each_reason_leaves_a_block_out_and_is_counted(reason: Reason) -> None:
         alone.overhead,
         alone.latency,
     )
-    assert left_out_sentence(both.left_out) == f"Left out: 1 {reason}."
+    said = "Shown apart" if reason is Reason.PLAIN else "Left out"
+    assert left_out_sentence(both.left_out) == f"{said}: 1 {reason}."
 
 
 def test_plain_clients_have_a_series_of_their_own() -> None:
@@ -115,8 +116,11 @@ def test_figures_of_no_block() -> None:
 
 def test_reasons_are_told_together() -> None:
     """One sentence names all that was left out, in the same order everywhere."""
-    text = left_out_sentence({Reason.INTERRUPTED: 1200, Reason.BROKEN: 3})
-    assert text == "Left out: 3 broken, 1,200 around a reconnect or catch-up."
+    left_out = {Reason.INTERRUPTED: 1200, Reason.BROKEN: 3, Reason.PLAIN: 139}
+    assert left_out_sentence(left_out) == (
+        "Left out: 3 broken, 1,200 around a reconnect or catch-up. "
+        "Shown apart: 139 of plain clients."
+    )
 
 
 def test_group_is_named_by_feeds_and_rates() -> None:
