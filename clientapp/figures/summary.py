@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import fsum
 from typing import TypeVar
 
 from clientapp.figures.measured import LatencySeen, Measured, Reason
-from clientapp.figures.ranks import Spread, nearest_rank, spread
+from clientapp.figures.ranks import Spread, figure, nearest_rank, spread
 
 Key = TypeVar("Key")
 
 RULE = (
     "Block time = ideal + overhead. The ideal is the time from when the first message of a block "
-    "was due to when its last one was; the overhead is all that delivery added."
+    "was due to when its last one was; the overhead is all that delivery added. "
+    "The sum holds for each block and for means; medians need not add up."
 )
 BASIS = (
     "Times and latencies rest on verified blocks. Blocks around a reconnect or catch-up are left "
@@ -34,7 +34,7 @@ class Summary:
     seconds: Spread | None
     """Block time."""
     ideal: float | None
-    """The mean ideal."""
+    """The median ideal, like the median block time beside which it is shown."""
     overhead: Spread | None
     latency: LatencySeen | None
     """Median of the blocks' medians, 99th percentile of their p99 (an upper estimate), maximum."""
@@ -59,7 +59,7 @@ def summarise(blocks: Iterable[Measured]) -> Summary:
         blocks=len(found),
         left_out=Counter(reason for reason in reasons if reason is not None),
         seconds=spread(block.seconds for block in timed),
-        ideal=fsum(block.ideal or 0.0 for block in timed) / len(timed) if timed else None,
+        ideal=figure(spread(block.ideal or 0.0 for block in timed), "p50"),
         overhead=spread(block.overhead for block in timed),
         latency=latency_of(late),
         latency_blocks=len(late),

@@ -85,7 +85,14 @@ def test_overhead_is_block_time_minus_ideal_block_by_block() -> None:
     assert math.isclose(found.overhead.p50, 0.05)
     assert math.isclose(found.overhead.p99, 0.099)
     assert math.isclose(found.overhead.mean, fmean(n / 1000 for n in range(1, 101)))
-    assert (found.ideal, found.timed) == (50.5, 100)
+    assert found.timed == 100
+
+
+def test_ideal_is_the_median_like_the_block_time_beside_it() -> None:
+    """One long block moves neither; a mean would have stood far from the median time."""
+    found = summarise(GOOD._replace(ideal=n, seconds=n) for n in (1.0, 2.0, 90.0))
+    assert found.seconds is not None
+    assert (found.ideal, found.seconds.p50) == (2.0, 2.0)
 
 
 def test_block_without_the_servers_clock_has_no_latency() -> None:
