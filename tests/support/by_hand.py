@@ -132,7 +132,8 @@ def figures(blocks: Sequence[HandBlock]) -> dict[str, Any]:
     return {
         "blocks": len(counted),
         "left_out": len(blocks) - len(counted),
-        "ideal": rank([block.ideal for block in counted], "50"),
+        "ideal": fmean(block.ideal for block in counted),
+        "ideal_p50": rank([block.ideal for block in counted], "50"),
         "mean": fmean(seconds),
         "p50": rank(seconds, "50"),
         "p90": rank(seconds, "90"),
