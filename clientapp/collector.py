@@ -152,7 +152,7 @@ class Collector:
             self._protocol.take_back(message)
             raise MalformedMessage(f"{message.feed} {message.offset}: {error}") from None
         self._builder.add(message, self._protocol.epoch(message.feed), stamp, line)
-        if self._catch_up.takes(message.feed, message.offset, stamp.monotonic):
+        if self._catch_up.takes(message, stamp.monotonic):
             self._builder.interrupt()
         self._tally.messages += 1
         self._tally.in_block = self._builder.count

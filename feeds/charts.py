@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clientapp.figures.ranks import figure
-from clientapp.figures.summary import Summary
+from clientapp.figures.summary import POINT_BLOCKS, Summary
 from feeds import show
 from feeds.analysis import Analysis, Group
 
@@ -59,6 +59,8 @@ class _Figure:
     about: str
     unit: str
     of: Callable[[Summary], float | None]
+    blocks: Callable[[Summary], int]
+    """How many blocks it rests on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +74,25 @@ class _Across:
 
 
 _block_time = _Figure(
-    "Block time", "Median block time", "seconds", lambda found: figure(found.seconds, "p50")
+    "Block time",
+    "Median block time",
+    "seconds",
+    lambda found: figure(found.seconds, "p50"),
+    lambda found: found.timed,
 )
 _overhead = _Figure(
     "Overhead",
     "Median of block time minus ideal",
     "milliseconds",
     lambda found: show.milliseconds(figure(found.overhead, "p50")),
+    lambda found: found.timed,
 )
 _latency = _Figure(
     "Latency",
     "Median of the blocks' medians",
     "milliseconds",
     lambda found: show.milliseconds(None if found.latency is None else found.latency.p50),
+    lambda found: found.latency_blocks,
 )
 _size = _Across(
     "block size",
@@ -103,16 +111,21 @@ _clients = _Across(
 def _chart(figure: _Figure, groups: Sequence[Group], across: _Across) -> Chart:
     lines: dict[str, list[Point]] = {}
     weights: dict[str, int] = {}
+    few = 0
     for group in groups:
         name = across.line(group)
         value = figure.of(group.figures)
-        if value is not None:
+        if value is not None and figure.blocks(group.figures) < POINT_BLOCKS:
+            few += 1
+        elif value is not None:
             lines.setdefault(name, []).append((across.of(group), value))
         weights[name] = weights.get(name, 0) + group.figures.blocks
     # More lines could not be told apart.
     kept = sorted(sorted(lines, key=lambda name: -weights[name])[:MOST_LINES])
     more = len(lines) - len(kept)
-    left = f" The table has {more} more." if more else ""
+    left = f" The table has {show.count(more, 'more line')}." if more else ""
+    if few:
+        left += f" {show.count(few, 'group')} of fewer than {POINT_BLOCKS} blocks: table only."
     return numeric_chart(
         f"{figure.title} against {across.name}",
         f"{figure.about}, one line for {across.about}.{left}",

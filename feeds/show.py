@@ -36,7 +36,12 @@ def time_us(value: int) -> str:
 
 def seconds(value: float) -> str:
     """Return a time in the unit in which it is easily read."""
-    return f"{value:,.2f} s" if abs(value) >= 1 else f"{value * 1000:,.1f} ms"
+    return f"{fixed(value, 2)} s" if abs(value) >= 1 else f"{fixed(value * 1000, 1)} ms"
+
+
+def fixed(value: float, digits: int) -> str:
+    """Return *value* with so many decimals, and a zero without a sign."""
+    return f"{value:z,.{digits}f}"
 
 
 def milliseconds(value: float | None) -> float | None:

@@ -92,10 +92,10 @@ def _times(cell: Cell) -> list[str]:
         f"{cell.mean:.4f}",
         f"{seconds.p50:.4f}",
         *marked,
-        f"{cell.overhead * 1000:+.2f}",
+        f"{cell.overhead * 1000:+z.2f}",
         _interval(cell.interval),
-        f"{cell.overheads.p50 * 1000:+.2f}",
-        f"{cell.overheads.p99 * 1000:+.2f}",
+        f"{cell.overheads.p50 * 1000:+z.2f}",
+        f"{cell.overheads.p99 * 1000:+z.2f}",
         f"{cell.repeats}",
     ]
 

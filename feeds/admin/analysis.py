@@ -140,11 +140,11 @@ def _of(figures: object, *names: str) -> list[float | None]:
 
 
 def _seconds(value: float | None) -> str:
-    return show.UNKNOWN if value is None else f"{value:.3f}"
+    return show.UNKNOWN if value is None else show.fixed(value, 3)
 
 
 def _milliseconds(value: float | None) -> str:
-    return show.UNKNOWN if value is None else f"{value * 1000:.2f}"
+    return show.UNKNOWN if value is None else show.fixed(value * 1000, 2)
 
 
 def _wanted(asked: dict[str, Any]) -> QuerySet[BlockReport]:

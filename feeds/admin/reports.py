@@ -199,7 +199,7 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
     @admin.display(description="ideal")
     def ideal_time(self, report: BlockReport) -> str:
         """Return how long the messages were due to take."""
-        return show.UNKNOWN if report.ideal is None else f"{report.ideal:.3f}"
+        return show.UNKNOWN if report.ideal is None else show.fixed(report.ideal, 3)
 
     @admin.display(description="overhead")
     def overhead(self, report: BlockReport) -> str:

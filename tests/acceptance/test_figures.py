@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from feeds.pace import ENOUGH_FOR_P90
+from feeds.show import UNKNOWN
 from tests.support.by_hand import HandBlock, blocks_of, figures, grouped
 from tests.support.stack import PATIENCE_SECONDS, Program, Stack, until
 from tests.support.staff import Staff
@@ -122,11 +124,9 @@ def before_restart(stack: Stack) -> list[int]:
     return [key for (key,) in stack.rows(stored, ended)]
 
 
-def seconds(value: float | None) -> str:
-    """Return a time as the page shows it; None: too few blocks tell it."""
-    if value is None:
-        return "\N{EN DASH}"
-    return f"{value:,.2f} s" if abs(value) >= 1 else f"{value * 1000:,.1f} ms"
+def seconds(value: float) -> str:
+    """Return a time as the page shows it."""
+    return f"{value:,.2f} s" if abs(value) >= 1 else f"{value * 1000:z,.1f} ms"
 
 
 def test_everything_happened(played: Played) -> None:
@@ -195,9 +195,11 @@ def test_page_by_hand(played: Played) -> None:
             "blocks": f"{found['blocks']:,}",
             "left_out": f"{found['left_out']:,}",
             "p50": seconds(found["p50"]),
-            "ideal": seconds(found["ideal"]),
+            "ideal": seconds(found["ideal_p50"]),
             "overhead": seconds(found["overhead_p50"]),
-            "overhead_p90": seconds(found["overhead_p90"] if found["blocks"] >= 10 else None),
+            "overhead_p90": seconds(found["overhead_p90"])
+            if found["blocks"] >= ENOUGH_FOR_P90
+            else UNKNOWN,
         }, key
     whole = figures([block for block in played.blocks if block.verdict])
     assert status["latency"] == seconds(whole["latency_p50"])
@@ -223,10 +225,10 @@ def test_analysis_page_by_hand(played: Played) -> None:
         assert cells == [
             f"{found['blocks']:,}",
             f"{found['left_out']:,}",
-            *(f"{found[name]:.3f}" for name in ("ideal", "p50", "p99")),
-            *(f"{found[name] * 1000:.2f}" for name in ("overhead_p50", "overhead_p99")),
+            *(f"{found[name]:.3f}" for name in ("ideal_p50", "p50", "p99")),
+            *(f"{found[name] * 1000:z,.2f}" for name in ("overhead_p50", "overhead_p99")),
             *(
-                f"{found[name] * 1000:.2f}"
+                f"{found[name] * 1000:,.2f}"
                 for name in ("latency_p50", "latency_p99", "latency_max")
             ),
         ], (label, size)
@@ -266,7 +268,7 @@ def test_analyse_by_hand(played: Played) -> None:
     assert {(one["feeds"], one["clients"], one["block_size"]) for one in cells} == counted
     for cell in cells:
         found = figures(groups[cell["feeds"], cell["clients"], cell["block_size"]])
-        del found["overhead_p90"]
+        del found["overhead_p90"], found["ideal_p50"]
         assert {name: cell[name] for name in found} == pytest.approx(found, abs=1e-9)
         assert cell["received"] == cell["expected"]
 

@@ -16,6 +16,7 @@ from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from clientapp.figures.summary import POINT_BLOCKS
 from feeds.admin.filters import labelled
 from feeds.analysis import Analysis, Group, analyse, band_name, band_of
 from feeds.charts import MOST_LINES
@@ -150,7 +151,10 @@ def test_plain_clients_are_a_group_of_their_own(admin_client: Client) -> None:
     assert (own.rates, own.figures.timed) == ("users, plain clients", 0)
     assert own.figures.plain
     assert own.figures.plain.p50 == 3.0
-    assert "<td>3.000</td>" in look(admin_client).content.decode()
+    page = look(admin_client).content.decode()
+    assert "<td>3.000</td>" in page
+    assert "Shown apart: 1 of plain clients." in page
+    assert "Left out:" not in page
 
 
 def test_latencies_by_a_clients_own_clock_are_left_out(admin_client: Client) -> None:
@@ -267,8 +271,11 @@ def test_wrong_parameters(
 
 def test_charts_and_tables(admin_client: Client) -> None:
     """The page draws five charts of what its tables say, on numeric axes."""
-    report(connect("alice"), 1, **measured(4.25, clients=7, latency=0.0125), label="swarm <one>")
-    report(connect("bob", block_size=300), 1, **measured(5.0, clients=8))
+    alice, bob = connect("alice"), connect("bob", block_size=300)
+    for number in range(1, POINT_BLOCKS + 1):
+        late = measured(4.25, clients=7, latency=0.0125)
+        report(alice, number, **late, label="swarm <one>")
+        report(bob, number, **measured(5.0, clients=8))
     response = look(admin_client)
     page = response.content.decode()
     charts = response.context["charts"]
@@ -289,9 +296,9 @@ def test_charts_and_tables(admin_client: Client) -> None:
         [{"x": 7.0, "y": 3750.0}],
     )
     assert first["borderColor"] != second["borderColor"]
-    for shown in ("4.250", "3750.00", "12.50", "25.00", "37.50"):
+    for shown in ("4.250", "3,750.00", "12.50", "25.00", "37.50"):
         assert f"<td>{shown}</td>" in page
-    assert "2 reports." in page
+    assert f"{2 * POINT_BLOCKS} reports." in page
     assert "swarm &lt;one&gt;" in page
 
 
@@ -300,7 +307,7 @@ def test_nothing_to_analyse(admin_client: Client) -> None:
     assert "There is nothing to analyse" in look(admin_client).content.decode()
     report(connect("alice"), 1, size=None, ranges={}, plain=True)
     response = look(admin_client)
-    assert "Left out: 1 of plain clients." in response.content.decode()
+    assert "Shown apart: 1 of plain clients." in response.content.decode()
     assert response.context["charts"] == []
 
 
@@ -336,7 +343,7 @@ def test_draws_no_more_lines_than_it_may(admin_client: Client) -> None:
     """The block sizes with the most reports are drawn, and the chart says how many are not."""
     for size in range(1, MOST_LINES + 2):
         session = connect(f"client-{size}", block_size=size)
-        for number in range(1 if size == 2 else 2):
+        for number in range(POINT_BLOCKS + (size != 2)):
             report(session, number, **measured(1.0))
     chart = look(admin_client).context["charts"][3]
     lines = json.loads(chart.data)["datasets"]
@@ -344,7 +351,23 @@ def test_draws_no_more_lines_than_it_may(admin_client: Client) -> None:
         f"users 1/s, blocks of {size}" for size in range(1, MOST_LINES + 2) if size != 2
     ]
     assert len({line["borderColor"] for line in lines}) == len(lines)
-    assert chart.about.endswith("The table has 1 more.")
+    assert chart.about.endswith("The table has 1 more line.")
+
+
+def test_point_of_few_blocks_is_in_the_table_only(admin_client: Client) -> None:
+    """One odd block among few would dominate a chart, which says how many groups it leaves out."""
+    alice = connect("alice")
+    for number in range(1, POINT_BLOCKS + 1):
+        report(alice, number, **measured(0.75, clients=1))
+    for number in range(1, POINT_BLOCKS):
+        report(alice, 100 + number, **measured(1.5, clients=5))
+    report(alice, 200, **measured(9.0, clients=50))
+    response = look(admin_client)
+    chart = response.context["charts"][3]
+    (line,) = json.loads(chart.data)["datasets"]
+    assert line["data"] == [{"x": 1.0, "y": 250.0}]
+    assert chart.about.endswith(" 2 groups of fewer than 20 blocks: table only.")
+    assert "<td>9.000</td>" in response.content.decode()
 
 
 def test_choices_are_bounded(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,7 +145,7 @@ def reference(script: list[list[Any]], size: int) -> tuple[list[dict[str, Any]],
                     catch_up.begin(meaning, at.monotonic)
                 case Message():
                     builder.add(meaning, protocol.epoch(meaning.feed), at, "")
-                    if catch_up.takes(meaning.feed, meaning.offset, at.monotonic):
+                    if catch_up.takes(meaning, at.monotonic):
                         builder.interrupt()
                     if builder.is_full:
                         report = builder.finish(protocol.positions).report

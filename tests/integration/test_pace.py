@@ -12,7 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from feeds import pace as module
 from feeds.models import BlockReport, ClientSession
 from feeds.pace import ENOUGH_FOR_P90, ENOUGH_FOR_P99, MOST_ROWS, pace, times
-from feeds.show import UNKNOWN
+from feeds.show import UNKNOWN, fixed
+from feeds.show import seconds as shown_seconds
 
 NOW = datetime(2026, 11, 21, 9, 30, 15, tzinfo=UTC)
 
@@ -91,7 +92,7 @@ def test_block_time_by_feeds_rate_and_size(session: ClientSession) -> None:
     assert (small.rates, small.size, small.blocks) == ("users 1/s", "2", "1")
     assert (small.p50, small.ideal, small.overhead) == ("500.0 ms", "500.0 ms", "0.0 ms")
     assert (large.rates, large.size, large.blocks) == ("users 1/s", "5", "4")
-    assert (large.p50, large.ideal) == ("2.00 s", "2.46 s")
+    assert (large.p50, large.ideal) == ("2.00 s", "1.97 s")
     assert (large.overhead, large.overhead_p90) == ("31.2 ms", UNKNOWN)
     assert (small.bar, large.bar, large.rest) == ("12.5", "50.0", "100.0")
 
@@ -135,6 +136,18 @@ def test_plain_clients_are_a_row_of_their_own(session: ClientSession) -> None:
     assert (checked.rates, checked.blocks) == ("users 1/s", "1")
     assert (own.rates, own.p50, own.blocks) == ("users, plain clients", "3.00 s", "1")
     assert own.ideal == own.overhead == UNKNOWN
+    assert (own.left_out, times().left_out) == ("0", "Shown apart: 1 of plain clients.")
+
+
+def test_no_figure_is_a_negative_zero() -> None:
+    """An overhead just below nothing is nothing; one that is below stays so."""
+    assert [shown_seconds(value) for value in (-0.00004, -0.0, -0.0002, -1.5)] == [
+        "0.0 ms",
+        "0.0 ms",
+        "-0.2 ms",
+        "-1.50 s",
+    ]
+    assert fixed(-0.00001, 2) == "0.00"
 
 
 def test_latencies_by_a_clients_own_clock_are_left_out(session: ClientSession) -> None:

@@ -133,6 +133,7 @@ def figures(blocks: Sequence[HandBlock]) -> dict[str, Any]:
         "blocks": len(counted),
         "left_out": len(blocks) - len(counted),
         "ideal": fmean(block.ideal for block in counted),
+        "ideal_p50": rank([block.ideal for block in counted], "50"),
         "mean": fmean(seconds),
         "p50": rank(seconds, "50"),
         "p90": rank(seconds, "90"),

@@ -124,4 +124,4 @@ def _blocks(condition: Condition) -> str:
 
 
 def _seconds(value: float) -> str:
-    return f"{value * 1000:.2f} ms" if abs(value) < 1 else f"{value:.3f} s"
+    return f"{value * 1000:z.2f} ms" if abs(value) < 1 else f"{value:.3f} s"
