@@ -95,6 +95,9 @@ class Limits:
     """A call of the channel layer may take this long; it is never needed."""
     drain_seconds: float = 5.0
     """A stopping server waits this long for its connections to end."""
+    flush_seconds: float = 20.0
+    """A stopping server waits this long for the next commit; on a busy machine the process that
+    stores may need so long to start."""
 
 
 LIMITS = Limits()

@@ -106,7 +106,7 @@ class Node:
 
     async def stop(self) -> bool:
         """Commit every fact and end the tasks; return False where facts are lost."""
-        is_kept = await self.recorder.flush(self.limits.drain_seconds)
+        is_kept = await self.recorder.flush(self.limits.flush_seconds)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -44,6 +44,8 @@ class Recorder:
         self._idle.set()
         self._store = store or Worker("recorder")
         self._failing = False
+        self._commits = 0
+        """Batches that were committed."""
         self._single = 0
         """Facts still to be committed one by one."""
 
@@ -72,12 +74,16 @@ class Recorder:
             self._idle.set()
 
     async def flush(self, seconds: float) -> bool:
-        """Wait until all is committed; return False if that took too long."""
-        try:
-            await asyncio.wait_for(self._idle.wait(), seconds)
-        except TimeoutError:
-            log.warning("%d facts were not stored: the database did not answer", len(self._waiting))
-            return False
+        """Wait until all is committed; return False once nothing was committed for *seconds*."""
+        while not self._idle.is_set():
+            commits = self._commits
+            try:
+                await asyncio.wait_for(self._idle.wait(), seconds)
+            except TimeoutError:
+                if self._commits == commits:
+                    left = len(self._waiting)
+                    log.warning("%d facts were not stored: the database did not answer", left)
+                    return False
         return True
 
     async def stop(self) -> None:
@@ -115,6 +121,7 @@ class Recorder:
             log.warning("the database takes facts again")
             TROUBLES.end("recorder")
         self._failing = False
+        self._commits += 1
         self._single = max(self._single - 1, 0)
         for _ in range(size):
             self._waiting.popleft()

@@ -264,14 +264,14 @@ async def test_layer_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
         await receive(one, "pong")
 
 
-async def test_drain_seconds() -> None:
+async def test_flush_seconds() -> None:
     """A database that does not answer holds the end up no longer than that."""
-    recorder = Recorder(replace(LIMITS, drain_seconds=0.05))
+    recorder = Recorder(replace(LIMITS, flush_seconds=0.05))
     task = asyncio.ensure_future(recorder.run())
     with closing(sqlite3.connect(connection.settings_dict["NAME"])) as other:
         other.execute("BEGIN EXCLUSIVE")
         recorder.record(OPENED)
-        assert not await recorder.flush(recorder._limits.drain_seconds)
+        assert not await recorder.flush(recorder._limits.flush_seconds)
         other.rollback()
     assert await recorder.flush(PATIENCE_SECONDS)
     task.cancel()

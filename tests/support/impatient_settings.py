@@ -12,6 +12,7 @@ limits.LIMITS = replace(
     stall_seconds=2.0,
     slowest_rate=2**20,
     close_seconds=0.5,
+    flush_seconds=5.0,
 )
 
 from wsproject.settings import *  # noqa: E402, F403
