@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tools.screen import Screen
 
-STOP_SECONDS = 10.0
+STOP_SECONDS = 30.0
 """A child that was asked to stop and still runs then is killed."""
 PATIENCE_SECONDS = 1.0
 """A request to stop so soon after another is the same one, delivered twice."""
