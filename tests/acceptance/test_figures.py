@@ -31,7 +31,9 @@ MEMBERS = 28
 NEAR_US = 300_000
 """A message so near to the end or the beginning of a connection may belong to either side."""
 CAUGHT_UP_US = 5_000_000
-"""So long after a reconnect every message is live: what it cost is over."""
+"""So long after a reconnect every prompt message is live: what it cost is over."""
+PROMPT_US = 40_000
+"""A message that comes so soon after it was due is prompt; on a busy machine many are not."""
 
 
 @dataclass
@@ -153,6 +155,12 @@ def test_stored_ideal_is_that_of_the_schedule(played: Played) -> None:
             assert bool(interrupted) == block.interrupted
 
 
+def is_prompt(block: HandBlock) -> bool:
+    """Tell whether each message of a block came when it was due."""
+    pairs = zip(block.due, block.received, strict=True)
+    return all(received - due < PROMPT_US for due, received in pairs)
+
+
 def test_blocks_around_the_restart_are_interrupted(played: Played) -> None:
     """Each holds a message due before the reconnect that came after it; live ones do not."""
     query = (
@@ -164,7 +172,7 @@ def test_blocks_around_the_restart_are_interrupted(played: Played) -> None:
     connections: dict[str, list[tuple[int, int]]] = {}
     for key, opened, closed in played.stack.rows(query):
         connections.setdefault(key, []).append((opened, closed))
-    caught_up = 0
+    caught_up = live = 0
     for block in played.blocks:
         (_, lost), *again = connections[block.session]
         back = again[0][0] if again else lost
@@ -174,9 +182,13 @@ def test_blocks_around_the_restart_are_interrupted(played: Played) -> None:
         ):
             caught_up += 1
             assert block.interrupted, block
-        elif block.received[-1] < lost - NEAR_US or min(block.due) > back + CAUGHT_UP_US:
+        elif is_prompt(block) and (
+            block.received[-1] < lost - NEAR_US or min(block.due) > back + CAUGHT_UP_US
+        ):
+            live += 1
             assert not block.interrupted, block
     assert caught_up >= 4
+    assert live >= 4
 
 
 def test_page_by_hand(played: Played) -> None:
