@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.guardian import guard
 
-FEWEST_WORKERS = 4
+FEWEST_WORKERS = 3
 """Processes that run tests at once, also on fewer cores: many a test waits for a program."""
 
 ReportT = TypeVar("ReportT", pytest.TestReport, pytest.CollectReport)
