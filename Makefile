@@ -69,7 +69,7 @@ $(RUNTIME): requirements.txt clientapp/requirements.txt $(BIN)/python
 	@$(PIP_INSTALL) -r requirements.txt
 	@touch $@
 
-$(PASS): feeds/live/pass.c tools/compile.py $(RUNTIME)
+$(PASS): feeds/fanout/pass.c tools/compile.py $(RUNTIME)
 	@if $(BIN)/python -m tools.compile; then touch $@; fi
 
 $(ANALYSIS): clientapp/requirements-analysis.txt $(PASS)

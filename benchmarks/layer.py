@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
-from feeds.layers import FeedLayer
-from feeds.live import valkey
+from feeds.layer import valkey
+from feeds.layer.channel_layer import FeedLayer
 
 CONNECTS = 2000
 ROUNDS = 3

@@ -9,17 +9,17 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from clientapp.clients import collect
-from clientapp.core.errors import ClientError
-from clientapp.core.session import Session
-from clientapp.options import add_collect_options, add_verify_options
-from clientapp.output import guarded_output
-from clientapp.study.options import add_analyse_options, fill_in
-from clientapp.swarm.options import add_swarm_options
-from clientapp.verify import show_as_json, show_as_text, verify
-from clientapp.wire.names import is_client_name
-from clientapp.wire.printable import printable
-from clientapp.wire.request import DEFAULT_FEEDS, MAX_FEEDS
+from .clients import collect
+from .core.errors import ClientError
+from .core.session import Session
+from .lab.study.options import add_analyse_options, fill_in
+from .lab.swarm.options import add_swarm_options
+from .options import add_collect_options, add_verify_options
+from .output import guarded_output
+from .verify import show_as_json, show_as_text, verify
+from .wire.names import is_client_name
+from .wire.printable import printable
+from .wire.request import DEFAULT_FEEDS, MAX_FEEDS
 
 COLLECT = "Collect a feed in blocks, write them to a log and report them to the server."
 VERIFY = "Read block logs from beginning to end and tell whether they are whole."
@@ -138,7 +138,7 @@ def run_collect(options: argparse.Namespace) -> int:
 def run_swarm(options: argparse.Namespace) -> int:
     """Run a swarm as *options* say; return the exit code."""
     # Here, so that whoever only collects does not wait for it.
-    from clientapp.swarm.command import run  # noqa: PLC0415
+    from .lab.swarm.command import run  # noqa: PLC0415
 
     try:
         return run(options)
@@ -161,9 +161,9 @@ def run_analyse(options: argparse.Namespace) -> int:
     fill_in(options)
     try:
         # Here, so that whoever only collects needs none of its packages.
-        from clientapp.study.analyse import analyse  # noqa: PLC0415
+        from .lab.study.analyse import analyse  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == "clientapp":
+        if (error.name or "").partition(".")[0] == __package__.partition(".")[0]:
             raise
         print(f"analyse needs {error.name}; do this first: {ANALYSE_PACKAGES}", file=sys.stderr)
         return 1

@@ -11,16 +11,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from clientapp.blocklog import BlockLog
-from clientapp.core import events
-from clientapp.core.errors import ClientError
-from clientapp.core.session import Session
-from clientapp.core.tally import Tally
-from clientapp.jsonlines import JsonLines
-from clientapp.output import OutputGone
-from clientapp.run import Run
-from clientapp.terminal import Terminal
-from clientapp.wire.printable import printable
+from .core import events
+from .core.errors import ClientError
+from .core.session import Session
+from .core.tally import Tally
+from .jsonlines import JsonLines
+from .log.blocklog import BlockLog
+from .output import OutputGone
+from .run import Run
+from .terminal import Terminal
+from .wire.printable import printable
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,22 +11,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from clientapp.core import events
-from clientapp.core.block import Block, BlockBuilder
-from clientapp.core.catchup import CatchUp
-from clientapp.core.errors import BadUsage, CouldNot
-from clientapp.core.logtext import format_duplicate, format_gap, select_members
-from clientapp.core.protocol import ClientProtocol, Duplicate
-from clientapp.core.serverclock import ServerClock
-from clientapp.core.session import Session
-from clientapp.core.stamp import Stamp
-from clientapp.core.tally import Tally
-from clientapp.reporting import Reporting, ReportLog
-from clientapp.wire.errors import MalformedMessage
-from clientapp.wire.from_server import Ack, Control, Explain, Failure, Gap, Notice
-from clientapp.wire.message import Message
-from clientapp.wire.names import key_prefix
-from clientapp.wire.welcome import Welcome
+from .core import events
+from .core.block import Block, BlockBuilder
+from .core.catchup import CatchUp
+from .core.errors import BadUsage, CouldNot
+from .core.protocol import ClientProtocol, Duplicate
+from .core.serverclock import ServerClock
+from .core.session import Session
+from .core.stamp import Stamp
+from .core.tally import Tally
+from .log.text import format_duplicate, format_gap, select_members
+from .reporting import Reporting, ReportLog
+from .wire.errors import MalformedMessage
+from .wire.from_server import Ack, Control, Explain, Failure, Gap, Notice
+from .wire.message import Message
+from .wire.names import key_prefix
+from .wire.welcome import Welcome
 
 
 class Log(ReportLog, Protocol):

@@ -29,18 +29,18 @@ from websockets.proxy import get_proxy, parse_proxy
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
-from clientapp.core.backoff import backoff
-from clientapp.core.errors import CouldNot, Refused
-from clientapp.core.protocol import ClientProtocol
-from clientapp.core.serverurl import ServerUrl, without_credentials
-from clientapp.core.stamp import Stamp
-from clientapp.network import describe, is_loopback
-from clientapp.pinging import ask_time
-from clientapp.wire import SUBPROTOCOL, codec
-from clientapp.wire.closing import Close, may_return
-from clientapp.wire.errors import MalformedMessage
-from clientapp.wire.from_server import Control, read_from_server
-from clientapp.wire.message import Message
+from .core.backoff import backoff
+from .core.errors import CouldNot, Refused
+from .core.protocol import ClientProtocol
+from .core.serverurl import ServerUrl, without_credentials
+from .core.stamp import Stamp
+from .network import describe, is_loopback
+from .pinging import ask_time
+from .wire import SUBPROTOCOL, codec
+from .wire.closing import Close, may_return
+from .wire.errors import MalformedMessage
+from .wire.from_server import Control, read_from_server
+from .wire.message import Message
 
 OPEN_SECONDS = 10
 """For the handshake, and then again for the welcome."""

@@ -7,9 +7,9 @@ import sys
 from dataclasses import asdict
 from typing import Self
 
-from clientapp.core.events import Event
-from clientapp.wire import codec
-from clientapp.wire.codec import Json
+from .core.events import Event
+from .wire import codec
+from .wire.codec import Json
 
 
 class JsonLines:

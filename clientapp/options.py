@@ -15,10 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from clientapp.core.serverurl import ServerUrl
-from clientapp.wire import names
-from clientapp.wire.position import MAX_OFFSET
-from clientapp.wire.request import DEFAULT_CLIENT, DEFAULT_FEEDS, MAX_FEEDS
+from .core.serverurl import ServerUrl
+from .wire import names
+from .wire.position import MAX_OFFSET
+from .wire.request import DEFAULT_CLIENT, DEFAULT_FEEDS, MAX_FEEDS
 
 DEFAULT_URL = "ws://127.0.0.1:8000/"
 DEFAULT_BLOCK_SIZE = 10

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from io import UnsupportedOperation
 from typing import Any, TextIO, cast
 
-from clientapp.core.errors import CouldNot
+from .core.errors import CouldNot
 
 
 class OutputGone(CouldNot):

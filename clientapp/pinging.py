@@ -7,8 +7,8 @@ import time
 from collections.abc import Awaitable, Callable
 from itertools import chain, repeat
 
-from clientapp.wire import codec
-from clientapp.wire.from_client import Ping
+from .wire import codec
+from .wire.from_client import Ping
 
 FIRST_PINGS = 5
 """Right after the welcome: the best of a few is close, a single one may be unlucky."""

@@ -11,15 +11,15 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from clientapp.core import events
-from clientapp.core.logline import LoggedBlock
-from clientapp.core.outbox import WINDOW
-from clientapp.core.protocol import ClientProtocol
-from clientapp.core.tally import Tally
-from clientapp.core.verdicts import Verdicts
-from clientapp.wire.from_client import explanations
-from clientapp.wire.from_server import Ack, Explain, Failure
-from clientapp.wire.report import Report
+from .core import events
+from .core.outbox import WINDOW
+from .core.protocol import ClientProtocol
+from .core.tally import Tally
+from .core.verdicts import Verdicts
+from .log.line import LoggedBlock
+from .wire.from_client import explanations
+from .wire.from_server import Ack, Explain, Failure
+from .wire.report import Report
 
 ACK_SECONDS = 10
 """Without an acknowledgement, after the last block asked for: then there will be none."""

@@ -8,17 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from clientapp.collector import Collector, Log
-from clientapp.connection import Connection
-from clientapp.core import events
-from clientapp.core.block import BlockBuilder
-from clientapp.core.errors import CouldNot, NothingCame
-from clientapp.core.protocol import ClientProtocol
-from clientapp.core.serverclock import ServerClock
-from clientapp.core.session import Session
-from clientapp.core.tally import Tally
-from clientapp.reporting import ACK_SECONDS, Reporting
-from clientapp.wire.position import Position
+from .collector import Collector, Log
+from .connection import Connection
+from .core import events
+from .core.block import BlockBuilder
+from .core.errors import CouldNot, NothingCame
+from .core.protocol import ClientProtocol
+from .core.serverclock import ServerClock
+from .core.session import Session
+from .core.tally import Tally
+from .reporting import ACK_SECONDS, Reporting
+from .wire.position import Position
 
 LEAVE_SECONDS = 5
 """For the last acknowledgements, and for the answer to a bye; the log is safe

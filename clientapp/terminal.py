@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from clientapp.core import events
-from clientapp.core.logtext import format_time
-from clientapp.core.tally import Tally
-from clientapp.wire import codec
-from clientapp.wire.printable import printable
-from clientapp.wire.report import Clock
-from clientapp.wire.verdict import Verdict
+from .core import events
+from .core.tally import Tally
+from .log.text import format_time
+from .wire import codec
+from .wire.printable import printable
+from .wire.report import Clock
+from .wire.verdict import Verdict
 
 RATE_SECONDS = 5.0
 """The rate is an average over so long: steady at one message per second."""

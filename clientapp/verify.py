@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from clientapp.core.findings import Findings, SessionSummary
-from clientapp.core.logcheck import LogCheck
-from clientapp.core.logline import NotABlockLog
-from clientapp.core.logtext import format_time
-from clientapp.jsonlines import write_json
-from clientapp.wire.names import key_prefix
-from clientapp.wire.printable import printable
+from .jsonlines import write_json
+from .log.check import LogCheck
+from .log.findings import Findings, SessionSummary
+from .log.line import NotABlockLog
+from .log.text import format_time
+from .wire.names import key_prefix
+from .wire.printable import printable
 
 LINE_BYTES = 2**26
 """No line of a log is longer: four times the largest frame, however it is written."""

@@ -15,7 +15,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 
 from feeds.conf import SECRET_CHARACTERS
-from feeds.layers import locate
+from feeds.layer.channel_layer import locate
 
 
 @register(Tags.compatibility)

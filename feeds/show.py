@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 
 from django.urls import reverse
 
-from feeds.live.catalog import FeedOverview
+from feeds.making.catalog import FeedOverview
 from feeds.models import BlockReport, ClientSession
 
+MOST_CHARACTERS = 400
+"""Of one record; a row shows one line."""
 UNKNOWN = "–"  # noqa: RUF001  the dash that stands for a figure
 NOT_CHECKED = "not checked (plain client)"
 """The verdict of a plain report: nobody can check it, and nothing is wrong."""
@@ -92,3 +94,9 @@ def state(feed: FeedOverview) -> str:
 def broken_reports() -> str:
     """Return the address of the list of broken blocks, which only staff may open."""
     return f"{reverse('admin:feeds_blockreport_changelist')}?verdict__exact=broken"
+
+
+def record(line: bytes) -> str:
+    """Return the record in a line, which is its last member, cut off where it is long."""
+    text = line.partition(b'"data":')[2][:-1].decode()
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}…"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from feeds import views
+from feeds.pages import views
 
 urlpatterns = [
     path("", views.page, name="page"),

@@ -16,7 +16,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from feeds.live.passes import FOLDER, SOURCE, CompiledPass, library
+from feeds.fanout.passes import FOLDER, SOURCE, CompiledPass, library
 
 FLAGS = ("-std=c11", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra")
 

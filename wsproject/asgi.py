@@ -9,8 +9,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wsproject.settings")
 pages = get_asgi_application()
 
 # Django must be set up before the feeds' models are imported.
-from feeds.lifespan import lifespan  # noqa: E402
 from feeds.routing import websocket_urlpatterns  # noqa: E402
+from feeds.serving.lifespan import lifespan  # noqa: E402
 
 application = ProtocolTypeRouter(
     {"http": pages, "websocket": URLRouter(websocket_urlpatterns), "lifespan": lifespan}

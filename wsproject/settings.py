@@ -60,7 +60,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "feeds.away.DatabaseAway",
+    "feeds.pages.away.DatabaseAway",
 ]
 
 ROOT_URLCONF = "wsproject.urls"
@@ -100,7 +100,7 @@ COMPILED_PASS = env.flag("COMPILED_PASS", default=True)
 
 REDIS_URL = env.text("REDIS_URL", "embedded")
 CHANNEL_LAYERS = {
-    "default": {"BACKEND": "feeds.layers.FeedLayer", "CONFIG": {"url": REDIS_URL}},
+    "default": {"BACKEND": "feeds.layer.channel_layer.FeedLayer", "CONFIG": {"url": REDIS_URL}},
 }
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -133,7 +133,7 @@ LOGGING = {
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "timed"},
     },
-    "filters": {"wrong_host": {"()": "feeds.hosts.WrongHost"}},
+    "filters": {"wrong_host": {"()": "feeds.running.wrong_host.WrongHost"}},
     "loggers": {
         "feeds": {"handlers": ["console"], "level": "INFO", "propagate": False},
         "django.security.DisallowedHost": {

@@ -11,4 +11,4 @@ urlpatterns = [
     path("", include("feeds.urls")),
 ]
 
-handler404 = "feeds.views.not_found"
+handler404 = "feeds.pages.views.not_found"

@@ -14,7 +14,7 @@ from benchmarks.comparison import building
 from benchmarks.comparison.building import HERE, NODE_MODULES, PACKAGES, PYTHON, WS
 from benchmarks.comparison.figures import LIMIT
 from benchmarks.comparison.modes import Mode
-from feeds.live import valkey
+from feeds.layer import valkey
 from tests.support.stack import Program, Stack, free_port
 
 BACKLOG_OFFER = 0.75

@@ -11,18 +11,18 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from clientapp.core.cadence import Cadence
-from clientapp.core.latency import summarise
-from clientapp.core.protocol import UNANNOUNCED
-from clientapp.core.serverclock import ServerClock
-from clientapp.core.session import Session
-from clientapp.core.stamp import Stamp
-from clientapp.wire import digest
-from clientapp.wire.from_server import Gap
-from clientapp.wire.message import Message
-from clientapp.wire.position import Position
-from clientapp.wire.report import FeedRange, Report
-from clientapp.wire.sentence import Sentence
+from ..wire import digest
+from ..wire.from_server import Gap
+from ..wire.message import Message
+from ..wire.position import Position
+from ..wire.report import FeedRange, Report
+from ..wire.sentence import Sentence
+from .cadence import Cadence
+from .latency import summarise
+from .protocol import UNANNOUNCED
+from .serverclock import ServerClock
+from .session import Session
+from .stamp import Stamp
 
 NOTED_DUPLICATES = 1000
 """Duplicates with a line in one block; a server that repeats itself without end

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clientapp.core.serverclock import DRIFT_PPM
-from clientapp.wire.message import Message
-from clientapp.wire.welcome import Welcome
+from ..wire.message import Message
+from ..wire.welcome import Welcome
+from .serverclock import DRIFT_PPM
 
 LIVE_SPREAD_US = 50_000
 """A live message is seldom later than this against the promptest one; late messages

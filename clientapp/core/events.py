@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from clientapp.wire.report import Clock, FeedRange, Latency
+from ..wire.report import Clock, FeedRange, Latency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

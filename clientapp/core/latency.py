@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clientapp.figures.ranks import nearest_rank
-from clientapp.wire.report import Latency
+from ..figures.ranks import nearest_rank
+from ..wire.report import Latency
 
 
 def summarise(seconds: Sequence[float]) -> Latency:

@@ -13,9 +13,9 @@ from __future__ import annotations
 from heapq import nsmallest
 from itertools import takewhile
 
-from clientapp.wire.from_server import Ack
-from clientapp.wire.report import Report
-from clientapp.wire.verdict import Verdict
+from ..wire.from_server import Ack
+from ..wire.report import Report
+from ..wire.verdict import Verdict
 
 WINDOW = 256
 """

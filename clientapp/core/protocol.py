@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from clientapp.core.outbox import Outbox
-from clientapp.core.session import Session
-from clientapp.wire.codec import Json
-from clientapp.wire.errors import MalformedMessage
-from clientapp.wire.from_client import Bye, Explained
-from clientapp.wire.from_server import Ack, Control, Farewell, Gap, Heartbeat
-from clientapp.wire.message import Message
-from clientapp.wire.position import Position
-from clientapp.wire.report import Report
-from clientapp.wire.request import Request
-from clientapp.wire.welcome import Welcome
+from ..wire.codec import Json
+from ..wire.errors import MalformedMessage
+from ..wire.from_client import Bye, Explained
+from ..wire.from_server import Ack, Control, Farewell, Gap, Heartbeat
+from ..wire.message import Message
+from ..wire.position import Position
+from ..wire.report import Report
+from ..wire.request import Request
+from ..wire.welcome import Welcome
+from .outbox import Outbox
+from .session import Session
 
 UNANNOUNCED = "unannounced"
 """The cause of a gap that the server did not say, but the client saw."""

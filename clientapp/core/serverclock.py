@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clientapp.core.stamp import Stamp
-from clientapp.wire.from_server import Pong
-from clientapp.wire.report import Clock
-from clientapp.wire.welcome import Welcome
+from ..wire.from_server import Pong
+from ..wire.report import Clock
+from ..wire.welcome import Welcome
+from .stamp import Stamp
 
 DRIFT_PPM = 100
 """By how much two clocks run apart at most: 50 ppm each, what quartz is sold with."""

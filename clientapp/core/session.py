@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
-from clientapp.core.serverurl import ServerUrl
-from clientapp.wire import codec
-from clientapp.wire.codec import Json
-from clientapp.wire.errors import MalformedMessage
-from clientapp.wire.names import MAX_BLOCK_SIZE, is_session_key
-from clientapp.wire.position import Position
-from clientapp.wire.request import MAX_FEEDS, Request
+from ..wire import codec
+from ..wire.codec import Json
+from ..wire.errors import MalformedMessage
+from ..wire.names import MAX_BLOCK_SIZE, is_session_key
+from ..wire.position import Position
+from ..wire.request import MAX_FEEDS, Request
+from .serverurl import ServerUrl
 
 FORMAT = 2
 """The version of the block log that this client writes and understands."""

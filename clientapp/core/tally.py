@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
-from clientapp.core.block import Block
-from clientapp.core.events import Summary
-from clientapp.core.latency import summarise
-from clientapp.wire.report import Clock
+from ..wire.report import Clock
+from .block import Block
+from .events import Summary
+from .latency import summarise
 
 LATENCIES_KEPT = 100_000
 """Latencies behind the summary: enough for a p99, and a few megabytes."""

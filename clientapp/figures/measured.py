@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from clientapp.wire.verdict import Verdict
+from ..wire.verdict import Verdict
 
 CHANGING = "at a changing rate"
 UNKNOWN = "at an unknown rate"

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from clientapp.figures.measured import LatencySeen, Measured, Reason
-from clientapp.figures.ranks import Spread, figure, nearest_rank, spread
+from .measured import LatencySeen, Measured, Reason
+from .ranks import Spread, figure, nearest_rank, spread
 
 Key = TypeVar("Key")
 

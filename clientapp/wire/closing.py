@@ -7,7 +7,7 @@ its range alone: 4000-4499 come back with backoff, 4500-4999 stay away.
 
 from enum import IntEnum
 
-from clientapp.wire.printable import printable
+from .printable import printable
 
 MAX_REASON_BYTES = 123
 """Bytes of UTF-8 in the reason of a close frame at most (RFC 6455, 5.5)."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
-from clientapp.wire.errors import MalformedMessage
-from clientapp.wire.printable import printable
+from .errors import MalformedMessage
+from .printable import printable
 
 Json = dict[str, Any]
 

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from clientapp.wire import codec
-from clientapp.wire.codec import Json
-from clientapp.wire.errors import MalformedMessage
-from clientapp.wire.names import is_feed_name
-from clientapp.wire.position import MAX_OFFSET
-from clientapp.wire.report import Report
-from clientapp.wire.request import MAX_FEEDS
-from clientapp.wire.sentence import Sentence, parse_sentence
+from . import codec
+from .codec import Json
+from .errors import MalformedMessage
+from .names import is_feed_name
+from .position import MAX_OFFSET
+from .report import Report
+from .request import MAX_FEEDS
+from .sentence import Sentence, parse_sentence
 
 EXPLAINED_LINES = 5000
 """Messages in one frame of an explanation: 140 KB at most, within what a server takes."""

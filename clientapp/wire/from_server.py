@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
-from clientapp.wire import codec
-from clientapp.wire.codec import Json
-from clientapp.wire.errors import MalformedMessage
-from clientapp.wire.message import Message, read_message
-from clientapp.wire.names import VERDICT
-from clientapp.wire.welcome import Welcome
+from . import codec
+from .codec import Json
+from .errors import MalformedMessage
+from .message import Message, read_message
+from .names import VERDICT
+from .welcome import Welcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
-from clientapp.wire import codec
-from clientapp.wire.codec import Json
-from clientapp.wire.errors import MalformedMessage
+from . import codec
+from .codec import Json
+from .errors import MalformedMessage
 
 
 @dataclass(frozen=True, slots=True)

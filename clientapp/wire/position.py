@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clientapp.wire.errors import BadRequest
-from clientapp.wire.names import EPOCH, is_feed_name
+from .errors import BadRequest
+from .names import EPOCH, is_feed_name
 
 MAX_OFFSET = 2**53 - 1
 """The largest offset: the largest integer that JavaScript counts exactly."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
-from clientapp.wire import codec
-from clientapp.wire.codec import Json
-from clientapp.wire.errors import MalformedMessage
-from clientapp.wire.names import (
+from . import codec
+from .codec import Json
+from .errors import MalformedMessage
+from .names import (
     DIGEST,
     LABEL_RULE,
     MAX_BLOCK_SIZE,
@@ -16,7 +16,7 @@ from clientapp.wire.names import (
     is_feed_name,
     is_label,
 )
-from clientapp.wire.request import MAX_FEEDS
+from .request import MAX_FEEDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
-from clientapp.wire import SUBPROTOCOL, names
-from clientapp.wire.errors import BadRequest
-from clientapp.wire.position import MAX_OFFSET, Position, format_after, parse_after
+from . import SUBPROTOCOL, names
+from .errors import BadRequest
+from .position import MAX_OFFSET, Position, format_after, parse_after
 
 DEFAULT_CLIENT = "guest"
 DEFAULT_FEEDS = ("users",)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from clientapp.wire.codec import MAX_INTEGER
+from .codec import MAX_INTEGER
 
 LONGEST_SENTENCE = 200
 """Characters of a sentence at most, as a server stores it."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from clientapp.wire import codec
-from clientapp.wire.codec import Json
+from . import codec
+from .codec import Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from unfold.decorators import action
 
-from feeds.admin.facts import FactAdmin
 from feeds.admin.operations import MOST_SESSIONS, OPERATIONS
+from feeds.admin.read_only import FactAdmin
 from feeds.models import ClientSession
 
 Lead = TypeVar("Lead", bound=Callable[..., HttpResponse | None])

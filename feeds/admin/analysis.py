@@ -16,10 +16,11 @@ from unfold.views import UnfoldModelAdminViewMixin
 from clientapp.figures.measured import Reason
 from clientapp.figures.summary import RULE, left_out_sentence
 from clientapp.wire.printable import printable
-from feeds import analysis, show
+from feeds import show
+from feeds.admin.figures import analysis
+from feeds.admin.figures.charts import charts
 from feeds.admin.filters import in_days, labelled, of_sessions, receiving_exactly
-from feeds.charts import charts
-from feeds.forms import AnalysisForm
+from feeds.admin.forms import AnalysisForm
 from feeds.models import BlockReport, ClientSession
 
 COLUMNS = (

@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from feeds.dashboard import Dashboard, Rights, dashboard
-from feeds.history import HOUR, SPANS
+from feeds.admin.figures.dashboard import Dashboard, Rights, dashboard
+from feeds.admin.figures.history import HOUR, SPANS
 
 
 def callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:

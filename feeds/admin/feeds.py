@@ -18,10 +18,10 @@ from unfold.decorators import display
 
 from feeds import show
 from feeds.admin.actions import offer
-from feeds.admin.facts import FactInline, leads
+from feeds.admin.forms import FeedForm
+from feeds.admin.read_only import FactInline, leads
 from feeds.admin.recipes import recipes
-from feeds.forms import FeedForm
-from feeds.live import catalog, making
+from feeds.making import catalog, regeneration
 from feeds.models import Feed, Segment
 from feeds.sources import SpecError
 
@@ -207,7 +207,7 @@ class FeedAdmin(ModelAdmin):
         """Return the records after the promise, or why there are none."""
         first = feed.promised + 1
         try:
-            source = making.source_of(catalog.recipe_of(feed))
+            source = regeneration.source_of(catalog.recipe_of(feed))
             records = [json.loads(text) for text in source.records(first, PREVIEWED)]
         except SpecError as error:
             return str(error)

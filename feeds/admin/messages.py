@@ -6,8 +6,8 @@ from django.contrib import admin
 from django.utils.html import format_html
 
 from clientapp.wire.printable import printable
-from feeds.admin.facts import SessionFactAdmin
 from feeds.admin.filters import ClientFilter, DayFilter
+from feeds.admin.read_only import SessionFactAdmin
 from feeds.models import ClientMessage
 
 BREAKABLE = '<span class="client-text">{}</span>'

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from feeds.live.troubles import TROUBLES
+from feeds.running.outages import OUTAGES
 
 GROUPS = (
     (
@@ -40,7 +40,7 @@ GROUPS = (
 def trouble(request: HttpRequest) -> list[str] | None:
     """Return what does not work at present, as the admin's label; None: nothing."""
     # The page to sign in is given the label, too.
-    sentences = TROUBLES.sentences(detailed=settings.DEBUG or request.user.is_staff)
+    sentences = OUTAGES.sentences(detailed=settings.DEBUG or request.user.is_staff)
     return [" ".join(sentences), "warning"] if sentences else None
 
 

@@ -22,9 +22,9 @@ from django.urls import reverse
 from django.views.generic import FormView
 from unfold.views import UnfoldModelAdminViewMixin
 
-from feeds.forms import NoticeForm
-from feeds.live import operator
-from feeds.live.link import LayerUnavailable
+from feeds.admin.forms import NoticeForm
+from feeds.layer import operator_messages
+from feeds.layer.link import LayerUnavailable
 from feeds.models import ClientSession, Connection
 
 MOST_SESSIONS = 50
@@ -119,7 +119,7 @@ class DisconnectView(OperationView):
 
     def operate(self, sessions: list[ClientSession], wanted: dict[str, Any]) -> str:
         """Tell the consumers of *sessions* to end."""
-        async_to_sync(operator.disconnect)(channels_of(sessions))
+        async_to_sync(operator_messages.disconnect)(channels_of(sessions))
         self.log(sessions, "Disconnected.")
         return f"{_named(sessions)} told to leave."
 
@@ -140,7 +140,7 @@ class NoticeView(OperationView):
 
     def operate(self, sessions: list[ClientSession], wanted: dict[str, Any]) -> str:
         """Send the text of the form."""
-        async_to_sync(operator.notify)(channels_of(sessions), wanted["text"])
+        async_to_sync(operator_messages.notify)(channels_of(sessions), wanted["text"])
         self.log(sessions, f"Notice sent: {wanted['text']}")
         return f"{_named(sessions)} sent the notice."
 

@@ -19,7 +19,7 @@ from clientapp.wire.printable import printable
 from clientapp.wire.verdict import Verdict
 from feeds import show
 from feeds.admin.analysis import AnalysisCsv, AnalysisView, csv_of
-from feeds.admin.facts import LINK, SessionFactAdmin
+from feeds.admin.expected import expected_of
 from feeds.admin.filters import (
     BlockSizeFilter,
     ClientFilter,
@@ -27,7 +27,7 @@ from feeds.admin.filters import (
     FeedFilter,
     LabelFilter,
 )
-from feeds.expected import expected_of
+from feeds.admin.read_only import LINK, SessionFactAdmin
 from feeds.models import BlockReport
 
 RANGE = ("epoch", "first", "last", "count", "gaps", "duplicates", "digest")

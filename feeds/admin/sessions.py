@@ -20,9 +20,9 @@ from clientapp.wire import names
 from clientapp.wire.printable import printable
 from feeds import show
 from feeds.admin.actions import OperableAdmin
-from feeds.admin.course import course_charts, timeline
-from feeds.admin.facts import LINK, FactInline, leads
+from feeds.admin.figures.course import course_charts, timeline
 from feeds.admin.filters import BlockSizeFilter, ClientFilter, DayFilter, FeedFilter
+from feeds.admin.read_only import LINK, FactInline, leads
 from feeds.admin.reports import ReportColumns
 from feeds.admin.rows import cell, cells, with_lag
 from feeds.models import BlockReport, ClientSession, Connection

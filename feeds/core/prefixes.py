@@ -8,7 +8,7 @@ most reports are checked without making a message again.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from zlib import crc32
 
 from clientapp.wire import digest
@@ -50,3 +50,26 @@ class Prefixes:
             return None
         before = self._values[first - 1 - self._before]
         return digest.between(before, self._values[last - self._before], last - first + 1)
+
+
+class RecentDigests:
+    """The digests of every feed that passes through a process."""
+
+    def __init__(self, most: int) -> None:
+        """Keep those of the last *most* offsets of each feed at least."""
+        self._most = most
+        self._feeds: dict[str, Prefixes] = {}
+
+    def extend(self, feed: str, first: int, lines: Sequence[bytes]) -> None:
+        """Take the lines of *feed* from *first* on; after a hole, begin anew."""
+        known = self._feeds.get(feed)
+        if known is None:
+            known = self._feeds[feed] = Prefixes(first - 1, self._most)
+        elif known.head != first - 1:
+            known.restart(first - 1)
+        known.extend(lines)
+
+    def between(self, feed: str, first: int, last: int) -> int | None:
+        """Return the digest of the offsets *first* to *last* of *feed*; None: not known here."""
+        known = self._feeds.get(feed)
+        return known.between(first, last) if known else None

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from feeds import show
-from feeds.live.progress import Progress, State
+from feeds.making.progress import Progress, State
 from feeds.management.output import OutputGone
 
 log = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from feeds.layers import EMBEDDED
-from feeds.live import valkey
+from feeds.layer import valkey
+from feeds.layer.channel_layer import EMBEDDED
 
 
 def require_engines() -> None:

@@ -13,8 +13,8 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError  # noqa: A004  the driver's own
 
-from feeds.live import keeper
-from feeds.live.valkey import runtime_directory
+from feeds.layer import keeper
+from feeds.layer.valkey import runtime_directory
 from tests.support.eight import Eight
 from tests.support.judge import judge
 from tests.support.stack import Stack, until

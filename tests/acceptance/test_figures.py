@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from feeds.pace import ENOUGH_FOR_P90
+from feeds.pages.pace import ENOUGH_FOR_P90
 from feeds.show import UNKNOWN
 from tests.support.by_hand import HandBlock, blocks_of, figures, grouped
 from tests.support.stack import PATIENCE_SECONDS, Program, Stack, until

@@ -426,7 +426,7 @@ def test_is_accessible(busy: BusyStack, operator: Browser, width: int, *, dark: 
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_troubles_are_accessible(quiet: Stack, page: Browser, *, dark: bool) -> None:
+def test_outages_are_accessible(quiet: Stack, page: Browser, *, dark: bool) -> None:
     """Axe-core finds no serious fault in a page that says what is wrong."""
     page.open(home(quiet), dark=dark)
     start(page)

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 import pytest
 
 from clientapp.wire.closing import Close
-from feeds.live.passes import library
+from feeds.fanout.passes import library
 from tests.support.crowd import Crowd, until
 from tests.support.judge import judge
 from tests.support.stack import Program, Stack, free_port

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from feeds import overview
 from feeds.models import Feed
+from feeds.pages import overview
 from tests.support.client_process import Lifted
 from tests.support.feed_server import FeedServer
 

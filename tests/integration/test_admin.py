@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.html import escape
 
 from clientapp.wire import names
-from feeds.admin.facts import NEWEST
+from feeds.admin.read_only import NEWEST
 from feeds.models import ClientMessage, Connection, Feed
 from tests.support.admin import NOW, connect, listed, report, shown
 

@@ -17,9 +17,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from clientapp.figures.summary import POINT_BLOCKS
+from feeds.admin.figures.analysis import Analysis, Group, analyse, band_name, band_of
+from feeds.admin.figures.charts import MOST_LINES
 from feeds.admin.filters import labelled
-from feeds.analysis import Analysis, Group, analyse, band_name, band_of
-from feeds.charts import MOST_LINES
 from feeds.models import BlockReport
 from tests.support.admin import NOW, connect, report
 
@@ -315,7 +315,7 @@ def test_looks_at_no_more_than_it_may(
     admin_client: Client, admin_user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The newest reports are read, the page says so, and the CSV holds the same."""
-    monkeypatch.setattr("feeds.analysis.MOST_REPORTS", 3)
+    monkeypatch.setattr("feeds.admin.figures.analysis.MOST_REPORTS", 3)
     session = connect("alice")
     for number in range(1, 5):
         report(session, number, received_at=NOW + timedelta(seconds=number), **measured(number))
@@ -329,7 +329,7 @@ def test_looks_at_no_more_than_it_may(
 
 def test_shows_no_more_groups_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
     """The groups with the most reports are kept, in their order, and the others counted."""
-    monkeypatch.setattr("feeds.analysis.MOST_GROUPS", 2)
+    monkeypatch.setattr("feeds.admin.figures.analysis.MOST_GROUPS", 2)
     for size, reports in ((1, 2), (2, 1), (3, 3)):
         session = connect(f"client-{size}", block_size=size)
         for number in range(reports):
@@ -372,8 +372,8 @@ def test_point_of_few_blocks_is_in_the_table_only(admin_client: Client) -> None:
 
 def test_choices_are_bounded(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many sessions the newest are offered, and of many labels the first."""
-    monkeypatch.setattr("feeds.forms.MOST_OFFERING", 4)
-    monkeypatch.setattr("feeds.forms.MOST_OFFERED", 3)
+    monkeypatch.setattr("feeds.admin.forms.MOST_OFFERING", 4)
+    monkeypatch.setattr("feeds.admin.forms.MOST_OFFERED", 3)
     for number in range(6):
         report(connect(f"client-{number}"), 1, label=f"label-{number}")
     fields = look(admin_client).context["form"].fields

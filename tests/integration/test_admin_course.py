@@ -9,7 +9,7 @@ from html import unescape
 import pytest
 from django.test import Client
 
-from feeds.admin.course import MOST_BLOCKS, MOST_CONNECTIONS, bars, course_charts, losses
+from feeds.admin.figures.course import MOST_BLOCKS, MOST_CONNECTIONS, bars, course_charts, losses
 from feeds.models import Connection
 from tests.support.admin import NOW, connect, report, shown
 

@@ -14,8 +14,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from feeds import history
-from feeds.history import SPANS, look_back
+from feeds.admin.figures import history
+from feeds.admin.figures.history import SPANS, look_back
 from feeds.models import Feed, Sample
 from tests.support.admin import connect
 

@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from clientapp.wire import names
 from feeds.admin.recipes import RECIPES, Recipe
-from feeds.live import catalog, making
+from feeds.making import catalog, regeneration
 from feeds.models import Feed, Segment
 from feeds.sources import make_source
 from tests.support.admin import NOW, shown
@@ -48,7 +48,9 @@ def test_previews_the_next_records(admin_client: Client, feed: Feed) -> None:
     feed.promised = 500
     feed.save()
     page = shown(admin_client, feed)
-    for offset, text in enumerate(making.source_of(catalog.recipe_of(feed)).records(501, 10), 501):
+    for offset, text in enumerate(
+        regeneration.source_of(catalog.recipe_of(feed)).records(501, 10), 501
+    ):
         record = json.dumps(json.loads(text))
         assert f"<span>{offset}</span><code>{record}</code>" in page
     assert "<span>511</span>" not in page

@@ -15,10 +15,10 @@ from django.test import AsyncClient, Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from feeds.admin.forms import MAX_NOTICE
 from feeds.admin.operations import MOST_SESSIONS
-from feeds.forms import MAX_NOTICE
-from feeds.live.node import stop_node
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection
+from feeds.serving.node import stop_node
 from tests.support.admin import NOW, connect, report, shown
 from tests.support.session import client as connected
 from tests.support.session import close_code, receive
@@ -194,7 +194,10 @@ def test_an_unreachable_layer_is_a_sentence(
     admin_client: Client, settings: Settings, name: str, data: dict[str, str]
 ) -> None:
     """Without the channel layer nothing is done, and the admin says so."""
-    layer = {"BACKEND": "feeds.layers.FeedLayer", "CONFIG": {"url": "redis://127.0.0.1:1"}}
+    layer = {
+        "BACKEND": "feeds.layer.channel_layer.FeedLayer",
+        "CONFIG": {"url": "redis://127.0.0.1:1"},
+    }
     settings.CHANNEL_LAYERS = {"default": layer}
     (sentence,) = said(admin_client.post(address(name, there("alice")), data))
     assert sentence.startswith("Nothing was done: the channel layer is unreachable")

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from clientapp import cli
-from clientapp.core.analysis.study import study
-from clientapp.study.plots import _coloured, plots
+from clientapp.lab.analysis.study import study
+from clientapp.lab.study.plots import _coloured, plots
 from tests.support.block_logs import ALICE, BOB, arrays, gap, judged, seal, session_log, users
 from tests.support.trials import trial
 

@@ -7,11 +7,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from feeds.core.schedule import Recipe
-from feeds.live import catalog as catalog_module
-from feeds.live.catalog import ATTENDED_US, Catalog, recipe_of
-from feeds.live.clock import now_us
-from feeds.live.making import lines_between, source_of
+from feeds.making import catalog as catalog_module
+from feeds.making.catalog import ATTENDED_US, Catalog, recipe_of
+from feeds.making.regeneration import lines_between, source_of
 from feeds.models import Feed, Segment
+from feeds.running.clock import now_us
 from feeds.sources import Source
 
 pytestmark = pytest.mark.django_db

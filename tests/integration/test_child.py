@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from feeds.core.schedule import Recipe, Schedule, Segment
-from feeds.live.child import NICENESS, PROGRAM, Child, ChildEndedError
-from feeds.live.making import UnavailableError, frames_between, lines_between, source_of
-from feeds.stops import STOPS
+from feeds.making.regeneration import UnavailableError, frames_between, lines_between, source_of
+from feeds.running.child import NICENESS, PROGRAM, Child, ChildEndedError
+from feeds.running.stops import STOPS
 from tools.waiting import PATIENCE_SECONDS
 
 CHECKOUT = Path(__file__).parents[2]
@@ -87,7 +87,7 @@ async def test_it_outlives_ctrl_c_but_not_its_owner(maker: Child) -> None:
     assert await maker.run(os.getpid) == process
     program = (
         "import asyncio, os\n"
-        "from feeds.live.child import Child\n"
+        "from feeds.running.child import Child\n"
         "print(asyncio.run(Child().run(os.getpid)), flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
@@ -140,7 +140,7 @@ def is_alive(process: int) -> bool:
 def test_it_needs_no_django() -> None:
     """The process starts quickly, because it loads neither Django nor Channels."""
     program = (
-        "import sys, feeds.live.child, feeds.live.making\n"
+        "import sys, feeds.running.child, feeds.making.regeneration\n"
         "print([name for name in ('django', 'channels', 'twisted') if name in sys.modules])"
     )
     done = subprocess.run(

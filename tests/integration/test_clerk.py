@@ -16,10 +16,10 @@ import pytest
 from django.core.management import call_command
 
 from feeds.core.limits import LIMITS
-from feeds.live.child import ChildEndedError
-from feeds.live.clerk import NICENESS, Clerk
-from feeds.live.facts import Opened, Outcome, Said
-from feeds.live.recorder import Recorder
+from feeds.running.child import ChildEndedError
+from feeds.storing.clerk import NICENESS, Clerk
+from feeds.storing.facts import Opened, Outcome, Said
+from feeds.storing.recorder import Recorder
 
 KEY = "key-of-a-session-1"
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from clientapp import reporting, run
-from clientapp.blocklog import BlockLog
 from clientapp.core import events
 from clientapp.core.block import BlockBuilder
 from clientapp.core.errors import CouldNot
@@ -14,6 +13,7 @@ from clientapp.core.outbox import WINDOW
 from clientapp.core.session import Session
 from clientapp.core.stamp import Stamp
 from clientapp.core.tally import Tally
+from clientapp.log.blocklog import BlockLog
 from clientapp.run import Run
 from clientapp.wire.from_server import Ack, read_from_server
 from clientapp.wire.message import Message, make_line

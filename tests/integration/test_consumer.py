@@ -13,8 +13,8 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 from pytest_django import Settings
 
 from clientapp.wire.names import is_session_key
-from feeds.live.node import get_node, stop_node
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed
+from feeds.serving.node import get_node, stop_node
 from tests.support.session import SENTENCE, client, epoch, generate, receive, report
 from tools.waiting import PATIENCE_SECONDS
 

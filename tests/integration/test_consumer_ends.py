@@ -11,9 +11,9 @@ from channels.testing import WebsocketCommunicator
 from pytest_django import Settings
 
 from clientapp.wire import SUBPROTOCOL
-from feeds.live.connection import LiveConnection
-from feeds.live.node import get_node, stop_node
 from feeds.models import ClientSession, Connection
+from feeds.serving.conversation import LiveConnection
+from feeds.serving.node import get_node, stop_node
 from tests.support.session import receive
 from tools.waiting import PATIENCE_SECONDS
 from wsproject.asgi import application

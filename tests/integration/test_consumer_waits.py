@@ -11,7 +11,7 @@ import pytest
 from pytest_django import Settings
 
 from clientapp.wire import SUBPROTOCOL
-from feeds.live.node import stop_node
+from feeds.serving.node import stop_node
 from tools.waiting import PATIENCE_SECONDS
 from wsproject.asgi import application
 

@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from feeds.live import promise
-from feeds.live.catalog import ATTENDED_US
-from feeds.live.clock import now_us
-from feeds.live.generator import Generator
-from feeds.live.progress import State
-from feeds.management.crew import LOOK_SECONDS, Crew
+from feeds.making import promise
+from feeds.making.catalog import ATTENDED_US
+from feeds.making.crew import LOOK_SECONDS, Crew
+from feeds.making.generator import Generator
+from feeds.making.progress import State
 from feeds.models import Feed
+from feeds.running.clock import now_us
 from tests.integration.test_generator import ListLayer, fast
 from tools.waiting import PATIENCE_SECONDS
 

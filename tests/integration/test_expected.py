@@ -9,10 +9,10 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from feeds.admin.expected import MOST_EXPECTED, Expected, expected_of
 from feeds.core.schedule import Schedule
-from feeds.expected import MOST_EXPECTED, Expected, expected_of
-from feeds.live.catalog import recipe_of, segment_of
-from feeds.live.making import lines_between, source_of
+from feeds.making.catalog import recipe_of, segment_of
+from feeds.making.regeneration import lines_between, source_of
 from feeds.models import BlockReport, Feed, Segment
 from tests.support.admin import connect, report, shown
 

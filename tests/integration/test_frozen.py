@@ -9,7 +9,7 @@ from pathlib import Path
 
 import daphne.server  # noqa: F401  it must install its reactor before Twisted finds another
 
-from feeds.server import GARBAGE_OBJECTS
+from feeds.daphne.server import GARBAGE_OBJECTS
 from tools.waiting import PATIENCE_SECONDS
 
 CHECKOUT = Path(__file__).parents[2]
@@ -18,7 +18,7 @@ import django
 django.setup()
 import gc
 import os
-from feeds.server import FeedServer
+from feeds.daphne.server import FeedServer
 from twisted.internet import reactor
 
 def tell():  # before the server's own first step, which wants a database

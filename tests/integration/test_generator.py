@@ -12,14 +12,14 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from feeds.core.schedule import Schedule
-from feeds.live import promise
-from feeds.live.bridge import Batch, Bridge, push
-from feeds.live.catalog import segment_of
-from feeds.live.clock import now_us
-from feeds.live.generator import Generator
-from feeds.live.making import Stretch, source_of, stretches
-from feeds.live.progress import State
+from feeds.layer.batches import Batch, Bridge, push
+from feeds.making import promise
+from feeds.making.catalog import segment_of
+from feeds.making.generator import Generator
+from feeds.making.progress import State
+from feeds.making.regeneration import Stretch, source_of, stretches
 from feeds.models import Feed
+from feeds.running.clock import now_us
 from tools.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("default_feeds")
@@ -102,7 +102,7 @@ async def test_what_is_due_next_is_made_before_its_time(monkeypatch: pytest.Monk
         early.append(schedule.at(last) - now_us())
         return stretches(feed, schedule, first, last)
 
-    monkeypatch.setattr("feeds.live.generator.stretches", noted)
+    monkeypatch.setattr("feeds.making.generator.stretches", noted)
     await fast(rate=20)
     await Generator("arrays", ListLayer(), count=10).run()
     assert max(early) > 0

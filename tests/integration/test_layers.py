@@ -14,9 +14,9 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
-from feeds.layers import FeedLayer, Mailbox
-from feeds.live import keeper, valkey
-from feeds.live.link import LayerUnavailable, Link
+from feeds.layer import keeper, valkey
+from feeds.layer.channel_layer import FeedLayer, Mailbox
+from feeds.layer.link import LayerUnavailable, Link
 from tests.support.embedded import CHECKOUT, forget, lone_server, processes, wait_until
 from tools.waiting import PATIENCE_SECONDS
 
@@ -27,7 +27,7 @@ import asyncio, sys
 sys.path.insert(0, sys.argv[1])
 from django.conf import settings
 settings.configure(VAR_DIR=sys.argv[2])
-from feeds.layers import FeedLayer
+from feeds.layer.channel_layer import FeedLayer
 async def main():
     layer = FeedLayer()
     channel = await layer.new_channel()
@@ -44,7 +44,7 @@ import asyncio, sys
 sys.path.insert(0, sys.argv[1])
 from django.conf import settings
 settings.configure(VAR_DIR=sys.argv[2])
-from feeds.layers import FeedLayer
+from feeds.layer.channel_layer import FeedLayer
 layer = FeedLayer()
 async def main():
     # Development mode reports whatever takes longer than this: a busy machine is no fault.

@@ -11,9 +11,9 @@ from clientapp.wire.sentence import Sentence
 from clientapp.wire.verdict import Verdict
 from feeds.core.difference import Difference
 from feeds.core.judgement import Judgement
-from feeds.live import archive, ledger, retention
-from feeds.live.facts import Closed, Explanation, Fact, Opened, PlainReport, Reported, Said
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed, Segment
+from feeds.storing import ledger, reports, retention
+from feeds.storing.facts import Closed, Explanation, Fact, Opened, PlainReport, Reported, Said
 
 pytestmark = pytest.mark.django_db
 
@@ -203,7 +203,7 @@ def test_a_report_that_is_kept_beside_removed_ones_is_the_stored_one() -> None:
 
 def test_more_reports_than_one_query_looks_up() -> None:
     """A batch longer than a look-up is stored whole, and again as nothing."""
-    facts = [reported(number) for number in range(1, 2 * archive.PAIRS + 2)]
+    facts = [reported(number) for number in range(1, 2 * reports.PAIRS + 2)]
     ledger.commit([opened(), *facts])
     ledger.commit(facts)
     assert BlockReport.objects.count() == len(facts)

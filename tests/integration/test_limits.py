@@ -23,14 +23,14 @@ from feeds.core.frames import payloads
 from feeds.core.hub import Hub
 from feeds.core.limits import LIMITS, Limits
 from feeds.core.schedule import Schedule
-from feeds.live import ledger
-from feeds.live.catalog import Catalog
-from feeds.live.child import Child
-from feeds.live.node import Node, stop_node
-from feeds.live.passes import python_pass
-from feeds.live.recorder import Recorder
-from feeds.live.recovery import Recovery, fastest
+from feeds.fanout.passes import python_pass
+from feeds.fanout.recovery import Recovery, fastest
+from feeds.making.catalog import Catalog
 from feeds.models import Feed
+from feeds.running.child import Child
+from feeds.serving.node import Node, stop_node
+from feeds.storing import ledger
+from feeds.storing.recorder import Recorder
 from tests.integration.test_recorder import OPENED, said
 from tests.support.session import client, generate, receive
 from tools.waiting import PATIENCE_SECONDS
@@ -70,7 +70,7 @@ async def until(condition: Any) -> None:
 
 def test_feeds(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there are as many feeds as allowed, the admin refuses another."""
-    monkeypatch.setattr("feeds.forms.LIMITS", replace(LIMITS, feeds=2))
+    monkeypatch.setattr("feeds.admin.forms.LIMITS", replace(LIMITS, feeds=2))
     data = {"name": "prices", "kind": "arrays", "spec": "{}", "seed": "1", "rate": "1"}
     refused = admin_client.post(reverse("admin:feeds_feed_add"), data)
     assert refused.context["adminform"].form.non_field_errors() == [
@@ -255,7 +255,7 @@ async def test_layer_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     async def hang(*_: Any) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("feeds.consumers.LIMITS", replace(LIMITS, layer_seconds=0.01))
+    monkeypatch.setattr("feeds.serving.consumer.LIMITS", replace(LIMITS, layer_seconds=0.01))
     for name in ("group_add", "group_discard"):
         monkeypatch.setattr(type(get_channel_layer()), name, hang)
     async with client() as one:

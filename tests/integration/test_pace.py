@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from feeds import pace as module
 from feeds.models import BlockReport, ClientSession
-from feeds.pace import ENOUGH_FOR_P90, ENOUGH_FOR_P99, MOST_ROWS, pace, times
+from feeds.pages import pace as module
+from feeds.pages.pace import ENOUGH_FOR_P90, ENOUGH_FOR_P99, MOST_ROWS, pace, times
 from feeds.show import UNKNOWN, fixed
 from feeds.show import seconds as shown_seconds
 

@@ -18,15 +18,16 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from feeds import overview
-from feeds.away import Causes, DatabaseAway
-from feeds.examples import ADDRESS, FILES
-from feeds.live.catalog import ATTENDED_US, recipe_of
-from feeds.live.making import source_of
-from feeds.live.troubles import Outage, Troubles
+from feeds.making.catalog import ATTENDED_US, recipe_of
+from feeds.making.regeneration import source_of
 from feeds.models import BlockReport, ClientSession, Connection, Feed
-from feeds.newest import MOST_CHARACTERS, MOST_MESSAGES
-from feeds.overview import MOST_CLIENTS, forget
+from feeds.pages import overview
+from feeds.pages.away import Causes, DatabaseAway
+from feeds.pages.examples import ADDRESS, FILES
+from feeds.pages.newest import MOST_MESSAGES
+from feeds.pages.overview import MOST_CLIENTS, forget
+from feeds.running.outages import Outage, Outages
+from feeds.show import MOST_CHARACTERS
 
 CHECKOUT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 21, 9, 30, 15, tzinfo=UTC)
@@ -38,10 +39,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def troubles(monkeypatch: pytest.MonkeyPatch) -> Troubles:
+def troubles(monkeypatch: pytest.MonkeyPatch) -> Outages:
     """Give a test the outages of a process that is in none."""
-    own = Troubles()
-    monkeypatch.setattr(overview, "TROUBLES", own)
+    own = Outages()
+    monkeypatch.setattr(overview, "OUTAGES", own)
     return own
 
 
@@ -119,7 +120,7 @@ def test_health_is_good(client: Client) -> None:
     assert 'id="health" data-state="good"' in client.get("/").content.decode()
 
 
-def test_health_is_bad(client: Client, troubles: Troubles) -> None:
+def test_health_is_bad(client: Client, troubles: Outages) -> None:
     """The first line names the reasons, outages of this process first, and counts the rest."""
     run_feed("users", promised=60)
     attend()
@@ -455,7 +456,7 @@ def test_says_that_the_database_is_away(
 ) -> None:
     """What is the matter, and what to do, in the admin too; what the driver says is logged."""
     settings.DEBUG = debug
-    monkeypatch.setattr("feeds.away._CAUSES", Causes())
+    monkeypatch.setattr("feeds.pages.away._CAUSES", Causes())
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE feeds_blockreport RENAME TO feeds_gone")
     for path in ("/", "/status.json", "/admin/feeds/blockreport/"):

@@ -18,9 +18,9 @@ from pytest_django import Settings
 
 from clientapp.wire.closing import MAX_REASON_BYTES, Close
 from feeds.core.limits import LIMITS
-from feeds.live import retention
-from feeds.live.node import Node, get_node, stop_node
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed
+from feeds.serving.node import Node, get_node, stop_node
+from feeds.storing import retention
 from tests.support.protocol_schema import validator
 from tests.support.session import client, epoch, generate, receive, report
 from tools.waiting import PATIENCE_SECONDS

@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from feeds import show
 from feeds.admin.rows import cells, with_lag
-from feeds.cards import client_card
 from feeds.models import BlockReport, ClientSession, Sample
+from feeds.pages.cards import client_card
 from tests.support.admin import NOW, connect, listed, report, shown
 
 PLAIN: dict[str, Any] = {"plain": True, "verdict": "unverifiable", "ranges": {}}

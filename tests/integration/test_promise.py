@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError
 
 from feeds.core.schedule import Segment
-from feeds.live import making, promise
+from feeds.making import promise, regeneration
 from feeds.models import Feed
 from feeds.models import Segment as SegmentRow
 
@@ -17,7 +17,7 @@ NOW = 1_790_000_000_000_000
 
 def begin(hold: promise.Hold, last: int, now: int = NOW) -> promise.Hold:
     """Promise up to *last* in a new segment."""
-    source = making.source_of(hold.recipe)
+    source = regeneration.source_of(hold.recipe)
     segment = Segment(hold.recipe, source.epoch, hold.promised + 1, now, hold.rate_milli)
     return promise.promise(hold, last, now, segment)
 

@@ -12,8 +12,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from feeds.live import ledger, retention
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Sample
+from feeds.storing import ledger, retention
 from tests.integration.test_admin_dashboard import sample
 from tests.integration.test_ledger import closed, opened
 from tests.support.admin import connect, report

@@ -15,17 +15,17 @@ from pytest_django import Settings
 from clientapp.core.block import NOTED_DUPLICATES, BlockBuilder
 from clientapp.core.session import Session
 from clientapp.core.stamp import Stamp
-from clientapp.swarm.memorylog import MemoryLog
+from clientapp.lab.swarm.memorylog import MemoryLog
 from clientapp.wire import digest
 from clientapp.wire.from_client import explanations, read_from_client
 from clientapp.wire.message import Message
 from clientapp.wire.report import Report
 from feeds.core.limits import LIMITS
 from feeds.core.prefixes import Prefixes
-from feeds.live.child import Child
-from feeds.live.making import checksums_between
-from feeds.live.node import get_node, stop_node
+from feeds.making.regeneration import checksums_between
 from feeds.models import BlockReport, ClientSession, Feed, Segment
+from feeds.running.child import Child
+from feeds.serving.node import get_node, stop_node
 from tests.support.session import client, epoch, generate, receive, report
 from tools.waiting import PATIENCE_SECONDS
 
@@ -184,7 +184,7 @@ async def test_an_endless_explanation_is_refused(
     monkeypatch: pytest.MonkeyPatch, duplicates: int, most: int
 ) -> None:
     """No more is kept than the block can have had, and than two of the largest blocks."""
-    monkeypatch.setattr("feeds.live.receipts.MAX_BLOCK_SIZE", 10)
+    monkeypatch.setattr("feeds.serving.receipts.MAX_BLOCK_SIZE", 10)
     async with client(BLOCKS) as one:
         await receive(one, "welcome")
         await generate(3)

@@ -13,9 +13,9 @@ import pytest
 from django.db import connection
 
 from feeds.core.limits import LIMITS
-from feeds.live.facts import Opened, Outcome, Said
-from feeds.live.recorder import Recorder
 from feeds.models import ClientMessage
+from feeds.storing.facts import Opened, Outcome, Said
+from feeds.storing.recorder import Recorder
 from tools.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)

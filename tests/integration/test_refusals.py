@@ -13,8 +13,8 @@ from pytest_django import Settings
 from clientapp.wire import SUBPROTOCOL
 from clientapp.wire.closing import Close, may_return
 from feeds.core.limits import LIMITS
-from feeds.live.node import Node, get_node, stop_node
 from feeds.models import BlockReport
+from feeds.serving.node import Node, get_node, stop_node
 from tests.support.protocol_schema import SCHEMA
 from tests.support.session import client, close_code, epoch, generate, receive, report
 from tools.waiting import PATIENCE_SECONDS

@@ -16,14 +16,14 @@ from clientapp.wire.verdict import Verdict
 from feeds.core.hub import Hub
 from feeds.core.judgement import Judgement
 from feeds.core.limits import LIMITS
-from feeds.live import sampler as module
-from feeds.live.facts import Outcome, PlainReport, Reported
-from feeds.live.passes import python_pass
-from feeds.live.presence import Presence
-from feeds.live.recorder import Recorder
-from feeds.live.sampler import Look, Sampler
-from feeds.live.worker import Worker
+from feeds.fanout.passes import python_pass
 from feeds.models import Sample
+from feeds.running.worker import Worker
+from feeds.storing import samples as module
+from feeds.storing.facts import Outcome, PlainReport, Reported
+from feeds.storing.presence import Presence
+from feeds.storing.recorder import Recorder
+from feeds.storing.samples import Look, Sampler
 from tests.integration.test_ledger import BROKEN, VERIFIED, opened, reported
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

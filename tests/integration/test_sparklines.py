@@ -9,7 +9,7 @@ import pytest
 
 from feeds import show
 from feeds.models import Feed, Sample
-from feeds.sparklines import POINTS, STEP_SECONDS, draw, sparklines
+from feeds.pages.sparklines import POINTS, STEP_SECONDS, draw, sparklines
 from tests.integration.test_page import run_feed
 
 pytestmark = pytest.mark.django_db

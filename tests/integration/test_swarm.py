@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from clientapp.core.errors import CouldNot, Refused
-from clientapp.core.histogram import Histogram
 from clientapp.core.session import Session
-from clientapp.core.swarmplan import Part, Role, Stay
-from clientapp.swarm.member import Member
-from clientapp.swarm.outcome import measured
-from clientapp.swarm.probe import Probe
-from clientapp.swarm.status import PartStatus
+from clientapp.lab.swarm.histogram import Histogram
+from clientapp.lab.swarm.member import Member
+from clientapp.lab.swarm.outcome import measured
+from clientapp.lab.swarm.probe import Probe
+from clientapp.lab.swarm.status import PartStatus
+from clientapp.lab.swarm.swarmplan import Part, Role, Stay
 from clientapp.wire.from_server import Farewell, Heartbeat
 from tests.support.feed_server import FeedServer
 from tests.support.log_oracle import offsets, read_log

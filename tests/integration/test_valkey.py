@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from feeds.live import keeper, valkey
+from feeds.layer import keeper, valkey
 from tests.support.embedded import (
     CHECKOUT,
     User,
@@ -44,7 +44,7 @@ BARE = ("-I", "-S")
 FORK = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-from feeds.live import valkey
+from feeds.layer import valkey
 valkey.acquire(sys.argv[2])
 if os.fork():
     os._exit(0)

@@ -4,8 +4,8 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
-from feeds.live.worker import Worker
 from feeds.models import Feed
+from feeds.running.worker import Worker
 
 
 def _look() -> int:

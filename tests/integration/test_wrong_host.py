@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from feeds.hosts import LONGEST, WrongHost
+from feeds.running.wrong_host import LONGEST, WrongHost
 
 LOGGER = "django.security.DisallowedHost"
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from clientapp.core.block import BlockBuilder
-from clientapp.core.logtext import format_block, format_gap, format_message, format_session
 from clientapp.core.protocol import ClientProtocol
 from clientapp.core.session import Session
 from clientapp.core.stamp import Stamp
+from clientapp.log.text import format_block, format_gap, format_message, format_session
 from clientapp.wire.from_server import Gap
 from clientapp.wire.message import Message
 from clientapp.wire.welcome import FeedState, Welcome

@@ -15,7 +15,7 @@ from clientapp.core.block import Block, BlockBuilder
 from clientapp.core.protocol import ClientProtocol, Duplicate
 from clientapp.core.session import Session
 from clientapp.core.stamp import Stamp
-from clientapp.swarm.memorylog import MemoryLog
+from clientapp.lab.swarm.memorylog import MemoryLog
 from clientapp.wire import codec, digest
 from clientapp.wire.from_client import read_from_client
 from clientapp.wire.from_server import Ack, Gap, read_from_server
@@ -33,7 +33,7 @@ from feeds.core.prefixes import Prefixes
 from feeds.core.schedule import Recipe, Schedule, Segment
 from feeds.core.start import start
 from feeds.core.subscriber import Subscriber
-from feeds.live.passes import python_pass
+from feeds.fanout.passes import python_pass
 
 LIMITS = Limits(recent_messages=6, write_bytes=400, cohort_size=2, recent_digests=9)
 """Small, so that the past is soon forgotten."""

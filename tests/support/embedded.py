@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from feeds.live import keeper, valkey
+from feeds.layer import keeper, valkey
 from tests.support.guardian import mark
 from tools.waiting import PATIENCE_SECONDS
 
@@ -20,7 +20,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 USER = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from feeds.live import valkey
+from feeds.layer import valkey
 valkey.PATIENCE_SECONDS = float(sys.argv[2])
 for key in map(str.rstrip, sys.stdin):
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from feeds.layers import FeedLayer
+from feeds.layer.channel_layer import FeedLayer
 
 
 class FaultyLayer(FeedLayer):

@@ -13,7 +13,7 @@ from channels.testing import WebsocketCommunicator
 
 from clientapp.wire import SUBPROTOCOL
 from clientapp.wire.closing import fit_reason
-from feeds.live.generator import Generator
+from feeds.making.generator import Generator
 from feeds.models import Feed
 from tools.waiting import PATIENCE_SECONDS
 from wsproject.asgi import application

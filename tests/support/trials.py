@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clientapp.core.analysis.trial import Condition, LatencyFigures, TimedBlock, Trial
+from clientapp.lab.analysis.trial import Condition, LatencyFigures, TimedBlock, Trial
 
 RATE = 10.0
 STARTED_US = 1_795_250_000_000_000

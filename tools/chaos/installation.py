@@ -14,8 +14,8 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from feeds.live import keeper
-from feeds.live.valkey import runtime_directory
+from feeds.layer import keeper
+from feeds.layer.valkey import runtime_directory
 from tests.support.stack import Program, Stack
 
 FEEDS = (("users",), ("arrays",), ("users", "arrays"), ("users", "arrays"))

@@ -14,15 +14,15 @@ from channels.layers import get_channel_layer
 from django.core.management.base import CommandError, CommandParser
 
 from clientapp.wire.position import MAX_OFFSET
-from feeds.live.generator import Generator
-from feeds.live.worker import SWITCH_SECONDS
-from feeds.management.crew import FAILURES, Crew
+from feeds.making.crew import FAILURES, Crew
+from feeds.making.generator import Generator
 from feeds.management.display import Display
 from feeds.management.engines import require_engines
 from feeds.management.help import HEADING, CommandWithExitCodes
 from feeds.models import LEAST_RATE, MOST_RATE, Feed
+from feeds.running.stops import heeded_stops, ignore_stops
+from feeds.running.worker import SWITCH_SECONDS
 from feeds.sources import MAX_SEED
-from feeds.stops import heeded_stops, ignore_stops
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 
 from feeds.conf import MOST_DAYS
-from feeds.live.retention import KINDS, old, remove
 from feeds.management.engines import require_migrations
 from feeds.management.help import HEADING, CommandWithExitCodes
+from feeds.storing.retention import KINDS, old, remove
 
 ABOUT = {
     "samples": "points of the dashboard's history",

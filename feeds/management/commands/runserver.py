@@ -13,12 +13,12 @@ from daphne.management.commands.runserver import Command as DaphneCommand
 from django.utils import autoreload
 from twisted.internet import reactor
 
+from feeds.daphne.server import FeedServer
 from feeds.management.address import Address
 from feeds.management.engines import require_engines
 from feeds.management.help import SERVER_EXIT_CODES, CommandWithExitCodes
 from feeds.management.requestlog import RequestLog
-from feeds.server import FeedServer
-from feeds.stops import heeded_stops, ignore_stops
+from feeds.running.stops import heeded_stops, ignore_stops
 
 RELOAD = 3
 """The exit code by which Django's reloader asks to be started again."""

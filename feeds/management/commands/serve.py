@@ -12,15 +12,15 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 
 from feeds.core.limits import LIMITS
-from feeds.live.passes import best_pass, python_pass
+from feeds.daphne.server import FeedServer
+from feeds.fanout.passes import best_pass, python_pass
 from feeds.management.address import Address
 from feeds.management.engines import require_engines
 from feeds.management.help import SERVER_EXIT_CODES, CommandWithExitCodes
 from feeds.management.requestlog import RequestLog
-from feeds.server import FeedServer
-from feeds.stops import ignore_stops
+from feeds.running.stops import ignore_stops
 
-log = logging.getLogger("feeds.server")
+log = logging.getLogger("feeds.daphne.server")
 
 DEFAULT = Address("127.0.0.1", 8000)
 MOST_BACKLOG = 65_535

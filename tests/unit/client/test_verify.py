@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clientapp import cli
-from clientapp.blocklog import BlockLog
+from clientapp.log.blocklog import BlockLog
 from clientapp.verify import verify
 from clientapp.wire.report import Report
 from tests.support import block_logs

@@ -1,0 +1,1 @@
+"""Load and statistics: a client that collects needs none of it."""

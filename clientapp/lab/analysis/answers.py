@@ -1,0 +1,127 @@
+"""What a study answers, in sentences whose figures are its own."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from .cell import Cell
+from .fit import NoFit
+from .study import Study
+from .total import most_clients
+from .trial import Condition
+
+NO_DIFFERENCE = 0.01
+"""Totals within this share of each other count as the same."""
+
+
+def answers(study: Study) -> list[str]:
+    """Return the answers, the most asked first; what was not measured is left out."""
+    return [
+        *_block_size(study),
+        *_clients(study),
+        *_total(study),
+        *_fits(study),
+        *_reach(study.cells),
+    ]
+
+
+def _block_size(study: Study) -> Iterator[str]:
+    timed = [cell for cell in study.cells if cell.condition.block_size > 1]
+    if not timed:
+        return
+    worst = max(timed, key=lambda cell: abs(cell.overhead))
+    condition = worst.condition
+    share = f" ({abs(worst.overhead) / worst.ideal:.2%} off)" if worst.ideal else ""
+    yield (
+        f"Block size: the mean block time was never further than {_seconds(abs(worst.overhead))} "
+        f"from the ideal. That was at "
+        f"{condition.clients} clients with blocks of {_blocks(condition)}: "
+        f"{worst.mean:.4f} s, ideal {worst.ideal:.4f} s{share}."
+    )
+
+
+def _clients(study: Study) -> Iterator[str]:
+    series: defaultdict[tuple[str, int], list[Cell]] = defaultdict(list)
+    for cell in study.cells:
+        series[cell.condition.feeds, cell.condition.block_size].append(cell)
+    lines = [line for line in series.values() if len(line) > 1]
+    timed = [line for line in lines if line[0].condition.block_size > 1]
+    if timed:
+        line = max(timed, key=_spread)
+        fewest, most = line[0].condition, line[-1].condition
+        yield (
+            f"Clients: the mean overheads with {fewest.clients} to {most.clients} clients lay "
+            f"{_seconds(_spread(line))} apart at most (blocks of {_blocks(fewest)})."
+        )
+    pairs = [(line[0], line[-1]) for line in lines]
+    measured = [pair for pair in pairs if pair[0].latency and pair[1].latency]
+    if measured:
+        few, many = max(measured, key=lambda pair: pair[1].condition.clients)
+        assert few.latency is not None
+        assert many.latency is not None
+        yield (
+            f"Latency: from {few.condition.clients} to {many.condition.clients} clients the "
+            f"median went from {_seconds(few.latency.p50)} to {_seconds(many.latency.p50)}, the "
+            f"p99 from {_seconds(few.latency.p99)} to {_seconds(many.latency.p99)} (blocks of "
+            f"{_blocks(few.condition)})."
+        )
+
+
+def _total(study: Study) -> Iterator[str]:
+    if not study.totals:
+        return
+    line = most_clients(study.totals)
+    fast, slow = min(line, key=lambda t: t.seconds), max(line, key=lambda t: t.seconds)
+    where = f"{line[0].clients} clients, {line[0].feeds}"
+    if slow.seconds - fast.seconds <= NO_DIFFERENCE * slow.seconds:
+        sizes = f"from {line[0].block_size} to {line[-1].block_size}"
+        yield (
+            f"Total: a larger block does not shorten it. The same {line[0].messages} messages took "
+            f"{fast.seconds:.4f} to {slow.seconds:.4f} s at every block size {sizes} "
+            f"({where}); what a larger block saves is reports, "
+            f"{line[0].reports} against {line[-1].reports}."
+        )
+    else:
+        yield (
+            f"Total: the same {line[0].messages} messages took {_seconds(fast.seconds)} in blocks "
+            f"of {fast.block_size} and {_seconds(slow.seconds)} in blocks of {slow.block_size} "
+            f"({where})."
+        )
+
+
+def _fits(study: Study) -> Iterator[str]:
+    """Say which lines were refused, and how far the others reach."""
+    if len(study.cells) == 1:
+        return
+    refused = [model.response for model in study.models if isinstance(model.outcome, NoFit)]
+    most = max(cell.condition.clients for cell in study.cells)
+    given = f"none is given for the {', the '.join(refused)}" if refused else "given below"
+    yield f"Fit: {given}; nothing was measured with more than {most} clients."
+
+
+def _spread(line: Sequence[Cell]) -> float:
+    means = [cell.overhead for cell in line]
+    return max(means) - min(means)
+
+
+def _reach(cells: Sequence[Cell]) -> Iterator[str]:
+    received = sum(cell.received for cell in cells)
+    expected = sum(cell.expected for cell in cells)
+    if not expected:
+        return
+    duplicates = sum(cell.duplicates for cell in cells)
+    if received == expected:
+        came = f"all {expected:,} expected messages came"
+    else:
+        came = f"{received:,} of {expected:,} expected messages came ({received / expected:.4%})"
+    again = f"{duplicates:,} came twice and were dropped" if duplicates else "none came twice"
+    yield f"Reach, of the blocks that the server judged: {came}; {again}."
+
+
+def _blocks(condition: Condition) -> str:
+    return f"{condition.block_size}, {condition.feeds}"
+
+
+def _seconds(value: float) -> str:
+    return f"{value * 1000:z.2f} ms" if abs(value) < 1 else f"{value:.3f} s"

@@ -1,0 +1,112 @@
+"""
+The same messages at each block size, to see whether a larger one is quicker.
+
+The sizes run side by side, so that every client waits for the same messages.
+Compared is what each one needed for its first N, where N is a whole number
+of blocks at every size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from .interval import Interval, interval
+from .trial import TimedBlock, Trial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """What N messages took at one block size, with one number of clients and rate."""
+
+    rate: float
+    clients: int
+    feeds: str
+    block_size: int
+    messages: int
+    """N."""
+    seconds: float
+    """From the first to the last of the N messages: mean over clients, then repeats."""
+    interval: Interval | None
+    in_blocks: float
+    """Seconds that the block times add up to: without the waits between blocks."""
+    reports: int
+    """Blocks, and so reports, of one client."""
+    ideal: float
+    """Seconds where every message comes when it is due: mean over clients, then repeats."""
+
+
+def totals(trials: Iterable[Trial]) -> list[Total]:
+    """
+    Return the totals of *trials*, ordered by rate, clients and block size.
+
+    Of a rate and number of clients with a single block size, or where no
+    client has N messages, there are none.
+    """
+    together: defaultdict[tuple[float, int, str], list[Trial]] = defaultdict(list)
+    for trial in trials:
+        condition = trial.condition
+        together[condition.rate, condition.clients, condition.feeds].append(trial)
+    return [total for key in sorted(together) for total in _side_by_side(together[key])]
+
+
+def most_clients(totals: Sequence[Total]) -> list[Total]:
+    """Return those of *totals*, at least one, with the most clients, at their highest rate."""
+    key = max((total.clients, total.rate, total.feeds) for total in totals)
+    return [total for total in totals if (total.clients, total.rate, total.feeds) == key]
+
+
+def _side_by_side(trials: Sequence[Trial]) -> list[Total]:
+    sizes = sorted({trial.condition.block_size for trial in trials})
+    unit = math.lcm(*sizes)
+    if len(sizes) < 2:
+        return []
+    fewest = min(
+        len(blocks) * trial.condition.block_size
+        for trial in trials
+        for blocks in _by_client(trial).values()
+    )
+    messages = fewest // unit * unit
+    if messages == 0:
+        return []
+    return [
+        _total([trial for trial in trials if trial.condition.block_size == size], messages)
+        for size in sizes
+    ]
+
+
+def _total(trials: Sequence[Trial], messages: int) -> Total:
+    condition = trials[0].condition
+    reports = messages // condition.block_size
+    elapsed, in_blocks, ideals = [], [], []
+    for trial in trials:
+        runs = [blocks[:reports] for blocks in _by_client(trial).values()]
+        elapsed.append(fmean((run[-1].finished_at - run[0].started_at) / 1_000_000 for run in runs))
+        ideals.append(fmean((run[-1].due[1] - run[0].due[0]) / 1_000_000 for run in runs))
+        in_blocks.append(fmean(math.fsum(block.seconds for block in run) for run in runs))
+    return Total(
+        rate=condition.rate,
+        clients=condition.clients,
+        feeds=condition.feeds,
+        block_size=condition.block_size,
+        messages=messages,
+        seconds=fmean(elapsed),
+        interval=interval(elapsed),
+        in_blocks=fmean(in_blocks),
+        reports=reports,
+        ideal=fmean(ideals),
+    )
+
+
+def _by_client(trial: Trial) -> dict[str, list[TimedBlock]]:
+    """Return the first blocks of each client that follow each other, in order."""
+    clients: defaultdict[str, list[TimedBlock]] = defaultdict(list)
+    for block in sorted(trial.blocks, key=lambda block: block.number):
+        run = clients[block.client]
+        # Behind a block that is left out, the clock ran on without it.
+        if not run or run[0].number + len(run) == block.number:
+            run.append(block)
+    return clients

@@ -1,0 +1,141 @@
+"""The options of `analyse`: logs to read, or a sweep to do."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ...options import DEFAULT_URL, URL_RULE, number, one, process, url, whole
+from ...wire import names
+
+MAX_CLIENTS = 1000
+"""Of a sweep: every block of theirs is logged, and read again for the report."""
+MAX_REPEATS = 100
+"""Of a sweep: ten times as many make an interval a third as wide."""
+MAX_SECONDS = 3600
+"""Of one run: an hour, whose logs are held in memory for the report."""
+MAX_RATE = 1_000_000
+"""Of a feed, as its server has it."""
+SWEEP: dict[str, Any] = {
+    "url": DEFAULT_URL,
+    "feed": "users",
+    "block_sizes": (1, 5, 20),
+    "clients": (10, 50, 200),
+    "repeats": 3,
+    "seconds": 20.0,
+    "seed": 1,
+    "server_pid": None,
+}
+"""The options of a sweep alone, with their defaults."""
+
+
+def add_analyse_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `analyse`."""
+    add = parser.add_argument
+    add(
+        "paths",
+        type=Path,
+        nargs="*",
+        metavar="PATH",
+        help="a block log, whose client may be running, or a folder: of a sweep, of a swarm with "
+        "logs, or of any block logs (default: none, and a sweep is done)",
+    )
+    add(
+        "--rate",
+        type=number(0.001, MAX_RATE),
+        metavar="R",
+        help="messages a second of the running feed; a sweep needs it, logs hold their own",
+    )
+    add(
+        "--out",
+        type=Path,
+        default=Path("study"),
+        metavar="FOLDER",
+        help="where the report is written; files of the same names are replaced (default: study)",
+    )
+    _add_sweep_options(parser.add_argument_group("options of a sweep"))
+    parser.set_defaults(parser=parser)
+
+
+def fill_in(options: argparse.Namespace) -> None:
+    """Fill in the defaults of a sweep; end with exit code 2 where options do not fit."""
+    given = [name for name in ("rate", *SWEEP) if getattr(options, name) is not None]
+    if options.paths and given:
+        option = "--" + given[0].replace("_", "-")
+        options.parser.error(f"argument {option}: this is for a new sweep, and paths are given")
+    if options.paths:
+        return
+    if options.rate is None:
+        options.parser.error(
+            "argument --rate: a sweep needs the rate of the running feed; to read logs instead, "
+            "give their paths"
+        )
+    for name, default in SWEEP.items():
+        if getattr(options, name) is None:
+            setattr(options, name, default)
+    fewest, sizes = min(options.clients), len(options.block_sizes)
+    if fewest < sizes:
+        options.parser.error(
+            f"argument --clients: {fewest} clients cannot have {sizes} block sizes"
+        )
+
+
+def _add_sweep_options(group: Any) -> None:
+    add = group.add_argument
+    add("--url", type=url, help=f"{URL_RULE} (default: {DEFAULT_URL})")
+    add(
+        "--feed",
+        type=one(names.is_feed_name, names.FEED_NAME_RULE),
+        help="the feed that all clients receive (default: users)",
+    )
+    add(
+        "--block-sizes",
+        type=_several(whole(names.MAX_BLOCK_SIZE)),
+        metavar="N,...",
+        help=f"block sizes side by side, commas between them (default: {_shown('block_sizes')})",
+    )
+    add(
+        "--clients",
+        type=_several(whole(MAX_CLIENTS)),
+        metavar="N,...",
+        help="numbers of clients, of all block sizes together, commas between them "
+        f"(default: {_shown('clients')})",
+    )
+    add(
+        "--repeats",
+        type=whole(MAX_REPEATS),
+        metavar="N",
+        help=f"runs with each number of clients (default: {SWEEP['repeats']})",
+    )
+    add(
+        "--seconds",
+        type=number(1, MAX_SECONDS),
+        metavar="S",
+        help="of each run, once all clients are connected; several of the largest block must fit "
+        f"(default: {SWEEP['seconds']:g})",
+    )
+    add(
+        "--seed",
+        type=whole(2**31, least=0),
+        metavar="N",
+        help=f"of the order of the runs (default: {SWEEP['seed']})",
+    )
+    add(
+        "--server-pid",
+        type=process,
+        metavar="PID",
+        help="the server's process on this machine, to measure its processor time (default: none)",
+    )
+
+
+def _shown(name: str) -> str:
+    return ",".join(map(str, SWEEP[name]))
+
+
+def _several(read: Callable[[str], int]) -> Callable[[str], tuple[int, ...]]:
+    def several(text: str) -> tuple[int, ...]:
+        return tuple(sorted({read(part.strip()) for part in text.split(",")}))
+
+    return several

@@ -1,0 +1,186 @@
+"""One member of a swarm, from its first stay to its last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from ...core import events
+from ...core.errors import ClientError, CouldNot
+from ...core.session import Session
+from ...log.blocklog import BlockLog
+from ...run import Run, RunLog
+from .histogram import Histogram
+from .membertally import MemberTally
+from .memorylog import MemoryLog
+from .status import PartStatus
+from .swarmplan import Role, Stay
+
+ARRIVE_SECONDS = 3.0
+"""For what is on its way when a member is about to leave."""
+
+
+class Member:
+    """A client that comes, collects, and leaves as its role says."""
+
+    def __init__(
+        self,
+        role: Role,
+        session: Session,
+        folder: Path | None,
+        *,
+        label: str,
+        latencies: Histogram,
+        heads: Mapping[str, int],
+        present: set[int],
+        completed: Callable[[Role, events.Completed], None],
+    ) -> None:
+        """
+        Keep a block log in *folder*, where given; *latencies* are those of the part.
+
+        *heads* says how far anybody here knows each feed to be; its number is in
+        *present* while it is connected; *completed* is called for each block.
+        """
+        self.role = role
+        self._session = session
+        self._folder = folder
+        self._label = label
+        self._heads = heads
+        self._present = present
+        self._completed = completed
+        is_slow = role.bytes_per_second is not None
+        self._tally = MemberTally(session.block_size, histogram=None if is_slow else latencies)
+        self._begin: dict[str, int] = {}
+        self._end: dict[str, int] = {}
+        self._behind = 0
+        self._stays = 0
+        self._run: Run | None = None
+        self._stop = asyncio.Event()
+        self._left = 0
+        self._obstacle = ""
+        """Why it was not connected at the last try, in brackets; empty: nothing is known."""
+        self.failure: str | None = None
+        """Why it could not go on; None: it can."""
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """How far it has received each feed."""
+        positions = {} if self._run is None else self._run.positions
+        return {feed: at.offset for feed, at in positions.items()}
+
+    @property
+    def known(self) -> dict[str, int]:
+        """How far it knows each feed to be: it received that, or a heartbeat said so."""
+        known = self.positions
+        heads = {} if self._run is None else self._run.heads
+        return known | {feed: at for feed, at in heads.items() if at > known.get(feed, 0)}
+
+    async def play(self, began: float) -> None:
+        """Do what the role says; *began* is the loop's time of the beginning."""
+        with ExitStack() as stack:
+            log: RunLog = MemoryLog()
+            try:
+                if self._folder is not None:
+                    path = self._folder / f"{self.role.name}.log"
+                    # What syncs take is not to be measured; after a crash it is measured again.
+                    log = stack.enter_context(BlockLog(path, is_synced=False))
+                for stay in self.role.stays:
+                    await self._stay(log, stay, began)
+                if self._tally.connects == 0 and not self._stop.is_set():
+                    raise CouldNot(f"it was never connected{self._obstacle}")
+            except ClientError as error:
+                self.failure = str(error)
+
+    def stop(self) -> None:
+        """Leave soon, and come back no more."""
+        self._stop.set()
+
+    def add_to(self, part: PartStatus) -> None:
+        """Add what this member has come to, but for its latencies."""
+        tally = self._tally
+        part.members += 1
+        part.reached += tally.connects > 0
+        part.connected += self.role.number in self._present
+        part.messages += tally.messages
+        part.blocks += tally.blocks
+        part.gaps += tally.gaps
+        part.duplicates += tally.duplicates
+        part.reconnects += max(0, tally.connects - self._stays)
+        part.interrupted += tally.interrupted
+        part.unacknowledged += self._left
+        part.verdicts.update(tally.verdicts)
+        if tally.clock is not None:
+            part.clock_error = max(part.clock_error or 0.0, tally.clock.error)
+        if self._end:
+            begin, mine = self._begin, self.positions
+            came = sum(min(mine[feed], end) - begin[feed] for feed, end in self._end.items())
+            part.received += max(0, came - tally.gaps)
+            part.expected += sum(end - begin[feed] for feed, end in self._end.items())
+            part.behind += self._behind
+
+    async def _stay(self, log: RunLog, stay: Stay, began: float) -> None:
+        await self._until(began + stay.begin)
+        if self._stop.is_set():
+            return
+        self._stays += 1
+        self._run = Run(
+            self._session,
+            log,
+            self._tally,
+            self._note,
+            label=self._label,
+            bytes_per_second=self.role.bytes_per_second,
+        )
+        self._tally.forget_rest()
+        if not self.positions:
+            # It left before its first block, so it begins anew where its feeds are then.
+            self._begin, self._end = {}, {}
+        leaving = asyncio.create_task(self._leave(self._run, began + stay.end))
+        try:
+            await self._run.to_end()
+        finally:
+            leaving.cancel()
+            self._present.discard(self.role.number)
+            self._left = self._run.unacknowledged
+
+    async def _leave(self, run: Run, when: float) -> None:
+        await self._until(when)
+        known = self.known
+        target = {
+            feed: max(self._heads.get(feed, 0), known.get(feed, 0)) for feed in self._session.feeds
+        }
+        if self.role.bytes_per_second is None and self._begin:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ARRIVE_SECONDS):
+                    await self._reach(target)
+            # It may have got more while it waited.
+            mine = self.positions
+            self._end = {feed: max(end, mine[feed]) for feed, end in target.items()}
+        elif self._begin:
+            self._end = self.positions
+            self._behind = sum(max(0, target[feed] - end) for feed, end in self._end.items())
+        run.interrupt()
+
+    async def _reach(self, target: Mapping[str, int]) -> None:
+        while any(self.positions.get(feed, 0) < end for feed, end in target.items()):  # noqa: ASYNC110  a run tells nobody
+            await asyncio.sleep(0.02)
+
+    async def _until(self, when: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(when):
+                await self._stop.wait()
+
+    def _note(self, event: events.Event) -> None:
+        match event:
+            case events.Connected():
+                self._present.add(self.role.number)
+                if not self._begin:
+                    self._begin = self.positions
+            case events.Waiting():
+                self._obstacle = f" ({event.reason})"
+            case events.Disconnected():
+                self._present.discard(self.role.number)
+            case events.Completed():
+                self._completed(self.role, event)

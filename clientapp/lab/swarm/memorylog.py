@@ -1,0 +1,85 @@
+"""
+What stands in for a block log where a member keeps none.
+
+It remembers what a client must know to go on within its process: the session,
+where it stands, and the reports that are not acknowledged.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from ...core.block import Block
+from ...core.outbox import WINDOW
+from ...core.session import Session
+from ...core.stamp import Stamp
+from ...log.line import LoggedBlock, read_checksum
+from ...wire.from_server import Ack
+from ...wire.message import Message
+from ...wire.report import Report
+
+BLOCKS_KEPT = 16
+"""Blocks whose messages can be told: a server asks at once, and about few."""
+
+
+class MemoryLog:
+    """A log that is gone with its process; see `BlockLog` for what each part owes."""
+
+    torn_bytes = 0
+    is_synced = False
+    path = Path("memory")
+
+    def __init__(self) -> None:
+        self.session: Session | None = None
+        self.last: LoggedBlock | None = None
+        self.judged = 0
+        self._reports: dict[int, Report] = {}
+        self._lines: OrderedDict[int, tuple[str, ...]] = OrderedDict()
+
+    def begin(self, session: Session) -> None:
+        """Open a new session: the blocks that follow belong to it."""
+        self.session = session
+        self.last = None
+        self.judged = 0
+        self._reports.clear()
+        self._lines.clear()
+
+    def line(self, message: Message, data: Any, stamp: Stamp) -> str:
+        """Return the least that tells which message it was."""
+        return f"--- again {message.feed} {message.offset} {message.crc:08x}"
+
+    def append(self, block: Block) -> int:
+        """Remember a block; return 0, for nothing is written."""
+        report = block.report
+        self.last = LoggedBlock(
+            report=report, positions=block.positions, due=block.due, rates=block.rates
+        )
+        self._reports[report.block] = report
+        self._lines[report.block] = block.lines
+        if len(self._lines) > BLOCKS_KEPT:
+            self._lines.popitem(last=False)
+        return 0
+
+    def note(self, ack: Ack) -> None:
+        """Forget the report of a block that is acknowledged."""
+        self.judged = max(self.judged, ack.block)
+        self._reports.pop(ack.block, None)
+
+    def checksums(self, number: int) -> dict[str, list[tuple[int, int]]]:
+        """Return offset and CRC-32 of each message of a recent block, per feed."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for line in self._lines.get(number, ()):
+            if (message := read_checksum(line.encode())) is not None:
+                found.setdefault(message[0], []).append(message[1:])
+        return found
+
+    def reports_above(self, number: int, most: int = WINDOW) -> list[Report]:
+        """Return the first *most* unacknowledged reports above *number*, in order."""
+        # A copy, for this is called in a thread.
+        reports = self._reports.copy()
+        return [reports[block] for block in sorted(reports) if block > number][:most]
+
+    def sync(self) -> None:
+        """Do nothing: there is no disk to wait for."""

@@ -1,0 +1,181 @@
+"""The options of `swarm`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from ...options import DEFAULT_URL, URL_RULE, number, one, process, url, whole
+from ...wire import names
+from ...wire.request import MAX_FEEDS
+from .expectation import RULE, Expectation, parse_expectation
+from .swarmplan import Part, Stage
+
+MAX_MEMBERS = 20_000
+"""Members of one swarm: as many connections as a server takes."""
+MAX_SECONDS = 86_400
+"""Of a swarm, or of a stage: a day."""
+MAX_WEIGHT = 1000
+"""Of a part: so rare may another one be."""
+MAX_PROCESSES = 64
+"""Of a swarm: as many cores as a large machine has."""
+PART_RULE = (
+    "FEED[+FEED...]:BLOCK_SIZE[:WEIGHT], for example users:10 or users+arrays:100:3; "
+    f"a weight is a whole number from 1 to {MAX_WEIGHT}"
+)
+STAGE_RULE = (
+    f"MEMBERS:SECONDS, for example 500:30; members up to {MAX_MEMBERS}, seconds up to {MAX_SECONDS}"
+)
+
+
+def add_swarm_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `swarm`."""
+    add = parser.add_argument
+    add("--url", type=url, default=DEFAULT_URL, help=f"{URL_RULE} (default: {DEFAULT_URL})")
+    add(
+        "--clients",
+        type=whole(MAX_MEMBERS),
+        default=100,
+        metavar="N",
+        help=f"members: a whole number from 1 to {MAX_MEMBERS} (default: 100)",
+    )
+    add(
+        "--seconds",
+        type=number(0.1, MAX_SECONDS),
+        default=30.0,
+        metavar="S",
+        help=f"how long it takes, at most {MAX_SECONDS} (default: 30)",
+    )
+    add(
+        "--stage",
+        type=_stage,
+        action="append",
+        dest="stages",
+        metavar="MEMBERS:SECONDS",
+        help=f"a stage of a ramp, in place of --clients and --seconds: {STAGE_RULE}; "
+        "repeat it for more, one after the other",
+    )
+    add(
+        "--mix",
+        type=_part,
+        action="append",
+        dest="parts",
+        metavar="PART",
+        help=f"what members collect: {PART_RULE}; repeat it for more, side by side "
+        "(default: users:10)",
+    )
+    add(
+        "--churn",
+        type=number(0, 1),
+        default=0.0,
+        metavar="SHARE",
+        help="the share of members that leave and come back, from 0 to 1 (default: 0)",
+    )
+    add(
+        "--slow",
+        type=number(0, 1),
+        default=0.0,
+        metavar="SHARE",
+        help="the share of members that read slowly, from 0 to 1 (default: 0)",
+    )
+    add(
+        "--slow-bytes",
+        type=whole(10**9),
+        default=1024,
+        metavar="N",
+        help="how many bytes a second those read (default: 1024)",
+    )
+    add(
+        "--seed",
+        type=whole(2**31, least=0),
+        default=1,
+        metavar="N",
+        help="the same seed makes the same plan (default: 1)",
+    )
+    add(
+        "--processes",
+        type=whole(MAX_PROCESSES),
+        metavar="N",
+        help=f"processes that the members share, at most {MAX_PROCESSES} (default: as few as keep "
+        "pace with the rate of the feeds, at most one for each core)",
+    )
+    add(
+        "--expect",
+        type=_expectation,
+        action="append",
+        default=[],
+        dest="expectations",
+        metavar="EXPECTATION",
+        help=f"end with exit code 4 where this does not hold: {_percent(RULE)}; repeat it for more",
+    )
+    add(
+        "--label",
+        type=one(names.is_label, names.LABEL_RULE),
+        default=None,
+        metavar="NAME",
+        help=f"a name that every report carries: {names.LABEL_RULE} (default: none)",
+    )
+    add(
+        "--logs",
+        type=Path,
+        metavar="FOLDER",
+        help="keep a block log of each member there (default: none is kept)",
+    )
+    add(
+        "--results",
+        type=Path,
+        metavar="FOLDER",
+        help="write outcome.json there, and blocks.csv with a row for each block "
+        "(default: nothing is written)",
+    )
+    add(
+        "--server-pid",
+        type=process,
+        metavar="PID",
+        help="the server's process on this machine, to tell what it takes of a core",
+    )
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument(
+        "--json",
+        action="store_true",
+        help="the outcome as one JSON object on standard output (default: off)",
+    )
+    shape.add_argument("--quiet", action="store_true", help="errors only (default: off)")
+    parser.set_defaults(parser=parser)
+
+
+def _part(text: str) -> Part:
+    match = re.fullmatch(r"([^:]+):([0-9]{1,6})(?::([0-9]{1,4}))?", text)
+    if match is not None:
+        feeds, size, weight = tuple(match[1].split("+")), int(match[2]), int(match[3] or 1)
+        is_good = (
+            all(map(names.is_feed_name, feeds))
+            and len(set(feeds)) == len(feeds) <= MAX_FEEDS
+            and 1 <= size <= names.MAX_BLOCK_SIZE
+            and 1 <= weight <= MAX_WEIGHT
+        )
+        if is_good:
+            return Part(feeds, size, weight)
+    raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {PART_RULE}")
+
+
+def _stage(text: str) -> Stage:
+    match = re.fullmatch(r"([0-9]{1,6}):([0-9]{1,6}(?:\.[0-9]+)?)", text)
+    if match is not None:
+        clients, seconds = int(match[1]), float(match[2])
+        if clients <= MAX_MEMBERS and 0 < seconds <= MAX_SECONDS:
+            return Stage(clients, seconds)
+    raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {STAGE_RULE}")
+
+
+def _expectation(text: str) -> Expectation:
+    try:
+        return parse_expectation(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _percent(text: str) -> str:
+    # argparse takes a % in a help text for one of its own.
+    return text.replace("%", "%%")

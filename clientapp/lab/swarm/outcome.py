@@ -1,0 +1,153 @@
+"""What a swarm came to: numbers, whose fault they may be, and files of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ...core.errors import CouldNot
+from ...wire.verdict import Verdict
+from .status import PartStatus, whole
+
+PERCENTS = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99_9": 99.9, "max": 100.0}
+BUSY = 0.9
+"""The share of a core at which a process has no room left."""
+LATE_SECONDS = 0.1
+"""So late a loop spoils the latencies that it measures."""
+BOUND_SECONDS = 3
+"""So many seconds of either make the load side the bottleneck."""
+
+
+@dataclass(slots=True)
+class Load:
+    """What one process of a swarm took."""
+
+    processor: list[float] = field(default_factory=list)
+    """The share of a core, second by second."""
+    late: list[float] = field(default_factory=list)
+    """The longest that its loop was late, second by second, in seconds."""
+
+    @property
+    def why_bound(self) -> str | None:
+        """Why the process could not keep pace; None: it could."""
+        busy = sum(share >= BUSY for share in self.processor)
+        late = sum(seconds >= LATE_SECONDS for seconds in self.late)
+        if busy >= BOUND_SECONDS:
+            return f"it used {max(self.processor):.0%} of a core"
+        if late >= BOUND_SECONDS:
+            return f"its event loop was up to {max(self.late):.2f} s late"
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The end of a swarm."""
+
+    asked: Mapping[str, Any]
+    """The options, seed among them."""
+    parts: Mapping[str, PartStatus]
+    loads: Sequence[Load]
+    """Of each process."""
+    server: Sequence[float]
+    """The share of a core that the server's process took, second by second; empty: unknown."""
+    failures: Sequence[str]
+    """Why members could not go on, one sentence each."""
+    seconds: float
+    """From the first process to the last."""
+
+    @property
+    def why_bound(self) -> str | None:
+        """Why the load side was the bottleneck, in a sentence; None: it was not."""
+        for number, load in enumerate(self.loads, 1):
+            if load.why_bound is not None:
+                return (
+                    f"the load side is the bottleneck: of process {number} of {len(self.loads)} "
+                    f"{load.why_bound}; latencies hold its own delays"
+                )
+        return None
+
+    def require_anybody(self) -> None:
+        """Raise CouldNot, with the first sentence, where no member could go on."""
+        members = sum(part.members for part in self.parts.values())
+        if self.failures and len(self.failures) == members:
+            raise CouldNot(self.failures[0])
+
+    def measured(self) -> dict[str, float]:
+        """Return what may be expected something of; what was not measured is left out."""
+        return measured(whole(self.parts.values()))
+
+    def write(self) -> dict[str, Any]:
+        """Return all of it as JSON has it."""
+        return {
+            "asked": dict(self.asked),
+            "seconds": round(self.seconds, 3),
+            "measured": self.measured(),
+            "parts": {name: describe(part) for name, part in self.parts.items()},
+            "load": [_shares(load.processor) | _late(load.late) for load in self.loads],
+            "server": _shares(self.server),
+            "is_load_bound": self.why_bound is not None,
+            "why": self.why_bound or "",
+            "failures": list(self.failures),
+            "versions": {
+                "python": platform.python_version(),
+                "websockets": version("websockets"),
+            },
+            "machine": f"{platform.platform(terse=True)}, {os.cpu_count()} cores",
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write ``outcome.json``; raises OSError."""
+        text = json.dumps(self.write(), indent=2, ensure_ascii=False) + "\n"
+        (folder / "outcome.json").write_text(text, encoding="utf-8")
+
+
+def measured(part: PartStatus) -> dict[str, float]:
+    """Return the measures of *part* by their names; what was not measured is left out."""
+    found: dict[str, float] = {
+        "gaps": part.gaps,
+        "duplicates": part.duplicates,
+        "reconnects": part.reconnects,
+        "blocks": part.blocks,
+        "broken": part.verdicts[Verdict.BROKEN],
+        "unacknowledged": part.unacknowledged,
+    }
+    if part.members:
+        found["connected"] = part.reached / part.members
+    if part.expected:
+        found["reach"] = part.received / part.expected
+    if judged := part.verdicts.total():
+        found["verified"] = part.verdicts[Verdict.VERIFIED] / judged
+    if part.latencies.total:
+        found |= {f"latency_{name}": part.latencies.percentile(p) for name, p in PERCENTS.items()}
+    return found
+
+
+def describe(part: PartStatus) -> dict[str, Any]:
+    """Return what *part* counts and what it measures."""
+    return {
+        "members": part.members,
+        "messages": part.messages,
+        "expected": part.expected,
+        "received": part.received,
+        "behind": part.behind,
+        "interrupted": part.interrupted,
+        "verdicts": dict(part.verdicts),
+        "clock_error": part.clock_error,
+        **measured(part),
+    }
+
+
+def _shares(samples: Sequence[float]) -> dict[str, float]:
+    if not samples:
+        return {}
+    return {"mean": round(sum(samples) / len(samples), 3), "max": round(max(samples), 3)}
+
+
+def _late(samples: Sequence[float]) -> dict[str, float]:
+    return {"late": round(max(samples, default=0.0), 4)}

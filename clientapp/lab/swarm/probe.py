@@ -1,0 +1,56 @@
+"""One look at the server before a swarm: whether it is there, and how fast its feeds are."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+
+from ...connection import Connection
+from ...core.protocol import ClientProtocol
+from ...core.session import Session
+from ...core.stamp import Stamp
+from ...wire.from_server import Control
+from ...wire.message import Message
+from ...wire.welcome import Welcome
+
+NAME = "swarm"
+
+
+class Probe:
+    """A client that leaves as soon as it is welcomed."""
+
+    def __init__(self, url: str, feeds: tuple[str, ...]) -> None:
+        session = Session(
+            client=NAME,
+            session=secrets.token_urlsafe(16),
+            url=url,
+            feeds=feeds,
+            block_size=1,
+        )
+        self._protocol = ClientProtocol(session)
+        self._connection = Connection(
+            url, self._protocol, self, refill=_nothing, before_send=_nothing, patient=False
+        )
+        self._rates: dict[str, float] = {}
+
+    async def rates(self) -> Mapping[str, float]:
+        """Return messages a second by feed; raises CouldNot and Refused."""
+        await self._connection.run()
+        return self._rates
+
+    def received(self, frame: Message | Control, stamp: Stamp) -> None:
+        """Take the welcome and leave."""
+        self._protocol.receive(frame)
+        if isinstance(frame, Welcome):
+            self._rates = {feed: state.rate for feed, state in frame.feeds.items()}
+            self._connection.leave()
+
+    def lost(self, reason: str) -> None:
+        """Do nothing: what was asked is known."""
+
+    def waiting(self, reason: str, seconds: float, attempt: int) -> None:
+        """Do nothing: the first try must succeed."""
+
+
+async def _nothing() -> None:
+    pass

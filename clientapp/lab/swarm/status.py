@@ -1,0 +1,115 @@
+"""How a swarm stands: what its processes say every second, and their sum."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+
+from .histogram import Histogram
+
+
+@dataclass(slots=True)
+class PartStatus:
+    """The members of one part, as far as they came."""
+
+    members: int = 0
+    reached: int = 0
+    """Members that were connected at all."""
+    connected: int = 0
+    """Members that are connected now."""
+    messages: int = 0
+    expected: int = 0
+    """Offsets from where members began to where their feeds were known to be when they ended."""
+    received: int = 0
+    """Those of them that came; what came again after a stay counts once."""
+    behind: int = 0
+    """Messages that slow readers had not read when they ended; nobody expects them."""
+    blocks: int = 0
+    interrupted: int = 0
+    """Blocks around a reconnect or catch-up, which are in no latency."""
+    gaps: int = 0
+    duplicates: int = 0
+    reconnects: int = 0
+    unacknowledged: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    latencies: Histogram = field(default_factory=Histogram)
+    clock_error: float | None = None
+    """The largest bound of error of the members' clocks, in seconds; None: unknown."""
+
+    def write(self) -> dict[str, Any]:
+        """Return what JSON can hold of it: all."""
+        return {
+            **{name: getattr(self, name) for name in _COUNTS},
+            "verdicts": self.verdicts,
+            "latencies": list(self.latencies.counts.items()),
+            "clock_error": self.clock_error,
+        }
+
+    @classmethod
+    def read(cls, obj: dict[str, Any]) -> PartStatus:
+        """Take such an object apart."""
+        verdicts = Counter(obj.pop("verdicts"))
+        latencies = Histogram(dict(obj.pop("latencies")))
+        return cls(verdicts=verdicts, latencies=latencies, **obj)
+
+    def add(self, other: PartStatus) -> None:
+        """Add what *other* counts."""
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.verdicts.update(other.verdicts)
+        self.latencies.merge(other.latencies)
+        errors = [error for error in (self.clock_error, other.clock_error) if error is not None]
+        self.clock_error = max(errors, default=None)
+
+
+_COUNTS = tuple(name for name, kind in get_type_hints(PartStatus).items() if kind is int)
+
+
+@dataclass(slots=True)
+class Status:
+    """What one process says of its members and of itself."""
+
+    parts: dict[str, PartStatus] = field(default_factory=dict)
+    processor: float = 0.0
+    """The share of a core it used in the last second."""
+    late: float = 0.0
+    """The longest that its event loop was late in the last second, in seconds."""
+    failures: list[str] = field(default_factory=list)
+    """Why members could not go on, one sentence each."""
+
+    def write(self) -> str:
+        """Return one line of JSON."""
+        obj = {
+            "parts": {name: part.write() for name, part in self.parts.items()},
+            "processor": self.processor,
+            "late": self.late,
+            "failures": self.failures,
+        }
+        return json.dumps(obj, separators=(",", ":"))
+
+    @classmethod
+    def read(cls, line: str | bytes) -> Status:
+        """Read such a line."""
+        obj: dict[str, Any] = json.loads(line)
+        parts = {name: PartStatus.read(part) for name, part in obj.pop("parts").items()}
+        return cls(parts=parts, **obj)
+
+
+def total(statuses: Iterable[Status]) -> dict[str, PartStatus]:
+    """Return the parts of all processes, added up."""
+    parts: dict[str, PartStatus] = {}
+    for status in statuses:
+        for name, part in status.parts.items():
+            parts.setdefault(name, PartStatus()).add(part)
+    return parts
+
+
+def whole(parts: Iterable[PartStatus]) -> PartStatus:
+    """Return the sum of *parts*."""
+    found = PartStatus()
+    for part in parts:
+        found.add(part)
+    return found

@@ -1,0 +1,1 @@
+"""The block log: its format, the file, and its checks."""

@@ -1,0 +1,198 @@
+"""
+The lines of a block log, read back.
+
+Every function takes one line as bytes, without its line feed, and raises
+MalformedMessage with what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zlib import crc32
+
+from ..core.protocol import Duplicate
+from ..core.session import Session
+from ..wire import codec
+from ..wire.errors import MalformedMessage
+from ..wire.from_server import Gap
+from ..wire.position import Position
+from ..wire.report import Report
+from .text import (
+    AGAIN_MARK,
+    END_MARK,
+    GAP_MARK,
+    HEADER_MARK,
+    SESSION_MARK,
+    VERDICT_MARK,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+_SESSION = re.compile(SESSION_MARK.encode("ascii") + rb"(\{.*\}) crc32 ([0-9a-f]{8})")
+_MESSAGE = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z) "
+    r"([a-z][a-z0-9_-]{0,39}) ([1-9][0-9]{0,15}) ([0-9a-f]{8}) (.+)"
+)
+_AGAIN = re.compile(AGAIN_MARK + r"([a-z][a-z0-9_-]{0,39}) ([1-9][0-9]{0,15}) ([0-9a-f]{8})")
+_GAP = re.compile(
+    GAP_MARK + r"([a-z][a-z0-9_-]{0,39}) ([1-9][0-9]{0,15}) to (0|[1-9][0-9]{0,15}): "
+    r"(.*), goes on in (.*)"
+)
+_TRAILER = re.compile(
+    END_MARK.encode("ascii") + rb"([1-9][0-9]{0,15}): ([1-9][0-9]{0,5}) messages, "
+    rb"crc32 ([0-9a-f]{8})"
+)
+_VERDICT = re.compile(VERDICT_MARK + r"([1-9][0-9]{0,15}): ([a-z_]{1,40})(?:, (.*))?")
+
+
+class NotABlockLog(ValueError):
+    """The file is something else; nobody may write to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedBlock:
+    """What the header of a block says."""
+
+    report: Report
+    positions: Mapping[str, Position]
+    due: tuple[int, int] | None = None
+    """First and last intended time; None: the log is older than this member."""
+    rates: Mapping[str, float | None] = field(default_factory=dict)
+    """Messages a second of each feed; None: it changed within the block."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedMessage:
+    """What the line of a message says."""
+
+    received_at: int
+    """Wall time of the receipt, microseconds since 1970."""
+    feed: str
+    offset: int
+    crc: int
+    """The CRC-32 of the line of the wire."""
+    data: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Trailer:
+    """What the last line of a block says."""
+
+    block: int
+    size: int
+    crc: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedVerdict:
+    """What the line of a verdict says."""
+
+    block: int
+    verdict: str
+    reason: str
+
+
+def read_session(line: bytes) -> Session:
+    """Read the line that opens a session."""
+    match = _SESSION.fullmatch(line)
+    if match is None:
+        raise MalformedMessage("this is not a session line with its checksum")
+    if crc32(match[1]) != int(match[2], 16):
+        raise MalformedMessage("the session line does not fit its checksum")
+    return Session.read(codec.decode(match[1]))
+
+
+def read_header(line: bytes) -> LoggedBlock:
+    """Read the line of a block that is for programs."""
+    obj = codec.decode(line.removeprefix(HEADER_MARK.encode("ascii")))
+    positions = codec.mapping(obj, "positions")
+    rates = codec.mapping(obj, "rates") if "rates" in obj else {}
+    return LoggedBlock(
+        report=Report.read(obj),
+        positions={feed: _read_position(feed, pair) for feed, pair in positions.items()},
+        due=_read_due(obj["due"]) if "due" in obj else None,
+        rates={feed: None if rates[feed] is None else codec.number(rates, feed) for feed in rates},
+    )
+
+
+def read_message(line: bytes) -> LoggedMessage:
+    """Read the line of a message."""
+    match = _MESSAGE.fullmatch(_text(line))
+    if match is None:
+        raise MalformedMessage("this is not the line of a message")
+    try:
+        instant = datetime.fromisoformat(match[1])
+    except ValueError as error:
+        raise MalformedMessage(f"{match[1]} is not a time: {error}") from None
+    received_at = (instant - _EPOCH) // _MICROSECOND
+    feed, offset, crc, data = match.groups()[1:]
+    return LoggedMessage(received_at, feed, int(offset), int(crc, 16), codec.parse(data))
+
+
+def read_duplicate(line: bytes) -> Duplicate:
+    """Read the line of a message that was dropped."""
+    match = _AGAIN.fullmatch(_text(line))
+    if match is None:
+        raise MalformedMessage("this is not the line of a message that came again")
+    return Duplicate(match[1], int(match[2]), int(match[3], 16))
+
+
+def read_checksum(line: bytes) -> tuple[str, int, int] | None:
+    """Return feed, offset and CRC-32 of a message, dropped or not; None: a gap."""
+    text = _text(line)
+    match = _AGAIN.fullmatch(text)
+    if match is not None:
+        return match[1], int(match[2]), int(match[3], 16)
+    match = _MESSAGE.fullmatch(text)
+    return None if match is None else (match[2], int(match[3]), int(match[4], 16))
+
+
+def read_gap(line: bytes) -> Gap:
+    """Read the line of a gap."""
+    match = _GAP.fullmatch(_text(line))
+    if match is None:
+        raise MalformedMessage("this is not the line of a gap")
+    feed, first, last, cause, epoch = match.groups()
+    return Gap(feed=feed, first=int(first), last=int(last), epoch=epoch, cause=cause)
+
+
+def read_trailer(line: bytes) -> Trailer:
+    """Read the last line of a block."""
+    match = _TRAILER.fullmatch(line)
+    if match is None:
+        raise MalformedMessage("this is not the end line of a block")
+    return Trailer(int(match[1]), int(match[2]), int(match[3], 16))
+
+
+def read_verdict(line: bytes) -> LoggedVerdict:
+    """Read the line of what the server found."""
+    match = _VERDICT.fullmatch(_text(line))
+    if match is None:
+        raise MalformedMessage("this is not the line of a verdict")
+    return LoggedVerdict(int(match[1]), match[2], match[3] or "")
+
+
+def _read_position(feed: str, pair: object) -> Position:
+    match pair:
+        case [str() as epoch, int() as offset]:
+            return Position(epoch, offset)
+    raise MalformedMessage(f"positions holds {pair!r} for {feed}; it must be [epoch, offset]")
+
+
+def _read_due(pair: object) -> tuple[int, int]:
+    match pair:
+        case [int() as first, int() as last] if first <= last:
+            return first, last
+    raise MalformedMessage(f"due is {pair!r}; it must be [first, last]")
+
+
+def _text(line: bytes) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedMessage(f"this is not UTF-8: {error.reason}") from None

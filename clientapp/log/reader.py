@@ -1,0 +1,190 @@
+"""
+What a block log holds, read from its end.
+
+A log only grows and may be large, so nothing here reads it from the start: a
+search goes backwards from the end or by halves, over bytes or a memory map.
+"""
+
+from __future__ import annotations
+
+import mmap
+from dataclasses import dataclass
+from zlib import crc32
+
+from ..core.session import Session
+from ..wire.errors import MalformedMessage
+from ..wire.report import Report
+from ..wire.verdict import Verdict
+from .line import (
+    LoggedBlock,
+    NotABlockLog,
+    read_checksum,
+    read_header,
+    read_session,
+    read_trailer,
+    read_verdict,
+)
+from .text import BLOCK_MARK, END_MARK, HEADER_MARK, SESSION_MARK, VERDICT_MARK
+
+Text = bytes | mmap.mmap
+
+_SESSION = SESSION_MARK.encode("ascii")
+_BLOCK = b"\n" + BLOCK_MARK.encode("ascii")
+_HEADER = b"\n" + HEADER_MARK.encode("ascii")
+_END = b"\n" + END_MARK.encode("ascii")
+_VERDICT = b"\n" + VERDICT_MARK.encode("ascii")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tail:
+    """The last session of a log."""
+
+    session: Session | None = None
+    """None: the log is empty."""
+    blocks_from: int = 0
+    """Where the session line ends, in bytes from the start."""
+    end: int = 0
+    """Where the last whole line or block ends; what follows is torn."""
+    last: LoggedBlock | None = None
+    """The last block of the session; None before its first."""
+    judged: int = 0
+    """
+    The highest block with a verdict in the session; 0: there is none.
+
+    Every block up to it has one, or was refused: verdicts come in the order of
+    the blocks, and only a second one of a broken block comes later.
+    """
+
+
+def read_tail(text: Text) -> Tail:
+    """
+    Find the last session of a log and its last whole block.
+
+    Raises NotABlockLog. A file is taken for a log with a torn first line only
+    where that line begins as ours do.
+    """
+    if len(text) == 0:
+        return Tail()
+    if text[: len(_SESSION) + 1] != _SESSION + b"{":
+        raise NotABlockLog("its first line is not a session line")
+    start, newline = _last_session(text)
+    if newline == -1:
+        return Tail()
+    try:
+        session = read_session(text[start:newline])
+        blocks_from = newline + 1
+        start, end = _last_block(text, blocks_from)
+        last = None if start == end else _read_header(text, text.find(_HEADER, start))
+    except MalformedMessage as error:
+        raise NotABlockLog(str(error)) from None
+    end = _after_verdicts(text, end)
+    judged = _judged(text, blocks_from, end)
+    return Tail(session=session, blocks_from=blocks_from, end=end, last=last, judged=judged)
+
+
+def reports_above(text: Text, tail: Tail, number: int, most: int) -> list[Report]:
+    """Return the reports of the tail's first *most* blocks above *number*, in order."""
+    reports: list[Report] = []
+    at = _header_above(text, tail, number)
+    while at != -1 and len(reports) < most:
+        reports.append(_read_header(text, at).report)
+        at = text.find(_HEADER, at + 1, tail.end)
+    return reports
+
+
+def checksums(text: Text, tail: Tail, number: int) -> dict[str, list[tuple[int, int]]]:
+    """
+    Return per feed the offset and CRC-32 of each message of block *number*.
+
+    In order of receipt, with those that were dropped; empty where the tail
+    has no such block.
+    """
+    found: dict[str, list[tuple[int, int]]] = {}
+    at = _header_above(text, tail, number - 1)
+    if at != -1 and _read_header(text, at).report.block == number:
+        start = text.find(b"\n", at + 1) + 1
+        for line in text[start : text.find(_END, at)].split(b"\n"):
+            if (message := read_checksum(line)) is not None:
+                feed, offset, crc = message
+                found.setdefault(feed, []).append((offset, crc))
+    return found
+
+
+def _after_verdicts(text: Text, end: int) -> int:
+    """Return where the whole lines of verdicts that follow *end* end."""
+    while text[end - 1 : end - 1 + len(_VERDICT)] == _VERDICT:
+        newline = text.find(b"\n", end)
+        if newline == -1:
+            break
+        end = newline + 1
+    return end
+
+
+def _judged(text: Text, start: int, end: int) -> int:
+    """Return the highest block with a verdict, from the end as far as needed."""
+    highest = 0
+    while (at := text.rfind(_VERDICT, start, end)) != -1:
+        try:
+            found = read_verdict(text[at + 1 : text.find(b"\n", at + 1)])
+        except MalformedMessage:
+            break
+        highest = max(highest, found.block)
+        # What comes out of its order is the second word about a broken block.
+        if found.verdict != Verdict.BROKEN:
+            break
+        end = at
+    return highest
+
+
+def _last_session(text: Text) -> tuple[int, int]:
+    """Return where the last whole session line begins and ends; end -1: none."""
+    end = len(text)
+    while True:
+        start = text.rfind(b"\n" + _SESSION, 0, end) + 1
+        newline = text.find(b"\n", start)
+        if newline != -1 or start == 0:
+            return start, newline
+        end = start
+
+
+def _last_block(text: Text, blocks_from: int) -> tuple[int, int]:
+    """Return the span of the last whole block; an empty one if there is none."""
+    end = len(text)
+    while True:
+        trailer = text.rfind(_END, blocks_from, end)
+        if trailer == -1:
+            return blocks_from, blocks_from
+        start = text.rfind(_BLOCK, blocks_from, trailer)
+        newline = text.find(b"\n", trailer + 1)
+        if -1 not in (start, newline) and _is_whole(text, start + 1, trailer + 1, newline):
+            return start, newline + 1
+        end = trailer
+
+
+def _is_whole(text: Text, start: int, trailer: int, newline: int) -> bool:
+    """Tell whether the block from *start* on fits the trailer up to *newline*."""
+    try:
+        crc = read_trailer(text[trailer:newline]).crc
+    except MalformedMessage:
+        return False
+    return crc32(text[start:trailer]) == crc
+
+
+def _header_above(text: Text, tail: Tail, number: int) -> int:
+    """Return where the header of the first block above *number* begins; -1: none."""
+    # By halves, for the blocks of a session stand in their order.
+    found, low, high = -1, tail.blocks_from, tail.end
+    while low < high:
+        middle = (low + high) // 2
+        at = text.find(_HEADER, middle, high + len(_HEADER) - 1)
+        if at == -1:
+            high = middle
+        elif _read_header(text, at).report.block > number:
+            found, high = at, middle
+        else:
+            low = at + 1
+    return found
+
+
+def _read_header(text: Text, at: int) -> LoggedBlock:
+    return read_header(text[at + 1 : text.find(b"\n", at + 1)])

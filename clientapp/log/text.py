@@ -1,0 +1,117 @@
+"""
+The text of a block log, as ``docs/blocklog.md`` describes it.
+
+Invariant: a record never holds a line break and a message line starts with a
+digit, so the marks at the start of a line are only ever ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zlib import crc32
+
+from ..core.block import Block
+from ..core.protocol import Duplicate
+from ..core.session import Session
+from ..core.stamp import Stamp
+from ..wire import codec
+from ..wire.from_server import Ack, Gap
+from ..wire.message import Message
+from ..wire.printable import printable
+from ..wire.report import Report
+
+SESSION_MARK = "# session "
+BLOCK_MARK = "=== block "
+HEADER_MARK = "# block "
+GAP_MARK = "--- gap "
+AGAIN_MARK = "--- again "
+END_MARK = "=== end of block "
+VERDICT_MARK = "=== verdict of block "
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def format_time(microseconds: int) -> str:
+    """Write an instant as UTC with microseconds, such as 2026-11-21T08:40:01.123456Z."""
+    instant = _EPOCH + timedelta(microseconds=microseconds)
+    return instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def select_members(data: Any, select: Sequence[str]) -> Any:
+    """Return only the members of the record that *select* names, in its order."""
+    if not select or not isinstance(data, dict):
+        return data
+    return {name: data[name] for name in select if name in data}
+
+
+def format_message(message: Message, data: Any, stamp: Stamp) -> str:
+    """
+    Write the line of a message whose kept record is *data*.
+
+    Raises ValueError for a record that JSON cannot write.
+    """
+    received = format_time(stamp.wall_us)
+    return f"{received} {message.feed} {message.offset} {message.crc:08x} {codec.encode(data)}"
+
+
+def format_duplicate(duplicate: Duplicate) -> str:
+    """Write the line of a message that was dropped."""
+    return f"{AGAIN_MARK}{duplicate.feed} {duplicate.offset} {duplicate.crc:08x}"
+
+
+def format_gap(gap: Gap) -> str:
+    """Write the line of a gap, with what the server says in it escaped."""
+    span = f"{gap.first} to {gap.last}"
+    return f"{GAP_MARK}{gap.feed} {span}: {printable(gap.cause)}, goes on in {printable(gap.epoch)}"
+
+
+def format_session(session: Session) -> bytes:
+    """Write the line that opens a session."""
+    asked = _utf8(codec.encode(session.write()))
+    return b"%b%b crc32 %08x\n" % (SESSION_MARK.encode("ascii"), asked, crc32(asked))
+
+
+def format_head(report: Report) -> str:
+    """Write the line of a block that is for people."""
+    feeds = " and ".join(report.feeds)
+    seconds = f"{report.seconds:.3f}"
+    span = f"{format_time(report.started_at)} to {format_time(report.finished_at)}"
+    return f"{BLOCK_MARK}{report.block}: {report.size} messages of {feeds} in {seconds} s, {span}"
+
+
+def format_trailer(report: Report, crc: int) -> bytes:
+    """Write the last line of a block whose bytes before it have that CRC-32."""
+    return b"%b%d: %d messages, crc32 %08x\n" % (
+        END_MARK.encode("ascii"),
+        report.block,
+        report.size,
+        crc,
+    )
+
+
+def format_block(block: Block) -> bytes:
+    """Write a whole block, from its first line to its trailer."""
+    report = block.report
+    header = report.write()
+    del header["type"]
+    header["positions"] = {
+        feed: [position.epoch, position.offset] for feed, position in block.positions.items()
+    }
+    header["due"] = block.due
+    header["rates"] = block.rates
+    lines = [format_head(report), HEADER_MARK + codec.encode(header), *block.lines]
+    body = _utf8("".join(f"{line}\n" for line in lines))
+    return body + format_trailer(report, crc32(body))
+
+
+def format_verdict(ack: Ack) -> bytes:
+    """Write the line of what the server found, with its reason escaped."""
+    reason = f", {printable(ack.reason)}" if ack.reason else ""
+    return f"{VERDICT_MARK}{ack.block}: {printable(ack.verdict)}{reason}\n".encode()
+
+
+def _utf8(text: str) -> bytes:
+    # Half a surrogate pair is no UTF-8; as an escape it still is the same JSON.
+    return text.encode("utf-8", "backslashreplace")

@@ -1,0 +1,139 @@
+"""
+What a block should hold, beside what its client said of it.
+
+The records are made again from the schedule. What arrived is told by offsets
+and checksums only: a server keeps nothing of what it sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+from clientapp.wire.verdict import Verdict
+from feeds import show
+from feeds.core.schedule import Schedule
+from feeds.making.catalog import segment_of
+from feeds.making.regeneration import UnavailableError, lines_between
+from feeds.models import BlockReport, Feed
+
+MOST_EXPECTED = 40
+"""Records shown of a block: those that differ with their neighbours, else the first."""
+AS_SENT = "as sent"
+NOT_TOLD = "not told"
+KINDS = {
+    "missing": "missing",
+    "doubled": "twice",
+    "altered": "altered",
+    "out of order": "after a later one",
+}
+"""What a difference says of an offset, in words for the person who looks at it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedRow:
+    """One message that the block should hold."""
+
+    feed: str
+    offset: str
+    due: str
+    """The intended time of day, in UTC."""
+    record: str
+    checksum: str
+    arrived: str
+    state: str
+    """``whole`` where it arrived as it was sent, ``unknown``, or ``broken``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """The rows of a block."""
+
+    rows: list[ExpectedRow]
+    more: int
+    """Messages of the block that are not shown."""
+    notes: list[str]
+    """Why the records of a feed cannot be shown, as sentences."""
+
+
+def expected_of(report: BlockReport) -> Expected:
+    """Make the records of *report* that matter most, `MOST_EXPECTED` at most."""
+    rows: list[ExpectedRow] = []
+    notes: list[str] = []
+    spanned = 0
+    for feed, part in report.ranges.items():
+        first, last = part["first"], part["last"]
+        spanned += last - first + 1
+        difference: Mapping[str, Any] = (report.difference or {}).get(feed, {})
+        wanted = _wanted(first, last, difference, MOST_EXPECTED - len(rows))
+        try:
+            rows += _rows(report, feed, wanted, difference)
+        except (UnavailableError, LookupError) as error:
+            notes.append(f"The records of {feed} cannot be shown: {error}.")
+    return Expected(rows=rows, more=spanned - len(rows) if not notes else 0, notes=notes)
+
+
+def _wanted(first: int, last: int, difference: Mapping[str, Any], most: int) -> list[int]:
+    """Return the offsets to show: the differing ones and their neighbours, else the first."""
+    found: set[int] = set()
+    for offset in _offsets(difference):
+        if len(found) >= most:
+            break
+        found |= {one for one in (offset - 1, offset, offset + 1) if first <= one <= last}
+    return sorted(found or range(first, min(last, first + most - 1) + 1))[:most]
+
+
+def _offsets(difference: Mapping[str, Any]) -> Iterator[int]:
+    for kind in KINDS:
+        for begin, end in difference.get(kind, ()):
+            yield from range(begin, end + 1)
+
+
+def _rows(
+    report: BlockReport, feed: str, wanted: Sequence[int], difference: Mapping[str, Any]
+) -> Iterator[ExpectedRow]:
+    if not wanted:
+        return
+    schedule = _schedule(feed, wanted[0], wanted[-1])
+    received = dict(difference.get("checksums", ()))
+    for offset in wanted:
+        (line,) = lines_between(feed, schedule, offset, offset)
+        checksum = f"{crc32(line):08x}"
+        arrived, state = _arrived(report, offset, difference)
+        if offset in received:
+            arrived += f", checksum {received[offset]:08x}"
+        yield ExpectedRow(
+            feed=feed,
+            offset=f"{offset:,}",
+            due=show.time_us(schedule.at(offset)),
+            record=show.record(line),
+            checksum=checksum,
+            arrived=arrived,
+            state=state,
+        )
+
+
+def _arrived(report: BlockReport, offset: int, difference: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what became of the message at *offset*, and the state of its row."""
+    if report.verdict == Verdict.VERIFIED:
+        return AS_SENT, "whole"
+    kinds = [
+        words
+        for kind, words in KINDS.items()
+        if any(begin <= offset <= end for begin, end in difference.get(kind, ()))
+    ]
+    if kinds:
+        return " and ".join(kinds), "broken"
+    return (AS_SENT, "whole") if report.difference is not None else (NOT_TOLD, "unknown")
+
+
+def _schedule(feed: str, first: int, last: int) -> Schedule:
+    """Return what is needed to make the offsets; raises LookupError where the feed is gone."""
+    row = Feed.objects.filter(name=feed).first()
+    if row is None:
+        raise LookupError("the feed was removed")
+    before = row.segments.filter(first__lte=first).order_by("-first")[:1]
+    between = row.segments.filter(first__gt=first, first__lte=last)
+    return Schedule([segment_of(segment) for segment in (*before, *between)])

@@ -1,0 +1,304 @@
+"""
+What the admin's first page says, in the words for people.
+
+The page and ``dashboard.json`` show the same `Dashboard`, and only what its
+reader may view: what he may not is neither asked for nor sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from feeds import show
+from feeds.admin.figures.charts import Chart, line_chart
+from feeds.admin.figures.history import HOUR, SPANS, History, Point, Span, look_back
+from feeds.making import catalog
+from feeds.models import BlockReport, ClientSession
+from feeds.running.outages import OUTAGES
+
+MOST_OUTAGES = 5
+"""Outages told with their times."""
+SILENT = "no server is sampling now"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rights:
+    """What the reader may view."""
+
+    feeds: bool
+    sessions: bool
+    reports: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One figure."""
+
+    name: str
+    value: str
+    note: str
+    link: str = ""
+    """The list of what is counted; empty: there is none."""
+    state: str = ""
+    """``broken`` where the figure is a reason to look; else empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedRow:
+    """One feed."""
+
+    name: str
+    state: str
+    rate: str
+    head: str
+    page: str
+    """The address of its page, and of the lists of what is received of it:"""
+    sessions: str
+    reports: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """One thing that does not work."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dashboard:
+    """Everything on the page that changes."""
+
+    troubles: list[Trouble]
+    tiles: list[Tile]
+    feeds: list[FeedRow]
+    charts: list[Chart]
+    leads_to_sessions: bool
+    """Whether the rows of feeds lead to these lists, which the reader may view."""
+    leads_to_reports: bool
+    span: str
+    """Of the charts: ``hour``, ``day`` or ``week``."""
+    spans: list[str]
+    outages: str
+    """When no server process was there, in a sentence."""
+    is_empty: bool
+    """Whether no sample of the span is stored."""
+    at: str
+
+
+def dashboard(rights: Rights, span: Span = HOUR) -> Dashboard:
+    """Look at feeds, sessions and the last *span*; five queries at most."""
+    now = datetime.now(UTC)
+    history = look_back(now, span) if rights.sessions or rights.reports else None
+    tiles: list[Tile] = []
+    charts: list[Chart] = []
+    if history and rights.sessions:
+        tiles += _session_tiles(history.now)
+        charts += _session_charts(history)
+    if history and rights.reports:
+        tiles += _report_tiles(history)
+        charts += _report_charts(history)
+    now_us = int(now.timestamp() * 1_000_000)
+    feeds = catalog.overview(now_us) if rights.feeds else []
+    return Dashboard(
+        troubles=[Trouble(text=text) for text in OUTAGES.sentences(detailed=True)],
+        tiles=tiles,
+        feeds=[
+            FeedRow(
+                name=feed.name,
+                state=show.state(feed),
+                rate=show.rate(feed.rate),
+                head=f"{feed.head:,}",
+                page=reverse("admin:feeds_feed_change", args=(feed.pk,)),
+                sessions=_list("clientsession", feed=feed.name) if rights.sessions else "",
+                reports=_list("blockreport", feed=feed.name) if rights.reports else "",
+            )
+            for feed in feeds
+        ],
+        charts=charts,
+        leads_to_sessions=rights.sessions,
+        leads_to_reports=rights.reports,
+        span=span.name,
+        spans=[*SPANS],
+        outages=_outages(history) if history else "",
+        is_empty=history is not None and history.is_empty,
+        at=f"{show.moment(now)} UTC",
+    )
+
+
+def _list(model: str, **asked: str) -> str:
+    """Return the address of the list of *model*, filtered by what is *asked*."""
+    return f"{reverse(f'admin:feeds_{model}_changelist')}?{urlencode(asked)}"
+
+
+def _outages(history: History) -> str:
+    """Return in a sentence when no server process was there."""
+    if not history.outages:
+        return "No outage: since the first sample a server process was always there."
+    gone = timedelta(seconds=round(sum((b - a).total_seconds() for a, b in history.outages)))
+    said = [f"{show.moment(a)} to {show.moment(b)}" for a, b in history.outages[:MOST_OUTAGES]]
+    more = ", newest first" if len(history.outages) > MOST_OUTAGES else ""
+    times = show.count(len(history.outages), "time")
+    return f"No server process was there {times}, {gone} in all (UTC{more}): {'; '.join(said)}."
+
+
+def _session_tiles(now: Point) -> list[Tile]:
+    online = ClientSession.objects.filter(status=ClientSession.Status.ONLINE).count()
+    is_known = now.messages is not None
+    those = _list("clientsession", status__exact=ClientSession.Status.ONLINE)
+    return [
+        Tile(name="Sessions online", value=f"{online:,}", note="connected now", link=those),
+        Tile(
+            name="Messages/s",
+            value=_figure(now.messages),
+            note="sent to all, over the last 10 s" if is_known else SILENT,
+        ),
+        Tile(
+            name="Worst lag",
+            value=_figure(now.worst_lag),
+            note="messages behind, at the last look" if is_known else SILENT,
+            link=those,
+        ),
+    ]
+
+
+def _report_tiles(history: History) -> list[Tile]:
+    now, blocks = history.now, history.blocks - history.plain
+    share = show.UNKNOWN
+    if blocks:
+        # Rounded down: 100 % is said of no hour with a block that is not verified.
+        share = f"{int(history.verified / blocks * 1000) / 10:g} %"
+    within = f"in the last {history.span.name}"
+    note = f"of {blocks:,} blocks {within}" if blocks else f"no block {within}"
+    if history.plain:
+        note += f"; {history.plain:,} {show.NOT_CHECKED}"
+    return [
+        Tile(
+            name="Blocks/min",
+            value=_figure(now.blocks),
+            note="over the last 10 s" if now.blocks is not None else SILENT,
+            link=_list("blockreport"),
+        ),
+        Tile(
+            name="Broken",
+            value=f"{history.broken:,}",
+            note=f"{within}; look at them" if history.broken else within,
+            link=show.broken_reports(),
+            state="broken" if history.broken else "",
+        ),
+        Tile(
+            name="Verified",
+            value=share,
+            note=note,
+            link=_list("blockreport", verdict__exact=BlockReport.Verdict.VERIFIED),
+        ),
+    ]
+
+
+def _session_charts(history: History) -> list[Chart]:
+    return [
+        _over_time(
+            history,
+            "Messages",
+            "Sent to all clients, per second.",
+            "messages/s",
+            {"messages/s": [point.messages for point in history.points]},
+        ),
+        _over_time(
+            history,
+            "Sessions",
+            f"Connected clients, the most at once in each {history.span.step_name}.",
+            "sessions",
+            {"sessions": [point.sessions for point in history.points]},
+            is_counted=True,
+        ),
+        _over_time(
+            history,
+            "Worst lag",
+            "Messages that the client furthest behind lacked.",
+            "messages",
+            {"worst lag": [point.worst_lag for point in history.points]},
+            is_counted=True,
+        ),
+    ]
+
+
+def _report_charts(history: History) -> list[Chart]:
+    points = history.points
+    left_out = f" Left out of {history.blocks - history.plain:,} blocks: {history.left_out:,}."
+    drawn = [
+        _over_time(
+            history,
+            "Blocks",
+            "Stored block reports, per minute.",
+            "blocks/min",
+            {"blocks/min": [point.blocks for point in points]},
+        ),
+        _over_time(
+            history,
+            "Overhead",
+            "Block time minus its ideal, of verified blocks; median and highest p99 of the "
+            "ten-second samples." + left_out,
+            "milliseconds",
+            {
+                "median": [show.milliseconds(point.overhead_p50) for point in points],
+                "p99": [show.milliseconds(point.overhead_p99) for point in points],
+            },
+        ),
+        _over_time(
+            history,
+            "Latency",
+            "From a message's intended time to its receipt, by the server's clock, of the same "
+            "blocks." + left_out,
+            "milliseconds",
+            {
+                "median": [show.milliseconds(point.latency_p50) for point in points],
+                "p99": [show.milliseconds(point.latency_p99) for point in points],
+            },
+        ),
+    ]
+    if history.plain:
+        drawn.append(
+            _over_time(
+                history,
+                "Block time of plain clients",
+                f"By their own word, which nobody can check: {history.plain:,} blocks.",
+                "seconds",
+                {
+                    "median": [point.plain_p50 for point in points],
+                    "p99": [point.plain_p99 for point in points],
+                },
+            )
+        )
+    return drawn
+
+
+def _over_time(
+    history: History,
+    title: str,
+    about: str,
+    unit: str,
+    lines: dict[str, list[float | None]],
+    *,
+    is_counted: bool = False,
+) -> Chart:
+    labels = [f"{start:{history.span.label}}" for start in history.starts]
+    return line_chart(
+        title,
+        about,
+        labels,
+        lines,
+        across="UTC",
+        up=unit,
+        is_dense=True,
+        is_counted=is_counted,
+    )
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return show.UNKNOWN
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:,.1f}"

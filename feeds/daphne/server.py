@@ -1,0 +1,207 @@
+"""
+Daphne with `FeedProtocol` in place of its own, and an end without losses.
+
+Daphne ends by cancelling its applications: no close frame is sent, and what
+they owe to others is not done. `FeedServer.drain` tells every client, lets
+every application come to its end, and stores every fact.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import random
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from daphne.server import Server
+from django.conf import settings
+from twisted.internet import defer, reactor
+
+from clientapp.wire.closing import Close
+from feeds.core.form import form_of
+from feeds.core.limits import LIMITS
+from feeds.core.peer import NO_PORT, forwarded_host
+from feeds.daphne import kernel
+from feeds.daphne.websocket import FeedProtocol, Receive, configured
+from feeds.running.stops import heeded_stops
+from feeds.running.worker import SWITCH_SECONDS
+from feeds.serving.node import get_node, stop_node
+from feeds.storing.clerk import Clerk
+
+log = logging.getLogger("feeds.daphne.server")
+
+SAME_SIGNAL_SECONDS = 1.0
+"""Two signals within this time are one wish to stop."""
+AWAY_SECONDS = 0.5
+"""A server that restarts is not back sooner."""
+LOOK_SECONDS = 2.0
+"""Between two looks for connections that have stalled, as Daphne has it."""
+LOOKED_AT = 50
+"""Connections in one turn of the loop: 0.1 ms. A look at ten thousand takes 24."""
+GARBAGE_OBJECTS = 5000
+"""New ones before a search for garbage: then every session is looked at once in about 3,000
+connections, which takes 0.2 s where 5,000 are open. By Python's 700 a crowd had that about once
+in 1,000, a fifth of all its time. What is gone meanwhile takes about 50 MB."""
+SPARE_FILES = 200
+"""Of the files of a process: those that are no connections of clients."""
+AT_ONCE = 100
+"""Farewells said in one turn of the loop: about 10 ms."""
+
+
+class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
+    """Daphne's server with `FeedProtocol`, and a drain in place of a kill."""
+
+    def __init__(self, application: Any, **options: Any) -> None:
+        """Serve *application*; in the main thread, signals that ask to stop drain from now on."""
+        # Daphne's pings end a client whose pong waits behind a backlog, and its
+        # timeout ends every connection after a day: heartbeats do their work.
+        options |= {"ping_interval": 2**31, "websocket_timeout": -1, "signal_handlers": False}
+        options |= {
+            f"websocket_max_{unit}_size": LIMITS.frame_bytes for unit in ("message", "frame")
+        }
+        options |= {"ready_callable": self._prepare, "endpoints": ["see listen_at"]}
+        super().__init__(self._serve, **options)
+        self.endpoints: list[str] = []  # Daphne wants one, and makes sockets of it
+        self._application = application
+        self.exit_code = 0
+        self._sockets: list[socket.socket] = []
+        self._ports: list[Any] = []
+        self._draining_since: float | None = None
+        self._return_seconds = 0.0
+        if threading.current_thread() is threading.main_thread():
+            self._drain_on_signals()
+
+    def listen_at(self, listener: socket.socket) -> None:
+        """Take over a socket that listens and never blocks; to be called before `run`."""
+        self._sockets.append(listener)
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        """Start the application; a feed's connection gets its writer."""
+        # Not by Daphne's own options: it believes the word of whoever came first, the client.
+        if settings.BEHIND_TLS_PROXY and (host := forwarded_host(scope["headers"])):
+            protocol.client_addr = scope["client"] = [host, NO_PORT]
+        if isinstance(protocol, FeedProtocol):
+            scope.setdefault("extensions", {})["blockfeed.writer"] = protocol
+            protocol.form = form_of(scope)
+        return super().create_application(protocol, scope)
+
+    def protocol_opened(self, protocol: FeedProtocol) -> None:
+        """Let *protocol* be served, or go at once where the server stops."""
+        if self._draining_since is not None:
+            self._dismiss(protocol)
+
+    def drain(self, exit_code: int = 0) -> None:
+        """
+        End every connection with a reason, store every fact, and stop.
+
+        Must be called in the reactor's thread. A second call stops at once,
+        if it does not come with the first: a terminal and a parent process
+        may both pass the same Ctrl-C on.
+        """
+        now = time.monotonic()
+        if self._draining_since is not None:
+            if now - self._draining_since > SAME_SIGNAL_SECONDS:
+                self.exit_code = 1
+                self.stop()
+            return
+        self._draining_since = now
+        self.exit_code = exit_code
+        self._end = asyncio.ensure_future(self._drain())
+
+    def timeout_checker(self, left: Iterator[Any] | None = None) -> None:
+        """Look at some connections in each turn; Daphne's own looks at all in one."""
+        if left is None:
+            left = iter(list(self.connections))
+        some = list(islice(left, LOOKED_AT))
+        for protocol in some:
+            if protocol in self.connections:
+                protocol.check_timeouts()
+        loop = asyncio.get_running_loop()
+        if some:
+            loop.call_soon(self.timeout_checker, left)
+        else:
+            loop.call_later(LOOK_SECONDS, self.timeout_checker)
+
+    def kill_all_applications(self) -> Any:
+        """Cancel what is left; Daphne's own raises after any upgrade."""
+        left = self._running_applications()
+        for task in left:
+            task.cancel()
+        return defer.Deferred.fromFuture(asyncio.gather(*left, return_exceptions=True))
+
+    async def _serve(self, scope: dict[str, Any], receive: Receive, send: Any) -> None:
+        writer = scope.get("extensions", {}).get("blockfeed.writer")
+        if writer is not None:
+            receive = writer.receiving(receive)
+        await self._application(scope, receive, send)
+
+    async def _drain(self) -> None:
+        for port in self._ports:
+            port.stopListening()
+        # The HTTP request that each began as stays listed for up to a second.
+        feeds = [one for one in self.connections if isinstance(one, FeedProtocol)]
+        self._return_seconds = len(feeds) / LIMITS.returns_per_second
+        for number, protocol in enumerate(feeds, 1):
+            self._dismiss(protocol)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        clock = asyncio.get_running_loop().time
+        end = clock() + LIMITS.drain_seconds
+        # One that was just being opened comes in after the others were told.
+        while (open_ := self._running_applications()) and (seconds := end - clock()) > 0:
+            await asyncio.wait(open_, timeout=seconds)
+        is_kept = await stop_node()
+        self.exit_code = self.exit_code or int(not is_kept)
+        self.stop()
+
+    def _dismiss(self, protocol: FeedProtocol) -> None:
+        away = round(AWAY_SECONDS + random.random() * self._return_seconds, 3)
+        protocol.farewell(Close.DRAIN, "the server stops", retry_after=away)
+
+    def _running_applications(self) -> list[asyncio.Task[None]]:
+        # HTTP requests that were upgraded stay listed without an application.
+        return [
+            details["application_instance"]
+            for details in self.connections.values()
+            if "application_instance" in details and not details["application_instance"].done()
+        ]
+
+    def _prepare(self) -> None:
+        """Finish what ``Server.run`` set up, just before the reactor runs."""
+        sys.setswitchinterval(SWITCH_SECONDS)
+        wanted = LIMITS.connections
+        if (files := kernel.allow_files(wanted)) < wanted:
+            log.warning(
+                "this process may open %s files, so it serves about %s connections; "
+                "for more, raise the limit: ulimit -n %s",
+                files,
+                max(0, files - SPARE_FILES),
+                wanted,
+            )
+        # What is loaded by now, 100,000 objects, is never garbage: no search looks at it.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GARBAGE_OBJECTS)
+        # Pages from a file have the origin "null", which a second call would forget.
+        self.ws_factory.setProtocolOptions(
+            closeHandshakeTimeout=LIMITS.close_seconds, allowNullOrigin=True
+        )
+        self.ws_factory.protocol = configured(self.ws_factory)
+        for listener in self._sockets:
+            self._ports.append(
+                reactor.adoptStreamPort(listener.fileno(), listener.family, self.http_factory)
+            )
+            listener.close()  # Twisted has a copy
+        reactor.callWhenRunning(lambda: asyncio.ensure_future(get_node(Clerk)))
+
+    def _drain_on_signals(self) -> None:
+        for number in heeded_stops():
+            signal.signal(number, lambda *_: reactor.callFromThread(self.drain))

@@ -1,0 +1,100 @@
+"""
+What comes into the streams of a process: pushed by a generator, or made again.
+
+The promise of a feed says what must exist. What of it does not come from the
+generator in time, or lies before what came, is made here; so a stream has no
+hole, whatever the channel layer lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from feeds.core.hub import Hub
+from feeds.core.limits import Limits
+from feeds.core.lines import make_frames
+from feeds.core.prefixes import RecentDigests
+from feeds.fanout.recovery import Recovery
+from feeds.layer.batches import Batch
+from feeds.making.catalog import Catalog
+from feeds.making.regeneration import UnavailableError, UnknownYetError
+
+
+class Intake:
+    """Appends to the streams of *hub*, one at a time and without a hole."""
+
+    def __init__(
+        self,
+        *,
+        limits: Limits,
+        catalog: Catalog,
+        hub: Hub,
+        recovery: Recovery,
+        digests: RecentDigests,
+        refresh: Callable[[], Awaitable[bool]],
+    ) -> None:
+        """*refresh* reads the feeds again, and returns False where the database is away."""
+        self._limits = limits
+        self._catalog = catalog
+        self._hub = hub
+        self._recovery = recovery
+        self._digests = digests
+        self._refresh = refresh
+        self._order = asyncio.Lock()
+
+    async def take(self, batch: Batch) -> None:
+        """Append a batch to its stream, after what is missing before it."""
+        async with self._order:
+            stream = self._hub.streams.get(batch.feed)
+            known = self._catalog.feeds.get(batch.feed)
+            if stream is None or known is None:
+                return
+            # Where no segment is known, the epoch is only the one that the first would have.
+            is_new = known.schedule.last is None or known.epoch_at(batch.first) != batch.epoch
+            if is_new and not await self._refresh():
+                return
+            if batch.first > stream.head + 1:
+                await self._fill(batch.feed, batch.first - 1)
+            skip = stream.head + 1 - batch.first
+            if 0 <= skip < len(batch.lines):
+                self._append(batch.feed, batch.first + skip, batch.lines[skip:])
+
+    async def reach(self, feed: str, offset: int) -> None:
+        """Have the stream of *feed* up to *offset*, which is promised, if that can be."""
+        async with self._order:
+            await self._fill(feed, offset)
+
+    async def keep_up(self, now: int) -> None:
+        """Open the streams of new feeds, and make what should have come before *now*."""
+        async with self._order:
+            for name, feed in self._catalog.feeds.items():
+                if name not in self._hub.streams:
+                    stream = self._hub.open_stream(name, feed.head(now))
+                    since = feed.head(now - round(self._limits.bridged_seconds * 1e6)) + 1
+                    self._recovery.remember(stream, name, since)
+                await self._fill(name, feed.head(now - self._limits.push_grace_us))
+
+    async def _fill(self, feed: str, last: int) -> None:
+        """Make what the stream of *feed* lacks up to *last*."""
+        stream = self._hub.streams[feed]
+        if last > self._catalog.feeds[feed].promised:
+            await self._refresh()
+            last = min(last, self._catalog.feeds[feed].promised)
+        if last - stream.head > self._limits.recent_messages:
+            self._hub.restart(feed, last - self._limits.recent_messages)
+        while stream.head < last:
+            try:
+                lines = await self._recovery.lines(feed, stream.head + 1, last)
+            except UnknownYetError:
+                return
+            except (UnavailableError, LookupError):
+                self._hub.restart(feed, last)
+                return
+            self._append(feed, stream.head + 1, lines)
+
+    def _append(self, feed: str, first: int, lines: list[bytes]) -> None:
+        """Give *lines* to all subscribers, and to those who check what they got."""
+        frames = make_frames(feed, self._catalog.feeds[feed].schedule, first, lines)
+        self._hub.publish(feed, first, frames)
+        self._digests.extend(feed, first, lines)

@@ -1,0 +1,1 @@
+"""Between processes: the channel layer, the batches of feeds, the embedded Valkey."""

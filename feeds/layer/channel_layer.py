@@ -1,0 +1,152 @@
+"""
+The channel layer: groups and private channels between processes.
+
+channels_redis' pub/sub layer with what live sessions need on top: connects
+and disconnects cost no round trip, and an outage neither fails a connect nor
+has to be noticed by a caller (decision 0004). It is at most once: what is
+sent while the server is away, or before a member is subscribed, is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from channels_redis.pubsub import RedisPubSubChannelLayer, RedisPubSubLoopLayer
+from channels_redis.utils import _wrap_close
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from redis.asyncio import ConnectionPool
+
+from feeds.layer import valkey
+from feeds.layer.link import Link
+
+EMBEDDED = "embedded"
+
+
+class Mailbox:
+    """A queue with one reader, of a tenth of the 3 KB that asyncio's takes of each session."""
+
+    __slots__ = ("_arrived", "_messages")
+
+    def __init__(self) -> None:
+        self._messages: list[bytes] = []
+        self._arrived: asyncio.Future[None] | None = None
+
+    def __len__(self) -> int:
+        """Return how many wait to be read."""
+        return len(self._messages)
+
+    def put_nowait(self, message: bytes) -> None:
+        """Add *message*."""
+        self._messages.append(message)
+        if self._arrived is not None and not self._arrived.done():
+            self._arrived.set_result(None)
+
+    async def get(self) -> bytes:
+        """Return the oldest message, once there is one."""
+        while not self._messages:
+            self._arrived = asyncio.get_running_loop().create_future()
+            await self._arrived
+        return self._messages.pop(0)
+
+
+class FeedLayer(RedisPubSubChannelLayer):
+    """
+    The layer that settings name: one per process, a part per event loop.
+
+    *url* is ``embedded`` or a ``redis://``, ``rediss://`` or ``unix://``
+    address; *prefix* keeps apart projects that share one server. Only `send`
+    and `group_send` may fail, with LayerUnavailable and within a second.
+    """
+
+    def __init__(self, url: str = EMBEDDED, prefix: str = "blockfeed") -> None:
+        super().__init__()
+        self._locate = locate(url)
+        self._prefix = prefix
+
+    def _get_layer(self) -> LoopLayer:
+        loop = asyncio.get_running_loop()
+        layer: LoopLayer | None = self._layers.get(loop)
+        if layer is None:
+            layer = self._layers[loop] = LoopLayer(self, self._locate, self._prefix)
+            _wrap_close(self, loop)
+        return layer
+
+
+class LoopLayer(RedisPubSubLoopLayer):
+    """
+    The part of one event loop: its channels, its groups and its link.
+
+    A private channel is a name under the one channel of this node, and a
+    message to it carries the name in its first line.
+    """
+
+    def __init__(self, layer: FeedLayer, locate: Callable[[], str], prefix: str) -> None:
+        super().__init__(prefix=prefix, channel_layer=layer)
+        self._shards = [Link(locate, self._take)]
+        self._node = f"{prefix}.node.{uuid.uuid4().hex}"
+        self._numbers = itertools.count(1)
+
+    async def new_channel(self, prefix: str = "") -> str:
+        """
+        Return a new private channel, also while the server is away.
+
+        It ends when a `receive` on it is cancelled; Channels has no other
+        sign of a consumer's end. *prefix* is Channels' and means nothing.
+        """
+        await self._shards[0].subscribe(self._node)
+        channel = f"{self._node}!{next(self._numbers):x}"
+        self.channels[channel] = Mailbox()
+        return channel
+
+    async def send(self, channel: str, message: dict[str, Any]) -> None:
+        """Send to a channel of any process; raises LayerUnavailable."""
+        data = self.channel_layer.serialize(message)
+        node, private, _ = channel.partition("!")
+        if private:
+            data = channel.encode() + b"\n" + data
+        await self._shards[0].publish(node, data)
+
+    async def receive(self, channel: str) -> dict[str, Any]:
+        """Return the next message; cancelled, the channel leaves its groups."""
+        try:
+            message: dict[str, Any] = await super().receive(channel)
+        except asyncio.CancelledError:
+            for group in [name for name, members in self.groups.items() if channel in members]:
+                self.groups[group].remove(channel)
+                if not self.groups[group]:
+                    del self.groups[group]
+                    await self._shards[0].unsubscribe(group)
+            raise
+        return message
+
+    def _take(self, channel: str, data: bytes) -> None:
+        if channel == self._node:
+            name, _, data = data.partition(b"\n")
+            channel = name.decode()
+        for member in self.groups.get(channel, (channel,)):
+            if member in self.channels:
+                self.channels[member].put_nowait(data)
+
+
+def locate(url: str) -> Callable[[], str]:
+    """
+    Return what finds the server that *url* names, and may block for it.
+
+    Raises ImproperlyConfigured where *url* is not allowed.
+    """
+    if url == EMBEDDED:
+        return lambda: valkey.acquire(str(settings.VAR_DIR))
+    try:
+        ConnectionPool.from_url(url).make_connection()  # type: ignore[no-untyped-call]
+    except (TypeError, ValueError):
+        # The address is not repeated: it may hold a password.
+        raise ImproperlyConfigured(
+            "REDIS_URL must be 'embedded' or an address such as redis://HOST:6379, "
+            "rediss://HOST:6379 or unix:///PATH"
+        ) from None
+    return lambda: url

@@ -1,0 +1,149 @@
+"""
+The generators of one process, one for each feed.
+
+Where no feed was chosen, the crew follows the admin: a feed that is added or
+switched on later gets its generator, too, unless another process has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+
+from feeds.making import promise
+from feeds.making.catalog import is_attended, recipe_of
+from feeds.making.generator import NO_DATABASE, Generator
+from feeds.making.progress import Progress
+from feeds.making.regeneration import source_of
+from feeds.models import Feed
+from feeds.running.clock import now_us
+from feeds.running.worker import Worker
+from feeds.sources import SpecError
+
+log = logging.getLogger(__name__)
+
+FAILURES = (promise.TakenError, promise.FencedError, promise.RemovedError, SpecError)
+"""How a generator may end that cannot go on."""
+LOOK_SECONDS = 0.5
+"""Between two looks for feeds that nobody generates: as often as a generator promises."""
+
+
+class Crew:
+    """Generators that run until all are done or told to stop, or one of them fails."""
+
+    def __init__(
+        self, given: Sequence[Generator], recruit: Callable[[str], Generator] | None = None
+    ) -> None:
+        """Begin with those that are *given*; *recruit* makes those of feeds found later."""
+        self.progress: list[Progress] = []
+        """How far each is; it changes with the crew."""
+        self._given = given
+        self._recruit = recruit
+        self._generators: dict[asyncio.Task[None], Generator] = {}
+        self._said: dict[str, str] = {}
+        """What was said of a feed, or with an empty name of all, lest it is said again."""
+        self._news = asyncio.Event()
+        self._is_stopping = False
+        self._database = Worker("crew")
+
+    async def run(self) -> None:
+        """
+        Generate; raises what `Generator.run` raises.
+
+        A crew that follows goes on without a feed that is removed, taken over or
+        cannot be made; it ends when nothing is left that was not taken over.
+        """
+        try:
+            for generator in self._given:
+                self._begin(generator)
+            while self._generators or self._follows:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS if self._follows else None):
+                        await self._news.wait()
+                self._news.clear()
+                for task in [task for task in self._generators if task.done()]:
+                    self._end(task)
+                if self._follows:
+                    await self._look()
+        finally:
+            self.stop()
+            await asyncio.gather(*self._generators, return_exceptions=True)
+            await self._database.stop()
+
+    def stop(self) -> None:
+        """Let `run` come to its end soon."""
+        self._is_stopping = True
+        self._news.set()
+        for generator in self._generators.values():
+            generator.stop()
+
+    @property
+    def _follows(self) -> bool:
+        return self._recruit is not None and not self._is_stopping
+
+    def _begin(self, generator: Generator) -> None:
+        task = asyncio.ensure_future(generator.run())
+        task.add_done_callback(lambda _: self._news.set())
+        self._generators[task] = generator
+        self.progress.append(generator.progress)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        generator = self._generators.pop(task)
+        try:
+            task.result()
+        except FAILURES as error:
+            if self._recruit is None or self._is_over(generator, error):
+                raise
+            self.progress.remove(generator.progress)
+            if isinstance(error, promise.RemovedError | promise.FencedError):
+                log.warning("%s%s", error, "; the others go on" if self._generators else "")
+
+    def _is_over(self, generator: Generator, error: Exception) -> bool:
+        """Tell whether somebody else does the work of the whole crew."""
+        if isinstance(error, promise.TakenError):
+            return generator in self._given
+        return isinstance(error, promise.FencedError) and not self._generators
+
+    async def _look(self) -> None:
+        assert self._recruit is not None
+        mine = [generator.progress.feed for generator in self._generators.values()]
+        # Without a database there is nothing new; the generators say so.
+        with suppress(*NO_DATABASE):
+            for feed, trouble in await self._database.run(unattended, mine):
+                if trouble:
+                    self._say(feed, f"{trouble}; it waits until that is mended")
+                else:
+                    self._said.pop(feed, None)
+                    self._begin(self._recruit(feed))
+            if self._generators:
+                self._said.pop("", None)
+            else:
+                self._say("", "there is no feed to generate; waiting for one")
+
+    def _say(self, feed: str, text: str) -> None:
+        if self._said.get(feed) != text:
+            log.warning("%s", text)
+        self._said[feed] = text
+
+
+def unattended(mine: Collection[str]) -> list[tuple[str, str]]:
+    """
+    Return the feeds that are switched on, not *mine*, and that nobody generates.
+
+    Each with a sentence that says why it cannot be made, empty where it can.
+    """
+    now = now_us()
+    others = Feed.objects.filter(enabled=True).exclude(name__in=mine)
+    return [
+        (feed.name, _trouble(feed)) for feed in others if not is_attended(feed.promised_us, now)
+    ]
+
+
+def _trouble(feed: Feed) -> str:
+    try:
+        source_of(recipe_of(feed))
+    except SpecError as error:
+        return f"feed {feed.name}: {error}"
+    return ""

@@ -1,0 +1,253 @@
+"""
+The generator of one feed: promises ahead, publishes on time.
+
+It paces by the schedule, not by sleeping a period: what is due is what the
+segment says, so no delay adds up. What is due next is made while nothing is,
+so that its time finds it ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from decimal import Decimal
+from functools import partial
+
+from channels.layers import BaseChannelLayer
+from django.db import InterfaceError, OperationalError
+
+from feeds.core.schedule import Segment
+from feeds.core.succession import successor
+from feeds.making import promise
+from feeds.making.progress import Progress, State
+from feeds.making.publisher import Publisher
+from feeds.making.regeneration import source_of, stretches
+from feeds.running.clock import now_us
+from feeds.running.worker import Worker
+from feeds.sources import SpecError
+
+log = logging.getLogger(__name__)
+
+NO_DATABASE = (OperationalError, InterfaceError)
+"""What a database raises that is away, or busy for too long."""
+
+AHEAD_US = 1_000_000
+"""How far a promise reaches: what a crash may leave to the servers to make."""
+PROMISE_SECONDS = 0.5
+"""How often a promise is made: twice in the time that one reaches."""
+BATCH_LINES = 500
+"""Lines in one batch at most: about 100 KB, a few milliseconds of work."""
+LOOK_SECONDS = 0.05
+"""Between two looks at what is promised: how late a segment may begin."""
+TICK_SECONDS = 0.005
+"""Between two batches at least: fast feeds go in hundreds, slower ones on time."""
+
+
+class Generator:
+    """The work on one feed, from taking it to letting it go."""
+
+    def __init__(
+        self,
+        feed: str,
+        layer: BaseChannelLayer,
+        *,
+        count: int | None = None,
+        seconds: float | None = None,
+        take_over: bool = False,
+        rate: Decimal | None = None,
+        seed: int | None = None,
+    ) -> None:
+        """
+        Stop after *count* messages or *seconds*, where given.
+
+        With *take_over* a generator that works on the feed is stopped. *rate*
+        and *seed* become the feed's own once it is taken.
+        """
+        self.progress = Progress(feed)
+        self._feed = feed
+        self._publisher = Publisher(layer, self.progress)
+        self._count = count
+        self._seconds = seconds
+        self._claim = partial(promise.take, feed, by_force=take_over, rate=rate, seed=seed)
+        self._hold: promise.Hold
+        self._sent = 0
+        self._last: int | None = None
+        self._tick_over = 0.0
+        """When the next batch may leave, by the clock that only goes on."""
+        # The wall clock says what is due. How long ago something was, it cannot
+        # say: it may be set, so that is asked of a clock that only goes on.
+        self._deadline: float | None = None
+        self._is_over = False
+        self._failing = False
+        self._stopping = asyncio.Event()
+        self._database = Worker(f"promise-{feed}")
+
+    async def run(self) -> None:
+        """
+        Generate until done or stopped.
+
+        Raises promise.TakenError, promise.FencedError, promise.RemovedError, and
+        what the source or the database raises.
+        """
+        try:
+            hold = await self._take()
+            if hold is None:
+                return
+            self._hold = hold
+            self._sent = self._hold.promised
+            if self._count is not None:
+                self._last = self._sent + self._count
+            if self._seconds is not None:
+                self._deadline = time.monotonic() + self._seconds
+            try:
+                await self._work()
+            finally:
+                await self._database.run(promise.release, self._hold)
+        finally:
+            await self._database.stop()
+
+    def stop(self) -> None:
+        """
+        Let `run` come to its end soon.
+
+        Not by cancelling it, which may get lost (`feeds.running.cancelling`), and
+        would cut off what it pushes.
+        """
+        self._stopping.set()
+
+    async def _work(self) -> None:
+        """Promise and publish side by side: a message that is due waits for no database."""
+        await self._promise()
+        publishing = asyncio.ensure_future(self._keep_publishing())
+        try:
+            while not publishing.done():
+                await asyncio.wait({publishing}, timeout=PROMISE_SECONDS)
+                await self._promise()
+        finally:
+            self._is_over = True
+            await publishing
+
+    async def _keep_publishing(self) -> None:
+        while not self._done():
+            now = now_us()
+            at, last = self._next_batch(now)
+            if last is None or at - now > LOOK_SECONDS * 1e6:
+                await self._rest(LOOK_SECONDS)
+                continue
+            made = list(stretches(self._feed, self._hold.schedule, self._sent + 1, last))
+            await self._rest(min(at - now_us(), at - now) / 1e6)
+            # Earlier, if the clock was set back meanwhile: then all is asked again.
+            if now_us() >= at and not self._stopping.is_set():
+                is_full = last - self._sent == BATCH_LINES
+                self._tick_over = 0.0 if is_full else time.monotonic() + TICK_SECONDS
+                await self._publisher.publish(made, self._hold.schedule)
+                self._sent = last
+
+    async def _take(self) -> promise.Hold | None:
+        """
+        Take the feed; None: stopped before.
+
+        Waits until a generator that was killed counts as dead, and for the database.
+        """
+        patience = promise.ALIVE_US / 1e6 + PROMISE_SECONDS
+        give_up = time.monotonic() + patience
+        seen: int | None = None
+        while not self._stopping.is_set():
+            try:
+                return await self._database.run(self._claim, now_us())
+            except promise.TakenError as taken:
+                is_over = time.monotonic() > give_up
+                if is_over and taken.promised_us == seen:
+                    # Its promise lies ahead, because the clock was set back since.
+                    self._claim = partial(self._claim, by_force=True)
+                elif is_over:
+                    raise
+                seen = seen or taken.promised_us
+            except NO_DATABASE as error:
+                self._miss_database(error)
+                give_up = time.monotonic() + patience
+            await self._rest(0.1)
+        return None
+
+    async def _promise(self) -> None:
+        """Promise what comes next, in a new segment where one is needed."""
+        if self._done() or self._is_past_deadline:
+            return
+        now = now_us()
+        try:
+            # Looked at first, so that what is changed in the admin waits for no
+            # promise but those that were made before it.
+            self._hold = await self._database.run(promise.look, self._hold)
+            # A feed that is switched off goes no further, and stays in these hands.
+            segment, last = None, self._hold.promised
+            if self._hold.enabled:
+                segment = self._next_segment(now)
+                last = self._reach(segment or self._hold.schedule.last, now)
+            self._hold = await self._database.run(promise.promise, self._hold, last, now, segment)
+        except NO_DATABASE as error:
+            self._miss_database(error)
+        else:
+            self._failing = False
+            self.progress.state = State.RUNNING if self._hold.enabled else State.OFF
+
+    def _miss_database(self, error: Exception) -> None:
+        if not self._failing:
+            log.warning("feed %s: the database does not answer (%s); waiting", self._feed, error)
+        self._failing = True
+        self.progress.state = State.NO_DATABASE
+
+    def _next_segment(self, now: int) -> Segment | None:
+        """Return the segment to begin, or None to go on with the last."""
+        hold = self._hold
+        try:
+            source = source_of(hold.recipe)
+        except SpecError as error:
+            raise SpecError(f"feed {hold.name}: {error}") from None
+        new = Segment(
+            recipe=hold.recipe,
+            epoch=source.epoch,
+            first=hold.promised + 1,
+            started_us=now,
+            rate_milli=hold.rate_milli,
+        )
+        return successor(hold.schedule, new)
+
+    def _reach(self, segment: Segment | None, now: int) -> int:
+        """Return the last offset to promise now."""
+        assert segment is not None
+        ahead = AHEAD_US
+        if self._deadline is not None:
+            ahead = min(ahead, max(round((self._deadline - time.monotonic()) * 1e6), 0))
+        # A segment holds one message at least: two cannot begin at one offset.
+        reach = max(segment.due(now + ahead), segment.first, self._hold.promised)
+        return reach if self._last is None else min(reach, self._last)
+
+    def _next_batch(self, now: int) -> tuple[int, int | None]:
+        """Return when to publish next, and up to which offset; None if nothing is promised."""
+        first = self._sent + 1
+        schedule, promised = self._hold.schedule, self._hold.promised
+        if first > promised:
+            return now, None
+        at = now if schedule.due(now, promised) >= first else schedule.at(first)
+        at = max(at, now + round((self._tick_over - time.monotonic()) * 1e6))
+        # What is due by then goes with it: little, or much where all was late.
+        return at, min(max(schedule.due(at, promised), first), self._sent + BATCH_LINES)
+
+    async def _rest(self, seconds: float) -> None:
+        """Sleep, but not longer than until `stop`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(seconds, 0)):
+                await self._stopping.wait()
+
+    def _done(self) -> bool:
+        if self._stopping.is_set() or self._is_over:
+            return True
+        if self._last is not None and self._sent >= self._last:
+            return True
+        return self._is_past_deadline and self._sent >= self._hold.promised
+
+    @property
+    def _is_past_deadline(self) -> bool:
+        return self._deadline is not None and time.monotonic() >= self._deadline

@@ -1,0 +1,61 @@
+"""
+What pushes the messages of one feed to the servers.
+
+Publishing only makes things quicker: what the channel layer loses, the
+servers make again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+from channels.layers import BaseChannelLayer
+
+from feeds.core.limits import LIMITS
+from feeds.core.schedule import Schedule
+from feeds.layer.batches import Batch, push
+from feeds.making.progress import Progress
+from feeds.making.regeneration import Stretch
+from feeds.running.clock import now_us
+
+log = logging.getLogger(__name__)
+
+SILENT_SECONDS = 1.0
+"""For so long nothing is pushed after a failure: a layer that hangs would hold
+up the schedule, and the servers make these messages themselves."""
+
+
+class Publisher:
+    """The way of one feed's batches into the channel layer."""
+
+    def __init__(self, layer: BaseChannelLayer, progress: Progress) -> None:
+        """Count in *progress*."""
+        self._layer = layer
+        self._progress = progress
+        self._silent_until = float("-inf")
+
+    async def publish(self, made: Sequence[Stretch], schedule: Schedule) -> None:
+        """Push *made*, consecutive stretches that *schedule* holds; never fails."""
+        for stretch in made:
+            await self._push(stretch)
+        first, last = made[0].first, made[-1].first + len(made[-1].lines) - 1
+        self._progress.rate = schedule.segment(last).rate_milli / 1000
+        # The oldest message of a batch was late by most.
+        self._progress.add(last, last - first + 1, (now_us() - schedule.at(first)) / 1e6)
+
+    async def _push(self, stretch: Stretch) -> None:
+        if time.monotonic() < self._silent_until:
+            self._progress.failures += 1
+            return
+        batch = Batch(self._progress.feed, stretch.epoch, stretch.first, stretch.lines)
+        try:
+            async with asyncio.timeout(LIMITS.layer_seconds):
+                await push(self._layer, batch)
+        except Exception as error:  # noqa: BLE001  a layer raises what its driver raises
+            if self._progress.failures == 0:
+                log.warning("the channel layer does not take batches: %s", error)
+            self._progress.failures += 1
+            self._silent_until = time.monotonic() + SILENT_SECONDS

@@ -1,0 +1,111 @@
+"""
+One message or one client in full, for those who click on it.
+
+A card is made when it is asked for, so a page that is only watched costs
+nothing more. What is public is shown to everybody; never a session's key.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.db.models import Q, Sum
+from django.urls import reverse
+
+from clientapp.wire.printable import printable
+from feeds import show
+from feeds.core.schedule import Schedule
+from feeds.making.catalog import segment_of
+from feeds.making.regeneration import UnavailableError, lines_between
+from feeds.models import ClientSession, Feed
+
+MOST_DIGITS = 18
+"""Of a number in an address: the database takes no longer one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """Everything that is known of one thing."""
+
+    title: str
+    facts: list[tuple[str, str]]
+    text: str = ""
+    """A record, laid out for people; empty: a client has none."""
+    line: str = ""
+    """The message exactly as it is sent."""
+    link: str = ""
+    """Where staff read on; empty: not offered."""
+
+
+def message_card(name: str, number: str) -> Card | None:
+    """Make the message *number* of the feed *name* again; None: it is not due or not known."""
+    row = next((feed for feed in Feed.objects.all() if feed.name == name), None)
+    offset = _number(number)
+    if row is None or offset is None or not 1 <= offset <= row.promised:
+        return None
+    found = row.segments.filter(first__lte=offset).order_by("-first").first()
+    if found is None or segment_of(found).at(offset) > time.time_ns() // 1000:
+        return None
+    segment = segment_of(found)
+    try:
+        (line,) = lines_between(name, Schedule([segment]), offset, offset)
+    except UnavailableError:
+        return None
+    at_us = segment.at(offset)
+    return Card(
+        title=f"{name} {offset:,}",
+        facts=[
+            ("Feed", name),
+            ("Offset", f"{offset:,}"),
+            ("Due", f"{show.moment_us(at_us)}.{at_us // 1000 % 1000:03} UTC"),
+            ("Epoch", segment.epoch),
+            ("Size", f"{len(line):,} bytes"),
+        ],
+        text=_laid_out(line.partition(b'"data":')[2][:-1].decode()),
+        line=line.decode(),
+    )
+
+
+def client_card(number: str, *, is_staff: bool) -> Card | None:
+    """
+    Tell what is known of the session with the id *number*; None: nothing for this reader.
+
+    Sessions that ended are for staff alone: the page lists only who is connected.
+    """
+    pk = _number(number)
+    here = Q() if is_staff else ~Q(status=ClientSession.Status.LEFT)
+    session = ClientSession.objects.filter(here, pk=pk).first() if pk is not None else None
+    if session is None:
+        return None
+    latest = session.reports.order_by("-number").first()
+    behind = session.connections.filter(closed_at=None).aggregate(behind=Sum("behind"))["behind"]
+    lag = show.UNKNOWN if behind is None else show.count(behind, "message")
+    facts = [
+        ("Status", session.get_status_display()),
+        ("Feeds", session.feeds.replace(" ", ", ")),
+        ("Block size", f"{session.block_size:,}" if session.block_size else "not declared"),
+        ("Blocks", f"{session.blocks:,}"),
+        ("Verdicts", show.verdicts(session) or "none yet"),
+        ("Messages in them", f"{session.messages:,}"),
+        ("Lag, when last seen", lag),
+        ("Connected since", f"{show.moment(session.connected_at)} UTC"),
+        ("First seen", f"{show.moment(session.created_at)} UTC"),
+        ("Connections so far", f"{session.connects:,}"),
+        ("Last block", printable(latest.text) if latest else "none yet"),
+        ("As of", f"{show.moment(datetime.now(UTC))} UTC"),
+    ]
+    link = reverse("admin:feeds_clientsession_change", args=[session.pk]) if is_staff else ""
+    return Card(title=f"Client {printable(session.client)}", facts=facts, link=link)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else None
+
+
+def _laid_out(record: str) -> str:
+    """Return an object with one member on each line, anything else as it is."""
+    value = json.loads(record)
+    return json.dumps(value, indent=2, ensure_ascii=False) if isinstance(value, dict) else record

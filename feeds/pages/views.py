@@ -1,0 +1,95 @@
+"""The pages outside the admin: what runs, for people and for the script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import wraps
+from typing import ParamSpec
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from clientapp.figures.summary import RULE
+from feeds.pages.away import AWAY, OWN_FILES_ONLY, no_answer
+from feeds.pages.cards import Card, client_card, message_card
+from feeds.pages.examples import examples
+from feeds.pages.overview import drawn, overview, watched
+
+P = ParamSpec("P")
+
+
+def own_files_only(view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
+    """Let the browser take nothing but this server's files into a page."""
+
+    @wraps(view)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        response = view(*args, **kwargs)
+        response["Content-Security-Policy"] = OWN_FILES_ONLY
+        return response
+
+    return wrapped
+
+
+@require_safe
+@never_cache
+@own_files_only
+def page(request: HttpRequest) -> HttpResponse:
+    """Show what runs, who is connected, and how to connect."""
+    scheme = "wss" if request.is_secure() else "ws"
+    address = f"{scheme}://{request.get_host()}/"
+    now, end = overview(), watched(request.GET.get("watch", ""))
+    context = {
+        "overview": now,
+        "watched": end,
+        "card": next((feed for feed in now.feeds if feed.name == end.feed), None),
+        "address": address,
+        "examples": examples(address),
+        "figures_rule": RULE,
+    }
+    return render(request, "page.html", context)
+
+
+@require_safe
+@never_cache
+@own_files_only
+def status(request: HttpRequest) -> HttpResponse:
+    """Answer what the page shows, for its script to keep it true."""
+    try:
+        values = asdict(overview()) | {"watched": asdict(watched(request.GET.get("watch", "")))}
+        lines = drawn(request.GET.get("drawn", ""))
+    except AWAY as error:
+        return JsonResponse({"trouble": no_answer(error)}, status=503)
+    return JsonResponse(values | {"sparklines": lines and asdict(lines)})
+
+
+@require_safe
+@never_cache
+@own_files_only
+def message(request: HttpRequest) -> HttpResponse:
+    """Show one message in full."""
+    found = message_card(request.GET.get("feed", ""), request.GET.get("offset", ""))
+    return _card(request, found, "This message is not due yet, or cannot be made here.")
+
+
+@require_safe
+@never_cache
+@own_files_only
+def client(request: HttpRequest) -> HttpResponse:
+    """Show what is known of one client; staff is led to its session."""
+    is_staff = request.user.has_perm("feeds.view_clientsession") and request.user.is_staff
+    found = client_card(request.GET.get("id", ""), is_staff=is_staff)
+    return _card(request, found, "This client is not connected any more.")
+
+
+def _card(request: HttpRequest, card: Card | None, nothing: str) -> HttpResponse:
+    context = {"card": card, "nothing": nothing}
+    return render(request, "card.html", context, status=200 if card else 404)
+
+
+@own_files_only
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Say that there is no such page."""
+    return render(request, "404.html", status=404)

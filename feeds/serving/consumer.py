@@ -1,0 +1,194 @@
+"""
+The consumer: Channels' view of one connection of a client.
+
+It tracks the client in control groups (``clients``, ``clients.<feed>``) and
+hands everything else to a `LiveConnection`. Data never passes through here,
+and no part of serving an existing feed waits for the channel layer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from channels.consumer import get_handler_name
+from channels.exceptions import StopConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from clientapp.wire import SUBPROTOCOL
+from clientapp.wire.closing import Close, fit_reason
+from clientapp.wire.codec import encode
+from clientapp.wire.errors import BadRequest
+from clientapp.wire.from_server import Control, Failure, Farewell
+from clientapp.wire.printable import printable
+from clientapp.wire.request import Request, parse_request
+from feeds.core import notices
+from feeds.core.form import PLAIN, form_of
+from feeds.core.limits import LIMITS
+from feeds.core.peer import peer
+from feeds.fanout.writers import SendWriter
+from feeds.serving.admission import admit
+from feeds.serving.conversation import LiveConnection
+from feeds.serving.node import get_node
+from feeds.serving.refusal import Forbidden, Refusal, Unavailable
+
+log = logging.getLogger("feeds.clients")
+
+CLOSED_WITHOUT_A_WORD = 1006
+"""The code of a connection that ended without a close frame (RFC 6455, 7.1.5)."""
+
+
+class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is not typed
+    """One connection of one client."""
+
+    connection: LiveConnection | None = None
+    """None until the request is granted, and for ever if it is refused."""
+    request: Request | None = None
+    form = PLAIN
+    """Known from the first event on."""
+    sender: SendWriter | None = None
+    """The writer, where the server has none of its own."""
+    ended: tuple[int, str] | None = None
+    """The close code and reason, where this side closed first."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve; whoever was served is gone then, also where an error or the server ends it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._depart(CLOSED_WITHOUT_A_WORD, "")
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Handle one event, without the thread hop that Channels makes for each."""
+        await getattr(self, get_handler_name(message))(message)
+
+    async def websocket_connect(self, message: dict[str, Any]) -> None:
+        """Accept the connection, then serve what its URL asks for, or refuse."""
+        self.form = form_of(self.scope)
+        offered = self.scope.get("subprotocols", ())
+        await self.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        node = await get_node()
+        came_from = peer(self.scope.get("client"))
+        try:
+            self.request = self._read_url()
+            admission = await admit(node, self.request)
+        except Refusal as refusal:
+            log.info("%s refused: %s", came_from, printable(str(refusal)))
+            await self._tell(refusal.failure)
+            await self._end(refusal.close, str(refusal), refusal.retry_after)
+            return
+        # feeds.daphne.server gives a writer; elsewhere ``send`` has to do.
+        writer = self.scope.get("extensions", {}).get("blockfeed.writer")
+        if writer is None:
+            writer = self.sender = SendWriter(self.base_send)
+        self.connection = LiveConnection(
+            node,
+            self.request,
+            admission,
+            form=self.form,
+            writer=writer,
+            channel=self.channel_name,
+            peer=came_from,
+        )
+        writer.held, writer.drained = self.connection.held, self.connection.drained
+        if not self.connection.record_opening(node.replace):
+            unkept = Unavailable("this connection cannot be recorded")
+            self.connection.tell(unkept.failure)
+            await self._end(unkept.close, str(unkept), unkept.retry_after)
+            return
+        await _at_most(LIMITS.layer_seconds, self._for_each_group(self.channel_layer.group_add))
+
+    async def websocket_receive(self, message: dict[str, Any]) -> None:
+        """Take one frame of the client; frames are taken one at a time."""
+        if self.connection is None or self.ended is not None:
+            return
+        if self.sender is not None:
+            # Who does not read is not heard: the answers would pile up.
+            await self.sender.flush()
+        text = message.get("text")
+        if text is None:
+            sentence = "a binary frame came; only text is understood"
+            self.connection.refuse(Failure(code="binary", text=sentence, retryable=False))
+        elif (size := len(text.encode())) > LIMITS.frame_bytes:
+            sentence = f"a frame of {size} bytes came; {LIMITS.frame_bytes} are allowed"
+            self.connection.tell(Failure(code="too_large", text=sentence, retryable=False))
+            await self._end(Close.LIMIT, sentence)
+        elif not await self.connection.receive(text):
+            await self._end(Close.DONE, "the client left")
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        """Leave the hub first, then tell the database; the layer comes last."""
+        code, reason = message.get("code"), message.get("reason")
+        if self._depart(code or CLOSED_WITHOUT_A_WORD, reason or ""):
+            leave = self.channel_layer.group_discard
+            await _at_most(LIMITS.layer_seconds, self._for_each_group(leave))
+        raise StopConsumer
+
+    async def session_replaced(self, message: dict[str, Any]) -> None:
+        """End this connection: a newer one of its session took over."""
+        await self._end(Close.REPLACED, "a newer connection of this session took over")
+
+    async def client_removed(self, message: dict[str, Any]) -> None:
+        """End this connection: an operator does not want it (sent to its channel)."""
+        await self._end(Close.REMOVED, notices.REMOVED)
+
+    async def client_notice(self, message: dict[str, Any]) -> None:
+        """Pass a sentence of the operator on (sent to a control group)."""
+        if self.connection is not None:
+            self.connection.notify(message["text"])
+
+    def _read_url(self) -> Request:
+        path = self.scope["path"]
+        if path != "/":
+            raise Forbidden(f"there is nothing at {path[:80]!r}; feeds are at /")
+        try:
+            return parse_request(self.scope["query_string"].decode())
+        except UnicodeDecodeError:
+            raise Forbidden("the query string cannot be read: it is not UTF-8") from None
+        except BadRequest as refused:
+            raise Forbidden(str(refused)) from None
+
+    async def _for_each_group(self, call: Callable[[str, str], Awaitable[None]]) -> None:
+        """Make *call*, of the layer, with each of the control groups."""
+        feeds = self.request.feeds if self.request else ()
+        for group in ("clients", *(f"clients.{feed}" for feed in feeds)):
+            await call(group, self.channel_name)
+
+    def _depart(self, code: int, reason: str) -> bool:
+        """Leave the hub and record the end, once; tell whether there was anything to leave."""
+        connection, self.connection = self.connection, None
+        if connection is None:
+            return False
+        connection.stop_serving()
+        connection.record_end(*(self.ended or (code, reason)))
+        return True
+
+    async def _tell(self, control: Control) -> None:
+        if self.form.has_controls:
+            await self.send(text_data=encode(control.write()))
+
+    async def _end(self, code: Close, reason: str, retry_after: float = 0.0) -> None:
+        """Say why and close; data that is under way is not waited for."""
+        if self.ended is not None:
+            return
+        self.ended = (code, reason)
+        farewell = Farewell(code=code, reason=reason, retry_after=retry_after)
+        if self.connection is None:
+            await self._tell(farewell)
+        else:
+            self.connection.stop_serving()
+            self.connection.tell(farewell)
+            if self.sender is not None:
+                await _at_most(LIMITS.layer_seconds, self.sender.flush())
+        await self.close(int(code), fit_reason(reason))
+
+
+async def _at_most(seconds: float, call: Awaitable[None]) -> None:
+    """Await a call that may fail or hang, and that nothing depends on."""
+    try:
+        async with asyncio.timeout(seconds):
+            await call
+    except Exception as error:  # noqa: BLE001  a layer raises what its driver raises
+        log.debug("given up: %s", error)

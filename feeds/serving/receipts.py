@@ -1,0 +1,173 @@
+"""
+The receipts of one connection: what its client reports, and is answered.
+
+A report is printed the moment it comes, judged, stored, and only then
+acknowledged, with what is stored. A client whose block is broken is asked
+what it received.
+"""
+
+from __future__ import annotations
+
+import logging
+from array import array
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import chain
+
+from clientapp.wire.from_client import Explained
+from clientapp.wire.from_server import Ack, Control, Explain, Failure
+from clientapp.wire.names import MAX_BLOCK_SIZE
+from clientapp.wire.printable import printable
+from clientapp.wire.report import Report
+from clientapp.wire.request import Request
+from clientapp.wire.verdict import Verdict
+from feeds.core.difference import Span
+from feeds.core.judgement import Judgement
+from feeds.making.regeneration import UnavailableError, UnknownYetError
+from feeds.running.child import ChildEndedError
+from feeds.serving.node import Node
+from feeds.serving.screening import find_untruth
+from feeds.storing.facts import Explanation, Outcome, Reported
+
+log = logging.getLogger("feeds.clients")
+
+
+class Receipts:
+    """The reports that come by one connection."""
+
+    def __init__(
+        self, node: Node, request: Request, key: str, tell: Callable[[Control], None]
+    ) -> None:
+        """Answer by *tell*; *key* is the session's."""
+        self._node = node
+        self._request = request
+        self._key = key
+        self._tell = tell
+        self._asked: dict[int, Report] = {}
+        """Broken blocks whose client was asked what it received."""
+        self._telling = 0
+        """The block that is being explained."""
+        self._told: dict[str, array[int]] = {}
+        """What was said of it so far: pair after pair, since tuples take eight times as much."""
+
+    async def take(self, report: Report) -> None:
+        """Take a report; the client is told what became of it."""
+        self._print(report.text)
+        if not await self._can_be_true(report):
+            return
+        try:
+            verifier = self._node.verifier
+            judgement = verifier.judge(report) or await verifier.judge_again(report)
+        except Exception as error:
+            if not isinstance(error, UnknownYetError | ChildEndedError):
+                log.exception("a report could not be judged")
+            self._refuse_for_now(report.block)
+        else:
+            self._store(report, judgement)
+
+    async def take_explanation(self, said: Explained) -> None:
+        """Take a part of what the client received of a broken block."""
+        report = self._asked.get(said.block)
+        if report is None:
+            self._refuse(f"block {said.block} was not asked about")
+            return
+        if self._telling != said.block:
+            self._telling, self._told = said.block, {}
+        # Of other feeds messages were dropped at most; to keep them would be without bound.
+        for feed in report.feeds.keys() & said.lines.keys():
+            self._told.setdefault(feed, array("Q")).extend(chain.from_iterable(said.lines[feed]))
+        most = _most_told(report)
+        is_too_long = sum(map(len, self._told.values())) > 2 * most
+        if said.more and not is_too_long:
+            return
+        del self._asked[said.block]
+        told, self._telling, self._told = self._told, 0, {}
+        if is_too_long:
+            text = f"the explanation of block {said.block} has more than {most} messages"
+            self._refuse(f"{text}, the most that it may have")
+        else:
+            spans = {feed: list(zip(*[iter(flat)] * 2, strict=True)) for feed, flat in told.items()}
+            await self._explain(report, spans)
+
+    async def _can_be_true(self, report: Report) -> bool:
+        """Tell whether *report* may be taken; the client is told why not."""
+        found = find_untruth(report, self._request, self._node)
+        if found and found.is_ahead:
+            # Another process may have sent what this one has not heard of yet.
+            await self._node.look_again()
+            found = find_untruth(report, self._request, self._node)
+            if found and not self._node.reachable:
+                self._refuse_for_now(report.block)
+                return False
+        if found:
+            text = f"block {report.block} cannot be true: {found.text}"
+            log.info("%s: refused: %s", self._request.client, printable(text))
+            self._tell(Failure(code="untrue", text=text, retryable=False, block=report.block))
+        return found is None
+
+    def _store(self, report: Report, judgement: Judgement) -> None:
+        def stored(outcome: Outcome) -> None:
+            if not outcome.kept:
+                self._refuse_for_now(report.block)
+            elif outcome.judgement is None:
+                text = f"another block {report.block} of this session is stored already"
+                self._tell(Failure(code="conflict", text=text, retryable=False, block=report.block))
+            else:
+                self._acknowledge(report.block, outcome.judgement)
+                is_broken = outcome.judgement.verdict == Verdict.BROKEN
+                if is_broken and not outcome.is_explained:
+                    self._ask(report)
+
+        fact = Reported(
+            session=self._key,
+            report=report,
+            judgement=judgement,
+            clients=len(self._node.hub.subscribers),
+            at=datetime.now(UTC),
+        )
+        if not self._node.recorder.record(fact, stored):
+            self._refuse_for_now(report.block)
+
+    def _acknowledge(self, block: int, judgement: Judgement) -> None:
+        if judgement.verdict == Verdict.BROKEN:
+            reason = printable(judgement.reason)
+            log.warning("%s: block %d is broken: %s", self._request.client, block, reason)
+        self._tell(Ack(block=block, verdict=judgement.verdict, reason=judgement.reason))
+
+    def _ask(self, report: Report) -> None:
+        """Ask what came of a broken block, unless it spans too much, or much is asked already."""
+        limits = self._node.limits
+        spanned = sum(part.last - part.first + 1 for part in report.feeds.values())
+        if spanned <= limits.explained_messages and len(self._asked) < limits.open_explanations:
+            self._asked[report.block] = report
+            self._tell(Explain(block=report.block))
+
+    async def _explain(self, report: Report, told: dict[str, list[Span]]) -> None:
+        try:
+            difference = await self._node.verifier.explain(report.feeds, told)
+        except (UnavailableError, UnknownYetError, ChildEndedError, LookupError):
+            return  # the cause stays unknown
+
+        def stored(outcome: Outcome) -> None:
+            if outcome.judgement is not None:
+                self._acknowledge(report.block, outcome.judgement)
+
+        self._node.recorder.record(
+            Explanation(session=self._key, block=report.block, difference=difference), stored
+        )
+
+    def _print(self, text: str) -> None:
+        log.info("%s: %s", self._request.client, printable(text))
+
+    def _refuse(self, text: str) -> None:
+        self._tell(Failure(code="malformed", text=text, retryable=False))
+
+    def _refuse_for_now(self, block: int) -> None:
+        text = f"block {block} was not taken; send it again later"
+        self._tell(Failure(code="busy", text=text, retryable=True, block=block))
+
+
+def _most_told(report: Report) -> int:
+    """Return how many messages an explanation may have: each that came, twice."""
+    came = report.size + sum(part.duplicates for part in report.feeds.values())
+    return min(2 * came, 2 * MAX_BLOCK_SIZE)

@@ -1,0 +1,115 @@
+"""
+Reports held against what their feeds hold.
+
+What lies in the recent past is checked with two numbers, at once; what is
+older is made again by the maker, so that however many old blocks are
+reported, those who are live do not feel it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+
+from clientapp.wire import digest
+from clientapp.wire.report import FeedRange, Report
+from feeds.core import judgement
+from feeds.core.difference import Difference, Span, compare
+from feeds.core.judgement import Judgement
+from feeds.core.limits import Limits
+from feeds.core.prefixes import RecentDigests
+from feeds.core.schedule import Schedule
+from feeds.making.regeneration import UnavailableError, checksums_between, digest_between
+from feeds.running.child import Child
+
+
+class Verifier:
+    """Checks reports by the digests of the recent past, and by messages made again."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        digests: RecentDigests,
+        schedule: Callable[[str, int], Awaitable[Schedule]],
+        maker: Child,
+    ) -> None:
+        """*schedule* gives that of a feed, as it surely is up to an offset."""
+        self._limits = limits
+        self._schedule = schedule
+        self._digests = digests
+        self._maker = maker
+        self._remade: OrderedDict[tuple[str, int, int], int] = OrderedDict()
+        """The digests made last: many clients report the same ranges."""
+
+    def judge(self, report: Report) -> Judgement | None:
+        """Return what *report* is; None where messages must be made to tell."""
+        found = [self._judge(feed, part) for feed, part in report.feeds.items()]
+        if None in found:
+            return None
+        return judgement.of_all(one for one in found if one is not None)
+
+    async def judge_again(self, report: Report) -> Judgement:
+        """
+        Return what *report* is, making again what is not known any more.
+
+        Raises UnknownYetError and ChildEndedError.
+        """
+        return judgement.of_all(
+            [
+                self._judge(feed, part) or await self._remake(feed, part)
+                for feed, part in report.feeds.items()
+            ]
+        )
+
+    async def explain(
+        self, feeds: Mapping[str, FeedRange], received: Mapping[str, Sequence[Span]]
+    ) -> Mapping[str, Difference]:
+        """
+        Return what differs in a block of *feeds* of which *received* came.
+
+        Raises UnavailableError, UnknownYetError, ChildEndedError or LookupError
+        where what the block should hold cannot be made.
+        """
+        found = {}
+        for feed, part in feeds.items():
+            first, last = part.first, part.last
+            schedule = (await self._schedule(feed, last)).part(first, last)
+            expected: list[int] = []
+            for start, end in self._steps(first, last):
+                expected += await self._maker.run(checksums_between, feed, schedule, start, end)
+            told = received.get(feed, ())
+            found[feed] = await self._maker.run(compare, first, expected, told)
+        return found
+
+    def _judge(self, feed: str, part: FeedRange) -> Judgement | None:
+        found = judgement.judge_by_count(feed, part)
+        if found is not None:
+            return found
+        expected = self._digests.between(feed, part.first, part.last)
+        return None if expected is None else judgement.judge_by_digest(feed, part, expected)
+
+    async def _remake(self, feed: str, part: FeedRange) -> Judgement:
+        try:
+            expected = await self._make_digest(feed, part.first, part.last)
+        except (UnavailableError, LookupError):
+            return judgement.cannot_be_made(feed, part)
+        return judgement.judge_by_digest(feed, part, expected)
+
+    async def _make_digest(self, feed: str, first: int, last: int) -> int:
+        key = (feed, first, last)
+        if key not in self._remade:
+            schedule = (await self._schedule(feed, last)).part(first, last)
+            made = digest.EMPTY
+            for start, end in self._steps(first, last):
+                more = await self._maker.run(digest_between, feed, schedule, start, end)
+                made = digest.join(made, more, end - start + 1)
+            self._remade[key] = made
+            if len(self._remade) > self._limits.remade_digests:
+                self._remade.popitem(last=False)
+        return self._remade[key]
+
+    def _steps(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """Cut a range, so that others who wait for the maker come between."""
+        size = self._limits.remade_messages
+        for start in range(first, last + 1, size):
+            yield start, min(last, start + size - 1)

@@ -1,0 +1,1 @@
+"""What happened, in the database: sessions, reports, presence and samples."""

@@ -1,0 +1,138 @@
+"""
+Facts to the database in bulk, off the hot path.
+
+Facts are kept in order and committed many at a time, beside the event loop. What was
+taken is committed or the process ends: while the database is away the facts
+wait, in bounded number, and beyond that new ones are refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from django.db import InterfaceError, OperationalError
+
+from feeds.core.limits import Limits
+from feeds.running.child import ChildEndedError
+from feeds.running.outages import OUTAGES, Outage
+from feeds.running.worker import Worker
+from feeds.storing import ledger
+from feeds.storing.clerk import Clerk
+from feeds.storing.facts import Closed, Fact, Outcome
+
+log = logging.getLogger(__name__)
+
+Done = Callable[[Outcome], None]
+Noted = Callable[[Sequence[Fact], Sequence[Outcome]], None]
+
+
+class Recorder:
+    """The queue of facts and who commits them."""
+
+    def __init__(
+        self, limits: Limits, store: Clerk | Worker | None = None, noted: Noted | None = None
+    ) -> None:
+        """Commit facts by *store*; *noted* is called with those of each commit."""
+        self._limits = limits
+        self._noted = noted
+        self._waiting: deque[tuple[Fact, Done | None]] = deque()
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._store = store or Worker("recorder")
+        self._failing = False
+        self._commits = 0
+        """Batches that were committed."""
+        self._single = 0
+        """Facts still to be committed one by one."""
+
+    def record(self, fact: Fact, done: Done | None = None) -> bool:
+        """
+        Take *fact*; return False where too many are waiting already.
+
+        An end is always taken: there are no more of them than connections.
+        *done* is called with the outcome, on the event loop, after the commit.
+        """
+        is_full = len(self._waiting) >= self._limits.waiting_facts
+        if is_full and not isinstance(fact, Closed):
+            return False
+        self._waiting.append((fact, done))
+        self._idle.clear()
+        self._wake.set()
+        return True
+
+    async def run(self) -> None:
+        """Commit what comes until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                await self._commit()
+            self._idle.set()
+
+    async def flush(self, seconds: float) -> bool:
+        """Wait until all is committed; return False once nothing was committed for *seconds*."""
+        while not self._idle.is_set():
+            commits = self._commits
+            try:
+                await asyncio.wait_for(self._idle.wait(), seconds)
+            except TimeoutError:
+                if self._commits == commits:
+                    left = len(self._waiting)
+                    log.warning("%d facts were not stored: the database did not answer", left)
+                    return False
+        return True
+
+    async def stop(self) -> None:
+        """Give the database connection back, and end who had it."""
+        await self._store.stop()
+
+    async def _commit(self) -> None:
+        size = min(len(self._waiting), 1 if self._single else self._limits.commit_facts)
+        batch = [self._waiting[index] for index in range(size)]
+        facts = [fact for fact, _ in batch]
+        try:
+            outcomes = await self._store.run(ledger.commit, facts)
+        except (OperationalError, InterfaceError, ChildEndedError) as error:
+            if not self._failing:
+                log.warning("the database does not take facts (%s); they wait", error)
+            self._failing = True
+            OUTAGES.begin(
+                "recorder",
+                Outage(
+                    what="The database takes no reports",
+                    cause=str(error),
+                    then="they wait, and none is lost.",
+                ),
+            )
+            await asyncio.sleep(0.5)
+            return
+        except Exception:
+            # One fact must not keep the others out: find it by going singly.
+            if size == 1:
+                log.exception("a fact cannot be stored and is dropped: %r", facts[0])
+                self._waiting.popleft()
+            self._single = max(self._single - 1, 0) if size == 1 else size
+            return
+        if self._failing:
+            log.warning("the database takes facts again")
+            OUTAGES.end("recorder")
+        self._failing = False
+        self._commits += 1
+        self._single = max(self._single - 1, 0)
+        for _ in range(size):
+            self._waiting.popleft()
+        if self._noted is not None:
+            self._noted(facts, outcomes)
+        self._answer(batch, outcomes)
+
+    def _answer(self, batch: Sequence[tuple[Fact, Done | None]], outcomes: list[Outcome]) -> None:
+        for (_, done), outcome in zip(batch, outcomes, strict=True):
+            if done is not None:
+                try:
+                    done(outcome)
+                except Exception:
+                    log.exception("a client could not be told what became of a fact")

@@ -1,0 +1,153 @@
+"""
+What a server process does, as rows of a history that outlives it.
+
+Every few seconds one row, whoever is connected: nothing here runs per message
+or per session. While the database is away the rows wait, an hour of them at
+most. The table bounds itself: storing a row removes rows that are too old.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from clientapp.figures.measured import LatencySeen, Measured
+from clientapp.figures.ranks import figure
+from clientapp.figures.summary import summarise
+from clientapp.wire.report import Report
+from clientapp.wire.verdict import Verdict
+from feeds.models import Sample
+from feeds.storing.facts import Fact, Outcome, Reported
+
+MOST_MEASURED = 10_000
+"""Reports that the percentiles of one sample rest on; drawn by lot from more."""
+MOST_WAITING = 360
+"""Samples that wait for the database: an hour of them."""
+REMOVED_AT_ONCE = 100
+"""Old samples removed with each new one: enough to shrink, and no long lock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What is seen of a process at one instant."""
+
+    at: datetime
+    clock: float
+    """Seconds by the monotonic clock."""
+    sessions: int
+    sent: int
+    """Messages sent to clients since the process began."""
+    worst_lag: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """The reports stored since the last look."""
+
+    blocks: int = 0
+    verified: int = 0
+    broken: int = 0
+    left_out: int = 0
+    plain: int = 0
+    measured: list[Measured] = field(default_factory=list)
+    """`MOST_MEASURED` at most, of those that are in some figure."""
+
+    def add(self, fact: Reported, outcome: Outcome, verdict: Verdict) -> None:
+        """Count a report that was stored just now."""
+        self.blocks += 1
+        self.verified += verdict == Verdict.VERIFIED
+        self.broken += verdict == Verdict.BROKEN
+        block = _measured(fact, outcome, verdict)
+        self.plain += block.plain
+        if block.left_out is not None and not block.plain:
+            self.left_out += 1
+        elif len(self.measured) < MOST_MEASURED:
+            self.measured.append(block)
+        elif (place := random.randrange(self.blocks - self.left_out)) < MOST_MEASURED:
+            self.measured[place] = block
+
+
+class Sampler:
+    """Makes the samples of the process *server*; called from several threads."""
+
+    def __init__(self, server: str, clock: float) -> None:
+        """Begin the first period at *clock*, seconds by the monotonic clock."""
+        self._server = server
+        self._since = clock
+        self._sent = 0
+        self._lock = threading.Lock()
+        self._tally = Tally()
+        self._waiting: deque[Sample] = deque(maxlen=MOST_WAITING)
+
+    def note(self, facts: Sequence[Fact], outcomes: Sequence[Outcome]) -> None:
+        """Take note of what was committed; called by the thread that did it."""
+        with self._lock:
+            for fact, outcome in zip(facts, outcomes, strict=True):
+                if isinstance(fact, Reported) and outcome.is_new and outcome.judgement:
+                    self._tally.add(fact, outcome, outcome.judgement.verdict)
+
+    def take(self, look: Look) -> None:
+        """Make the sample of the period that ends with *look*; it waits for `store`."""
+        with self._lock:
+            tally, self._tally = self._tally, Tally()
+        found = summarise(tally.measured)
+        overhead, latency, plain = found.overhead, found.latency, found.plain
+        self._waiting.append(
+            Sample(
+                server=self._server,
+                at=look.at,
+                seconds=look.clock - self._since,
+                sessions=look.sessions,
+                messages=look.sent - self._sent,
+                worst_lag=look.worst_lag,
+                blocks=tally.blocks,
+                verified=tally.verified,
+                broken=tally.broken,
+                left_out=tally.left_out,
+                overhead_p50=figure(overhead, "p50"),
+                overhead_p99=figure(overhead, "p99"),
+                plain=tally.plain,
+                plain_p50=figure(plain, "p50"),
+                plain_p99=figure(plain, "p99"),
+                latency_p50=latency and latency.p50,
+                latency_p99=latency and latency.p99,
+            )
+        )
+        self._since, self._sent = look.clock, look.sent
+
+    def store(self) -> None:
+        """Store what waits and remove what is too old; raises what the database raises."""
+        waiting = list(self._waiting)
+        if waiting:
+            Sample.objects.bulk_create(waiting)
+            self._waiting.clear()
+            oldest = waiting[-1].at - timedelta(days=settings.KEEP_SAMPLES_DAYS)
+            old = Sample.objects.filter(at__lt=oldest).order_by("at")
+            keys = list(old.values_list("pk", flat=True)[:REMOVED_AT_ONCE])
+            if keys:
+                Sample.objects.filter(pk__in=keys).delete()
+
+
+def _measured(fact: Reported, outcome: Outcome, verdict: Verdict) -> Measured:
+    report = fact.report
+    known = report if isinstance(report, Report) else None
+    latency = None
+    # By a client's own clock they may be off by any time, and one would be the p99 of all.
+    if known is not None and known.clock is not None:
+        latency = LatencySeen(known.latency.p50, known.latency.p99, known.latency.max)
+    return Measured(
+        rates="",
+        size=None if known is None else known.size,
+        seconds=report.seconds,
+        ideal=outcome.ideal,
+        verdict=verdict,
+        interrupted=known is not None and known.interrupted,
+        plain=known is None,
+        latency=latency,
+    )

@@ -1,0 +1,100 @@
+"""A study: the questions that it asks of its trials, and the answers in words."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from clientapp.lab.analysis.answers import answers
+from clientapp.lab.analysis.fit import Fit, NoFit
+from clientapp.lab.analysis.study import Study, study
+from clientapp.lab.analysis.trial import Trial
+from tests.support.trials import trial
+
+
+def grid(*, lost: int = 0) -> list[Trial]:
+    """Return three repeats of a grid whose latency grows by 20 microseconds a client."""
+    return [
+        trial(
+            clients=clients,
+            block_size=size,
+            repeat=repeat,
+            late=0.00001 * ((repeat * 7 + size * 3 + clients) % 5 - 2),
+            latency=0.001 + 2e-5 * clients + 1e-6 * ((repeat * 5 + size + clients) % 7 - 3),
+            lost=lost,
+        )
+        for clients, size, repeat in product((10, 40, 100), (1, 2, 5, 10), (1, 2, 3))
+    ]
+
+
+def models(found: Study) -> dict[str, Fit | NoFit]:
+    """Return the outcome of each model by its response."""
+    return {model.response: model.outcome for model in found.models}
+
+
+def test_models_of_a_grid() -> None:
+    """Block time follows the ideal, clients make the latency, and both are found."""
+    found = models(study(grid()))
+    time, latency = found["mean block time"], found["latency p50"]
+    assert isinstance(time, Fit)
+    assert isinstance(latency, Fit)
+    _, ideal, clients = time.coefficients
+    assert ideal.low < 1 < ideal.high
+    assert clients.low < 0 < clients.high
+    _, size, clients = latency.coefficients
+    assert size.low < 0 < size.high
+    assert clients.low < 2e-5 < clients.high
+
+
+def test_blocks_of_one_are_no_points_of_block_time() -> None:
+    """What is always zero would feign precision."""
+    found = models(study(grid()))["mean block time"]
+    assert isinstance(found, Fit)
+    assert found.points == 27
+
+
+def test_what_was_not_measured_is_not_fitted() -> None:
+    """Without latencies the model of latency says so."""
+    found = models(study([trial()]))["latency p50"]
+    assert found == NoFit(reasons=("nothing of the kind was measured",))
+
+
+def test_answers_of_a_grid() -> None:
+    """Each question that the trials can answer is answered with its figures."""
+    size, clients, latency, total, fits, reach = answers(study(grid(lost=1)))
+    assert size.startswith("Block size: the mean block time was never further than 0.0")
+    assert "the mean overheads with 10 to 100 clients lay 0.0" in clients
+    assert "the median went from 1.20 ms to 3.00 ms, the p99 from 3.60 ms to 9.00 ms" in latency
+    assert "a larger block does not shorten it. The same 20 messages took 1.9000" in total
+    assert "20 against 2" in total
+    assert fits == "Fit: given below; nothing was measured with more than 100 clients."
+    assert reach.endswith(": 720 of 756 expected messages came (95.2381%); none came twice.")
+
+
+def test_a_difference_is_not_talked_away() -> None:
+    """Where a larger block did take longer, the answer says so."""
+    slow = [trial(block_size=1), trial(block_size=10, late=0.5)]
+    _, total, fits, _ = answers(study(slow))
+    assert fits.startswith("Fit: none is given for the mean block time, the latency p50, the ")
+    assert "took 1.900 s in blocks of 1 and 2.400 s in blocks of 10" in total
+
+
+def test_answers_name_the_feeds_and_rates() -> None:
+    """Every figure of one condition says of which feeds and rates it is."""
+    both = "arrays 2/s + users 10/s"
+    trials = [
+        trial(clients=clients, block_size=size, late=late, latency=late, feeds=feeds)
+        for feeds, late in (("users 10/s", 0.001), (both, 0.004))
+        for clients, size in product((10, 40), (1, 5))
+    ]
+    size, clients, latency, total, *_ = answers(study(trials))
+    assert f"10 clients with blocks of 5, {both}: " in size
+    assert f"(blocks of 5, {both})" in clients
+    assert f"(blocks of 1, {both})" in latency
+    assert "(40 clients, users 10/s)" in total
+
+
+def test_answers_leave_out_what_was_not_asked() -> None:
+    """A single cell says nothing about clients, latency or totals."""
+    said = answers(study([trial(duplicates=2)]))
+    assert [text.split(":")[0].split(",")[0] for text in said] == ["Block size", "Reach"]
+    assert said[1].endswith(": all 20 expected messages came; 2 came twice and were dropped.")

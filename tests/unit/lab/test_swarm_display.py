@@ -1,0 +1,66 @@
+"""What a swarm says at the width of a terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from clientapp.lab.swarm.display import Display
+from clientapp.lab.swarm.histogram import Histogram
+from clientapp.lab.swarm.outcome import Outcome
+from clientapp.lab.swarm.status import PartStatus
+from clientapp.lab.swarm.swarm import Swarm
+
+BIG = PartStatus(
+    members=10_000,
+    reached=10_000,
+    messages=123_456_789,
+    expected=123_456_789,
+    received=123_456_600,
+    blocks=12_345_678,
+    gaps=1_234_567,
+    duplicates=123_456,
+    verdicts=Counter(verified=12_345_677, broken=1),
+    latencies=Histogram({1_234: 98, 1_234_567: 2}),
+)
+LONG = "users+arrays+orders+payments:100000"
+
+
+def shown(width: int, monkeypatch: pytest.MonkeyPatch, **parts: PartStatus) -> Display:
+    """Return a display of a swarm on *width* columns."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(Swarm, "parts", parts)
+    display = Display(Swarm([], url="ws://h/", processes=1), quiet=False)
+    display._console.width = width
+    return display
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_no_number_is_cut(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The result and the live table fit, with large numbers and long names."""
+    parts = {"users:10": BIG, LONG: BIG}
+    display = shown(width, monkeypatch, **parts)
+    outcome = Outcome(asked={}, parts=parts, loads=[], server=[], failures=[], seconds=1.0)
+    display.end(outcome)
+    display._console.print(display._table())
+    said = capsys.readouterr().out
+    assert "…" not in said
+    for words in ("246,913,578", "2,469,134", "0.999998", "24,691,356", "100.00%", "1234.6 ms"):
+        assert words in said
+    assert max(map(len, said.splitlines())) <= width
+    assert "".join(said.split()).count("100000") >= 1
+
+
+def test_a_wide_terminal_has_one_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where it fits, a part has one line; on 80 columns it has two."""
+    parts = {"users:10": PartStatus(members=8)}
+    outcome = Outcome(asked={}, parts=parts, loads=[], server=[], failures=[], seconds=1.0)
+    for width, lines in ((120, 1), (60, 2)):
+        shown(width, monkeypatch, **parts).end(outcome)
+        said = capsys.readouterr().out.splitlines()
+        assert sum(line.startswith("users:10") for line in said) == lines

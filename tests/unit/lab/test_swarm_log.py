@@ -1,0 +1,149 @@
+"""What a member remembers is what a block log keeps: one contract, two bodies."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from clientapp.core.block import Block, BlockBuilder
+from clientapp.core.outbox import Outbox
+from clientapp.core.protocol import Duplicate
+from clientapp.core.stamp import Stamp
+from clientapp.lab.swarm.memorylog import BLOCKS_KEPT, MemoryLog
+from clientapp.log.blocklog import BlockLog
+from clientapp.log.text import format_duplicate, format_gap
+from clientapp.wire.from_server import Ack, Gap
+from clientapp.wire.message import Message
+from clientapp.wire.position import Position
+from tests.support.block_logs import ALICE, BOB, OLD
+
+AnyLog = BlockLog | MemoryLog
+Return = Callable[[], AnyLog]
+
+
+@pytest.fixture(params=["file", "memory"])
+def comes_back(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Return]:
+    """Return what gives a client its log, each time that it comes."""
+    with ExitStack() as stack:
+        memory = MemoryLog()
+
+        def comes_back() -> AnyLog:
+            if request.param == "memory":
+                return memory
+            stack.close()
+            return stack.enter_context(BlockLog(tmp_path / "bob.log"))
+
+        yield comes_back
+
+
+def block(log: AnyLog, number: int) -> Block:
+    """Return a block of three messages of users, as *log* writes them."""
+    builder = BlockBuilder(BOB, number)
+    for offset in range(number * 3 - 2, number * 3 + 1):
+        message = Message("users", offset, 0, {}, crc=offset * 16)
+        stamp = Stamp(1_795_250_000_000_000 + offset, float(offset))
+        builder.add(message, OLD, stamp, log.line(message, {}, stamp))
+    return builder.finish({"users": Position(OLD, number * 3)})
+
+
+def numbers(log: AnyLog, above: int) -> list[int]:
+    """Return which blocks *log* has reports of."""
+    return [report.block for report in log.reports_above(above)]
+
+
+def test_new(comes_back: Return) -> None:
+    """At first there is nothing to go on with."""
+    log = comes_back()
+    assert (log.session, log.last, log.judged, log.torn_bytes) == (None, None, 0, 0)
+    assert (log.reports_above(0), log.checksums(1)) == ([], {})
+
+
+def test_goes_on(comes_back: Return) -> None:
+    """Who comes back knows the session, where it stands, and what is not acknowledged."""
+    log = comes_back()
+    log.begin(BOB)
+    blocks = [block(log, number) for number in (1, 2, 3)]
+    for one in blocks:
+        log.append(one)
+    log.note(Ack(block=1, verdict="verified"))
+    log.sync()
+    assert log.last is not None
+    assert log.last.report == blocks[2].report
+    log = comes_back()
+    assert (log.session, log.judged) == (BOB, 1)
+    assert log.last is not None
+    assert (log.last.report, log.last.positions) == (blocks[2].report, blocks[2].positions)
+    assert log.reports_above(log.judged) == [blocks[1].report, blocks[2].report]
+    assert numbers(log, above=2) == [3]
+    assert log.reports_above(1, 1) == [blocks[1].report]
+
+
+def test_a_late_second_verdict(comes_back: Return) -> None:
+    """A broken block that is explained after later verdicts makes no report due again."""
+    log = comes_back()
+    log.begin(BOB)
+    for number in (1, 2, 3):
+        log.append(block(log, number))
+    log.note(Ack(block=1, verdict="broken", reason="cause unknown"))
+    log.note(Ack(block=2, verdict="verified"))
+    log.note(Ack(block=1, verdict="broken", reason="users: 2 missing"))
+    assert (log.judged, numbers(log, above=log.judged)) == (2, [3])
+    log = comes_back()
+    assert (log.judged, numbers(log, above=log.judged)) == (2, [3])
+
+
+def test_a_verdict_that_never_came(comes_back: Return) -> None:
+    """A block without a verdict is sent again, also where a later one was judged."""
+    log = comes_back()
+    log.begin(BOB)
+    outbox = Outbox()
+    for number in (1, 2, 3):
+        one = block(log, number)
+        log.append(one)
+        outbox.add(one.report)
+    outbox.take()
+    for number in (1, 3):
+        for ack in outbox.acknowledge(Ack(block=number, verdict="verified")):
+            log.note(ack)
+    log = comes_back()
+    assert (log.judged, numbers(log, above=log.judged)) == (1, [2, 3])
+
+
+def test_new_session(comes_back: Return) -> None:
+    """A new session has nothing of the one before it."""
+    log = comes_back()
+    log.begin(BOB)
+    log.append(block(log, 1))
+    log.note(Ack(block=1, verdict="verified"))
+    log.append(block(log, 2))
+    log.begin(ALICE)
+    assert (log.session, log.judged) == (ALICE, 0)
+    assert (log.reports_above(0), log.checksums(1)) == ([], {})
+    assert comes_back().last is None
+
+
+def test_checksums(comes_back: Return) -> None:
+    """What came of a block is told in order of receipt, with what was dropped."""
+    log = comes_back()
+    log.begin(BOB)
+    gap = Gap(feed="users", first=3, last=3, epoch=OLD, cause="unannounced")
+    one = block(log, 1)
+    lines = (*one.lines[:2], format_gap(gap), format_duplicate(Duplicate("users", 2, 32)))
+    log.append(replace(one, lines=(*lines, one.lines[2])))
+    assert log.checksums(1) == {"users": [(1, 16), (2, 32), (2, 32), (3, 48)]}
+    assert log.checksums(2) == {}
+
+
+def test_memory_is_bounded() -> None:
+    """Of older blocks a member can tell no messages, and reports go with their verdict."""
+    log = MemoryLog()
+    log.begin(BOB)
+    for number in range(1, BLOCKS_KEPT + 2):
+        log.append(block(log, number))
+    assert log.checksums(1) == {}
+    assert log.checksums(2) == {"users": [(4, 64), (5, 80), (6, 96)]}
+    assert numbers(log, above=0) == list(range(1, BLOCKS_KEPT + 2))
+    log.note(Ack(block=2, verdict="broken", reason="users: 5 missing"))
+    assert 2 not in numbers(log, above=0)

@@ -1,0 +1,175 @@
+"""The block log: what is written can be read, and what is torn is cut."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from clientapp.core.block import Block, BlockBuilder
+from clientapp.core.errors import CouldNot
+from clientapp.core.session import Session
+from clientapp.core.stamp import Stamp
+from clientapp.log.blocklog import BlockLog
+from clientapp.log.reader import read_tail
+from clientapp.log.text import format_message
+from clientapp.wire.message import Message
+from clientapp.wire.position import Position
+from tests.support.log_oracle import read_log
+
+EPOCH = "0123456789ab"
+FIRST = Session(
+    client="alice",
+    session="first-session-key",
+    url="ws://127.0.0.1:8000/",
+    feeds=("users",),
+    block_size=2,
+    select=("name",),
+)
+SECOND = replace(FIRST, session="second-session-key", block_size=1)
+
+
+def blocks(session: Session, count: int, after: int = 0) -> Iterator[Block]:
+    """Yield blocks of *session* that follow the offset *after*."""
+    builder = BlockBuilder(session, 1)
+    for offset in range(after + 1, after + 1 + count * session.block_size):
+        data = {"name": "Gödel\n=== end of block 1: \x85 \ud800"}
+        message = Message("users", offset, 0, data, crc=offset)
+        stamp = Stamp(1_795_250_000_000_000 + offset, float(offset))
+        builder.add(message, EPOCH, stamp, format_message(message, message.data, stamp))
+        if builder.is_full:
+            yield builder.finish({"users": Position(EPOCH, offset)})
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return the path of a log with two sessions, two blocks each."""
+    path = tmp_path / "folder" / "alice.log"
+    with BlockLog(path) as log:
+        after = 0
+        for session in (FIRST, SECOND):
+            log.begin(session)
+            for block in blocks(session, 2, after):
+                log.append(block)
+            log.sync()
+            after = 4
+    return path
+
+
+def test_log_is_what_the_format_says(path: Path) -> None:
+    """A reader that knows only the documented format reads the whole log."""
+    sessions = read_log(path)
+    assert [session.asked for session in sessions] == [
+        {**FIRST.write(), "feeds": ["users"], "select": ["name"]},
+        {**SECOND.write(), "feeds": ["users"], "select": ["name"]},
+    ]
+    messages = [block.messages for session in sessions for block in session.blocks]
+    record = {"name": "Gödel\n=== end of block 1: \x85 \ud800"}
+    groups = ([1, 2], [3, 4], [5], [6])
+    assert messages == [[("users", offset, record) for offset in group] for group in groups]
+
+
+def test_opened_again(path: Path) -> None:
+    """The log of an earlier run tells its session and its last block."""
+    with BlockLog(path) as log:
+        assert log.session == SECOND
+        assert log.last is not None
+        assert log.last.report == list(blocks(SECOND, 2, 4))[-1].report
+        assert log.last.positions == {"users": Position(EPOCH, 6)}
+
+
+@pytest.mark.parametrize(("number", "expected"), [(0, [1, 2]), (1, [2]), (2, [])])
+def test_reports_above(path: Path, number: int, expected: list[int]) -> None:
+    """Reports are read back in order, of the last session only."""
+    with BlockLog(path) as log:
+        assert [report.block for report in log.reports_above(number)] == expected
+
+
+def test_reports_above_see_what_was_just_written(path: Path) -> None:
+    """A block can be reported again as soon as it is written."""
+    with BlockLog(path) as log:
+        written = [block for block in blocks(SECOND, 3, 4) if block.report.block == 3]
+        log.append(written[0])
+        assert log.reports_above(2) == [written[0].report]
+
+
+def test_cut_at_every_byte(path: Path, tmp_path: Path) -> None:
+    """Wherever a log is cut, what stays is its last whole line or block."""
+    whole = path.read_bytes()
+    ends = [0]
+    for line_end in range(len(whole)):
+        line_start = whole.rfind(b"\n", 0, line_end) + 1
+        line = whole[line_start : line_end + 1]
+        if line.endswith(b"\n") and line.startswith((b"# session ", b"=== end ")):
+            ends.append(line_end + 1)
+    assert len(ends) == 7
+    torn = tmp_path / "torn.log"
+    for size in range(len(b"# session {"), len(whole) + 1):
+        torn.write_bytes(whole[:size])
+        with BlockLog(torn) as log:
+            expected = max(end for end in ends if end <= size)
+            assert (log.torn_bytes, torn.read_bytes()) == (size - expected, whole[:expected])
+
+
+def test_appending_to_a_cut_log(path: Path) -> None:
+    """After a cut the log goes on as if nothing had happened."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    with BlockLog(path) as log:
+        log.append(list(blocks(SECOND, 2, 4))[-1])
+    assert path.read_bytes() == whole
+
+
+def test_damaged_block_is_not_whole(path: Path) -> None:
+    """A block whose bytes do not fit its checksum is cut."""
+    whole = path.read_bytes()
+    at = whole.rfind(b"users 6 ")
+    path.write_bytes(whole[:at] + b"USERS" + whole[at + 5 :])
+    with BlockLog(path) as log:
+        assert log.last is not None
+        assert (log.last.report.block, log.torn_bytes > 0) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"Dear Ada,\n",
+        b"#",
+        b"# session notes of Monday",
+        b'# session {"format":2,"client":"alice"}\n',
+        b"# session {}\n=== block 1\n",
+        b"\0" * 100,
+    ],
+)
+def test_foreign_file_stays_as_it_is(tmp_path: Path, text: bytes) -> None:
+    """A file that is no block log is refused, and no byte of it changes."""
+    path = tmp_path / "letter"
+    path.write_bytes(text)
+    with pytest.raises(CouldNot, match="is not a block log and stays as it is"):
+        BlockLog(path)
+    assert path.read_bytes() == text
+
+
+def test_second_writer(path: Path) -> None:
+    """Who opens a log that is open elsewhere is refused, until it is closed."""
+    with BlockLog(path), pytest.raises(CouldNot, match="another client writes the log"):
+        BlockLog(path)
+    BlockLog(path).close()
+
+
+def test_folder_is_no_log(tmp_path: Path) -> None:
+    """What cannot be opened for writing is named with the reason."""
+    with pytest.raises(CouldNot, match=r"cannot be opened: Is a directory"):
+        BlockLog(tmp_path)
+
+
+def test_device_is_no_log() -> None:
+    """A log must be a file that can be cut and synced."""
+    with pytest.raises(CouldNot, match="is not a regular file"):
+        BlockLog(Path("/dev/null"))
+
+
+def test_empty_log() -> None:
+    """An empty text has no session and nothing torn."""
+    tail = read_tail(b"")
+    assert (tail.session, tail.end, tail.last) == (None, 0, None)
