@@ -327,6 +327,7 @@ async def test_recent_and_remade_digests(monkeypatch: pytest.MonkeyPatch) -> Non
     verifier = node.verifier
     few = replace(LIMITS, recent_digests=3, remade_messages=4, remade_digests=1)
     monkeypatch.setattr(verifier, "_limits", few)
+    monkeypatch.setattr(verifier._digests, "_most", few.recent_digests)
     async with client(BLOCKS) as one:
         await receive(one, "welcome")
         await generate(30)
