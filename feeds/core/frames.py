@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from struct import Struct
 
+from clientapp.wire.codec import encode
+from clientapp.wire.from_server import Control
+
 _TEXT = 0x81
 _SHORT = Struct(">BB")
 _MEDIUM = Struct(">BBH")
@@ -41,3 +44,8 @@ def payloads(frames: bytes) -> Iterator[bytes]:
         start = position + header
         yield frames[start : start + size]
         position = start + size
+
+
+def control_frame(control: Control) -> bytes:
+    """Return *control* as a whole frame."""
+    return frame(encode(control.write()).encode())

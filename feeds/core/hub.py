@@ -16,7 +16,8 @@ the order of their offsets, each once per subscription.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Protocol
 
 from feeds.core.form import PROTOCOL, Form, Reframe
 from feeds.core.limits import Limits
@@ -28,28 +29,29 @@ TOLD_AT_ONCE = 50
 message left."""
 
 
+class Recovers(Protocol):
+    """Regenerates frames that are older than the recent past."""
+
+    def start(self, hub: Hub, subscriber: Subscriber, feed: str) -> None:
+        """Regenerate the next frames of *feed*; later call `Hub.recovered` or `Hub.skip`."""
+
+
+class Pumps(Protocol):
+    """Runs `Hub.turns`."""
+
+    def wake(self) -> None:
+        """Take note that `turns` has something to do."""
+
+
 class Hub:
     """The streams of a process and their subscribers."""
 
-    def __init__(
-        self,
-        limits: Limits,
-        pass_: Pass,
-        recover: Callable[[Subscriber, str], None],
-        wake: Callable[[], object] = lambda: None,
-    ) -> None:
-        """
-        Make an empty hub.
-
-        *pass_* gives the same frames to all sockets of a cohort.
-        *recover* is called with a subscriber and the feed whose next frame
-        is older than the recent past; it owes a later call of `recovered`.
-        *wake* is called whenever `turns` has something to do.
-        """
+    def __init__(self, limits: Limits, pass_: Pass, recovery: Recovers, pump: Pumps) -> None:
+        """Make an empty hub; *pass_* gives the same frames to all sockets of a cohort."""
         self._limits = limits
         self._give = pass_
-        self._recover = recover
-        self._wake = wake
+        self._recovery = recovery
+        self._pump = pump
         self._cohorts: dict[tuple[frozenset[str], Reframe | None], list[Cohort]] = {}
         self._dirty: dict[Cohort, None] = {}
         self._queue: deque[Subscriber] = deque()
@@ -165,7 +167,7 @@ class Hub:
         for (feeds, _), cohorts in self._cohorts.items():
             if feed in feeds:
                 self._dirty.update(dict.fromkeys(cohorts))
-        self._wake()
+        self._pump.wake()
 
     def _pass(self, cohort: Cohort) -> None:
         self._dirty.pop(cohort, None)
@@ -187,7 +189,7 @@ class Hub:
         feed = self._next(subscriber.cursors)
         if feed is not None and self._is_outrun(feed, subscriber.cursors[feed]):
             subscriber.recovering = True
-            self._recover(subscriber, feed)
+            self._recovery.start(self, subscriber, feed)
             return
         frames = self._take(subscriber.cursors, subscriber.form.reframe, 1)
         subscriber.blocked = bool(frames) and not subscriber.writer.write(frames)
@@ -227,7 +229,7 @@ class Hub:
         if not subscriber.queued and not subscriber.blocked:
             subscriber.queued = True
             self._queue.append(subscriber)
-            self._wake()
+            self._pump.wake()
 
     def _join_cohort(self, subscriber: Subscriber) -> None:
         """Put a subscriber that has everything into a cohort with room."""

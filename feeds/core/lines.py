@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clientapp.wire.codec import encode
 from clientapp.wire.from_server import Gap
 from clientapp.wire.message import make_line
-from feeds.core.frames import frame
+from feeds.core.frames import control_frame, frame
 from feeds.core.schedule import Schedule, Segment
 
 
@@ -30,5 +29,5 @@ def make_frames(feed: str, schedule: Schedule, first: int, lines: Sequence[bytes
     for offset, epoch in schedule.turns.items():
         if first <= offset < first + len(frames):
             turn = Gap(feed=feed, first=offset, last=offset - 1, epoch=epoch, cause="epoch")
-            frames[offset - first] = frame(encode(turn.write()).encode()) + frames[offset - first]
+            frames[offset - first] = control_frame(turn) + frames[offset - first]
     return frames

@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from clientapp.wire.codec import encode
 from clientapp.wire.from_server import Control, Heartbeat, Notice
-from feeds.core.frames import frame
+from feeds.core.frames import control_frame
 from feeds.core.hub import Hub
 from feeds.making.catalog import Catalog
 from feeds.running.clock import now_us
@@ -45,5 +44,5 @@ class Announcer:
                     await self._tell(Notice(text=text), name)
 
     async def _tell(self, control: Control, feed: str | None = None) -> None:
-        for _ in self._hub.tell(frame(encode(control.write()).encode()), feed):
+        for _ in self._hub.tell(control_frame(control), feed):
             await asyncio.sleep(0)

@@ -9,7 +9,8 @@ hole, whatever the channel layer lost.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import AsyncIterator
 
 from feeds.core.hub import Hub
 from feeds.core.limits import Limits
@@ -19,6 +20,9 @@ from feeds.fanout.recovery import Recovery
 from feeds.layer.batches import Batch
 from feeds.making.catalog import Catalog
 from feeds.making.regeneration import UnavailableError, UnknownYetError
+from feeds.running.clock import now_us
+
+log = logging.getLogger(__name__)
 
 
 class Intake:
@@ -32,16 +36,36 @@ class Intake:
         hub: Hub,
         recovery: Recovery,
         digests: RecentDigests,
-        refresh: Callable[[], Awaitable[bool]],
     ) -> None:
-        """*refresh* reads the feeds again, and returns False where the database is away."""
+        """Give what is appended to *digests*, too."""
         self._limits = limits
         self._catalog = catalog
         self._hub = hub
         self._recovery = recovery
         self._digests = digests
-        self._refresh = refresh
         self._order = asyncio.Lock()
+
+    async def run(self, batches: AsyncIterator[Batch]) -> None:
+        """Take *batches* until there are no more."""
+        async for batch in batches:
+            try:
+                await self.take(batch)
+            except Exception:
+                log.exception("a batch could not be taken; its messages are regenerated")
+
+    async def poll(self) -> None:
+        """Read the promises: open the streams of new feeds, regenerate what did not come."""
+        await self._catalog.refresh()
+        await self._keep_up(now_us())
+
+    async def look_again(self) -> bool:
+        """Poll now, for a caller that waits; return False if the database does not answer."""
+        try:
+            async with asyncio.timeout(self._limits.database_seconds):
+                await self.poll()
+        except TimeoutError:
+            self._catalog.reachable = False
+        return self._catalog.reachable
 
     async def take(self, batch: Batch) -> None:
         """Append a batch to its stream, after what is missing before it."""
@@ -52,7 +76,7 @@ class Intake:
                 return
             # Where no segment is known, the epoch is only the one that the first would have.
             is_new = known.schedule.last is None or known.epoch_at(batch.first) != batch.epoch
-            if is_new and not await self._refresh():
+            if is_new and not await self._catalog.refresh():
                 return
             if batch.first > stream.head + 1:
                 await self._fill(batch.feed, batch.first - 1)
@@ -65,7 +89,7 @@ class Intake:
         async with self._order:
             await self._fill(feed, offset)
 
-    async def keep_up(self, now: int) -> None:
+    async def _keep_up(self, now: int) -> None:
         """Open the streams of new feeds, and make what should have come before *now*."""
         async with self._order:
             for name, feed in self._catalog.feeds.items():
@@ -79,7 +103,7 @@ class Intake:
         """Make what the stream of *feed* lacks up to *last*."""
         stream = self._hub.streams[feed]
         if last > self._catalog.feeds[feed].promised:
-            await self._refresh()
+            await self._catalog.refresh()
             last = min(last, self._catalog.feeds[feed].promised)
         if last - stream.head > self._limits.recent_messages:
             self._hub.restart(feed, last - self._limits.recent_messages)

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
-from clientapp.wire.codec import encode
 from clientapp.wire.from_server import Gap
-from feeds.core.frames import frame
+from feeds.core.frames import control_frame
 from feeds.core.hub import Hub
 from feeds.core.limits import Limits
 from feeds.core.schedule import Schedule
@@ -43,13 +42,10 @@ class Recovery:
         self,
         limits: Limits,
         catalog: Catalog,
-        schedule: Callable[[str, int], Awaitable[Schedule]],
         maker: Child,
     ) -> None:
-        """*schedule* gives that of a feed, as it surely is up to an offset."""
         self._limits = limits
         self._catalog = catalog
-        self._schedule = schedule
         self._maker = maker
         self._worker = Worker("recovery")
         self._tasks: set[asyncio.Task[None]] = set()
@@ -62,7 +58,7 @@ class Recovery:
         existed.
         """
         last = self._end(first, last)
-        schedule = await self._schedule(feed, last)
+        schedule = await self._catalog.schedule(feed, last)
         return await self._worker.run(lines_between, feed, schedule, first, last)
 
     def start(self, hub: Hub, subscriber: Subscriber, feed: str) -> None:
@@ -131,12 +127,12 @@ class Recovery:
 
     async def _part(self, feed: str, first: int, last: int) -> Schedule:
         """Return what the maker must know of a feed's schedule."""
-        return (await self._schedule(feed, last)).part(first, last)
+        return (await self._catalog.schedule(feed, last)).part(first, last)
 
     def _gap(self, feed: str, first: int, last: int) -> bytes:
         epoch = self._catalog.feeds[feed].epoch_at(last + 1)
         gap = Gap(feed=feed, first=first, last=last, epoch=epoch, cause="unavailable")
-        return frame(encode(gap.write()).encode())
+        return control_frame(gap)
 
 
 def fastest(limits: Limits, rate: float) -> float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,13 +45,11 @@ async def push(layer: BaseChannelLayer, batch: Batch) -> None:
     )
 
 
-class Bridge:
+class Membership:
     """The membership of this process in the groups of its feeds."""
 
-    def __init__(self, layer: BaseChannelLayer, take: Callable[[Batch], Awaitable[None]]) -> None:
-        """*take* is awaited for each batch, one at a time, in order."""
+    def __init__(self, layer: BaseChannelLayer) -> None:
         self._layer = layer
-        self._take = take
         self._channel: str | None = None
         self._joined: set[str] = set()
 
@@ -63,8 +61,8 @@ class Bridge:
             await self._layer.group_add(_group(feed), self._channel)
             self._joined.add(feed)
 
-    async def run(self) -> None:
-        """Take batches until cancelled, whatever the layer does."""
+    async def batches(self) -> AsyncIterator[Batch]:
+        """Yield each batch that comes, for ever, whatever the layer does."""
         while True:
             if self._channel is None:
                 await asyncio.sleep(0.05)
@@ -75,10 +73,7 @@ class Bridge:
                 log.warning("the channel layer failed: %s", error)
                 await asyncio.sleep(1)
                 continue
-            try:
-                await self._take(_batch(message))
-            except Exception:
-                log.exception("a batch could not be taken; its messages are made again")
+            yield _batch(message)
 
 
 def _group(feed: str) -> str:

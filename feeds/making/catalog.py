@@ -1,14 +1,14 @@
 """
 The feeds as a process knows them: rows, schedules, and their sources.
 
-`Catalog.refresh` reads the database and may build a source (about a second
-for a new vocabulary), so it belongs in a thread. The rest only looks at what
-the last refresh found, and goes on serving it while the database is away.
+Everything but `Catalog.refresh` uses what the last refresh found, so feeds are
+served while the database is unavailable.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -16,10 +16,14 @@ from django.db.models import Prefetch, Q
 
 from feeds.core import notices
 from feeds.core.schedule import Recipe, Schedule, Segment
-from feeds.making.regeneration import source_of
+from feeds.making.regeneration import UnknownYetError, source_of
 from feeds.models import Feed
 from feeds.models import Segment as SegmentRow
+from feeds.running.outages import OUTAGES, Outage
+from feeds.running.worker import Worker
 from feeds.sources import SpecError
+
+log = logging.getLogger("feeds.node")
 
 ATTENDED_US = 3_000_000
 """A generator is at work if its promise is younger: three times as long as one lasts."""
@@ -120,13 +124,49 @@ def segment_of(row: SegmentRow) -> Segment:
 class Catalog:
     """The feeds of the database, as of the last refresh."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: Worker) -> None:
+        """Read by *database*: building a new vocabulary takes about a second."""
+        self._database = database
         self._segments: dict[int, list[Segment]] = {}
         self.feeds: Mapping[str, KnownFeed] = {}
-        """By name, also those that were removed."""
+        """By name, including those that were removed."""
+        self.reachable = True
+        """Whether the database answered the last refresh."""
 
-    def refresh(self) -> None:
-        """Read what changed; raises what the database raises."""
+    async def refresh(self) -> bool:
+        """Read the feeds again; return False if the database is unavailable."""
+        try:
+            await self._database.run(self.read)
+        except Exception as error:  # noqa: BLE001  whatever it is, what is known is served
+            if self.reachable:
+                log.warning("the database does not answer (%s); serving what is known", error)
+            OUTAGES.begin(
+                "database",
+                Outage(
+                    what="The database does not answer",
+                    cause=str(error),
+                    then="what is known is served.",
+                ),
+            )
+            self.reachable = False
+        else:
+            OUTAGES.end("database")
+            self.reachable = True
+        return self.reachable
+
+    async def schedule(self, feed: str, last: int) -> Schedule:
+        """
+        Return the schedule of *feed*, reliable up to offset *last*.
+
+        A segment is written together with the promise of its first offset, so
+        whoever knows the promise knows the segments. Raises UnknownYetError.
+        """
+        if self.feeds[feed].promised < last and not await self.refresh():
+            raise UnknownYetError
+        return self.feeds[feed].schedule
+
+    def read(self) -> None:
+        """Read what changed, in this thread; raises what the database raises."""
         rows = list(Feed.objects.all())
         if any(row.name not in self.feeds for row in rows):
             # A source may take a second to build, in which the promise just read grows old, and

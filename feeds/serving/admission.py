@@ -18,9 +18,13 @@ from clientapp.wire.names import MAX_BLOCK_SIZE, key_prefix
 from clientapp.wire.position import Position
 from clientapp.wire.request import Request
 from clientapp.wire.welcome import FeedState, Welcome
+from feeds.core.hub import Hub
+from feeds.core.limits import Limits
 from feeds.core.start import is_of, start
+from feeds.fanout.intake import Intake
+from feeds.fanout.live_feeds import LiveFeeds
 from feeds.running.clock import now_us
-from feeds.serving.node import Node
+from feeds.running.worker import Worker
 from feeds.serving.refusal import Forbidden, TooMany, Unavailable
 from feeds.storing import ledger
 
@@ -35,140 +39,146 @@ class Admission:
     """The session's key."""
     cursors: dict[str, int]
     """Per feed the offset that the session has, or starts after."""
+    welcome: Welcome
+    notices: tuple[str, ...]
+    """Sentences about feeds that are not running."""
     gaps: tuple[Gap, ...]
     """What the session must be told before its first message."""
-    welcome: Welcome
 
 
-async def admit(node: Node, request: Request) -> Admission:
-    """Grant *request*; raises Refusal. Until the next await there is room for it."""
-    _ensure_room(node)
-    key = request.session or secrets.token_urlsafe(16)
-    blocks = await _stored_blocks(node, request, request.session) if request.session else 0
-    await _ensure_known(node, request)
-    await _ensure_here(node, request)
-    _ensure_room(node)
-    cursors, gaps, states = {}, [], {}
-    positions = _positions(node, request)
-    now = now_us()
-    for name in request.feeds:
-        feed = node.catalog.feeds[name]
-        head = node.hub.streams[name].head
-        at, gap = start(name, feed.epoch_at, head, positions.get(name))
-        cursors[name] = at.offset
-        if gap is not None:
-            gaps.append(gap)
-        states[name] = FeedState(
-            epoch=at.epoch,
-            offset=at.offset,
-            head=head,
-            rate=feed.rate,
-            running=feed.running(now),
-            fields=feed.fields,
-        )
-    welcome = Welcome(
-        session=key,
-        feeds=states,
-        blocks=blocks,
-        limits={"block_size": MAX_BLOCK_SIZE, "frame_bytes": node.limits.frame_bytes},
-        heartbeat=node.limits.heartbeat_seconds,
-    )
-    return Admission(key=key, cursors=cursors, gaps=tuple(gaps), welcome=welcome)
+class Admissions:
+    """Admits connections to one server process."""
 
+    def __init__(
+        self, limits: Limits, hub: Hub, feeds: LiveFeeds, intake: Intake, lookups: Worker
+    ) -> None:
+        """Look sessions up by *lookups*, and what is not known here yet by *intake*."""
+        self._limits = limits
+        self._hub = hub
+        self._feeds = feeds
+        self._intake = intake
+        self._lookups = lookups
 
-def _ensure_room(node: Node) -> None:
-    if len(node.hub.subscribers) >= node.limits.connections:
-        raise TooMany(node.limits.connections)
-
-
-async def _stored_blocks(node: Node, request: Request, key: str) -> int:
-    """Return the session's highest stored block; checks what is fixed."""
-    try:
-        async with asyncio.timeout(node.limits.database_seconds):
-            known = await node.lookups.run(ledger.find_session, key)
-    except Exception as error:  # noqa: BLE001  whatever it is, the feed is served
-        log.warning("the database does not answer (%s); a session is not looked up", error)
-        return 0
-    if known is None:
-        return 0
-    if (set(known.feeds), known.block_size) != (set(request.feeds), request.block_size):
-        raise Forbidden(
-            f"session {key_prefix(key)} collects blocks of {known.block_size} from "
-            f"{' and '.join(known.feeds)}; start a new session for anything else"
-        )
-    return known.blocks
-
-
-async def _ensure_known(node: Node, request: Request) -> None:
-    """Make sure that the feeds, and the positions in them, are known here."""
-
-    def strangers() -> list[str]:
-        feeds = node.catalog.feeds
-        return [
-            name
-            for name in request.feeds
-            if name not in node.hub.streams or name not in feeds or feeds[name].removed
-        ]
-
-    def ahead() -> list[str]:
-        feeds = node.catalog.feeds
-        return [
-            name
-            for name, at in _positions(node, request).items()
-            if name in feeds and at.offset > _end(node, name)
-        ]
-
-    if strangers() or ahead():
-        await node.look_again()
-    if not node.reachable and (strangers() or ahead()):
-        raise Unavailable(f"{(strangers() or ahead())[0]} is not known here as far as asked for")
-    if strangers():
-        here = sorted(name for name, feed in node.catalog.feeds.items() if not feed.removed)
-        raise Forbidden(
-            f"feed={strangers()[0]!r} is not a feed here; there "
-            + (f"are: {', '.join(here)}" if here else "is none")
-        )
-    for name in ahead():
-        if request.first is not None:
-            raise Forbidden(
-                f"from={request.first} lies ahead of {name}, which ends at {_end(node, name)}"
+    async def admit(self, request: Request) -> Admission:
+        """Grant *request*; raises Refusal. Until the next await there is room for it."""
+        self._ensure_room()
+        key = request.session or secrets.token_urlsafe(16)
+        blocks = await self._stored_blocks(request, request.session) if request.session else 0
+        await self._ensure_known(request)
+        await self._ensure_here(request)
+        self._ensure_room()
+        cursors, gaps, states, notices = {}, [], {}, []
+        positions = self._positions(request)
+        now = now_us()
+        for name in request.feeds:
+            feed = self._feeds[name]
+            at, gap = start(name, feed.epoch_at, feed.head, positions.get(name))
+            cursors[name] = at.offset
+            if gap is not None:
+                gaps.append(gap)
+            states[name] = FeedState(
+                epoch=at.epoch,
+                offset=at.offset,
+                head=feed.head,
+                rate=feed.known.rate,
+                running=feed.known.running(now),
+                fields=feed.known.fields,
             )
-        raise Forbidden(
-            f"after={name}:…:{request.after[name].offset} lies ahead of the feed, "
-            f"which ends at {_end(node, name)}; what another server or database sent "
-            "cannot go on here, only in a new log"
+            if not states[name].running:
+                notices.append(feed.known.sentence(now))
+        welcome = Welcome(
+            session=key,
+            feeds=states,
+            blocks=blocks,
+            limits={"block_size": MAX_BLOCK_SIZE, "frame_bytes": self._limits.frame_bytes},
+            heartbeat=self._limits.heartbeat_seconds,
+        )
+        return Admission(
+            key=key, cursors=cursors, welcome=welcome, notices=tuple(notices), gaps=tuple(gaps)
         )
 
+    def _ensure_room(self) -> None:
+        if len(self._hub.subscribers) >= self._limits.connections:
+            raise TooMany(self._limits.connections)
 
-async def _ensure_here(node: Node, request: Request) -> None:
-    """
-    Make sure that this process has sent as much as the session has.
+    async def _stored_blocks(self, request: Request, key: str) -> int:
+        """Return the session's highest stored block; check what its session has fixed."""
+        try:
+            async with asyncio.timeout(self._limits.database_seconds):
+                known = await self._lookups.run(ledger.find_session, key)
+        except Exception as error:  # noqa: BLE001  whatever it is, the feed is served
+            log.warning("the database does not answer (%s); a session is not looked up", error)
+            return 0
+        if known is None:
+            return 0
+        if (set(known.feeds), known.block_size) != (set(request.feeds), request.block_size):
+            raise Forbidden(
+                f"session {key_prefix(key)} collects blocks of {known.block_size} from "
+                f"{' and '.join(known.feeds)}; start a new session for anything else"
+            )
+        return known.blocks
 
-    Another process may have sent what this one has not heard of yet: to start
-    behind it would be to send it twice.
-    """
-    for name, after in _positions(node, request).items():
-        stream = node.hub.streams[name]
-        feed = node.catalog.feeds[name]
-        if after.offset > stream.head and is_of(feed.epoch_at, after):
-            await node.intake.reach(name, after.offset)
-            if after.offset > stream.head:
-                raise Unavailable(f"{name} is not known here as far as asked for")
+    async def _ensure_known(self, request: Request) -> None:
+        """Make sure that the feeds, and the positions in them, are known here."""
+        answered = True
+        if self._strangers(request) or self._ahead(request):
+            answered = await self._intake.look_again()
+        strangers, ahead = self._strangers(request), self._ahead(request)
+        if not answered and (strangers or ahead):
+            raise Unavailable(f"{(strangers or ahead)[0]} is not known here as far as asked for")
+        if strangers:
+            here = self._feeds.names()
+            raise Forbidden(
+                f"feed={strangers[0]!r} is not a feed here; there "
+                + (f"are: {', '.join(here)}" if here else "is none")
+            )
+        for name in ahead:
+            end = self._feeds[name].end
+            if request.first is not None:
+                raise Forbidden(f"from={request.first} lies ahead of {name}, which ends at {end}")
+            raise Forbidden(
+                f"after={name}:…:{request.after[name].offset} lies ahead of the feed, "
+                f"which ends at {end}; what another server or database sent "
+                "cannot go on here, only in a new log"
+            )
 
+    async def _ensure_here(self, request: Request) -> None:
+        """
+        Make sure that this process has sent as much as the session has.
 
-def _positions(node: Node, request: Request) -> Mapping[str, Position]:
-    """Return per feed where the session stands, in epochs as known now; others start live."""
-    if request.first is None:
-        return request.after
-    at, feeds = request.first - 1, node.catalog.feeds
-    return {
-        name: Position(feeds[name].epoch_at(max(at, 1)), at)
-        for name in request.feeds
-        if name in feeds
-    }
+        Another process may have sent what this one has not heard of yet: to start
+        behind it would be to send it twice.
+        """
+        for name, after in self._positions(request).items():
+            feed = self._feeds[name]
+            if after.offset > feed.head and is_of(feed.epoch_at, after):
+                await self._intake.reach(name, after.offset)
+                if after.offset > feed.head:
+                    raise Unavailable(f"{name} is not known here as far as asked for")
 
+    def _strangers(self, request: Request) -> list[str]:
+        """Return the feeds of *request* that are unknown here, or were removed."""
+        found = {name: self._feeds.get(name) for name in request.feeds}
+        return [name for name, feed in found.items() if feed is None or feed.known.removed]
 
-def _end(node: Node, feed: str) -> int:
-    """Return the last offset that this process knows to exist."""
-    stream = node.hub.streams.get(feed)
-    return max(node.catalog.feeds[feed].promised, stream.head if stream else 0)
+    def _ahead(self, request: Request) -> list[str]:
+        """Return the feeds that end before the position that *request* has in them."""
+        found = {name: self._feeds.get(name) for name in request.feeds}
+        positions = self._positions(request)
+        return [
+            name
+            for name, feed in found.items()
+            if feed is not None and name in positions and positions[name].offset > feed.end
+        ]
+
+    def _positions(self, request: Request) -> Mapping[str, Position]:
+        """Return per feed where the session stands, in epochs as known now; others start live."""
+        if request.first is None:
+            return request.after
+        at = request.first - 1
+        found = {name: self._feeds.get(name) for name in request.feeds}
+        return {
+            name: Position(feed.epoch_at(max(at, 1)), at)
+            for name, feed in found.items()
+            if feed is not None
+        }

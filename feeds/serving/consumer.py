@@ -2,13 +2,12 @@
 The consumer: Channels' view of one connection of a client.
 
 It tracks the client in control groups (``clients``, ``clients.<feed>``) and
-hands everything else to a `LiveConnection`. Data never passes through here,
+hands everything else to a `Conversation`. Data never passes through here,
 and no part of serving an existing feed waits for the channel layer.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -29,8 +28,9 @@ from feeds.core.form import PLAIN, form_of
 from feeds.core.limits import LIMITS
 from feeds.core.peer import peer
 from feeds.fanout.writers import SendWriter
-from feeds.serving.admission import admit
-from feeds.serving.conversation import LiveConnection
+from feeds.running.timelimit import at_most
+from feeds.serving.caller import Caller
+from feeds.serving.conversation import Conversation
 from feeds.serving.node import get_node
 from feeds.serving.refusal import Forbidden, Refusal, Unavailable
 
@@ -43,7 +43,7 @@ CLOSED_WITHOUT_A_WORD = 1006
 class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is not typed
     """One connection of one client."""
 
-    connection: LiveConnection | None = None
+    conversation: Conversation | None = None
     """None until the request is granted, and for ever if it is refused."""
     request: Request | None = None
     form = PLAIN
@@ -73,7 +73,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         came_from = peer(self.scope.get("client"))
         try:
             self.request = self._read_url()
-            admission = await admit(node, self.request)
+            admission = await node.admit(self.request)
         except Refusal as refusal:
             log.info("%s refused: %s", came_from, printable(str(refusal)))
             await self._tell(refusal.failure)
@@ -83,26 +83,20 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         writer = self.scope.get("extensions", {}).get("blockfeed.writer")
         if writer is None:
             writer = self.sender = SendWriter(self.base_send)
-        self.connection = LiveConnection(
-            node,
-            self.request,
-            admission,
-            form=self.form,
-            writer=writer,
-            channel=self.channel_name,
-            peer=came_from,
+        caller = Caller(
+            request=self.request, key=admission.key, channel=self.channel_name, peer=came_from
         )
-        writer.held, writer.drained = self.connection.held, self.connection.drained
-        if not self.connection.record_opening(node.replace):
+        self.conversation = node.converse(caller, admission, self.form, writer)
+        if not self.conversation.record_opening():
             unkept = Unavailable("this connection cannot be recorded")
-            self.connection.tell(unkept.failure)
+            self.conversation.tell(unkept.failure)
             await self._end(unkept.close, str(unkept), unkept.retry_after)
             return
-        await _at_most(LIMITS.layer_seconds, self._for_each_group(self.channel_layer.group_add))
+        await at_most(LIMITS.layer_seconds, self._for_each_group(self.channel_layer.group_add))
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
         """Take one frame of the client; frames are taken one at a time."""
-        if self.connection is None or self.ended is not None:
+        if self.conversation is None or self.ended is not None:
             return
         if self.sender is not None:
             # Who does not read is not heard: the answers would pile up.
@@ -110,12 +104,12 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         text = message.get("text")
         if text is None:
             sentence = "a binary frame came; only text is understood"
-            self.connection.refuse(Failure(code="binary", text=sentence, retryable=False))
+            self.conversation.refuse(Failure(code="binary", text=sentence, retryable=False))
         elif (size := len(text.encode())) > LIMITS.frame_bytes:
             sentence = f"a frame of {size} bytes came; {LIMITS.frame_bytes} are allowed"
-            self.connection.tell(Failure(code="too_large", text=sentence, retryable=False))
+            self.conversation.tell(Failure(code="too_large", text=sentence, retryable=False))
             await self._end(Close.LIMIT, sentence)
-        elif not await self.connection.receive(text):
+        elif not await self.conversation.receive(text):
             await self._end(Close.DONE, "the client left")
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
@@ -123,7 +117,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         code, reason = message.get("code"), message.get("reason")
         if self._depart(code or CLOSED_WITHOUT_A_WORD, reason or ""):
             leave = self.channel_layer.group_discard
-            await _at_most(LIMITS.layer_seconds, self._for_each_group(leave))
+            await at_most(LIMITS.layer_seconds, self._for_each_group(leave))
         raise StopConsumer
 
     async def session_replaced(self, message: dict[str, Any]) -> None:
@@ -136,8 +130,8 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
 
     async def client_notice(self, message: dict[str, Any]) -> None:
         """Pass a sentence of the operator on (sent to a control group)."""
-        if self.connection is not None:
-            self.connection.notify(message["text"])
+        if self.conversation is not None:
+            self.conversation.notify(message["text"])
 
     def _read_url(self) -> Request:
         path = self.scope["path"]
@@ -158,11 +152,11 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
 
     def _depart(self, code: int, reason: str) -> bool:
         """Leave the hub and record the end, once; tell whether there was anything to leave."""
-        connection, self.connection = self.connection, None
-        if connection is None:
+        conversation, self.conversation = self.conversation, None
+        if conversation is None:
             return False
-        connection.stop_serving()
-        connection.record_end(*(self.ended or (code, reason)))
+        conversation.stop_serving()
+        conversation.record_end(*(self.ended or (code, reason)))
         return True
 
     async def _tell(self, control: Control) -> None:
@@ -175,20 +169,11 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             return
         self.ended = (code, reason)
         farewell = Farewell(code=code, reason=reason, retry_after=retry_after)
-        if self.connection is None:
+        if self.conversation is None:
             await self._tell(farewell)
         else:
-            self.connection.stop_serving()
-            self.connection.tell(farewell)
+            self.conversation.stop_serving()
+            self.conversation.tell(farewell)
             if self.sender is not None:
-                await _at_most(LIMITS.layer_seconds, self.sender.flush())
+                await at_most(LIMITS.layer_seconds, self.sender.flush())
         await self.close(int(code), fit_reason(reason))
-
-
-async def _at_most(seconds: float, call: Awaitable[None]) -> None:
-    """Await a call that may fail or hang, and that nothing depends on."""
-    try:
-        async with asyncio.timeout(seconds):
-            await call
-    except Exception as error:  # noqa: BLE001  a layer raises what its driver raises
-        log.debug("given up: %s", error)

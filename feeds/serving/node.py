@@ -1,8 +1,8 @@
 """
-One server process: its streams and hub, and the tasks that keep them going.
+One server process: its parts wired together, and the tasks that keep them running.
 
 A node is made at the first connection and serves what it knows while the
-channel layer or the database are away.
+channel layer or the database are unavailable.
 """
 
 from __future__ import annotations
@@ -13,30 +13,38 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable
 from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
 from django.conf import settings
 
+from clientapp.wire.request import Request
+from feeds.core.form import Form
 from feeds.core.hub import Hub
 from feeds.core.limits import LIMITS, Limits
 from feeds.core.prefixes import RecentDigests
-from feeds.core.schedule import Schedule
-from feeds.core.subscriber import Subscriber
 from feeds.fanout.announcer import Announcer
 from feeds.fanout.intake import Intake
+from feeds.fanout.live_feeds import LiveFeeds
 from feeds.fanout.passes import best_pass, python_pass
+from feeds.fanout.pump import Pump
 from feeds.fanout.recovery import Recovery
-from feeds.layer.batches import Bridge
+from feeds.layer.batches import Membership
+from feeds.layer.replacer import Replacer
 from feeds.making.catalog import Catalog
-from feeds.making.regeneration import UnknownYetError
 from feeds.running.cancelling import heed_cancellation
 from feeds.running.child import Child
 from feeds.running.clock import now_us
-from feeds.running.outages import OUTAGES, Outage
+from feeds.running.timelimit import at_most
 from feeds.running.worker import Worker
+from feeds.serving.admission import Admission, Admissions
+from feeds.serving.caller import Caller
+from feeds.serving.conversation import Conversation
+from feeds.serving.outlet import Outlet, ServedWriter
+from feeds.serving.receipts import Receipts
+from feeds.serving.screening import Screening
+from feeds.serving.sentences import Sentences
 from feeds.serving.verifier import Verifier
 from feeds.storing.clerk import Clerk
 from feeds.storing.presence import Presence
@@ -50,45 +58,44 @@ class Node:
     """The running parts of one server process."""
 
     def __init__(self, limits: Limits = LIMITS, store: Clerk | None = None) -> None:
-        """Store facts by *store*; in a thread of this process where there is none."""
-        self.limits = limits
-        self.name = f"{socket.gethostname()[:20]}:{os.getpid()}:{secrets.token_hex(4)}"
-        self.catalog = Catalog()
-        self._maker = Child()
-        self.recovery = Recovery(limits, self.catalog, self._schedule, self._maker)
-        self._work = asyncio.Event()
-        pass_ = best_pass() if settings.COMPILED_PASS else python_pass
-        self.hub = Hub(limits, pass_, self._recover, self._work.set)
-        digests = RecentDigests(limits.recent_digests)
-        self.verifier = Verifier(limits, digests, self._schedule, self._maker)
-        sampler = Sampler(self.name, time.monotonic())
-        self.recorder = Recorder(limits, store, sampler.note)
-        self.database = Worker("database")
-        self.lookups = Worker("lookups")
+        """Store facts by *store*; in a thread of this process if there is none."""
+        name = f"{socket.gethostname()[:20]}:{os.getpid()}:{secrets.token_hex(4)}"
+        layer = get_channel_layer()
+        self._limits = limits
+        self._database = Worker("database")
+        self._lookups = Worker("lookups")
         """For what connections ask: a thousand of them must not hold up the feeds."""
-        self.presence = Presence(
-            server=self.name,
-            limits=limits,
-            hub=self.hub,
-            database=self.database,
-            sampler=sampler,
-            replace=self.replace,
-        )
+        self._maker = Child()
+        self._membership = Membership(layer)
+        self._replacer = Replacer(layer, limits.layer_seconds)
+        self.catalog = Catalog(self._database)
+        self._pump = Pump(limits.turn_seconds)
+        self.recovery = Recovery(limits, self.catalog, self._maker)
+        pass_ = best_pass() if settings.COMPILED_PASS else python_pass
+        self.hub = Hub(limits, pass_, self.recovery, self._pump)
         self._announcer = Announcer(self.catalog, self.hub)
-        self.reachable = True
-        """Whether the database answered when it was last asked for the feeds."""
+        digests = RecentDigests(limits.recent_digests)
         self.intake = Intake(
             limits=limits,
             catalog=self.catalog,
             hub=self.hub,
             recovery=self.recovery,
             digests=digests,
-            refresh=self.refresh,
         )
-        self._layer = get_channel_layer()
-        self._bridge = Bridge(self._layer, self.intake.take)
-        self._replacing: set[asyncio.Task[None]] = set()
-        """Keeps tasks alive that nobody waits for."""
+        self.verifier = Verifier(limits, digests, self.catalog, self._maker)
+        sampler = Sampler(name, time.monotonic())
+        self.recorder = Recorder(limits, store, sampler)
+        self.presence = Presence(
+            server=name,
+            limits=limits,
+            hub=self.hub,
+            database=self._database,
+            sampler=sampler,
+            replacer=self._replacer,
+        )
+        feeds = LiveFeeds(self.catalog, self.hub)
+        self._screening = Screening(feeds, self.intake)
+        self._admissions = Admissions(limits, self.hub, feeds, self.intake, self._lookups)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -97,18 +104,18 @@ class Node:
         self._tasks = [
             asyncio.ensure_future(task)
             for task in (
-                self._pump(),
-                self._every(self.limits.poll_seconds, self.poll),
-                self._every(self.limits.heartbeat_seconds, self._announcer.beat),
-                self._every(self.limits.heartbeat_seconds, self.presence.keep),
-                self._bridge.run(),
+                self._pump.run(self.hub),
+                _every(self._limits.poll_seconds, self.poll),
+                _every(self._limits.heartbeat_seconds, self._announcer.beat),
+                _every(self._limits.heartbeat_seconds, self.presence.keep),
+                self.intake.run(self._membership.batches()),
                 self.recorder.run(),
             )
         ]
 
     async def stop(self) -> bool:
-        """Commit every fact and end the tasks; return False where facts are lost."""
-        is_kept = await self.recorder.flush(self.limits.flush_seconds)
+        """Commit every fact and end the tasks; return False if facts are lost."""
+        is_kept = await self.recorder.flush(self._limits.flush_seconds)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -117,100 +124,54 @@ class Node:
         await self.recovery.stop()
         await self._maker.stop()
         await self.recorder.stop()
-        await self.database.stop()
-        await self.lookups.stop()
+        await self._database.stop()
+        await self._lookups.stop()
         return is_kept
 
-    async def refresh(self) -> bool:
-        """Read the feeds again; return False where the database is away."""
-        try:
-            await self.database.run(self.catalog.refresh)
-        except Exception as error:  # noqa: BLE001  whatever it is, what is known is served
-            if self.reachable:
-                log.warning("the database does not answer (%s); serving what is known", error)
-            OUTAGES.begin(
-                "database",
-                Outage(
-                    what="The database does not answer",
-                    cause=str(error),
-                    then="what is known is served.",
-                ),
-            )
-            self.reachable = False
-        else:
-            OUTAGES.end("database")
-            self.reachable = True
-        return self.reachable
-
-    async def _schedule(self, feed: str, last: int) -> Schedule:
-        """
-        Return the schedule of *feed*, surely as it is up to offset *last*.
-
-        A segment is written together with the promise of its first offset, so
-        who knows the promise knows the segments. Raises UnknownYetError.
-        """
-        if self.catalog.feeds[feed].promised < last and not await self.refresh():
-            raise UnknownYetError
-        return self.catalog.feeds[feed].schedule
-
-    async def look_again(self) -> None:
-        """Poll now, for somebody who waits; gives up where the database hangs."""
-        try:
-            async with asyncio.timeout(self.limits.database_seconds):
-                await self.poll()
-        except TimeoutError:
-            self.reachable = False
-
-    def replace(self, channels: Iterable[str]) -> None:
-        """End the connections of *channels*, here or elsewhere: newer ones took over."""
-        for channel in channels:
-            notice = self._layer.send(channel, {"type": "session.replaced"})
-            task = asyncio.ensure_future(self._within_limit(notice))
-            self._replacing.add(task)
-            task.add_done_callback(self._replacing.discard)
-
-    def _recover(self, reader: Subscriber, feed: str) -> None:
-        self.recovery.start(self.hub, reader, feed)
-
-    async def _pump(self) -> None:
-        while True:
-            await self._work.wait()
-            self._work.clear()
-            began = time.monotonic()
-            try:
-                for _ in self.hub.turns():
-                    if time.monotonic() - began >= self.limits.turn_seconds:
-                        await asyncio.sleep(0)
-                        began = time.monotonic()
-            except Exception:
-                log.exception("a turn of the hub failed; the others go on")
-                self._work.set()
-
-    async def _every(self, seconds: float, step: Any) -> None:
-        while True:
-            heed_cancellation()
-            await asyncio.sleep(seconds)
-            try:
-                await step()
-            except Exception:
-                log.exception("a periodic task failed and goes on")
-
     async def poll(self) -> None:
-        """Look at the promise: new feeds, who runs, and what did not come."""
-        await self.refresh()
-        now = now_us()
-        await self.intake.keep_up(now)
-        await self._announcer.notice_changes(now)
+        """Read the promises: new feeds, what did not come, and which feeds are running."""
+        await self.intake.poll()
+        await self._announcer.notice_changes(now_us())
         for name in self.catalog.feeds:
-            await self._within_limit(self._bridge.join(name))
+            await at_most(self._limits.layer_seconds, self._membership.join(name))
 
-    async def _within_limit(self, call: Coroutine[Any, Any, None]) -> None:
-        """Await a call of the channel layer, which may fail or hang."""
+    async def admit(self, request: Request) -> Admission:
+        """Grant *request*; raises Refusal. Until the next await there is room for it."""
+        return await self._admissions.admit(request)
+
+    def converse(
+        self, caller: Caller, admission: Admission, form: Form, writer: ServedWriter
+    ) -> Conversation:
+        """Serve *caller*; there must be no await since its *admission*, which read the cursors."""
+        outlet = Outlet(self.hub, writer, admission.cursors, form)
+        return Conversation(
+            caller,
+            admission,
+            outlet,
+            limits=self._limits,
+            receipts=Receipts(
+                caller,
+                outlet,
+                limits=self._limits,
+                screening=self._screening,
+                verifier=self.verifier,
+                recorder=self.recorder,
+            ),
+            sentences=Sentences(caller, outlet, self.recorder),
+            presence=self.presence,
+            recorder=self.recorder,
+            replacer=self._replacer,
+        )
+
+
+async def _every(seconds: float, step: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        heed_cancellation()
+        await asyncio.sleep(seconds)
         try:
-            async with asyncio.timeout(self.limits.layer_seconds):
-                await call
-        except Exception as error:  # noqa: BLE001  a layer raises what its driver raises
-            log.debug("the channel layer failed: %s", error)
+            await step()
+        except Exception:
+            log.exception("a periodic task failed and continues")
 
 
 _nodes: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[Node]] = WeakKeyDictionary()

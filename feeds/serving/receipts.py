@@ -10,24 +10,26 @@ from __future__ import annotations
 
 import logging
 from array import array
-from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import chain
 
 from clientapp.wire.from_client import Explained
-from clientapp.wire.from_server import Ack, Control, Explain, Failure
+from clientapp.wire.from_server import Ack, Explain, Failure
 from clientapp.wire.names import MAX_BLOCK_SIZE
 from clientapp.wire.printable import printable
 from clientapp.wire.report import Report
-from clientapp.wire.request import Request
 from clientapp.wire.verdict import Verdict
 from feeds.core.difference import Span
 from feeds.core.judgement import Judgement
+from feeds.core.limits import Limits
 from feeds.making.regeneration import UnavailableError, UnknownYetError
 from feeds.running.child import ChildEndedError
-from feeds.serving.node import Node
-from feeds.serving.screening import find_untruth
+from feeds.serving.caller import Caller
+from feeds.serving.outlet import Outlet
+from feeds.serving.screening import Screening
+from feeds.serving.verifier import Verifier
 from feeds.storing.facts import Explanation, Outcome, Reported
+from feeds.storing.recorder import Recorder
 
 log = logging.getLogger("feeds.clients")
 
@@ -36,13 +38,22 @@ class Receipts:
     """The reports that come by one connection."""
 
     def __init__(
-        self, node: Node, request: Request, key: str, tell: Callable[[Control], None]
+        self,
+        caller: Caller,
+        outlet: Outlet,
+        *,
+        limits: Limits,
+        screening: Screening,
+        verifier: Verifier,
+        recorder: Recorder,
     ) -> None:
-        """Answer by *tell*; *key* is the session's."""
-        self._node = node
-        self._request = request
-        self._key = key
-        self._tell = tell
+        """Answer *caller* by *outlet*."""
+        self._caller = caller
+        self._outlet = outlet
+        self._limits = limits
+        self._screening = screening
+        self._verifier = verifier
+        self._recorder = recorder
         self._asked: dict[int, Report] = {}
         """Broken blocks whose client was asked what it received."""
         self._telling = 0
@@ -53,11 +64,12 @@ class Receipts:
     async def take(self, report: Report) -> None:
         """Take a report; the client is told what became of it."""
         self._print(report.text)
-        if not await self._can_be_true(report):
-            return
         try:
-            verifier = self._node.verifier
-            judgement = verifier.judge(report) or await verifier.judge_again(report)
+            untruth = await self._screening.find_untruth(report, self._caller.request)
+            if untruth:
+                self._refuse_untrue(report.block, untruth)
+                return
+            judgement = self._verifier.judge(report) or await self._verifier.judge_again(report)
         except Exception as error:
             if not isinstance(error, UnknownYetError | ChildEndedError):
                 log.exception("a report could not be judged")
@@ -89,29 +101,15 @@ class Receipts:
             spans = {feed: list(zip(*[iter(flat)] * 2, strict=True)) for feed, flat in told.items()}
             await self._explain(report, spans)
 
-    async def _can_be_true(self, report: Report) -> bool:
-        """Tell whether *report* may be taken; the client is told why not."""
-        found = find_untruth(report, self._request, self._node)
-        if found and found.is_ahead:
-            # Another process may have sent what this one has not heard of yet.
-            await self._node.look_again()
-            found = find_untruth(report, self._request, self._node)
-            if found and not self._node.reachable:
-                self._refuse_for_now(report.block)
-                return False
-        if found:
-            text = f"block {report.block} cannot be true: {found.text}"
-            log.info("%s: refused: %s", self._request.client, printable(text))
-            self._tell(Failure(code="untrue", text=text, retryable=False, block=report.block))
-        return found is None
-
     def _store(self, report: Report, judgement: Judgement) -> None:
         def stored(outcome: Outcome) -> None:
             if not outcome.kept:
                 self._refuse_for_now(report.block)
             elif outcome.judgement is None:
                 text = f"another block {report.block} of this session is stored already"
-                self._tell(Failure(code="conflict", text=text, retryable=False, block=report.block))
+                self._outlet.tell(
+                    Failure(code="conflict", text=text, retryable=False, block=report.block)
+                )
             else:
                 self._acknowledge(report.block, outcome.judgement)
                 is_broken = outcome.judgement.verdict == Verdict.BROKEN
@@ -119,32 +117,32 @@ class Receipts:
                     self._ask(report)
 
         fact = Reported(
-            session=self._key,
+            session=self._caller.key,
             report=report,
             judgement=judgement,
-            clients=len(self._node.hub.subscribers),
+            clients=self._outlet.readers,
             at=datetime.now(UTC),
         )
-        if not self._node.recorder.record(fact, stored):
+        if not self._recorder.record(fact, stored):
             self._refuse_for_now(report.block)
 
     def _acknowledge(self, block: int, judgement: Judgement) -> None:
         if judgement.verdict == Verdict.BROKEN:
             reason = printable(judgement.reason)
-            log.warning("%s: block %d is broken: %s", self._request.client, block, reason)
-        self._tell(Ack(block=block, verdict=judgement.verdict, reason=judgement.reason))
+            log.warning("%s: block %d is broken: %s", self._caller.request.client, block, reason)
+        self._outlet.tell(Ack(block=block, verdict=judgement.verdict, reason=judgement.reason))
 
     def _ask(self, report: Report) -> None:
         """Ask what came of a broken block, unless it spans too much, or much is asked already."""
-        limits = self._node.limits
+        limits = self._limits
         spanned = sum(part.last - part.first + 1 for part in report.feeds.values())
         if spanned <= limits.explained_messages and len(self._asked) < limits.open_explanations:
             self._asked[report.block] = report
-            self._tell(Explain(block=report.block))
+            self._outlet.tell(Explain(block=report.block))
 
     async def _explain(self, report: Report, told: dict[str, list[Span]]) -> None:
         try:
-            difference = await self._node.verifier.explain(report.feeds, told)
+            difference = await self._verifier.explain(report.feeds, told)
         except (UnavailableError, UnknownYetError, ChildEndedError, LookupError):
             return  # the cause stays unknown
 
@@ -152,19 +150,24 @@ class Receipts:
             if outcome.judgement is not None:
                 self._acknowledge(report.block, outcome.judgement)
 
-        self._node.recorder.record(
-            Explanation(session=self._key, block=report.block, difference=difference), stored
+        self._recorder.record(
+            Explanation(session=self._caller.key, block=report.block, difference=difference), stored
         )
 
     def _print(self, text: str) -> None:
-        log.info("%s: %s", self._request.client, printable(text))
+        log.info("%s: %s", self._caller.request.client, printable(text))
+
+    def _refuse_untrue(self, block: int, why: str) -> None:
+        text = f"block {block} cannot be true: {why}"
+        log.info("%s: refused: %s", self._caller.request.client, printable(text))
+        self._outlet.tell(Failure(code="untrue", text=text, retryable=False, block=block))
 
     def _refuse(self, text: str) -> None:
-        self._tell(Failure(code="malformed", text=text, retryable=False))
+        self._outlet.tell(Failure(code="malformed", text=text, retryable=False))
 
     def _refuse_for_now(self, block: int) -> None:
         text = f"block {block} was not taken; send it again later"
-        self._tell(Failure(code="busy", text=text, retryable=True, block=block))
+        self._outlet.tell(Failure(code="busy", text=text, retryable=True, block=block))
 
 
 def _most_told(report: Report) -> int:

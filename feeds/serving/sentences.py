@@ -9,17 +9,18 @@ unless the client declared a block size.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import UTC, datetime
 
-from clientapp.wire.from_server import Ack, Control, Failure
+from clientapp.wire.from_server import Ack, Failure
 from clientapp.wire.names import is_client_name
 from clientapp.wire.printable import printable
-from clientapp.wire.request import DEFAULT_CLIENT, Request
+from clientapp.wire.request import DEFAULT_CLIENT
 from clientapp.wire.sentence import Sentence
 from feeds.core.judgement import ONLY_A_SENTENCE
-from feeds.serving.node import Node
+from feeds.serving.caller import Caller
+from feeds.serving.outlet import Outlet
 from feeds.storing.facts import Outcome, PlainReport, Reported
+from feeds.storing.recorder import Recorder
 
 log = logging.getLogger("feeds.clients")
 
@@ -27,24 +28,14 @@ log = logging.getLogger("feeds.clients")
 class Sentences:
     """The sentences that come by one connection."""
 
-    def __init__(
-        self,
-        node: Node,
-        request: Request,
-        key: str,
-        *,
-        written: Callable[[], int],
-        tell: Callable[[Control], None],
-    ) -> None:
-        """Answer by *tell*; *written* counts the messages written so far."""
-        self._node = node
-        self._request = request
-        self._key = key
-        self._written = written
-        self._tell = tell
+    def __init__(self, caller: Caller, outlet: Outlet, recorder: Recorder) -> None:
+        """Answer *caller* by *outlet*."""
+        self._caller = caller
+        self._outlet = outlet
+        self._recorder = recorder
         self._reported = 0
         """Messages in the blocks reported so far."""
-        self.client = request.client
+        self.client = caller.request.client
         """What the client is called: a guest as its first sentence says."""
 
     def take(self, sentence: Sentence, text: str) -> None:
@@ -60,19 +51,19 @@ class Sentences:
             size=self._size(),
         )
         fact = Reported(
-            session=self._key,
+            session=self._caller.key,
             report=report,
             judgement=ONLY_A_SENTENCE,
-            clients=len(self._node.hub.subscribers),
+            clients=self._outlet.readers,
             at=datetime.now(UTC),
         )
-        if not self._node.recorder.record(fact, self._stored):
+        if not self._recorder.record(fact, self._stored):
             self._refuse()
 
     def _size(self) -> int:
-        if self._request.declares_size:
-            return self._request.block_size
-        written = self._written()
+        if self._caller.request.declares_size:
+            return self._caller.request.block_size
+        written = self._outlet.written()
         size, self._reported = max(written - self._reported, 0), written
         return size
 
@@ -81,9 +72,11 @@ class Sentences:
             self._refuse()
             return
         judgement = outcome.judgement
-        self._tell(Ack(block=outcome.number, verdict=judgement.verdict, reason=judgement.reason))
+        self._outlet.tell(
+            Ack(block=outcome.number, verdict=judgement.verdict, reason=judgement.reason)
+        )
 
     def _refuse(self) -> None:
         log.warning("%s: a sentence was not kept: the database does not keep up", self.client)
         text = "the sentence was not kept; say it again later"
-        self._tell(Failure(code="busy", text=text, retryable=True))
+        self._outlet.tell(Failure(code="busy", text=text, retryable=True))

@@ -9,7 +9,7 @@ reported, those who are live do not feel it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from clientapp.wire import digest
 from clientapp.wire.report import FeedRange, Report
@@ -18,7 +18,7 @@ from feeds.core.difference import Difference, Span, compare
 from feeds.core.judgement import Judgement
 from feeds.core.limits import Limits
 from feeds.core.prefixes import RecentDigests
-from feeds.core.schedule import Schedule
+from feeds.making.catalog import Catalog
 from feeds.making.regeneration import UnavailableError, checksums_between, digest_between
 from feeds.running.child import Child
 
@@ -30,12 +30,12 @@ class Verifier:
         self,
         limits: Limits,
         digests: RecentDigests,
-        schedule: Callable[[str, int], Awaitable[Schedule]],
+        catalog: Catalog,
         maker: Child,
     ) -> None:
-        """*schedule* gives that of a feed, as it surely is up to an offset."""
+        """Compare with *digests* where these reach back far enough, else regenerate by *maker*."""
         self._limits = limits
-        self._schedule = schedule
+        self._catalog = catalog
         self._digests = digests
         self._maker = maker
         self._remade: OrderedDict[tuple[str, int, int], int] = OrderedDict()
@@ -73,7 +73,7 @@ class Verifier:
         found = {}
         for feed, part in feeds.items():
             first, last = part.first, part.last
-            schedule = (await self._schedule(feed, last)).part(first, last)
+            schedule = (await self._catalog.schedule(feed, last)).part(first, last)
             expected: list[int] = []
             for start, end in self._steps(first, last):
                 expected += await self._maker.run(checksums_between, feed, schedule, start, end)
@@ -98,7 +98,7 @@ class Verifier:
     async def _make_digest(self, feed: str, first: int, last: int) -> int:
         key = (feed, first, last)
         if key not in self._remade:
-            schedule = (await self._schedule(feed, last)).part(first, last)
+            schedule = (await self._catalog.schedule(feed, last)).part(first, last)
             made = digest.EMPTY
             for start, end in self._steps(first, last):
                 more = await self._maker.run(digest_between, feed, schedule, start, end)

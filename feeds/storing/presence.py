@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 from django.db import InterfaceError, OperationalError
@@ -18,6 +18,7 @@ from django.db import InterfaceError, OperationalError
 from feeds.core.hub import Hub
 from feeds.core.limits import Limits
 from feeds.core.subscriber import Subscriber
+from feeds.layer.replacer import Replacer
 from feeds.running.worker import Worker
 from feeds.storing import ledger
 from feeds.storing.books import Books
@@ -37,16 +38,15 @@ class Presence:
         hub: Hub,
         database: Worker,
         sampler: Sampler,
-        replace: Callable[[Iterable[str]], None],
+        replacer: Replacer,
     ) -> None:
-        """*replace* ends connections, by their channels, that newer ones have replaced."""
-        self._server = server
+        self.server = server
         self._limits = limits
         self._hub = hub
         self._database = database
         self._sampler = sampler
         self._books = Books(limits.lost_seconds, 2 * limits.heartbeat_seconds)
-        self._replace = replace
+        self._replacer = replacer
         self._connections: dict[Subscriber, tuple[str, str]] = {}
         """Per subscriber the channel of its consumer, and the key of its session."""
 
@@ -65,7 +65,7 @@ class Presence:
         behind = {channel: lag for channel, lag in lags.items() if lag}
         await self._database.run(self._sampler.take, self._look(now, lags))
         try:
-            known = await self._database.run(ledger.mark_seen, self._server, now, behind)
+            known = await self._database.run(ledger.mark_seen, self.server, now, behind)
             await self._end_replaced(known)
             # While the database was away nobody could be seen: that is no sign of death.
             if self._books.are_steady(time.monotonic(), now.timestamp()):
@@ -107,4 +107,4 @@ class Presence:
         connections = self._connections.values()
         unknown = {channel: session for channel, session in connections if channel not in known}
         if unknown:
-            self._replace(await self._database.run(ledger.find_replaced, unknown))
+            self._replacer.end(await self._database.run(ledger.find_replaced, unknown))

@@ -22,22 +22,22 @@ from feeds.running.worker import Worker
 from feeds.storing import ledger
 from feeds.storing.clerk import Clerk
 from feeds.storing.facts import Closed, Fact, Outcome
+from feeds.storing.samples import Sampler
 
 log = logging.getLogger(__name__)
 
 Done = Callable[[Outcome], None]
-Noted = Callable[[Sequence[Fact], Sequence[Outcome]], None]
 
 
 class Recorder:
     """The queue of facts and who commits them."""
 
     def __init__(
-        self, limits: Limits, store: Clerk | Worker | None = None, noted: Noted | None = None
+        self, limits: Limits, store: Clerk | Worker | None = None, sampler: Sampler | None = None
     ) -> None:
-        """Commit facts by *store*; *noted* is called with those of each commit."""
+        """Commit facts by *store*, and count them in *sampler*."""
         self._limits = limits
-        self._noted = noted
+        self._sampler = sampler
         self._waiting: deque[tuple[Fact, Done | None]] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -125,8 +125,8 @@ class Recorder:
         self._single = max(self._single - 1, 0)
         for _ in range(size):
             self._waiting.popleft()
-        if self._noted is not None:
-            self._noted(facts, outcomes)
+        if self._sampler is not None:
+            self._sampler.note(facts, outcomes)
         self._answer(batch, outcomes)
 
     def _answer(self, batch: Sequence[tuple[Fact, Done | None]], outcomes: list[Outcome]) -> None:

@@ -12,6 +12,7 @@ from feeds.making.catalog import ATTENDED_US, Catalog, recipe_of
 from feeds.making.regeneration import lines_between, source_of
 from feeds.models import Feed, Segment
 from feeds.running.clock import now_us
+from feeds.running.worker import Worker
 from feeds.sources import Source
 
 pytestmark = pytest.mark.django_db
@@ -43,16 +44,16 @@ def test_finds_what_is_new_in_each_feed() -> None:
     """Segments are found by their offsets, whichever feed's was stored first."""
     Feed.objects.all().delete()
     one, two = (Feed.objects.create(name=name, kind="arrays") for name in ("one", "two"))
-    catalog = Catalog()
-    catalog.refresh()
+    catalog = Catalog(Worker("database"))
+    catalog.read()
     assert firsts(catalog) == {}
     for feed, first in ((two, 1), (one, 1), (one, 50), (two, 7)):
         segment(feed, first)
-    catalog.refresh()
+    catalog.read()
     assert firsts(catalog) == {"one": {1, 50}, "two": {1, 7}}
     segment(two, 20)
     segment(Feed.objects.create(name="three", kind="arrays"), 1)
-    catalog.refresh()
+    catalog.read()
     assert firsts(catalog) == {"one": {1, 50}, "two": {1, 7, 20}, "three": {1}}
 
 
@@ -61,21 +62,21 @@ def test_a_removed_feed_is_remembered_as_switched_off() -> None:
     feed = Feed.objects.get(name="arrays")
     segment(feed, 1, source_of(recipe_of(feed)).epoch)
     Feed.objects.update(promised=10, promised_us=now_us())
-    catalog = Catalog()
-    catalog.refresh()
+    catalog = Catalog(Worker("database"))
+    catalog.read()
     assert catalog.feeds["arrays"].running(now_us())
     lines = lines_between("arrays", catalog.feeds["arrays"].schedule, 1, 10)
     assert len(lines) == 10
     feed.delete()
     for _ in range(2):
-        catalog.refresh()
+        catalog.read()
         known = catalog.feeds["arrays"]
         assert not known.enabled
         assert not known.running(now_us())
         assert known.promised == 10
         assert lines_between("arrays", known.schedule, 1, 10) == lines
     Feed.objects.create(name="arrays", kind="arrays")
-    catalog.refresh()
+    catalog.read()
     assert catalog.feeds["arrays"].enabled
     assert firsts(catalog) == {}
 
@@ -84,10 +85,10 @@ def test_a_look_costs_two_queries() -> None:
     """However many feeds there are: each server process looks every second. The first is dearer."""
     for number in range(98):
         segment(Feed.objects.create(name=f"feed-{number}", kind="arrays"), 1)
-    catalog = Catalog()
+    catalog = Catalog(Worker("database"))
     for queries in (3, 2, 2):
         with CaptureQueriesContext(connection) as asked:
-            catalog.refresh()
+            catalog.read()
         assert len(asked) == queries
     assert len(catalog.feeds) == 100
 
@@ -108,6 +109,6 @@ def test_a_feed_is_not_called_idle_because_its_source_took_long(
     Feed.objects.exclude(name="arrays").delete()
     Feed.objects.update(promised_us=clock[0])
     monkeypatch.setattr(catalog_module, "source_of", build)
-    catalog = Catalog()
-    catalog.refresh()
+    catalog = Catalog(Worker("database"))
+    catalog.read()
     assert catalog.feeds["arrays"].running(clock[0])

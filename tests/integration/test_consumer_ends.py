@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from clientapp.wire import SUBPROTOCOL
 from feeds.models import ClientSession, Connection
-from feeds.serving.conversation import LiveConnection
+from feeds.serving.conversation import Conversation
 from feeds.serving.node import get_node, stop_node
 from tests.support.session import receive
 from tools.waiting import PATIENCE_SECONDS
@@ -40,7 +40,7 @@ class Hanging:
         return True
 
 
-async def fail(_connection: LiveConnection, _text: str) -> bool:
+async def fail(_connection: Conversation, _text: str) -> bool:
     """Take what a client says and fail."""
     raise MemoryError
 
@@ -66,7 +66,7 @@ async def assert_nobody_is_left_behind() -> None:
 async def test_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that waits no more for a consumer leaves no client behind."""
     hanging = Hanging()
-    monkeypatch.setattr(LiveConnection, "receive", hanging)
+    monkeypatch.setattr(Conversation, "receive", hanging)
     one = await served()
     await one.send_to(text_data="anything")
     await asyncio.wait_for(hanging.has_heard.wait(), 10)
@@ -78,7 +78,7 @@ async def test_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor does a consumer that fails."""
-    monkeypatch.setattr(LiveConnection, "receive", fail)
+    monkeypatch.setattr(Conversation, "receive", fail)
     one = await served()
     await one.send_to(text_data="anything")
     await asyncio.wait([one.future], timeout=PATIENCE_SECONDS)

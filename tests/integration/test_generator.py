@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from feeds.core.schedule import Schedule
-from feeds.layer.batches import Batch, Bridge, push
+from feeds.layer.batches import Batch, Membership, push
 from feeds.making import promise
 from feeds.making.catalog import segment_of
 from feeds.making.generator import Generator
@@ -263,26 +263,15 @@ async def test_take_over_fences_the_first_off() -> None:
     assert max(offsets) == feed.promised
 
 
-async def test_bridge_takes_what_was_pushed() -> None:
+async def test_a_batch_reaches_every_member() -> None:
     """A batch crosses a real layer whole."""
     layer = InMemoryChannelLayer()
-    taken: list[Batch] = []
-    arrived = asyncio.Event()
-
-    async def take(batch: Batch) -> None:
-        taken.append(batch)
-        arrived.set()
-
-    bridge = Bridge(layer, take)
-    await bridge.join("arrays")
-    task = asyncio.ensure_future(bridge.run())
+    membership = Membership(layer)
+    await membership.join("arrays")
     batch = Batch("arrays", "0123456789ab", 7, [b'{"a":1}', b'{"b":2}'])
     await push(layer, batch)
     async with asyncio.timeout(PATIENCE_SECONDS):
-        await arrived.wait()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    assert taken == [batch]
+        assert await anext(membership.batches()) == batch
 
 
 @pytest.mark.parametrize(

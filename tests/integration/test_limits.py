@@ -22,16 +22,17 @@ from pytest_django import Settings
 from feeds.core.frames import payloads
 from feeds.core.hub import Hub
 from feeds.core.limits import LIMITS, Limits
-from feeds.core.schedule import Schedule
 from feeds.fanout.passes import python_pass
 from feeds.fanout.recovery import Recovery, fastest
 from feeds.making.catalog import Catalog
 from feeds.models import Feed
 from feeds.running.child import Child
+from feeds.running.worker import Worker
 from feeds.serving.node import Node, stop_node
 from feeds.storing import ledger
 from feeds.storing.recorder import Recorder
 from tests.integration.test_recorder import OPENED, said
+from tests.support.hub_parts import ByHand
 from tests.support.session import client, generate, receive
 from tools.waiting import PATIENCE_SECONDS
 
@@ -85,17 +86,15 @@ def test_feeds(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def recovery_of(limits: Limits) -> AsyncIterator[Recovery]:
     """Make messages of the feeds that there are now."""
-    catalog = Catalog()
-    await asyncio.to_thread(catalog.refresh)
-
-    async def schedule(feed: str, _last: int) -> Schedule:
-        return catalog.feeds[feed].schedule
-
+    database = Worker("database")
+    catalog = Catalog(database)
+    await catalog.refresh()
     maker = Child()
-    recovery = Recovery(limits, catalog, schedule, maker)
+    recovery = Recovery(limits, catalog, maker)
     yield recovery
     await recovery.stop()
     await maker.stop()
+    await database.stop()
 
 
 @pytest.mark.parametrize(("seconds", "turns"), [(0.0, 3), (PATIENCE_SECONDS, 1)])
@@ -143,7 +142,7 @@ async def test_recovery_rate() -> None:
     limits = replace(LIMITS, recovery_rate=40)
     clock = asyncio.get_running_loop().time
     async with recovery_of(limits) as recovery, asyncio.timeout(PATIENCE_SECONDS):
-        hub = Hub(limits, python_pass, lambda reader, feed: recovery.start(hub, reader, feed))
+        hub = Hub(limits, python_pass, recovery, ByHand())
         hub.open_stream("arrays", 20)
         heard = Heard()
         await recovery._maker.run(len, "")  # it is there: its start counts for nothing
@@ -163,7 +162,7 @@ async def test_write_bytes_of_who_catches_up(most_bytes: int) -> None:
     await generate(20)
     limits = replace(LIMITS, write_bytes=most_bytes, recovery_messages=8)
     async with recovery_of(limits) as recovery, asyncio.timeout(PATIENCE_SECONDS):
-        hub = Hub(limits, python_pass, lambda reader, feed: recovery.start(hub, reader, feed))
+        hub = Hub(limits, python_pass, recovery, ByHand())
         hub.open_stream("arrays", 20)
         heard = Heard()
         hub.subscribe(heard, {"arrays": 0})
@@ -211,7 +210,7 @@ async def test_heartbeat_seconds() -> None:
 async def test_poll_seconds_and_push_grace(settings: Settings) -> None:
     """What is due and was not pushed is made, as soon as a poll finds it late."""
     node = Node(replace(LIMITS, poll_seconds=0.05, push_grace_us=1000))
-    node._bridge._joined.update(("arrays", "users"))  # it is told of nothing
+    node._membership._joined.update(("arrays", "users"))  # it is told of nothing
     await node.start()
     await generate(3)
     await until(lambda: node.hub.streams["arrays"].head == 3)
@@ -238,14 +237,12 @@ async def test_database_seconds() -> None:
     node = Node(replace(LIMITS, database_seconds=0.05))
     await node.start()
     free = Event()
-    hanging = asyncio.ensure_future(node.database.run(free.wait))
+    hanging = asyncio.ensure_future(node._database.run(free.wait))
     await asyncio.sleep(0)  # so that it comes first
-    await node.look_again()
-    assert not node.reachable
+    assert not await node.intake.look_again()
     free.set()
     await hanging
-    await node.poll()
-    assert node.reachable
+    assert await node.intake.look_again()
     await node.stop()
 
 
@@ -283,7 +280,7 @@ async def test_recovered_messages_fit_into_a_write() -> None:
     await generate(20)
     limits = replace(LIMITS, write_bytes=500, recent_messages=1)
     async with recovery_of(limits) as recovery, asyncio.timeout(PATIENCE_SECONDS):
-        hub = Hub(limits, python_pass, lambda reader, feed: recovery.start(hub, reader, feed))
+        hub = Hub(limits, python_pass, recovery, ByHand())
         stream = hub.open_stream("arrays", 20)
         assert stream.first == 21
         heard = Heard()

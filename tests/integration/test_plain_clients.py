@@ -127,7 +127,8 @@ async def test_refusal_reaches_a_plain_client_as_code_and_reason(
     node: Node, query: str, limits: dict[str, Any], close: Close, words: str
 ) -> None:
     """The close is the first thing that a refused plain client gets; its reason fits the frame."""
-    node.limits = node.recorder._limits = replace(LIMITS, **limits)
+    limited = replace(LIMITS, **limits)
+    node._admissions._limits = node.recorder._limits = limited
     async with client(query, offers=()) as one:
         closed = await one.receive_output(timeout=PATIENCE_SECONDS)
         assert (closed["type"], closed["code"]) == ("websocket.close", close)

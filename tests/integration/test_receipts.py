@@ -234,7 +234,7 @@ async def test_the_longest_honest_explanation() -> None:
 async def test_explained_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a block that spans too much, with its hole, nobody is asked what came: it is not made."""
     node = await get_node()
-    monkeypatch.setattr(node, "limits", replace(node.limits, explained_messages=3))
+    monkeypatch.setattr(node, "_limits", replace(LIMITS, explained_messages=3))
     async with client(BLOCKS) as one:
         await receive(one, "welcome")
         await generate(4)
@@ -277,7 +277,7 @@ async def test_a_difference_is_made_in_steps(monkeypatch: pytest.MonkeyPatch) ->
 async def test_open_explanations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who answers nothing is not asked about block after block."""
     node = await get_node()
-    monkeypatch.setattr(node, "limits", replace(node.limits, open_explanations=1))
+    monkeypatch.setattr(node, "_limits", replace(LIMITS, open_explanations=1))
     async with client(BLOCKS) as one:
         await receive(one, "welcome")
         await generate(3)

@@ -73,7 +73,7 @@ FAILING: dict[str, Failing] = {
 
 def no_room(node: Node) -> None:
     """Let the node take no connection."""
-    node.limits = replace(LIMITS, connections=0)
+    node._admissions._limits = replace(LIMITS, connections=0)
 
 
 def no_memory(node: Node) -> None:
@@ -126,7 +126,7 @@ async def test_a_connection_is_refused(code: str, node: Node) -> None:
 
 async def test_a_connection_too_many_ends_no_other(node: Node) -> None:
     """Where there is room for one, the first is served and the second told so."""
-    node.limits = replace(LIMITS, connections=1)
+    node._admissions._limits = replace(LIMITS, connections=1)
     async with client(BLOCKS) as first:
         await receive(first, "welcome")
         async with client() as second:
@@ -148,7 +148,7 @@ async def test_a_database_that_is_away_sends_nobody_away_for_good(
     def fail() -> None:
         raise OSError("gone")
 
-    monkeypatch.setattr(node.catalog, "refresh", fail)
+    monkeypatch.setattr(node.catalog, "read", fail)
     for query in ("feed=later", "after=users:0123456789ab:7"):
         async with client(query) as one:
             assert (await receive(one, "error"))["code"] == "unavailable"
@@ -211,7 +211,7 @@ async def test_a_report_ahead_waits_for_the_database(
 
     async with client(BLOCKS) as one:
         await receive(one, "welcome")
-        monkeypatch.setattr(node.catalog, "refresh", fail)
+        monkeypatch.setattr(node.catalog, "read", fail)
         await one.send_to(report())
         error = await receive(one, "error")
         assert (error["code"], error["block"], error["retryable"]) == ("busy", 1, True)

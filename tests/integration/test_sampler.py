@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from channels.layers import get_channel_layer
 from django.db import connection
 from pytest_django import Settings
 
@@ -17,6 +18,7 @@ from feeds.core.hub import Hub
 from feeds.core.judgement import Judgement
 from feeds.core.limits import LIMITS
 from feeds.fanout.passes import python_pass
+from feeds.layer.replacer import Replacer
 from feeds.models import Sample
 from feeds.running.worker import Worker
 from feeds.storing import samples as module
@@ -25,6 +27,7 @@ from feeds.storing.presence import Presence
 from feeds.storing.recorder import Recorder
 from feeds.storing.samples import Look, Sampler
 from tests.integration.test_ledger import BROKEN, VERIFIED, opened, reported
+from tests.support.hub_parts import ByHand, Recoveries
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -188,7 +191,7 @@ class Taker:
 async def test_presence_stores_what_its_process_did(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections, messages, lag and blocks come together; the end stores the last period."""
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.1)
-    hub = Hub(LIMITS, python_pass, lambda _, __: None)
+    hub = Hub(LIMITS, python_pass, Recoveries(), ByHand())
     hub.open_stream("users", 0)
     readers = [hub.subscribe(Taker(), {"users": 0}) for _ in range(2)]
     for _ in hub.turns():
@@ -199,14 +202,14 @@ async def test_presence_stores_what_its_process_did(monkeypatch: pytest.MonkeyPa
     for _ in hub.turns():
         pass
     database, sampler = Worker("database"), Sampler("one", 0.0)
-    recorder = Recorder(LIMITS, noted=sampler.note)
+    recorder = Recorder(LIMITS, sampler=sampler)
     presence = Presence(
         server="one",
         limits=LIMITS,
         hub=hub,
         database=database,
         sampler=sampler,
-        replace=lambda _: None,
+        replacer=Replacer(get_channel_layer(), LIMITS.layer_seconds),
     )
     for number, reader in enumerate((*readers, late)):
         presence.enter(reader, f"c{number}", f"key-{number}")

@@ -34,6 +34,7 @@ from feeds.core.schedule import Recipe, Schedule, Segment
 from feeds.core.start import start
 from feeds.core.subscriber import Subscriber
 from feeds.fanout.passes import python_pass
+from tests.support.hub_parts import ByHand, Recoveries
 
 LIMITS = Limits(recent_messages=6, write_bytes=400, cohort_size=2, recent_digests=9)
 """Small, so that the past is soon forgotten."""
@@ -98,10 +99,8 @@ class Server:
         self._feeds = feeds
         self._stored = stored
         self._prefixes: dict[str, Prefixes] = {}
-        self._waiting: list[tuple[Subscriber, str]] = []
-        self.hub = Hub(
-            LIMITS, python_pass, lambda reader, feed: self._waiting.append((reader, feed))
-        )
+        self._waiting = Recoveries()
+        self.hub = Hub(LIMITS, python_pass, self._waiting, ByHand())
         for feed in feeds.values():
             self.hub.open_stream(feed.name, feed.promised)
 
@@ -128,9 +127,9 @@ class Server:
         hub = self.hub.turns()
         for _ in range(turns):
             if next(hub, self) is self:
-                if not self._waiting:
+                if not self._waiting.asked:
                     return True
-                self._recover(*self._waiting.pop(0))
+                self._recover(*self._waiting.asked.pop(0))
                 hub = self.hub.turns()
         return False
 

@@ -4,6 +4,7 @@ import pytest
 
 from feeds.core.form import PLAIN
 from feeds.core.hub import TOLD_AT_ONCE, Hub
+from tests.support.hub_parts import ByHand, Recoveries
 from tests.support.slow_writer import (
     CONTROL,
     FEEDS,
@@ -17,10 +18,9 @@ from tests.support.slow_writer import (
 )
 
 
-def open_hub(recoveries: list[str] | None = None) -> Hub:
-    """Return a hub of users at 0; *recoveries* takes the feeds it asks for."""
-    asked = [] if recoveries is None else recoveries
-    hub = Hub(LIMITS, pass_over, lambda _, feed: asked.append(feed))
+def open_hub(recoveries: Recoveries | None = None) -> Hub:
+    """Return a hub of users at 0, which asks *recoveries* for older frames."""
+    hub = Hub(LIMITS, pass_over, recoveries or Recoveries(), ByHand())
     hub.open_stream("users", 0)
     return hub
 
@@ -202,7 +202,7 @@ def test_feeds_take_turns() -> None:
 
 def test_feeds_take_turns_while_one_is_recovered() -> None:
     """What one feed lacks of the distant past holds up no other feed."""
-    recoveries: list[str] = []
+    recoveries = Recoveries()
     hub = open_hub(recoveries)
     hub.open_stream("arrays", 0)
     hub.publish("users", 1, messages("users", 1, 3 * LIMITS.recent_messages))
@@ -215,25 +215,25 @@ def test_feeds_take_turns_while_one_is_recovered() -> None:
         hub.recovered(subscriber, "users", offset, message("users", offset))
         finish(hub)
 
-    assert len(recoveries) == 9
+    assert len(recoveries.asked) == 9
     assert writer.cursors == {"users": 8, "arrays": 8}
 
 
 def test_a_cohort_that_the_past_outran_recovers() -> None:
     """More messages at once than are kept are made again for the readers at the head."""
-    recoveries: list[str] = []
+    recoveries = Recoveries()
     hub = open_hub(recoveries)
     readers = [join(hub), join(hub)]
     hub.publish("users", 1, messages("users", 1, LIMITS.recent_messages + 1))
     finish(hub)
 
-    assert recoveries == ["users", "users"]
+    assert [feed for _, feed in recoveries.asked] == ["users", "users"]
     assert [reader.writer.cursors for reader in readers] == [{"users": 0}] * 2
 
 
 def test_a_restart_between_two_turns() -> None:
     """A cohort that was about to get messages which are gone now recovers too."""
-    recoveries: list[str] = []
+    recoveries = Recoveries()
     hub = open_hub(recoveries)
     readers = [join(hub) for _ in range(LIMITS.cohort_size + 1)]
     hub.publish("users", 1, messages("users", 1, 1))
@@ -243,7 +243,7 @@ def test_a_restart_between_two_turns() -> None:
     for _ in turns:
         pass
 
-    assert recoveries == ["users"] * len(readers)
+    assert [feed for _, feed in recoveries.asked] == ["users"] * len(readers)
 
 
 def test_the_last_member_leaves_between_two_turns() -> None:

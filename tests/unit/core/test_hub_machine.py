@@ -40,14 +40,15 @@ class HubMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.hub = Hub(LIMITS, pass_over, self.recover, self.wake)
+        self.hub = Hub(LIMITS, pass_over, self, self)
         self.is_awake = False
         self.turns: Iterator[None] | None = None
         self.readers: list[Reader] = []
         self.recoveries: list[Recovery] = []
 
-    def recover(self, subscriber: Subscriber, feed: str) -> None:
+    def start(self, hub: Hub, subscriber: Subscriber, feed: str) -> None:
         """Remember what the hub wants."""
+        assert hub is self.hub
         assert subscriber.recovering
         assert subscriber not in [one.subscriber for one in self.recoveries]
         self.recoveries.append(Recovery(subscriber, feed, self.hub.streams[feed].first))

@@ -3,6 +3,7 @@
 from feeds.core.hub import Hub
 from feeds.core.limits import Limits
 from feeds.core.stream import Stream
+from tests.support.hub_parts import ByHand, Recoveries
 from tests.support.slow_writer import SlowWriter, pass_over
 
 
@@ -24,7 +25,7 @@ def test_recent_bytes() -> None:
 
 def test_cohort_size() -> None:
     """One turn writes to no more sockets than that."""
-    hub = Hub(Limits(cohort_size=2), pass_over, lambda *_: None)
+    hub = Hub(Limits(cohort_size=2), pass_over, Recoveries(), ByHand())
     hub.open_stream("users", 0)
     for _ in range(5):
         hub.subscribe(SlowWriter({"users": 0}), {"users": 0})

@@ -26,6 +26,7 @@ from feeds.core.form import PLAIN, PROTOCOL, Form
 from feeds.core.frames import frame, payloads
 from feeds.core.hub import Hub
 from feeds.daphne.websocket import FeedProtocol, configured
+from tests.support.hub_parts import ByHand, Recoveries
 from tests.support.slow_writer import CONTROL, LIMITS, messages
 
 Loop = asyncio.AbstractEventLoop
@@ -112,7 +113,7 @@ class Line:
         self.protocol.setTrackTimings(False)
         # As after a handshake.
         self.protocol.state, self.protocol.current_frame = FeedProtocol.STATE_OPEN, None
-        self.hub = Hub(LIMITS, self._pass, lambda *_: None)
+        self.hub = Hub(LIMITS, self._pass, Recoveries(), ByHand())
         self.hub.open_stream("users", 0)
         reader = self.hub.subscribe(self.protocol, {"users": 0})
         self.protocol.held = lambda: self.hub.held(reader)

@@ -1,0 +1,21 @@
+"""The client at the other end of a connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clientapp.wire.request import Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """What identifies one connection of a client."""
+
+    request: Request
+    """What its URL asks for."""
+    key: str
+    """The key of its session, which is a secret."""
+    channel: str
+    """The channel name of its consumer."""
+    peer: str
+    """Its address, for people."""
