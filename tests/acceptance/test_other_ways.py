@@ -68,7 +68,7 @@ def test_code_reload(tmp_path: Path) -> None:
         stack.generator("--rate=50")
         client = stack.client("alice", "--block-size=10")
         client.wait_for("Block 1 received successfully")
-        changed = copy / "feeds" / "views.py"
+        changed = copy / "feeds" / "pages" / "views.py"
         changed.write_text(changed.read_text() + "\n# changed\n")
         server.wait_for("changed, reloading")
         client.wait_for("Disconnected: the server stops")
