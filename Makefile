@@ -6,13 +6,14 @@ RUNTIME = $(VENV)/requirements.stamp
 PASS = $(VENV)/pass.stamp
 ANALYSIS = $(VENV)/requirements-analysis.stamp
 DEVELOPMENT = $(VENV)/requirements-dev.stamp
-PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 BENCHMARKS = $(subst /,.,$(sort $(basename $(wildcard benchmarks/*.py))))
 SECONDS = 5
 MINUTES = 30
 SEED = 1
 
-.PHONY: help run setup test check format bench bench-quick experiment chaos chaos-selftest screenshots clean
+.PHONY: help run setup test check format lock bench bench-quick experiment chaos chaos-selftest screenshots clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +37,11 @@ check: $(DEVELOPMENT) ## lint, formatting, types, layers, migrations
 format: $(DEVELOPMENT) ## format the code, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+lock: ## fix the version and hashes of every package that the requirements need
+	$(LOCK) requirements.txt -o locks/run.txt
+	$(LOCK) -c locks/run.txt clientapp/requirements-analysis.txt -o locks/analysis.txt
+	$(LOCK) -c locks/run.txt requirements-dev.txt -o locks/development.txt
 
 bench: $(DEVELOPMENT) ## run every benchmark, SECONDS=5 per figure
 	@for name in $(BENCHMARKS); do \
@@ -64,20 +70,20 @@ clean: ## remove .venv, what was compiled, and caches
 $(BIN)/python:
 	@sh tools/venv.sh $(VENV)
 
-$(RUNTIME): requirements.txt clientapp/requirements.txt $(BIN)/python
-	@echo "installing requirements.txt"
-	@$(PIP_INSTALL) -r requirements.txt
+$(RUNTIME): locks/run.txt $(BIN)/python
+	@echo "installing requirements.txt, as locks/run.txt fixes it"
+	@$(PIP_INSTALL) -r locks/run.txt
 	@touch $@
 
 $(PASS): feeds/fanout/pass.c tools/compile.py $(RUNTIME)
 	@if $(BIN)/python -m tools.compile; then touch $@; fi
 
-$(ANALYSIS): clientapp/requirements-analysis.txt $(PASS)
-	@echo "installing clientapp/requirements-analysis.txt"
-	@$(PIP_INSTALL) -r clientapp/requirements-analysis.txt
+$(ANALYSIS): locks/analysis.txt $(PASS)
+	@echo "installing clientapp/requirements-analysis.txt, as locks/analysis.txt fixes it"
+	@$(PIP_INSTALL) -r locks/analysis.txt
 	@touch $@
 
-$(DEVELOPMENT): requirements-dev.txt $(ANALYSIS)
-	@echo "installing requirements-dev.txt"
-	@$(PIP_INSTALL) -r requirements-dev.txt
+$(DEVELOPMENT): locks/development.txt $(ANALYSIS)
+	@echo "installing requirements-dev.txt, as locks/development.txt fixes it"
+	@$(PIP_INSTALL) -r locks/development.txt
 	@touch $@

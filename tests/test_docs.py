@@ -31,7 +31,7 @@ PROVED = {
     "make test": (".ci/run", "make test"),
     "python3 -m venv .venv": ("tools/venv.sh", "-m venv"),
     ". .venv/bin/activate": ("Makefile", "BIN = $(VENV)/bin"),
-    "pip install -r requirements.txt": ("Makefile", "-r requirements.txt"),
+    "pip install -r requirements.txt": (".ci/run", "-r requirements.txt"),
     "python manage.py createsuperuser": ("tools/account.py", "createsuperuser"),
     "python manage.py runserver": ("tests/acceptance/test_by_hand.py", "runserver"),
     "python manage.py generate": ("tests/acceptance/test_by_hand.py", "generate"),
@@ -259,6 +259,23 @@ def test_decisions_have_numbers_of_their_own() -> None:
     assert sorted(set(numbers)) == numbers
 
 
+LOCKS = {
+    "requirements.txt": "run",
+    "clientapp/requirements.txt": "run",
+    "clientapp/requirements-analysis.txt": "analysis",
+    "requirements-dev.txt": "development",
+}
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_requirement_is_in_its_lock(name: str) -> None:
+    """`make lock` was run after the last change: each pin is in the lock, with hashes."""
+    lock = text(f"locks/{LOCKS[name]}.txt")
+    locked = set(re.findall(r"^(\S+==\S+) (?:; .+ )?\\\n +--hash=sha256:", lock, re.MULTILINE))
+    pins = re.findall(r"^([\w.-]+==\S+)", text(name), re.MULTILINE)
+    assert {pin.lower().replace(".interface", "-interface") for pin in pins} - locked == set()
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -271,5 +288,5 @@ def test_decisions_have_numbers_of_their_own() -> None:
 def test_requirements_are_pinned_with_a_reason(name: str) -> None:
     """Every requirement names one version, and why it is there."""
     lines = [line for line in text(name).splitlines() if line and line[0] not in "#-"]
-    assert [line for line in lines if not re.fullmatch(r"[\w\[\]-]+==\S+  # \S.*", line)] == []
+    assert [line for line in lines if not re.fullmatch(r"[\w.\[\]-]+==\S+  # \S.*", line)] == []
     assert lines != []

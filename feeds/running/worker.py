@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from os import stat
+from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 from weakref import WeakKeyDictionary
 
@@ -86,6 +86,6 @@ def _file(connection: BaseDatabaseWrapper) -> tuple[int, int] | None:
     """Return device and inode of an SQLite file; None: there is none, or another database."""
     if connection.vendor == "sqlite":
         with suppress(OSError):
-            found = stat(connection.settings_dict["NAME"])
+            found = Path(connection.settings_dict["NAME"]).stat()
             return found.st_dev, found.st_ino
     return None
