@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ class _Client:
     asked: Session
     log: BlockLog
     tally: Tally
-    show: Callable[[events.Event], None]
+    observer: events.Observer
 
 
 def collect(sessions: Sequence[Session], options: argparse.Namespace) -> int:
@@ -47,13 +47,13 @@ def collect(sessions: Sequence[Session], options: argparse.Namespace) -> int:
             log = stack.enter_context(BlockLog(path))
             tally = Tally(session.block_size)
             name = "" if is_alone else session.client
-            shown: JsonLines | Terminal
+            observer: events.Observer
             if options.json:
-                shown = JsonLines(name)
+                observer = JsonLines(name)
             else:
-                shown = Terminal(tally, quiet=options.quiet, name=name)
-            stack.enter_context(shown)
-            clients.append(_Client(session, log, tally, shown.show))
+                terminal = Terminal(tally, quiet=options.quiet, name=name)
+                observer = stack.enter_context(terminal)
+            clients.append(_Client(session, log, tally, observer))
         code = asyncio.run(_run(clients, options))
         # All is said and done: a second Ctrl-C must not look like a failure.
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -67,7 +67,7 @@ async def _run(clients: Sequence[_Client], options: argparse.Namespace) -> int:
             client.asked,
             client.log,
             client.tally,
-            client.show,
+            client.observer,
             blocks=options.blocks,
             label=options.label or "",
             console=options.console,
@@ -78,19 +78,15 @@ async def _run(clients: Sequence[_Client], options: argparse.Namespace) -> int:
         for client in clients
     ]
 
-    def interrupt() -> None:
-        for run in runs:
-            run.interrupt()
-
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupt)
+        loop.add_signal_handler(number, _interrupt, runs)
     if len(runs) == 1:
         await runs[0].to_end()
         return 0
     ends = await asyncio.gather(
         *(
-            _to_end(run, client.asked.client, interrupt)
+            _to_end(run, client.asked.client, runs)
             for run, client in zip(runs, clients, strict=True)
         ),
         return_exceptions=True,
@@ -101,14 +97,19 @@ async def _run(clients: Sequence[_Client], options: argparse.Namespace) -> int:
     return max(end for end in ends if isinstance(end, int))
 
 
-async def _to_end(run: Run, name: str, interrupt: Callable[[], None]) -> int:
-    """Return the exit code of one of several clients; an output that fails ends all."""
+async def _to_end(run: Run, name: str, runs: Sequence[Run]) -> int:
+    """Return the exit code of one of several *runs*; a failed output ends them all."""
     try:
         await run.to_end()
     except OutputGone:
-        interrupt()
+        _interrupt(runs)
         raise
     except ClientError as error:
         print(f"{name}: {printable(str(error))}", file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _interrupt(runs: Sequence[Run]) -> None:
+    for run in runs:
+        run.interrupt()

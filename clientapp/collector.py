@@ -1,18 +1,14 @@
 """
-What the client does with a frame: from messages to blocks, log and reports.
+The way of a frame through the client: to blocks, log and reports.
 
-Order that keeps the promise: a block is written, then synced, then reported,
+The order keeps the promise: a block is written, then synced, then reported,
 then acknowledged, then forgotten.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Protocol
-
 from .core import events
-from .core.block import Block, BlockBuilder
+from .core.block import BlockBuilder
 from .core.catchup import CatchUp
 from .core.errors import BadUsage, CouldNot
 from .core.protocol import ClientProtocol, Duplicate
@@ -20,33 +16,22 @@ from .core.serverclock import ServerClock
 from .core.session import Session
 from .core.stamp import Stamp
 from .core.tally import Tally
+from .log.log import Log
 from .log.text import format_duplicate, format_gap, select_members
-from .reporting import Reporting, ReportLog
+from .reporting import Reporting
 from .wire.errors import MalformedMessage
-from .wire.from_server import Ack, Control, Explain, Failure, Gap, Notice
+from .wire.from_server import Ack, Control, Explain, Failure, Gap, Heartbeat, Notice
 from .wire.message import Message
 from .wire.names import key_prefix
 from .wire.welcome import Welcome
 
 
-class Log(ReportLog, Protocol):
-    """Where a client keeps its blocks; `BlockLog` says what each part owes."""
-
-    path: Path
-
-    @property
-    def session(self) -> Session | None: ...  # noqa: D102
-    def begin(self, session: Session) -> None: ...  # noqa: D102
-    def line(self, message: Message, data: Any, stamp: Stamp) -> str: ...  # noqa: D102
-    def append(self, block: Block) -> int: ...  # noqa: D102
-
-
 class Collector:
     """
-    Takes what the server says, and keeps it.
+    The listener of a session: it keeps what the server sends.
 
-    Its reports go to *reporting*. After *blocks* blocks nothing more is taken,
-    and it waits for the rest of the acknowledgements, while any come.
+    Its reports go to *reporting*. After *blocks* blocks it takes no more
+    messages, and waits for the remaining acknowledgements as long as some come.
     """
 
     heard_at = 0.0
@@ -58,7 +43,7 @@ class Collector:
         protocol: ClientProtocol,
         log: Log,
         tally: Tally,
-        show: Callable[[events.Event], None],
+        observer: events.Observer,
         *,
         builder: BlockBuilder,
         clock: ServerClock,
@@ -70,7 +55,7 @@ class Collector:
         self._protocol = protocol
         self._log = log
         self._tally = tally
-        self._show = show
+        self._observer = observer
         self._reporting = reporting
         self._blocks = blocks
         self._console = console
@@ -106,18 +91,20 @@ class Collector:
                     self._begin(meaning, stamp)
                 case Notice():
                     self._note(meaning.text)
-                case Ack() | Explain() | Failure():
+                case Ack() | Explain() | Failure() | Heartbeat():
                     self._reporting.receive(meaning)
 
     def lost(self, reason: str) -> None:
         """Note in the block being collected that it was interrupted."""
         self._builder.interrupt()
-        self._show(events.Disconnected(reason=reason))
+        self._reporting.lost()
+        self._observer.show(events.Disconnected(reason=reason))
 
     def waiting(self, reason: str, seconds: float, attempt: int) -> None:
-        """Tell what the client waits for."""
-        url = self._session.url
-        self._show(events.Waiting(url=url, reason=reason, seconds=seconds, attempt=attempt))
+        """Show why there is no connection, and when the next try comes."""
+        self._observer.show(
+            events.Waiting(url=self._session.url, reason=reason, seconds=seconds, attempt=attempt)
+        )
 
     def _begin(self, welcome: Welcome, stamp: Stamp) -> None:
         session = self._session
@@ -133,7 +120,7 @@ class Collector:
         self._builder.expect({feed: welcome.feeds[feed].rate for feed in session.feeds})
         self._reporting.begin(welcome.blocks)
         self._tally.connects += 1
-        self._show(
+        self._observer.show(
             events.Connected(
                 url=session.url,
                 client=session.client,
@@ -158,7 +145,7 @@ class Collector:
         self._tally.in_block = self._builder.count
         self.heard_at = stamp.monotonic
         if self._console:
-            self._show(
+            self._observer.show(
                 events.Received(
                     feed=message.feed,
                     offset=message.offset,
@@ -176,7 +163,7 @@ class Collector:
         report = block.report
         self._reporting.send(report)
         self._tally.add_block(block)
-        self._show(
+        self._observer.show(
             events.Completed(
                 block=report.block,
                 text=report.text,
@@ -197,7 +184,7 @@ class Collector:
     def _note_gap(self, gap: Gap) -> None:
         self._builder.add_gap(gap, format_gap(gap))
         self._tally.gaps += max(0, gap.last - gap.first + 1)
-        self._show(
+        self._observer.show(
             events.Missed(
                 feed=gap.feed, first=gap.first, last=gap.last, epoch=gap.epoch, cause=gap.cause
             )
@@ -208,7 +195,7 @@ class Collector:
         subject = next((feed for feed in self._session.feeds if f"feed {feed} " in text), "")
         if self._notices.get(subject) != text:
             self._notices[subject] = text
-            self._show(events.Noticed(text=text))
+            self._observer.show(events.Noticed(text=text))
 
 
 def _check_select(session: Session, welcome: Welcome) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from typing import Self
 
 from .core.events import Event
 from .wire import codec
@@ -18,14 +17,8 @@ class JsonLines:
     def __init__(self, client: str = "") -> None:
         self._who = {"client": client} if client else {}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Do nothing: every line is written at once."""
-
     def show(self, event: Event) -> None:
-        """Write *event*; raises CouldNot once that is not possible any more."""
+        """Write *event* at once; raises CouldNot if the output cannot be written."""
         write_json({"event": event.NAME, **self._who, **asdict(event)})
 
 

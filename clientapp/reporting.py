@@ -1,24 +1,22 @@
 """
-What becomes of the reports of a client: sent, sent again, judged, explained.
+The reports of a client: sent, sent again, judged and explained.
 
-A report is on the disk before it is sent. It is sent again until it has an
-acknowledgement, or a refusal that will never change.
+A report is on the disk before it is sent. It is sent again until the server
+acknowledges it, or refuses it for good.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Protocol
 
 from .core import events
-from .core.outbox import WINDOW
-from .core.protocol import ClientProtocol
+from .core.outbox import WINDOW, Outbox
 from .core.tally import Tally
 from .core.verdicts import Verdicts
-from .log.line import LoggedBlock
-from .wire.from_client import explanations
-from .wire.from_server import Ack, Explain, Failure
+from .log.log import Log
+from .wire.codec import Json
+from .wire.from_client import Explained, explanations
+from .wire.from_server import Ack, Explain, Failure, Heartbeat
 from .wire.report import Report
 
 ACK_SECONDS = 10
@@ -27,129 +25,137 @@ BUSY_SECONDS = 1
 """Before reports are sent again that the server could not take."""
 
 
-class ReportLog(Protocol):
-    """What of a client's log its reports need; `BlockLog` says what each part owes."""
-
-    @property
-    def judged(self) -> int: ...  # noqa: D102
-    @property
-    def last(self) -> LoggedBlock | None: ...  # noqa: D102
-    def note(self, ack: Ack) -> None: ...  # noqa: D102
-    def checksums(self, number: int) -> dict[str, list[tuple[int, int]]]: ...  # noqa: D102
-    def reports_above(self, number: int, most: int = WINDOW) -> list[Report]: ...  # noqa: D102
-
-
 class Reporting:
     """
-    The reports of one session, which *protocol* sends.
+    The reports of one session: an outbox, and the log behind it.
 
-    *wake* is called when it has something to send. After `expect_no_more`,
-    *finished* is called once all is acknowledged.
+    It tells the connections of the session what to send. A session may have
+    many reports to send: the outbox holds a window of them, and `_unread` says
+    where the others begin in the log.
     """
 
-    def __init__(
-        self,
-        protocol: ClientProtocol,
-        log: ReportLog,
-        tally: Tally,
-        show: Callable[[events.Event], None],
-        *,
-        wake: Callable[[], None],
-        finished: Callable[[], None],
-    ) -> None:
-        self._protocol = protocol
+    def __init__(self, log: Log, tally: Tally, observer: events.Observer) -> None:
         self._log = log
-        self._show = show
-        self._wake = wake
-        self._finished = finished
+        self._observer = observer
+        self._outbox = Outbox()
+        self._explanations: list[Explained] = []
+        """Answers to the server's questions about broken blocks, not sent yet."""
         self._verdicts = Verdicts(tally.verdicts)
+        self.due = asyncio.Event()
+        """Set when there may be something to send."""
+        self.finished = asyncio.Event()
+        """Set when no report follows and all are acknowledged, or given up."""
+        self._is_welcomed = False
         self._is_last_said = False
         self._unread: int | None = None
-        """The first block whose report waits in the log; None: all are under way."""
+        """The first block whose report waits in the log; None: all are in the outbox."""
         self._repeat_from: int | None = None
         """The first block to report again after the pause; None: no pause."""
         self._giving_up: asyncio.TimerHandle | None = None
-        """Set anew with each acknowledgement after the last block; None: it is not there."""
+        """Started anew by each acknowledgement after the last block; None before that block."""
 
     def begin(self, stored: int) -> None:
         """Begin on a connection whose server has the first *stored* blocks."""
         # The log has all of them, in their order, those under way before as well.
-        self._protocol.clear_reports()
-        # What the server has and the log knows no verdict of is asked for again.
+        self._outbox.clear()
+        self._explanations.clear()
+        self._is_welcomed = True
+        # A block without a verdict in the log is reported again to get one.
         first = min(stored, self._log.judged) + 1
         self._unread = first if first <= self._last else None
-        self._wake()
+        self.due.set()
 
-    async def refill(self) -> None:
-        """
-        Read back from the log what is to be reported, a window at a time.
+    def lost(self) -> None:
+        """Send nothing until the next `begin`."""
+        self._is_welcomed = False
 
-        To be awaited before anything is sent: a session may be long, and all of
-        its reports would take memory and a turn that nothing else has.
-        """
-        while self._unread is not None and self._protocol.unacknowledged <= WINDOW // 2:
-            first, last = self._unread, self._last
-            # In a thread: a slow disk must not delay the stamps of what comes in.
-            reports = await asyncio.to_thread(self._log.reports_above, first - 1, WINDOW)
-            if self._unread != first:
-                continue  # meanwhile the server said what it has
-            for report in reports:
-                self._protocol.report(report)
-            # Blocks that came meanwhile are read the next time.
-            following = reports[-1].block + 1 if len(reports) == WINDOW else last + 1
-            self._unread = following if following <= self._last else None
-            self._finish_when_acknowledged()
+    async def to_send(self) -> list[Json]:
+        """Return the frames to send now; their blocks are on the disk."""
+        if not self._is_welcomed:
+            return []
+        await self._refill()
+        frames = [report.write() for report in self._outbox.take()]
+        frames += [explained.write() for explained in self._explanations]
+        self._explanations.clear()
+        if frames and self._log.is_synced:
+            # In a thread: a slow disk must not delay the stamps of incoming messages.
+            await asyncio.to_thread(self._log.sync)
+        return frames
 
     def send(self, report: Report) -> None:
         """Report the last block of the log, after those before it."""
         if self._unread is None:
-            if self._protocol.unacknowledged < WINDOW:
-                self._protocol.report(report)
+            if len(self._outbox) < WINDOW:
+                self._outbox.add(report)
             else:
                 self._unread = report.block
-        self._wake()
+        self.due.set()
 
-    def receive(self, frame: Ack | Explain | Failure) -> None:
-        """Take what the server says of a report."""
+    def receive(self, frame: Ack | Explain | Failure | Heartbeat) -> None:
+        """Take what the server says of reports; a heartbeat is a reminder."""
         match frame:
             case Ack():
-                self._note_verdict(frame)
+                self._note_verdicts(self._outbox.acknowledge(frame))
+            case Heartbeat():
+                self._outbox.remind()
+                self._note_verdicts(self._outbox.ready())
             case Explain():
                 lines = self._log.checksums(frame.block)
-                self._protocol.explain(explanations(frame.block, lines))
-                self._wake()
+                self._explanations += explanations(frame.block, lines)
+                self.due.set()
             case Failure():
                 self._note_failure(frame)
+        if self._outbox.is_due:
+            self.due.set()
 
     def expect_no_more(self) -> None:
         """Know that no report follows."""
         self._is_last_said = True
 
     def give_up_later(self) -> None:
-        """Finish without an acknowledgement, too, once none came for long."""
+        """Finish also if no acknowledgement comes for `ACK_SECONDS`."""
         if self._giving_up is not None:
             self._giving_up.cancel()
-        self._giving_up = asyncio.get_running_loop().call_later(ACK_SECONDS, self._finished)
+        loop = asyncio.get_running_loop()
+        self._giving_up = loop.call_later(ACK_SECONDS, self.finished.set)
 
     @property
     def unacknowledged(self) -> int:
         """The number of reports that the server has not acknowledged."""
         waiting = 0 if self._unread is None else self._last - self._unread + 1
-        return self._protocol.unacknowledged + waiting
+        return len(self._outbox) + waiting
 
     @property
     def _last(self) -> int:
         """The last block of the session; 0: there is none."""
         return 0 if self._log.last is None else self._log.last.report.block
 
-    def _note_verdict(self, ack: Ack) -> None:
-        """Keep what the server found; a second verdict takes the place of the first."""
-        self._log.note(ack)
-        self._verdicts.take(ack.block, ack.verdict)
-        self._show(events.Acknowledged(block=ack.block, verdict=ack.verdict, reason=ack.reason))
-        self._go_on()
-        if self._giving_up is not None:
-            self.give_up_later()
+    async def _refill(self) -> None:
+        """Move reports from the log to the outbox, a window at a time."""
+        while self._unread is not None and len(self._outbox) <= WINDOW // 2:
+            first, last = self._unread, self._last
+            # In a thread: a slow disk must not delay the stamps of incoming messages.
+            reports = await asyncio.to_thread(self._log.reports_above, first - 1, WINDOW)
+            if self._unread != first:
+                continue  # a welcome came meanwhile
+            for report in reports:
+                self._outbox.add(report)
+            # Blocks that came meanwhile are read the next time.
+            following = reports[-1].block + 1 if len(reports) == WINDOW else last + 1
+            self._unread = following if following <= self._last else None
+            self._finish_when_acknowledged()
+
+    def _note_verdicts(self, acks: list[Ack]) -> None:
+        """Keep new verdicts; a second one of a block replaces the first."""
+        for ack in acks:
+            self._log.note(ack)
+            self._verdicts.take(ack.block, ack.verdict)
+            self._observer.show(
+                events.Acknowledged(block=ack.block, verdict=ack.verdict, reason=ack.reason)
+            )
+            self._advance()
+            if self._giving_up is not None:
+                self.give_up_later()
 
     def _note_failure(self, failure: Failure) -> None:
         block = failure.block
@@ -158,12 +164,12 @@ class Reporting:
             self._repeat_later(1 if block is None else block)
         elif block is None:
             self._warn(failure)
-        elif self._protocol.refuse(block):
+        elif self._outbox.refuse(block):
             self._warn(failure)
-            self._go_on()
+            self._advance()
 
     def _warn(self, failure: Failure) -> None:
-        self._show(events.Warned(text=f"{failure.code}: {failure.text}"))
+        self._observer.show(events.Warned(text=f"{failure.code}: {failure.text}"))
 
     def _repeat_later(self, first: int) -> None:
         # One pause for all that is refused during it.
@@ -174,15 +180,15 @@ class Reporting:
 
     def _repeat(self) -> None:
         assert self._repeat_from is not None
-        self._protocol.repeat(self._repeat_from)
+        self._outbox.repeat(self._repeat_from)
         self._repeat_from = None
-        self._wake()
+        self.due.set()
 
-    def _go_on(self) -> None:
+    def _advance(self) -> None:
         if self._unread is not None:
-            self._wake()
+            self.due.set()
         self._finish_when_acknowledged()
 
     def _finish_when_acknowledged(self) -> None:
         if self._is_last_said and self.unacknowledged == 0:
-            self._finished()
+            self.finished.set()

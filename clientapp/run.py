@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Protocol
 
-from .collector import Collector, Log
-from .connection import Connection
+from .collector import Collector
+from .connector import Connector
 from .core import events
 from .core.block import BlockBuilder
 from .core.errors import CouldNot, NothingCame
@@ -17,21 +16,13 @@ from .core.protocol import ClientProtocol
 from .core.serverclock import ServerClock
 from .core.session import Session
 from .core.tally import Tally
+from .log.log import Log
 from .reporting import ACK_SECONDS, Reporting
 from .wire.position import Position
 
 LEAVE_SECONDS = 5
 """For the last acknowledgements, and for the answer to a bye; the log is safe
 without either."""
-
-
-class RunLog(Log, Protocol):
-    """A log that a run goes on from, and waits for where it is synced."""
-
-    torn_bytes: int
-    is_synced: bool
-
-    def sync(self) -> None: ...  # noqa: D102
 
 
 class Run:
@@ -49,9 +40,9 @@ class Run:
     def __init__(
         self,
         asked: Session,
-        log: RunLog,
+        log: Log,
         tally: Tally,
-        show: Callable[[events.Event], None],
+        observer: events.Observer,
         *,
         blocks: int | None = None,
         label: str = "",
@@ -67,26 +58,23 @@ class Run:
         last = log.last if goes_on else None
         self._log = log
         self._tally = tally
-        self._show = show
+        self._observer = observer
         self._blocks = blocks
         self._timeout = timeout
         self._is_silent = False
         """Whether no message came for as long as was allowed."""
         self._stop = asyncio.Event()
-        self._acknowledged = asyncio.Event()
         positions = None if last is None else last.positions
         self._protocol = ClientProtocol(session, positions, first=first)
         clock = ServerClock()
         number = 1 if last is None else last.report.block + 1
-        self._reporting = Reporting(
-            self._protocol, log, tally, show, wake=self._wake, finished=self._finish
-        )
+        self._reporting = Reporting(log, tally, observer)
         self._collector = Collector(
             session,
             self._protocol,
             log,
             tally,
-            show,
+            observer,
             builder=BlockBuilder(session, number, clock=clock, label=label),
             clock=clock,
             reporting=self._reporting,
@@ -94,12 +82,11 @@ class Run:
             console=console,
         )
         self._url = session.url
-        self._connection = Connection(
+        self._connector = Connector(
             session.url,
             self._protocol,
             self._collector,
-            refill=self._reporting.refill,
-            before_send=self._sync,
+            self._reporting,
             patient=patient,
             bytes_per_second=bytes_per_second,
         )
@@ -121,24 +108,25 @@ class Run:
 
     def interrupt(self) -> None:
         """Let `to_end` come to its end; the second time, at once."""
-        if self._stop.is_set():
-            self._connection.abort()
+        if self._stop.is_set() or self._reporting.finished.is_set():
+            self._connector.abort()
         self._stop.set()
 
     async def to_end(self) -> None:
         """Collect until the end; raises a ClientError where it is not a good one."""
         if self._log.torn_bytes:
             text = f"{self._log.torn_bytes} bytes of a torn block were cut off {self._log.path}"
-            self._show(events.Warned(text=text))
-        conversation = asyncio.create_task(self._connection.run())
+            self._observer.show(events.Warned(text=text))
+        conversation = asyncio.create_task(self._connector.run())
+        finished = asyncio.create_task(self._reporting.finished.wait())
         stop = asyncio.create_task(self._stop.wait())
         silence = asyncio.create_task(self._watch_silence())
-        await asyncio.wait({conversation, stop}, return_when=asyncio.FIRST_COMPLETED)
-        stop.cancel()
-        silence.cancel()
+        await asyncio.wait({conversation, finished, stop}, return_when=asyncio.FIRST_COMPLETED)
+        for waiting in (finished, stop, silence):
+            waiting.cancel()
         self._collector.close()
         await self._wait_for_acknowledgements(conversation)
-        if not conversation.done() and self._connection.leave():
+        if not conversation.done() and self._connector.leave():
             await asyncio.wait({conversation}, timeout=LEAVE_SECONDS)
         conversation.cancel()
         await asyncio.wait({conversation})
@@ -163,8 +151,8 @@ class Run:
 
     async def _wait_for_acknowledgements(self, conversation: asyncio.Task[None]) -> None:
         """Give reports that are on their way the time to be stored."""
-        if self._reporting.unacknowledged and self._connection.is_open:
-            acknowledged = asyncio.create_task(self._acknowledged.wait())
+        if self._reporting.unacknowledged and self._connector.is_open:
+            acknowledged = asyncio.create_task(self._reporting.finished.wait())
             await asyncio.wait(
                 {conversation, acknowledged},
                 timeout=LEAVE_SECONDS,
@@ -172,21 +160,12 @@ class Run:
             )
             acknowledged.cancel()
 
-    def _finish(self) -> None:
-        self._acknowledged.set()
-        self._stop.set()
-
-    def _wake(self) -> None:
-        self._connection.wake()
-
-    async def _sync(self) -> None:
-        if self._log.is_synced:
-            # In a thread: a slow disk must not delay the stamps of what comes in.
-            await asyncio.to_thread(self._log.sync)
-
     def _sum_up(self) -> None:
-        unacknowledged = self._reporting.unacknowledged
-        self._show(self._tally.summary(unacknowledged=unacknowledged, log=str(self._log.path)))
+        self._observer.show(
+            self._tally.summary(
+                unacknowledged=self._reporting.unacknowledged, log=str(self._log.path)
+            )
+        )
 
     def _judge(self) -> None:
         if self._is_silent:

@@ -1,15 +1,15 @@
 """
-What happens to a client, for whoever shows it.
+The events of a client, and the interface of whatever shows them.
 
 ``NAME`` is the ``event`` of ``--json``; the fields are its other members.
-Texts of the server stand here as they came: who shows them escapes them.
+Texts of the server are unchanged here: an observer escapes them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from ..wire.report import Clock, FeedRange, Latency
 
@@ -159,3 +159,10 @@ Event = (
     | Warned
     | Summary
 )
+
+
+class Observer(Protocol):
+    """A terminal, a program or a statistic that follows one client."""
+
+    def show(self, event: Event) -> None:
+        """Take note of *event*; may raise CouldNot, which ends the client."""

@@ -1,25 +1,21 @@
 """
 The client's side of the protocol, without a socket.
 
-It owns the cursor of each feed and the outbox of the reports. Invariant: what
-`receive` hands out holds each offset once and in order, or a gap in its place.
+It owns the cursor of each feed. Invariant: what `receive` returns has each
+offset once and in order, or a gap in its place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ..wire.codec import Json
 from ..wire.errors import MalformedMessage
-from ..wire.from_client import Bye, Explained
 from ..wire.from_server import Ack, Control, Farewell, Gap, Heartbeat
 from ..wire.message import Message
 from ..wire.position import Position
-from ..wire.report import Report
 from ..wire.request import Request
 from ..wire.welcome import Welcome
-from .outbox import Outbox
 from .session import Session
 
 UNANNOUNCED = "unannounced"
@@ -42,10 +38,10 @@ class Duplicate:
 
 class ClientProtocol:
     """
-    Cursors and unacknowledged reports of one session.
+    The cursors of one session.
 
-    As long as it knows no *positions*, it asks for what comes from the offset
-    *first* on; None: for what comes next.
+    Without *positions* it asks for messages from the offset *first* on; None:
+    for the next new ones.
     """
 
     def __init__(
@@ -60,12 +56,8 @@ class ClientProtocol:
         self._positions = dict(positions or {})
         # Messages do not name their epoch: the welcome does, and gaps after it.
         self._epochs: dict[str, str] = {}
-        self._outbox = Outbox()
-        self._explanations: list[Explained] = []
-        """What is still to be said of blocks that the server found broken."""
         self._stalls: dict[str, tuple[int, int]] = {}
         """Per feed that is behind the server: where, and for how many heartbeats."""
-        self._leaving = False
         self.heads: Mapping[str, int] = {}
         """How far the last heartbeat said each feed to be; it outlives connections."""
         self.welcome: Welcome | None = None
@@ -85,16 +77,6 @@ class ClientProtocol:
         """Seconds that the server's bye asks to wait at least; else 0."""
         return 0.0 if self.farewell is None else self.farewell.retry_after
 
-    @property
-    def unacknowledged(self) -> int:
-        """The number of reports that the server has not acknowledged."""
-        return len(self._outbox)
-
-    @property
-    def is_due(self) -> bool:
-        """Whether there are reports to send."""
-        return self._outbox.is_due
-
     def epoch(self, feed: str) -> str:
         """Return the epoch of the last message or gap of *feed*."""
         return self._positions[feed].epoch
@@ -103,37 +85,10 @@ class ClientProtocol:
         """Forget the last connection; return what the next one asks for."""
         self.welcome = self.farewell = None
         self.proven = False
-        self._outbox.connect()
-        self._explanations.clear()
         self._stalls.clear()
-        self._leaving = False
         # A feed that cannot run yet has no epoch to ask for.
         after = {feed: at for feed, at in self._positions.items() if at.epoch}
         return self._session.request(after, first=None if self._positions else self._first)
-
-    def report(self, report: Report) -> None:
-        """Keep *report* until it is acknowledged or refused, and send it once."""
-        self._outbox.add(report)
-
-    def clear_reports(self) -> None:
-        """Forget all reports but those refused: the rest is to be reported anew."""
-        self._outbox.clear()
-
-    def repeat(self, first: int = 1) -> None:
-        """Send the reports from block *first* on again, in order."""
-        self._outbox.repeat(first)
-
-    def refuse(self, block: int) -> bool:
-        """
-        Never send the report of *block* again: the server will not take it.
-
-        Returns False where that was known already.
-        """
-        return self._outbox.refuse(block)
-
-    def explain(self, frames: Iterable[Explained]) -> None:
-        """Answer what the server asked about a block, once."""
-        self._explanations += frames
 
     def take_back(self, message: Message) -> None:
         """Ask for *message* again, which `receive` returned last: it cannot be kept."""
@@ -141,30 +96,13 @@ class ClientProtocol:
         at = self._positions[message.feed]
         self._positions[message.feed] = Position(at.epoch, message.offset - 1)
 
-    def leave(self) -> None:
-        """Say bye after everything else."""
-        self._leaving = True
-
-    def to_send(self) -> list[Json]:
-        """Return the frames to send now, each only once per connection."""
-        frames: list[Json] = []
-        if self.welcome is not None:
-            frames = [report.write() for report in self._outbox.take()]
-            frames += [explained.write() for explained in self._explanations]
-            self._explanations.clear()
-        if self._leaving:
-            frames.append(Bye().write())
-            self._leaving = False
-        return frames
-
     def receive(self, frame: Message | Control) -> list[Message | Control | Duplicate]:
         """
         Take one frame; return what it means to the caller, in order.
 
-        A message is returned only where it is new; a jump in the offsets is
-        returned as a `Gap` before the message, and an `Ack` only where it says
-        something new, after those of all earlier reports. Raises
-        MalformedMessage where the server breaks the protocol.
+        A message is returned only if it is new; a jump in the offsets is
+        returned as a `Gap` before the message. Raises MalformedMessage if the
+        server breaks the protocol.
         """
         if self.welcome is None and isinstance(frame, Message | Gap | Ack | Heartbeat):
             raise MalformedMessage("the first frame is not a welcome")
@@ -175,12 +113,8 @@ class ClientProtocol:
                 return self._gap(frame)
             case Welcome():
                 self._welcome(frame)
-            case Ack():
-                return [*self._outbox.acknowledge(frame)]
             case Heartbeat():
                 self._heartbeat(frame)
-                self._outbox.remind()
-                return [frame, *self._outbox.ready()]
             case Farewell():
                 self.farewell = frame
         return [frame]
@@ -197,7 +131,6 @@ class ClientProtocol:
             # Before the first message of a feed there is nothing to be missed.
             if at is None or (at.offset == 0 and at.epoch != state.epoch):
                 self._positions[feed] = Position(state.epoch, state.offset)
-        self.repeat()
 
     def _message(self, message: Message) -> list[Message | Control | Duplicate]:
         self.proven = True

@@ -149,7 +149,6 @@ def reference(script: list[list[Any]], size: int) -> tuple[list[dict[str, Any]],
                         builder.interrupt()
                     if builder.is_full:
                         report = builder.finish(protocol.positions).report
-                        protocol.report(report)
                         reports.append(json.loads(json.dumps(report.write())))
                 case Gap():
                     builder.add_gap(meaning, "")

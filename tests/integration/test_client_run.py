@@ -21,6 +21,25 @@ from clientapp.wire.position import Position
 from tests.support.feed_server import EPOCH, STARTED_US, FeedServer, record
 
 
+class Seen(list[events.Event]):
+    """The events of a client, kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changed = asyncio.Event()
+
+    def show(self, event: events.Event) -> None:
+        """Keep *event*."""
+        self.append(event)
+        self._changed.set()
+
+    async def until_block(self, number: int) -> None:
+        """Wait until block *number* is complete."""
+        while not any(isinstance(one, events.Completed) and one.block == number for one in self):
+            self._changed.clear()
+            await self._changed.wait()
+
+
 def asked(server: FeedServer) -> Session:
     """Return a session whose blocks are single messages."""
     return Session(
@@ -43,11 +62,11 @@ async def test_leaving_waits_for_reports_on_their_way(
 ) -> None:
     """Who leaves right after a block hears first that its report is stored."""
     monkeypatch.setattr(run, "LEAVE_SECONDS", 30)
-    shown: list[events.Event] = []
+    shown = Seen()
     async with FeedServer() as server:
         server.acknowledges = False
         with BlockLog(tmp_path / "alice.log") as log:
-            one = Run(asked(server), log, Tally(block_size=1), shown.append)
+            one = Run(asked(server), log, Tally(block_size=1), shown)
             end = asyncio.ensure_future(one.to_end())
             await publish_when_connected(server)
             await server.until(lambda: len(server.reports) == 1)
@@ -65,11 +84,11 @@ async def test_reports_that_nobody_acknowledges(
 ) -> None:
     """The wait for the last acknowledgement is bounded, and its failure is told."""
     monkeypatch.setattr(reporting, "ACK_SECONDS", 0)
-    shown: list[events.Event] = []
+    shown = Seen()
     async with FeedServer() as server:
         server.acknowledges = False
         with BlockLog(tmp_path / "alice.log") as log:
-            one = Run(asked(server), log, Tally(block_size=1), shown.append, blocks=1)
+            one = Run(asked(server), log, Tally(block_size=1), shown, blocks=1)
             async with asyncio.TaskGroup() as both:
                 both.create_task(publish_when_connected(server))
                 with pytest.raises(CouldNot, match="did not acknowledge 1 report, nor anything"):
@@ -86,7 +105,7 @@ async def test_acknowledgements_that_come_one_by_one(
     async with FeedServer() as server:
         server.acknowledges = False
         with BlockLog(tmp_path / "alice.log") as log:
-            one = Run(asked(server), log, Tally(block_size=1), show_nothing, blocks=2)
+            one = Run(asked(server), log, Tally(block_size=1), Seen(), blocks=2)
             end = asyncio.ensure_future(one.to_end())
             await publish_when_connected(server, 2)
             await server.until(lambda: len(server.reports) == 2)
@@ -102,17 +121,17 @@ async def test_acknowledgements_that_come_one_by_one(
 async def test_a_long_log_is_reported_a_window_at_a_time(tmp_path: Path) -> None:
     """Reports without a verdict wait in the log, new ones behind them, and all come in order."""
     blocks = 3 * WINDOW
-    shown: list[events.Event] = []
+    shown = Seen()
     async with FeedServer() as server:
         server.acknowledges = False
         await server.publish("users", blocks)
         with BlockLog(tmp_path / "alice.log") as log:
             write_blocks(log, asked(server), blocks)
-            one = Run(asked(server), log, Tally(block_size=1), shown.append)
+            one = Run(asked(server), log, Tally(block_size=1), shown)
             end = asyncio.ensure_future(one.to_end())
             await server.until(lambda: len(server.reports) == WINDOW)
             await server.publish("users", 1)
-            assert one._protocol.unacknowledged == WINDOW
+            assert len(one._reporting._outbox) == WINDOW
             assert one.unacknowledged >= blocks
             server.acknowledges = True
             server.drop()
@@ -128,20 +147,15 @@ async def test_a_long_log_is_reported_a_window_at_a_time(tmp_path: Path) -> None
 async def test_what_nobody_acknowledges_waits_in_the_log(tmp_path: Path) -> None:
     """However long no acknowledgement comes, a window of reports is held in memory."""
     blocks = 2 * WINDOW
-    written = asyncio.Event()
-
-    def show(event: events.Event) -> None:
-        if isinstance(event, events.Completed) and event.block == blocks:
-            written.set()
-
+    shown = Seen()
     async with FeedServer() as server:
         server.acknowledges = False
         with BlockLog(tmp_path / "alice.log") as log:
-            one = Run(asked(server), log, Tally(block_size=1), show)
+            one = Run(asked(server), log, Tally(block_size=1), shown)
             end = asyncio.ensure_future(one.to_end())
             await publish_when_connected(server, blocks)
-            await written.wait()
-            assert (one._protocol.unacknowledged, one.unacknowledged) == (WINDOW, blocks)
+            await shown.until_block(blocks)
+            assert (len(one._reporting._outbox), one.unacknowledged) == (WINDOW, blocks)
             server.acknowledges = True
             server.drop()
             await server.until(lambda: len(server.stored) == blocks)
@@ -161,7 +175,3 @@ def write_blocks(log: BlockLog, session: Session, count: int) -> None:
         stamp = Stamp(at, float(offset))
         builder.add(message, EPOCH, stamp, log.line(message, message.data, stamp))
         log.append(builder.finish({"users": Position(EPOCH, offset)}))
-
-
-def show_nothing(event: events.Event) -> None:
-    """Take an event and do nothing with it."""

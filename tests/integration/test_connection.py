@@ -2,10 +2,11 @@
 
 import asyncio
 
-from clientapp.connection import Connection
+from clientapp.connector import Connector
 from clientapp.core.protocol import ClientProtocol
 from clientapp.core.session import Session
 from clientapp.core.stamp import Stamp
+from clientapp.wire.codec import Json
 from clientapp.wire.from_client import Explained
 from clientapp.wire.from_server import Control
 from clientapp.wire.message import Message
@@ -25,21 +26,13 @@ class Talkative:
             client="alice", session="a-key-of-a-session", url=url, feeds=("users",), block_size=1
         )
         self._protocol = ClientProtocol(session)
-        self.connection = Connection(
-            url,
-            self._protocol,
-            self,
-            refill=self._nothing_to_store,
-            before_send=self._nothing_to_store,
-            patient=False,
-        )
+        self.connector = Connector(url, self._protocol, self, self, patient=False)
+        self.due = asyncio.Event()
 
     def received(self, frame: Message | Control, stamp: Stamp) -> None:
-        """Answer at length."""
+        """Have something to say."""
         self._protocol.receive(frame)
-        pairs = [(10**9 + number, 2**32 - 1) for number in range(MORE_THAN_A_KERNEL_HOLDS)]
-        self._protocol.explain([Explained(block=1, lines={"users": pairs}, more=False)])
-        self.connection.wake()
+        self.due.set()
 
     def lost(self, reason: str) -> None:
         """Do nothing: a connection that is given up is lost first."""
@@ -49,8 +42,10 @@ class Talkative:
         assert reason == "nothing was heard in time"
         self.given_up.set()
 
-    async def _nothing_to_store(self) -> None:
-        pass
+    async def to_send(self) -> list[Json]:
+        """Answer at length."""
+        pairs = [(10**9 + number, 2**32 - 1) for number in range(MORE_THAN_A_KERNEL_HOLDS)]
+        return [Explained(block=1, lines={"users": pairs}, more=False).write()]
 
 
 async def test_a_server_that_hangs_is_left() -> None:
@@ -59,7 +54,7 @@ async def test_a_server_that_hangs_is_left() -> None:
         server.is_deaf = True
         server.heartbeat = 0.1
         client = Talkative(server.url)
-        running = asyncio.ensure_future(client.connection.run())
+        running = asyncio.ensure_future(client.connector.run())
         async with asyncio.timeout(PATIENCE_SECONDS):
             await client.given_up.wait()
         running.cancel()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 import secrets
 import signal
@@ -13,6 +15,7 @@ import pytest
 
 from clientapp.core.errors import CouldNot, Refused
 from clientapp.core.session import Session
+from clientapp.lab.swarm.blocktable import COLUMNS, BlockTable
 from clientapp.lab.swarm.histogram import Histogram
 from clientapp.lab.swarm.member import Member
 from clientapp.lab.swarm.outcome import measured
@@ -59,7 +62,7 @@ class Played:
         self.heads: dict[str, int] = {}
         self.present: set[int] = set()
         self.latencies = Histogram()
-        self.blocks: list[int] = []
+        self._rows = io.StringIO()
         role = Role(
             number=1,
             part=Part(feeds, block_size),
@@ -81,9 +84,15 @@ class Played:
             latencies=self.latencies,
             heads=self.heads,
             present=self.present,
-            completed=lambda _, block: self.blocks.append(block.block),
+            table=BlockTable(self._rows),
         )
         self._task = asyncio.create_task(self.member.play(asyncio.get_running_loop().time()))
+
+    @property
+    def blocks(self) -> list[int]:
+        """The numbers of the blocks in its table."""
+        rows = csv.DictReader(self._rows.getvalue().splitlines(), COLUMNS)
+        return [int(row["block"]) for row in rows]
 
     async def end(self) -> PartStatus:
         """Let it leave; return how it stands then."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clientapp.core.block import Block, BlockBuilder
+from clientapp.core.outbox import Outbox
 from clientapp.core.protocol import ClientProtocol, Duplicate
 from clientapp.core.session import Session
 from clientapp.core.stamp import Stamp
@@ -245,6 +246,7 @@ class Client:
         last = self.log.last
         positions = None if last is None else last.positions
         self.protocol = ClientProtocol(self.session, positions)
+        self._outbox = Outbox()
         self._builder = BlockBuilder(self.session, 1 if last is None else last.report.block + 1)
 
     @property
@@ -255,6 +257,7 @@ class Client:
     def connect(self, server: Server) -> None:
         """Connect anew; what was on its way is gone."""
         self.hang_up()
+        self._outbox.connect()
         cursors, welcome = server.admit(self.protocol.connect())
         self._server = server
         self._subscriber = server.hub.subscribe(self, cursors)
@@ -290,13 +293,15 @@ class Client:
 
     def report(self, *, is_answered: bool) -> Iterator[Ack]:
         """Send what is to be said; yield each acknowledgement that comes."""
-        for said in self.protocol.to_send():
+        if self.protocol.welcome is None:
+            return
+        for report in self._outbox.take():
             if self._server is None:
                 return
-            ack = self._server.answer(self.session.session, codec.encode(said))
+            ack = self._server.answer(self.session.session, codec.encode(report.write()))
             if ack is not None and is_answered:
-                for known in self.protocol.receive(ack):
-                    assert isinstance(known, Ack)
+                assert self.protocol.receive(ack) == [ack]
+                for known in self._outbox.acknowledge(ack):
                     self.log.note(known)
                     yield known
 
@@ -311,7 +316,7 @@ class Client:
                     block = self._builder.finish(self.protocol.positions)
                     self.log.append(block)
                     self.journal.append(block)
-                    self.protocol.report(block.report)
+                    self._outbox.add(block.report)
             case Gap():
                 span = f"gap {meaning.feed} {meaning.first} {meaning.last} {meaning.cause}"
                 self._builder.add_gap(meaning, span)
@@ -319,5 +324,6 @@ class Client:
                 self.duplicates += 1
                 self._builder.add_duplicate(meaning.feed, f"again {meaning.feed} {meaning.offset}")
             case Welcome():
+                self._outbox.repeat(1)
                 for report in self.log.reports_above(min(meaning.blocks, self.log.judged)):
-                    self.protocol.report(report)
+                    self._outbox.add(report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -11,7 +11,9 @@ from ...core import events
 from ...core.errors import ClientError, CouldNot
 from ...core.session import Session
 from ...log.blocklog import BlockLog
-from ...run import Run, RunLog
+from ...log.log import Log
+from ...run import Run
+from .blocktable import BlockTable
 from .histogram import Histogram
 from .membertally import MemberTally
 from .memorylog import MemoryLog
@@ -35,13 +37,14 @@ class Member:
         latencies: Histogram,
         heads: Mapping[str, int],
         present: set[int],
-        completed: Callable[[Role, events.Completed], None],
+        table: BlockTable | None,
     ) -> None:
         """
         Keep a block log in *folder*, where given; *latencies* are those of the part.
 
-        *heads* says how far anybody here knows each feed to be; its number is in
-        *present* while it is connected; *completed* is called for each block.
+        *heads* is the newest known offset of each feed in this process. The
+        member's number is in *present* while it is connected. Each block becomes
+        a row of *table*, if there is one.
         """
         self.role = role
         self._session = session
@@ -49,7 +52,7 @@ class Member:
         self._label = label
         self._heads = heads
         self._present = present
-        self._completed = completed
+        self._table = table
         is_slow = role.bytes_per_second is not None
         self._tally = MemberTally(session.block_size, histogram=None if is_slow else latencies)
         self._begin: dict[str, int] = {}
@@ -80,7 +83,7 @@ class Member:
     async def play(self, began: float) -> None:
         """Do what the role says; *began* is the loop's time of the beginning."""
         with ExitStack() as stack:
-            log: RunLog = MemoryLog()
+            log: Log = MemoryLog()
             try:
                 if self._folder is not None:
                     path = self._folder / f"{self.role.name}.log"
@@ -96,6 +99,20 @@ class Member:
     def stop(self) -> None:
         """Leave soon, and come back no more."""
         self._stop.set()
+
+    def show(self, event: events.Event) -> None:
+        """Count what the statistics of a swarm need."""
+        match event:
+            case events.Connected():
+                self._present.add(self.role.number)
+                if not self._begin:
+                    self._begin = self.positions
+            case events.Waiting():
+                self._obstacle = f" ({event.reason})"
+            case events.Disconnected():
+                self._present.discard(self.role.number)
+            case events.Completed() if self._table is not None:
+                self._table.add(self.role, event, len(self._present))
 
     def add_to(self, part: PartStatus) -> None:
         """Add what this member has come to, but for its latencies."""
@@ -120,7 +137,7 @@ class Member:
             part.expected += sum(end - begin[feed] for feed, end in self._end.items())
             part.behind += self._behind
 
-    async def _stay(self, log: RunLog, stay: Stay, began: float) -> None:
+    async def _stay(self, log: Log, stay: Stay, began: float) -> None:
         await self._until(began + stay.begin)
         if self._stop.is_set():
             return
@@ -129,7 +146,7 @@ class Member:
             self._session,
             log,
             self._tally,
-            self._note,
+            self,
             label=self._label,
             bytes_per_second=self.role.bytes_per_second,
         )
@@ -171,16 +188,3 @@ class Member:
         with suppress(TimeoutError):
             async with asyncio.timeout_at(when):
                 await self._stop.wait()
-
-    def _note(self, event: events.Event) -> None:
-        match event:
-            case events.Connected():
-                self._present.add(self.role.number)
-                if not self._begin:
-                    self._begin = self.positions
-            case events.Waiting():
-                self._obstacle = f" ({event.reason})"
-            case events.Disconnected():
-                self._present.discard(self.role.number)
-            case events.Completed():
-                self._completed(self.role, event)

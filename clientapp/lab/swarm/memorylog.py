@@ -1,8 +1,8 @@
 """
-What stands in for a block log where a member keeps none.
+A log in memory, for members of a swarm that keep no file.
 
-It remembers what a client must know to go on within its process: the session,
-where it stands, and the reports that are not acknowledged.
+It remembers what a client needs to resume within its process: the session, the
+last block, and the reports that are not acknowledged.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from ...wire.message import Message
 from ...wire.report import Report
 
 BLOCKS_KEPT = 16
-"""Blocks whose messages can be told: a server asks at once, and about few."""
+"""Blocks whose messages are kept: a server asks for them soon, and about few."""
 
 
 class MemoryLog:
-    """A log that is gone with its process; see `BlockLog` for what each part owes."""
+    """A `Log` that is lost with its process."""
 
     torn_bytes = 0
     is_synced = False

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 
-from ...connection import Connection
+from ...connector import Connector
 from ...core.protocol import ClientProtocol
 from ...core.session import Session
 from ...core.stamp import Stamp
+from ...wire.codec import Json
 from ...wire.from_server import Control
 from ...wire.message import Message
 from ...wire.welcome import Welcome
@@ -28,14 +30,13 @@ class Probe:
             block_size=1,
         )
         self._protocol = ClientProtocol(session)
-        self._connection = Connection(
-            url, self._protocol, self, refill=_nothing, before_send=_nothing, patient=False
-        )
+        self._connector = Connector(url, self._protocol, self, self, patient=False)
+        self.due = asyncio.Event()
         self._rates: dict[str, float] = {}
 
     async def rates(self) -> Mapping[str, float]:
         """Return messages a second by feed; raises CouldNot and Refused."""
-        await self._connection.run()
+        await self._connector.run()
         return self._rates
 
     def received(self, frame: Message | Control, stamp: Stamp) -> None:
@@ -43,14 +44,14 @@ class Probe:
         self._protocol.receive(frame)
         if isinstance(frame, Welcome):
             self._rates = {feed: state.rate for feed, state in frame.feeds.items()}
-            self._connection.leave()
+            self._connector.leave()
 
     def lost(self, reason: str) -> None:
-        """Do nothing: what was asked is known."""
+        """Do nothing: the answer is known."""
 
     def waiting(self, reason: str, seconds: float, attempt: int) -> None:
         """Do nothing: the first try must succeed."""
 
-
-async def _nothing() -> None:
-    pass
+    async def to_send(self) -> list[Json]:
+        """Return nothing: a probe reports nothing."""
+        return []

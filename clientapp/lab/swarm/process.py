@@ -16,7 +16,6 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from ...core import events
 from ...core.serverurl import ServerUrl
 from ...core.session import Session
 from .blocktable import BlockTable
@@ -38,7 +37,6 @@ class Process:
 
     def __init__(self, orders: Orders, table: BlockTable | None) -> None:
         self._orders = orders
-        self._table = table
         self._heads: dict[str, int] = {}
         self._present: set[int] = set()
         """Numbers of the members that are connected: to count them for each block is too much."""
@@ -53,7 +51,7 @@ class Process:
                 latencies=self._latencies[str(role.part)],
                 heads=self._heads,
                 present=self._present,
-                completed=self._completed,
+                table=table,
             )
             for role in orders.roles
         ]
@@ -120,10 +118,6 @@ class Process:
             f"{member.role.name}: {member.failure}" for member in self._members if member.failure
         ]
         return Status(parts=parts, processor=processor, late=late, failures=failures)
-
-    def _completed(self, role: Role, block: events.Completed) -> None:
-        if self._table is not None:
-            self._table.add(role, block, len(self._present))
 
 
 def main() -> None:

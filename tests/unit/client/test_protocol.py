@@ -5,10 +5,9 @@ import pytest
 from clientapp.core.protocol import STALLED_HEARTBEATS, UNANNOUNCED, ClientProtocol, Duplicate
 from clientapp.core.session import Session
 from clientapp.wire.errors import MalformedMessage
-from clientapp.wire.from_server import Ack, Farewell, Gap, Heartbeat
+from clientapp.wire.from_server import Farewell, Gap, Heartbeat
 from clientapp.wire.message import Message
 from clientapp.wire.position import Position
-from clientapp.wire.report import FeedRange, Latency, Report
 from clientapp.wire.welcome import FeedState, Welcome
 
 OLD, NEW = "0123456789ab", "ba9876543210"
@@ -41,25 +40,6 @@ def message(offset: int, feed: str = "users") -> Message:
 def gap(first: int, last: int, *, epoch: str = NEW, cause: str = "epoch") -> Gap:
     """Return a gap in users."""
     return Gap(feed="users", first=first, last=last, epoch=epoch, cause=cause)
-
-
-def report(block: int) -> Report:
-    """Return a report."""
-    return Report(
-        block=block,
-        text="",
-        feeds={
-            "users": FeedRange(
-                epoch=OLD, first=1, last=1, count=1, digest=None, gaps=0, duplicates=0
-            )
-        },
-        size=1,
-        seconds=0.0,
-        started_at=0,
-        finished_at=0,
-        latency=Latency(p50=0.0, p99=0.0, max=0.0),
-        interrupted=False,
-    )
 
 
 @pytest.fixture
@@ -145,86 +125,10 @@ def test_feed_that_did_not_begin(epoch: str) -> None:
     assert after == ({"users": Position(OLD, 0), "arrays": Position(OLD, 0)} if epoch else {})
 
 
-def test_reports_wait_for_the_welcome() -> None:
-    """Reports from before a connection are sent after its welcome, in order."""
-    protocol = ClientProtocol(SESSION)
-    protocol.connect()
-    protocol.report(report(2))
-    protocol.report(report(1))
-    assert protocol.to_send() == []
-    protocol.receive(welcome())
-    assert protocol.to_send() == [report(1).write(), report(2).write()]
-    assert protocol.to_send() == []
-
-
-def test_report_is_kept_until_it_is_acknowledged(protocol: ClientProtocol) -> None:
-    """Each connection gets what no ack has come for."""
-    protocol.report(report(1))
-    protocol.report(report(2))
-    protocol.receive(Ack(block=1, verdict="verified"))
-    protocol.connect()
-    protocol.receive(welcome())
-    assert (protocol.to_send(), protocol.unacknowledged) == ([report(2).write()], 1)
-
-
-def test_repeat(protocol: ClientProtocol) -> None:
-    """The reports from a block on are sent again, in order, and no earlier one."""
-    for block in (1, 2, 3):
-        protocol.report(report(block))
-    protocol.to_send()
-    protocol.receive(Ack(block=1, verdict="verified"))
-    protocol.report(report(4))
-    protocol.repeat(3)
-    assert protocol.to_send() == [report(3).write(), report(4).write()]
-
-
-def test_acknowledgements_in_order(protocol: ClientProtocol) -> None:
-    """An ack that overtook another is handed out after it; a heartbeat brings late ones."""
-    acks = [Ack(block=block, verdict="verified") for block in (1, 2, 3)]
-    for block in (1, 2, 3):
-        protocol.report(report(block))
-    protocol.to_send()
-    assert (protocol.receive(acks[1]), protocol.is_due) == ([], True)
-    assert (protocol.to_send(), protocol.is_due) == ([report(1).write()], False)
-    protocol.refuse(1)
-    heartbeat = Heartbeat(now=0, heads={})
-    assert protocol.receive(heartbeat) == [heartbeat, acks[1]]
-    assert (protocol.receive(heartbeat), protocol.to_send()) == ([heartbeat], [report(3).write()])
-    assert (protocol.receive(acks[2]), protocol.unacknowledged) == ([acks[2]], 0)
-
-
-def test_repeat_waits_for_the_welcome(protocol: ClientProtocol) -> None:
-    """A pause that ends between two connections sends nothing early and nothing twice."""
-    protocol.report(report(1))
-    protocol.connect()
-    protocol.repeat(1)
-    early = protocol.to_send()
-    protocol.receive(welcome())
-    assert (early, protocol.to_send()) == ([], [report(1).write()])
-
-
-def test_refused_report(protocol: ClientProtocol) -> None:
-    """A report that the server will never take is not sent again, nor waited for."""
-    protocol.report(report(1))
-    protocol.report(report(2))
-    assert (protocol.refuse(1), protocol.refuse(1)) == (True, False)
-    protocol.report(report(1))
-    protocol.connect()
-    protocol.receive(welcome())
-    assert (protocol.to_send(), protocol.unacknowledged) == ([report(2).write()], 1)
-
-
 @pytest.mark.parametrize(("first", "last"), [(3, 9), (5, 9)])
 def test_gap_over_what_is_here(protocol: ClientProtocol, first: int, last: int) -> None:
     """A gap names only offsets that the client does not have."""
     assert protocol.receive(gap(first, last)) == [gap(5, 9)]
-
-
-def test_bye_comes_last(protocol: ClientProtocol) -> None:
-    """Whoever leaves reports first."""
-    protocol.report(report(1))
-    protocol.leave()
-    assert [frame["type"] for frame in protocol.to_send()] == ["report", "bye"]
 
 
 def test_proof() -> None:
