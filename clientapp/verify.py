@@ -1,34 +1,30 @@
-"""Block logs verified: read forwards, a line at a time, and the result shown."""
+"""The verification of block logs, and its result for people and programs."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from .jsonlines import write_json
-from .log.check import LogCheck
 from .log.findings import Findings, SessionSummary
 from .log.line import NotABlockLog
+from .log.scanner import Scanner, scan_file
 from .log.text import format_time
 from .wire.names import key_prefix
 from .wire.printable import printable
 
-LINE_BYTES = 2**26
-"""No line of a log is longer: four times the largest frame, however it is written."""
-
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """One log, and what reading it came to."""
+    """One log, and the result of reading it."""
 
     path: Path
     findings: Findings | None
     """None: it cannot be read as a block log."""
     why: str = ""
-    """The sentence that says why not."""
+    """The sentence that says why not; empty if it can."""
 
 
 def verify(path: Path) -> Verified:
@@ -38,28 +34,19 @@ def verify(path: Path) -> Verified:
     Its client may be writing it: what is there now is read, and a block that
     is not complete yet is a torn tail.
     """
-    check = LogCheck()
+    findings, scanner = Findings(), Scanner(thorough=True)
     try:
         if path.exists() and not path.is_file():
             return Verified(path, None, f"the log {path} is not a regular file")
-        with path.open("rb") as log:
-            for line in lines(log):
-                check.read(line)
+        for part in scan_file(path, scanner):
+            findings.take(part)
     except NotABlockLog as error:
         return Verified(path, None, f"{path} is not a block log ({error})")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         return Verified(path, None, f"the log {path} cannot be read: {why}")
-    return Verified(path, check.end())
-
-
-def lines(log: BinaryIO) -> Iterator[bytes]:
-    """Yield the lines there are now; only the last one may lack its line feed."""
-    line = b"\n"
-    while line.endswith(b"\n") and (line := log.readline(LINE_BYTES)):
-        if len(line) == LINE_BYTES:
-            raise NotABlockLog(f"a line has {LINE_BYTES} bytes or more")
-        yield line
+    findings.torn_bytes = scanner.torn_bytes
+    return Verified(path, findings)
 
 
 def show_as_text(verified: Verified) -> bool:

@@ -1,19 +1,31 @@
 """
-One block of a log, its lines held against its header.
+One block of a log, and the comparison of its lines with its header.
 
-Nothing is kept of a message but what the next line is compared with, so a
-block of any size takes the same memory.
+Of a message only what the next line is compared with is kept, so a block of
+any size takes the same memory.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from ..core.block import RangeBuilder
 from ..core.protocol import Duplicate
 from ..core.session import Session
 from ..wire.from_server import Gap
 from ..wire.position import Position
+from ..wire.report import Report
 from ..wire.sentence import Sentence
-from .line import LoggedBlock, LoggedMessage
+from .line import (
+    AGAIN,
+    GAP,
+    LoggedBlock,
+    LoggedMessage,
+    read_duplicate,
+    read_gap,
+    read_message,
+)
+from .text import format_head
 
 
 def clock_tolerance(seconds: float) -> float:
@@ -21,81 +33,100 @@ def clock_tolerance(seconds: float) -> float:
     return 0.1 + seconds / 1000
 
 
-class BlockCheck:
+@dataclass(slots=True)
+class ScannedBlock:
     """
-    The lines of one block, as far as they were read.
+    A block whose lines only count towards its checksum, except for gaps.
+
+    The methods that return sentences return the faults that were found.
+    """
+
+    header: LoggedBlock
+    gaps: int = 0
+    """Offsets that the gap lines name; the header's ranges know only announced ones."""
+    is_readable: bool = True
+    """Whether all lines that must be read could be."""
+    is_whole: bool = False
+    """Whether it was read to its end line, is readable, and fits its checksum."""
+
+    @property
+    def report(self) -> Report:
+        """The report in its header."""
+        return self.header.report
+
+    @property
+    def messages(self) -> int:
+        """The number of its messages."""
+        return self.report.size
+
+    def head_faults(self, line: bytes) -> list[str]:
+        """Compare the line for people with the header."""
+        return []
+
+    def take(self, line: bytes) -> list[str]:
+        """Take the next line after the header; raises MalformedMessage."""
+        if line.startswith(GAP):
+            self._count_gap(read_gap(line[:-1]))
+        return []
+
+    def faults(self) -> list[str]:
+        """Compare the header with the session and with all lines."""
+        return []
+
+    def oddities(self) -> list[str]:
+        """Return the sentences about clocks that disagree; they may have been set."""
+        return []
+
+    def _count_gap(self, gap: Gap) -> int:
+        missing = max(0, gap.last - gap.first + 1)
+        self.gaps += missing
+        return missing
+
+
+class CheckedBlock(ScannedBlock):
+    """
+    A block whose lines are compared with its header and with *session*.
 
     *positions* is where each feed stands before the block; a feed that is
-    absent may begin anywhere. Every method returns the faults it found, as
-    sentences.
+    absent may begin anywhere.
     """
 
     def __init__(
-        self, session: Session, block: LoggedBlock, positions: dict[str, Position]
+        self, header: LoggedBlock, session: Session, positions: dict[str, Position]
     ) -> None:
+        super().__init__(header)
         self._session = session
-        self.block = block
         self._at = {feed: at for feed, at in positions.items() if not self._begins_anew(feed, at)}
         self._ranges: dict[str, RangeBuilder] = {}
-        self.messages = 0
-        self.gaps = 0
-        """Offsets that the gap lines name."""
+        self._messages = 0
         self.started_at: int | None = None
         """The stamp of the first message; None before it."""
         self.finished_at: int | None = None
         """The stamp of the last message so far."""
         self._went_back = False
 
-    def add(self, message: LoggedMessage) -> list[str]:
-        """Take the next message."""
-        feed, offset = message.feed, message.offset
-        faults = []
-        if feed not in self._session.feeds:
-            return [f"feed {feed} is none of the session's"]
-        at = self._at.get(feed)
-        if at is not None and offset <= at.offset:
-            faults.append(f"{feed} {offset} stands after {feed} {at.offset}")
-        elif at is not None and offset > at.offset + 1:
-            faults.append(f"{feed} {offset} follows {feed} {at.offset}, and no gap is noted")
-        if not self._is_selected(message.data):
-            faults.append(f"{feed} {offset} has other members than select says")
-        epoch = self._first_epoch(feed) if at is None else at.epoch
-        self._at[feed] = Position(epoch, offset)
-        self._range(feed, offset).add(offset, epoch, message.crc)
-        self._stamp(message.received_at)
-        self.messages += 1
-        return faults
+    @property
+    def messages(self) -> int:
+        """The number of its message lines."""
+        return self._messages
 
-    def add_gap(self, gap: Gap) -> list[str]:
-        """Take the next gap."""
-        feed = gap.feed
-        if feed not in self._session.feeds:
-            return [f"feed {feed} is none of the session's"]
-        at = self._at.get(feed)
-        missing = max(0, gap.last - gap.first + 1)
-        self._at[feed] = Position(gap.epoch, gap.last)
-        self._range(feed, gap.first).add_gap(gap)
-        self.gaps += missing
-        if gap.first > gap.last + 1:
-            return [f"the gap in {feed} ends at {gap.last} before it begins at {gap.first}"]
-        if at is not None and gap.first != min(at.offset, gap.last) + 1:
-            return [f"the gap in {feed} begins at {gap.first}, but {feed} stood at {at.offset}"]
-        if at is not None and gap.epoch == at.epoch and not missing:
-            return [f"the gap in {feed} changes nothing"]
-        return []
+    def head_faults(self, line: bytes) -> list[str]:
+        """Compare the line for people with the header."""
+        if line == f"{format_head(self.report)}\n".encode():
+            return []
+        return ["this line says something else than the header"]
 
-    def add_duplicate(self, duplicate: Duplicate) -> list[str]:
-        """Take the next message that was dropped."""
-        if duplicate.feed not in self._session.feeds:
-            return [f"feed {duplicate.feed} is none of the session's"]
-        at = self._at.get(duplicate.feed)
-        if at is not None and duplicate.offset > at.offset:
-            return [f"{duplicate.feed} {duplicate.offset} is new, but was dropped"]
-        return []
+    def take(self, line: bytes) -> list[str]:
+        """Take the next line after the header; raises MalformedMessage."""
+        if line.startswith(GAP):
+            return self._add_gap(read_gap(line[:-1]))
+        if line.startswith(AGAIN):
+            return self._add_duplicate(read_duplicate(line[:-1]))
+        return self._add(read_message(line[:-1]))
 
     def faults(self) -> list[str]:
         """Compare the header with the session and with all lines."""
-        report = self.block.report
+        report = self.report
         size, seconds = report.size, report.seconds
         ranges = {feed: part for feed, part in self._ranges.items() if not part.is_empty}
         feeds = [feed for feed in self._session.feeds if feed in ranges]
@@ -121,25 +152,68 @@ class BlockCheck:
             found.append("the header's latencies are out of order")
         return found
 
-    def warnings(self) -> list[str]:
-        """Return what is odd about the clocks; they may have been set."""
+    def oddities(self) -> list[str]:
+        """Return the sentences about clocks that disagree; they may have been set."""
         found = []
         if self._went_back:
             found.append("the stamps go back within the block")
         if self.started_at is not None and self.finished_at is not None:
-            seconds = self.block.report.seconds
+            seconds = self.report.seconds
             stamped = (self.finished_at - self.started_at) / 1_000_000
             if abs(stamped - seconds) > clock_tolerance(seconds):
                 found.append(f"the block took {seconds:.3f} s, but {stamped:.3f} s by its stamps")
         return found
 
+    def _add(self, message: LoggedMessage) -> list[str]:
+        feed, offset = message.feed, message.offset
+        faults = []
+        if feed not in self._session.feeds:
+            return [f"feed {feed} is none of the session's"]
+        at = self._at.get(feed)
+        if at is not None and offset <= at.offset:
+            faults.append(f"{feed} {offset} stands after {feed} {at.offset}")
+        elif at is not None and offset > at.offset + 1:
+            faults.append(f"{feed} {offset} follows {feed} {at.offset}, and no gap is noted")
+        if not self._is_selected(message.data):
+            faults.append(f"{feed} {offset} has other members than select says")
+        epoch = self._first_epoch(feed) if at is None else at.epoch
+        self._at[feed] = Position(epoch, offset)
+        self._range(feed, offset).add(offset, epoch, message.crc)
+        self._stamp(message.received_at)
+        self._messages += 1
+        return faults
+
+    def _add_gap(self, gap: Gap) -> list[str]:
+        feed = gap.feed
+        if feed not in self._session.feeds:
+            return [f"feed {feed} is none of the session's"]
+        at = self._at.get(feed)
+        missing = self._count_gap(gap)
+        self._at[feed] = Position(gap.epoch, gap.last)
+        self._range(feed, gap.first).add_gap(gap)
+        if gap.first > gap.last + 1:
+            return [f"the gap in {feed} ends at {gap.last} before it begins at {gap.first}"]
+        if at is not None and gap.first != min(at.offset, gap.last) + 1:
+            return [f"the gap in {feed} begins at {gap.first}, but {feed} stood at {at.offset}"]
+        if at is not None and gap.epoch == at.epoch and not missing:
+            return [f"the gap in {feed} changes nothing"]
+        return []
+
+    def _add_duplicate(self, duplicate: Duplicate) -> list[str]:
+        if duplicate.feed not in self._session.feeds:
+            return [f"feed {duplicate.feed} is none of the session's"]
+        at = self._at.get(duplicate.feed)
+        if at is not None and duplicate.offset > at.offset:
+            return [f"{duplicate.feed} {duplicate.offset} is new, but was dropped"]
+        return []
+
     def _begins_anew(self, feed: str, at: Position) -> bool:
         # A feed that never had a message takes on any epoch without a word.
-        now = self.block.positions.get(feed)
+        now = self.header.positions.get(feed)
         return at.offset == 0 and now is not None and now.epoch != at.epoch
 
     def _first_epoch(self, feed: str) -> str:
-        held = self.block.report.feeds.get(feed)
+        held = self.report.feeds.get(feed)
         return "" if held is None else held.epoch
 
     def _is_selected(self, data: object) -> bool:
@@ -159,7 +233,7 @@ class BlockCheck:
         self.finished_at = received_at
 
     def _range_facts(self) -> list[tuple[str, object, object]]:
-        said = self.block.report.feeds
+        said = self.report.feeds
         return [
             (f"{name} of {feed}", getattr(said[feed], name), getattr(true, name))
             for feed, part in self._ranges.items()
@@ -169,7 +243,7 @@ class BlockCheck:
         ]
 
     def _position_facts(self) -> list[tuple[str, object, object]]:
-        said = self.block.positions
+        said = self.header.positions
         facts: list[tuple[str, object, object]] = [
             ("positions of", sorted(said), sorted(self._session.feeds))
         ]

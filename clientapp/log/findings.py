@@ -1,25 +1,17 @@
-"""What reading a whole block log comes to."""
+"""The result of verifying a whole block log."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from ..core.session import Session
-from .blockcheck import BlockCheck
+from ..core.verdicts import Verdicts
+from .blockcheck import CheckedBlock
+from .line import LoggedVerdict
+from .scanner import Fault, Finding, Oddity, Part
 
 MAX_KEPT = 20
 """Findings kept of each kind: one damaged place may show in many lines."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One sentence about one place in a log."""
-
-    line: int
-    """From 1."""
-    byte: int
-    """Where that line begins, from 0."""
-    text: str
 
 
 @dataclass(slots=True)
@@ -38,41 +30,58 @@ class Notes:
 
 @dataclass(slots=True)
 class SessionSummary:
-    """What a log holds of one session."""
+    """The blocks of one session in a log, summed up."""
 
     asked: Session
     blocks: int = 0
     messages: int = 0
     gaps: int = 0
-    """Offsets that the log says will not come."""
+    """Offsets that its gaps name."""
     verdicts: dict[str, int] = field(default_factory=dict)
-    """Blocks by what the server found; those without a verdict are left out."""
+    """Blocks by verdict; those without one are left out."""
     started_at: int | None = None
     """Receipt of the first message, microseconds since 1970; None: no message."""
     finished_at: int | None = None
     """Receipt of the last message."""
 
-    def add(self, check: BlockCheck) -> None:
+    def add(self, block: CheckedBlock) -> None:
         """Count a block that was read to its end line."""
         self.blocks += 1
-        self.messages += check.messages
-        self.gaps += check.gaps
+        self.messages += block.messages
+        self.gaps += block.gaps
         if self.started_at is None:
-            self.started_at = check.started_at
-        if check.finished_at is not None:
-            self.finished_at = check.finished_at
+            self.started_at = block.started_at
+        if block.finished_at is not None:
+            self.finished_at = block.finished_at
 
 
 @dataclass(slots=True)
 class Findings:
-    """What is in a log, and what is wrong with it."""
+    """The sessions of a log, and its faults."""
 
     sessions: list[SessionSummary] = field(default_factory=list)
     faults: Notes = field(default_factory=Notes)
     warnings: Notes = field(default_factory=Notes)
-    """What is odd and yet may be true: clocks can be set."""
+    """Findings that are odd but may be true: clocks can be set."""
     torn_bytes: int = 0
-    """What follows the last whole block or session line; the next start cuts it off."""
+    """Bytes after the last whole block or line; the next start cuts them off."""
+    _verdicts: Verdicts = field(default_factory=lambda: Verdicts({}), compare=False)
+
+    def take(self, part: Part) -> None:
+        """Count the next part of the log."""
+        match part:
+            case Session():
+                summary = SessionSummary(part)
+                self.sessions.append(summary)
+                self._verdicts = Verdicts(summary.verdicts)
+            case CheckedBlock():
+                self.sessions[-1].add(part)
+            case LoggedVerdict():
+                self._verdicts.take(part.block, part.verdict)
+            case Fault():
+                self.faults.add(part)
+            case Oddity():
+                self.warnings.add(part)
 
     @property
     def is_whole(self) -> bool:

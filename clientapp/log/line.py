@@ -8,7 +8,7 @@ MalformedMessage with what is wrong with it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from ..wire.position import Position
 from ..wire.report import Report
 from .text import (
     AGAIN_MARK,
+    BLOCK_MARK,
     END_MARK,
     GAP_MARK,
     HEADER_MARK,
@@ -30,10 +31,24 @@ from .text import (
     VERDICT_MARK,
 )
 
+SESSION, HEAD, HEADER, GAP, AGAIN, END, VERDICT = (
+    mark.encode("ascii")
+    for mark in (
+        SESSION_MARK,
+        BLOCK_MARK,
+        HEADER_MARK,
+        GAP_MARK,
+        AGAIN_MARK,
+        END_MARK,
+        VERDICT_MARK,
+    )
+)
+"""The beginnings of all lines but those of messages."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-_SESSION = re.compile(SESSION_MARK.encode("ascii") + rb"(\{.*\}) crc32 ([0-9a-f]{8})")
+_SESSION = re.compile(SESSION + rb"(\{.*\}) crc32 ([0-9a-f]{8})")
 _MESSAGE = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z) "
     r"([a-z][a-z0-9_-]{0,39}) ([1-9][0-9]{0,15}) ([0-9a-f]{8}) (.+)"
@@ -44,19 +59,19 @@ _GAP = re.compile(
     r"(.*), goes on in (.*)"
 )
 _TRAILER = re.compile(
-    END_MARK.encode("ascii") + rb"([1-9][0-9]{0,15}): ([1-9][0-9]{0,5}) messages, "
+    END + rb"([1-9][0-9]{0,15}): ([1-9][0-9]{0,5}) messages, "
     rb"crc32 ([0-9a-f]{8})"
 )
 _VERDICT = re.compile(VERDICT_MARK + r"([1-9][0-9]{0,15}): ([a-z_]{1,40})(?:, (.*))?")
 
 
 class NotABlockLog(ValueError):
-    """The file is something else; nobody may write to it."""
+    """The file is something else, and must not be written to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedBlock:
-    """What the header of a block says."""
+    """The header of a block."""
 
     report: Report
     positions: Mapping[str, Position]
@@ -68,7 +83,7 @@ class LoggedBlock:
 
 @dataclass(frozen=True, slots=True)
 class LoggedMessage:
-    """What the line of a message says."""
+    """The line of a message."""
 
     received_at: int
     """Wall time of the receipt, microseconds since 1970."""
@@ -81,7 +96,7 @@ class LoggedMessage:
 
 @dataclass(frozen=True, slots=True)
 class Trailer:
-    """What the last line of a block says."""
+    """The last line of a block."""
 
     block: int
     size: int
@@ -90,7 +105,7 @@ class Trailer:
 
 @dataclass(frozen=True, slots=True)
 class LoggedVerdict:
-    """What the line of a verdict says."""
+    """The line of a verdict."""
 
     block: int
     verdict: str
@@ -109,7 +124,7 @@ def read_session(line: bytes) -> Session:
 
 def read_header(line: bytes) -> LoggedBlock:
     """Read the line of a block that is for programs."""
-    obj = codec.decode(line.removeprefix(HEADER_MARK.encode("ascii")))
+    obj = codec.decode(line.removeprefix(HEADER))
     positions = codec.mapping(obj, "positions")
     rates = codec.mapping(obj, "rates") if "rates" in obj else {}
     return LoggedBlock(
@@ -142,14 +157,22 @@ def read_duplicate(line: bytes) -> Duplicate:
     return Duplicate(match[1], int(match[2]), int(match[3], 16))
 
 
-def read_checksum(line: bytes) -> tuple[str, int, int] | None:
-    """Return feed, offset and CRC-32 of a message, dropped or not; None: a gap."""
-    text = _text(line)
-    match = _AGAIN.fullmatch(text)
-    if match is not None:
-        return match[1], int(match[2]), int(match[3], 16)
-    match = _MESSAGE.fullmatch(text)
-    return None if match is None else (match[2], int(match[3]), int(match[4], 16))
+def read_checksums(lines: Iterable[bytes]) -> dict[str, list[tuple[int, int]]]:
+    """
+    Return by feed the offset and CRC-32 of each message among *lines*.
+
+    In their order, with those that were dropped; lines of gaps are passed over.
+    """
+    found: dict[str, list[tuple[int, int]]] = {}
+    for text in map(_text, lines):
+        if match := _AGAIN.fullmatch(text):
+            feed, offset, crc = match.groups()
+        elif match := _MESSAGE.fullmatch(text):
+            feed, offset, crc = match[2], match[3], match[4]
+        else:
+            continue
+        found.setdefault(feed, []).append((int(offset), int(crc, 16)))
+    return found
 
 
 def read_gap(line: bytes) -> Gap:

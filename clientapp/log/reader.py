@@ -1,5 +1,5 @@
 """
-What a block log holds, read from its end.
+The end of a block log: where its client resumes.
 
 A log only grows and may be large, so nothing here reads it from the start: a
 search goes backwards from the end or by halves, over bytes or a memory map.
@@ -16,23 +16,23 @@ from ..wire.errors import MalformedMessage
 from ..wire.report import Report
 from ..wire.verdict import Verdict
 from .line import (
+    END,
+    HEAD,
+    HEADER,
+    SESSION,
+    VERDICT,
     LoggedBlock,
     NotABlockLog,
-    read_checksum,
+    read_checksums,
     read_header,
     read_session,
     read_trailer,
     read_verdict,
 )
-from .text import BLOCK_MARK, END_MARK, HEADER_MARK, SESSION_MARK, VERDICT_MARK
 
 Text = bytes | mmap.mmap
 
-_SESSION = SESSION_MARK.encode("ascii")
-_BLOCK = b"\n" + BLOCK_MARK.encode("ascii")
-_HEADER = b"\n" + HEADER_MARK.encode("ascii")
-_END = b"\n" + END_MARK.encode("ascii")
-_VERDICT = b"\n" + VERDICT_MARK.encode("ascii")
+_HEAD, _HEADER, _END, _VERDICT = (b"\n" + mark for mark in (HEAD, HEADER, END, VERDICT))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def read_tail(text: Text) -> Tail:
     """
     if len(text) == 0:
         return Tail()
-    if text[: len(_SESSION) + 1] != _SESSION + b"{":
+    if text[: len(SESSION) + 1] != SESSION + b"{":
         raise NotABlockLog("its first line is not a session line")
     start, newline = _last_session(text)
     if newline == -1:
@@ -99,15 +99,11 @@ def checksums(text: Text, tail: Tail, number: int) -> dict[str, list[tuple[int, 
     In order of receipt, with those that were dropped; empty where the tail
     has no such block.
     """
-    found: dict[str, list[tuple[int, int]]] = {}
     at = _header_above(text, tail, number - 1)
-    if at != -1 and _read_header(text, at).report.block == number:
-        start = text.find(b"\n", at + 1) + 1
-        for line in text[start : text.find(_END, at)].split(b"\n"):
-            if (message := read_checksum(line)) is not None:
-                feed, offset, crc = message
-                found.setdefault(feed, []).append((offset, crc))
-    return found
+    if at == -1 or _read_header(text, at).report.block != number:
+        return {}
+    start = text.find(b"\n", at + 1) + 1
+    return read_checksums(text[start : text.find(_END, at)].split(b"\n"))
 
 
 def _after_verdicts(text: Text, end: int) -> int:
@@ -140,7 +136,7 @@ def _last_session(text: Text) -> tuple[int, int]:
     """Return where the last whole session line begins and ends; end -1: none."""
     end = len(text)
     while True:
-        start = text.rfind(b"\n" + _SESSION, 0, end) + 1
+        start = text.rfind(b"\n" + SESSION, 0, end) + 1
         newline = text.find(b"\n", start)
         if newline != -1 or start == 0:
             return start, newline
@@ -154,7 +150,7 @@ def _last_block(text: Text, blocks_from: int) -> tuple[int, int]:
         trailer = text.rfind(_END, blocks_from, end)
         if trailer == -1:
             return blocks_from, blocks_from
-        start = text.rfind(_BLOCK, blocks_from, trailer)
+        start = text.rfind(_HEAD, blocks_from, trailer)
         newline = text.find(b"\n", trailer + 1)
         if -1 not in (start, newline) and _is_whole(text, start + 1, trailer + 1, newline):
             return start, newline + 1

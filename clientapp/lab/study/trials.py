@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from ...figures.measured import LatencySeen, Measured, Reason, label_of
 from ...figures.summary import latency_of
+from ...log.blockcheck import ScannedBlock
 from ...wire.names import key_prefix
 from ..analysis.trial import Condition, LatencyFigures, TimedBlock, Trial
-from .blockfiles import LoggedSession, WholeBlock
+from .blockfiles import LoggedSession
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,7 @@ class SeenBlock:
 
     client: str
     """Tells the sessions of a log apart; no secret."""
-    block: WholeBlock
+    block: ScannedBlock
     measured: Measured
 
 
@@ -28,13 +29,13 @@ def seen_blocks(session: LoggedSession) -> Iterator[SeenBlock]:
     feeds = session.asked.feeds
     client = f"{session.asked.client} {key_prefix(session.asked.session)}"
     for block in session.blocks:
-        report, due = block.report, block.due
+        report, due = block.report, block.header.due
         latency = report.latency
         yield SeenBlock(
             client=client,
             block=block,
             measured=Measured(
-                rates=label_of(feeds, block.rates),
+                rates=label_of(feeds, block.header.rates),
                 size=report.size,
                 seconds=report.seconds,
                 ideal=None if due is None else (due[1] - due[0]) / 1_000_000,
@@ -50,7 +51,7 @@ def seen_blocks(session: LoggedSession) -> Iterator[SeenBlock]:
 
 def condition_of(seen: SeenBlock, clients: int) -> Condition:
     """Return the condition of a block that was collected beside so many *clients*."""
-    rates = seen.block.rates.values()
+    rates = seen.block.header.rates.values()
     return Condition(
         rate=0.0 if None in rates else sum(rate for rate in rates if rate is not None),
         clients=clients,
@@ -75,7 +76,7 @@ def trial_of(condition: Condition, repeat: int, seen: Sequence[SeenBlock]) -> Tr
         blocks=tuple(_timed_block(one) for one in timed),
         left_out=Counter(reason for _, reason in reasons if reason is not None),
         received=received,
-        expected=received + sum(block.missing for block in judged),
+        expected=received + sum(block.gaps for block in judged),
         duplicates=sum(part.duplicates for part in parts),
         latency=_latency(timed),
     )
@@ -88,7 +89,7 @@ def left_out_of(seen: Sequence[SeenBlock]) -> Counter[Reason]:
 
 
 def _timed_block(seen: SeenBlock) -> TimedBlock:
-    report, due = seen.block.report, seen.block.due
+    report, due = seen.block.report, seen.block.header.due
     assert due is not None
     return TimedBlock(
         client=seen.client,

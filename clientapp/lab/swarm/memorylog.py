@@ -15,7 +15,7 @@ from ...core.block import Block
 from ...core.outbox import WINDOW
 from ...core.session import Session
 from ...core.stamp import Stamp
-from ...log.line import LoggedBlock, read_checksum
+from ...log.line import LoggedBlock, read_checksums
 from ...wire.from_server import Ack
 from ...wire.message import Message
 from ...wire.report import Report
@@ -69,11 +69,7 @@ class MemoryLog:
 
     def checksums(self, number: int) -> dict[str, list[tuple[int, int]]]:
         """Return offset and CRC-32 of each message of a recent block, per feed."""
-        found: dict[str, list[tuple[int, int]]] = {}
-        for line in self._lines.get(number, ()):
-            if (message := read_checksum(line.encode())) is not None:
-                found.setdefault(message[0], []).append(message[1:])
-        return found
+        return read_checksums(line.encode() for line in self._lines.get(number, ()))
 
     def reports_above(self, number: int, most: int = WINDOW) -> list[Report]:
         """Return the first *most* unacknowledged reports above *number*, in order."""

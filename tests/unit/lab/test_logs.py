@@ -245,7 +245,8 @@ def test_the_error_of_the_clock_is_the_largest_one(tmp_path: Path) -> None:
     assert latency() is None
     for at, error in enumerate((0.001, 0.004, 0.002)):
         block, clock = session.blocks[at], Clock(offset=3.0, error=error)
-        session.blocks[at] = replace(block, report=replace(block.report, clock=clock))
+        header = replace(block.header, report=replace(block.report, clock=clock))
+        session.blocks[at] = replace(block, header=header)
     sure = latency()
     assert sure is not None
     assert (sure.p50, sure.clock_error) == (0.002, 0.004)

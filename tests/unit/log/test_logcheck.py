@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clientapp.log.check import LogCheck
 from clientapp.log.findings import MAX_KEPT, Findings
 from clientapp.log.line import NotABlockLog
 from clientapp.log.reader import read_tail
+from clientapp.log.scanner import Scanner
 from tests.support.block_logs import (
     ALICE,
     BOB,
@@ -37,10 +37,11 @@ SMALL = session_log(ONE, users(1, 2)) + b"\n" + session_log(BOB, users(3, 5), of
 
 def check(log: bytes) -> Findings:
     """Judge a log."""
-    judge = LogCheck()
-    for line in io.BytesIO(log):
-        judge.read(line)
-    return judge.end()
+    findings, scanner = Findings(), Scanner(thorough=True)
+    for part in scanner.scan(io.BytesIO(log)):
+        findings.take(part)
+    findings.torn_bytes = scanner.torn_bytes
+    return findings
 
 
 def is_noticed(log: bytes) -> bool:
