@@ -71,7 +71,7 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``python -m clientapp``; return the exit code."""
-    parser = Parser(prog="python -m clientapp", description="The client of Blockfeed.")
+    parser = Parser(prog=f"python -m {__package__}", description="The client of Blockfeed.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, says, exit_codes, add_options, run in (
         ("collect", COLLECT, EXIT_CODES, add_collect_options, run_collect),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.support.judge import judge
@@ -52,3 +53,35 @@ def test_client_alone(stack: Stack, tmp_path: Path) -> None:
     assert len(session.blocks) == 5
     assert session.asked["select"] == ["name", "country"]
     assert stack.rows("SELECT count(*) FROM feeds_blockreport") == [(5,)]
+
+
+def test_client_inside_another_package(stack: Stack, tmp_path: Path) -> None:
+    """A copy in another package collects, and its swarm starts processes of that copy."""
+    vendored = tmp_path / "other" / "vendored"
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(CHECKOUT / "clientapp", vendored / "clientapp", ignore=ignore)
+    for package in (vendored, vendored.parent):
+        (package / "__init__.py").touch()
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "other.vendored.clientapp", *arguments],
+            cwd=tmp_path,
+            env=without_checkout(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_SECONDS,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    assert "usage: python -m other.vendored.clientapp" in run("--help")
+    stack.server()
+    stack.generator("--rate=50")
+    url = f"--url={stack.url}"
+    run("collect", url, "--name=alice", "--block-size=5", "--blocks=2")
+    assert len(judge(tmp_path / "logs" / "alice.log").blocks) == 2
+    run("swarm", url, "--clients=2", "--seconds=2", "--quiet", "--expect=verified==1")
+    members = stack.rows("SELECT count(*) FROM feeds_clientsession WHERE client <> 'alice'")
+    assert members[0][0] >= 2
