@@ -14,7 +14,7 @@ def main() -> None:
         from django.core.management import execute_from_command_line
         from django.db import Error
 
-        from feeds.management.output import OutputGone, guarded_output
+        from clientapp.output import OutputGone, guarded_output
     except ImportError:
         sys.exit("Django is not installed here; run: pip install -r requirements.txt")
     try:

@@ -25,6 +25,7 @@ from benchmarks.comparison import building
 from benchmarks.comparison.building import MissingError
 from benchmarks.comparison.modes import SMOKE_SECONDS, Mode
 from benchmarks.comparison.race import Cores, FailedError, LoadClient, pin, served, wait_for
+from clientapp.figures.ranks import nearest_rank
 from clientapp.wire.closing import Close
 from tests.support.crowd import Crowd, Follower, until
 from tests.support.stack import Program, Stack
@@ -69,7 +70,7 @@ async def measure_return(crowd: Crowd) -> None:
                 live[one] = now
         assert now < 60, f"{len(live)} are live"
     found = sorted(live.values())
-    half, most = found[len(found) // 2], found[int(len(found) * 0.99)]
+    half, most = (nearest_rank(found, percent) for percent in (50, 99))
     missed = sum(one.missed for one in crowd.followers)
     print(
         f"after the drain: live and caught up after {half:.2f} s (half), {most:.2f} s (99 %), "

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from websockets.asyncio.client import connect
 
+from clientapp.figures.ranks import nearest_rank
 from tests.support.raw_client import RawClient
 from tests.support.stack import Program, Stack
 
@@ -67,7 +68,7 @@ async def measure(url: str, seconds: float) -> str:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     found = sorted(latency for one in live for latency in one.latencies)
-    p50, p99 = (found[int(len(found) * part)] * 1000 for part in (0.5, 0.99))
+    p50, p99 = (nearest_rank(found, percent) * 1000 for percent in (50, 99))
     return f"{len(found):,} messages to {LIVE} live clients: p50 {p50:.1f} ms, p99 {p99:.1f} ms"
 
 

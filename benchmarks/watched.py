@@ -25,6 +25,7 @@ from typing import Any
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, build_opener
 
+from clientapp.figures.ranks import nearest_rank
 from tests.support.crowd import Crowd, Follower, until
 from tests.support.stack import Stack
 
@@ -115,7 +116,7 @@ async def window(name: str, watchers: list[Watcher], seconds: float) -> None:
     await asyncio.sleep(seconds)
     await until(lambda: all(watcher.latencies for watcher in watchers))
     late = sorted(one for watcher in watchers for one in watcher.latencies)
-    p50, p99 = (late[int(len(late) * share)] * 1000 for share in (0.5, 0.99))
+    p50, p99 = (nearest_rank(late, percent) * 1000 for percent in (50, 99))
     print(f"{name:<18} {len(late):>7} messages, p50 {p50:6.1f} ms, p99 {p99:6.1f} ms")
 
 

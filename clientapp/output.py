@@ -1,7 +1,8 @@
 """
-Standard output of the client, which may fail: a full disk, a closed pipe.
+The standard output of a program, which may fail: a full disk, a closed pipe.
 
-One place turns that into a sentence, whatever prints.
+One place turns that into a sentence, so that neither a client nor a command of
+the server ends in a traceback over a line that nobody can read.
 """
 
 from __future__ import annotations

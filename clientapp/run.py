@@ -11,6 +11,7 @@ from .collector import Collector
 from .connector import Connector
 from .core import events
 from .core.block import BlockBuilder
+from .core.counted import counted
 from .core.errors import CouldNot, NothingCame
 from .core.protocol import ClientProtocol
 from .core.serverclock import ServerClock
@@ -175,8 +176,7 @@ class Run:
             raise NothingCame(text)
         left = self._reporting.unacknowledged
         if self._tally.blocks == self._blocks and left:
-            reports = "1 report" if left == 1 else f"{left} reports"
             raise CouldNot(
-                f"the server did not acknowledge {reports}, nor anything else for {ACK_SECONDS} s; "
-                "the next start sends again"
+                f"the server did not acknowledge {counted(left, 'report')}, nor anything else for "
+                f"{ACK_SECONDS} s; the next start sends again"
             )

@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from .core import events
+from .core.counted import counted
 from .core.tally import Tally
 from .log.text import format_time
 from .wire import codec
@@ -103,8 +104,9 @@ class Terminal:
         ranges = ", ".join(f"{name} {at.first} to {at.last}" for name, at in event.feeds.items())
         line = Text(f"Block {event.block} received successfully", "bold green")
         details = (
-            f"  {_count(event.size, 'message')} ({ranges}) in {event.seconds:.3f} s, "
-            f"{_count(event.bytes, 'byte')}, latency {event.latency.p50:.4f} s{_bound(event.clock)}"
+            f"  {counted(event.size, 'message')} ({ranges}) in {event.seconds:.3f} s, "
+            f"{counted(event.bytes, 'byte')}, latency {event.latency.p50:.4f} s"
+            f"{_bound(event.clock)}"
         )
         self._print(line.append(printable(details), "default not bold"))
 
@@ -121,11 +123,11 @@ class Terminal:
     def _sum_up(self, event: events.Summary) -> None:
         self._live.stop()
         counts = (
-            _count(event.blocks, "block"),
-            _count(event.messages, "message"),
-            _count(event.reconnects, "reconnect"),
-            _count(event.gaps, "missing offset"),
-            _count(event.duplicates, "duplicate"),
+            counted(event.blocks, "block"),
+            counted(event.messages, "message"),
+            counted(event.reconnects, "reconnect"),
+            counted(event.gaps, "missing offset"),
+            counted(event.duplicates, "duplicate"),
         )
         self._say(", ".join(counts), "bold")
         if event.verdicts:
@@ -135,13 +137,13 @@ class Terminal:
             p50, p99 = event.latency.p50, event.latency.p99
             self._say(f"latency p50 {p50:.4f} s, p99 {p99:.4f} s{_bound(event.clock)}")
         if event.interrupted:
-            blocks = _count(event.interrupted, "block")
+            blocks = counted(event.interrupted, "block")
             self._say(f"latency leaves out {blocks} around a reconnect or catch-up")
         if event.unfinished:
-            messages = _count(event.unfinished, "message")
+            messages = counted(event.unfinished, "message")
             self._say(f"{messages} of an unfinished block for the next start to get again")
         if event.unacknowledged:
-            self._say(f"{_count(event.unacknowledged, 'report')} for the next start to send again")
+            self._say(f"{counted(event.unacknowledged, 'report')} for the next start to send again")
         self._say(f"log {event.log}")
 
     def _line(self) -> Text:
@@ -158,7 +160,7 @@ class Terminal:
         latency = f"{tally.latencies[-1]:.4f} s" if tally.latencies else "none yet"
         return Text(
             f"{rate:.1f} messages/s · {tally.in_block} of {tally.block_size} in the block · "
-            f"latency {latency} · {_count(tally.reconnects, 'reconnect')}",
+            f"latency {latency} · {counted(tally.reconnects, 'reconnect')}",
             "dim",
             no_wrap=True,
             overflow="ellipsis",
@@ -168,7 +170,3 @@ class Terminal:
 def _bound(clock: Clock | None) -> str:
     """Say how far a latency may be wrong."""
     return " by this machine's own clock" if clock is None else f" ± {clock.error:.4f} s"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

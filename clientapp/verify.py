@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .core.counted import counted
 from .jsonlines import write_json
 from .log.findings import Findings, SessionSummary
 from .log.line import NotABlockLog
@@ -64,7 +65,7 @@ def show_as_text(verified: Verified) -> bool:
             lines.append(f"  {mark}and {more} more")
     if findings.torn_bytes:
         lines.append(
-            f"  the last {_count(findings.torn_bytes, 'byte')} are a torn block, or one being "
+            f"  the last {counted(findings.torn_bytes, 'byte')} are a torn block, or one being "
             "written; the next start cuts off what is torn"
         )
     print("\n".join(map(printable, lines)), flush=True)
@@ -92,7 +93,7 @@ def show_as_json(verified: Verified) -> bool:
 def _verdict(findings: Findings) -> str:
     if findings.is_whole:
         return "whole"
-    return _count(findings.faults.count, "fault")
+    return counted(findings.faults.count, "fault")
 
 
 def _summary(session: SessionSummary) -> str:
@@ -100,8 +101,8 @@ def _summary(session: SessionSummary) -> str:
     feeds = " and ".join(asked.feeds)
     text = (
         f"session {key_prefix(asked.session)} of {asked.client}: {feeds} in blocks of "
-        f"{asked.block_size}, {_count(session.blocks, 'block')}, "
-        f"{_count(session.messages, 'message')}, {_count(session.gaps, 'missing offset')}"
+        f"{asked.block_size}, {counted(session.blocks, 'block')}, "
+        f"{counted(session.messages, 'message')}, {counted(session.gaps, 'missing offset')}"
     )
     text += "".join(f", {blocks} {verdict}" for verdict, blocks in session.verdicts.items())
     if session.started_at is None or session.finished_at is None:
@@ -121,7 +122,3 @@ def _summary_json(session: SessionSummary) -> dict[str, Any]:
         "block_size": asked.block_size,
         **shown,
     }
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -7,14 +7,19 @@ from dataclasses import dataclass
 from math import ceil, fsum
 
 
+def rank(percent: float, count: int) -> int:
+    """Return the place, from 1, of the value for *percent* among *count* sorted values."""
+    # In thousandths, because 99.9 is no binary number and would round up a rank.
+    return max(1, ceil(round(percent * 1000) * count / 100_000))
+
+
 def nearest_rank(ordered: Sequence[float], percent: float) -> float:
     """
     Return the smallest value that *percent* of all values do not exceed.
 
     *ordered* is sorted and not empty.
     """
-    # In thousandths, for 99.9 is no binary number and would round up a rank.
-    return ordered[max(0, ceil(round(percent * 1000) * len(ordered) / 100_000) - 1)]
+    return ordered[rank(percent, len(ordered)) - 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

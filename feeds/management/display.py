@@ -14,9 +14,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from clientapp.output import OutputGone
 from feeds import show
 from feeds.making.progress import Progress, State
-from feeds.management.output import OutputGone
 
 log = logging.getLogger(__name__)
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from ...figures.ranks import rank
+
 BITS = 7
 """Of a value that its bucket keeps: an error of 1/64 at most."""
 
@@ -45,10 +47,10 @@ class Histogram:
         """
         if not self.counts:
             raise ValueError("nothing was seen")
-        rank = max(1, -(-percent * self.total // 100))
+        left = rank(percent, self.total)
         for value in sorted(self.counts):
-            rank -= self.counts[value]
-            if rank <= 0:
+            left -= self.counts[value]
+            if left <= 0:
                 break
         return value / 1_000_000
 

@@ -10,10 +10,10 @@ from typing import TextIO, cast
 
 import pytest
 
+from clientapp.output import Output
 from feeds.making.progress import Progress, State
 from feeds.management import display
 from feeds.management.display import Display
-from feeds.management.output import Output
 from tools.waiting import PATIENCE_SECONDS
 
 
