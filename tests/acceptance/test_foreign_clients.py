@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -181,7 +182,9 @@ def test_clients_that_other_people_wrote(stack: Stack, tmp_path: Path) -> None:
     Whatever its style, a plain client gets messages only, and each of its sentences is stored.
 
     First each gets the same sixty messages, so that the sizes of its blocks must
-    sum to sixty. Then the server restarts while messages flow.
+    sum to sixty. Then the server restarts while messages flow. Later each client
+    ends a block while nothing flows: the sizes of its blocks since the restart
+    then sum to the messages that it received since.
     """
     node = shutil.which("node")
     if node is None:
@@ -209,7 +212,25 @@ def test_clients_that_other_people_wrote(stack: Stack, tmp_path: Path) -> None:
     for one in clients:
         one.wait_until(one.is_whole, restarted)
         one.check()
+        if one.exact is not None:
+            one.check_restart()
+    wait_until_sizes_add_up([one for one in clients if one.exact is not None], stack, restarted)
     assert "Traceback" not in server.said + restarted.said
+
+
+def wait_until_sizes_add_up(clients: list[Foreign], stack: Stack, server: Program) -> None:
+    """Complete the current block of each client in turn; at its end the sizes must add up."""
+    promised = "SELECT promised FROM feeds_feed WHERE name = 'users'"
+    while clients:
+        [(head,)] = stack.rows(promised)
+        for one in clients:
+            one.wait_until(partial(one.has_all_up_to, head), server)
+            if not one.missing():
+                one.wait_until(one.adds_up, server)
+        clients = [one for one in clients if one.missing()]
+        if clients:
+            fewest = min(one.missing() for one in clients)
+            stack.run("generate", "--feed=users", f"--count={fewest}")
 
 
 def wait_for_sentences(clients: list[Foreign], server: Program) -> None:

@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -30,15 +31,17 @@ class Style:
     declares_size: bool = False
     misses_some: bool = False
     """Whether it is away between two blocks."""
+    carries_over: bool = False
+    """Whether a block that a lost connection interrupts continues on the next connection."""
 
 
 CLIENTS = (
     Style(script="counts_frames.py", name="1", block=3),
     Style(script="says_lower_case.py", name="lower", block=5),
     Style(script="threads.py", name="threads", block=4),
-    Style(script="websocket_app.py", name="Web Socket", block=6),
+    Style(script="websocket_app.py", name="Web Socket", block=6, carries_over=True),
     Style(script="blocking_sleeps.py", name="sleeper", block=2),
-    Style(script="with_aiohttp.py", name="aio", block=10),
+    Style(script="with_aiohttp.py", name="aio", block=10, carries_over=True),
     Style(script="new_connection_per_block.py", name="again", block=3, misses_some=True),
     Style(script="says_its_size.py", name="sized", block=5, declares_size=True),
     Style(script="talks_a_lot.py", name="talker", block=1),
@@ -94,6 +97,34 @@ class Foreign:
         """Return the messages in its stored blocks."""
         return sum(size for _, _, size in self._stored())
 
+    def has_all_up_to(self, head: int) -> bool:
+        """Tell whether it got the message at offset *head*, the newest there is."""
+        return bool(frames := self.frames()) and json.loads(frames[-1])["offset"] == head
+
+    def missing(self) -> int:
+        """Return how many messages complete its current block; 0: it has just ended one."""
+        received = self._received()
+        counted = sum(received) if self._style.carries_over else received[-1]
+        return -counted % self._style.block
+
+    def adds_up(self) -> bool:
+        """
+        Tell whether the blocks on its last connection hold every message received there.
+
+        That holds only after a block ended and nothing followed: a message on
+        its way while a sentence is read counts for that sentence's block.
+        """
+        return self._sizes()[-1] == self._received()[-1]
+
+    def check_restart(self) -> None:
+        """Compare sizes with frames on the connection that a restart of the server ended."""
+        received, sizes = self._received(), self._sizes()
+        assert len(received) == len(sizes) == 2
+        first = next(iter(self._stored_by_session().values()))
+        # The server counts what it wrote. The client got all of it before the close, but
+        # what was written after the last sentence is in no block.
+        assert len(first) * self._style.block <= sizes[0] <= received[0]
+
     def is_whole(self) -> bool:
         """Tell whether each of its sentences is stored."""
         stored = Counter(text for text, _, _ in self._stored())
@@ -123,6 +154,30 @@ class Foreign:
         text = self._file.read_text(encoding="utf-8")
         return text[: text.rfind("\n") + 1].splitlines()
 
+    def _received(self) -> list[int]:
+        """Return the messages received on each connection: only a new one skips offsets."""
+        offsets = [json.loads(text)["offset"] for text in self.frames()]
+        first = [
+            place
+            for place, offset in enumerate(offsets)
+            if not place or offset != offsets[place - 1] + 1
+        ]
+        return [end - start for start, end in pairwise([*first, len(offsets)])]
+
+    def _sizes(self) -> list[int]:
+        """Return the messages in the stored blocks of each of its sessions, in order."""
+        return [sum(sizes) for sizes in self._stored_by_session().values()]
+
+    def _stored_by_session(self) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for session, size in self._stack.rows(
+            "SELECT s.id, r.size FROM feeds_blockreport r JOIN feeds_clientsession s "
+            "ON s.id = r.session_id WHERE s.client = ? AND r.plain ORDER BY s.id, r.number",
+            self._style.name,
+        ):
+            found.setdefault(session, []).append(size)
+        return found
+
     def _stored(self) -> list[tuple[str, float, int]]:
         return self._stack.rows(
             "SELECT r.text, r.seconds, r.size FROM feeds_blockreport r JOIN "
@@ -132,4 +187,5 @@ class Foreign:
 
     def _state(self) -> str:
         kinds = Counter(line[:20] for line in self._lines())
-        return f"{self.said()[-3:]}, {kinds.most_common(5)}, stored {self._stored()[-3:]}"
+        sums = f"received {self._received()}, in blocks {self._sizes()}"
+        return f"{self.said()[-3:]}, {kinds.most_common(5)}, {sums}, stored {self._stored()[-3:]}"
