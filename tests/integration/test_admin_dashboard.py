@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from math import floor
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.contrib.staticfiles import finders
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -352,3 +354,11 @@ def test_queries_do_not_grow(admin_client: Client) -> None:
             sample(now - timedelta(seconds=seconds), server=f"server-{number}")
     # Session and account, then samples, online sessions, feeds and their segments.
     assert cost() == quiet == 6
+
+
+def test_files_that_the_page_names_exist(admin_client: Client) -> None:
+    """The page names its script, and each static file that it names is found."""
+    page = admin_client.get(reverse("admin:index")).content.decode()
+    names = re.findall(r'(?:src|href)="/static/([^"?]*)"', page)
+    assert "feeds/dashboard.js" in names
+    assert [name for name in names if finders.find(name) is None] == []
