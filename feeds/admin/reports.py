@@ -47,6 +47,8 @@ MEANINGS = {
     Verdict.BROKEN: "the client did not receive what was sent",
     Verdict.UNVERIFIABLE: "the server cannot tell",
 }
+JUDGED = '<span class="judged" data-state="{}">{}</span>'
+"""A verdict, of which the page shows ``broken`` in red."""
 ONLY_A_SENTENCE = "The client said only the sentence."
 PLAIN = f"{show.NOT_CHECKED}: its sentence does not say which messages came. This is no fault."
 """What the verdict of a plain report means."""
@@ -107,7 +109,7 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
         ("received_at", DayFilter),
     )
     fieldsets = (
-        (None, {"fields": ("of_session", "numbered", "plain", "neighbours", "sentence", "label")}),
+        (None, {"fields": ("of_session", "numbered", "neighbours", "sentence", "label")}),
         ("Verdict", {"fields": ("judged", "why", "differences", "expected")}),
         (
             "Time",
@@ -187,7 +189,7 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
     def judged(self, report: BlockReport) -> str:
         """Return what the server found, and what that means."""
         words = PLAIN if report.plain else f"{report.verdict}: {MEANINGS[Verdict(report.verdict)]}"
-        return format_html('<span class="judged" data-state="{}">{}</span>', report.verdict, words)
+        return format_html(JUDGED, report.verdict, words)
 
     @admin.display(description="expected and arrived")
     def expected(self, report: BlockReport) -> str:

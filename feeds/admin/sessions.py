@@ -23,7 +23,7 @@ from feeds.admin.actions import OperableAdmin
 from feeds.admin.figures.course import course_charts, timeline
 from feeds.admin.filters import BlockSizeFilter, ClientFilter, DayFilter, FeedFilter
 from feeds.admin.read_only import LINK, FactInline, leads
-from feeds.admin.reports import ReportColumns
+from feeds.admin.reports import JUDGED, ReportColumns
 from feeds.admin.rows import cell, cells, with_lag
 from feeds.models import BlockReport, ClientSession, Connection
 
@@ -76,7 +76,7 @@ class ReportInline(ReportColumns, FactInline):
     @admin.display(description="verdict")
     def judged(self, report: BlockReport) -> str:
         """Return what the server found; an inline shows no labels."""
-        return show.verdict(report)
+        return format_html(JUDGED, report.verdict, show.verdict(report))
 
 
 @admin.register(ClientSession)
@@ -118,7 +118,7 @@ class ClientSessionAdmin(OperableAdmin):
                     ("connected_at", "seen_at"),
                     ("created_at", "connects"),
                     ("blocks", "messages"),
-                    ("checked", "broken", "not_told"),
+                    ("checked", "damaged", "not_told"),
                 )
             },
         ),
@@ -128,6 +128,7 @@ class ClientSessionAdmin(OperableAdmin):
         "size_of_blocks",
         "key_prefix",
         "checked",
+        "damaged",
         "not_told",
         "connected",
         "newest_blocks",
@@ -151,6 +152,18 @@ class ClientSessionAdmin(OperableAdmin):
         if session.sentences and session.sentences == session.blocks:
             return f"- {show.NOT_CHECKED}"
         return f"{session.verified:,}"
+
+    @admin.display(description="broken")
+    def damaged(self, session: ClientSession) -> str:
+        """Return the number of broken blocks, in red and as a link to them if there are any."""
+        if not session.broken:
+            return "0"
+        asked = {
+            "q": names.key_prefix(session.key),
+            "verdict__exact": BlockReport.Verdict.BROKEN.value,
+        }
+        link = leads((f"{session.broken:,}: look at them", "blockreport", asked))
+        return format_html(JUDGED, "broken", link)
 
     @admin.display(description="unverifiable")
     def not_told(self, session: ClientSession) -> str:

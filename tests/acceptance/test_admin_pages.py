@@ -112,6 +112,22 @@ def test_row_of_a_list_is_short_on_a_phone(busy: BusyStack, operator: Browser, n
     assert 0 < max(operator.evaluate(rows)) <= 140
 
 
+def test_session_with_charts_becomes_narrow_again(busy: BusyStack, operator: Browser) -> None:
+    """A window that is made narrower after the charts were drawn shows the whole page."""
+    operator.open(address(busy, PAGES["session"].path), width=max(WIDTHS))
+    operator.wait_for("document.querySelector('canvas')?.offsetWidth > 390")
+    operator.resize(min(WIDTHS))
+    operator.wait_for(f"{SCROLL_WIDTH} === {min(WIDTHS)}")
+
+
+def test_feeds_of_the_dashboard_fit_a_phone(busy: BusyStack, operator: Browser) -> None:
+    """At 390 pixels no column of the table of feeds is cut off."""
+    operator.open(address(busy, ""), width=min(WIDTHS))
+    table = "document.querySelector('.dashboard-feeds')"
+    operator.wait_for(f"{table} !== null")
+    assert operator.evaluate(f"{table}.scrollWidth <= {table}.clientWidth")
+
+
 def test_example_is_put_into_the_form(busy: BusyStack, operator: Browser) -> None:
     """One click on an example fills in its spec and its kind."""
     operator.open(address(busy, "feeds/feed/add/"))

@@ -12,7 +12,7 @@ from django.utils.html import escape
 
 from clientapp.wire import names
 from feeds.admin.read_only import NEWEST
-from feeds.models import ClientMessage, Connection, Feed
+from feeds.models import ClientMessage, ClientSession, Connection, Feed
 from tests.support.admin import NOW, connect, listed, report, shown
 
 FACTS = ("clientsession", "blockreport", "clientmessage")
@@ -176,6 +176,23 @@ def test_a_verdict_is_shown_with_its_cause(admin_client: Client) -> None:
     assert "42, 50" not in shown(admin_client, whole)
     assert listed(admin_client, "blockreport", verdict__exact="broken") == [broken]
     assert listed(admin_client, "blockreport", verdict__exact="verified") == [whole]
+
+
+def test_broken_blocks_of_a_session_are_red_and_lead_to_them(admin_client: Client) -> None:
+    """The page of a session links its broken blocks; one without any shows a plain zero."""
+    session = connect("alice")
+    ClientSession.objects.update(broken=1)
+    broken = report(session, 1, verdict="broken")
+    report(session, 2, verdict="verified")
+    page = shown(admin_client, session)
+    link = f"/admin/feeds/blockreport/?q={session.key[:8]}&amp;verdict__exact=broken"
+    assert f'href="{link}"' in page
+    assert "1: look at them" in page
+    assert page.count('class="judged" data-state="broken"') == 2
+    asked = {"q": session.key[:8], "verdict__exact": "broken"}
+    assert listed(admin_client, "blockreport", **asked) == [broken]
+    ClientSession.objects.update(broken=0)
+    assert "look at them" not in shown(admin_client, session)
 
 
 def test_who_is_catching_up(admin_client: Client) -> None:
