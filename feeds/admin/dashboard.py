@@ -28,8 +28,9 @@ def figures(request: HttpRequest) -> HttpResponse:
 
 
 def _asked(request: HttpRequest) -> Dashboard:
-    """Return the page over the span that the address names; any other is an hour."""
-    return dashboard(_rights(request), SPANS.get(request.GET.get("span", ""), HOUR))
+    """Return the page over the span, and of the feed, that the address names."""
+    span = SPANS.get(request.GET.get("span", ""), HOUR)
+    return dashboard(_rights(request), span, request.GET.get("feed", ""))
 
 
 def _rights(request: HttpRequest) -> Rights:

@@ -15,7 +15,7 @@ the order of their offsets, each once per subscription.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -57,8 +57,8 @@ class Hub:
         self._queue: deque[Subscriber] = deque()
         self.streams: dict[str, Stream] = {}
         self.subscribers: set[Subscriber] = set()
-        self.sent = 0
-        """Messages given to writers so far, each once per subscriber."""
+        self.sent: Counter[str] = Counter()
+        """Messages of each feed given to writers so far, each once per subscriber."""
 
     def open_stream(self, feed: str, head: int) -> Stream:
         """Begin a feed whose messages up to *head* exist already."""
@@ -148,6 +148,20 @@ class Hub:
         cursors = _cursors(subscriber)
         return sum(self.streams[feed].head - cursor for feed, cursor in cursors.items())
 
+    def readers(self) -> dict[str, tuple[int, int]]:
+        """Return, per feed that is read, its readers and the most messages that one lacks."""
+        alone = [one.cursors for one in self.subscribers if one.cohort is None]
+        groups = [(cursors, 1) for cursors in alone]
+        for cohorts in self._cohorts.values():
+            groups += [(cohort.cursors, len(cohort.members)) for cohort in cohorts]
+        found: dict[str, tuple[int, int]] = {}
+        for cursors, count in groups:
+            for feed, cursor in cursors.items():
+                readers, lag = found.get(feed, (0, 0))
+                lag = max(lag, self.streams[feed].head - cursor)
+                found[feed] = readers + count, lag
+        return found
+
     def turns(self) -> Iterator[None]:
         """
         Do all the work there is, one bounded turn for each item yielded.
@@ -220,7 +234,7 @@ class Hub:
             if cursor < stream.head and room > 0 and not self._is_outrun(feed, cursor):
                 frames, last = stream.framed_after(cursor, room, reframe)
                 _move(cursors, feed, last)
-                self.sent += (last - cursor) * readers
+                self.sent[feed] += (last - cursor) * readers
                 parts.append(frames)
                 room -= len(frames)
         return parts[0] if len(parts) == 1 else b"".join(parts)

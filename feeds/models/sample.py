@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django.db import models
 
 
@@ -36,6 +38,11 @@ class Sample(models.Model):
     """Median of the blocks' medians, in seconds; None: no report told it by the server's clock."""
     latency_p99 = models.FloatField(null=True)
     """99th percentile of the blocks' own p99."""
+    unavailable = models.CharField(max_length=100, blank=True, default="")
+    """Parts that did not work at some time in the period, a space between them."""
+    feeds = models.JSONField(null=True, blank=True)
+    """Per feed that was in use: sessions at the end, messages sent, worst lag. None: a sample of
+    an older version, which does not tell."""
 
     class Meta:
         # Whoever may view sessions or reports may view what the history says of them.
@@ -44,3 +51,8 @@ class Sample(models.Model):
     def __str__(self) -> str:
         """Return when and where it was taken."""
         return f"{self.server} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def began(self) -> datetime:
+        """When the period began."""
+        return self.at - timedelta(seconds=self.seconds)

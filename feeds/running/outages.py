@@ -35,14 +35,21 @@ class Outages:
 
     def __init__(self) -> None:
         self._outages: dict[str, Outage] = {}
+        self._seen: set[str] = set()
 
     def begin(self, part: str, outage: Outage) -> None:
         """Say what is the matter with *part*, in place of what was said before."""
         self._outages[part] = outage
+        self._seen.add(part)
 
     def end(self, part: str) -> None:
         """Note that *part* works; so it may have done before."""
         self._outages.pop(part, None)
+
+    def seen(self) -> list[str]:
+        """Return the parts that were out at some time since the last call, sorted."""
+        seen, self._seen = self._seen, set(self._outages)
+        return sorted(seen)
 
     def sentences(self, *, detailed: bool) -> list[str]:
         """Return what is the matter, the latest last; any thread may ask."""

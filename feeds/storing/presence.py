@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +20,7 @@ from feeds.core.hub import Hub
 from feeds.core.limits import Limits
 from feeds.core.subscriber import Subscriber
 from feeds.layer.replacer import Replacer
+from feeds.running.outages import OUTAGES
 from feeds.running.worker import Worker
 from feeds.storing import ledger
 from feeds.storing.books import Books
@@ -94,8 +96,10 @@ class Presence:
             at=now,
             clock=time.monotonic(),
             sessions=len(lags),
-            sent=self._hub.sent,
+            sent=Counter(self._hub.sent),
             worst_lag=max(lags.values(), default=0),
+            readers=self._hub.readers(),
+            unavailable=OUTAGES.seen(),
         )
 
     async def _end_replaced(self, known: Collection[str]) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import random
 import threading
-from collections import deque
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -29,6 +29,8 @@ MOST_MEASURED = 10_000
 """Reports that the percentiles of one sample rest on; drawn by lot from more."""
 MOST_WAITING = 360
 """Samples that wait for the database: an hour of them."""
+MOST_FEEDS = 100
+"""Feeds that one sample tells apart, the busiest: 2 KB."""
 REMOVED_AT_ONCE = 100
 """Old samples removed with each new one: enough to shrink, and no long lock."""
 
@@ -41,9 +43,13 @@ class Look:
     clock: float
     """Seconds by the monotonic clock."""
     sessions: int
-    sent: int
-    """Messages sent to clients since the process began."""
+    sent: Counter[str]
+    """Messages of each feed sent to clients since the process began."""
     worst_lag: int
+    readers: Mapping[str, tuple[int, int]]
+    """Per feed its readers, and the most messages of it that one lacks."""
+    unavailable: Sequence[str]
+    """Parts that did not work at some time since the last look."""
 
 
 @dataclass(slots=True)
@@ -80,7 +86,7 @@ class Sampler:
         """Begin the first period at *clock*, seconds by the monotonic clock."""
         self._server = server
         self._since = clock
-        self._sent = 0
+        self._sent: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._tally = Tally()
         self._waiting: deque[Sample] = deque(maxlen=MOST_WAITING)
@@ -98,13 +104,14 @@ class Sampler:
             tally, self._tally = self._tally, Tally()
         found = summarise(tally.measured)
         overhead, latency, plain = found.overhead, found.latency, found.plain
+        sent = look.sent - self._sent
         self._waiting.append(
             Sample(
                 server=self._server,
                 at=look.at,
                 seconds=look.clock - self._since,
                 sessions=look.sessions,
-                messages=look.sent - self._sent,
+                messages=sent.total(),
                 worst_lag=look.worst_lag,
                 blocks=tally.blocks,
                 verified=tally.verified,
@@ -117,6 +124,8 @@ class Sampler:
                 plain_p99=figure(plain, "p99"),
                 latency_p50=latency and latency.p50,
                 latency_p99=latency and latency.p99,
+                unavailable=" ".join(look.unavailable),
+                feeds=_feeds(look.readers, sent),
             )
         )
         self._since, self._sent = look.clock, look.sent
@@ -132,6 +141,18 @@ class Sampler:
             keys = list(old.values_list("pk", flat=True)[:REMOVED_AT_ONCE])
             if keys:
                 Sample.objects.filter(pk__in=keys).delete()
+
+
+def _feeds(
+    readers: Mapping[str, tuple[int, int]], sent: Counter[str]
+) -> dict[str, tuple[int, int, int]]:
+    """Return sessions, messages and worst lag of each feed in use, of the busiest if many."""
+    busiest = sorted({*readers, *sent}, key=lambda feed: (sent[feed], feed), reverse=True)
+    found = {}
+    for feed in busiest[:MOST_FEEDS]:
+        sessions, worst_lag = readers.get(feed, (0, 0))
+        found[feed] = sessions, sent[feed], worst_lag
+    return found
 
 
 def _measured(fact: Reported, outcome: Outcome, verdict: Verdict) -> Measured:

@@ -224,7 +224,7 @@ def test_figures(admin_client: Client) -> None:
             "reports": "/admin/feeds/blockreport/?feed=numbers",
         }
     ]
-    titles = ["Messages", "Sessions", "Worst lag", "Blocks", "Overhead", "Latency"]
+    titles = ["Messages", "Sessions", "Worst lag", "Blocks", "Overhead", "Latency", "Outages"]
     assert [chart["title"] for chart in said["charts"]] == titles
     latency = json.loads(said["charts"][5]["data"])
     drawn = [value for value in latency["datasets"][1]["data"] if value is not None]
@@ -276,7 +276,8 @@ def test_outage_is_told_and_drawn_as_a_hole(name: str) -> None:
         sample(NOW - timedelta(seconds=seconds + 60))
         sample(NOW - gone - timedelta(seconds=seconds))
     found = look_back(NOW, SPANS[name])
-    ago = [(NOW - a, NOW - b) for a, b in found.outages]
+    assert list(found.outages) == ["server"]
+    ago = [(NOW - a, NOW - b) for a, b in found.outages["server"]]
     assert ago == [
         (timedelta(seconds=60), timedelta(0)),
         (gone, timedelta(seconds=80)),
@@ -289,7 +290,92 @@ def test_server_that_is_started_again_at_once_is_no_outage() -> None:
     """Neither is a second server that begins or ends beside the first."""
     for seconds in range(0, 100, 10):
         sample(NOW - timedelta(seconds=seconds), server="one" if seconds > 40 else "two")
-    assert look_back(NOW).outages == []
+    assert look_back(NOW).outages == {}
+
+
+@pytest.mark.parametrize("name", SPANS)
+def test_outage_of_a_part_is_told_and_drawn(admin_client: Client, name: str) -> None:
+    """Samples that name a part make one outage of it, as long as they are, over any span."""
+    now = datetime.now(UTC)
+    marks = ["", "database recorder", "database", "", "layer", ""]
+    for number, unavailable in enumerate(marks):
+        sample(now - timedelta(seconds=10 * number), unavailable=unavailable)
+    sample(now - timedelta(seconds=20), server="two", unavailable="database")
+    found = look_back(now, SPANS[name])
+    ago = {
+        part: [tuple((now - end).total_seconds() for end in ends) for ends in spans]
+        for part, spans in found.outages.items()
+    }
+    assert ago == {"layer": [(50, 40)], "database": [(30, 10)], "recorder": [(20, 10)]}
+    said = admin_client.get(reverse("dashboard"), {"span": name}).json()
+    assert "The database was unavailable 1 time, 0:00:20 in all (UTC): " in said["outages"]
+    assert "The channel layer was unavailable 1 time, 0:00:10 in all" in said["outages"]
+    assert "Reports could not be stored 1 time, 0:00:10 in all" in said["outages"]
+    chart = said["charts"][-1]
+    assert chart["title"] == "Outages"
+    drawn = {
+        line["label"]: round(sum(value or 0 for value in line["data"]), 3)
+        for line in json.loads(chart["data"])["datasets"]
+    }
+    assert drawn == {"no channel layer": 10, "no database": 20, "reports wait": 10}
+
+
+def test_no_outage_is_said_and_not_drawn(admin_client: Client) -> None:
+    """Where everything always worked there is a sentence and no chart."""
+    sample(datetime.now(UTC))
+    said = told(admin_client)
+    assert said["outages"].startswith("No outage: ")
+    assert "Outages" not in [chart["title"] for chart in said["charts"]]
+
+
+@pytest.mark.parametrize("name", SPANS)
+def test_feed_is_chosen(admin_client: Client, name: str) -> None:
+    """Sessions, messages and lag are those of the feed; reports, which tell none, are left out."""
+    Feed.objects.get_or_create(name="users", defaults={"kind": "users"})
+    now = datetime.now(UTC)
+    feeds = {"users": [1, 100, 7], "arrays": [2, 300, 3]}
+    sample(now - timedelta(seconds=10), feeds=feeds)
+    sample(now, feeds={"arrays": [2, 300, 3]})
+    chosen = {"span": name, "feed": "users"}
+    said = admin_client.get(reverse("dashboard"), chosen).json()
+    assert said["feed"] == "users"
+    charts = {chart["title"]: json.loads(chart["data"]) for chart in said["charts"]}
+    assert list(charts) == ["Messages", "Sessions", "Worst lag"]
+
+    def most(title: str) -> float:
+        (line,) = charts[title]["datasets"]
+        return float(max(value for value in line["data"] if value is not None))
+
+    assert (most("Sessions"), most("Worst lag")) == (1, 7)
+    # 100 in 20 s, or in 10 s if a step ends between the samples; of all feeds it is 40/s.
+    assert 5 <= round(most("Messages"), 6) <= 10
+    all_of_them = look_back(now, SPANS[name]).now
+    assert look_back(now, SPANS[name], "users").now == all_of_them
+    assert tiles(admin_client)["Messages/s"][0] == "40"
+    page = admin_client.get(reverse("admin:index"), chosen).content.decode()
+    assert f"The last {name} of users" in page
+    assert "<option selected>users</option>" in page
+    assert f"?span={name}&amp;feed=users" in page
+    analysis = f"{reverse('admin:feeds_blockreport_analysis')}?feeds=users"
+    assert f'href="{analysis}"' in page
+
+
+@pytest.mark.parametrize("name", SPANS)
+def test_samples_that_do_not_tell_feeds_are_a_hole(name: str) -> None:
+    """Of a sample of an older version nothing is known of a feed, so no zero is drawn."""
+    sample(NOW)
+    assert look_back(NOW, SPANS[name]).points[-1].sessions == 2
+    assert look_back(NOW, SPANS[name], "users").points[-1] == history.Point()
+
+
+def test_feed_that_is_not_there_stands_for_all(admin_client: Client, client: Client) -> None:
+    """So does a feed that the reader may not view: he is not told whether there is one."""
+    Feed.objects.get_or_create(name="users", defaults={"kind": "users"})
+    sample(datetime.now(UTC))
+    assert admin_client.get(reverse("dashboard"), {"feed": "nope"}).json()["feed"] == ""
+    browser = reader(client, "clientsession")
+    assert browser.get(reverse("dashboard"), {"feed": "users"}).json()["feed"] == ""
+    assert 'name="feed"' not in browser.get(reverse("admin:index")).content.decode()
 
 
 def test_nothing_is_stored(admin_client: Client) -> None:

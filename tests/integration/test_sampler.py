@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from channels.layers import get_channel_layer
@@ -20,7 +22,9 @@ from feeds.core.limits import LIMITS
 from feeds.fanout.passes import python_pass
 from feeds.layer.replacer import Replacer
 from feeds.models import Sample
+from feeds.running.outages import Outage, Outages
 from feeds.running.worker import Worker
+from feeds.storing import presence as presence_module
 from feeds.storing import samples as module
 from feeds.storing.facts import Outcome, PlainReport, Reported
 from feeds.storing.presence import Presence
@@ -34,10 +38,18 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 pytestmark = pytest.mark.django_db
 
 
-def look(clock: float, **changes: int) -> Look:
+def look(clock: float, *, sent: int = 0, **changes: Any) -> Look:
     """Return what is seen at *clock* seconds after the beginning."""
-    seen = Look(at=NOW + timedelta(seconds=clock), clock=clock, sessions=0, sent=0, worst_lag=0)
-    return replace(seen, **changes)  # type: ignore[arg-type]
+    seen = Look(
+        at=NOW + timedelta(seconds=clock),
+        clock=clock,
+        sessions=0,
+        sent=Counter({"users": sent}),
+        worst_lag=0,
+        readers={},
+        unavailable=[],
+    )
+    return replace(seen, **changes)
 
 
 def stored(number: int, seconds: float = 1.0, judgement: Judgement = VERIFIED) -> Reported:
@@ -216,12 +228,16 @@ async def test_presence_stores_what_its_process_did(monkeypatch: pytest.MonkeyPa
     for fact in (opened(), reported(1), reported(2, judgement=BROKEN), reported(1)):
         recorder.record(fact)
     await recorder._commit()
+    outages = Outages()
+    monkeypatch.setattr(presence_module, "OUTAGES", outages)
+    outages.begin("layer", Outage(what="It is away", cause="", then="wait."))
     try:
         with closing(sqlite3.connect(connection.settings_dict["NAME"])) as other:
             other.execute("BEGIN IMMEDIATE")
             await presence.keep()
             assert not await Sample.objects.aexists()
             other.rollback()
+        outages.end("layer")
         await presence.keep()
         recorder.record(reported(3))
         await recorder._commit()
@@ -234,3 +250,26 @@ async def test_presence_stores_what_its_process_did(monkeypatch: pytest.MonkeyPa
     assert (first.sessions, first.messages, first.worst_lag) == (3, 6, 3)
     assert (first.blocks, first.verified, first.broken) == (2, 1, 1)
     assert (second.sessions, second.messages, second.blocks) == (3, 0, 0)
+    assert (first.feeds, second.feeds) == ({"users": [3, 6, 3]}, {"users": [3, 0, 3]})
+    assert (first.unavailable, second.unavailable, last.unavailable) == ("layer", "layer", "")
+
+
+def test_feeds_are_told_apart() -> None:
+    """A sample has the sessions, messages and worst lag of each feed that was in use."""
+    sampler = Sampler("one", 0.0)
+    sent = Counter({"users": 500, "arrays": 30, "gone": 20})
+    readers = {"users": (3, 7), "arrays": (1, 0)}
+    first = keep(sampler, replace(look(10.0), sent=sent, readers=readers))
+    assert first.messages == 550
+    assert first.feeds == {"users": [3, 500, 7], "arrays": [1, 30, 0], "gone": [0, 20, 0]}
+    sent = sent + Counter({"arrays": 5})
+    second = keep(sampler, replace(look(20.0), sent=sent, readers=readers))
+    assert second.feeds == {"arrays": [1, 5, 0], "users": [3, 0, 7]}
+
+
+def test_feeds_of_a_sample_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many feeds the busiest are told apart; all are counted."""
+    monkeypatch.setattr(module, "MOST_FEEDS", 2)
+    sent = Counter({"a": 1, "b": 3, "c": 2})
+    sample = keep(Sampler("one", 0.0), replace(look(10.0), sent=sent))
+    assert (sample.messages, sample.feeds) == (6, {"b": [0, 3, 0], "c": [0, 2, 0]})

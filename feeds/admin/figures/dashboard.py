@@ -8,7 +8,7 @@ reader may view: what he may not is neither asked for nor sent.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -16,12 +16,11 @@ from django.urls import reverse
 from feeds import show
 from feeds.admin.figures.charts import Chart, line_chart
 from feeds.admin.figures.history import HOUR, SPANS, History, Point, Span, look_back
+from feeds.admin.figures.outages import LINES, sentences, within
 from feeds.making import catalog
 from feeds.models import BlockReport, ClientSession
 from feeds.running.outages import OUTAGES
 
-MOST_OUTAGES = 5
-"""Outages told with their times."""
 SILENT = "no server is sampling now"
 
 
@@ -82,17 +81,28 @@ class Dashboard:
     span: str
     """Of the charts: ``hour``, ``day`` or ``week``."""
     spans: list[str]
+    feed: str
+    """Of which messages, sessions and lag are drawn; empty: all."""
     outages: str
-    """When no server process was there, in a sentence."""
+    """When something was unavailable, in sentences."""
     is_empty: bool
     """Whether no sample of the span is stored."""
     at: str
 
 
-def dashboard(rights: Rights, span: Span = HOUR) -> Dashboard:
-    """Look at feeds, sessions and the last *span*; five queries at most."""
+def dashboard(rights: Rights, span: Span = HOUR, feed: str = "") -> Dashboard:
+    """
+    Look at feeds, sessions and the last *span*; six queries at most.
+
+    Of one *feed* only what samples know of it is drawn: nothing of reports. A
+    feed that the reader may not view, or that there is not, stands for all.
+    """
     now = datetime.now(UTC)
-    history = look_back(now, span) if rights.sessions or rights.reports else None
+    now_us = int(now.timestamp() * 1_000_000)
+    feeds = catalog.overview(now_us) if rights.feeds else []
+    if not rights.sessions or feed not in {one.name for one in feeds}:
+        feed = ""
+    history = look_back(now, span, feed) if rights.sessions or rights.reports else None
     tiles: list[Tile] = []
     charts: list[Chart] = []
     if history and rights.sessions:
@@ -100,30 +110,31 @@ def dashboard(rights: Rights, span: Span = HOUR) -> Dashboard:
         charts += _session_charts(history)
     if history and rights.reports:
         tiles += _report_tiles(history)
-        charts += _report_charts(history)
-    now_us = int(now.timestamp() * 1_000_000)
-    feeds = catalog.overview(now_us) if rights.feeds else []
+        charts += [] if feed else _report_charts(history)
+    if history and history.outages:
+        charts.append(_outage_chart(history, now))
     return Dashboard(
         troubles=[Trouble(text=text) for text in OUTAGES.sentences(detailed=True)],
         tiles=tiles,
         feeds=[
             FeedRow(
-                name=feed.name,
-                state=show.state(feed),
-                rate=show.rate(feed.rate),
-                head=f"{feed.head:,}",
-                page=reverse("admin:feeds_feed_change", args=(feed.pk,)),
-                sessions=_list("clientsession", feed=feed.name) if rights.sessions else "",
-                reports=_list("blockreport", feed=feed.name) if rights.reports else "",
+                name=one.name,
+                state=show.state(one),
+                rate=show.rate(one.rate),
+                head=f"{one.head:,}",
+                page=reverse("admin:feeds_feed_change", args=(one.pk,)),
+                sessions=_list("clientsession", feed=one.name) if rights.sessions else "",
+                reports=_list("blockreport", feed=one.name) if rights.reports else "",
             )
-            for feed in feeds
+            for one in feeds
         ],
         charts=charts,
         leads_to_sessions=rights.sessions,
         leads_to_reports=rights.reports,
         span=span.name,
         spans=[*SPANS],
-        outages=_outages(history) if history else "",
+        feed=feed,
+        outages=sentences(history.outages) if history else "",
         is_empty=history is not None and history.is_empty,
         at=f"{show.moment(now)} UTC",
     )
@@ -132,17 +143,6 @@ def dashboard(rights: Rights, span: Span = HOUR) -> Dashboard:
 def _list(model: str, **asked: str) -> str:
     """Return the address of the list of *model*, filtered by what is *asked*."""
     return f"{reverse(f'admin:feeds_{model}_changelist')}?{urlencode(asked)}"
-
-
-def _outages(history: History) -> str:
-    """Return in a sentence when no server process was there."""
-    if not history.outages:
-        return "No outage: since the first sample a server process was always there."
-    gone = timedelta(seconds=round(sum((b - a).total_seconds() for a, b in history.outages)))
-    said = [f"{show.moment(a)} to {show.moment(b)}" for a, b in history.outages[:MOST_OUTAGES]]
-    more = ", newest first" if len(history.outages) > MOST_OUTAGES else ""
-    times = show.count(len(history.outages), "time")
-    return f"No server process was there {times}, {gone} in all (UTC{more}): {'; '.join(said)}."
 
 
 def _session_tiles(now: Point) -> list[Tile]:
@@ -274,6 +274,28 @@ def _report_charts(history: History) -> list[Chart]:
             )
         )
     return drawn
+
+
+def _outage_chart(history: History, now: datetime) -> Chart:
+    ends = [*history.starts[1:], now]
+    steps = list(zip(history.starts, ends, strict=True))
+    known = [point.messages is not None for point in history.points]
+    first = known.index(True) if any(known) else 0
+    names = {part: LINES.get(part, part) for part in history.outages}
+    step = history.span.step_name
+    return _over_time(
+        history,
+        "Outages",
+        f"Seconds of each {step} with an outage ({', '.join(names.values())}).",
+        "seconds",
+        {
+            names[part]: [
+                None if place < first else within(spans, start, end)
+                for place, (start, end) in enumerate(steps)
+            ]
+            for part, spans in history.outages.items()
+        },
+    )
 
 
 def _over_time(

@@ -9,15 +9,29 @@ server to its samples; it takes the place of the one before, and adds nothing.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from statistics import median_low
 from typing import Any
 
-from django.db.models import Avg, CharField, F, Max, QuerySet, Sum
+from django.db.models import (
+    Aggregate,
+    Avg,
+    BigIntegerField,
+    CharField,
+    Count,
+    F,
+    Max,
+    QuerySet,
+    Sum,
+)
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, Substr
 
+from feeds.admin.figures.outages import GRACE_SECONDS, NOW_SECONDS, Spans, outages
 from feeds.models import Sample
 
 
@@ -59,12 +73,6 @@ SPANS = {
     )
 }
 HOUR = SPANS["hour"]
-OUTAGE_SECONDS = 20
-"""A longer time without any sample is an outage: two samples are missing at least."""
-NOW_SECONDS = 30
-"""A sample tells how it is now while it is younger: three times as long as one takes."""
-GRACE_SECONDS = 1
-"""By so much a sample may be late; no server is started again sooner after its last one."""
 MOST_SAMPLES = 20_000
 """Samples or their sums read, the newest first: an hour of 55 server processes."""
 
@@ -108,9 +116,8 @@ class History:
     """Blocks that are in no figure of time, but for those of plain clients."""
     plain: int
     """Blocks of plain clients."""
-    outages: list[tuple[datetime, datetime]]
-    """When no server process was there, the newest first; nothing is known before the first
-    sample."""
+    outages: dict[str, Spans]
+    """Of each part that was unavailable, when; nothing is known before the first sample."""
 
     @property
     def is_empty(self) -> bool:
@@ -118,11 +125,13 @@ class History:
         return all(point.messages is None for point in self.points)
 
 
-def look_back(now: datetime, span: Span = HOUR) -> History:
+def look_back(now: datetime, span: Span = HOUR, feed: str = "") -> History:
     """
-    Read what is stored of the *span* before *now*, in two queries at most.
+    Read what is stored of the *span* before *now*, in three queries at most.
 
-    The step that is not over ends where some server has yet to tell more.
+    The step that is not over ends where some server has yet to tell more. With
+    a *feed*, messages, sessions and lag of the points are those of that feed;
+    how it is now, and what reports say, is of all feeds in any case.
     """
     step = span.step.total_seconds()
     end = datetime.fromtimestamp(now.timestamp() // step * step, now.tzinfo) + span.step
@@ -130,17 +139,22 @@ def look_back(now: datetime, span: Span = HOUR) -> History:
     within = Sample.objects.filter(at__gte=starts[0], at__lt=end)
     young = timedelta(seconds=NOW_SECONDS)
     if span.digest:
-        samples = _digests(within, span.digest)
+        samples = _digests(within, span.digest, feed)
         newest = list(within.filter(at__gt=now - young).order_by("-at")[:MOST_SAMPLES])
     else:
         samples = newest = list(within.order_by("-at")[:MOST_SAMPLES])
+    marked: Iterable[Sample] = [sample for sample in samples if sample.unavailable]
+    if span.digest and marked:
+        marked = within.exclude(unavailable="").order_by("-at")[:MOST_SAMPLES]
+    found = outages(samples, marked, now)
+    drawn = _of_feed(samples, feed) if feed else samples
     told_until = min((sample.at for sample in _running(samples)), default=end)
     ended: defaultdict[int, list[Sample]] = defaultdict(list)
     inside: defaultdict[int, list[Sample]] = defaultdict(list)
-    for sample in samples:
+    for sample in drawn:
         final = (sample.at - starts[0]) // span.step
         ended[final].append(sample)
-        for place in range(max(0, (_began(sample) - starts[0]) // span.step), final + 1):
+        for place in range(max(0, (sample.began - starts[0]) // span.step), final + 1):
             inside[place].append(sample)
     last = _running([one for one in newest if abs(now - one.at) < young])
     return History(
@@ -156,53 +170,69 @@ def look_back(now: datetime, span: Span = HOUR) -> History:
         broken=sum(sample.broken for sample in samples),
         left_out=sum(sample.left_out for sample in samples),
         plain=sum(sample.plain for sample in samples),
-        outages=_outages(samples, now),
+        outages=found,
     )
 
 
-def _digests(samples: QuerySet[Sample], characters: int) -> list[Sample]:
+def _of_feed(samples: Sequence[Sample], feed: str) -> list[Sample]:
+    """Return those of *samples* that tell feeds, each as if there were no feed but *feed*."""
+    found = []
+    for sample in samples:
+        if sample.feeds is not None:
+            one = copy(sample)
+            one.sessions, one.messages, one.worst_lag = sample.feeds.get(feed, (0, 0, 0))
+            found.append(one)
+    return found
+
+
+def _digests(samples: QuerySet[Sample], characters: int, feed: str) -> list[Sample]:
     """
     Return *samples* summed up per server and stretch of time, the newest first.
 
     They are not stored. A week of samples is too much to be read one by one.
+    What they say of feeds is of *feed* alone.
     """
     # Both databases write a time with its date first, and Django asks both for UTC.
     stretch = Substr(Cast("at", CharField()), 1, characters)
     rows = samples.annotate(stretch=stretch).values("server", "stretch")
     summed = ("seconds", "messages", "blocks", "verified", "broken", "left_out", "plain")
-    highest = ("at", "sessions", "worst_lag", "overhead_p99", "plain_p99", "latency_p99")
+    highest = (
+        "at",
+        "sessions",
+        "worst_lag",
+        "overhead_p99",
+        "plain_p99",
+        "latency_p99",
+        "unavailable",
+    )
     middle = ("overhead_p50", "plain_p50", "latency_p50")
-    figures = {
+    figures: dict[str, Aggregate] = {
         f"of_{name}": kind(name)
         for kind, names in ((Sum, summed), (Max, highest), (Avg, middle))
         for name in names
     }
+    if feed:
+        told = [
+            Cast(KeyTextTransform(str(place), KeyTransform(feed, "feeds")), BigIntegerField())
+            for place in range(3)
+        ]
+        figures |= {
+            "of_feed_0": Max(told[0], default=0),
+            "of_feed_1": Sum(told[1], default=0),
+            "of_feed_2": Max(told[2], default=0),
+            "of_feeds": Count("feeds"),
+        }
     found: Any = rows.annotate(**figures).order_by(F("of_at").desc())[:MOST_SAMPLES]
     return [
         Sample(
             server=row["server"],
+            feeds={feed: [row[f"of_feed_{place}"] for place in range(3)]}
+            if feed and row["of_feeds"]
+            else None,
             **{name: row[f"of_{name}"] for name in (*summed, *highest, *middle)},
         )
         for row in found
     ]
-
-
-def _outages(samples: Sequence[Sample], now: datetime) -> list[tuple[datetime, datetime]]:
-    """Return the gaps between *samples*, and up to *now*; the newest first."""
-    found: list[tuple[datetime, datetime]] = []
-    reached: datetime | None = None
-    least = timedelta(seconds=OUTAGE_SECONDS)
-    for sample in sorted(samples, key=_began):
-        if reached is not None and _began(sample) - reached > least:
-            found.append((reached, _began(sample)))
-        reached = sample.at if reached is None else max(reached, sample.at)
-    if reached is not None and now - reached > timedelta(seconds=NOW_SECONDS):
-        found.append((reached, now))
-    return found[::-1]
-
-
-def _began(sample: Sample) -> datetime:
-    return sample.at - timedelta(seconds=sample.seconds)
 
 
 def _running(samples: Sequence[Sample]) -> list[Sample]:
@@ -215,7 +245,7 @@ def _running(samples: Sequence[Sample]) -> list[Sample]:
     last: dict[str, Sample] = {}
     for sample in samples:
         last.setdefault(sample.server, sample)
-    began = max(map(_began, last.values()), default=None)
+    began = max((one.began for one in last.values()), default=None)
     grace = timedelta(seconds=GRACE_SECONDS)
     return [one for one in last.values() if began is not None and one.at + grace > began]
 
@@ -232,8 +262,8 @@ def _step(
     """
     covered, reached = timedelta(), start
     shares: list[tuple[Sample, float]] = []
-    for sample in sorted(inside, key=_began):
-        began, until = max(_began(sample), start), min(sample.at, end)
+    for sample in sorted(inside, key=attrgetter("began")):
+        began, until = max(sample.began, start), min(sample.at, end)
         if began < until:
             shares.append((sample, (until - began).total_seconds() / sample.seconds))
             covered += max(until - max(began, reached), timedelta())
@@ -279,7 +309,7 @@ def _most_sessions(samples: Sequence[Sample]) -> int:
     grace = timedelta(seconds=GRACE_SECONDS)
     for newest in reversed(samples):
         last[newest.server] = newest
-        began = _began(newest)
+        began = newest.began
         last = {name: one for name, one in last.items() if one.at + grace > began}
         most = max(most, sum(one.sessions for one in last.values()))
     return most

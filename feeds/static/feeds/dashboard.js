@@ -51,13 +51,16 @@ function fillCharts(charts, isEmpty) {
   if (!box) return;
   box.hidden = isEmpty;
   document.getElementById("no-history").hidden = !isEmpty;
-  box.querySelectorAll("[data-about]").forEach((about, index) => (about.textContent = charts[index].about));
+  const abouts = box.querySelectorAll("[data-about]");
+  // A chart of outages or of plain clients came or went.
+  if (abouts.length !== charts.length) return location.reload();
+  abouts.forEach((about, index) => (about.textContent = charts[index].about));
   box.querySelectorAll("canvas").forEach((canvas, index) => {
     const chart = Chart.getChart(canvas);
     const data = JSON.parse(charts[index].data);
     if (!chart) return;
     chart.data.labels = data.labels;
-    data.datasets.forEach((line, at) => (chart.data.datasets[at].data = line.data));
+    chart.data.datasets = data.datasets.map((line, at) => Object.assign(chart.data.datasets[at] ?? {}, line));
     chart.update("none");
   });
 }

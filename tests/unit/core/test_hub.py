@@ -78,6 +78,24 @@ def test_a_control_reaches_only_forms_that_have_controls() -> None:
     assert (writer.controls, writer.messages, hub.written(reader)) == (0, 3, 3)
 
 
+def test_readers_and_messages_are_counted_per_feed() -> None:
+    """Each feed has its readers, in a cohort or not, the worst lag, and what was sent."""
+    hub = open_hub()
+    hub.open_stream("arrays", 0)
+    join(hub)
+    slow = join(hub)
+    writer = SlowWriter({"users": 0, "arrays": 0})
+    hub.subscribe(writer, writer.cursors)
+    finish(hub)
+    hub.held(slow.subscriber)
+    hub.publish("users", 1, messages("users", 1, 3))
+    hub.publish("arrays", 1, messages("arrays", 1, 2))
+    finish(hub)
+
+    assert hub.readers() == {"users": (3, 3), "arrays": (1, 0)}
+    assert dict(hub.sent) == {"users": 6, "arrays": 2}
+
+
 def test_a_long_backlog_takes_many_turns() -> None:
     """A reader that has much to catch up with gets a bounded part of it in each turn."""
     hub = open_hub()
