@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -11,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from tests.support.axe import faults
 from tests.support.browser import browser
 from tests.support.stack import CHECKOUT, Stack, until
 from tools.waiting import PATIENCE_SECONDS
 
 RATE = 20
 SWEEP = (f"--rate={RATE}", "--block-sizes=1,4", "--clients=2,6", "--repeats=2", "--seconds=2")
+PAPER = "getComputedStyle(document.body).backgroundColor"
 
 
 def analyse(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -68,6 +71,11 @@ def test_a_sweep_and_its_report(fed: Stack, tmp_path: Path) -> None:
             page.wait_for("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             assert "What was found" in page.evaluate("document.body.innerText")
+        for dark in (False, True):
+            page.open(f"file://{out / 'report.html'}", dark=dark)
+            red, _, _ = re.findall(r"\d+", page.evaluate(PAPER))
+            assert (int(red) < 64) is dark
+            assert faults(page) == []
         asked = {url.partition(":")[0] for url in page.requests}
         assert asked == {"file", "data"}
         assert not page.errors

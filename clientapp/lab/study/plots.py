@@ -108,7 +108,7 @@ def _block_time(axes: Axes, cells: Sequence[Cell]) -> None:
             s=22,
             facecolors="none",
             edgecolors=colour,
-            label=f"{clients} clients, {feeds}",
+            label=f"{clients} client{'s' * (clients != 1)}, {feeds}",
         )
     _number_axis(axes, [cell.condition.block_size for cell in cells])
     axes.set_xlabel("block size (messages)")

@@ -89,6 +89,8 @@ class Display:
 
     def _shares(self) -> str:
         load = " ".join(f"{share:.0%}" for share in self._swarm.processor)
+        if self._swarm.is_server_gone:
+            return f"load {load or '-'}, server gone"
         server = self._swarm.server
         return f"load {load or '-'}" + ("" if server is None else f", server {server:.0%}")
 
@@ -177,6 +179,8 @@ def _remarks(outcome: Outcome) -> list[str]:
             lines.append(f"load process {number}: {_cores(load.processor)}")
     if outcome.server:
         lines.append(f"server: {_cores(outcome.server)}")
+    if outcome.is_server_gone:
+        lines.append("server: its process (--server-pid) ended before the swarm did")
     lines += list(outcome.failures[:FAILURES_SHOWN])
     if len(outcome.failures) > FAILURES_SHOWN:
         lines.append(f"and {len(outcome.failures) - FAILURES_SHOWN} more could not go on")

@@ -60,6 +60,8 @@ class Outcome:
     """Why members could not go on, one sentence each."""
     seconds: float
     """From the first process to the last."""
+    is_server_gone: bool = False
+    """Whether the server's process ended before the swarm did."""
 
     @property
     def why_bound(self) -> str | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ...core.errors import CouldNot
 from ...core.serverurl import ServerUrl
-from ..processor import seconds_of
+from ..processor import Watch
 from .blocktable import begin_table, gather_tables, path_of
 from .capacity import require_files
 from .orders import Orders
@@ -66,10 +66,9 @@ class Swarm:
             for number in range(processes)
         ]
         self._results = results
-        self._server = server
+        self._server = Watch(server)
         self._asked = asked or {}
         self._running: list[_Running] = []
-        self._server_shares: list[float] = []
         self._is_stopped = False
 
     @property
@@ -85,7 +84,12 @@ class Swarm:
     @property
     def server(self) -> float | None:
         """The share of a core that the server took in the last second; None: unknown."""
-        return self._server_shares[-1] if self._server_shares else None
+        return self._server.shares[-1] if self._server.shares else None
+
+    @property
+    def is_server_gone(self) -> bool:
+        """Whether the server's process has ended."""
+        return self._server.is_gone
 
     async def run(self) -> Outcome:
         """Let all members do their part; raises CouldNot."""
@@ -110,7 +114,8 @@ class Swarm:
             asked=self._asked,
             parts=self.parts,
             loads=[one.load for one in self._running],
-            server=self._server_shares,
+            server=self._server.shares,
+            is_server_gone=self._server.is_gone,
             failures=[text for one in self._running for text in one.status.failures],
             seconds=time.monotonic() - began,
         )
@@ -158,13 +163,9 @@ class Swarm:
             raise CouldNot(f"a process of the swarm was ended {how}")
 
     async def _watch_server(self) -> None:
-        spent, now = seconds_of(self._server), time.monotonic()
-        while spent is not None:
+        while True:
             await asyncio.sleep(1)
-            before, since = spent, now
-            spent, now = seconds_of(self._server), time.monotonic()
-            if spent is not None:
-                self._server_shares.append((spent - before) / (now - since))
+            self._server.look()
 
 
 def _files(orders: Orders) -> int:

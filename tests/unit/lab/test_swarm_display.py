@@ -64,3 +64,27 @@ def test_a_wide_terminal_has_one_table(
         shown(width, monkeypatch, **parts).end(outcome)
         said = capsys.readouterr().out.splitlines()
         assert sum(line.startswith("users:10") for line in said) == lines
+
+
+def test_server_that_ended_is_gone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The live line and the result say so, and no share of a core stands for now."""
+    monkeypatch.setattr(Swarm, "server", 0.25)
+    display = shown(80, monkeypatch, users=BIG)
+    assert display._shares() == "load -, server 25%"
+    monkeypatch.setattr(Swarm, "is_server_gone", True)
+    assert display._shares() == "load -, server gone"
+    display.end(
+        Outcome(
+            asked={},
+            parts={"users": BIG},
+            loads=[],
+            server=[0.25],
+            failures=[],
+            seconds=1.0,
+            is_server_gone=True,
+        )
+    )
+    said = " ".join(capsys.readouterr().out.split())
+    assert "server: its process (--server-pid) ended before the swarm did" in said
