@@ -30,6 +30,7 @@ from feeds.core.form import form_of
 from feeds.core.limits import LIMITS
 from feeds.core.peer import NO_PORT, forwarded_host
 from feeds.daphne import kernel
+from feeds.daphne.headers import answer_large_headers
 from feeds.daphne.websocket import FeedProtocol, Receive, configured
 from feeds.running.stops import heeded_stops
 from feeds.running.worker import SWITCH_SECONDS
@@ -195,6 +196,7 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
             closeHandshakeTimeout=LIMITS.close_seconds, allowNullOrigin=True
         )
         self.ws_factory.protocol = configured(self.ws_factory)
+        answer_large_headers(self.http_factory)
         for listener in self._sockets:
             self._ports.append(
                 reactor.adoptStreamPort(listener.fileno(), listener.family, self.http_factory)

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 from collections import Counter
 from urllib.request import urlopen
 
@@ -246,3 +247,19 @@ def test_a_stopping_server_says_so(stack: Stack) -> None:
     assert said["code"] == Close.DRAIN
     assert closes == [(Close.DRAIN, said["reason"])] * 2
     assert server.process.wait(PATIENCE_SECONDS) == 0
+
+
+@pytest.mark.parametrize("cookies", [("a",), ("a", "b")], ids=["a-line", "lines"])
+def test_large_headers_are_answered(stack: Stack, cookies: tuple[str, ...]) -> None:
+    """Headers beyond 16 KiB, in one line or in several, get 431 and a sentence."""
+    stack.server()
+    size = 20_000 // len(cookies)
+    lines = "".join(f"Cookie: {name}={'x' * size}\r\n" for name in cookies)
+    with socket.create_connection(("127.0.0.1", stack.port)) as client:
+        client.settimeout(PATIENCE_SECONDS)
+        client.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n{lines}\r\n".encode())
+        answer = b"".join(iter(lambda: client.recv(4096), b"")).decode()
+    head, _, body = answer.partition("\r\n\r\n")
+    assert head.startswith("HTTP/1.1 431 ")
+    assert f"Content-Length: {len(body)}" in head
+    assert body.startswith("The headers of this request are larger than 16,384 bytes.")
