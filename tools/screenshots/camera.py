@@ -20,9 +20,10 @@ COLOURS = 128
 """Of a picture: a third of its bytes, and no eye sees it."""
 TERMINAL_WIDTH, TERMINAL_HEIGHT = 112, 24
 """In characters."""
-# Whatever is drawn little by little is drawn now.
+# Whatever is drawn little by little is drawn now, once each chart has begun.
 SETTLE = """
 document.fonts.status === 'loaded'
+&& [...document.querySelectorAll('canvas.chart')].every(canvas => window.Chart?.getChart(canvas))
 && (Object.values(window.Chart?.instances ?? {}).forEach(chart => chart.update('none')), true)
 """
 
