@@ -166,6 +166,8 @@ def _remarks(outcome: Outcome) -> list[str]:
         f"{outcome.seconds:.1f} s",
     )
     lines = [", ".join(counts)]
+    if part.messages and not part.blocks:
+        lines.append("no block was complete: try smaller ones (--mix users:2) or --seconds")
     if part.clock_error is not None:
         lines.append(f"latencies by the server's clock, known to {_ms(part.clock_error)}")
     if part.interrupted:

@@ -88,3 +88,16 @@ def test_server_that_ended_is_gone(
     )
     said = " ".join(capsys.readouterr().out.split())
     assert "server: its process (--server-pid) ended before the swarm did" in said
+
+
+def test_swarm_without_a_complete_block_says_what_to_change(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a block there is no latency, so the result names the options that help."""
+    hint = "no block was complete: try smaller ones (--mix users:2) or --seconds"
+    few = PartStatus(members=12, reached=12, messages=96, expected=96, received=96)
+    for part, is_told in ((few, True), (BIG, False)):
+        parts = {"users:10": part}
+        outcome = Outcome(asked={}, parts=parts, loads=[], server=[], failures=[], seconds=8.0)
+        shown(80, monkeypatch, **parts).end(outcome)
+        assert (hint in capsys.readouterr().out) is is_told
