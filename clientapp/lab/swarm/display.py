@@ -176,18 +176,26 @@ def _remarks(outcome: Outcome) -> list[str]:
         )
     if part.behind:
         lines.append(f"slow readers had {part.behind:,} messages still to read")
-    for number, load in enumerate(outcome.loads, 1):
-        if load.processor:
-            lines.append(f"load process {number}: {_cores(load.processor)}")
-    if outcome.server:
-        lines.append(f"server: {_cores(outcome.server)}")
-    if outcome.is_server_gone:
-        lines.append("server: its process (--server-pid) ended before the swarm did")
+    lines += _processors(outcome)
     lines += list(outcome.failures[:FAILURES_SHOWN])
     if len(outcome.failures) > FAILURES_SHOWN:
         lines.append(f"and {len(outcome.failures) - FAILURES_SHOWN} more could not go on")
     if outcome.why_bound is not None:
         lines.append(outcome.why_bound)
+    return lines
+
+
+def _processors(outcome: Outcome) -> list[str]:
+    """Return what each process of the load side took of a core, and the server."""
+    lines = [
+        f"load process {number}: {_cores(load.processor)}"
+        for number, load in enumerate(outcome.loads, 1)
+        if load.processor
+    ]
+    if outcome.server:
+        lines.append(f"server: {_cores(outcome.server)}")
+    if outcome.is_server_gone:
+        lines.append("server: its process (--server-pid) ended before the swarm did")
     return lines
 
 
