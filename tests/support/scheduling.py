@@ -1,42 +1,26 @@
 """
-Which process of pytest-xdist runs which test.
+The order of tests, and the process of pytest-xdist that runs each.
 
-Tests that share what is expensive to start run in one process, one after the
-other. Those that share a stack and a browser come last, as these cost a part of
-a core until the end. All others are given out one by one.
+Tests in a directory below ``acceptance/shared`` use fixtures that are expensive
+to start. One process runs all of a directory, one after the other, and begins
+with them, as they take longest. All other tests are given out one by one.
 """
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import Any
 
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-GROUPS = {
-    "test_admin_pages": "admin",
-    "test_dashboard": "admin",
-    "test_operator": "admin",
-    "test_shared_browser": "admin",
-    "test_behind_a_proxy": "page",
-    "test_figures": "figures",
-    "test_live_page": "page",
-    "test_other_origins": "page",
-    "test_pages": "page",
-    "test_spoiled_logs": "spoiled logs",
-    "test_terminals": "page",
-}
-"""The group of each module whose tests share what is expensive to start."""
-LAST = ("admin", "page")
-"""Groups that leave a stack at work and a browser until the end."""
+SHARED = "tests/acceptance/shared/"
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it ships no types
     """Gives groups of tests out as one, in the order of `turn`."""
 
     def _split_scope(self, nodeid: str) -> str:
-        """Return what *nodeid* is given out with: its group, or itself alone."""
-        return _group(nodeid) or nodeid
+        """Return the group of *nodeid*: its directory below `SHARED`, or the test itself."""
+        return nodeid.removeprefix(SHARED).split("/")[0] if nodeid.startswith(SHARED) else nodeid
 
 
 def make(config: Any, log: Any) -> Scheduling:
@@ -46,11 +30,7 @@ def make(config: Any, log: Any) -> Scheduling:
 
 
 def turn(nodeid: str) -> int:
-    """Return when a test comes: long ones before short ones, and `LAST` at the end."""
-    if _group(nodeid) in LAST:
-        return 2
-    return 0 if "acceptance/" in nodeid else 1
-
-
-def _group(nodeid: str) -> str | None:
-    return GROUPS.get(PurePosixPath(nodeid.partition("::")[0]).stem)
+    """Return the rank of a test in the order: long ones come before short ones."""
+    if nodeid.startswith(SHARED):
+        return 0
+    return 1 if "acceptance/" in nodeid else 2
