@@ -5,7 +5,9 @@ Starting Python and importing Django, Twisted and the rest takes a server three
 times as long as importing the project. A test run starts hundreds of programs,
 so each process of pytest has one fork server, which imports the libraries once
 and forks for each program. Nothing of the project is imported before the fork:
-a program reads its settings, and runs its script, as it always does.
+a program reads its settings, and runs its script, as it always does. The
+processes of `feeds.running.child` that such a program starts, a server's clerk
+first of all, are forked here too.
 
 Linux only: elsewhere a fork without an exec is not safe.
 """
@@ -24,10 +26,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import IO, Any
 
 LIBRARIES = (
     *("autobahn.twisted.websocket", "twisted.internet.endpoints", "twisted.internet.ssl"),
@@ -35,7 +39,7 @@ LIBRARIES = (
     *("django.contrib.admin.sites", "django.contrib.staticfiles.handlers", "django.test.signals"),
     *("django.core.management.commands.runserver", "django.db.backends.sqlite3.base"),
     *("django.contrib.humanize.templatetags.humanize", "django.db.migrations.executor"),
-    *("environ", "numpy", "faker", "orjson", "redis.asyncio", "rich.console", "rich.live"),
+    *("environ", "numpy.random", "faker", "orjson", "redis.asyncio", "rich.console", "rich.live"),
     *("rich.table", "websockets.asyncio.client", "whitenoise.middleware"),
 )
 """What the programs import. Not Twisted's reactor: its loop cannot be shared by processes."""
@@ -47,22 +51,23 @@ LONGEST_MESSAGE = 2**18
 
 
 Request = tuple[list[str], str, dict[str, str]]
-"""A script with its arguments, the folder to run it in, and its environment."""
+"""A script with its arguments, or ``-c`` with a text; the folder to run it in; its environment."""
 
 
 class ForkedProcess:
-    """A program that was forked; the part of `subprocess.Popen` that tests use."""
+    """A program that was forked; the part of `subprocess.Popen` that its users need."""
 
-    stdin = None
+    stdin: IO[bytes] | None = None
+    stdout: IO[bytes] | None = None
 
-    def __init__(self, server: ForkServer, pid: int) -> None:
-        self._server = server
+    def __init__(self, forks: Forks, pid: int) -> None:
+        self._forks = forks
         self.pid = pid
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
         """Return the exit code, negative for a signal; None while it runs."""
-        self._server.read(0)
+        self._forks.read(0)
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
@@ -72,8 +77,19 @@ class ForkedProcess:
             left = None if end is None else max(0.0, end - time.monotonic())
             if left == 0.0:
                 raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
-            self._server.read(left)
+            self._forks.read(left)
         return self.returncode
+
+    def communicate(self) -> tuple[bytes, None]:
+        """Close its input, read its output, and wait for its end."""
+        assert self.stdin is not None
+        assert self.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.stdin.close()
+        with self.stdout as stream:
+            said = stream.read()
+        self.wait()
+        return said, None
 
     def send_signal(self, number: int) -> None:
         """Send a signal, unless it has ended."""
@@ -90,12 +106,53 @@ class ForkedProcess:
         self.send_signal(signal.SIGKILL)
 
 
+class Forks:
+    """The fork server, and what it forked, as one of its users sees them."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        """Ask through *channel*; any thread may use this."""
+        self._channel = channel
+        self._lock = threading.Lock()
+        self._running: dict[int, ForkedProcess] = {}
+
+    def start(self, request: Request, streams: Sequence[int]) -> ForkedProcess:
+        """Start a program with *streams* for its input, output and errors."""
+        with self._lock:
+            socket.send_fds(self._channel, [pickle.dumps(request)], streams)
+            while True:
+                pid, code = self._receive()
+                if code is None:
+                    self._running[pid] = ForkedProcess(self, pid)
+                    return self._running[pid]
+                self._running.pop(pid).returncode = code
+
+    def read(self, seconds: float | None) -> None:
+        """Take news of programs that ended; wait *seconds* for some, None: until there are."""
+        with self._lock:
+            while select.select([self._channel], [], [], seconds)[0]:
+                pid, code = self._receive()
+                self._running.pop(pid).returncode = code
+                seconds = 0
+
+    def _receive(self) -> tuple[int, int | None]:
+        """Return a program's pid, and its exit code if it ended: None says that it started."""
+        told = self._channel.recv(LONGEST_MESSAGE)
+        assert told, "the fork server has ended"
+        pid, code = pickle.loads(told)
+        return pid, code
+
+    def close(self) -> None:
+        """Ask for nothing any more; programs that still run are not this one's concern."""
+        self._channel.close()
+
+
 class ForkServer:
     """The process that forks, as its owner sees it."""
 
     def __init__(self) -> None:
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._running: dict[int, ForkedProcess] = {}
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._forks = Forks(ours)
+        self._nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, __file__, str(theirs.fileno())],
@@ -111,32 +168,13 @@ class ForkServer:
         self, arguments: list[str], folder: Path, environment: Mapping[str, str], output: int
     ) -> ForkedProcess:
         """Run a script with *arguments* in *folder*; *output* is a descriptor for both outputs."""
-        request: Request = (arguments, str(folder), dict(environment))
-        socket.send_fds(self._socket, [pickle.dumps(request)], [output])
-        while True:
-            pid, code = self._receive()
-            if code is None:
-                self._running[pid] = ForkedProcess(self, pid)
-                return self._running[pid]
-            self._running.pop(pid).returncode = code
-
-    def read(self, seconds: float | None) -> None:
-        """Take news of programs that ended; wait *seconds* for some, None: until there are."""
-        while select.select([self._socket], [], [], seconds)[0]:
-            pid, code = self._receive()
-            self._running.pop(pid).returncode = code
-            seconds = 0
-
-    def _receive(self) -> tuple[int, int | None]:
-        """Return a program's pid, and its exit code if it ended: None says that it started."""
-        told = self._socket.recv(LONGEST_MESSAGE)
-        assert told, "the fork server has ended"
-        pid, code = pickle.loads(told)
-        return pid, code
+        request = (arguments, str(folder), dict(environment))
+        return self._forks.start(request, (self._nothing, output, output))
 
     def close(self) -> None:
         """End the fork server; programs that still run are not its concern."""
-        self._socket.close()
+        self._forks.close()
+        os.close(self._nothing)
         self._process.wait()
 
 
@@ -161,45 +199,105 @@ def _of_the_interpreter(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _serve(channel: socket.socket) -> Request | None:
-    """Fork for each request; return what to run in the fork, None once the owner has ended."""
-    awake, wake = socket.socketpair()
-    for end in (awake, wake):
-        end.setblocking(False)
-    signal.set_wakeup_fd(wake.fileno())
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    while True:
-        ready, _, _ = select.select([channel, awake], [], [])
-        if awake in ready:
-            awake.recv(4096)
-            _tell_ends(channel)
-        if channel in ready:
-            told, files, _, _ = socket.recv_fds(channel, LONGEST_MESSAGE, 1)
-            if not told:
-                return None
-            if not (pid := os.fork()):
-                signal.set_wakeup_fd(-1)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                for end in (channel, awake, wake):
-                    end.close()
-                for descriptor in (1, 2):
-                    os.dup2(files[0], descriptor)
-                os.close(files[0])
-                os.setpgid(0, 0)
-                request: Request = pickle.loads(told)
-                return request
-            os.close(files[0])
-            # Here as well: a test may send a signal to the group before the fork gets to it.
-            with contextlib.suppress(OSError):
-                os.setpgid(pid, pid)
-            channel.send(pickle.dumps((pid, None)))
+class _Server:
+    """The fork server itself."""
+
+    def __init__(self, owner: socket.socket) -> None:
+        self._owner = owner
+        self._users = [owner]
+        """The owner, and each program that was forked: it may ask for more."""
+        self._asked: dict[int, socket.socket] = {}
+        """Who asked for each program that runs."""
+        self._awake, self._wake = socket.socketpair()
+        for end in (self._awake, self._wake):
+            end.setblocking(False)
+        signal.set_wakeup_fd(self._wake.fileno())
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def serve(self) -> tuple[Request, socket.socket] | None:
+        """Fork for each request; return what a fork is to run, None once the owner has ended."""
+        while True:
+            ready, _, _ = select.select([*self._users, self._awake], [], [])
+            for one in ready:
+                if one is self._awake:
+                    self._awake.recv(4096)
+                    self._tell_ends()
+                    continue
+                told, files, _, _ = socket.recv_fds(one, LONGEST_MESSAGE, 3)
+                if told:
+                    if (channel := self._fork(one, files)) is not None:
+                        return pickle.loads(told), channel
+                elif one is self._owner:
+                    return None
+                else:
+                    self._users.remove(one)
+                    one.close()
+
+    def _fork(self, user: socket.socket, files: list[int]) -> socket.socket | None:
+        """Fork for *user*; in the fork, return what it can ask the server through."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if not (pid := os.fork()):
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for end in (*self._users, ours, self._awake, self._wake):
+                end.close()
+            for descriptor, file in enumerate(files):
+                os.dup2(file, descriptor)
+                os.close(file)
+            os.setpgid(0, 0)
+            return theirs
+        theirs.close()
+        for file in files:
+            os.close(file)
+        self._users.append(ours)
+        self._asked[pid] = user
+        # Here as well: a test may send a signal to the group before the fork gets to it.
+        with contextlib.suppress(OSError):
+            os.setpgid(pid, pid)
+        _tell(user, pid, None)
+        return None
+
+    def _tell_ends(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                pid, status = ended
+                _tell(self._asked.pop(pid), pid, os.waitstatus_to_exitcode(status))
 
 
-def _tell_ends(channel: socket.socket) -> None:
-    # There may be no child left, or no owner.
-    with contextlib.suppress(ChildProcessError, BrokenPipeError):
-        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-            channel.send(pickle.dumps((ended[0], os.waitstatus_to_exitcode(ended[1]))))
+def _tell(user: socket.socket, pid: int, code: int | None) -> None:
+    # Who asked may have ended.
+    with contextlib.suppress(OSError):
+        user.send(pickle.dumps((pid, code)))
+
+
+def _fork_children(forks: Forks) -> None:
+    """Let this program's `feeds.running.child` start its processes by a fork as well."""
+
+    class Popen(subprocess.Popen[bytes]):
+        def __new__(cls, command: Any, **options: Any) -> Any:
+            if not _is_child(command, options):
+                return super().__new__(cls)
+            theirs, stdin = os.pipe()
+            stdout, answers = os.pipe()
+            process = forks.start(
+                (command[1:], str(Path.cwd()), options["env"]), (theirs, answers, 2)
+            )
+            os.close(theirs)
+            os.close(answers)
+            process.stdin, process.stdout = os.fdopen(stdin, "wb"), os.fdopen(stdout, "rb")
+            return process
+
+    subprocess.Popen = Popen  # type: ignore[assignment,misc]
+
+
+def _is_child(command: Any, options: dict[str, Any]) -> bool:
+    """Tell whether a process is started just as `feeds.running.child` does."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    return (
+        isinstance(command, list)
+        and command[:2] == [sys.executable, "-c"]
+        and options == {**pipes, "process_group": 0, "env": options.get("env")}
+    )
 
 
 def main() -> None:
@@ -208,14 +306,21 @@ def main() -> None:
         importlib.import_module(library)
     assert "twisted.internet.reactor" not in sys.modules
     gc.freeze()
-    request = _serve(socket.socket(fileno=int(sys.argv[1])))
-    if request is None:
+    wanted = _Server(socket.socket(fileno=int(sys.argv[1]))).serve()
+    if wanted is None:
         return
-    sys.argv, folder, environment = request
+    (sys.argv, folder, environment), channel = wanted
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
+    _fork_children(Forks(channel))
+    if sys.argv[0] == "-c":
+        text = sys.argv.pop()
+        sys.stdin = os.fdopen(0, closefd=False)
+        sys.path[:1] = ["", *os.environ["PYTHONPATH"].split(os.pathsep)]
+        exec(text, {"__name__": "__main__"})
+        return
     script = Path(folder, sys.argv[0])
     sys.path[0] = str(script.parent)
     runpy.run_path(str(script), run_name="__main__")
