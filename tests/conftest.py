@@ -7,6 +7,7 @@ a test may need is installed there, so a skip would hide a missing proof.
 
 import os
 import signal
+import sys
 from collections.abc import Generator
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -15,7 +16,7 @@ import pytest
 
 from tests.support.guardian import guard
 
-FEWEST_WORKERS = 3
+FEWEST_WORKERS = 4
 """Processes that run tests at once, also on fewer cores: many a test waits for a program."""
 
 ReportT = TypeVar("ReportT", pytest.TestReport, pytest.CollectReport)
@@ -24,6 +25,9 @@ ReportT = TypeVar("ReportT", pytest.TestReport, pytest.CollectReport)
 def pytest_configure() -> None:
     """Let the processes that tests start run the project's own settings, and die with this one."""
     guard()
+    # Hundreds of processes import the project: each would compile all of it again.
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["DJANGO_SETTINGS_MODULE"] = "wsproject.settings"
     # A shell lets what it starts in the background ignore Ctrl-C, and whoever that starts.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
