@@ -223,7 +223,10 @@ class _Server:
                     self._awake.recv(4096)
                     self._tell_ends()
                     continue
-                told, files, _, _ = socket.recv_fds(one, LONGEST_MESSAGE, 3)
+                told, files = b"", []
+                # A program that is killed may leave news unread, which resets its channel.
+                with contextlib.suppress(ConnectionResetError):
+                    told, files, _, _ = socket.recv_fds(one, LONGEST_MESSAGE, 3)
                 if told:
                     if (channel := self._fork(one, files)) is not None:
                         return pickle.loads(told), channel
