@@ -48,7 +48,7 @@ bench: $(DEVELOPMENT) ## run every benchmark, SECONDS=5 per figure
 		echo "$$name"; $(BIN)/python -m "$$name" --seconds $(SECONDS) || exit 1; \
 	done
 
-experiment: $(ANALYSIS) ## measure block time against block size and clients, as docs/analysis.md does
+experiment: $(ANALYSIS) ## measure block time against block size and clients, as docs/explanation/analysis.md does
 	@$(BIN)/python -m tools.experiment
 
 bench-quick: $(DEVELOPMENT) ## compare with the fastest servers, in under 3 minutes

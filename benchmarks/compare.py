@@ -5,7 +5,7 @@ Run from the checkout: ``python -m benchmarks.compare --seconds 5``. A load clie
 in C checks every offset of every client; a loop of send(2) in C is the limit
 that all are held against. Each window has a server of its own, on a core of its
 own, and the servers take turns. Peers are installed into ``build/bench``. Writes
-``benchmarks/results/latest.json``, the tables of ``docs/performance.md`` and its chart.
+``benchmarks/results/latest.json``, the tables of ``docs/explanation/performance.md`` and its chart.
 
 Windows under half a second are a smoke run: the limit and Blockfeed, a few clients,
 nothing installed and nothing written.
@@ -31,7 +31,7 @@ from benchmarks.comparison.modes import MODES, SMOKE, SMOKE_SECONDS, Mode
 from benchmarks.comparison.race import Cores, FailedError, Race
 
 RESULTS = CHECKOUT / "benchmarks" / "results" / "latest.json"
-PAGE = CHECKOUT / "docs" / "performance.md"
+PAGE = CHECKOUT / "docs" / "explanation" / "performance.md"
 CHART = CHECKOUT / "docs" / "images" / "fanout.svg"
 QUICK = ("uWebSockets (socketify)", "picows", "websockets broadcast", "Channels, pub/sub layer")
 """The peers of a quick run: the fastest, and what Channels has without us."""
@@ -116,7 +116,7 @@ def write(
         print(f"no chart: {missing}")
     else:
         subprocess.run([building.PYTHON, HERE / "chart.py", RESULTS, CHART], check=True)
-        parts.append(f"![What each server delivers to 1,000 clients](images/{CHART.name})")
+        parts.append(f"![What each server delivers to 1,000 clients](../images/{CHART.name})")
     parts += [tables.mode_table(mode, figures, failures) for mode, figures, failures in found]
     parts.append(tables.roster_table([(one.name, one.versions, one.shown) for one in contestants]))
     page = PAGE.read_text(encoding="utf-8")

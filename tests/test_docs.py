@@ -78,6 +78,29 @@ def test_links_lead_somewhere(document: Path) -> None:
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
+def test_documents_that_are_named_exist() -> None:
+    """Every document that code, tests and configuration name as docs/... exists."""
+    folders = [
+        "benchmarks",
+        "clientapp",
+        "docs",
+        "feeds",
+        "templates",
+        "tests",
+        "tools",
+        "wsproject",
+    ]
+    files = [CHECKOUT / "Makefile", *CHECKOUT.glob("*.*")]
+    files += [path for folder in folders for path in (CHECKOUT / folder).rglob("*.*")]
+    named: set[str] = set()
+    for path in files:
+        if path.suffix in {"", ".c", ".h", ".html", ".js", ".json", ".md", ".py", ".toml", ".txt"}:
+            document = path.read_text(encoding="utf-8", errors="ignore") if path.is_file() else ""
+            named |= set(re.findall(r"\bdocs/[\w/-]+\.(?:md|json)", document))
+    assert "docs/reference/protocol.md" in named
+    assert sorted(name for name in named if not (CHECKOUT / name).exists()) == []
+
+
 @pytest.mark.parametrize("command", [c for c in readme_commands() if c not in PROVED])
 def test_readme_command_works(command: str, tmp_path: Path) -> None:
     """A command of the README that nothing else proves succeeds as it stands."""
@@ -125,42 +148,44 @@ def test_client_options_are_documented() -> None:
 
 @pytest.mark.parametrize("command", ["generate", "prune", "serve"])
 def test_options_of_commands_are_documented(command: str) -> None:
-    """Every option of a command that is ours stands in docs/commands.md, and no other."""
+    """Every option of a command that is ours stands in docs/reference/commands.md, and no other."""
     parser = load_command_class("feeds", command).create_parser("manage.py", command)
     offered = {name for action in parser._actions for name in action.option_strings}
-    rows = table(text("docs/commands.md"), f"`manage.py {command}`")
+    rows = table(text("docs/reference/commands.md"), f"`manage.py {command}`")
     described = {row[0].strip("`").split()[0] for row in rows if row[0].startswith("`--")}
     assert described == offered - set(DJANGO_OPTIONS) - {"-h"}
 
 
 @pytest.mark.parametrize("command", ["generate", "prune", "runserver", "serve"])
 def test_exit_codes_of_commands_are_documented(command: str) -> None:
-    """The help of a command lists the exit codes of docs/commands.md, word by word."""
+    """The help of a command lists the exit codes of docs/reference/commands.md, word by word."""
     parser = load_command_class("feeds", command).create_parser("manage.py", command)
     said = re.findall(r"^  (\d+)  (.+)$", str(parser.epilog), re.MULTILINE)
     rows = [
-        row for row in table(text("docs/commands.md"), f"`manage.py {command}`") if row[0].isdigit()
+        row
+        for row in table(text("docs/reference/commands.md"), f"`manage.py {command}`")
+        if row[0].isdigit()
     ]
     assert [(code, meaning) for code, meaning, *_ in rows] == said
 
 
 def test_settings_are_documented() -> None:
-    """Every variable that the settings read stands in docs/settings.md, and no other."""
+    """Every variable that the settings read stands in docs/reference/settings.md, and no other."""
     read = set(re.findall(r'\benv\.\w+\(\s*"(\w+)"', text("wsproject/settings.py")))
-    rows = table(text("docs/settings.md"), "Settings")
+    rows = table(text("docs/reference/settings.md"), "Settings")
     assert {row[0].strip("`") for row in rows} == read
 
 
 def test_checks_are_documented() -> None:
-    """Every check of ours stands in docs/settings.md by its id, and no other."""
+    """Every check of ours stands in docs/reference/settings.md by its id, and no other."""
     made = set(re.findall(r'id="(feeds\.\w+)"', text("feeds/checks.py")))
-    rows = table(text("docs/settings.md"), "Checks")
+    rows = table(text("docs/reference/settings.md"), "Checks")
     assert {row[0].strip("`") for row in rows} == made
 
 
 def test_close_codes_are_documented() -> None:
     """The protocol lists the close codes that the code has, and no other."""
-    rows = table(text("docs/protocol.md"), "Close codes")
+    rows = table(text("docs/reference/protocol.md"), "Close codes")
     assert {int(row[0]) for row in rows} == set(Close)
 
 
@@ -173,13 +198,13 @@ def test_error_codes_are_documented() -> None:
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Failure"
     ]
     sent = {(ast.literal_eval(call["code"]), ast.literal_eval(call["retryable"])) for call in calls}
-    rows = table(text("docs/protocol.md"), "Errors")
+    rows = table(text("docs/reference/protocol.md"), "Errors")
     assert {(row[0].strip("`"), row[2] == "yes") for row in rows} == sent
 
 
 def test_limits_of_a_server_are_documented() -> None:
     """The document lists the limits that there are, with their values."""
-    rows = table(text("docs/limits.md"), "Of a server")
+    rows = table(text("docs/reference/limits.md"), "Of a server")
     assert {row[0].strip("`"): float(row[1]) for row in rows} == asdict(LIMITS)
 
 
@@ -200,7 +225,7 @@ def test_limits_of_a_server_are_documented() -> None:
 )
 def test_other_limits_are_documented(heading: str) -> None:
     """The document gives the values that the modules have."""
-    rows = table(text("docs/limits.md"), heading)
+    rows = table(text("docs/reference/limits.md"), heading)
     for name, value, module, *_ in rows:
         assert getattr(import_module(module.strip("`")), name.strip("`")) == Decimal(value)
 
@@ -223,17 +248,17 @@ def test_other_limits_are_documented(heading: str) -> None:
 )
 def test_every_limit_is_reached(heading: str) -> None:
     """The test that is said to reach a limit exists."""
-    for row in table(text("docs/limits.md"), heading):
+    for row in table(text("docs/reference/limits.md"), heading):
         file, _, test = row[-1].strip("`").partition("::")
         assert re.search(rf"^(async )?def {test}\(", text(file), re.MULTILINE), row
 
 
 def test_every_promise_is_proved() -> None:
-    """Each sentence of docs/delivery.md names tests that exist."""
+    """Each sentence of docs/explanation/delivery.md names tests that exist."""
     promises = [
         row
         for heading in ("What arrives", "What is reported", "What is found")
-        for row in table(text("docs/delivery.md"), heading)
+        for row in table(text("docs/explanation/delivery.md"), heading)
     ]
     assert len(promises) > 20
     for promise, proofs in promises:

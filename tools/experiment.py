@@ -1,5 +1,5 @@
 """
-The experiment of docs/analysis.md: a sweep at each rate, and one report of all.
+The experiment of docs/explanation/analysis.md: a sweep at each rate, and one report of all.
 
 Server and generator are of its own, on a database that goes with them, so
 that nobody's is filled. The report stays in ``var/experiment``.

@@ -1,7 +1,7 @@
 """
 Settings of the project: every one from the environment, with a default.
 
-``docs/settings.md`` lists them. Local state (database, generated secret key,
+``docs/reference/settings.md`` lists them. Local state (database, generated secret key,
 admin password) lives in ``var/``, which git ignores.
 """
 

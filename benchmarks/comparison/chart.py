@@ -1,5 +1,5 @@
 """
-The chart of ``docs/performance.md``: ``chart.py RESULTS CHART``.
+The chart of ``docs/explanation/performance.md``: ``chart.py RESULTS CHART``.
 
 Runs in the interpreter that has matplotlib, and nothing of this project.
 """

@@ -1,6 +1,6 @@
 /*
  * Clients that collect blocks and report them, each with its digest, as
- * docs/protocol.md says: what they had, and how long each waits for its ack.
+ * docs/reference/protocol.md says: what they had, and how long each waits for its ack.
  *
  * One whose reports the socket does not take reads nothing more meanwhile.
  */

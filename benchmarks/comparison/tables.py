@@ -1,4 +1,4 @@
-"""The tables of ``docs/performance.md``, between two marks of the page."""
+"""The tables of ``docs/explanation/performance.md``, between two marks of the page."""
 
 from __future__ import annotations
 

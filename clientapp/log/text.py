@@ -1,5 +1,5 @@
 """
-The text of a block log, as ``docs/blocklog.md`` describes it.
+The text of a block log, as ``docs/reference/blocklog.md`` describes it.
 
 Invariant: a record never holds a line break and a message line starts with a
 digit, so the marks at the start of a line are only ever ours.

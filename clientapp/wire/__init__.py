@@ -3,7 +3,7 @@ The words both sides speak: what may cross the socket, and nothing else.
 
 Standard library only, no I/O, no clock. The server imports this package and
 no other part of the client (decision 0001), so that ``clientapp/`` can be
-copied out of the project as one folder. ``docs/protocol.md`` says the same in
+copied out of the project as one folder. ``docs/reference/protocol.md`` says the same in
 prose and is normative.
 """
 

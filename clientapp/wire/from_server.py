@@ -165,7 +165,7 @@ class Failure:
     """Something the client asked for was not done (type ``error``)."""
 
     code: str
-    """One of the words in ``docs/protocol.md``, such as ``bad_request``."""
+    """One of the words in ``docs/reference/protocol.md``, such as ``bad_request``."""
     text: str
     retryable: bool
     """Whether the same may work later."""

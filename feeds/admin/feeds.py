@@ -30,7 +30,7 @@ PREVIEWED = 10
 
 KEPT = (
     "The feed {feed} has run, so it stays: its offsets must not begin again. Pause it instead. "
-    "docs/operating.md says how to remove it by hand."
+    "docs/how-to/admin.md says how to remove it by hand."
 )
 
 STATES = {"running": "success", "not running": "warning", "switched off": "info"}

@@ -53,7 +53,7 @@ RECIPES = (
         },
     ),
 )
-"""docs/feeds.md shows the same."""
+"""docs/reference/feeds.md shows the same."""
 
 
 def recipes() -> str:

@@ -194,7 +194,7 @@ def test_a_huge_frame_is_refused_by_its_length(stack: Stack) -> None:
 
 
 def test_whoever_reaches_the_port_may_connect(stack: Stack) -> None:
-    """As docs/operating.md says: from any site, under any name, each with a session of its own."""
+    """Any site and name may connect (docs/how-to/production.md), each with its own session."""
     stack.server()
     query = "client=alice&feed=users&feed=arrays"
 

@@ -154,9 +154,9 @@ def test_the_list_of_feeds_offers_no_deletion(admin_client: Client, feed: Feed) 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.about)
 def test_example_of_a_spec_makes_records(recipe: Recipe) -> None:
-    """Each example is a spec of its kind, and docs/feeds.md shows it."""
+    """Each example is a spec of its kind, and docs/reference/feeds.md shows it."""
     assert len(make_source(recipe.kind, recipe.spec, seed=1).records(1, 3)) == 3
-    text = (settings.BASE_DIR / "docs" / "feeds.md").read_text(encoding="utf-8")
+    text = (settings.BASE_DIR / "docs" / "reference" / "feeds.md").read_text(encoding="utf-8")
     assert f"`{recipe.text}`" in text
 
 

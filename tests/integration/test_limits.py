@@ -1,4 +1,4 @@
-"""The limits of a running server are kept; docs/limits.md lists them."""
+"""The limits of a running server are kept; docs/reference/limits.md lists them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-A small server that speaks docs/protocol.md and does what a test tells it.
+A small server that speaks docs/reference/protocol.md and does what a test tells it.
 
 It keeps every message it ever published, so any position can be served; it
 has one epoch per feed and no generator. Its clock may be wrong, and what it

@@ -1,5 +1,5 @@
 """
-A second reader of block logs, written from docs/blocklog.md alone.
+A second reader of block logs, written from docs/reference/blocklog.md alone.
 
 It shares nothing with the client, so that both cannot be wrong together.
 """

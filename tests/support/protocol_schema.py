@@ -15,8 +15,9 @@ from jsonschema import Draft202012Validator
 
 from tests.support.json_texts import json_values
 
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 SCHEMA: dict[str, Any] = json.loads(
-    (Path(__file__).parents[2] / "docs" / "protocol.schema.json").read_text(encoding="utf-8")
+    (REFERENCE / "protocol.schema.json").read_text(encoding="utf-8")
 )
 SIDES = ("fromServer", "fromClient")
 

@@ -1,4 +1,4 @@
-"""A proxy that ends TLS, with the headers that docs/operating.md has nginx set."""
+"""A proxy that ends TLS, with the headers that docs/how-to/production.md has nginx set."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def rewritten(head: str) -> str:
         "$remote_addr": CLIENT,
         "$scheme": "https",
     }
-    document = (CHECKOUT / "docs" / "operating.md").read_text(encoding="utf-8")
+    document = (CHECKOUT / "docs" / "how-to" / "production.md").read_text(encoding="utf-8")
     directives = re.findall(r"proxy_set_header ([\w-]+) (\$\w+);", document)
     headers = came | {name.lower(): values[value] for name, value in directives}
     said = [f"{name}: {value}" for name, value in headers.items() if value]

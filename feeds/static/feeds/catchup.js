@@ -1,5 +1,5 @@
 // Which messages of a connection are caught up rather than live, so that their
-// blocks are in no figure of time or latency (docs/protocol.md).
+// blocks are in no figure of time or latency (docs/reference/protocol.md).
 
 const DRIFT = 100 / 1_000_000; // two quartz clocks, 50 ppm each
 const LIVE_SPREAD_US = 50_000; // a live message is seldom later than this against the promptest one

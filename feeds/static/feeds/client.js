@@ -1,5 +1,5 @@
 // A client in the page, without a socket: it collects blocks and reports them
-// like any other (docs/protocol.md). The connection gives it what came and sends
+// like any other (docs/reference/protocol.md). The connection gives it what came and sends
 // what it has to say; the panel shows what it tells its listener.
 
 import { BlockBuilder } from "./block.js";

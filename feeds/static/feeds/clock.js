@@ -1,4 +1,4 @@
-// The server's clock as far as pings and pongs tell; docs/protocol.md, "How a
+// The server's clock as far as pings and pongs tell; docs/reference/protocol.md, "How a
 // client measures latency". A stamp holds microseconds: `here` of the monotonic
 // clock, `wall` since 1970.
 

@@ -1,4 +1,4 @@
-// The digest of lines in their order, as docs/protocol.md defines it.
+// The digest of lines in their order, as docs/reference/protocol.md defines it.
 
 const MODULUS = 2n ** 61n - 1n;
 const BASE = 0x1e3779b97f4a7c15n;

@@ -25,7 +25,7 @@ class Page:
     shows: str
     """What stands on it once it is ready, in any case of letters."""
     excused: tuple[str, ...] = ()
-    """Rules that it breaks by what is not ours; docs/operating.md says why."""
+    """Rules that it breaks by what is not ours; docs/how-to/admin.md says why."""
 
 
 PAGES = {
