@@ -1,6 +1,7 @@
 """The documents say what is so: no link, command, option or code is left to memory."""
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -16,6 +17,7 @@ from django.core.management import get_commands, load_command_class
 
 from clientapp.wire.closing import Close
 from feeds.core.limits import LIMITS
+from feeds.sources import make_source
 
 CHECKOUT = Path(__file__).parent.parent
 DOCUMENTS = sorted(
@@ -35,6 +37,7 @@ PROVED = {
     "python manage.py createsuperuser": ("tools/account.py", "createsuperuser"),
     "python manage.py runserver": ("tests/acceptance/test_by_hand.py", "runserver"),
     "python manage.py generate": ("tests/acceptance/test_by_hand.py", "generate"),
+    ".venv/bin/python examples/first_client.py": ("tests/acceptance/test_tutorial.py", "README.md"),
     "python clientapp/client.py --name alice": ("tests/acceptance/test_by_hand.py", "--name alice"),
 }
 
@@ -99,6 +102,23 @@ def test_documents_that_are_named_exist() -> None:
             named |= set(re.findall(r"\bdocs/[\w/-]+\.(?:md|json)", document))
     assert "docs/reference/protocol.md" in named
     assert sorted(name for name in named if not (CHECKOUT / name).exists()) == []
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/tutorial.md"])
+def test_code_that_is_shown_is_the_example(document: str) -> None:
+    """The client that README and tutorial show is the file that they name."""
+    assert f"```python\n{text('examples/first_client.py')}```" in text(document)
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/tutorial.md"])
+def test_records_that_are_shown_are_the_feeds(document: str) -> None:
+    """The names in the shown output are those of the users feed at these offsets."""
+    shown = re.findall(r"^(\d+) ([A-Z][a-z]+ [A-Z][a-z]+)$", text(document), re.MULTILINE)
+    source = make_source("users", {}, seed=1)
+    for offset, name in shown:
+        (record,) = source.records(first=int(offset), count=1)
+        assert json.loads(record)["name"] == name
+    assert len(shown) >= 6
 
 
 @pytest.mark.parametrize("command", [c for c in readme_commands() if c not in PROVED])
