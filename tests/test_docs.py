@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from dataclasses import asdict
 from decimal import Decimal
 from importlib import import_module
@@ -286,6 +287,13 @@ def test_every_promise_is_proved() -> None:
         assert named, promise
         for file, test in named:
             assert re.search(rf"^(async )?(def |){test}\b", text(file), re.MULTILINE), test
+
+
+def test_version_is_the_newest_of_the_changelog() -> None:
+    """The newest release of the changelog, which has a date, is the project's version."""
+    version = tomllib.loads(text("pyproject.toml"))["project"]["version"]
+    releases = re.findall(r"^## \[(\S+)\] - \d{4}-\d\d-\d\d$", text("CHANGELOG.md"), re.MULTILINE)
+    assert releases[0] == version
 
 
 @pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.stem)
