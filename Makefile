@@ -6,6 +6,7 @@ RUNTIME = $(VENV)/requirements.stamp
 PASS = $(VENV)/pass.stamp
 ANALYSIS = $(VENV)/requirements-analysis.stamp
 DEVELOPMENT = $(VENV)/requirements-dev.stamp
+DOCUMENTATION = $(VENV)/requirements-docs.stamp
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 BENCHMARKS = $(subst /,.,$(sort $(basename $(wildcard benchmarks/*.py))))
@@ -13,7 +14,7 @@ SECONDS = 5
 MINUTES = 30
 SEED = 1
 
-.PHONY: help run setup test check format lock bench bench-quick experiment chaos chaos-selftest screenshots clean
+.PHONY: help run setup test check format lock bench bench-quick experiment chaos chaos-selftest screenshots docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +43,7 @@ lock: ## fix the version and hashes of every package that the requirements need
 	$(LOCK) requirements.txt -o locks/run.txt
 	$(LOCK) -c locks/run.txt clientapp/requirements-analysis.txt -o locks/analysis.txt
 	$(LOCK) -c locks/run.txt requirements-dev.txt -o locks/development.txt
+	$(LOCK) -c locks/development.txt requirements-docs.txt -o locks/documentation.txt
 
 bench: $(DEVELOPMENT) ## run every benchmark, SECONDS=5 per figure
 	@for name in $(BENCHMARKS); do \
@@ -62,6 +64,9 @@ chaos-selftest: $(DEVELOPMENT) ## spoil good logs and reports in every way; each
 
 screenshots: $(DEVELOPMENT) ## picture every page and terminal for docs/gallery.md and the README
 	@$(BIN)/python -m tools.screenshots
+
+docs: $(DOCUMENTATION) ## build the documentation as a site, build/site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 clean: ## remove .venv, what was compiled, and caches
 	rm -rf $(VENV) build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -86,4 +91,9 @@ $(ANALYSIS): locks/analysis.txt $(PASS)
 $(DEVELOPMENT): locks/development.txt $(ANALYSIS)
 	@echo "installing requirements-dev.txt, as locks/development.txt fixes it"
 	@$(PIP_INSTALL) -r locks/development.txt
+	@touch $@
+
+$(DOCUMENTATION): locks/documentation.txt $(DEVELOPMENT)
+	@echo "installing requirements-docs.txt, as locks/documentation.txt fixes it"
+	@$(PIP_INSTALL) -r locks/documentation.txt
 	@touch $@

@@ -17,8 +17,10 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 from clientapp.wire.closing import Close
+from clientapp.wire.digest import digest_of, format_digest
 from feeds.core.limits import LIMITS
 from feeds.sources import make_source
+from tests.support.protocol_schema import validator
 
 CHECKOUT = Path(__file__).parent.parent
 DOCUMENTS = sorted(
@@ -223,6 +225,23 @@ def test_error_codes_are_documented() -> None:
     assert {(row[0].strip("`"), row[2] == "yes") for row in rows} == sent
 
 
+def test_the_sample_session_is_true() -> None:
+    """Each frame of the sample has its form, and the digest is that of the records shown."""
+    section = text("docs/reference/protocol.md").split("\n## A sample session\n", 1)[1]
+    sample = re.findall(r"^([SC])  (\{.*\})$", section.split("\n## ", 1)[0], re.MULTILINE)
+    for side, line in sample:
+        validator({"S": "fromServer", "C": "fromClient"}[side]).validate(json.loads(line))
+    frames = {json.loads(line)["type"]: json.loads(line) for _, line in sample}
+    assert frames.keys() >= {"welcome", "message", "report", "ack", "heartbeat", "ping", "bye"}
+    lines = [line for _, line in sample if '"type":"message"' in line]
+    held = frames["report"]["feeds"]["arrays"]
+    shown = (line.encode() for line in lines[: held["count"]])
+    assert format_digest(digest_of(shown)) == held["digest"]
+    for message in map(json.loads, lines):
+        (record,) = make_source("arrays", {}, seed=1).records(first=message["offset"], count=1)
+        assert message["data"] == json.loads(record)
+
+
 def test_limits_of_a_server_are_documented() -> None:
     """The document lists the limits that there are, with their values."""
     rows = table(text("docs/reference/limits.md"), "Of a server")
@@ -334,6 +353,7 @@ def test_every_requirement_is_in_its_lock(name: str) -> None:
     [
         "requirements.txt",
         "requirements-dev.txt",
+        "requirements-docs.txt",
         "clientapp/requirements.txt",
         "clientapp/requirements-analysis.txt",
     ],
