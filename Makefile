@@ -67,6 +67,7 @@ screenshots: $(DEVELOPMENT) ## picture every page and terminal for docs/gallery.
 
 docs: $(DOCUMENTATION) ## build the documentation as a site, build/site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo 'built; to read it: $(BIN)/python -m http.server --directory build/site 8080'
 
 clean: ## remove .venv, what was compiled, and caches
 	rm -rf $(VENV) build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
