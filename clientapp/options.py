@@ -78,7 +78,7 @@ def add_collect_options(parser: argparse.ArgumentParser) -> None:
         dest="first",
         metavar="OFFSET",
         help="begin a new session at this offset of each feed, or with start at the first "
-        "message; where the log has a block, go on after it (default: what comes next)",
+        "message; ignored if the log has a block (default: the next message)",
     )
     add(
         "--timeout",
