@@ -336,6 +336,7 @@ LOCKS = {
     "clientapp/requirements.txt": "run",
     "clientapp/requirements-analysis.txt": "analysis",
     "requirements-dev.txt": "development",
+    "requirements-docs.txt": "documentation",
 }
 
 
@@ -346,6 +347,13 @@ def test_every_requirement_is_in_its_lock(name: str) -> None:
     locked = set(re.findall(r"^(\S+==\S+) (?:; .+ )?\\\n +--hash=sha256:", lock, re.MULTILINE))
     pins = re.findall(r"^([\w.-]+==\S+)", text(name), re.MULTILINE)
     assert {pin.lower().replace(".interface", "-interface") for pin in pins} - locked == set()
+
+
+def test_decisions_are_listed() -> None:
+    """The overview links every decision in order."""
+    overview = text("docs/explanation/decisions.md")
+    linked = re.findall(r"\(\.\./decisions/(\S+)\.md\) \|", overview)
+    assert linked == [decision.stem for decision in DECISIONS]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """
 A hook of mkdocs: the site has the checkout's paths, so every link stays as it is.
 
-mkdocs reads one folder, ``docs``. Pages also stand beside it, and link to code;
-this adds the pages of `PAGES` and each file that a page links to.
+mkdocs reads one folder, ``docs``. Other pages are beside it, and pages link to
+code; this adds the pages of `PAGES` and each file that a page links to.
 """
 
 from __future__ import annotations
@@ -17,6 +17,15 @@ CHECKOUT = Path(__file__).parents[1]
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "clientapp/README.md")
 ICON = "feeds/static/feeds/icon.svg"
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Add every decision to the end of the navigation, under its own title."""
+    assert config.nav is not None
+    (explanation,) = [part["Explanation"] for part in config.nav if "Explanation" in part]
+    decisions = sorted(Path(config.docs_dir, "decisions").glob("*.md"))
+    explanation[-1]["Decisions"] += [path.relative_to(CHECKOUT).as_posix() for path in decisions]
+    return config
 
 
 def on_files(files: Files, /, *, config: MkDocsConfig) -> Files:
