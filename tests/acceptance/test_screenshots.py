@@ -47,7 +47,7 @@ def test_a_page_and_a_terminal(tmp_path: Path) -> None:
         assert len(terminal.getcolors() or ()) > 10
         assert terminal.width == 960
     gallery = (tmp_path / "gallery.md").read_text("utf-8")
-    assert "## A session\n\nOne run in full: " in gallery
+    assert "## A session\n\nOne session in full: " in gallery
     assert "![A session, 390 pixels wide, light](images/session-390.png)" in gallery
     assert "![The generator, in a terminal](images/terminal-generator.png)" in gallery
 

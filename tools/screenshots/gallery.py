@@ -1,4 +1,4 @@
-"""``docs/gallery.md``: every picture under its title, with one sentence."""
+"""Writer of ``docs/gallery.md``: every picture under its title, with one sentence."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from pathlib import Path
 HEADER = """\
 # Gallery
 
-What `make screenshots` saw of a running Blockfeed. The page is made by it, too: do not edit it.
+Pictures of a running Blockfeed. `make screenshots` takes them and writes this page: do not edit it.
 """
 
 
 class Gallery:
-    """The page that shows what was pictured, in that order."""
+    """The page with all pictures, in the order in which they were taken."""
 
     def __init__(self) -> None:
         self._parts = [HEADER]
 
     def add(self, title: str, sentence: str, images: dict[str, str]) -> None:
-        """Show *images*, by what each is, with the path below the page's folder."""
+        """Show *images*: descriptions, with paths below the page's folder."""
         shown = "\n".join(f"![{title}, {what}]({path})" for what, path in images.items())
         self._parts.append(f"## {title}\n\n{sentence}\n\n{shown}\n")
 

@@ -51,7 +51,7 @@ PAGES = (
     PagePicture(
         name="page",
         title="The page",
-        sentence="What runs, by itself up to date, with a client in the page that has begun.",
+        sentence="Feeds, rates and clients, refreshed every second, and a client in the page.",
         path="",
         script="document.querySelector('[name=size]').value = 2;"
         "document.querySelector('#client form').requestSubmit()",
@@ -61,7 +61,7 @@ PAGES = (
     PagePicture(
         name="dashboard",
         title="The admin",
-        sentence="How the whole installation stands, at a glance.",
+        sentence="The state of the whole installation, at a glance.",
         path="admin/",
         shows="Sessions online",
         height=1750,
@@ -70,14 +70,14 @@ PAGES = (
     PagePicture(
         name="sessions",
         title="Sessions",
-        sentence="Every client's run with its state, what it collects and what it came to.",
+        sentence="Every client's session with its state, its feeds and its results.",
         path="admin/feeds/clientsession/",
         shows="alice",
     ),
     PagePicture(
         name="session",
         title="A session",
-        sentence="One run in full: its connections, its blocks and what the server found.",
+        sentence="One session in full: its connections, its blocks and their verdicts.",
         path="admin/feeds/clientsession/?q=alice",
         follow=FIRST,
         shows="alice",
@@ -94,7 +94,7 @@ PAGES = (
     PagePicture(
         name="report",
         title="A block report",
-        sentence="One receipt: ranges and digests, and what the server found.",
+        sentence="One receipt with its ranges, its digests and its verdict.",
         path="admin/feeds/blockreport/",
         follow=FIRST,
         shows="[Dd]igest",
@@ -102,14 +102,14 @@ PAGES = (
     PagePicture(
         name="feeds",
         title="Feeds",
-        sentence="The feeds with their rates and heads, edited here while they run.",
+        sentence="The feeds with their rates and heads, which can be edited while they run.",
         path="admin/feeds/feed/",
         shows="users",
     ),
     PagePicture(
         name="feed",
         title="A feed",
-        sentence="A feed's recipe, with a preview of the records that it makes.",
+        sentence="A feed's recipe, with a preview of its records.",
         path="admin/feeds/feed/",
         follow=FIRST,
         shows="[Rr]ecords",
@@ -117,7 +117,7 @@ PAGES = (
     PagePicture(
         name="analysis",
         title="The analysis",
-        sentence="Block time and latency against block size and clients, of all reports or some.",
+        sentence="Block time and latency against block size and clients, for all reports or some.",
         path="admin/",
         follow='a[href*="analysis"]',
         shows="By feeds, rate and block size",
@@ -139,7 +139,7 @@ TERMINALS = (
     TerminalPicture(
         name="terminal-client",
         title="The client",
-        sentence="Block by block what was collected and what the server found, with a live line.",
+        sentence="Each block with its verdict, and a live line.",
         command=(
             "clientapp/client.py",
             "--name=grace",
@@ -152,7 +152,7 @@ TERMINALS = (
     TerminalPicture(
         name="terminal-swarm",
         title="A swarm",
-        sentence="Many clients at once, part by part, with their verdicts and percentiles.",
+        sentence="Many clients at once, with verdicts and percentiles for each part.",
         command=(
             "-m",
             "clientapp",
