@@ -191,10 +191,9 @@ class BlockLog:
 
     def _require_untouched(self, end: int) -> None:
         """
-        Raise CouldNot where somebody else moved, removed or cut the log.
+        Raise CouldNot if somebody else moved or removed the log, or cut it below *end* bytes.
 
-        It has *end* bytes at least. What is written to a log that is not where
-        the next start looks for it would be lost to the session.
+        The next start would not find what is written to such a log.
         """
         mine = os.fstat(self._file)
         try:

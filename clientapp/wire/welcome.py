@@ -18,7 +18,7 @@ class FeedState:
     offset: int
     """The session gets the messages after this offset."""
     head: int = 0
-    """The newest offset of the feed here: what comes up to it is caught up. 0: not told."""
+    """The newest offset of the feed; messages up to it are caught up. 0: not given."""
     rate: float
     """Messages per second at present."""
     running: bool

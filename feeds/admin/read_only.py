@@ -69,7 +69,7 @@ class FactList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         """
-        Read the page; what is not filtered is not counted a second time.
+        Read the page; without filters, the rows are not counted a second time.
 
         By most columns only as many rows are sorted as the pages show, the
         newest, or a million of them would be sorted for each page.

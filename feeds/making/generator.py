@@ -172,7 +172,7 @@ class Generator:
         return None
 
     async def _promise(self) -> None:
-        """Promise what comes next, in a new segment where one is needed."""
+        """Promise the next messages, in a new segment if one is needed."""
         if self._done() or self._is_past_deadline:
             return
         now = now_us()
