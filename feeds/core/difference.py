@@ -1,8 +1,8 @@
 """
-What a broken block lacks and has too much, message by message.
+The differences between a broken block and its feeds, message by message.
 
-What a client received is held against what the feed holds, as pairs of offset
-and CRC-32 in the order of receipt.
+The messages that a client received are compared with those of the feed. Both
+are pairs of offset and CRC-32; the client's are in the order of receipt.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ Span = tuple[int, int]
 """The first and the last of consecutive offsets."""
 
 SPANS_KEPT = 50
-"""Spans of each kind that are stored: what is wrong everywhere needs no list."""
+"""Spans stored of each kind: when everything is wrong, a longer list does not help."""
 SPANS_NAMED = 5
-"""Spans of each kind in a sentence."""
+"""Spans named of each kind in a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """How what came of one feed differs from what it holds."""
+    """The differences between the messages received of one feed and those it holds."""
 
     missing: Sequence[Span] = ()
     doubled: Sequence[Span] = ()
     altered: Sequence[Span] = ()
     out_of_order: Sequence[Span] = ()
-    """Offsets that came after a higher one."""
+    """Offsets received after a higher one."""
     strange: Sequence[Span] = ()
     """Offsets outside of the block."""
     checksums: Sequence[tuple[int, int]] = ()
-    """Offset and CRC-32, as they came, of the first messages that are altered."""
+    """Offset and received CRC-32 of the first messages that are altered."""
 
     def write(self) -> dict[str, Sequence[Span]]:
-        """Return what is stored of it."""
+        """Return the JSON value to store."""
         return {**self.kinds, **({"checksums": self.checksums} if self.checksums else {})}
 
     @property
     def kinds(self) -> Mapping[str, Sequence[Span]]:
-        """What differs, by the word for it."""
+        """The spans that differ, by the word for the difference."""
         found = {
             "missing": self.missing,
             "doubled": self.doubled,
@@ -53,9 +53,9 @@ class Difference:
 
 def compare(first: int, expected: Sequence[int], received: Iterable[Span]) -> Difference:
     """
-    Hold the pairs *received* against the CRC-32s *expected* from *first* on.
+    Compare the pairs *received* with the CRC-32s *expected* from *first* on.
 
-    An offset that came out of order or altered is not missing.
+    An offset that was received out of order or altered does not count as missing.
     """
     seen: set[int] = set()
     doubled, late, strange = set(), set(), set()
@@ -87,13 +87,13 @@ def compare(first: int, expected: Sequence[int], received: Iterable[Span]) -> Di
 
 
 def describe(differences: Mapping[str, Difference]) -> str:
-    """Return one sentence about all feeds, such as ``users: 43 missing``."""
+    """Return one sentence for all feeds, such as ``users: 43 missing``."""
     told = [
         f"{feed}: " + ", ".join(_name(kind, spans) for kind, spans in difference.kinds.items())
         for feed, difference in differences.items()
         if difference.kinds
     ]
-    return "; ".join(told) or "what the client tells of its messages is whole; its digest is wrong"
+    return "; ".join(told) or "the messages that the client lists are correct; its digest is wrong"
 
 
 def _name(kind: str, spans: Sequence[Span]) -> str:

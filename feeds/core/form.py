@@ -2,9 +2,9 @@
 The forms in which clients of different kinds receive the same feeds.
 
 A stream holds the frames of its messages once, with the gaps between epochs. A
-form says whether frames other than messages are written to its clients, and
-how the frames that a stream holds become its own. That is done once for all of
-its clients, when the first one needs them (docs/decisions/0012-forms.md).
+form defines whether its clients receive frames other than messages, and how
+the frames held by a stream are converted for them. The conversion happens once
+for all clients of the form, on first use (docs/decisions/0012-forms.md).
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from clientapp.wire.request import speaks_protocol
 from feeds.core.frames import frame, payloads
 
 Reframe = Callable[[bytes], bytes]
-"""Turns whole frames, as streams hold them, into those of a form: one for each message."""
+"""Converts whole frames, as streams hold them, to those of a form: one for each message."""
 
 _MESSAGE = b'{"type":"message"'
-"""How each line begins."""
+"""The beginning of each line."""
 _GAP = b'{"type":"gap"'
-"""How the only controls begin that streams hold."""
+"""The beginning of the only controls that streams hold."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Form:
-    """How the clients of one kind receive their feeds."""
+    """The form in which clients of one kind receive their feeds."""
 
     name: str
     has_controls: bool
-    """Whether its clients get frames that are no messages."""
+    """Whether its clients receive frames other than messages."""
     reframe: Reframe | None = None
-    """None: its frames are those that streams hold."""
+    """None: the frames held by streams are sent unchanged."""
 
     def frames(self, held: bytes) -> bytes:
         """Return the frames of this form for *held*, which are whole frames of messages."""
@@ -41,7 +41,7 @@ class Form:
 
 
 def messages_only(frames: bytes) -> bytes:
-    """Return *frames* without the gaps among them, which are rare."""
+    """Return *frames* without their gaps, which are rare."""
     if _GAP not in frames:
         return frames
     return b"".join(frame(line) for line in payloads(frames) if line.startswith(_MESSAGE))

@@ -1,5 +1,5 @@
 """
-WebSocket frames of a server: one text message, unmasked, whole.
+WebSocket frames of a server: one unfragmented, unmasked text message each.
 
 RFC 6455, section 5.2: a FIN bit with opcode 1 (0x81), then the length in 7,
 7+16 or 7+64 bits, then the payload.
@@ -30,7 +30,7 @@ def frame(payload: bytes) -> bytes:
 
 
 def payloads(frames: bytes) -> Iterator[bytes]:
-    """Yield the payloads of *frames*, which must be whole frames of `frame`."""
+    """Yield the payloads of *frames*, which must be whole frames made by `frame`."""
     position = 0
     while position < len(frames):
         size = frames[position + 1]

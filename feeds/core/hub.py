@@ -1,15 +1,15 @@
 """
-Who gets which bytes: streams, and the subscribers that read them.
+The fan-out: streams, and the subscribers that read them.
 
-A subscriber is a cursor into each of its feeds. Those that have everything
-share a *cohort*, which one pass serves with the same bytes; the others are
-brought up to the head in bounded steps. A form with frames of its own has
-cohorts of its own; one without controls gets none, whatever is told. Nothing
-here waits: the caller says when (`publish`, `drained`), is told that there is
-work, and runs it in `turns`.
+A subscriber is a cursor into each of its feeds. Subscribers that are up to date
+share a *cohort*, which one pass serves with the same bytes; the others catch
+up with the head in bounded steps. A form with frames of its own has cohorts of
+its own; a form without controls never receives any. Nothing here waits: the
+caller reports events (`publish`, `drained`), and the pump is woken when there
+is work, which it runs in `turns`.
 
-Invariants: a subscriber is in a cohort exactly if its cursors stand where
-the cohort's do and its last write was complete; frames of one feed leave in
+Invariants: a subscriber is in a cohort if and only if its cursors equal the
+cohort's and its last write was complete; frames of one feed are written in
 the order of their offsets, each once per subscription.
 """
 
@@ -25,8 +25,8 @@ from feeds.core.stream import Stream
 from feeds.core.subscriber import Cohort, Pass, Subscriber, Writer
 
 TOLD_AT_ONCE = 50
-"""Readers told in one step: half a millisecond. Nine thousand in one took 110 ms, in which no
-message left."""
+"""Subscribers written to in one step, which takes half a millisecond. Nine thousand in one step
+took 110 ms, during which no message was sent."""
 
 
 class Recovers(Protocol):
@@ -40,14 +40,14 @@ class Pumps(Protocol):
     """Runs `Hub.turns`."""
 
     def wake(self) -> None:
-        """Take note that `turns` has something to do."""
+        """Record that `turns` has work."""
 
 
 class Hub:
     """The streams of a process and their subscribers."""
 
     def __init__(self, limits: Limits, pass_: Pass, recovery: Recovers, pump: Pumps) -> None:
-        """Make an empty hub; *pass_* gives the same frames to all sockets of a cohort."""
+        """Make an empty hub; *pass_* writes the same frames to all sockets of a cohort."""
         self._limits = limits
         self._give = pass_
         self._recovery = recovery
@@ -58,10 +58,10 @@ class Hub:
         self.streams: dict[str, Stream] = {}
         self.subscribers: set[Subscriber] = set()
         self.sent: Counter[str] = Counter()
-        """Messages of each feed given to writers so far, each once per subscriber."""
+        """Messages of each feed written so far, counted once per subscriber."""
 
     def open_stream(self, feed: str, head: int) -> Stream:
-        """Begin a feed whose messages up to *head* exist already."""
+        """Add the stream of a feed whose messages up to *head* exist already."""
         limits = self._limits
         self.streams[feed] = Stream(
             head, most_messages=limits.recent_messages, most_bytes=limits.recent_bytes
@@ -74,37 +74,37 @@ class Hub:
         self._mark_dirty(feed)
 
     def restart(self, feed: str, head: int) -> None:
-        """Let the stream of *feed* stand at *head*; its readers recover."""
+        """Reset the stream of *feed* to *head*; its subscribers recover what they lack."""
         self.streams[feed].restart(head)
         self._mark_dirty(feed)
 
     def subscribe(
         self, writer: Writer, cursors: dict[str, int], form: Form = PROTOCOL
     ) -> Subscriber:
-        """Add a reader that has everything up to *cursors*, one per feed."""
+        """Add a subscriber that has everything up to *cursors*, one per feed."""
         subscriber = Subscriber(writer, dict(cursors), form)
         self.subscribers.add(subscriber)
         self._enqueue(subscriber)
         return subscriber
 
     def unsubscribe(self, subscriber: Subscriber) -> None:
-        """Remove a reader; it gets nothing more. Twice is the same as once."""
+        """Remove a subscriber; nothing more is written to it. Idempotent."""
         self.subscribers.discard(subscriber)
         self._leave_cohort(subscriber)
 
     def held(self, subscriber: Subscriber) -> None:
-        """Take note that the writer of *subscriber* holds something back."""
+        """Record that the writer of *subscriber* has unsent bytes."""
         self._leave_cohort(subscriber)
         subscriber.blocked = True
 
     def drained(self, subscriber: Subscriber) -> None:
-        """Take note that the writer of *subscriber* has sent all it held."""
+        """Record that the writer of *subscriber* has no unsent bytes left."""
         if subscriber.blocked and subscriber in self.subscribers:
             subscriber.blocked = False
             self._enqueue(subscriber)
 
     def recovered(self, subscriber: Subscriber, feed: str, last: int, frames: bytes) -> None:
-        """Write *frames*, messages that bring *subscriber* up to *last* of *feed*."""
+        """Write *frames*, the messages of *feed* that *subscriber* lacked, up to *last*."""
         subscriber.recovering = False
         if subscriber in self.subscribers:
             _move(subscriber.cursors, feed, last)
@@ -112,7 +112,7 @@ class Hub:
             self._enqueue(subscriber)
 
     def skip(self, subscriber: Subscriber, feed: str, last: int, gap: bytes) -> None:
-        """Bring *subscriber* up to *last* of *feed* without messages; *gap* is what it is told."""
+        """Move *subscriber* to *last* of *feed* without messages; *gap* announces it."""
         subscriber.recovering = False
         if subscriber in self.subscribers:
             subscriber.unsent += last - subscriber.cursors[feed]
@@ -121,20 +121,20 @@ class Hub:
             self._enqueue(subscriber)
 
     def write(self, subscriber: Subscriber, control: bytes) -> None:
-        """Write *control* to one reader at once, in order with its data, if its form has any."""
+        """Write *control* to one subscriber now, in order with its data, if its form has any."""
         if subscriber.form.has_controls and not subscriber.writer.write(control):
             self.held(subscriber)
 
     def written(self, subscriber: Subscriber) -> int:
-        """Return how many messages were written to *subscriber* so far."""
+        """Return the number of messages written to *subscriber* so far."""
         return sum(_cursors(subscriber).values()) - subscriber.unsent
 
     def tell(self, control: bytes, feed: str | None = None) -> Iterator[None]:
         """
-        Write *control* to every reader, or to every reader of *feed*: a few for each item yielded.
+        Write *control* to all subscribers, or those of *feed*; yield after every few.
 
-        A reader whose writer holds bytes back is left out: what is told this
-        way (heartbeats, notices) is stale by the time it could leave.
+        A subscriber whose writer has unsent bytes is skipped: heartbeats and
+        notices would be stale by the time they could be sent.
         """
         for number, subscriber in enumerate(list(self.subscribers)):
             if number % TOLD_AT_ONCE == TOLD_AT_ONCE - 1:
@@ -144,7 +144,7 @@ class Hub:
                 self.write(subscriber, control)
 
     def lag(self, subscriber: Subscriber) -> int:
-        """Return how many messages *subscriber* lacks, over all its feeds."""
+        """Return the number of messages *subscriber* lacks, over all its feeds."""
         cursors = _cursors(subscriber)
         return sum(self.streams[feed].head - cursor for feed, cursor in cursors.items())
 
@@ -164,10 +164,10 @@ class Hub:
 
     def turns(self) -> Iterator[None]:
         """
-        Do all the work there is, one bounded turn for each item yielded.
+        Do all pending work, one bounded turn for each item yielded.
 
-        Cohorts and those who are behind take turns: neither waits for all of
-        the others.
+        Cohorts alternate with subscribers that are behind, so neither has to
+        wait for all of the others.
         """
         while self._dirty or self._queue:
             if self._dirty:
@@ -218,7 +218,7 @@ class Hub:
         return all(self.streams[feed].head == cursor for feed, cursor in cursors.items())
 
     def _next(self, cursors: dict[str, int]) -> str | None:
-        """Return the feed whose turn it is of those that are behind."""
+        """Return the next feed that is behind; None if none is."""
         return next((name for name, at in cursors.items() if at < self.streams[name].head), None)
 
     def _is_outrun(self, feed: str, cursor: int) -> bool:
@@ -226,7 +226,7 @@ class Hub:
         return cursor < self.streams[feed].first - 1
 
     def _take(self, cursors: dict[str, int], reframe: Reframe | None, readers: int) -> bytes:
-        """Return what is pending after *cursors* of so many *readers*, bounded; move them."""
+        """Return bounded frames after *cursors*, which *readers* share; move the cursors."""
         parts = []
         room = self._limits.write_bytes
         for feed, cursor in list(cursors.items()):
@@ -246,7 +246,7 @@ class Hub:
             self._pump.wake()
 
     def _join_cohort(self, subscriber: Subscriber) -> None:
-        """Put a subscriber that has everything into a cohort with room."""
+        """Put a subscriber that is up to date into a cohort with room."""
         reframe = subscriber.form.reframe
         key = frozenset(subscriber.cursors), reframe
         for cohort in list(self._cohorts.get(key, ())):
@@ -280,6 +280,6 @@ def _cursors(subscriber: Subscriber) -> dict[str, int]:
 
 
 def _move(cursors: dict[str, int], feed: str, last: int) -> None:
-    """Let *feed* stand at *last*, behind the others: a backlog of one holds up none of them."""
+    """Move *feed* to *last* and to the end of the order, so that a backlog delays no other feed."""
     del cursors[feed]
     cursors[feed] = last

@@ -1,4 +1,4 @@
-"""Records and their schedule, put together as lines and as frames."""
+"""Lines and frames, made from records and their schedule."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from feeds.core.schedule import Schedule, Segment
 
 
 def make_lines(feed: str, segment: Segment, first: int, records: Sequence[bytes]) -> list[bytes]:
-    """Return the lines of *records*, which *segment* holds at *first* and after."""
+    """Return the lines of *records*, which *segment* holds from offset *first* on."""
     return [
         make_line(feed, offset, segment.at(offset), record)
         for offset, record in enumerate(records, first)
@@ -20,10 +20,10 @@ def make_lines(feed: str, segment: Segment, first: int, records: Sequence[bytes]
 
 def make_frames(feed: str, schedule: Schedule, first: int, lines: Sequence[bytes]) -> list[bytes]:
     """
-    Return what a server sends for *lines*: a frame for each.
+    Return a frame for each of *lines*.
 
-    Where a new epoch begins, the `Gap` that announces it goes before the
-    message, in the same item: whoever gets the one gets the other.
+    At the start of an epoch the `Gap` that announces it precedes the message in
+    the same item, so that a client gets both or neither.
     """
     frames = [frame(line) for line in lines]
     for offset, epoch in schedule.turns.items():

@@ -1,24 +1,24 @@
-"""Sentences that more than one surface says in the same words."""
+"""Sentences that pages, terminals and the protocol share."""
 
 REMOVED = "an operator disconnected this client"
-"""The reason of a close that was asked for in the admin."""
+"""The close reason when an operator disconnects a session in the admin."""
 
 
 def not_running(feed: str) -> str:
-    """Return what to say of a feed that no generator works on."""
+    """Return the notice for a feed without a running generator."""
     return f"feed {feed} is not running; start it with: python manage.py generate"
 
 
 def switched_off(feed: str) -> str:
-    """Return what to say of a feed that an operator paused."""
+    """Return the notice for a feed that an operator switched off."""
     return f"feed {feed} is switched off in the admin"
 
 
 def removed(feed: str) -> str:
-    """Return what to say of a feed that is no more."""
+    """Return the notice for a feed that was removed."""
     return f"feed {feed} was removed"
 
 
 def running(feed: str) -> str:
-    """Return what to say of a feed that a generator took up."""
+    """Return the notice for a feed whose generator started."""
     return f"feed {feed} is running"

@@ -1,10 +1,10 @@
 """
-When a connection has stalled: who is slow, and who is gone.
+Detection of stalled connections: slow clients stay, clients that are gone do not.
 
-Progress is what the other end takes, and whatever comes from it. A slow end
-makes little, one that is gone or hangs makes none. Between the two stands the
-buffer of the other end's kernel: what it took may be read slowly, and until
-much of it has been read, nothing of that is seen here.
+Progress means that the other end accepts bytes or sends some. A slow client
+makes little progress, one that is gone or hangs makes none. The buffer of the
+client's kernel blurs the difference: the client may read slowly from it, and
+the server sees nothing of that until much of it has been read.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from feeds.core.limits import Limits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
-    """What a connection has moved until now."""
+    """The byte counts and state of a connection at one moment."""
 
     taken: int
-    """Bytes that the other end's kernel has confirmed, counted from anywhere."""
+    """Bytes that the other end's kernel has confirmed, counted from any start."""
     received: int
-    """Bytes that came from the other end."""
+    """Bytes received from the other end."""
     in_flight: bool
-    """Whether bytes are under way; without, it is full and lets none come."""
+    """Whether bytes are in flight; if not, the other end's buffer is full."""
     waits: bool
-    """Whether any byte has not been taken; else no progress is to be made."""
+    """Whether any byte is still unconfirmed; if not, there is no progress to make."""
 
 
 class Patience:
-    """How long one connection has made no progress."""
+    """A timer of one connection that runs while it makes no progress."""
 
     __slots__ = ("_heard_at", "_limits", "_received", "_since", "_taken")
 
@@ -41,9 +41,9 @@ class Patience:
         self._received = traffic.received
 
     def is_over(self, traffic: Traffic, now: float) -> bool:
-        """Look at the connection; tell whether it has stalled for too long."""
+        """Tell whether the connection, now at *traffic*, has stalled for too long."""
         if traffic.received != self._received:
-            # Who speaks has read what there was, or means to.
+            # A client that sends has read its buffer, or is about to.
             self._received = traffic.received
             self._heard_at = traffic.taken
             self._since = now
@@ -60,7 +60,7 @@ class Patience:
 
 
 class Silence:
-    """How long nothing was sent over one connection."""
+    """A timer of one connection that runs while nothing is sent over it."""
 
     __slots__ = ("_seconds", "_since", "_taken")
 
@@ -71,7 +71,7 @@ class Silence:
         self._taken = traffic.taken
 
     def is_over(self, traffic: Traffic, now: float) -> bool:
-        """Look at the connection; tell whether something must be sent now, and begin anew then."""
+        """Tell whether something must be sent now; if so, restart the timer."""
         if traffic.taken != self._taken or traffic.waits:
             self._taken = traffic.taken
             self._since = now

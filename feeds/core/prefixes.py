@@ -1,8 +1,8 @@
 """
 Digests of a feed's recent past: one number for each offset.
 
-They reach back further than the frames of a `Stream`, for they are small, so
-most reports are checked without making a message again.
+They are small, so they reach back further than the frames of a `Stream`. Most
+reports are checked without regenerating a message.
 """
 
 from __future__ import annotations
@@ -15,37 +15,37 @@ from clientapp.wire import digest
 
 
 class Prefixes:
-    """The digests of what a feed held from some offset on, up to each later one."""
+    """The digests of a feed from one offset up to each later one."""
 
     def __init__(self, head: int, most: int) -> None:
-        """Begin after offset *head*; keep *most* offsets at least."""
+        """Start after offset *head*; keep at least *most* offsets."""
         self._most = most
         self.restart(head)
 
     @property
     def head(self) -> int:
-        """The last offset that is known here."""
+        """The last offset with a digest."""
         return self._before + len(self._values) - 1
 
     def restart(self, head: int) -> None:
-        """Forget everything and begin after offset *head*."""
+        """Discard everything and start again after offset *head*."""
         self._before = head
         self._values = array("Q", [digest.EMPTY])
 
     def extend(self, lines: Iterable[bytes]) -> None:
-        """Take the lines of the next offsets."""
+        """Add the lines of the next offsets."""
         prefix = self._values[-1]
         for line in lines:
             prefix = digest.extend(prefix, crc32(line))
             self._values.append(prefix)
-        # In bulk: one by one would cost O(n) each.
+        # Trim in bulk: each single deletion costs O(n).
         if len(self._values) > 2 * self._most + 1:
             surplus = len(self._values) - self._most - 1
             del self._values[:surplus]
             self._before += surplus
 
     def between(self, first: int, last: int) -> int | None:
-        """Return the digest of the offsets *first* to *last*; None: not known here."""
+        """Return the digest of the offsets *first* to *last*; None: unknown."""
         if not self._before < first <= last + 1 or last > self.head:
             return None
         before = self._values[first - 1 - self._before]
@@ -56,12 +56,12 @@ class RecentDigests:
     """The digests of every feed that passes through a process."""
 
     def __init__(self, most: int) -> None:
-        """Keep those of the last *most* offsets of each feed at least."""
+        """Keep at least the last *most* offsets of each feed."""
         self._most = most
         self._feeds: dict[str, Prefixes] = {}
 
     def extend(self, feed: str, first: int, lines: Sequence[bytes]) -> None:
-        """Take the lines of *feed* from *first* on; after a hole, begin anew."""
+        """Add the lines of *feed* from *first* on; start again after a hole."""
         known = self._feeds.get(feed)
         if known is None:
             known = self._feeds[feed] = Prefixes(first - 1, self._most)
@@ -70,6 +70,6 @@ class RecentDigests:
         known.extend(lines)
 
     def between(self, feed: str, first: int, last: int) -> int | None:
-        """Return the digest of the offsets *first* to *last* of *feed*; None: not known here."""
+        """Return the digest of the offsets *first* to *last* of *feed*; None: unknown."""
         known = self._feeds.get(feed)
         return known.between(first, last) if known else None

@@ -1,9 +1,9 @@
 """
-Time as a schedule: which offset is due when.
+Schedules: the intended time of each offset.
 
-All times are integer microseconds since 1970, all rates integer messages per
-1,000 seconds, so that every process computes the same intended time for a
-message, for ever.
+Times are integer microseconds since 1970, rates integer messages per 1,000
+seconds, so that every process always computes the same intended time for a
+message.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MICROSECONDS_PER_1000_S = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a source is made from; equal recipes make equal records."""
+    """The arguments of a source; equal recipes make equal records."""
 
     kind: str
     spec: str
@@ -34,7 +34,7 @@ class Segment:
 
     recipe: Recipe
     epoch: str
-    """The recipe's name, which also covers the libraries that make it."""
+    """The recipe's name; it also changes if a library changes the records."""
     first: int
     """The first offset of the segment."""
     started_us: int
@@ -43,7 +43,7 @@ class Segment:
     """Messages per 1,000 seconds, at least 1."""
 
     def at(self, offset: int) -> int:
-        """Return the intended time of *offset*, which the segment must hold."""
+        """Return the intended time of *offset*, which must belong to the segment."""
         return self.started_us + (offset - self.first) * MICROSECONDS_PER_1000_S // self.rate_milli
 
     def due(self, now_us: int) -> int:
@@ -54,7 +54,7 @@ class Segment:
         """
         if now_us < self.started_us:
             return self.first - 1
-        # The largest n with n * 10**9 // rate <= elapsed: the inverse of `at`.
+        # The inverse of `at`: the largest n with n * 10**9 // rate <= elapsed.
         elapsed = now_us - self.started_us
         steps = ((elapsed + 1) * self.rate_milli - 1) // MICROSECONDS_PER_1000_S
         return self.first + steps
@@ -72,8 +72,8 @@ class Schedule:
             for old, new in pairs
             if new is not None and (old is None or new.epoch != old.epoch)
         }
-        """The first offset of each epoch, with that epoch. Of the oldest one too: who
-        came before the feed ever ran may have been told another."""
+        """The epoch that begins at each of these offsets. The oldest is included: a client that
+        connected before the feed first ran may have been told a different epoch."""
 
     def __len__(self) -> int:
         """Return the number of segments."""
@@ -93,15 +93,15 @@ class Schedule:
 
     def part(self, first: int, last: int) -> Schedule:
         """
-        Return what is needed to make the offsets *first* to *last*.
+        Return the segments needed to make the offsets *first* to *last*.
 
-        That includes the segment before them: it tells whether an epoch begins.
+        The preceding segment is included, to tell whether an epoch begins.
         """
         start = max(bisect_right(self._firsts, first) - 2, 0)
         return Schedule(self._segments[start : bisect_right(self._firsts, last) + 1])
 
     def end(self, segment: Segment) -> int:
-        """Return the last offset that *segment* may hold; the newest is open."""
+        """Return the last offset that *segment* may hold; the newest has no end."""
         index = bisect_right(self._firsts, segment.first)
         return self._firsts[index] - 1 if index < len(self._firsts) else MAX_OFFSET
 
@@ -110,12 +110,12 @@ class Schedule:
         return self.segment(offset).at(offset)
 
     def running(self, at_us: int) -> Segment | None:
-        """Return the segment that had begun last at *at_us*; None: none had."""
+        """Return the segment that applied at *at_us*; None: no segment had begun."""
         begun = (one for one in reversed(self._segments) if one.started_us <= at_us)
         return next(begun, None)
 
     def due(self, now_us: int, promised: int) -> int:
-        """Return the last offset that is promised and whose time has come."""
+        """Return the last offset that is both promised and due."""
         for segment in reversed(self._segments):
             if now_us >= segment.started_us:
                 return min(segment.due(now_us), self.end(segment), promised)

@@ -1,10 +1,9 @@
 """
 The bounded recent past of one feed in one process, framed once.
 
-A reader needs no more than the offset it has: `after` gives the bytes that
-follow it. The frames of the last range asked for are kept joined, because a
-whole cohort, and then the next one, asks for the same; so are those of a form
-that has frames of its own.
+A reader only needs its offset: `after` returns the bytes that follow it. The
+joined frames of the last range are cached, because a whole cohort and then the
+next one request the same range; so are those of a form with frames of its own.
 """
 
 from __future__ import annotations
@@ -27,20 +26,21 @@ class Stream:
         self._most_bytes = most_bytes
         self._joined = _NOTHING_JOINED
         self._reframed: dict[Reframe, tuple[bytes, bytes]] = {}
-        """Per form with frames of its own the range joined last, and those frames."""
+        """The range joined last and its frames, for each form with frames of its own."""
         self.head = head
         """The last offset appended; everything up to it exists."""
 
     @property
     def first(self) -> int:
-        """The oldest offset held; ``head + 1`` where none is."""
+        """The oldest offset held; ``head + 1`` if none is."""
         return self.head - self._held + 1
 
     def append(self, first: int, frames: Sequence[bytes]) -> None:
         """
         Append the frames of the offsets from *first* on.
 
-        The caller owes that *first* follows the head; a stream has no hole.
+        *first* must follow the head, since a stream has no hole; otherwise raises
+        ValueError.
         """
         if first != self.head + 1:
             raise ValueError(f"offset {first} does not follow {self.head}")
@@ -52,10 +52,10 @@ class Stream:
 
     def prepend(self, first: int, frames: Sequence[bytes]) -> bool:
         """
-        Put the frames of the offsets from *first* on before the oldest held.
+        Insert the frames of the offsets from *first* on before the oldest held.
 
-        Returns False, and takes none, where they do not end there, or are more
-        than is kept.
+        Returns False, and inserts nothing, if they do not end there or exceed the
+        bounds of the stream.
         """
         size = sum(map(len, frames))
         if (
@@ -71,7 +71,7 @@ class Stream:
         return True
 
     def restart(self, head: int) -> None:
-        """Forget everything and stand at *head*, as after a long absence."""
+        """Discard everything and move to *head*, as after a long outage."""
         self._frames.clear()
         self._held = 0
         self._bytes = 0
@@ -83,8 +83,8 @@ class Stream:
         """
         Return the frames after *offset*, joined, and the last one's offset.
 
-        At least one frame, and no more once *most_bytes* are reached. The
-        caller owes that *offset* is at least ``first - 1`` and below head.
+        Returns at least one frame, and stops once *most_bytes* are reached. The
+        caller must pass an *offset* of at least ``first - 1`` and below head.
         """
         start, most, last, joined = self._joined
         is_asked_again = (start, most) == (offset, most_bytes)
@@ -103,7 +103,7 @@ class Stream:
     def framed_after(
         self, offset: int, most_bytes: int, reframe: Reframe | None
     ) -> tuple[bytes, int]:
-        """Do as `after`, with the frames that *reframe* makes of those held, once a range."""
+        """Do as `after`, with the frames converted by *reframe*, once for each range."""
         joined, last = self.after(offset, most_bytes)
         if reframe is None:
             return joined, last
@@ -120,6 +120,6 @@ class Stream:
             self._bytes -= len(self._frames[-self._held])
             self._frames[-self._held] = b""
             self._held -= 1
-        # Their places are deleted in bulk: one by one would cost O(n) each.
+        # The empty places are deleted in bulk: each single deletion costs O(n).
         if len(self._frames) > 2 * self._held + 64:
             del self._frames[: -self._held]

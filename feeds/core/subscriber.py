@@ -1,4 +1,4 @@
-"""Who reads a hub: one subscriber, the writer it has, and the cohort it is in."""
+"""The readers of a hub: a subscriber, its writer, and its cohort."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from feeds.core.form import PROTOCOL, Form, Reframe
 
 
 class Pass(Protocol):
-    """What gives the same frames to many sockets, waiting for none of them."""
+    """A function that writes the same frames to many sockets without blocking."""
 
     def __call__(self, sockets: array[int], frames: bytes, /) -> list[tuple[int, int]]:
         """
-        Write *frames* to each of *sockets*, which are descriptors that do not block.
+        Write *frames* to each of *sockets*, which are non-blocking descriptors.
 
-        Returns, for each that did not take all, its place among the sockets and how
-        many bytes it took: 0 where there is no such socket.
+        Returns, for each socket that did not accept everything, its index and the
+        number of bytes it accepted: 0 if there is no such socket.
         """
 
 
 class Writer(Protocol):
-    """Where the frames of one subscriber go."""
+    """The destination of one subscriber's frames."""
 
     @property
     def descriptor(self) -> int:
         """
-        The number of the socket, for the pass over a cohort; -1 where there is none.
+        The number of the socket, for the pass over a cohort; -1 if there is none.
 
-        The members of a cohort hold nothing back: who does, or whose socket is
-        closed, is taken out at once, by `Hub.held`. What a socket did not take
-        in the pass goes to `write`.
+        Members of a cohort have no unsent bytes: one that has some, or whose socket
+        is closed, is removed at once by `Hub.held`. Bytes that a socket did not
+        accept in the pass go to `write`.
         """
 
     def write(self, frames: bytes) -> bool:
         """
-        Take whole frames, or the rest of some; they are sent in the order of the calls.
+        Accept whole frames, or the rest of some; they are sent in the order of the calls.
 
-        Returns False when not all has left: then the hub takes nothing more
-        from the streams until `Hub.drained` is called for the subscriber.
-        Of the hub it may call `Hub.held` alone.
+        Returns False if some bytes are still unsent: the hub then writes nothing
+        more from the streams until `Hub.drained` is called for the subscriber.
+        The only method of the hub it may call is `Hub.held`.
         """
 
 
 class Subscriber:
-    """One reader of some feeds."""
+    """One reader of one or more feeds."""
 
     __slots__ = ("blocked", "cohort", "cursors", "form", "queued", "recovering", "unsent", "writer")
 
@@ -52,20 +52,20 @@ class Subscriber:
         self.writer = writer
         self.form = form
         self.cursors = cursors
-        """Per feed the last offset written; the feed whose turn is next comes first."""
+        """The last offset written of each feed; the feed to serve next comes first."""
         self.unsent = sum(cursors.values())
-        """Of the sum of the cursors the offsets whose messages were not written to it."""
+        """The part of the cursors' sum for which no messages were written to it."""
         self.cohort: Cohort | None = None
         self.blocked = False
-        """Whether the writer still holds bytes back."""
+        """Whether the writer has unsent bytes."""
         self.queued = False
-        """Whether a turn is due."""
+        """Whether it is in the hub's queue."""
         self.recovering = False
-        """Whether frames older than the recent past are being made."""
+        """Whether frames older than the recent past are being regenerated."""
 
 
 class Cohort:
-    """Subscribers of the same feeds and framing that stand at the same offsets."""
+    """Subscribers with the same feeds, framing and offsets."""
 
     __slots__ = ("_sockets", "cursors", "members", "reframe")
 
@@ -75,21 +75,21 @@ class Cohort:
         self.members: dict[Subscriber, None] = {}
         """In the order in which they joined."""
         self._sockets: array[int] | None = None
-        """Those of the members, in their order; None while somebody came or went."""
+        """The members' descriptors, in their order; None after a member joined or left."""
 
     def join(self, subscriber: Subscriber) -> None:
-        """Take in a subscriber, which stands where this cohort does."""
+        """Add a subscriber, whose cursors must equal the cohort's."""
         self.members[subscriber] = None
         subscriber.cohort, self._sockets = self, None
 
     def leave(self, subscriber: Subscriber) -> None:
-        """Let a member go, with cursors of its own."""
+        """Remove a member and give it cursors of its own."""
         del self.members[subscriber]
         subscriber.cohort, self._sockets = None, None
         subscriber.cursors = dict(self.cursors)
 
     def write(self, frames: bytes, pass_: Pass) -> list[Subscriber]:
-        """Write to every member; return those that could not take it all."""
+        """Write to every member; return those that did not accept everything."""
         if self._sockets is None:
             self._sockets = array("i", [member.writer.descriptor for member in self.members])
         short = pass_(self._sockets, frames)

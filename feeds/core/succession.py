@@ -1,4 +1,4 @@
-"""Which segment a feed goes on with: the last one, or a new one that begins now."""
+"""The choice between continuing a feed's last segment and beginning a new one."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import replace
 from feeds.core.schedule import Schedule, Segment
 
 OFF_US = 2_000_000
-"""Further from its schedule than this, a feed skips time, not offsets: its
+"""A feed further than this from its schedule skips time, not offsets: its
 generator was stopped, or the clock was set."""
 
 
 def successor(schedule: Schedule, new: Segment) -> Segment | None:
     """
-    Return *new*, which would begin now, with its time; None where the last segment goes on.
+    Return *new* with its start time; None if the last segment continues.
 
-    A new one is needed before the first message, where recipe, epoch or rate
-    are others than the last segment's, and where that is not on time.
+    *new* would begin now. It is needed before the first message, if its recipe,
+    epoch or rate differ from the last segment's, and if that one is not on time.
     """
     last = schedule.last
     if last is None:
@@ -24,9 +24,9 @@ def successor(schedule: Schedule, new: Segment) -> Segment | None:
     now_us, promised = new.started_us, new.first - 1
     promised_at = schedule.at(promised) if promised else 0
     if promised_at - now_us > OFF_US:
-        return new  # the clock was set back: what is promised has the time of one that was wrong
+        return new  # the clock was set back: the promised times come from a wrong clock
     is_same = (last.recipe, last.epoch, last.rate_milli) == (new.recipe, new.epoch, new.rate_milli)
     if is_same and now_us - last.at(new.first) <= OFF_US:
         return None
-    # What is promised keeps its time.
+    # Promised messages keep their time.
     return replace(new, started_us=max(now_us, promised_at + 1))

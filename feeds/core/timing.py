@@ -1,7 +1,7 @@
 """
-The ideal time of a block: how long its messages were due to take.
+The ideal time of a block: from when its first message was due to its last.
 
-It comes from the schedule, not from a rate, so it is right for several feeds,
+It comes from the schedule, not from a rate. So it is correct for several feeds,
 for a rate that changed inside the block, and for a pause.
 """
 
@@ -14,17 +14,17 @@ from clientapp.wire.report import FeedRange
 from feeds.core.schedule import MICROSECONDS_PER_1000_S, Schedule
 
 STEADY_US = 2
-"""Intended times are whole microseconds, so a steady stretch may be off by two."""
+"""Intended times are whole microseconds, so a range at a steady rate may be off by two."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When the messages of a block were due."""
+    """The ideal time of a block and the rates of its feeds."""
 
     ideal: float | None = None
-    """Seconds from the first to the last; None: not known."""
+    """Seconds from the first to the last message; None: unknown."""
     rates: Mapping[str, float | None] = field(default_factory=dict)
-    """Messages a second by feed; None: it changed or paused within the block."""
+    """Messages per second of each feed; None: it changed or paused within the block."""
 
 
 def timing_of(
@@ -33,9 +33,9 @@ def timing_of(
     """
     Return the timing of a block with *ranges* of a session with *feeds*.
 
-    The ideal is known where every offset of the ranges came: then the first
-    and last message of a range are its ends. Nothing is known where a feed
-    has no schedule any more.
+    The ideal is known if every offset of the ranges was received: then the first
+    and last message of a range are its ends. Nothing is known if a feed no
+    longer has a schedule.
     """
     if not ranges:
         return Timing()
@@ -55,7 +55,7 @@ def timing_of(
 
 
 def _rate(schedule: Schedule, part: FeedRange) -> float | None:
-    """Return the rate of a range; None where the feed did not keep one pace."""
+    """Return the rate of a range; None if it changed or paused within it."""
     rate = schedule.segment(part.last).rate_milli
     took = schedule.at(part.last) - schedule.at(part.first)
     steady = (part.last - part.first) * MICROSECONDS_PER_1000_S / rate

@@ -168,7 +168,7 @@ async def test_a_wrong_digest_of_whole_messages() -> None:
         await receive(one, "explain")
         await explain(one, [[offset, crc] for offset, crc in enumerate(sent, 1)])
         reason = (await receive(one, "ack"))["reason"]
-        assert reason == "what the client tells of its messages is whole; its digest is wrong"
+        assert reason == "the messages that the client lists are correct; its digest is wrong"
 
 
 async def test_what_was_not_asked_is_refused() -> None:
@@ -297,7 +297,7 @@ async def test_what_other_libraries_made_is_unverifiable(monkeypatch: pytest.Mon
     async with client(BLOCKS) as one:
         await one.send_to(report(strange, part={"digest": "0" * 16}))
         ack = await receive(one, "ack")
-        reason = "arrays 1 to 3: this server cannot make them again"
+        reason = "arrays 1 to 3: this server cannot regenerate them"
         assert (ack["verdict"], ack["reason"]) == ("unverifiable", reason)
     assert (await ClientSession.objects.aget()).unverifiable == 1
 

@@ -43,7 +43,7 @@ def test_sentence() -> None:
         "arrays": Difference(),
     }
     assert describe(found) == "users: 7 and 9 to 12 missing, 5 doubled"
-    whole = "what the client tells of its messages is whole; its digest is wrong"
+    whole = "the messages that the client lists are correct; its digest is wrong"
     assert describe({"users": Difference()}) == whole
 
 

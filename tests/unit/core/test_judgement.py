@@ -31,9 +31,9 @@ BROKEN = Judgement(Verdict.BROKEN, "users 5 to 7: the digest differs, cause unkn
 @pytest.mark.parametrize(
     ("count", "gaps", "expected"),
     [
-        (2, 0, "broken: users 5 to 7: 1 of 3 did not come, cause unknown"),
-        (1, 1, "broken: users 5 to 7: 1 of 3 did not come, cause unknown"),
-        (4, 0, "broken: users 5 to 7: 1 too many came, cause unknown"),
+        (2, 0, "broken: users 5 to 7: 1 of 3 did not arrive, cause unknown"),
+        (1, 1, "broken: users 5 to 7: 1 of 3 did not arrive, cause unknown"),
+        (4, 0, "broken: users 5 to 7: 1 too many arrived, cause unknown"),
         (2, 1, "unverifiable: users 5 to 7: 1 of 3 were announced as missing"),
         (0, 3, "unverifiable: users 5 to 7: 3 of 3 were announced as missing"),
     ],
