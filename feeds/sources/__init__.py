@@ -1,8 +1,8 @@
 """
 Sources: the pure, seeded generators of feeds, one file per kind.
 
-`make_source` is the way in. Nothing here reads a clock, a socket or the
-database. What makes no message does not load the libraries of a kind.
+`make_source` is the entry point. Nothing here reads a clock, a socket or the
+database. The libraries of a kind are only loaded by processes that make messages.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from feeds.sources.spec import Spec, SpecError, choice, integer, refuse
 __all__ = ["CHUNK", "KINDS", "MAX_SEED", "Source", "SpecError", "check_spec", "make_source"]
 
 KINDS = ("users", "arrays")
-"""Every kind of source, by the word that chooses it."""
+"""The kinds of sources."""
 
 MAX_SEED = 2**63 - 1
-"""The largest seed that a database keeps."""
+"""The largest seed that a database can store."""
 
 
 def check_spec(kind: str, spec: Spec) -> dict[str, Any]:
     """
-    Return *spec* with every default filled in, making nothing else.
+    Return *spec* with every default filled in, without making a source.
 
     Raises SpecError, a sentence with the value and what is allowed.
     """
@@ -36,7 +36,7 @@ def check_spec(kind: str, spec: Spec) -> dict[str, Any]:
 
 def make_source(kind: str, spec: Spec, seed: int) -> Source:
     """
-    Return the source of *kind*; the first of a locale and seed takes a while.
+    Return the source of *kind*; the first for a locale and seed takes a while.
 
     Raises SpecError, a sentence with the value and what is allowed.
     """
@@ -46,7 +46,7 @@ def make_source(kind: str, spec: Spec, seed: int) -> Source:
 
 
 def _source_class(kind: str) -> type[Source]:
-    # Faker and numpy cost a fifth of a second and 20 MB; many processes make no message.
+    # Imported late: Faker and numpy cost 0.2 s and 20 MB, and many processes make no message.
     if choice("kind", kind, KINDS) == "users":
         from feeds.sources.users import Users  # noqa: PLC0415
 

@@ -1,8 +1,8 @@
 """
-Arrays of random numbers, in the shapes and types that numpy knows.
+Arrays of random numbers, in numpy's shapes and types.
 
-Between the random words and the text stand only integer arithmetic, IEEE 754
-sums, products and quotients, and rounding: no logarithm or cosine, whose last
+The random words become text by integer arithmetic, IEEE 754 sums, products and
+quotients, and rounding only. Logarithms and cosines are not used: their last
 bit differs between processors.
 """
 
@@ -30,9 +30,9 @@ from feeds.sources.spec import (
 
 MAX_DIMENSIONS = 4
 MAX_ITEMS = 1024
-"""Numbers in one record at most: a chunk of such records takes some 6 MB."""
+"""The most numbers in one record: a chunk of such records takes about 6 MB."""
 MAX_DECIMALS = 12
-"""Decimals at most: with three digits before them, as many as a float64 keeps."""
+"""The most decimals: with three digits before them, as many as a float64 keeps."""
 
 INTEGERS = ("int64", "int32", "int16", "int8", "uint8", "uint16", "uint32", "uint64")
 """Types of whole numbers, the default first."""
@@ -43,14 +43,14 @@ DISTRIBUTIONS = {
     "uniform": ("low", "high", "decimals"),
     "normal": ("mean", "deviation", "decimals"),
 }
-"""Each distribution with the keys it adds to the spec."""
+"""The keys that each distribution adds to the spec."""
 
 _NORMAL_WORDS = 6
-"""Random words in one normal number, each of two 32-bit halves."""
+"""Random words for one normal number, each of two 32-bit halves."""
 
 
 class Arrays(Source):
-    """Records that are arrays of one shape."""
+    """A source whose records are arrays of one shape."""
 
     kind = "arrays"
 
@@ -100,10 +100,10 @@ def _unit(words: draws.Words) -> NDArray[np.float64]:
 
 def _normal(words: draws.Words) -> NDArray[np.float64]:
     """
-    Return normal numbers of mean 0 and deviation 1, all within 6.
+    Return normal numbers of mean 0 and deviation 1, all from -6 to 6.
 
-    Each is the sum of twelve uniform ones less its mean (Irwin and Hall):
-    twelve, because the variance of a uniform one is a twelfth.
+    Each is the sum of twelve uniform numbers minus the mean of such a sum (Irwin
+    and Hall): twelve, because the variance of a uniform number is 1/12.
     """
     high, low = draws.halves(words)
     sums: draws.Words = (high + low).reshape(-1, _NORMAL_WORDS).sum(axis=1)
@@ -114,7 +114,7 @@ def _normal(words: draws.Words) -> NDArray[np.float64]:
 def _rounded(values: NDArray[np.float64], decimals: int) -> NDArray[np.float64]:
     scale = float(10**decimals)
     rounded: NDArray[np.float64] = np.rint(values * scale) / scale
-    # Makes 0.0 of -0.0, which would be written as such.
+    # Turns -0.0 into 0.0; otherwise the text would show -0.0.
     return rounded + 0.0
 
 

@@ -1,9 +1,9 @@
 """
-Random numbers as a function of seed, chunk and place.
+Random numbers as a function of seed, chunk and index.
 
-Only the raw 64-bit words of numpy's Philox are used: they are part of its
-definition and stay the same, while the streams of numpy's ``Generator``
-methods may change with any release. All that follows is integer arithmetic.
+Only the raw 64-bit words of numpy's Philox are used: its definition fixes them,
+whereas the streams of numpy's ``Generator`` methods may change with any
+release. Everything derived from them is integer arithmetic.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def below(words: Words, bound: int | Words) -> Words:
     """
     Spread random words evenly over 0 to *bound* - 1.
 
-    This is floor(word * bound / 2**64), the upper half of the 128-bit product
-    (multiply-shift, Lemire 2019, https://doi.org/10.1145/3230636) put together
-    from products of 32-bit halves. *bound* is from 1 to 2**64 - 1.
+    Computes floor(word * bound / 2**64), the upper half of the 128-bit product
+    (multiply-shift, Lemire 2019, https://doi.org/10.1145/3230636), from products
+    of 32-bit halves. *bound* is from 1 to 2**64 - 1.
     """
     bounds = np.asarray(bound, dtype=np.uint64)
     word_high, word_low = halves(words)

@@ -1,4 +1,4 @@
-"""Names of people, and the usernames that belong to them."""
+"""Names of people, with matching usernames."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import orjson
 from feeds.sources.vocabulary import HALF, vocabulary
 
 GIVEN = 2 * HALF
-"""Given names to pick from: a woman's in the lower half, a man's in the upper."""
+"""Given names to pick from: women's in the lower half, men's in the upper."""
 FAMILIES = HALF
-"""Family names to pick from, each list in a woman's and a man's form."""
+"""Family names to pick from, in a list for women and one for men."""
 NUMBERS = 1000
-"""Numbers behind a username, so that it is seldom another user's too."""
+"""Numbers appended to usernames, so that two users rarely share one."""
 
 NAME_PARTS = frozenset({"first", "last", "username"})
 """The parts of a record that `People` makes."""
@@ -24,11 +24,11 @@ FAMILY_FIRST = frozenset({"hu_HU", "ja_JP"})
 """Locales that write the family name before the given name."""
 
 _UNDECOMPOSED = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe"})
-"""Latin letters that Unicode does not take apart into a letter and a mark."""
+"""Latin letters that Unicode does not decompose into a letter and a mark."""
 
 
 def fold(word: str) -> str:
-    """Return what a username keeps of *word*: a-z and 0-9; maybe nothing."""
+    """Return the a-z and 0-9 of *word* for a username; may be empty."""
     letters = unicodedata.normalize("NFKD", word.casefold().translate(_UNDECOMPOSED))
     return re.sub("[^a-z0-9]", "", letters)
 
@@ -42,7 +42,7 @@ class People:
         self.vocabulary = [word.encode() for word in (*given, *family)]
         self._family_first = locale in FAMILY_FIRST
         first, last = (family, given) if self._family_first else (given, family)
-        # Each with one of the two quotes that a whole name has in JSON.
+        # Each part has one of the two quotes of a whole name in JSON.
         self._first = [orjson.dumps(word)[:-1] + b" " for word in first]
         self._last = [orjson.dumps(word)[1:] for word in last]
         self._given_user = [_given_user(word) for word in given]
@@ -52,14 +52,14 @@ class People:
         self, given: Sequence[int], family: Sequence[int], numbers: Sequence[int]
     ) -> dict[str, list[bytes]]:
         """
-        Return the parts of names, and the username that belongs to each.
+        Return the parts of names, and the username for each.
 
-        ``first`` and ``last`` side by side are the JSON text of a whole name, in
-        the locale's own order. A ``username``, such as ada.lovelace42, is lower-case
-        ASCII: letters, digits, and at most one dot. Where ASCII has nothing of a
-        name it is ``user`` and digits.
+        ``first`` followed by ``last`` is the JSON text of a whole name, in the
+        locale's own order. A ``username``, such as ada.lovelace42, is lower-case
+        ASCII: letters, digits, and at most one dot. For a name without any ASCII
+        letter it is ``user`` and digits.
         """
-        # The bit that makes a given name a man's picks the man's family name.
+        # The bit that selects men's given names also selects men's family names.
         family = [j | (i & HALF) for i, j in zip(given, family, strict=True)]
         first, last = (family, given) if self._family_first else (given, family)
         givens, families = self._given_user, self._family_user

@@ -1,9 +1,9 @@
 """
 A source: the records of a feed as a pure function of spec, seed and offset.
 
-No clock, no global random state, no history: the same arguments give the same
-bytes in every process and on every day, so any part of a feed can be made
-again anywhere.
+It uses no clock, no global random state and no history. The same arguments give
+the same bytes in every process on every day, so any part of a feed can be
+regenerated anywhere.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from typing import Any, ClassVar
 from feeds.sources.spec import Spec
 
 CHUNK = 256
-"""Records made at once: offset o lies in chunk ``(o - 1) // CHUNK``."""
+"""Records made at once: offset o is in chunk ``(o - 1) // CHUNK``."""
 
 KEPT_CHUNKS = 4
-"""Chunks a source remembers: one for the head, some for readers behind it."""
+"""Chunks a source caches: one for the head, some for readers behind it."""
 
 
 class Source(ABC):
-    """The generator of one feed's records."""
+    """The source of one feed's records."""
 
     kind: ClassVar[str]
-    """The word that chooses this source."""
+    """The word that selects this source."""
 
     def __init__(self, spec: Spec, seed: int) -> None:
         """Take a *spec* as `check` returned it and a *seed* from 0 to 2**63 - 1."""
@@ -43,12 +43,12 @@ class Source(ABC):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The members of each record; empty where records are no objects."""
+        """The members of each record; empty if records are not objects."""
         return ()
 
     @property
     def vocabulary(self) -> Iterable[bytes]:
-        """The words that the records are put together from, if any."""
+        """The words that the records are composed of, if any."""
         return ()
 
     @abstractmethod
@@ -59,8 +59,8 @@ class Source(ABC):
         """
         Return *count* records from offset *first* on, each as JSON text.
 
-        The text is UTF-8 without a newline. The caller owes a *first* of at
-        least 1 and a *count* of at least 0.
+        The text is UTF-8 without a newline. *first* must be at least 1 and *count*
+        at least 0.
         """
         records: list[bytes] = []
         end = first + count
@@ -72,16 +72,16 @@ class Source(ABC):
     @cached_property
     def epoch(self) -> str:
         """
-        Twelve hexadecimal digits that name what this source makes.
+        Twelve hexadecimal digits that identify the records of this source.
 
-        They hash the recipe (kind, spec, seed) and its outcome (vocabulary,
-        first chunk), so that a library which changed the records changes the
-        epoch, and one which did not leaves it alone.
+        They are a hash of the recipe (kind, spec, seed) and its output (vocabulary,
+        first chunk). So a library update changes the epoch if and only if it
+        changes these.
         """
         recipe = json.dumps([self.kind, self.spec, self.seed], sort_keys=True)
         digest = hashlib.sha256()
         for part in (recipe.encode(), *self.vocabulary, *self._chunk(0)):
-            # The length first: otherwise "ab", "c" and "a", "bc" were the same.
+            # The length comes first, so that "ab", "c" and "a", "bc" differ.
             digest.update(b"%d:" % len(part))
             digest.update(part)
         return digest.hexdigest()[:12]

@@ -1,9 +1,9 @@
 """
-Reading a spec: every value checked, every refusal one sentence.
+Validation of specs: every value is checked, every error is one sentence.
 
-A spec is what a person typed into the admin as JSON. Each function takes the
-name and the value of one key and returns the value with its type known, or
-raises `SpecError` naming the value and what is allowed.
+A spec is JSON that a person entered in the admin. Each function takes the name
+and the value of one key and returns the value with its type known, or raises
+`SpecError` with the value and what is allowed.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from typing import Any, NoReturn
 Spec = Mapping[str, Any]
 
 MAX_NUMBER = 2**53 - 1
-"""The largest number, in a spec or a record, that every JSON reader keeps exact."""
+"""The largest number, in a spec or a record, that every JSON parser reads exactly."""
 
 
 class SpecError(ValueError):
-    """A source cannot be made; the sentence may be shown to whoever asked."""
+    """The spec of a source is not valid; the sentence may be shown to users."""
 
 
 def refuse(key: str, value: object, allowed: str) -> NoReturn:
-    """Raise SpecError: *key* is *value*, and only *allowed* would do."""
+    """Raise SpecError: *key* is *value*, and only *allowed* is valid."""
     raise SpecError(f"{key} is {repr(value)[:80]}; it must be {allowed}")
 
 
 def check_keys(spec: Spec, allowed: Iterable[str], *, of: str) -> None:
-    """Refuse a key that *of*, the thing specified, does not know."""
+    """Raise SpecError for a key that *of*, the thing specified, does not have."""
     known = tuple(allowed)
     for key in spec:
         if key not in known:
-            raise SpecError(f"{str(key)[:80]!r} is no key of {of}; allowed are {', '.join(known)}")
+            raise SpecError(f"{str(key)[:80]!r} is not a key of {of}; allowed: {', '.join(known)}")
 
 
 def choice(key: str, value: object, allowed: Iterable[str]) -> str:
@@ -43,7 +43,7 @@ def choice(key: str, value: object, allowed: Iterable[str]) -> str:
 
 
 def choices(key: str, value: object, allowed: Iterable[str]) -> list[str]:
-    """Return *value*, an array of words *allowed*, at least one, each once."""
+    """Return *value*, a non-empty array of distinct words *allowed*."""
     words = tuple(allowed)
     if not isinstance(value, list | tuple) or not value:
         refuse(key, value, f"an array of at least one of {', '.join(words)}")
@@ -55,16 +55,16 @@ def choices(key: str, value: object, allowed: Iterable[str]) -> list[str]:
 
 
 def integer(key: str, value: object, *, low: int, high: int) -> int:
-    """Return *value*, a whole number from *low* to *high*, both allowed."""
-    # JSON's true and false are whole numbers to Python, but not to a reader.
+    """Return *value*, a whole number from *low* to *high*, inclusive."""
+    # To Python, JSON's true and false are whole numbers.
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         refuse(key, value, f"a whole number from {low} to {high}")
     return value
 
 
 def number(key: str, value: object, *, low: float = -MAX_NUMBER, high: float = MAX_NUMBER) -> float:
-    """Return *value*, a number from *low* to *high*, both allowed."""
+    """Return *value*, a number from *low* to *high*, inclusive."""
     if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
         return float(value)
-    # NaN ends here too: no comparison with it holds.
+    # NaN is refused here: every comparison with it is false.
     refuse(key, value, f"a number from {low:.16g} to {high:.16g}")

@@ -1,9 +1,8 @@
 """
 Users: records that look like the accounts of a large site.
 
-Vocabularies give the words, Philox picks among them. Every field reads its
-own row of random words, so its values stay the same whatever other fields a
-spec chooses.
+Philox picks words from the vocabularies. Every field reads its own row of
+random words, so its values do not depend on which other fields a spec selects.
 """
 
 from __future__ import annotations
@@ -34,15 +33,15 @@ _FORMATS: dict[str, tuple[bytes, tuple[str, ...]]] = {
     "link": (b'"https://%b/~%b"', ("domain", "username")),
     "date_of_birth": (b"%b", ("date_of_birth",)),
 }
-"""Each field with the JSON text of its value and the parts that stand in it."""
+"""The JSON text of each field's value, and the parts it is filled with."""
 
 FIELDS = tuple(_FORMATS)
 
 DOMAINS = (b"example.com", b"example.net", b"example.org")
-"""Reserved by RFC 2606, so that no mail ever reaches anybody."""
+"""Domains reserved by RFC 2606, so that no mail ever reaches anybody."""
 
 REFERENCE_DATE = date(2026, 1, 1)
-"""The day on which users are 18 to 90 years old: not today, which changes."""
+"""The day on which users are 18 to 90 years old; fixed, so that records never change."""
 _OLDEST = REFERENCE_DATE.replace(year=REFERENCE_DATE.year - 91) + timedelta(days=1)
 _YOUNGEST = REFERENCE_DATE.replace(year=REFERENCE_DATE.year - 18)
 BIRTHDAYS = (_YOUNGEST - _OLDEST).days + 1
@@ -60,15 +59,15 @@ _BOUNDS = {
     "country": HALF,
 }
 """
-How many things each pick chooses among.
+The number of choices for each pick.
 
-The place of a pick here is its row of random words: new ones go to the end.
+The index of a pick is its row of random words, so add new picks at the end.
 """
 _BOUND_COLUMN = np.array([*_BOUNDS.values()], dtype=np.uint64).reshape(-1, 1)
 
 
 class Users(Source):
-    """Records of people, made up from the words of one locale."""
+    """A source whose records are people, made up from the words of one locale."""
 
     kind = "users"
 
@@ -104,7 +103,7 @@ class Users(Source):
 
     @property
     def vocabulary(self) -> Iterable[bytes]:
-        """The words that the chosen fields are put together from."""
+        """The words that the selected fields are composed of."""
         if self._people:
             yield from self._people.vocabulary
         for texts in self._texts.values():
@@ -122,7 +121,7 @@ class Users(Source):
 
 
 def _texts(part: str, locale: str, seed: int) -> Sequence[bytes]:
-    """Return the texts that a part is picked from."""
+    """Return the texts from which a part is picked."""
     match part:
         case "domain":
             return DOMAINS

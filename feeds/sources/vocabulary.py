@@ -1,8 +1,8 @@
 """
-Vocabularies: the words that Faker knows, made once per locale and seed.
+Vocabularies: words made by Faker, once per locale and seed.
 
-Faker makes words and nothing else. Only providers that never read the clock
-are loaded, so no other one can be reached by way of them.
+Faker is used for words only. Only providers that never read the clock are
+loaded, so that none of them can call one that does.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LOCALES = (
 """The locales that the tests cover."""
 
 HALF = 1024
-"""Words of each method; a power of two, so that names can keep to one half."""
+"""Words of each method; a power of two, so that one bit selects a half."""
 
 VOCABULARIES = {
     "given": ("first_name_female", "first_name_male"),
@@ -39,7 +39,7 @@ VOCABULARIES = {
     "city": ("city",),
     "country": ("country",),
 }
-"""Each vocabulary with the methods of Faker that make it, `HALF` words each."""
+"""The methods of Faker that make each vocabulary, `HALF` words each."""
 
 _PROVIDERS = [
     f"faker.providers.{name}" for name in ("address", "company", "job", "person", "phone_number")
@@ -51,11 +51,11 @@ def vocabulary(name: str, locale: str, seed: int) -> tuple[str, ...]:
     """
     Return the words of one vocabulary, some of them more than once.
 
-    Each depends on nothing but its arguments: others made before or beside it
-    change no word.
+    They depend on the arguments only, not on other vocabularies made earlier or
+    at the same time.
     """
-    # A Faker of its own, since a shared one would be a global random state.
-    # Without its weights, a tenth of the time and twice as many different names.
+    # A separate Faker, since a shared one would be global random state.
+    # Without weights it takes a tenth of the time and gives twice as many distinct names.
     faker = Faker(locale, providers=_PROVIDERS, use_weighting=False)
     faker.seed_instance(f"{seed} {name}")
     words = [getattr(faker, method)() for method in VOCABULARIES[name] for _ in range(HALF)]

@@ -28,7 +28,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("poems", {}, "kind is 'poems'; it must be one of users, arrays"),
     ("users", [1], "the spec is [1]; it must be an object"),
     ("arrays", None, "the spec is None; it must be an object"),
-    ("users", {"size": 1}, "'size' is no key of users; allowed are fields, locale"),
+    ("users", {"size": 1}, "'size' is not a key of users; allowed: fields, locale"),
     (
         "users",
         {"fields": ["name", "shoe"]},
@@ -56,16 +56,16 @@ REFUSED: list[tuple[str, Any, str]] = [
         "arrays",
         {"decimals": 2},
         (
-            "'decimals' is no key of arrays with the distribution integers; "
-            "allowed are distribution, shape, dtype, low, high"
+            "'decimals' is not a key of arrays with the distribution integers; "
+            "allowed: distribution, shape, dtype, low, high"
         ),
     ),
     (
         "arrays",
         NORMAL | {"low": 2},
         (
-            "'low' is no key of arrays with the distribution normal; "
-            "allowed are distribution, shape, dtype, mean, deviation, decimals"
+            "'low' is not a key of arrays with the distribution normal; "
+            "allowed: distribution, shape, dtype, mean, deviation, decimals"
         ),
     ),
     (
@@ -165,7 +165,7 @@ def test_a_wrong_spec_is_refused_in_one_sentence(kind: str, spec: Any, sentence:
 
 def test_making_a_source_refuses_what_checking_refuses() -> None:
     """A source is never made of a spec that was not checked."""
-    with pytest.raises(SpecError, match="'size' is no key of users"):
+    with pytest.raises(SpecError, match="'size' is not a key of users"):
         make_source("users", {"size": 1}, 1)
 
 
