@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(help_text='1 to 40 lower-case letters, digits, - and _, the first a letter', max_length=40, unique=True, validators=[django.core.validators.RegexValidator('^[a-z][a-z0-9_-]{0,39}\\Z', '1 to 40 lower-case letters, digits, - and _, the first a letter')])),
                 ('kind', models.CharField(choices=[('users', 'Users'), ('arrays', 'Arrays')], max_length=20)),
-                ('spec', models.JSONField(blank=True, default=dict, help_text='What the source makes; empty for its defaults.')),
+                ('spec', models.JSONField(blank=True, default=dict, help_text='Options of the source; empty for its defaults.')),
                 ('seed', models.BigIntegerField(default=1, help_text='The same kind, spec and seed make the same records.', validators=[django.core.validators.MinValueValidator(0)])),
                 ('rate', models.DecimalField(decimal_places=3, default=Decimal('1'), help_text='Messages per second.', max_digits=10, validators=[django.core.validators.MinValueValidator(Decimal('0.001')), django.core.validators.MaxValueValidator(Decimal('1000000'))])),
                 ('enabled', models.BooleanField(default=True)),

@@ -1,4 +1,4 @@
-"""The two feeds that every installation starts with, at 1 message/s."""
+"""The two default feeds of every installation, at 1 message/s."""
 
 from django.apps.registry import Apps
 from django.db import migrations
@@ -13,7 +13,7 @@ def create_feeds(apps: Apps, _: BaseDatabaseSchemaEditor) -> None:
 
 
 class Migration(migrations.Migration):
-    """Adds rows only; going back leaves them."""
+    """Adds rows only; reversing it keeps them."""
 
     dependencies = [("feeds", "0001_initial")]
 

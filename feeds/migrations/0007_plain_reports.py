@@ -1,4 +1,4 @@
-"""Reports of plain clients, which say only the sentence: a numbered series of their own."""
+"""Plain reports, which consist of a sentence only: a separate numbered series."""
 
 from django.apps.registry import Apps
 from django.db import migrations, models
@@ -17,7 +17,7 @@ def mark_plain(apps: Apps, _: BaseDatabaseSchemaEditor) -> None:
 
 
 class Migration(migrations.Migration):
-    """Adds columns and marks the old sentences; going back leaves the rows."""
+    """Adds columns and marks the old sentences; reversing it keeps the rows."""
 
     dependencies = [("feeds", "0006_feed_rate")]
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Adds columns; reports stored before have no ideal and are left out of figures."""
+    """Adds columns; older reports have no ideal and are left out of figures."""
 
     dependencies = [("feeds", "0007_plain_reports")]
 

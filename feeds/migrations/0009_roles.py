@@ -1,4 +1,4 @@
-"""Two ready-made groups of accounts: viewers, and operators of feeds and sessions."""
+"""Two predefined groups of accounts: viewers, and operators of feeds and sessions."""
 
 from django.apps import apps as installed
 from django.apps.registry import Apps
@@ -19,9 +19,9 @@ ROLES = {
 
 
 def make_roles(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
-    """Make the groups; one that is there already under that name stays as it is."""
+    """Create the groups; an existing group with that name stays unchanged."""
     database = editor.connection.alias
-    # Django makes permissions only after the last migration, in a new database too.
+    # Needed because Django creates permissions only after the last migration.
     create_permissions(installed.get_app_config("feeds"), verbosity=0, using=database)
     permissions = apps.get_model("auth", "Permission").objects.using(database)
     groups = apps.get_model("auth", "Group").objects.using(database)
@@ -34,7 +34,7 @@ def make_roles(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
 
 
 class Migration(migrations.Migration):
-    """Runs once: a group that was changed or removed afterwards stays so."""
+    """Runs once: later changes to the groups, or their removal, are kept."""
 
     dependencies = [
         ("feeds", "0008_ideal_times"),

@@ -1,10 +1,10 @@
-"""A status of its own for sessions that an operator disconnected."""
+"""A separate status for sessions that an operator disconnected."""
 
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Makes room for the word; sessions that were disconnected before stay `away`."""
+    """Widens the column for the new status; sessions disconnected earlier stay `away`."""
 
     dependencies = [("feeds", "0009_roles")]
 

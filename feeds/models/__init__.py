@@ -1,9 +1,9 @@
 """
-What the server remembers: feeds and their segments, sessions, receipts, samples.
+The database models: feeds and their segments, sessions, receipts, samples.
 
-Times that belong to a feed's schedule are integers, microseconds since 1970;
-times that people read are datetimes. Session keys are secrets: only their
-prefix is ever shown.
+Times of a feed's schedule are integer microseconds since 1970; times that
+people read are datetimes. Session keys are secrets: only their prefix is ever
+shown.
 """
 
 from feeds.models.feed import LEAST_RATE, MOST_RATE, Feed, Segment

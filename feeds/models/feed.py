@@ -1,4 +1,4 @@
-"""Feeds, and the segments of their schedules."""
+"""Feeds and the segments of their schedules."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from django.db import models
 from clientapp.wire import names
 
 LEAST_RATE, MOST_RATE = Decimal("0.001"), Decimal(1_000_000)
-"""Of a feed, messages per second."""
+"""Bounds of a feed's rate, in messages per second."""
 
 
 class Feed(models.Model):
-    """A named endless series, and how far it surely exists."""
+    """A named endless series of records, and the offset up to which it is promised."""
 
     class Kind(models.TextChoices):
-        """Which source makes the records."""
+        """The kind of source that makes the records."""
 
         USERS = "users"
         ARRAYS = "arrays"
@@ -30,7 +30,7 @@ class Feed(models.Model):
     )
     kind = models.CharField(max_length=20, choices=Kind)
     spec = models.JSONField(
-        default=dict, blank=True, help_text="What the source makes; empty for its defaults."
+        default=dict, blank=True, help_text="Options of the source; empty for its defaults."
     )
     seed = models.BigIntegerField(
         default=1,
@@ -46,11 +46,11 @@ class Feed(models.Model):
     )
     enabled = models.BooleanField(default=True)
     owner = models.BigIntegerField(default=0, editable=False)
-    """Counts the generators that took this feed; the last one owns it."""
+    """The number of generators that have taken this feed; the last one owns it."""
     promised = models.BigIntegerField(default=0, editable=False)
-    """The offset up to which the feed surely exists, or will within a second."""
+    """The offset up to which the feed exists, or will within a second."""
     promised_us = models.BigIntegerField(default=0, editable=False)
-    """When the owner last promised; 0 after it stopped cleanly."""
+    """Time of the owner's last promise; 0 after it stopped cleanly."""
 
     class Meta:
         ordering = ("name",)
@@ -74,8 +74,8 @@ class Segment(models.Model):
     """
     A stretch of a feed with one recipe and one rate; never changed.
 
-    The recipe (kind, spec, seed) is copied here when the segment begins, so
-    that an edit of the feed never changes what was already served.
+    The recipe (kind, spec, seed) is copied when the segment begins, so that
+    editing the feed never changes messages that were already served.
     """
 
     feed = models.ForeignKey(Feed, on_delete=models.CASCADE, related_name="segments")
@@ -97,5 +97,5 @@ class Segment(models.Model):
         )
 
     def __str__(self) -> str:
-        """Return what the segment says."""
+        """Return the feed, the first offset and the rate."""
         return f"{self.feed} from {self.first} at {self.rate_milli / 1000:g}/s"

@@ -1,4 +1,4 @@
-"""Reports of blocks, with what they were found to be."""
+"""Block reports and their verdicts."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from feeds.models.session import ClientSession
 
 class BlockReport(models.Model):
     """
-    A client's receipt for one block; stored once, with what it was found to be.
+    A client's receipt for one block; stored once, with its verdict.
 
-    Nothing of it ever changes, but for what is wrong with a broken block: its
-    client tells that later.
+    It never changes, except that the difference of a broken block is added when
+    its client explains it.
     """
 
     class Verdict(models.TextChoices):
-        """What the server found."""
+        """The server's verdict on a block."""
 
         VERIFIED = wire.Verdict.VERIFIED.value
         BROKEN = wire.Verdict.BROKEN.value
@@ -26,51 +26,51 @@ class BlockReport(models.Model):
 
     session = models.ForeignKey(ClientSession, on_delete=models.CASCADE, related_name="reports")
     plain = models.BooleanField(default=False)
-    """Whether the client said only the sentence, which the server cannot check."""
+    """Whether the client sent only the sentence, which the server cannot check."""
     number = models.PositiveBigIntegerField()
-    """The block's number; of a plain report the server's count of the session's sentences."""
+    """The block's number; for a plain report the server's count of the session's sentences."""
     number_said = models.PositiveBigIntegerField(null=True, blank=True)
-    """The number in a plain report's sentence, which may be anything; None: not plain."""
+    """The number in a plain report's sentence, which is not checked; None: not plain."""
     text = models.CharField(max_length=200)
-    """The sentence, as the client said it."""
+    """The sentence, as the client sent it."""
     size = models.PositiveBigIntegerField(null=True, blank=True)
-    """Messages in the block; of a plain report those written to the client, unless it declared a
-    block size. None: a plain report of an older version."""
+    """Messages in the block; for a plain report the messages written to the client, unless it
+    declared a block size. None: a plain report of an older version."""
     seconds = models.FloatField()
-    """From the first to the last message, by the client's monotonic clock."""
+    """Time from the first to the last message, by the client's monotonic clock."""
     ideal = models.FloatField(null=True, blank=True)
-    """The block time where every message comes when it is due: by the schedule, from its first
-    message to its last. None: not known, as where messages are missing."""
+    """The block time if every message arrived when due: by the schedule, from the first message
+    to the last. None: unknown, for instance because messages are missing."""
     rates = models.JSONField(default=dict, blank=True)
-    """Messages a second of each feed of the session then; None: it changed within the block."""
+    """Messages per second of each feed during the block; None: it changed within the block."""
     ranges = models.JSONField(default=dict, blank=True)
-    """Per feed: epoch, first, last, count, digest, gaps, duplicates."""
+    """For each feed: epoch, first, last, count, digest, gaps, duplicates."""
     verdict = models.CharField(max_length=12, choices=Verdict, default=Verdict.UNVERIFIABLE)
     reason = models.CharField(max_length=500, blank=True)
-    """Why it is not verified; empty where it is."""
+    """The reason why it is not verified; empty if it is."""
     difference = models.JSONField(null=True, blank=True)
-    """Per feed what a broken block lacks and has too much; None: not told, or whole."""
+    """The difference of a broken block, for each feed; None: not explained, or not broken."""
     label = models.CharField(max_length=names.MAX_LABEL, blank=True)
-    """What the client calls its experiment."""
+    """The client's name for its experiment."""
     latency_p50 = models.FloatField(null=True, blank=True)
     latency_p99 = models.FloatField(null=True, blank=True)
     latency_max = models.FloatField(null=True, blank=True)
     clock_offset = models.FloatField(null=True, blank=True)
-    """Seconds added to the client's clock for the latencies; None: nothing is known of it."""
+    """Seconds added to the client's clock for the latencies; None: unknown."""
     clock_error = models.FloatField(null=True, blank=True)
-    """Seconds by which that may be wrong."""
+    """Seconds by which the clock offset may be wrong."""
     interrupted = models.BooleanField(default=False)
-    """Whether the connection was lost while the block was collected, or it was caught up."""
+    """Whether the connection was lost during the block, or some messages were caught up."""
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     clients = models.PositiveIntegerField()
-    """Connections of the receiving server process when the report came."""
+    """Connections of the receiving server process when the report arrived."""
     received_at = models.DateTimeField()
 
     class Meta:
         ordering = ("-received_at", "-id")
         constraints = (
-            # In this order it also leads to the newest reports of a session.
+            # The order also serves queries for the newest reports of a session.
             models.UniqueConstraint(fields=("session", "number", "plain"), name="report_once"),
         )
         indexes = (
@@ -84,5 +84,5 @@ class BlockReport(models.Model):
         )
 
     def __str__(self) -> str:
-        """Return which block it is, in words of ours."""
+        """Return the block's number, without any text from the client."""
         return f"block {self.number}"

@@ -1,4 +1,4 @@
-"""The history of what servers did."""
+"""The history of the server processes, as samples."""
 
 from __future__ import annotations
 
@@ -8,34 +8,35 @@ from django.db import models
 
 
 class Sample(models.Model):
-    """What one server process did in a few seconds: a point of the history."""
+    """The work of one server process in a few seconds: a point of the history."""
 
     server = models.CharField(max_length=40)
     at = models.DateTimeField(db_index=True)
     """The end of the period."""
     seconds = models.FloatField()
-    """How long the period was, by the monotonic clock."""
+    """Length of the period, by the monotonic clock."""
     sessions = models.PositiveIntegerField()
-    """Connected at its end."""
+    """Sessions connected at the end of the period."""
     messages = models.PositiveBigIntegerField()
-    """Sent to clients, each once per client."""
+    """Messages sent, counted once per client."""
     worst_lag = models.PositiveBigIntegerField()
-    """Messages that the client lacked which lacked most."""
+    """Lag, in messages, of the client that was furthest behind."""
     blocks = models.PositiveIntegerField()
-    """Reports stored, and of them:"""
+    """Reports stored; of these:"""
     verified = models.PositiveIntegerField()
     broken = models.PositiveIntegerField()
     left_out = models.PositiveIntegerField(default=0)
-    """Reports that are in no figure below, but for those of plain clients."""
+    """Reports left out of the figures below, not counting those of plain clients."""
     overhead_p50 = models.FloatField(null=True)
-    """Block time minus its ideal, in seconds; None: no report gave one."""
+    """Block time minus its ideal, in seconds; None: no report had one."""
     overhead_p99 = models.FloatField(null=True)
     plain = models.PositiveIntegerField(default=0)
-    """Reports of plain clients, and their block time, which has no ideal:"""
+    """Reports of plain clients; their block times, which have no ideal:"""
     plain_p50 = models.FloatField(null=True)
     plain_p99 = models.FloatField(null=True)
     latency_p50 = models.FloatField(null=True)
-    """Median of the blocks' medians, in seconds; None: no report told it by the server's clock."""
+    """Median of the blocks' medians, in seconds; None: no report had latencies by the server's
+    clock."""
     latency_p99 = models.FloatField(null=True)
     """99th percentile of the blocks' own p99."""
     unavailable = models.CharField(max_length=100, blank=True, default="")
@@ -45,11 +46,11 @@ class Sample(models.Model):
     an older version, which does not tell."""
 
     class Meta:
-        # Whoever may view sessions or reports may view what the history says of them.
+        # No permissions of its own: those to view sessions and reports apply.
         default_permissions = ()
 
     def __str__(self) -> str:
-        """Return when and where it was taken."""
+        """Return the server process and the time."""
         return f"{self.server} at {self.at:%Y-%m-%d %H:%M:%S}"
 
     @property

@@ -1,4 +1,4 @@
-"""Sessions of clients, their connections, and what they say."""
+"""Client sessions, their connections and the texts they send."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from clientapp.wire import names
 
 
 class ClientSession(models.Model):
-    """One client's run, which outlives its connections."""
+    """One client's run through its feeds; it outlives its connections."""
 
     class Status(models.TextChoices):
-        """Whether the client is there."""
+        """The presence of the client."""
 
         ONLINE = "online"
         AWAY = "away", "away (may come back)"
@@ -21,24 +21,24 @@ class ClientSession(models.Model):
     key = models.CharField(max_length=64, unique=True)
     client = models.CharField(max_length=64, db_index=True)
     feeds = models.CharField(max_length=700)
-    """Names in the order asked for, a space between them."""
+    """Names in the order requested, separated by spaces."""
     block_size = models.PositiveIntegerField(db_index=True)
-    """0: a plain client did not declare one."""
+    """0: a plain client that did not declare one."""
     status = models.CharField(max_length=12, choices=Status, default=Status.ONLINE)
     connects = models.PositiveIntegerField(default=0)
-    """Connections so far; the last one to be counted owns the session."""
+    """Number of connections so far; the last one counted owns the session."""
     blocks = models.PositiveBigIntegerField(default=0)
     """Block reports stored."""
     messages = models.PositiveBigIntegerField(default=0)
     """Messages in those blocks."""
     verified = models.PositiveBigIntegerField(default=0)
-    """Of those blocks the ones that hold what their feeds hold."""
+    """Number of those blocks that the server verified."""
     broken = models.PositiveBigIntegerField(default=0)
     unverifiable = models.PositiveBigIntegerField(default=0)
     sentences = models.PositiveBigIntegerField(default=0, editable=False)
-    """Sentences stored so far as plain reports; never lowered, so each gets a number of its own."""
+    """Sentences stored so far as plain reports; never lowered, so that numbers are unique."""
     forgotten = models.PositiveBigIntegerField(default=0, editable=False)
-    """The highest block whose report was removed for its age; all up to it count as stored."""
+    """The highest block whose report was pruned; all blocks up to it count as stored."""
     created_at = models.DateTimeField()
     connected_at = models.DateTimeField()
     seen_at = models.DateTimeField()
@@ -51,7 +51,7 @@ class ClientSession(models.Model):
         )
 
     def __str__(self) -> str:
-        """Return the client's name and the printable part of the key."""
+        """Return the client's name and the prefix of the key, which may be shown."""
         return f"{self.client} {names.key_prefix(self.key)}"
 
 
@@ -60,9 +60,9 @@ class Connection(models.Model):
 
     session = models.ForeignKey(ClientSession, on_delete=models.CASCADE, related_name="connections")
     server = models.CharField(max_length=40)
-    """The server process that holds, or held, the socket."""
+    """The server process that has, or had, the socket."""
     channel = models.CharField(max_length=200)
-    """The channel layer's name of its consumer."""
+    """The channel name of its consumer."""
     peer = models.CharField(max_length=100)
     opened_at = models.DateTimeField()
     seen_at = models.DateTimeField()
@@ -70,7 +70,7 @@ class Connection(models.Model):
     close_code = models.PositiveIntegerField(null=True, blank=True)
     reason = models.CharField(max_length=200, blank=True)
     behind = models.PositiveBigIntegerField(default=0)
-    """Messages between what it was sent and the heads of its feeds, when last seen."""
+    """Its lag, in messages over all its feeds, when last seen."""
 
     class Meta:
         ordering = ("-opened_at", "-id")
@@ -88,7 +88,7 @@ class Connection(models.Model):
 
 
 class ClientMessage(models.Model):
-    """Text that a client sent and that is none of the protocol's own."""
+    """A text from a client that is not part of the protocol."""
 
     session = models.ForeignKey(
         ClientSession, on_delete=models.CASCADE, related_name="client_messages"
@@ -101,5 +101,5 @@ class ClientMessage(models.Model):
         indexes = (models.Index(fields=("-received_at", "-id"), name="message_recent"),)
 
     def __str__(self) -> str:
-        """Return which message it is, in words of ours."""
+        """Return the message's number, without the client's text."""
         return f"message {self.pk}"
