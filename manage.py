@@ -9,7 +9,7 @@ def main() -> None:
     """Run the command named on the command line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wsproject.settings")
     if os.environ.get("NO_COLOR"):
-        os.environ.setdefault("DJANGO_COLORS", "nocolor")  # Django knows its own variable only
+        os.environ.setdefault("DJANGO_COLORS", "nocolor")  # Django does not know NO_COLOR
     try:
         from django.core.management import execute_from_command_line
         from django.db import Error
@@ -32,4 +32,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit(130)  # what a shell says of a program ended by Ctrl-C
+        sys.exit(130)  # the exit code that shells use for Ctrl-C

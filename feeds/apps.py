@@ -6,11 +6,11 @@ from django.apps import AppConfig
 
 
 class FeedsConfig(AppConfig):
-    """Feeds, the sessions that collect them, and the receipts."""
+    """The application: feeds, the sessions that collect them, and their receipts."""
 
     name = "feeds"
     verbose_name = "Blockfeed"
 
     def ready(self) -> None:
-        """Register the checks, which look at settings that are there by now."""
+        """Register the checks, which need the settings to be loaded."""
         import_module("feeds.checks")

@@ -1,8 +1,8 @@
 """
-What Django checks before a command runs: settings that are not allowed.
+System checks of the settings, which Django runs before a command.
 
-A check names the setting, what is allowed, and what to do. What settings
-cannot do without is refused earlier, by ``feeds.conf``.
+A check names the setting, what is allowed, and what to do. Values without
+which the settings cannot load are refused earlier, by ``feeds.conf``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from feeds.layer.channel_layer import locate
 
 @register(Tags.compatibility)
 def check_layer(**_: Any) -> Sequence[CheckMessage]:
-    """Refuse an address of the channel layer that no driver understands."""
+    """Report an error for a channel layer address that no driver supports."""
     try:
         locate(settings.REDIS_URL)
     except ImproperlyConfigured as error:
@@ -31,15 +31,15 @@ def check_layer(**_: Any) -> Sequence[CheckMessage]:
 
 @register(Tags.security)
 def check_secret_key(**_: Any) -> Sequence[CheckMessage]:
-    """Refuse a key that can be guessed, where others can reach the server."""
+    """Report an error for a guessable key, unless DEBUG is on."""
     length = len(settings.SECRET_KEY)
     if settings.DEBUG or length >= SECRET_CHARACTERS:
         return []
     return [
         Error(
-            f"SECRET_KEY has {length} characters; with DEBUG off it must have "
-            f"{SECRET_CHARACTERS} at least.",
-            hint="Leave SECRET_KEY unset, and one is made and kept in BLOCKFEED_VAR.",
+            f"SECRET_KEY has {length} characters; with DEBUG off it must have at least "
+            f"{SECRET_CHARACTERS}.",
+            hint="Leave SECRET_KEY unset to have one generated and kept in BLOCKFEED_VAR.",
             id="feeds.E002",
         )
     ]

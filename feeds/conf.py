@@ -1,9 +1,9 @@
 """
-Values that settings need before Django is up, read from the environment.
+Values of settings, read from the environment before Django is set up.
 
-A value that is not allowed ends the program with one sentence and exit code 1,
-whoever imports the settings; what can wait for Django is in ``feeds.checks``.
-A variable that is empty counts as not set.
+An invalid value ends any program that imports the settings, with one sentence
+and exit code 1. Checks that can wait for Django are in ``feeds.checks``. An
+empty variable counts as not set.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from django.db.utils import load_backend
 FLAGS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(
     ("false", "no", "off", "0"), False
 )
-"""Every word for yes and for no."""
+"""The accepted words for yes and no."""
 HOST = r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]"
 ORIGIN = r"https?://[A-Za-z0-9_*.:\[\]-]+"
 SQLITE = "django.db.backends.sqlite3"
@@ -33,43 +33,43 @@ DRIVERS = {
     "mysql": "mysqlclient",
     "oracle": "oracledb",
 }
-"""By the last part of an engine's name: the package that Django needs for it."""
+"""The package that Django needs for an engine, by the last part of the engine's name."""
 CORS_ORIGIN = r"\*|https?://[A-Za-z0-9_.:\[\]-]+"
 MOST_DAYS = 36_500
-"""A century: as good as for ever."""
+"""A century, which means for ever."""
 SECRET_CHARACTERS = 32
-"""Of a kept key at least: 190 bits of what this module makes."""
+"""The shortest key allowed: 190 bits, if this module generated it."""
 
 
 class Environment:
-    """The variables of this process, each as the type that a setting has."""
+    """The variables of this process, converted to the types of settings."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
 
     def text(self, name: str, default: str) -> str:
-        """Return the variable as it is."""
+        """Return the variable unchanged."""
         return self._variables.get(name) or default
 
     def flag(self, name: str, *, default: bool) -> bool:
-        """Return a yes or no."""
+        """Return a yes or no as bool."""
         value = self.text(name, str(default))
         if value.lower() not in FLAGS:
             _refuse(f"{name}={_shown(value)}", ", ".join(FLAGS))
         return FLAGS[value.lower()]
 
     def hosts(self, name: str, default: str) -> list[str]:
-        """Return host names that were separated by commas."""
-        return self._words(name, default, HOST, "host names without a port, with commas between")
+        """Return host names from a comma-separated list."""
+        return self._words(name, default, HOST, "host names without a port, separated by commas")
 
     def origins(self, name: str, default: str) -> list[str]:
-        """Return origins that were separated by commas."""
-        rule = "origins such as https://feeds.example.org, with commas between"
+        """Return origins from a comma-separated list."""
+        rule = "origins such as https://feeds.example.org, separated by commas"
         return self._words(name, default, ORIGIN, rule)
 
     def cors_origins(self, name: str, default: str) -> list[str]:
-        """Return origins, or ``*`` for all of them, that were separated by commas."""
-        rule = "* for all, or origins such as http://localhost:5173, with commas between"
+        """Return origins, or ``*`` for all, from a comma-separated list."""
+        rule = "* for all, or origins such as http://localhost:5173, separated by commas"
         return self._words(name, default, CORS_ORIGIN, rule)
 
     def days(self, name: str, default: int) -> int:
@@ -81,25 +81,25 @@ class Environment:
         return int(value)
 
     def folder(self, name: str, default: Path) -> Path:
-        """Return a folder that this process may write to; made if need be."""
+        """Return a folder that this process can write to; created if necessary."""
         path = Path(self.text(name, str(default)))
         try:
             path = path.resolve()
             path.mkdir(parents=True, exist_ok=True)
         except (OSError, RuntimeError) as error:
-            reason = getattr(error, "strerror", None) or "its links go round in a circle"
+            reason = getattr(error, "strerror", None) or "its symbolic links form a loop"
             _refuse(f"{name}={_shown(str(path))}", f"a folder to keep files in ({reason})")
         if not os.access(path, os.W_OK | os.X_OK):
-            _refuse(f"{name}={_shown(str(path))}", "a folder that this user may write to")
+            _refuse(f"{name}={_shown(str(path))}", "a folder that this user can write to")
         return path
 
     def database(self, name: str, default: Path) -> dict[str, Any]:
-        """Return Django's description of a database; *default* is SQLite's file."""
+        """Return Django's settings for a database; *default* is the SQLite file."""
         url = self.text(name, "")
         if not url:
-            # Not by an address: there, #, ? and % of a path have a meaning of their own.
+            # No URL here: #, ? and % in a path would have a special meaning.
             return {"ENGINE": SQLITE, "NAME": str(default)}
-        # The address is never repeated: it may hold a password.
+        # Messages never repeat the address: it may contain a password.
         example = "an address such as sqlite:////PATH or postgres://USER:PASSWORD@HOST/NAME"
         try:
             with warnings.catch_warnings():
@@ -136,20 +136,21 @@ class Environment:
 
 def secret_key(path: Path) -> str:
     """
-    Return the secret key kept in *path*, made at first use with mode 600.
+    Return the secret key in *path*, generated on first use with mode 600.
 
-    Two processes that start at once agree: the first to link its file wins.
+    Two processes that start together get the same key: the first to link its
+    file wins.
     """
     try:
         if not path.exists():
             _make_secret_key(path)
         key = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SystemExit(f"the secret key in {path} cannot be read or made: {error}") from None
+        raise SystemExit(f"the secret key in {path} cannot be read or created: {error}") from None
     if len(key) < SECRET_CHARACTERS:
         raise SystemExit(
-            f"the secret key in {path} has {len(key)} characters; it must have "
-            f"{SECRET_CHARACTERS} at least. Remove the file, and a new one is made"
+            f"the secret key in {path} has {len(key)} characters; it must have at least "
+            f"{SECRET_CHARACTERS}. Remove the file to have a new one generated"
         )
     return key
 

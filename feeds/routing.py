@@ -1,8 +1,8 @@
-"""Where WebSocket connections go."""
+"""Routing of WebSocket connections."""
 
 from django.urls import re_path
 
 from feeds.serving.consumer import FeedConsumer
 
 websocket_urlpatterns = [re_path(r"", FeedConsumer.as_asgi())]
-"""Every path: a wrong one is refused by the consumer, with a sentence."""
+"""Matches every path; the consumer refuses a wrong one with a sentence."""

@@ -1,4 +1,4 @@
-"""How values look on every page for people."""
+"""Formatting of values for all pages and terminals."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from feeds.making.catalog import FeedOverview
 from feeds.models import BlockReport, ClientSession
 
 MOST_CHARACTERS = 400
-"""Of one record; a row shows one line."""
-UNKNOWN = "–"  # noqa: RUF001  the dash that stands for a figure
+"""Characters shown of one record; a row has one line."""
+UNKNOWN = "–"  # noqa: RUF001  an en dash in place of a figure
 NOT_CHECKED = "not checked (plain client)"
-"""The verdict of a plain report: nobody can check it, and nothing is wrong."""
+"""The verdict shown for a plain report: it cannot be checked, and nothing is wrong."""
 
 
 def rate(per_second: float) -> str:
@@ -22,7 +22,7 @@ def rate(per_second: float) -> str:
 
 
 def moment(value: datetime) -> str:
-    """Return an instant to the second, in UTC, which its title has to say."""
+    """Return an instant to the second, in UTC; the caller must label it as UTC."""
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
@@ -37,12 +37,12 @@ def time_us(value: int) -> str:
 
 
 def seconds(value: float) -> str:
-    """Return a time in the unit in which it is easily read."""
+    """Return a duration in seconds or milliseconds, whichever is easier to read."""
     return f"{fixed(value, 2)} s" if abs(value) >= 1 else f"{fixed(value * 1000, 1)} ms"
 
 
 def fixed(value: float, digits: int) -> str:
-    """Return *value* with so many decimals, and a zero without a sign."""
+    """Return *value* with *digits* decimals, and zero without a sign."""
     return f"{value:z,.{digits}f}"
 
 
@@ -52,19 +52,19 @@ def milliseconds(value: float | None) -> float | None:
 
 
 def share(part: int, whole: int) -> str:
-    """Return *part* of *whole* in percent; 100 only where it is all, none of nothing."""
+    """Return *part* of *whole* in percent: 100 only if equal, "none" if *whole* is 0."""
     if not whole:
         return "none"
     return "100 %" if part == whole else f"{min(part / whole * 100, 99.9):.1f} %"
 
 
 def verified_share(verified: int, blocks: int, plain: int) -> str:
-    """Return the verified share of *blocks* without the *plain* ones, which nobody can check."""
+    """Return the verified share of *blocks*, leaving out the *plain* ones."""
     return UNKNOWN if 0 < blocks <= plain else share(verified, blocks - plain)
 
 
 def verdicts(session: ClientSession) -> str:
-    """Return how many blocks of *session* got which verdict; empty: it has no block."""
+    """Return the number of blocks of *session* per verdict; empty if it has none."""
     found = {
         "verified": session.verified,
         "broken": session.broken,
@@ -75,28 +75,28 @@ def verdicts(session: ClientSession) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """Return how many there are, such as ``1 block`` or ``1,200 blocks``."""
+    """Return a number with its noun, such as ``1 block`` or ``1,200 blocks``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def verdict(report: BlockReport) -> str:
-    """Return what the server found, in words for people."""
+    """Return the verdict on a report, in words for people."""
     return NOT_CHECKED if report.plain else str(report.verdict)
 
 
 def state(feed: FeedOverview) -> str:
-    """Return what a feed does, in a word or two."""
+    """Return the state of a feed, in a word or two."""
     if not feed.enabled:
         return "switched off"
     return "running" if feed.running else "not running"
 
 
 def broken_reports() -> str:
-    """Return the address of the list of broken blocks, which only staff may open."""
+    """Return the address of the list of broken blocks, which is for staff only."""
     return f"{reverse('admin:feeds_blockreport_changelist')}?verdict__exact=broken"
 
 
 def record(line: bytes) -> str:
-    """Return the record in a line, which is its last member, cut off where it is long."""
+    """Return the record in a line (its last member), truncated if it is long."""
     text = line.partition(b'"data":')[2][:-1].decode()
     return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}…"

@@ -1,4 +1,4 @@
-"""Addresses of the pages outside the admin."""
+"""URLs of the pages outside the admin."""
 
 from django.urls import path
 

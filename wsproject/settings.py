@@ -1,8 +1,8 @@
 """
-Settings of the project: every one from the environment, with a default.
+Settings of the project, read from the environment, with defaults.
 
 ``docs/reference/settings.md`` lists them. Local state (database, generated secret key,
-admin password) lives in ``var/``, which git ignores.
+admin password) is in ``var/``, which git ignores.
 """
 
 import os
@@ -22,21 +22,21 @@ SECRET_KEY = env.text("SECRET_KEY", "") or secret_key(VAR_DIR / "secret_key")
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", "")
 
-# Scripts of other origins may read pages, but never as a signed-in user: no cookie counts.
+# Scripts of other origins may read pages, but never as a signed-in user: no credentials.
 CORS_ALLOWED_ORIGINS = env.cors_origins("CORS_ALLOWED_ORIGINS", "*" if DEBUG else "")
 CORS_ALLOW_ALL_ORIGINS = "*" in CORS_ALLOWED_ORIGINS
 CORS_ALLOWED_ORIGINS = [origin for origin in CORS_ALLOWED_ORIGINS if origin != "*"]
 CORS_ALLOW_METHODS = ["GET", "HEAD"]
 CORS_URLS_REGEX = r"^/(?!admin/)"
 
-# Only where a proxy sets these headers anew: else whoever connects writes them.
+# Only safe behind a proxy that overwrites these headers; otherwise any client can forge them.
 BEHIND_TLS_PROXY = env.flag("BEHIND_TLS_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS_PROXY
 
 INSTALLED_APPS = [
-    # Not daphne: all it adds is its runserver, which feeds has a better one of, and every
-    # command would load Twisted for it, half a second.
+    # Not daphne: it only adds its runserver, which ours replaces, and would make every command
+    # load Twisted, which takes half a second.
     "feeds",
     "unfold",
     "unfold.contrib.filters",
@@ -121,11 +121,11 @@ USE_I18N = False
 USE_TZ = True
 FORMAT_MODULE_PATH = "wsproject.formats"
 
-# Where a person goes who signs in without having asked for a page.
+# The page after signing in, unless another one was requested.
 LOGIN_REDIRECT_URL = "admin:index"
 
 STATIC_URL = "static/"
-# From where they lie, so that nobody has to collect them, whatever DEBUG is.
+# Serve files from their source folders, so that collectstatic is never needed, even without DEBUG.
 WHITENOISE_USE_FINDERS = True
 
 LOGGING = {

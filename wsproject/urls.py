@@ -1,4 +1,4 @@
-"""Addresses of all pages."""
+"""URLs of all pages."""
 
 from django.contrib import admin
 from django.urls import include, path

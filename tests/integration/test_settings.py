@@ -141,11 +141,11 @@ def test_a_secret_key_that_was_lost_is_not_taken(tmp_path: Path) -> None:
     """An empty file protects nothing."""
     path = tmp_path / "key"
     path.touch()
-    with pytest.raises(SystemExit, match="has 0 characters; it must have 32 at least"):
+    with pytest.raises(SystemExit, match="has 0 characters; it must have at least 32"):
         secret_key(path)
     path.unlink()
     path.mkdir()
-    with pytest.raises(SystemExit, match="cannot be read or made"):
+    with pytest.raises(SystemExit, match="cannot be read or created"):
         secret_key(path)
 
 

@@ -1,1 +1,1 @@
-"""How dates look, per language; the one of the project is enough."""
+"""Date formats, for the project's only language."""

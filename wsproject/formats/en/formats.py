@@ -1,4 +1,4 @@
-"""Dates and times as logs write them, to the second."""
+"""ISO dates and times, to the second, as in logs."""
 
 DATE_FORMAT = "Y-m-d"
 DATETIME_FORMAT = "Y-m-d H:i:s"
