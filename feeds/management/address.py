@@ -1,8 +1,8 @@
 """
-Where a server listens: an address as people write it, and its socket.
+The address on which a server listens, and its socket.
 
-Sockets are bound here and not by Twisted, whose endpoints let no two processes
-share a port. What is wrong with an address shows before anything is served.
+Sockets are bound here, because Twisted's endpoints do not let processes share a
+port. A wrong address is reported before anything is served.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ALLOWED = "HOST:PORT, such as 127.0.0.1:8000, or [::1]:8000 for IPv6, with a por
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A host, by its number or its name, and a port."""
+    """A host, by IP address or name, and a port."""
 
     host: str
     port: int
@@ -45,19 +45,19 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def __post_init__(self) -> None:
-        """Refuse a port that there is none of; raises CommandError."""
+        """Refuse a port that does not exist; raises CommandError."""
         if self.port > MOST_PORT:
-            raise CommandError(f"port {self.port} is not allowed: {MOST_PORT} is the highest")
+            raise CommandError(f"port {self.port} is not allowed: the highest is {MOST_PORT}")
 
     def listen(
         self, example: str, *, backlog: int = LIMITS.backlog, reuse_port: bool = False
     ) -> socket.socket:
         """
-        Return a socket that listens here and never blocks.
+        Return a non-blocking socket that listens on this address.
 
-        With *reuse_port* other processes may listen here, too, if each of them
-        says so. Raises CommandError, which offers *example*: a command for
-        another address.
+        With *reuse_port* other processes may listen on it as well, if each of them
+        sets the option. Raises CommandError, which suggests *example*: a command
+        with another address.
         """
         try:
             listener = socket.create_server(

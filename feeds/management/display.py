@@ -1,4 +1,4 @@
-"""Generators on a terminal, live, or in a log, line by line, and their end."""
+"""The display of generators: live on a terminal, or line by line in a log."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from feeds.making.progress import Progress, State
 log = logging.getLogger(__name__)
 
 LIVE_SECONDS = 0.25
-"""Between two looks on a terminal: as often as an eye follows numbers."""
+"""Refresh interval on a terminal: as fast as the eye can follow numbers."""
 LINE_SECONDS = 10.0
-"""Between two lines in a log, after the first."""
+"""Interval of lines in a log, after the first."""
 FILE_WIDTH = 120
-"""Characters of a line in a file, which wraps nothing."""
+"""Characters per line in a file, where nothing wraps."""
 STYLES = {State.RUNNING: "green", State.OFF: "yellow", State.NO_DATABASE: "bold red"}
 
 
 class Display:
-    """Shows generators to a person; with *quiet* nothing."""
+    """The state of generators, shown to a person; nothing if *quiet*."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Display:
         quiet: bool = False,
         no_color: bool = False,
     ) -> None:
-        """Show on *stream*; without *no_color* the environment says whether in colour."""
+        """Show on *stream*; unless *no_color*, the environment decides whether in colour."""
         self._generators = generators
         self._console = Console(
             file=stream,
@@ -50,19 +50,19 @@ class Display:
             markup=False,
             soft_wrap=True,
         )
-        # Where colour is forced upon a file, it still is none to draw on.
+        # A file for which colour is forced is still not a terminal.
         self._is_live = self._console.is_interactive and stream.isatty()
         self.gone: OutputGone | None = None
-        """Why nothing is shown any more; None while it is."""
+        """The reason why the display ended; None while it works."""
         if not self._is_live:
             self._console.width = FILE_WIDTH
 
     async def run(self) -> None:
-        """Show how far they are until cancelled, or until the output fails."""
+        """Show the progress until cancelled, or until the output fails."""
         with self._until_gone():
             await self._show()
         if self.gone is not None:
-            log.warning("%s; the feeds go on", self.gone)
+            log.warning("%s; the feeds keep running", self.gone)
 
     async def _show(self) -> None:
         if self._console.quiet:
@@ -82,7 +82,7 @@ class Display:
             await asyncio.sleep(LINE_SECONDS if has_begun else LIVE_SECONDS)
 
     def end(self) -> None:
-        """Show what they came to; of one that never took its feed there is nothing to say."""
+        """Show a summary of each generator that took its feed."""
         with self._until_gone():
             for progress in self._generators:
                 if progress.state is not State.STARTING:
@@ -90,7 +90,7 @@ class Display:
 
     @contextmanager
     def _until_gone(self) -> Iterator[None]:
-        """Let an output that fails end what is shown, and not the feeds."""
+        """End the display if the output fails, but not the feeds."""
         try:
             yield
         except OutputGone as gone:
@@ -118,7 +118,7 @@ class Display:
 
 @contextmanager
 def _logs() -> Iterator[None]:
-    """Let log lines come above what is live, as everything on sys.stderr does."""
+    """Print log lines above the live table, as for everything on sys.stderr."""
     handlers = [
         handler
         for handler in logging.getLogger("feeds").handlers

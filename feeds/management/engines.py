@@ -1,4 +1,4 @@
-"""What commands require of the database and the channel layer at their start."""
+"""Checks of the database and the channel layer when a command starts."""
 
 from django.conf import settings
 from django.core.management.base import CommandError
@@ -10,7 +10,7 @@ from feeds.layer.channel_layer import EMBEDDED
 
 
 def require_engines() -> None:
-    """Raise CommandError unless the tables and the embedded server are there."""
+    """Raise CommandError unless the tables exist and the embedded server runs."""
     try:
         require_migrations()
     finally:

@@ -1,4 +1,4 @@
-"""The help of a command, with the exit codes by which it ends."""
+"""The help text of a command, with its exit codes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ HEADING = "exit codes:"
 SERVER_EXIT_CODES = f"""\
 {HEADING}
   0  stopped by Ctrl-C, SIGTERM or SIGHUP
-  1  could not: port taken, no database, no channel layer; or stopped before all was stored
+  1  failed: port in use, no database, no channel layer; or stopped before everything was stored
   2  an option has a value that is not allowed
 """
-"""Of every command that serves."""
+"""The exit codes of every command that serves."""
 
 
 class CommandHelp(DjangoHelpFormatter):
-    """A help whose text stays as it is where it lists exit codes, line by line."""
+    """A help formatter that does not rewrap the list of exit codes."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         if text.startswith(HEADING):
@@ -26,10 +26,10 @@ class CommandHelp(DjangoHelpFormatter):
 
 
 class CommandWithExitCodes(BaseCommand):
-    """A command whose help ends with what its exit codes mean."""
+    """A command whose help ends with its exit codes."""
 
     exit_codes: ClassVar[str]
-    """Begins with `HEADING`; then a line for each."""
+    """`HEADING`, followed by a line for each code."""
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """Return the parser, whose help ends with the exit codes."""

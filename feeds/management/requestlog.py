@@ -1,4 +1,4 @@
-"""The HTTP requests that a server answered, line by line."""
+"""The log of HTTP requests, one line each."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ log = logging.getLogger("django.channels.server")
 
 LINE = "HTTP %(method)s %(path)s %(status)s [%(time_taken).2f, %(client)s]"
 POLLED = "/status.json"
-"""What open pages ask for every second."""
+"""The path that open pages request every second."""
 
 
 class RequestLog:
-    """What Daphne calls for whatever it does; *style* colours what is printed of it."""
+    """Daphne's callback for actions; *style* colours the lines printed."""
 
     def __init__(self, style: Style) -> None:
         self._style = style
 
     def __call__(self, protocol: str, action: str, details: dict[str, Any]) -> None:
-        """Print an HTTP request, but neither polling, nor static files, nor WebSockets."""
+        """Print an HTTP request, unless it is polling or for a static file."""
         if protocol == "http" and action == "complete" and not _is_routine(details):
             level, style = _appearance(details["status"])
-            # Daphne writes a port in any case, also where a proxy tells none.
+            # Daphne always adds a port, even if the proxy passes none on.
             client = (details["client"] or "").removesuffix(f":{NO_PORT}")
             log.log(level, getattr(self._style, style)(LINE), {**details, "client": client})
 
 
 def _is_routine(details: dict[str, Any]) -> bool:
-    """Tell whether every page asks for this, so that it says nothing about anybody."""
+    """Tell whether every open page makes this request, so that logging it is useless."""
     path = str(details["path"])
     is_file = path.startswith(settings.STATIC_URL) and details["status"] < 400
     return is_file or path.startswith(POLLED)
 
 
 def _appearance(status: int) -> tuple[int, str]:
-    """Return the level of a line, and Django's name for its colour."""
+    """Return the log level and Django's style name for a response."""
     if status >= 500:
         return logging.ERROR, "HTTP_SERVER_ERROR"
     if status >= 400:

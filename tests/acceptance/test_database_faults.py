@@ -71,7 +71,7 @@ def test_stopped_while_locked(stack: Stack) -> None:
     with closing(sqlite3.connect(database(stack), timeout=30, isolation_level=None)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         generator.process.send_signal(signal.SIGINT)
-        generator.wait_for("still stopping: the database, or the channel layer, has yet to answer")
+        generator.wait_for("still stopping: waiting for the database or the channel layer")
         holder.execute("ROLLBACK")
     assert generator.process.wait(PATIENCE_SECONDS) == 0
     assert "Traceback" not in generator.said

@@ -80,7 +80,7 @@ def test_where_nobody_can_listen(address: Address, reason: str) -> None:
 
 def test_no_such_port() -> None:
     """A port over the highest is refused, however it was written."""
-    with pytest.raises(CommandError, match="port 70000 is not allowed: 65535 is the highest"):
+    with pytest.raises(CommandError, match="port 70000 is not allowed: the highest is 65535"):
         Address("127.0.0.1", 70_000)
 
 

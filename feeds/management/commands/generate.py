@@ -1,4 +1,4 @@
-"""``manage.py generate``: the background worker that makes the feeds go."""
+"""``manage.py generate``: the background worker that generates the feeds."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from feeds.sources import MAX_SEED
 log = logging.getLogger(__name__)
 
 STILL_SECONDS = 1.0
-"""After a signal, before a person is told why it has not ended; where all answer it has by then."""
-STILL_STOPPING = "still stopping: the database, or the channel layer, has yet to answer"
+"""Time after a signal before explaining the delay; normally the command has ended by then."""
+STILL_STOPPING = "still stopping: waiting for the database or the channel layer"
 
 
 class Command(CommandWithExitCodes):
-    """Generates feeds until it is stopped."""
+    """The command that generates feeds until it is stopped."""
 
     exit_codes = f"""\
 {HEADING}
   0  done, or stopped by Ctrl-C
-  1  could not: no such feed, another generator has it or took it over, no database, no output
+  1  failed: no such feed, another generator has it or took it over, no database, no output
   2  an option has a value that is not allowed
 """
     help = (
-        "Generate the enabled feeds and push them to every server, until Ctrl-C, also those "
-        "that are added or switched on meanwhile. Started again, it goes on with the next offset."
+        "Generate the enabled feeds and push them to every server until Ctrl-C, including feeds "
+        "added or switched on later. When started again, it continues with the next offset."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -64,13 +64,13 @@ class Command(CommandWithExitCodes):
             dest="seconds",
             type=_seconds,
             metavar="SECONDS",
-            help="stop after so many seconds (default: never)",
+            help="stop after this many seconds (default: never)",
         )
         parser.add_argument(
             "--take-over",
             action="store_true",
-            help="take the feeds over from a generator that works on them; it gives them up, and "
-            "stops where it has no other",
+            help="take the feeds over from the generator that has them; it gives them up, and "
+            "stops if it has no others",
         )
         parser.add_argument(
             "--rate",
@@ -82,7 +82,7 @@ class Command(CommandWithExitCodes):
             "--seed",
             type=_seed,
             metavar="N",
-            help="set the seed of the feeds, a whole number from 0; begins a new epoch",
+            help="set the seed of the feeds, a whole number from 0; starts a new epoch",
         )
 
         parser.add_argument(
@@ -90,7 +90,7 @@ class Command(CommandWithExitCodes):
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Generate; exits 1 with a sentence where that is not possible."""
+        """Generate; exits 1 with a sentence if that is not possible."""
         require_engines()
         is_bounded = any(options[name] is not None for name in ("feed", "count", "seconds"))
         names = _choose(options["feed"])
@@ -130,7 +130,7 @@ class Command(CommandWithExitCodes):
 
 
 def _punctual_loop() -> asyncio.AbstractEventLoop:
-    """Return a loop whose timers are exact: the usual one rounds up to milliseconds."""
+    """Return a loop with exact timers: the default one rounds up to milliseconds."""
     return asyncio.SelectorEventLoop(selectors.SelectSelector())
 
 
@@ -174,7 +174,7 @@ def _rate(text: str) -> Decimal:
         pass
     raise argparse.ArgumentTypeError(
         f"{text[:40]!r} is not allowed: 0.001 to 1000000 messages per second, "
-        "three decimals at most"
+        "at most three decimals"
     )
 
 

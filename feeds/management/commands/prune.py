@@ -1,4 +1,4 @@
-"""``manage.py prune``: forgets what is old enough."""
+"""``manage.py prune``: removes old data."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from feeds.storing.retention import KINDS, old, remove
 
 ABOUT = {
     "samples": "points of the dashboard's history",
-    "reports": "block reports, by when they came",
-    "messages": "texts that clients sent",
-    "connections": "connections that are closed, by when that was",
-    "sessions": "sessions that are not connected, with all they sent, by when they were last seen",
+    "reports": "block reports",
+    "messages": "texts from clients",
+    "connections": "closed connections, from when they closed",
+    "sessions": "disconnected sessions and all their data, from when they were last seen",
 }
 
 
 class Command(CommandWithExitCodes):
-    """Removes what is older than the settings, or the options, say."""
+    """The command that removes data older than the settings or options allow."""
 
     exit_codes = f"""\
 {HEADING}
   0  done
-  1  could not: the database does not answer, or is not set up; or the output failed
+  1  failed: the database does not answer, or is not set up; or the output failed
   2  an option has a value that is not allowed
-  130  stopped by Ctrl-C; what is removed stays so
+  130  stopped by Ctrl-C; data already removed stays removed
 """
     help = (
-        "Remove what is older than it has to be kept, a little at a time: servers may run "
-        "meanwhile. How long is a setting (KEEP_..._DAYS), or an option for this run."
+        "Remove data that has been kept long enough, in small batches, so that servers can keep "
+        "running. Set the days by KEEP_..._DAYS, or for this run by the options."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
         parser.add_argument(
-            "--dry-run", action="store_true", help="say what would be removed, and remove nothing"
+            "--dry-run", action="store_true", help="show what would be removed; remove nothing"
         )
         for kind in KINDS:
             parser.add_argument(
@@ -51,11 +51,11 @@ class Command(CommandWithExitCodes):
                 type=_days,
                 default=getattr(settings, f"KEEP_{kind.upper()}_DAYS"),
                 metavar="DAYS",
-                help=f"keep {ABOUT[kind]}, for so many days (default: %(default)s)",
+                help=f"days to keep {ABOUT[kind]} (default: %(default)s)",
             )
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Remove, and say of each kind how many; exits 1 with a sentence if it cannot."""
+        """Remove old rows and print their number by kind; exits 1 with a sentence on failure."""
         require_migrations()
         now = datetime.now(UTC)
         try:
@@ -68,10 +68,10 @@ class Command(CommandWithExitCodes):
                     self.stdout.write(f"{kind}: {_remove(kind, before)} removed, {age}")
         except DatabaseError as error:
             raise CommandError(
-                f"the database does not answer: {error}; run it again, what is removed stays so"
+                f"the database does not answer: {error}; run the command again to continue"
             ) from None
         except KeyboardInterrupt:
-            raise CommandError("stopped; run it again for the rest", returncode=130) from None
+            raise CommandError("stopped; run it again to continue", returncode=130) from None
 
 
 def _remove(kind: str, before: datetime) -> int:
@@ -79,7 +79,7 @@ def _remove(kind: str, before: datetime) -> int:
     began = time.monotonic()
     for rows in remove(kind, before):
         removed += rows
-        # Who waits for the write lock gets as much time as this batch took.
+        # Leave the write lock to others for as long as this batch took.
         time.sleep(time.monotonic() - began)
         began = time.monotonic()
     return removed

@@ -1,4 +1,4 @@
-"""Django's ``runserver``, on our server: starts clearly and stops cleanly."""
+"""Django's ``runserver`` with our server, clear errors at start and a clean stop."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from feeds.management.requestlog import RequestLog
 from feeds.running.stops import heeded_stops, ignore_stops
 
 RELOAD = 3
-"""The exit code by which Django's reloader asks to be started again."""
+"""The exit code with which Django's reloader requests a restart."""
 EXAMPLE = "python manage.py runserver 8001"
 
 
 class Command(CommandWithExitCodes, DaphneCommand):  # type: ignore[misc]  # daphne is not typed
-    """Runs the server; prints every client's coming, going and words."""
+    """The command that runs the server and prints what clients do."""
 
     exit_codes = SERVER_EXIT_CODES
     help = (
-        "Serve the feeds, the page and the admin; prints with times every connect, "
-        "every disconnect and every message of a client."
+        "Serve the feeds, the page and the admin. Prints every connect, disconnect and message "
+        "of a client, with the time."
     )
 
     def run(self, **options: Any) -> None:
-        """Run the server, under a parent that restarts it on code changes."""
+        """Run the server; unless turned off, under a parent that restarts it on code changes."""
         if not options["use_reloader"]:
             self.inner_run(None, **options)
         elif os.environ.get(autoreload.DJANGO_AUTORELOAD_ENV) != "true":
@@ -51,17 +51,17 @@ class Command(CommandWithExitCodes, DaphneCommand):  # type: ignore[misc]  # dap
 
     def get_application(self, options: dict[str, Any]) -> Any:
         """Return the application, whose middleware serves the static files."""
-        # Django's handler for them ends in a traceback where the Host is wrong.
+        # Django's handler for them fails with a traceback if the Host is wrong.
         return super().get_application({**options, "use_static_handler": False})
 
     def server_cls(self, **options: Any) -> _Run:
-        """Make the server; Daphne calls this as if it were a class."""
+        """Return the server; Daphne calls this as if it were a class."""
         self._server = FeedServer(**options)
         self._server.listen_at(Address(self.addr, int(self.port)).listen(EXAMPLE))
         return _Run(self._server)
 
     def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None:
-        """Print what `RequestLog` does."""
+        """Log an action by `RequestLog`."""
         RequestLog(self.style)(protocol, action, details)
 
     def _watch(self) -> None:
@@ -73,13 +73,13 @@ class Command(CommandWithExitCodes, DaphneCommand):  # type: ignore[misc]  # dap
 
 
 class _Run:
-    """What Daphne's command calls ``run`` on: the server, and its exit code."""
+    """The object whose ``run`` Daphne's command calls: the server with its exit code."""
 
     def __init__(self, server: FeedServer) -> None:
         self._server = server
 
     def run(self) -> None:
-        """Run until the server stops; exits non-zero where it must not go on."""
+        """Run until the server stops; exits with its code unless that is 0."""
         self._server.run()
         ignore_stops()
         if self._server.exit_code:
@@ -88,10 +88,10 @@ class _Run:
 
 def _run_child() -> int:
     """
-    Run the server as a child, again and again while it asks for it.
+    Run the server as a child, and restart it as often as it requests.
 
-    Django's own ends the child a quarter of a second after Ctrl-C; this one
-    passes signals on and waits, so that the drain comes to its end.
+    Django's own parent kills the child a quarter of a second after Ctrl-C; this
+    one forwards signals and waits, so that the drain can finish.
     """
     environ = {**os.environ, autoreload.DJANGO_AUTORELOAD_ENV: "true"}
     child: subprocess.Popen[bytes] | None = None
@@ -106,11 +106,11 @@ def _run_child() -> int:
     for number in heeded_stops():
         signal.signal(number, forward)
     while True:
-        child = subprocess.Popen(  # noqa: S603  the same command once more
+        child = subprocess.Popen(  # noqa: S603  the same command again
             autoreload.get_child_arguments(), env=environ, close_fds=False
         )
         code = child.wait()
         if code != RELOAD:
             ignore_stops()
-            # A child that was stopped before it was up died of the signal: as asked.
+            # A child stopped before it installed its handlers dies of the signal, as intended.
             return 0 if stops and code < 0 else code

@@ -1,4 +1,4 @@
-"""``manage.py serve``: the server as it is run where others reach it."""
+"""``manage.py serve``: the server for production."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ log = logging.getLogger("feeds.daphne.server")
 
 DEFAULT = Address("127.0.0.1", 8000)
 MOST_BACKLOG = 65_535
-"""What a kernel's settings can allow at most."""
+"""The highest value that a kernel can be set to allow."""
 EXAMPLE = "python manage.py serve --bind 127.0.0.1:8001"
 
 
 class Command(CommandWithExitCodes):
-    """Serves until it is told to stop; nothing of it is for development."""
+    """The command that serves until it is stopped, without development features."""
 
     exit_codes = SERVER_EXIT_CODES
     help = (
-        "Serve the feeds, the page and the admin in production: as runserver does, without "
-        "its restarts on changed code. Set DEBUG=false."
+        "Serve the feeds, the page and the admin in production, like runserver but without "
+        "restarts on code changes. Set DEBUG=false."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -44,7 +44,7 @@ class Command(CommandWithExitCodes):
             action="append",
             type=Address.parse,
             metavar="HOST:PORT",
-            help=f"where to listen; IPv6 in brackets; repeat it for more (default: {DEFAULT})",
+            help=f"address to listen on, IPv6 in brackets; repeat it for more (default: {DEFAULT})",
         )
         parser.add_argument(
             "--backlog",
@@ -56,12 +56,12 @@ class Command(CommandWithExitCodes):
         parser.add_argument(
             "--reuse-port",
             action="store_true",
-            help="share the address with other processes that say so, one for each core "
+            help="share the address with other processes that also set this, one per core "
             "(default: off)",
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Serve; exits 1 with a sentence where that is not possible."""
+        """Serve; exits 1 with a sentence if that is not possible."""
         require_engines()
         if settings.DEBUG:
             log.warning(
@@ -71,7 +71,8 @@ class Command(CommandWithExitCodes):
             log.info("the pass over the sockets is Python's: COMPILED_PASS is off")
         elif best_pass() is python_pass:
             log.info(
-                "the pass over the sockets is Python's; python -m tools.compile makes a faster"
+                "the pass over the sockets is Python's; build a faster one with: "
+                "python -m tools.compile"
             )
         server = FeedServer(
             get_default_application(),

@@ -61,7 +61,7 @@ async def test_says_nothing_before_each_has_its_feed(monkeypatch: pytest.MonkeyP
 async def test_an_output_that_fails_is_noted_and_ends_nothing(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The log says at once that the feeds go on; the end has nothing more to say."""
+    """The log says at once that the feeds keep running; the end adds nothing."""
     monkeypatch.setattr(display.log, "handlers", [caplog.handler])
     reader, writer = os.pipe()
     os.close(reader)
@@ -69,6 +69,6 @@ async def test_an_output_that_fails_is_noted_and_ends_nothing(
         shown = Display([at_work("users")], cast(TextIO, Output(stream)))
         async with asyncio.timeout(PATIENCE_SECONDS):
             await shown.run()
-        assert set(caplog.messages) == {"nobody reads the output any more; the feeds go on"}
+        assert set(caplog.messages) == {"nobody reads the output any more; the feeds keep running"}
         shown.end()
     assert str(shown.gone) == "nobody reads the output any more"
