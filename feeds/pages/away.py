@@ -1,4 +1,4 @@
-"""What every page says while the database is away, the admin's too."""
+"""The answer of every page, admin included, while the database is unavailable."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ OWN_FILES_ONLY = (
     "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "object-src 'none'"
 )
-"""The Content-Security-Policy of pages of our own; the admin's scripts need more."""
+"""The Content-Security-Policy of our own pages; the admin's scripts need more."""
 AWAY = (DatabaseError, InterfaceError)
-"""What a database raises that is gone, locked, damaged or not set up ..."""
+"""Errors raised if the database is unreachable, locked, damaged or not set up ..."""
 OUR_FAULTS = (DataError, IntegrityError, NotSupportedError)
-"""... but for these, which it raises for what it was asked."""
+"""... except these, which are caused by the query."""
 LOGGED_SECONDS = 60.0
-"""Between two lines in the log with the same cause: an open page asks every second."""
+"""Interval of log lines with the same cause: open pages ask every second."""
 
 
 class DatabaseAway(MiddlewareMixin):
-    """Answers 503, with what to do, in place of a page that could not be made."""
+    """Middleware that answers 503, with advice, if the database is unavailable."""
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Return the answer, or None where the database has no part in *error*."""
+        """Return the answer, or None if *error* has another cause."""
         if not isinstance(error, AWAY) or isinstance(error, OUR_FAULTS):
             return None
         response = render(request, "503.html", {"trouble": no_answer(error)}, status=503)
@@ -42,7 +42,7 @@ class DatabaseAway(MiddlewareMixin):
 
 
 def no_answer(error: DatabaseError | InterfaceError) -> str:
-    """Return what to say and do where the database raises *error*, whose words are logged."""
+    """Return a sentence with the advice for *error*, and log its cause."""
     cause = str(error)
     _CAUSES.note(cause, time.monotonic())
     outage = Outage(
@@ -54,14 +54,14 @@ def no_answer(error: DatabaseError | InterfaceError) -> str:
 
 
 class Causes:
-    """What goes to the log of it: pages ask again and again."""
+    """The log of causes, which leaves out repeats: pages ask again and again."""
 
     def __init__(self) -> None:
         self._cause: str | None = None
         self._at = 0.0
 
     def note(self, cause: str, now: float) -> None:
-        """Log *cause*, unless that was done within the last `LOGGED_SECONDS`."""
+        """Log *cause*, unless it was logged within the last `LOGGED_SECONDS`."""
         if cause != self._cause or now - self._at >= LOGGED_SECONDS:
             log.warning("the database does not answer (%s); pages say so", cause)
             self._cause, self._at = cause, now

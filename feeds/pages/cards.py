@@ -1,8 +1,8 @@
 """
-One message or one client in full, for those who click on it.
+Cards: one message or one client in full, opened by a click.
 
-A card is made when it is asked for, so a page that is only watched costs
-nothing more. What is public is shown to everybody; never a session's key.
+A card is made on request, so pages that are only watched cost nothing extra.
+Public facts are shown to everybody; a session's key is never shown.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from feeds.making.regeneration import UnavailableError, lines_between
 from feeds.models import ClientSession, Feed
 
 MOST_DIGITS = 18
-"""Of a number in an address: the database takes no longer one."""
+"""The most digits of a number in a URL: the database accepts no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """Everything that is known of one thing."""
+    """All the facts about one message or client."""
 
     title: str
     facts: list[tuple[str, str]]
     text: str = ""
-    """A record, laid out for people; empty: a client has none."""
+    """The record, indented for people; empty for a client."""
     line: str = ""
-    """The message exactly as it is sent."""
+    """The message exactly as sent."""
     link: str = ""
-    """Where staff read on; empty: not offered."""
+    """The page with more, for staff; empty: not offered."""
 
 
 def message_card(name: str, number: str) -> Card | None:
-    """Make the message *number* of the feed *name* again; None: it is not due or not known."""
+    """Regenerate message *number* of the feed *name*; None if it is not due or unknown."""
     row = next((feed for feed in Feed.objects.all() if feed.name == name), None)
     offset = _number(number)
     if row is None or offset is None or not 1 <= offset <= row.promised:
@@ -71,9 +71,9 @@ def message_card(name: str, number: str) -> Card | None:
 
 def client_card(number: str, *, is_staff: bool) -> Card | None:
     """
-    Tell what is known of the session with the id *number*; None: nothing for this reader.
+    Return the card of the session with the id *number*; None: not for this reader.
 
-    Sessions that ended are for staff alone: the page lists only who is connected.
+    Ended sessions are shown to staff only: the page lists connected clients.
     """
     pk = _number(number)
     here = Q() if is_staff else ~Q(status=ClientSession.Status.LEFT)
@@ -106,6 +106,6 @@ def _number(text: str) -> int | None:
 
 
 def _laid_out(record: str) -> str:
-    """Return an object with one member on each line, anything else as it is."""
+    """Return an object with one member per line, any other record unchanged."""
     value = json.loads(record)
     return json.dumps(value, indent=2, ensure_ascii=False) if isinstance(value, dict) else record

@@ -1,4 +1,4 @@
-"""The short clients in ``examples/``, as the page shows them."""
+"""The short clients in ``examples/``, for display on the page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 ADDRESS = "ws://127.0.0.1:8000/"
-"""The address that the files hold, and that the page's own takes the place of."""
+"""The address in the files, which the page replaces with its own."""
 
 FILES = {
     "Command line": "command_line.sh",
@@ -20,16 +20,16 @@ FILES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One way to connect."""
+    """One example client."""
 
     title: str
     file: str
-    """Its path in the checkout."""
+    """Path in the checkout."""
     text: str
 
 
 def examples(address: str) -> list[Example]:
-    """Read the files, with *address* as the server's."""
+    """Return the examples, with *address* as the server's address."""
     folder = settings.BASE_DIR / "examples"
     return [
         Example(

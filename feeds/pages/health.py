@@ -1,8 +1,8 @@
 """
-How things stand, as one word with its reasons in words beside it.
+The health of the installation: a word and its reasons.
 
-A feed that gives nothing is described by what is known of its generator:
-never started, stopped, silent, or switched off in the admin.
+A feed without messages is described by the state of its generator: never
+started, stopped, silent, or switched off in the admin.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from feeds.core import notices
 from feeds.making.catalog import FeedOverview
 
 MOST_REASONS = 3
-"""Reasons named; the rest is counted."""
+"""Reasons named; the others are counted."""
 START = "start it with: python manage.py generate"
 WRONG = {
     "not started": "feed {} was never started",
     "stopped": "feed {} is stopped",
     "silent": "the generator of feed {} is silent",
 }
-"""The states in which a feed should run and does not."""
+"""The states in which a feed should be running but is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """The first thing to read on the page."""
+    """The first line of the page."""
 
     state: str
-    """``good``, ``bad``, or ``still`` where nothing is meant to run."""
+    """``good``, ``bad``, or ``still`` if nothing is supposed to run."""
     word: str
     reason: str
 
 
 def state(feed: FeedOverview) -> str:
-    """Return what a feed does, in a word or two."""
+    """Return the state of a feed, in a word or two."""
     if not feed.enabled:
         return "switched off"
     if feed.running:
@@ -47,17 +47,17 @@ def state(feed: FeedOverview) -> str:
 
 
 def sentence(feed: FeedOverview) -> str:
-    """Return what a feed does, and where it does nothing, what is known and what to do."""
+    """Return the state of a feed as a sentence, with advice if it is not running."""
     match state(feed):
         case "switched off":
             return notices.switched_off(feed.name)
         case "running":
             return notices.running(feed.name)
         case "waiting":
-            return f"feed {feed.name} has a generator and waits for its first message"
+            return f"feed {feed.name} has a generator and is waiting for its first message"
         case "silent":
             return (
-                f"the generator of feed {feed.name} is silent since "
+                f"the generator of feed {feed.name} has been silent since "
                 f"{show.moment_us(feed.promised_us)} UTC: it was killed, hangs, or cannot reach "
                 f"the database; if it is gone, {START}"
             )
@@ -69,10 +69,10 @@ def sentence(feed: FeedOverview) -> str:
 
 def health(feeds: Mapping[str, str], *, broken: str, troubles: Sequence[str]) -> Health:
     """
-    Judge *feeds*, each name with its `state`.
+    Return the health of *feeds*, a `state` for each name.
 
-    *broken* says how many stored blocks are broken, or is empty; *troubles*
-    are sentences whose first part says what is the matter.
+    *broken* is a sentence with the number of broken stored blocks, or empty;
+    *troubles* are sentences whose first part names the problem.
     """
     reasons = [text.partition(";")[0] for text in troubles]
     reasons += [WRONG[state].format(name) for name, state in feeds.items() if state in WRONG]
@@ -88,6 +88,6 @@ def health(feeds: Mapping[str, str], *, broken: str, troubles: Sequence[str]) ->
         said = f"{show.count(running, 'feed')} running, no stored block is broken."
         return Health(state="good", word="All is well", reason=said)
     if "waiting" in feeds.values():
-        return Health(state="still", word="Starting", reason="The first message is to come.")
+        return Health(state="still", word="Starting", reason="Waiting for the first message.")
     said = "Every feed is switched off." if feeds else "There is no feed yet."
-    return Health(state="still", word="Nothing runs", reason=said)
+    return Health(state="still", word="Nothing is running", reason=said)

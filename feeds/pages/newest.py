@@ -1,8 +1,8 @@
 """
 The newest messages of a feed, for people who watch it.
 
-They are made again from the schedule, as a server makes what it lacks: to
-watch costs no session, and the database two small reads.
+They are regenerated from the schedule, as a server does for messages it lacks.
+So watching needs no session, only two small reads of the database.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from feeds.making.regeneration import UnavailableError, lines_between
 from feeds.models import Feed
 
 MOST_MESSAGES = 10
-"""Messages shown of a feed: what one can look at, whatever its rate."""
+"""Messages shown of a feed: as many as a person can read, whatever the rate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,21 +30,21 @@ class ShownMessage:
     at_us: int
     """The intended time itself, in microseconds since 1970."""
     record: str
-    """The record's own text, cut off where it is long."""
+    """The text of the record, truncated if it is long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Newest:
-    """The end of one feed at present."""
+    """The newest messages of one feed."""
 
     feed: str
     messages: list[ShownMessage] = field(default_factory=list)
-    """The newest first; none of a feed that never ran, or cannot be made here."""
+    """The newest first; empty if the feed never ran or cannot be regenerated here."""
     most: int = MOST_MESSAGES
 
 
 def newest(name: str) -> Newest:
-    """Make the last messages of the feed *name* that are due now."""
+    """Return the last messages of the feed *name* that are due now."""
     row = Feed.objects.filter(name=name).first()
     if row is None:
         return Newest(feed=name)

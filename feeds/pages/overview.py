@@ -1,9 +1,9 @@
 """
-What the page on ``/`` says: what runs, who is connected, what is stored.
+The values on the page at ``/``: feeds, connected clients and stored blocks.
 
-The page and ``status.json`` show the same `Overview`, its values already in
-the words for people, so that what a reload shows is what an update shows.
-However many pages are open, a process looks once a second.
+The page and ``status.json`` use the same `Overview`, whose values are already
+formatted for people, so that a reload and an update show the same. A process
+queries the database once a second, however many pages are open.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from feeds.pages.sparklines import Sparklines, sparklines
 from feeds.running.outages import OUTAGES
 
 MOST_CLIENTS = 50
-"""Clients listed; a page with thousands of rows helps nobody."""
+"""Clients listed; a page with thousands of rows is of no use."""
 FRESH_SECONDS = 0.9
-"""How old a look may be: a page that asks every second sees each once."""
+"""Lifetime of an overview: a page that asks every second gets each once."""
 TIMES_SECONDS = 5.0
-"""The same for block times, which move slowly and cost the most."""
+"""Lifetime of block times, which change slowly and are the most expensive."""
 SPARKLINES_SECONDS = 10.0
-"""The same for sparklines: servers store a sample every ten seconds."""
+"""Lifetime of sparklines: servers store a sample every ten seconds."""
 TOTALS_REST = 20
-"""The totals are shared so many times as long as it took to sum up all sessions: that takes a
-twentieth of the time of the one thread for views at most. A million sessions take 0.2 s."""
+"""The totals live this many times as long as it took to sum up all sessions. So summing takes at
+most a twentieth of the time of the only thread for views. A million sessions take 0.2 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class FeedCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """One thing that does not work."""
+    """One current problem."""
 
     text: str
 
@@ -65,7 +65,7 @@ class ClientRow:
     """One connected client on the page."""
 
     id: str
-    """Names its card; no secret, unlike the session's key."""
+    """Identifies its card; not a secret, unlike the session's key."""
     client: str
     feeds: str
     block_size: str
@@ -74,12 +74,12 @@ class ClientRow:
     last_block: str
     """The newest block sentence; empty before the first block."""
     state: str
-    """``broken`` where a block of the session is; else empty."""
+    """``broken`` if a block of the session is broken; otherwise empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """Of all sessions that are stored."""
+    """Totals of all stored sessions."""
 
     sessions: int
     blocks: int
@@ -87,51 +87,51 @@ class Totals:
     broken: int
     messages: int
     plain: int
-    """Blocks of plain clients, which nobody can check."""
+    """Blocks of plain clients, which cannot be checked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """Everything on the page that changes."""
+    """All values on the page that change."""
 
     health: Health
     troubles: list[Trouble]
-    """What does not work at present; empty as a rule."""
+    """Current problems; normally empty."""
     feeds: list[FeedCard]
     clients: list[ClientRow]
-    """The last ones to connect, `MOST_CLIENTS` at most."""
+    """The most recently connected, at most `MOST_CLIENTS`."""
     more: str
-    """How many connected clients are not listed, as a sentence, or empty."""
+    """The number of connected clients not listed, in words, or empty."""
     connected: str
     sessions: str
-    """How many sessions there ever were, as a note."""
+    """The number of sessions so far, as a note."""
     rate: str
-    """Messages a second of the feeds that run."""
+    """Messages per second of all running feeds."""
     running: str
-    """How many feeds run, as a note."""
+    """The number of running feeds, as a note."""
     pace: str
     """Block reports in the last minute."""
     pace_note: str
     share: str
-    """The verified share of the stored blocks that are not of plain clients."""
+    """The verified share of the stored blocks, without those of plain clients."""
     verified: str
-    """Stored blocks that hold what was sent."""
+    """The number of verified blocks stored."""
     latency: str
     latency_note: str
     blocks: str
     messages: str
     """Messages in the stored blocks."""
     broken: str
-    """How many stored blocks are broken, as a sentence; empty: none is."""
+    """The number of broken blocks stored, as a sentence; empty if there are none."""
     sizes: list[SizeRow]
     """Block time by feeds, rate and block size."""
     left_out: str
-    """How many reports are in no figure of time, as a sentence; empty: none."""
+    """The number of reports left out of all figures of time, as a sentence, or empty."""
     at: str
 
 
 def overview() -> Overview:
-    """Return what is so now, at most `FRESH_SECONDS` old; troubles are never old."""
+    """Return the overview, at most `FRESH_SECONDS` old; its troubles are current."""
     found = _OVERVIEW.get()
     sentences = OUTAGES.sentences(detailed=settings.DEBUG)
     states = {feed.name: feed.state for feed in found.feeds}
@@ -143,20 +143,20 @@ def overview() -> Overview:
 
 
 def drawn(known: str) -> Sparklines | None:
-    """Return the sparklines; None for a page that has this drawing, which it calls *known*."""
+    """Return the sparklines; None if the page already has this drawing, *known*."""
     now = _SPARKLINES.get()
     return None if now.drawn == known else now
 
 
 def watched(wanted: str) -> Newest:
-    """Return the end of the feed *wanted*; of the usual one where there is none of that name."""
+    """Return the newest messages of the feed *wanted*, or of a default if it does not exist."""
     names = [feed.name for feed in _OVERVIEW.get().feeds]
     name = next((one for one in (wanted, *DEFAULT_FEEDS, *names) if one in names), "")
     return _WATCHED.setdefault(name, Shared(lambda: newest(name), seconds=FRESH_SECONDS)).get()
 
 
 def forget() -> None:
-    """Let the next who asks look again."""
+    """Discard all shared values, so that the next request queries again."""
     _OVERVIEW.forget()
     _TIMES.forget()
     _TOTALS.forget()
@@ -165,7 +165,7 @@ def forget() -> None:
 
 
 def _look() -> Overview:
-    """Look at the feeds and sessions now; a handful of queries."""
+    """Query the feeds and sessions now; takes a handful of queries."""
     now_us = time.time_ns() // 1000
     online = Q(status=ClientSession.Status.ONLINE)
     connected, totals = ClientSession.objects.filter(online).count(), _TOTALS.get()
@@ -200,7 +200,7 @@ def _look() -> Overview:
 
 
 def _sum_up() -> Totals:
-    """Sum up all sessions: counting their reports would read many more rows."""
+    """Sum up all sessions; counting reports would read many more rows."""
     found = ClientSession.objects.aggregate(
         sessions=Count("pk"),
         blocks=Sum("blocks", default=0),
@@ -259,4 +259,4 @@ _TIMES = Shared(times, seconds=TIMES_SECONDS)
 _TOTALS = Shared(_sum_up, rest=TOTALS_REST)
 _SPARKLINES = Shared(sparklines, seconds=SPARKLINES_SECONDS)
 _WATCHED: dict[str, Shared[Newest]] = {}
-"""By feed; as many as there are feeds, which are few."""
+"""The newest messages by feed."""

@@ -1,7 +1,7 @@
 """
-What the newest block reports say of pace: blocks by the minute, block time.
+Figures from the newest block reports: blocks per minute, block time, latency.
 
-Each look is one bounded read, however many reports are stored.
+Each figure takes one bounded read, however many reports are stored.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from feeds.models import BlockReport
 from feeds.storing.measured import measured
 
 PACE_SECONDS = 60
-"""The time over which blocks are counted."""
+"""The period over which blocks are counted."""
 MOST_COUNTED = 10_000
-"""Reports counted; where more came in the time, the pace is that of the newest."""
+"""The most reports counted; if more arrived, the pace is that of the newest."""
 MOST_TIMED = 1000
-"""Reports whose block time is looked at: a few milliseconds of work."""
+"""Reports whose block time is read: a few milliseconds of work."""
 ENOUGH_FOR_P90, ENOUGH_FOR_P99 = 10, 100
-"""Blocks that a percentile needs: of fewer it would be the worst one, by another name."""
+"""Blocks needed for a percentile: with fewer it would just be the maximum."""
 MOST_ROWS = 12
-"""Groups shown, those with the most reports."""
+"""Groups shown: those with the most reports."""
 
 Key = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How fast blocks come."""
+    """The rate at which blocks are reported."""
 
     blocks: float
-    """Reports a minute."""
+    """Reports per minute."""
     messages: float
-    """Messages a second in those blocks."""
+    """Messages per second in those blocks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,18 +51,18 @@ class SizeRow:
     """The feeds and their rates."""
     size: str
     blocks: str
-    """Those that the times rest on."""
+    """The number of blocks in the times."""
     left_out: str
     ideal: str
     p50: str
-    """Of the block time, like the bar."""
+    """The median block time, as drawn by the bar."""
     overhead: str
-    """The median."""
+    """The median overhead."""
     overhead_p90: str
     bar: str
     """The width of the median's bar in percent of the longest p90."""
     rest: str
-    """The same of the p90."""
+    """The width of the p90's bar, in the same unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +71,9 @@ class Times:
 
     sizes: list[SizeRow] = field(default_factory=list)
     left_out: str = ""
-    """How many reports are in no figure, as a sentence; empty: none."""
+    """The number of reports left out of all figures, as a sentence, or empty."""
     latency: str = "none"
-    """The median of the blocks' median latencies, of those by the server's clock."""
+    """The median of the blocks' median latencies by the server's clock."""
     latency_note: str
 
 
@@ -110,7 +110,7 @@ def times() -> Times:
 
 
 def _p99(value: float, blocks: int) -> str:
-    """Return a p99 in words, or that it rests on too few blocks to say anything."""
+    """Return a p99 in words, or say that there are too few blocks for one."""
     if blocks < ENOUGH_FOR_P99:
         return f"{show.count(blocks, 'block')}, too few for a p99 yet"
     return f"p99 {show.seconds(value)}, {show.count(blocks, 'block')}"

@@ -1,4 +1,4 @@
-"""What many ask for, looked up once for all of them."""
+"""A value that is looked up once and shared by many requests."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Found = TypeVar("Found")
 
 class Shared(Generic[Found]):
     """
-    One answer for everybody who asks within *seconds*, in any thread.
+    One answer for all callers within *seconds*, in any thread.
 
-    An answer that took long is shared *rest* times as long as it took, where
-    that is more, so that looking takes a bounded part of the time. Who asks
-    while somebody looks waits for that look. One that fails counts for
-    *seconds*, too: a database that is away is not asked by each page.
+    An answer that took long is shared for *rest* times as long as it took, if
+    that is more, so that lookups take a bounded part of the time. Callers during
+    a lookup wait for its result. A failure is shared for *seconds* as well, so
+    that not every page queries an unavailable database.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Shared(Generic[Found]):
         self._until = 0.0
 
     def get(self) -> Found:
-        """Return the answer; raises what the look for it raised."""
+        """Return the answer; raises the error of the lookup if it failed."""
         with self._lock:
             if self._answer is None or self._clock() >= self._until:
                 self._answer = self._ask()
@@ -47,7 +47,7 @@ class Shared(Generic[Found]):
         return answer[0]
 
     def forget(self) -> None:
-        """Look again for the next who asks."""
+        """Discard the answer, so that the next caller looks again."""
         with self._lock:
             self._answer = None
 
@@ -58,7 +58,7 @@ class Shared(Generic[Found]):
         try:
             answer = (self._look(),)
             seconds = max(seconds, self._rest * (self._clock() - began))
-        except Exception as error:  # noqa: BLE001  it is raised, to each who asks
+        except Exception as error:  # noqa: BLE001  raised again to each caller
             answer = error
         self._until = self._clock() + seconds
         return answer

@@ -1,8 +1,8 @@
 """
-The last ten minutes of each feed and of each figure, as lines without axes.
+Sparklines: the last ten minutes of each feed and figure, as lines without axes.
 
-Feeds are drawn from their schedules, which know the past; the figures of the
-servers from their stored samples. Two reads serve all pages for ten seconds.
+Feeds are drawn from their schedules, which include the past; the servers'
+figures from their stored samples. Two reads serve all pages for ten seconds.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from feeds.making.catalog import segment_of
 from feeds.models import Feed, Sample, Segment
 
 STEP_SECONDS = 20
-"""Of one point: two samples of each server, so that a late one leaves no hole."""
+"""Time per point: two samples of each server, so that a late one leaves no hole."""
 POINTS = 30
 MOST_SAMPLES = 5000
-"""Samples read, the newest first: ten minutes of 80 server processes."""
+"""The most samples read, newest first: ten minutes of 80 server processes."""
 MOST_SEGMENTS = 20
-"""Segments read of a feed; before them nothing is drawn."""
+"""The most segments read of a feed; nothing is drawn before them."""
 WIDTH, HEIGHT, MARGIN = 100, 24, 2
-"""Of the drawing, in its own units; the margin keeps the line's thickness inside."""
+"""Size of the drawing in its own units; the margin leaves room for the line width."""
 
 Values = Sequence[float | None]
 
@@ -41,9 +41,9 @@ class Sparkline:
     name: str
     """The feed, or the tile's field."""
     path: str
-    """What an SVG path is drawn by; empty: nothing is known."""
+    """The data of an SVG path; empty if there are no values."""
     said: str
-    """The same in words."""
+    """The values in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +51,13 @@ class Sparklines:
     """All lines of the page."""
 
     drawn: str
-    """Changes with the drawing; a page that has it is not sent it again."""
+    """Changes with the drawing, so that a page is not sent one it has."""
     tiles: list[Sparkline]
     feeds: list[Sparkline]
 
 
 def sparklines() -> Sparklines:
-    """Draw the last whole steps before now."""
+    """Draw the last complete steps before now."""
     step = timedelta(seconds=STEP_SECONDS)
     end = int(datetime.now(UTC).timestamp()) // STEP_SECONDS * STEP_SECONDS
     start = datetime.fromtimestamp(end, UTC) - POINTS * step
@@ -78,7 +78,7 @@ def draw(name: str, values: Values, said: Callable[[float], str]) -> Sparkline:
     """Draw *values* on a scale from 0 to the highest; None leaves a hole."""
     known = [value for value in values if value is not None]
     if not known:
-        return Sparkline(name=name, path="", said="Nothing is known of the last 10 minutes")
+        return Sparkline(name=name, path="", said="No data for the last 10 minutes")
     top = max(known) or 1.0
     path, is_drawing = "", False
     for index, value in enumerate(values):
@@ -87,7 +87,7 @@ def draw(name: str, values: Values, said: Callable[[float], str]) -> Sparkline:
             continue
         across = index * WIDTH / (len(values) - 1)
         down = HEIGHT - MARGIN - max(value, 0.0) / top * (HEIGHT - 2 * MARGIN)
-        # A point between two holes would have no length: it is drawn one unit long.
+        # A point between two holes has no length, so draw it one unit long.
         alone = "h1" if not is_drawing else ""
         path += f"{'L' if is_drawing else 'M'}{across:.3g} {down:.3g}{alone}"
         is_drawing = True
@@ -96,7 +96,7 @@ def draw(name: str, values: Values, said: Callable[[float], str]) -> Sparkline:
 
 
 def _rates(end: int) -> dict[str, list[float]]:
-    """Return the messages a second of each feed in each step up to *end*."""
+    """Return the messages per second of each feed in each step up to *end*."""
     rows = Feed.objects.prefetch_related(
         Prefetch("segments", Segment.objects.order_by("-first")[:MOST_SEGMENTS], to_attr="newest")
     )
@@ -104,7 +104,7 @@ def _rates(end: int) -> dict[str, list[float]]:
     found = {}
     for row in rows:
         schedule = Schedule([segment_of(one) for one in row.newest])
-        # What came before the segments that were read counts as their beginning.
+        # Offsets before the segments read count as their first.
         least = min((one.first for one in row.newest), default=1) - 1
         due = [max(schedule.due(edge, row.promised), least) for edge in edges]
         found[row.name] = [(after - before) / STEP_SECONDS for before, after in pairwise(due)]
@@ -113,18 +113,18 @@ def _rates(end: int) -> dict[str, list[float]]:
 
 @dataclass(slots=True)
 class _Served:
-    """What one server process did in one step."""
+    """The work of one server process in one step."""
 
     seconds: float = 0.0
     sessions: int = 0
     blocks: int = 0
     verified: int = 0
     plain: int = 0
-    """Blocks of plain clients, which nobody can check."""
+    """Blocks of plain clients, which cannot be checked."""
 
 
 def _figures(start: datetime, step: timedelta) -> dict[str, list[float | None]]:
-    """Return the figures of all servers together in each step from *start* on."""
+    """Return the combined figures of all servers in each step from *start* on."""
     steps: list[dict[str, _Served]] = [defaultdict(_Served) for _ in range(POINTS)]
     latencies: list[list[float]] = [[] for _ in range(POINTS)]
     samples = Sample.objects.filter(at__gte=start, at__lt=start + POINTS * step).order_by("-at")
@@ -162,4 +162,4 @@ SAID: dict[str, Callable[[float], str]] = {
     "share": lambda value: f"{value:.1%}",
     "blocks": lambda value: f"{value:,.0f} more blocks",
 }
-"""The tiles, and how a value of each is said."""
+"""A formatter for the values of each tile."""

@@ -1,4 +1,4 @@
-"""The pages outside the admin: what runs, for people and for the script."""
+"""The views outside the admin, for people and for the page's script."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ P = ParamSpec("P")
 
 
 def own_files_only(view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
-    """Let the browser take nothing but this server's files into a page."""
+    """Restrict a page to files of this server, by Content-Security-Policy."""
 
     @wraps(view)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -37,7 +37,7 @@ def own_files_only(view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]
 @never_cache
 @own_files_only
 def page(request: HttpRequest) -> HttpResponse:
-    """Show what runs, who is connected, and how to connect."""
+    """Show the feeds, the connected clients, and how to connect."""
     scheme = "wss" if request.is_secure() else "ws"
     address = f"{scheme}://{request.get_host()}/"
     now, end = overview(), watched(request.GET.get("watch", ""))
@@ -56,7 +56,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @never_cache
 @own_files_only
 def status(request: HttpRequest) -> HttpResponse:
-    """Answer what the page shows, for its script to keep it true."""
+    """Return the page's current values, for its script."""
     try:
         values = asdict(overview()) | {"watched": asdict(watched(request.GET.get("watch", "")))}
         lines = drawn(request.GET.get("drawn", ""))
@@ -71,17 +71,17 @@ def status(request: HttpRequest) -> HttpResponse:
 def message(request: HttpRequest) -> HttpResponse:
     """Show one message in full."""
     found = message_card(request.GET.get("feed", ""), request.GET.get("offset", ""))
-    return _card(request, found, "This message is not due yet, or cannot be made here.")
+    return _card(request, found, "This message is not due yet, or cannot be regenerated here.")
 
 
 @require_safe
 @never_cache
 @own_files_only
 def client(request: HttpRequest) -> HttpResponse:
-    """Show what is known of one client; staff is led to its session."""
+    """Show the facts about one client; staff get a link to its session."""
     is_staff = request.user.has_perm("feeds.view_clientsession") and request.user.is_staff
     found = client_card(request.GET.get("id", ""), is_staff=is_staff)
-    return _card(request, found, "This client is not connected any more.")
+    return _card(request, found, "This client is no longer connected.")
 
 
 def _card(request: HttpRequest, card: Card | None, nothing: str) -> HttpResponse:
@@ -91,5 +91,5 @@ def _card(request: HttpRequest, card: Card | None, nothing: str) -> HttpResponse
 
 @own_files_only
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Say that there is no such page."""
+    """Show the page for unknown addresses."""
     return render(request, "404.html", status=404)

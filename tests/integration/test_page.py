@@ -86,11 +86,11 @@ def test_shows_a_feed_that_does_not_run(client: Client) -> None:
         pytest.param(
             {"promised": 5, "promised_us": 1_796_001_492_000_000},
             "silent",
-            "is silent since 2026-11-30 01:18:12 UTC: it was killed, hangs, or",
+            "has been silent since 2026-11-30 01:18:12 UTC: it was killed, hangs, or",
             id="killed",
         ),
         pytest.param(
-            {"promised_us": RIGHT_NOW}, "waiting", "waits for its first message", id="begins"
+            {"promised_us": RIGHT_NOW}, "waiting", "is waiting for its first message", id="begins"
         ),
         pytest.param({"enabled": False}, "switched off", "is switched off in the admin", id="off"),
     ],
@@ -178,7 +178,7 @@ def test_client_in_full(client: Client, admin_client: Client) -> None:
     for pk in (row["id"], "9" * 30, "x"):
         gone = client.get("/client", {"id": pk})
         assert gone.status_code == 404
-        assert "is not connected any more" in gone.content.decode()
+        assert "is no longer connected" in gone.content.decode()
 
 
 def test_shows_a_feed_that_is_switched_off(client: Client) -> None:

@@ -33,7 +33,7 @@ def test_nothing_is_known() -> None:
     """Without a feed that ran or a sample there is no line of a figure, and words say so."""
     for line in sparklines().tiles:
         if line.name != "rate":
-            assert (line.path, line.said) == ("", "Nothing is known of the last 10 minutes")
+            assert (line.path, line.said) == ("", "No data for the last 10 minutes")
 
 
 def test_feeds_are_drawn_from_their_schedules() -> None:

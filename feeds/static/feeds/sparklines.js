@@ -24,7 +24,7 @@ export class Sparklines {
 const named = (lines) => new Map(lines.map((line) => [line.name, line]));
 
 function draw(svg, line) {
-  const { path, said } = line ?? { path: "", said: "Nothing is known of the last 10 minutes" };
+  const { path, said } = line ?? { path: "", said: "No data for the last 10 minutes" };
   const drawn = svg.querySelector("path");
   if (drawn.getAttribute("d") !== path) drawn.setAttribute("d", path);
   if (svg.getAttribute("aria-label") !== said) svg.setAttribute("aria-label", said);
