@@ -1,8 +1,8 @@
 """
 The admin: feeds to edit, and facts to read.
 
-Importing this package registers every page. Only a feed can be changed here;
-sessions, reports and messages are what clients did, and stay as they are.
+Importing this package registers every page. Only feeds can be changed here;
+sessions, reports and messages are facts about clients and are read-only.
 """
 
 from feeds.admin.accounts import AccountAdmin, RoleAdmin

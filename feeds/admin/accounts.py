@@ -1,4 +1,4 @@
-"""Who may use the admin: Django's accounts and groups in this admin's look."""
+"""Accounts and groups of the admin: Django's own pages in unfold's style."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ admin.site.unregister(Group)
 
 @admin.register(User)
 class AccountAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]  # none at run time
-    """People who may sign in to the admin."""
+    """Accounts of people who may sign in to the admin."""
 
     form = UserChangeForm
     add_form = UserCreationForm
@@ -23,4 +23,4 @@ class AccountAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]  # none at 
 
 @admin.register(Group)
 class RoleAdmin(GroupAdmin, ModelAdmin):
-    """Sets of permissions, for instance to view only."""
+    """Groups with sets of permissions, for instance view-only."""

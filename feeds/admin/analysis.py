@@ -1,4 +1,4 @@
-"""The analysis page: block time and latency of the stored reports, and their CSV."""
+"""The analysis page with block time and latency of stored reports, and its CSV."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ COLUMNS = (
     "seconds", "ideal", "rates", "plain", "latency_p50", "latency_p99", "latency_max",
     "clock_offset", "clock_error", "interrupted", "verdict", "reason",
 )  # fmt: skip
-"""Of the CSV; a session's key is none of them."""
+"""Columns of the CSV; the session's key is left out."""
 FIGURES = (
     "blocks", "left out", "ideal s", "median s", "p99 s", "overhead ms", "its p99",
     "latency ms", "its p99", "its max",
 )  # fmt: skip
-"""Of the columns of a table, behind those that name the group."""
+"""Table columns after those that name the group."""
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that begins with one of these is a formula to a spreadsheet."""
+"""Beginnings that make a spreadsheet read a cell as a formula."""
 READ_AT_ONCE = 1000
-"""Rows of the CSV in memory; the rest is read when these have left."""
+"""Rows of the CSV in memory; more are read once these have been sent."""
 
 
 class AnalysisView(UnfoldModelAdminViewMixin, TemplateView):
-    """Charts and tables over the newest reports that were asked for."""
+    """The page with charts and tables of the newest reports selected."""
 
     title = "Analysis of block reports"
     permission_required = "feeds.view_blockreport"
     template_name = "admin/analysis.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Return what the page shows; only the form, where it was filled in wrongly."""
+        """Return the context: the form, and if it is valid the analysis."""
         form = AnalysisForm(self.request.GET)
         answer, by_name = None, False
         if form.is_valid():
@@ -71,12 +71,12 @@ class AnalysisView(UnfoldModelAdminViewMixin, TemplateView):
 
 
 class AnalysisCsv(UnfoldModelAdminViewMixin, View):
-    """The same reports as rows, sent while they are read."""
+    """The same reports as rows of a CSV file, streamed."""
 
     permission_required = "feeds.view_blockreport"
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        """Return the file, or with status 400 the sentences that say what is wrong."""
+        """Return the file, or status 400 with the form's errors as text."""
         form = AnalysisForm(request.GET)
         if not form.is_valid():
             sentences = [
@@ -88,7 +88,7 @@ class AnalysisCsv(UnfoldModelAdminViewMixin, View):
 
 
 def csv_of(reports: QuerySet[BlockReport]) -> StreamingHttpResponse:
-    """Return *reports* as a file, sent while they are read: it may hold any number of them."""
+    """Return *reports* as a CSV file, streamed, since there may be any number of them."""
     return StreamingHttpResponse(
         _lines(reports),
         content_type="text/csv; charset=utf-8",
@@ -149,7 +149,7 @@ def _milliseconds(value: float | None) -> str:
 
 
 def _wanted(asked: dict[str, Any]) -> QuerySet[BlockReport]:
-    """Return the reports that a valid form asks for, the newest first."""
+    """Return the reports selected by a valid form, newest first."""
     reports = in_days(
         BlockReport.objects.all(), "received_at", asked["first_day"], asked["last_day"]
     )
@@ -166,9 +166,9 @@ async def _lines(reports: QuerySet[BlockReport]) -> AsyncIterator[str]:
     line = _Line()
     writer = csv.writer(line)
     writer.writerow(name.removeprefix("session__") for name in COLUMNS)
-    # Excel takes a file without this mark for one in an old encoding.
+    # Without this mark Excel assumes an old encoding.
     yield f"\ufeff{line.text}"
-    # Not values_list: its iterator asks the database before the first row is awaited.
+    # Not values_list: its iterator runs the query before the first row is awaited.
     async for row in reports.values(*COLUMNS).aiterator(chunk_size=READ_AT_ONCE):
         writer.writerow(_cells(row[name] for name in COLUMNS))
         yield line.text
@@ -182,7 +182,7 @@ def _cells(row: Iterable[object]) -> Iterable[object]:
 
 
 class _Line:
-    """The last line that a CSV writer wrote."""
+    """A file for a CSV writer that keeps the last line written."""
 
     text = ""
 

@@ -1,4 +1,4 @@
-"""The admin's first page, and the figures that keep it true."""
+"""The views of the dashboard: the admin's first page and its figures as JSON."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from feeds.admin.figures.history import HOUR, SPANS
 
 
 def callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Return the context of the first page, as unfold asks for it."""
+    """Return the context of the first page; unfold calls this."""
     return {**context, "title": "Dashboard", "dashboard": _asked(request)}
 
 
 @require_safe
 @never_cache
 def figures(request: HttpRequest) -> HttpResponse:
-    """Answer what the page shows, for its script; 403 to who is not signed in."""
+    """Return the page's figures, for its script; 403 unless signed in."""
     if not (request.user.is_active and request.user.is_staff):
         return JsonResponse({"error": "sign in to the admin"}, status=403)
     return JsonResponse(asdict(_asked(request)))

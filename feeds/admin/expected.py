@@ -1,8 +1,8 @@
 """
-What a block should hold, beside what its client said of it.
+The records a block should contain, beside what its client reported.
 
-The records are made again from the schedule. What arrived is told by offsets
-and checksums only: a server keeps nothing of what it sent.
+The records are regenerated from the schedule. Only the offsets and checksums of
+what arrived are known: a server does not keep what it sent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from feeds.making.regeneration import UnavailableError, lines_between
 from feeds.models import BlockReport, Feed
 
 MOST_EXPECTED = 40
-"""Records shown of a block: those that differ with their neighbours, else the first."""
+"""Records shown of a block: differing ones and their neighbours, or else the first."""
 AS_SENT = "as sent"
 NOT_TOLD = "not told"
 KINDS = {
@@ -29,12 +29,12 @@ KINDS = {
     "altered": "altered",
     "out of order": "after a later one",
 }
-"""What a difference says of an offset, in words for the person who looks at it."""
+"""The kinds of difference, in words for people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedRow:
-    """One message that the block should hold."""
+    """One message that the block should contain."""
 
     feed: str
     offset: str
@@ -44,7 +44,7 @@ class ExpectedRow:
     checksum: str
     arrived: str
     state: str
-    """``whole`` where it arrived as it was sent, ``unknown``, or ``broken``."""
+    """``whole`` if it arrived as sent, ``unknown``, or ``broken``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +53,13 @@ class Expected:
 
     rows: list[ExpectedRow]
     more: int
-    """Messages of the block that are not shown."""
+    """The number of messages of the block that are not shown."""
     notes: list[str]
-    """Why the records of a feed cannot be shown, as sentences."""
+    """Reasons why the records of a feed cannot be shown, as sentences."""
 
 
 def expected_of(report: BlockReport) -> Expected:
-    """Make the records of *report* that matter most, `MOST_EXPECTED` at most."""
+    """Return the most relevant records of *report*, at most `MOST_EXPECTED`."""
     rows: list[ExpectedRow] = []
     notes: list[str] = []
     spanned = 0
@@ -76,7 +76,7 @@ def expected_of(report: BlockReport) -> Expected:
 
 
 def _wanted(first: int, last: int, difference: Mapping[str, Any], most: int) -> list[int]:
-    """Return the offsets to show: the differing ones and their neighbours, else the first."""
+    """Return the offsets to show: differing ones and their neighbours, or else the first."""
     found: set[int] = set()
     for offset in _offsets(difference):
         if len(found) >= most:
@@ -116,7 +116,7 @@ def _rows(
 
 
 def _arrived(report: BlockReport, offset: int, difference: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what became of the message at *offset*, and the state of its row."""
+    """Return how the message at *offset* arrived, and the state of its row."""
     if report.verdict == Verdict.VERIFIED:
         return AS_SENT, "whole"
     kinds = [
@@ -130,7 +130,7 @@ def _arrived(report: BlockReport, offset: int, difference: Mapping[str, Any]) ->
 
 
 def _schedule(feed: str, first: int, last: int) -> Schedule:
-    """Return what is needed to make the offsets; raises LookupError where the feed is gone."""
+    """Return the schedule for the offsets; raises LookupError if the feed was removed."""
     row = Feed.objects.filter(name=feed).first()
     if row is None:
         raise LookupError("the feed was removed")

@@ -1,4 +1,4 @@
-"""The feeds: what is generated, how fast, and how it looks."""
+"""The admin pages of feeds, with a preview of their records."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ PREVIEWED = 10
 """Records shown on the page of a feed."""
 
 KEPT = (
-    "The feed {feed} has run, so it stays: its offsets must not begin again. Pause it instead. "
-    "docs/how-to/admin.md says how to remove it by hand."
+    "The feed {feed} has run, so it cannot be deleted: its offsets must not start again. Pause it "
+    "instead. docs/how-to/admin.md explains how to remove it by hand."
 )
 
 STATES = {"running": "success", "not running": "warning", "switched off": "info"}
 
 
 class SegmentInline(FactInline):
-    """The newest stretches of constant rate."""
+    """The newest segments of a feed."""
 
     model = Segment
     fields = ("first", "started", "rate", "epoch")
@@ -58,12 +58,12 @@ class SegmentInline(FactInline):
 
 @admin.register(Feed)
 class FeedAdmin(ModelAdmin):
-    """Feeds to add, change and look at."""
+    """The list and pages of feeds, to add, change and view."""
 
     list_before_template = "admin/hint.html"
-    empty = "Add one: its kind and its rate are enough."
+    empty = "Add one: a kind and a rate are enough."
     hint = (
-        "Tick feeds to start or to pause them; open one to change its rate. "
+        "Select feeds to start or pause them; open one to change its rate. "
         "A running generator follows within a second."
     )
 
@@ -74,8 +74,8 @@ class FeedAdmin(ModelAdmin):
         (None, {"fields": ("name", "kind", "spec", "examples", "seed", "rate", "enabled")}),
         ("What comes next", {"fields": ("promised", "preview", "received")}),
     )
-    add_fieldsets = fieldsets[:1]  # nothing comes next before the feed is saved
-    # Given here, or the columns would be made twice, each time asking for states.
+    add_fieldsets = fieldsets[:1]  # a feed that is not saved yet has no next records
+    # Listed here because Django would otherwise build the columns twice, each time with queries.
     sortable_by = ("name", "kind", "per_second", "enabled")
     actions = ("start", "pause")
 
@@ -84,16 +84,16 @@ class FeedAdmin(ModelAdmin):
 
     @offer("Start", "play_arrow", "change")
     def start(self, request: HttpRequest, queryset: QuerySet[Feed]) -> None:
-        """Switch the chosen feeds on."""
+        """Switch the selected feeds on."""
         self._switch(request, queryset, on=True)
 
     @offer("Pause", "pause", "change")
     def pause(self, request: HttpRequest, queryset: QuerySet[Feed]) -> None:
-        """Switch the chosen feeds off; their offsets go on later without a hole."""
+        """Switch the selected feeds off; their offsets continue later without a gap."""
         self._switch(request, queryset, on=False)
 
     def _switch(self, request: HttpRequest, feeds: QuerySet[Feed], *, on: bool) -> None:
-        """Write the switch alone: a generator moves the promise in the same row."""
+        """Update only the switch: a generator updates the promise in the same row."""
         changed = list(feeds.filter(enabled=not on))
         Feed.objects.filter(pk__in=[feed.pk for feed in changed]).update(enabled=on)
         for feed in changed:
@@ -102,13 +102,14 @@ class FeedAdmin(ModelAdmin):
         if not changed:
             messages.warning(request, f"Nothing to do: {'started' if on else 'paused'} already.")
         elif on:
-            text = f"Started: {names}. A running generator follows within a second; where none "
-            messages.success(request, text + "runs, start one with: python manage.py generate")
+            text = f"Started: {names}. A running generator follows within a second; if none is "
+            messages.success(request, text + "running, start one: python manage.py generate")
         else:
-            messages.success(request, f"Paused: {names}. What is promised still comes, for 1 s.")
+            text = f"Paused: {names}. Messages already promised are still sent, for up to 1 s."
+            messages.success(request, text)
 
     def get_list_display(self, request: HttpRequest) -> tuple[str | Callable[[Feed], Any], ...]:
-        """Return the columns; one look at the catalog serves all rows."""
+        """Return the columns; one query of the catalog serves all rows."""
         overviews = {feed.name: feed for feed in catalog.overview(time.time_ns() // 1000)}
 
         @display(description="state", label=STATES)  # type: ignore[untyped-decorator]
@@ -124,7 +125,7 @@ class FeedAdmin(ModelAdmin):
         return ("name", "kind", "per_second", state, head, "enabled")
 
     def get_fieldsets(self, request: HttpRequest, obj: Feed | None = None) -> Any:
-        """Return the fields; examples only where a spec can be written."""
+        """Return the fields; examples only if the user may edit the spec."""
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None or self.has_change_permission(request, obj):
             return fieldsets
@@ -136,15 +137,15 @@ class FeedAdmin(ModelAdmin):
     def get_inlines(
         self, request: HttpRequest, obj: Feed | None
     ) -> tuple[type[SegmentInline], ...]:
-        """Return the segments, which only a saved feed has."""
+        """Return the inline of segments for a saved feed."""
         return () if obj is None else (SegmentInline,)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Feed | None = None) -> tuple[str, ...]:
-        """Return also the name once it is given: sessions know the feed by it."""
+        """Return the fields, for a saved feed with the name: sessions refer to it."""
         return self.readonly_fields if obj is None else ("name", *self.readonly_fields)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Leave out Django's deletion of many, which refuses all because of one that ran."""
+        """Return the actions without Django's bulk deletion, which one feed that ran blocks."""
         actions: dict[str, Any] = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
@@ -152,7 +153,7 @@ class FeedAdmin(ModelAdmin):
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Ask before a feed is deleted, or say why it cannot be."""
+        """Ask for confirmation, or explain why the feed cannot be deleted."""
         feed = self.get_object(request, object_id)
         if feed is not None and self.has_view_permission(request) and feed.segments.exists():
             messages.error(request, KEPT.format(feed=feed.name))
@@ -161,7 +162,7 @@ class FeedAdmin(ModelAdmin):
         return response
 
     def has_delete_permission(self, request: HttpRequest, obj: Feed | None = None) -> bool:
-        """Refuse to delete a feed that ever ran: its offsets must not begin again."""
+        """Refuse to delete a feed that ever ran: its offsets must not start again."""
         if obj is not None and obj.segments.exists():
             return False
         return bool(super().has_delete_permission(request, obj))
@@ -174,10 +175,10 @@ class FeedAdmin(ModelAdmin):
         change: bool,  # noqa: FBT001  # as Django calls it
     ) -> None:
         """
-        Write what was edited, and nothing else.
+        Save only the edited fields.
 
-        A running generator moves the promise in the same row meanwhile; the
-        value that this form was opened with must not come back.
+        A running generator updates the promise in the same row. The form must not
+        overwrite it with an old value.
         """
         if change:
             obj.save(update_fields=form.changed_data)
@@ -191,12 +192,12 @@ class FeedAdmin(ModelAdmin):
 
     @admin.display(description="examples of specs")
     def examples(self, feed: Feed) -> str:
-        """Return specs to begin with."""
+        """Return examples of specs."""
         return recipes()
 
     @admin.display(description="received by")
     def received(self, feed: Feed) -> str:
-        """Return links to the sessions and the reports of the feed."""
+        """Return links to the feed's sessions and reports."""
         return leads(
             ("sessions", "clientsession", {"feed": feed.name}),
             ("block reports", "blockreport", {"feed": feed.name}),
@@ -204,7 +205,7 @@ class FeedAdmin(ModelAdmin):
 
     @admin.display(description="next records")
     def preview(self, feed: Feed) -> str:
-        """Return the records after the promise, or why there are none."""
+        """Return the records after the promise, or the error if there are none."""
         first = feed.promised + 1
         try:
             source = regeneration.source_of(catalog.recipe_of(feed))

@@ -1,8 +1,8 @@
 """
-Filters of the lists, each one answered by an index.
+Filters of the lists, each supported by an index.
 
-The choices of a filter are those of the newest rows, read in one query for all
-filters of a page. Others may be asked for in the address, or found by the search.
+The choices of a filter come from the newest rows, read in one query for all
+filters of a page. Other values can be given in the URL or found by searching.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from clientapp.wire.printable import printable
 from feeds.models import BlockReport, ClientSession
 
 MOST_READ = 2000
-"""Rows, the newest, whose values are offered as choices."""
+"""The number of newest rows whose values are offered as choices."""
 MOST_OFFERED = 100
 """Choices of one filter; nobody reads a longer list."""
-NOTHING = ("", "none is stored")
+NOTHING = ("", "none stored")
 FEW = 200
-"""Sessions up to which their rows are collected by index."""
+"""The most sessions whose rows are found by index."""
 
 
 def of_sessions(rows: QuerySet[Any], sessions: QuerySet[ClientSession]) -> QuerySet[Any]:
     """
     Return those of *rows* that are, or belong to, one of *sessions*.
 
-    Few sessions lead to their rows by index. Many would lead to most of the
-    table; there, looking at the newest rows one by one fills a page sooner.
+    For few sessions the rows are found by index. Many sessions would match most
+    of the table; then checking the newest rows one by one fills a page sooner.
     """
     if rows.model is ClientSession:
         return rows.filter(pk__in=sessions)
@@ -46,13 +46,13 @@ def of_sessions(rows: QuerySet[Any], sessions: QuerySet[ClientSession]) -> Query
 
 
 def receiving(feed: str) -> QuerySet[ClientSession]:
-    """Return the sessions with *feed* among theirs."""
+    """Return the sessions that receive *feed*."""
     names = Concat(Value(" "), "feeds", Value(" "))
     return ClientSession.objects.alias(names=names).filter(names__contains=f" {feed} ")
 
 
 def receiving_exactly(feeds: str) -> QuerySet[ClientSession]:
-    """Return the sessions with exactly *feeds*, names with a space between, in any order."""
+    """Return the sessions that receive exactly *feeds*, space-separated, in any order."""
     sessions = ClientSession.objects.alias(length=Length("feeds")).filter(length=len(feeds))
     for name in feeds.split():
         sessions = sessions.filter(pk__in=receiving(name))
@@ -61,7 +61,7 @@ def receiving_exactly(feeds: str) -> QuerySet[ClientSession]:
 
 def labelled(reports: QuerySet[BlockReport], label: str) -> QuerySet[BlockReport]:
     """Return the reports of the experiment called *label*."""
-    # The index holds labelled reports only, and SQLite takes it where the question says so.
+    # SQLite uses the partial index on labelled reports only if the query repeats its condition.
     return reports.filter(label=label).exclude(label="")
 
 
@@ -75,17 +75,17 @@ def in_days(rows: QuerySet[Any], name: str, first: date | None, last: date | Non
 
 
 class OfferedFilter(DropdownFilter):
-    """A filter that offers what the newest rows have, and what is asked for."""
+    """A filter that offers the values of the newest rows, and the current one."""
 
     title: ClassVar[str]
     parameter_name: ClassVar[str]
 
     def offered(self, request: HttpRequest) -> Iterable[str]:
-        """Return values to choose from, the newest first."""
+        """Return values to choose from, newest first."""
         raise NotImplementedError
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the choices, sorted; one at least, or Django leaves the filter out."""
+        """Return the choices, sorted; at least one, or Django omits the filter."""
         asked = (self.value() or "").strip()
         values = [*dict.fromkeys(self.offered(request))][:MOST_OFFERED]
         if asked and asked not in values:
@@ -95,14 +95,14 @@ class OfferedFilter(DropdownFilter):
 
 
 class SessionFilter(OfferedFilter):
-    """A filter by what the row's session says; rows are sessions or theirs."""
+    """A filter by a property of the session; rows are sessions or belong to one."""
 
     def sessions(self, text: str) -> QuerySet[ClientSession]:
-        """Return the sessions that *text* asks for."""
+        """Return the sessions that match *text*."""
         raise NotImplementedError
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows whose session is asked for; all without a question."""
+        """Return the rows of matching sessions; all rows if there is no value."""
         text = (self.value() or "").strip()
         if not text:
             return queryset
@@ -110,7 +110,7 @@ class SessionFilter(OfferedFilter):
 
 
 class ClientFilter(SessionFilter):
-    """By the whole name of the client."""
+    """A filter by the whole name of the client."""
 
     title = "client"
     parameter_name = "client"
@@ -125,7 +125,7 @@ class ClientFilter(SessionFilter):
 
 
 class FeedFilter(SessionFilter):
-    """By the name of one feed among those of the session."""
+    """A filter by the name of one of the session's feeds."""
 
     title = "feed"
     parameter_name = "feed"
@@ -140,24 +140,24 @@ class FeedFilter(SessionFilter):
 
 
 class BlockSizeFilter(SessionFilter):
-    """By the block size the client asked for."""
+    """A filter by the block size the client requested."""
 
     title = "block size"
     parameter_name = "block_size"
 
     def offered(self, request: HttpRequest) -> Iterable[str]:
-        """Return the block sizes of the newest sessions; 0 is no declared one."""
+        """Return the block sizes of the newest sessions, without 0 (not declared)."""
         return (f"{size}" for _, _, size in _newest_sessions(request) if size)
 
     def sessions(self, text: str) -> QuerySet[ClientSession]:
-        """Return the sessions with that block size; none for no number."""
+        """Return the sessions with that block size; none if *text* is not a number."""
         if not text.isdecimal():
             return ClientSession.objects.none()
         return ClientSession.objects.filter(block_size=min(int(text), 2**31 - 1))
 
 
 class LabelFilter(OfferedFilter):
-    """By the whole label of the experiment."""
+    """A filter by the whole label of the experiment."""
 
     title = "label"
     parameter_name = "label"
@@ -168,16 +168,16 @@ class LabelFilter(OfferedFilter):
         return (label for label in newest.values_list("label", flat=True)[:MOST_READ] if label)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the reports with that label; all without a question."""
+        """Return the reports with that label; all reports if there is no value."""
         label = (self.value() or "").strip()
         return labelled(queryset, label) if label else queryset
 
 
 class DayFilter(RangeDateFilter):
-    """By whole days in the time zone of the server, first and last included."""
+    """A filter by whole days in the server's time zone, first and last included."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows of those days; what is no date is not asked for."""
+        """Return the rows of those days; invalid dates are ignored."""
         name = self.parameter_name
         first = parse_date_str(self.used_parameters.get(f"{name}_from"))
         last = parse_date_str(self.used_parameters.get(f"{name}_to"))
@@ -185,7 +185,7 @@ class DayFilter(RangeDateFilter):
 
 
 def _newest_sessions(request: HttpRequest) -> list[tuple[str, str, int]]:
-    """Return client, feeds and block size of the newest sessions, read once in a request."""
+    """Return client, feeds and block size of the newest sessions, read once per request."""
     if not hasattr(request, "newest_sessions"):
         newest = ClientSession.objects.order_by("-connected_at", "-id")
         rows = list(newest.values_list("client", "feeds", "block_size")[:MOST_READ])

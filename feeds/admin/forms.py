@@ -1,4 +1,4 @@
-"""Forms of the admin, whose errors are sentences."""
+"""Forms of the admin, with errors as sentences."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from feeds.models import BlockReport, ClientSession, Feed
 from feeds.sources import SpecError, check_spec
 
 MOST_OFFERING = 2000
-"""Sessions, the newest, whose feeds and clients are offered as choices."""
+"""The number of newest sessions whose feeds and clients are offered as choices."""
 MOST_OFFERED = 100
-"""Choices of one kind; a longer list is no choice any more."""
+"""Choices of one kind; nobody reads a longer list."""
 MAX_NOTICE = 500
-"""Characters of a notice: a few lines on a terminal, and no way to flood one."""
+"""Characters of a notice: a few lines on a terminal, not enough to flood it."""
 
 
 class SpecField(forms.JSONField):
-    """The field of a spec: whatever is typed is JSON or a mistake."""
+    """The field of a spec: JSON, with an error for anything else."""
 
     def to_python(self, value: Any) -> Any:
-        """Return the value; raises ValidationError, and nothing else."""
+        """Return the value; raises no error other than ValidationError."""
         try:
             return _sendable(super().to_python(value))
         except forms.ValidationError:
@@ -37,7 +37,7 @@ class SpecField(forms.JSONField):
             raise forms.ValidationError("Enter a valid JSON: this one is out of bounds.") from None
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """Return what was typed, to be shown again."""
+        """Return the input, to be shown again."""
         try:
             return _sendable(super().bound_data(data, initial))
         except (RecursionError, ValueError):
@@ -51,7 +51,7 @@ def _sendable(value: Any) -> Any:
 
 
 class FeedForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run time
-    """A feed whose source can be made."""
+    """The form of a feed, whose spec must be valid for its kind."""
 
     class Meta:
         model = Feed
@@ -59,16 +59,17 @@ class FeedForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run 
         fields = ("name", "kind", "spec", "seed", "rate", "enabled")
         help_texts = {  # noqa: RUF012  the same
             "rate": "Messages per second. A running generator follows within a second.",
-            "enabled": "Off pauses the feed; its offsets go on later without a hole.",
+            "enabled": "Off pauses the feed; when it is on again, its offsets continue "
+            "without a gap.",
         }
 
     def clean(self) -> dict[str, Any]:
-        """Ask the kind's source whether it understands the spec."""
+        """Validate the spec for the kind, and the number of feeds."""
         cleaned = super().clean() or self.cleaned_data
         if self.instance.pk is None and Feed.objects.count() >= LIMITS.feeds:
             self.add_error(None, f"there are {LIMITS.feeds} feeds, and no more are allowed")
         if "kind" in cleaned and "spec" in cleaned:
-            # The field turns what is left empty into None.
+            # The field returns None if it is left empty.
             cleaned["spec"] = {} if cleaned["spec"] is None else cleaned["spec"]
             try:
                 check_spec(cleaned["kind"], cleaned["spec"])
@@ -78,23 +79,23 @@ class FeedForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run 
 
 
 class NoticeForm(forms.Form):
-    """What an operator tells clients: one line."""
+    """The form of a notice to clients: one line."""
 
     text = forms.RegexField(
         r"^[^\x00-\x1f\x7f-\x9f]+\Z",
         max_length=MAX_NOTICE,
         error_messages={"invalid": "A notice is one line, without control characters."},
-        help_text=f"One line, {MAX_NOTICE} characters at most.",
+        help_text=f"One line of at most {MAX_NOTICE} characters.",
         widget=UnfoldAdminTextInputWidget({"autofocus": True}),
     )
 
 
 class OfferedField(forms.ChoiceField):
     """
-    A choice among what is stored.
+    A choice among stored values.
 
-    What *rule* allows may be asked for without being offered: the choices are
-    those of the newest rows.
+    The choices are those of the newest rows; any other value that *rule* allows
+    is accepted as well.
     """
 
     def __init__(self, rule: re.Pattern[str], refusal: str) -> None:
@@ -103,26 +104,26 @@ class OfferedField(forms.ChoiceField):
         self._refusal = refusal
 
     def offer(self, values: Iterable[str], asked: str, words: Callable[[str], str] = str) -> None:
-        """Offer *values*, and *asked* where the rule allows it, each in *words*."""
+        """Offer *values*, and *asked* if the rule allows it, each labelled by *words*."""
         offered = {*values, *([asked] if self._rule.fullmatch(asked) else [])}
         found = [(value, words(value)) for value in sorted(offered)]
         self.choices = [("", "any"), *found]
 
     def validate(self, value: str) -> None:
-        """Refuse what the rule does not allow; raises ValidationError."""
+        """Refuse a value that the rule does not allow; raises ValidationError."""
         if value and not self._rule.fullmatch(value):
             raise forms.ValidationError(self._refusal)
 
 
 class AnalysisForm(forms.Form):
-    """Which block reports the analysis looks at; whatever is left empty asks nothing."""
+    """The form that selects block reports for the analysis; empty fields do not filter."""
 
     feeds = OfferedField(
         re.compile(rf"{names.FEED_NAME.pattern}( {names.FEED_NAME.pattern})*"),
-        f"This is no name of a feed: {names.FEED_NAME_RULE}.",
+        f"This is not a feed name: {names.FEED_NAME_RULE}.",
     )
-    label = OfferedField(names.LABEL, f"This is no label: {names.LABEL_RULE}.")
-    client = OfferedField(names.CLIENT_NAME, f"This is no client: {names.CLIENT_NAME_RULE}.")
+    label = OfferedField(names.LABEL, f"This is not a label: {names.LABEL_RULE}.")
+    client = OfferedField(names.CLIENT_NAME, f"This is not a client: {names.CLIENT_NAME_RULE}.")
     first_day = forms.DateField(required=False, widget=UnfoldAdminTextInputWidget({"type": "date"}))
     last_day = forms.DateField(required=False, widget=UnfoldAdminTextInputWidget({"type": "date"}))
     by = forms.ChoiceField(
@@ -133,7 +134,7 @@ class AnalysisForm(forms.Form):
     )
 
     def __init__(self, asked: Mapping[str, str]) -> None:
-        """Offer what the newest rows have; a handful of bounded queries."""
+        """Offer the values of the newest rows; takes a handful of bounded queries."""
         super().__init__(asked)
         sessions = ClientSession.objects.order_by("-connected_at", "-id")
         newest = list(sessions.values_list("feeds", "client")[:MOST_OFFERING])
@@ -147,7 +148,7 @@ class AnalysisForm(forms.Form):
         fields["label"].offer(_labels(), asked.get("label", ""))
 
     def clean(self) -> dict[str, Any]:
-        """Refuse days that leave none between them."""
+        """Refuse a last day before the first day."""
         cleaned = super().clean() or self.cleaned_data
         first, last = cleaned.get("first_day"), cleaned.get("last_day")
         if first and last and last < first:
@@ -156,7 +157,7 @@ class AnalysisForm(forms.Form):
 
 
 def _labels() -> list[str]:
-    """Return the first labels of stored reports, each found by one step in their index."""
+    """Return the first labels of stored reports, each found by one index lookup."""
     found: list[str] = []
     labels = BlockReport.objects.exclude(label="").order_by("label").values_list("label", flat=True)
     while len(found) < MOST_OFFERED:

@@ -1,4 +1,4 @@
-"""The messages of clients: any text that is none of the protocol's own."""
+"""The admin pages of client messages: any text outside the protocol."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from feeds.models import ClientMessage
 BREAKABLE = '<span class="client-text">{}</span>'
 
 LONGEST_SHOWN = 200
-"""Characters of a message in the list; its page shows all of it."""
+"""Characters of a message in the list; its page shows the whole text."""
 
 
 @admin.register(ClientMessage)
 class ClientMessageAdmin(SessionFactAdmin):
-    """Messages of clients to look at."""
+    """The read-only list and pages of client messages."""
 
-    empty = "Any text that a client sends outside the protocol is kept here."
+    empty = "Texts that clients send outside the protocol are kept here."
     list_display = ("received_at", "of_session", "start")
     list_filter = (ClientFilter, ("received_at", DayFilter))
     fields = ("received_at", "of_session", "whole")

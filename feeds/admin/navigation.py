@@ -34,12 +34,12 @@ GROUPS = (
         ),
     ),
 )
-"""Per group its title and its items: title, app, model, page, icon."""
+"""The title and items of each group; an item is title, app, model, page, icon."""
 
 
 def trouble(request: HttpRequest) -> list[str] | None:
-    """Return what does not work at present, as the admin's label; None: nothing."""
-    # The page to sign in is given the label, too.
+    """Return the current outages as the admin's label; None if there are none."""
+    # Users who are not signed in see the label too, on the sign-in page.
     sentences = OUTAGES.sentences(detailed=settings.DEBUG or request.user.is_staff)
     return [" ".join(sentences), "warning"] if sentences else None
 
@@ -62,7 +62,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _mark_the_page_shown(request: HttpRequest, items: list[dict[str, Any]]) -> None:
-    """Mark the longest link only: one page may lie below the address of another."""
+    """Mark the longest matching link only: one page's URL may begin with another's."""
     around = [item["link"] for item in items if request.path.startswith(item["link"])]
     for item in items:
         item["active"] = bool(around) and item["link"] == max(around, key=len)

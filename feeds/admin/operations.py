@@ -1,9 +1,9 @@
 """
-What an operator does to sessions: disconnect them, tell them, forget them.
+The operations on sessions: disconnect them, send a notice, forget them.
 
-The list and the page of a session lead to one page per operation. It says
-which of the chosen sessions it will reach and what will come of it, and does
-it when that is confirmed; whatever keeps it from doing so is one sentence.
+The list and the page of a session link to one page per operation. The page
+lists the selected sessions it applies to, explains its effect, and runs it
+once confirmed. A failure is reported as one sentence.
 """
 
 from __future__ import annotations
@@ -28,39 +28,39 @@ from feeds.layer.link import LayerUnavailable
 from feeds.models import ClientSession, Connection
 
 MOST_SESSIONS = 50
-"""Of one operation: as many as a page of the list shows, so somebody has seen them."""
+"""Sessions in one operation: as many as one page of the list shows, so all were seen."""
 
 
 class OperationView(UnfoldModelAdminViewMixin, FormView):  # type: ignore[type-arg]  # none at run time
-    """The page of one operation on the sessions that its address names."""
+    """The page of one operation on the sessions named in its URL."""
 
     form_class = Form
     template_name = "admin/operation.html"
     permission_required: ClassVar[tuple[str, ...]] = ("feeds.change_clientsession",)
     name: ClassVar[str]
-    """In addresses."""
+    """The name in URLs."""
     about: ClassVar[str]
-    """What will come of it."""
+    """The effect of the operation, in words."""
     button: ClassVar[str]
     none: ClassVar[str]
-    """What to say where no chosen session can be reached by it."""
+    """The message if the operation applies to none of the selected sessions."""
 
     def sessions(self) -> QuerySet[ClientSession]:
-        """Return those of the chosen sessions that the operation is for."""
+        """Return those of the selected sessions to which the operation applies."""
         raise NotImplementedError
 
     def operate(self, sessions: list[ClientSession], wanted: dict[str, Any]) -> str:
-        """Do it, as the form says; return what was done, as a sentence."""
+        """Run the operation with the form's values; return a sentence for the user."""
         raise NotImplementedError
 
     def chosen(self) -> QuerySet[ClientSession]:
-        """Return the sessions that the address names, `MOST_SESSIONS` at most."""
+        """Return the sessions named in the URL, at most `MOST_SESSIONS`."""
         keys = [key for key in self.request.GET.getlist("id") if key.isdecimal()]
         few = [int(key) for key in keys[:MOST_SESSIONS] if len(key) < 19]
         return ClientSession.objects.filter(pk__in=few)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Return what the page shows."""
+        """Return the context of the page."""
         reached = list(self.sessions())
         return super().get_context_data(
             **kwargs,
@@ -73,7 +73,7 @@ class OperationView(UnfoldModelAdminViewMixin, FormView):  # type: ignore[type-a
         )
 
     def form_valid(self, form: Form) -> HttpResponse:
-        """Do it, and say on the page one comes back to what was done, or what kept it."""
+        """Run the operation, return to the page before, and show the result or the error."""
         sessions = list(self.sessions())
         try:
             if sessions:
@@ -87,13 +87,13 @@ class OperationView(UnfoldModelAdminViewMixin, FormView):  # type: ignore[type-a
         return HttpResponseRedirect(self._back())
 
     def log(self, sessions: list[ClientSession], what: str) -> None:
-        """Keep in the admin's own log who did *what* to which session."""
+        """Record *what* the user did to *sessions* in the admin's log."""
         LogEntry.objects.log_actions(
             cast("User", self.request.user).pk, sessions, CHANGE, change_message=what
         )
 
     def _back(self) -> str:
-        """Return where one came from: the list, as it was filtered, or the session's page."""
+        """Return the previous page: the list with its filters, or the session's page."""
         asked = self.request.GET
         chosen = list(self.chosen()[:2])
         if "back" not in asked and len(chosen) == 1:
@@ -102,13 +102,13 @@ class OperationView(UnfoldModelAdminViewMixin, FormView):  # type: ignore[type-a
 
 
 class DisconnectView(OperationView):
-    """Ends connections, with a farewell."""
+    """The operation that closes connections, with a farewell."""
 
     title = "Disconnect clients"
     name = "disconnect"
     about = (
-        "Each client gets a farewell that says why, its connection is closed with code 4503, and "
-        "it does not come back by itself. What it reported stays. A person can start it again."
+        "Each client is told why, and its connection is closed with code 4503. It does not "
+        "reconnect by itself, but a person can start it again. Its reports are kept."
     )
     button = "Disconnect"
     none = "Nothing was done: none of these sessions is connected."
@@ -121,16 +121,16 @@ class DisconnectView(OperationView):
         """Tell the consumers of *sessions* to end."""
         async_to_sync(operator_messages.disconnect)(channels_of(sessions))
         self.log(sessions, "Disconnected.")
-        return f"{_named(sessions)} told to leave."
+        return f"{_named(sessions)} told to disconnect."
 
 
 class NoticeView(OperationView):
-    """Says a sentence to the people at clients."""
+    """The operation that sends a notice to the people at clients."""
 
     title = "Send a notice"
     form_class = NoticeForm
     name = "notice"
-    about = "Each client prints it at once. One that is behind its feeds does not get it."
+    about = "Each client prints it at once. Clients that are behind their feeds do not get it."
     button = "Send"
     none = "Nothing was sent: none of these sessions is connected."
 
@@ -146,24 +146,24 @@ class NoticeView(OperationView):
 
 
 class ForgetView(OperationView):
-    """Removes sessions that are over, with all that they reported."""
+    """The operation that removes ended sessions and all their data."""
 
     title = "Forget sessions"
     permission_required = ("feeds.change_clientsession", "feeds.delete_clientsession")
     name = "forget"
     about = (
-        "The session is removed with its block reports, connections and messages, and that cannot "
-        "be undone. A client that comes back with its log reports all of its blocks again."
+        "Each session is removed with its block reports, connections and messages. This cannot be "
+        "undone. A client that returns with its log reports all of its blocks again."
     )
     button = "Forget"
-    none = "Nothing was removed: a session that is online is disconnected first."
+    none = "Nothing was removed: these sessions are still online. Disconnect them first."
 
     def sessions(self) -> QuerySet[ClientSession]:
-        """Return the sessions that are away or left."""
+        """Return the sessions that are not online."""
         return self.chosen().exclude(status=ClientSession.Status.ONLINE)
 
     def operate(self, sessions: list[ClientSession], wanted: dict[str, Any]) -> str:
-        """Remove *sessions*, unless they came back just now."""
+        """Remove *sessions*, except any that have just reconnected."""
         with transaction.atomic():
             away = list(self.sessions().filter(pk__in=[session.pk for session in sessions]))
             self.log(away, "Forgotten.")

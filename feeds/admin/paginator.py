@@ -1,4 +1,4 @@
-"""Pages of a table that is too long to count."""
+"""Pagination of tables that are too long to count."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 
 MOST_COUNTED = 10_000
-"""Rows counted and reachable by page number; older ones are found by filters."""
+"""The most rows counted and reachable by page number; use filters for older ones."""
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]  # no generic at run time
     """
-    A paginator that looks at no more than `MOST_COUNTED` rows.
+    A paginator that reads at most `MOST_COUNTED` rows.
 
-    COUNT(*) over a million rows costs more than everything else on a list
-    page together, and an OFFSET far into the table costs as much.
+    COUNT(*) over a million rows costs more than the rest of a list page, and so
+    does an OFFSET far into the table.
     """
 
     template_name = "admin/pagination_capped.html"
 
     @cached_property
     def count(self) -> int:
-        """The number of rows, or `MOST_COUNTED` where there are more."""
+        """The number of rows, at most `MOST_COUNTED`."""
         return min(self._counted, MOST_COUNTED)
 
     @property
@@ -34,6 +34,6 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # no generic at run
 
     @cached_property
     def _counted(self) -> int:
-        # One more than is shown tells "exactly that many" from "more".
+        # One more than the limit, to tell whether there are more.
         rows = cast("QuerySet[Any]", self.object_list).order_by()
         return rows[: MOST_COUNTED + 1].count()

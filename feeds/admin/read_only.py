@@ -1,4 +1,4 @@
-"""What all pages of facts share: they are read, never written, and quick."""
+"""The base classes of read-only pages, which stay fast for any number of rows."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ LINK = '<a class="text-primary-600 dark:text-primary-500 whitespace-nowrap" href
 SEPARATOR = " · "
 
 NEWEST = 20
-"""Rows of an inline; a session may have had any number of them."""
+"""The most rows of an inline; a session may have any number."""
 
 
 def leads(*lists: tuple[str, str, dict[str, str]]) -> str:
-    """Return links to filtered lists: each its words, its model and the filters."""
+    """Return links to filtered lists, each given as text, model and filters."""
     return format_html_join(
         SEPARATOR,
         LINK,
@@ -40,7 +40,7 @@ def leads(*lists: tuple[str, str, dict[str, str]]) -> str:
 
 
 class ReadOnly:
-    """Refuses to add, change and delete; whoever may view, may view."""
+    """Permissions that allow viewing only: no adding, changing or deleting."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Return False: facts come from clients."""
@@ -51,31 +51,31 @@ class ReadOnly:
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Return False: a fact does not go away by hand."""
+        """Return False: facts are not deleted by hand."""
         return False
 
 
 class FactList(ChangeList):
-    """A list that says how many rows a filter left, and nothing where none did."""
+    """A list that shows the number of filtered rows, without a second count."""
 
     queryset: QuerySet[Any]
 
     @property
     def is_sorted_by_hand(self) -> bool:
-        """Whether the rows are sorted by a column that no index leads through."""
+        """Whether the rows are sorted by a column without an index."""
         asked = self.get_ordering_field_columns()
         columns = [name for place, name in enumerate(self.list_display) if place in asked]
         return any(name in self.model_admin.sorted_by_hand for name in columns)
 
     def get_results(self, request: HttpRequest) -> None:
         """
-        Read the page; without filters, the rows are not counted a second time.
+        Read the page; unfiltered rows are not counted a second time.
 
-        By most columns only as many rows are sorted as the pages show, the
-        newest, or a million of them would be sorted for each page.
+        By a column without an index only the newest rows are sorted, as many as
+        the pages show; otherwise each page would sort a million.
         """
         if self.is_sorted_by_hand:
-            # One more than the pages show, so that the list says there are others.
+            # One more than the pages show, so that the list can say there are more.
             newest = self.queryset.order_by(*self.lookup_opts.ordering)
             keys = newest.values("pk")[: MOST_COUNTED + 1]
             rows = self.root_queryset.filter(pk__in=keys).order_by(*self.queryset.query.order_by)
@@ -87,9 +87,9 @@ class FactList(ChangeList):
 
 class FactAdmin(ReadOnly, ModelAdmin):
     """
-    List and page of one kind of fact.
+    The list and page of one kind of fact.
 
-    A subclass names its ``fields``: a session's key must not be among them.
+    A subclass names its ``fields``, which must not include a session's key.
     """
 
     paginator = CappedPaginator
@@ -99,7 +99,7 @@ class FactAdmin(ReadOnly, ModelAdmin):
     list_max_show_all = 50
     list_filter_submit = True
     sorted_by_hand: tuple[str, ...] = ()
-    """Columns by which the newest rows are sorted, and no others."""
+    """Columns without an index, by which only the newest rows are sorted."""
     actions: tuple[str, ...] | None = None
     search_fields = ("session",)
     search_help_text = "client, or start of a session key"
@@ -110,7 +110,7 @@ class FactAdmin(ReadOnly, ModelAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """
-        Tell whether the list's URL may hold *lookup*.
+        Tell whether the list's URL may contain *lookup*.
 
         A lookup by key would let a viewer guess the secret letter by letter.
         """
@@ -124,8 +124,8 @@ class FactAdmin(ReadOnly, ModelAdmin):
         """
         Find rows by the start of the client's name or of the session's key.
 
-        A term longer than the printable part of a key asks nothing about the
-        rest of the key.
+        Of a term longer than the printable prefix of a key, only that prefix is
+        compared with keys.
         """
         term = search_term.strip()
         if not term:
@@ -136,7 +136,7 @@ class FactAdmin(ReadOnly, ModelAdmin):
 
 
 class SessionFactAdmin(FactAdmin):
-    """List and page of facts that belong to a session."""
+    """The list and page of facts that belong to a session."""
 
     list_select_related = ("session",)
     sorted_by_hand: tuple[str, ...] = ("of_session",)
@@ -153,7 +153,7 @@ class NewestFormSet(PaginationInlineFormSet):
     """The first `NEWEST` rows in the order of the inline."""
 
     def get_queryset(self) -> QuerySet[Any]:
-        """Return the rows; the query is made once."""
+        """Return the rows; the query runs once."""
         if not hasattr(self, "_newest"):
             self._newest: QuerySet[Any] = super().get_queryset()[:NEWEST]
         return self._newest

@@ -1,4 +1,4 @@
-"""Examples of specs, offered beside the field in which a spec is written."""
+"""Examples of specs, shown beside the field for a spec."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """One spec that can be put into the form with one click."""
+    """One example spec, which a click copies into the form."""
 
     kind: str
     about: str
@@ -53,9 +53,9 @@ RECIPES = (
         },
     ),
 )
-"""docs/reference/feeds.md shows the same."""
+"""The examples, which docs/reference/feeds.md shows as well."""
 
 
 def recipes() -> str:
-    """Return the examples as HTML, each with a button that puts it into the form."""
+    """Return the examples as HTML, each with a button that copies it into the form."""
     return render_to_string("admin/recipes.html", {"recipes": RECIPES})

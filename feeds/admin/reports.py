@@ -1,4 +1,4 @@
-"""The block reports: what clients say they received."""
+"""The admin pages of block reports."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from feeds.admin.read_only import LINK, SessionFactAdmin
 from feeds.models import BlockReport
 
 RANGE = ("epoch", "first", "last", "count", "gaps", "duplicates", "digest")
-"""What a report says of each feed."""
+"""The keys of a feed's range in a report."""
 
 
 VERDICTS = {
@@ -48,25 +48,27 @@ MEANINGS = {
     Verdict.UNVERIFIABLE: "the server cannot tell",
 }
 JUDGED = '<span class="judged" data-state="{}">{}</span>'
-"""A verdict, of which the page shows ``broken`` in red."""
-ONLY_A_SENTENCE = "The client said only the sentence."
-PLAIN = f"{show.NOT_CHECKED}: its sentence does not say which messages came. This is no fault."
-"""What the verdict of a plain report means."""
+"""A verdict; the page shows ``broken`` in red."""
+ONLY_A_SENTENCE = "The client sent only the sentence."
+PLAIN = (
+    f"{show.NOT_CHECKED}: its sentence does not say which messages arrived. This is not an error."
+)
+"""The meaning of a plain report's verdict."""
 
 
 class ReportColumns:
-    """What the list of reports and the page of a session both show."""
+    """Columns of both the list of reports and the page of a session."""
 
     @admin.display(description="number", ordering="number")
     def numbered(self, report: BlockReport) -> str:
-        """Return the number, and what a plain client called the block where that differs."""
+        """Return the number, and the plain client's own number if it differs."""
         if report.number_said in (None, report.number):
             return f"{report.number}"
         return f"{report.number} (said {report.number_said})"
 
     @display(description="verdict", label=VERDICTS, ordering="verdict")  # type: ignore[untyped-decorator]
     def found(self, report: BlockReport) -> tuple[str, str]:
-        """Return what the server found, and how to say it."""
+        """Return the verdict, as the key of its label and as text."""
         words = show.verdict(report)
         return words, words
 
@@ -77,15 +79,15 @@ class ReportColumns:
 
     @admin.display(description="sentence")
     def sentence(self, report: BlockReport) -> str:
-        """Return what the client said."""
+        """Return the client's sentence."""
         return printable(report.text)
 
 
 @admin.register(BlockReport)
 class BlockReportAdmin(ReportColumns, SessionFactAdmin):
-    """Block reports to look at, also when there are a million."""
+    """The read-only list and pages of block reports, of which there may be a million."""
 
-    empty = "One comes with each block that a client collects; start a client to see some."
+    empty = "Clients send one for each block they collect. Start a client to see some."
     sorted_by_hand = ("numbered", "of_session", "found", "size", "took", "label")
     sortable_by = (*sorted_by_hand, "received_at")
 
@@ -137,7 +139,7 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
     )
 
     def get_urls(self) -> list[Any]:
-        """Return the addresses, the analysis before the pages of single reports."""
+        """Return the URLs, with the analysis before the pages of single reports."""
         view = self.admin_site.admin_view
         return [
             path(
@@ -155,7 +157,7 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
         ]
 
     def csv(self, request: HttpRequest) -> HttpResponseBase:
-        """Return every report that the filters of the list leave, however many."""
+        """Return a CSV of all reports that match the list's filters, however many."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:
@@ -163,10 +165,10 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
         except IncorrectLookupParameters:
             text = "these filters cannot be read; open the list and filter there\n"
             return HttpResponseBadRequest(text, content_type="text/plain; charset=utf-8")
-        # The order of a list is that of the newest rows; here are all.
+        # A list sorts only the newest rows; the file has all of them.
         return csv_of(asked.order_by("-received_at", "-id"))
 
-    @admin.display(description="blocks beside it")
+    @admin.display(description="neighbouring blocks")
     def neighbours(self, report: BlockReport) -> str:
         """Return links to the previous and the next stored block of the session."""
         others = BlockReport.objects.filter(session=report.session_id, plain=report.plain)
@@ -187,20 +189,20 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
 
     @admin.display(description="verdict")
     def judged(self, report: BlockReport) -> str:
-        """Return what the server found, and what that means."""
+        """Return the verdict and its meaning."""
         words = PLAIN if report.plain else f"{report.verdict}: {MEANINGS[Verdict(report.verdict)]}"
         return format_html(JUDGED, report.verdict, words)
 
     @admin.display(description="expected and arrived")
     def expected(self, report: BlockReport) -> str:
-        """Return the records that the block should hold beside what became of each."""
+        """Return the records that the block should contain, and how each arrived."""
         if not report.ranges:
             return ONLY_A_SENTENCE
         return render_to_string("admin/expected.html", {"expected": expected_of(report)})
 
     @admin.display(description="ideal")
     def ideal_time(self, report: BlockReport) -> str:
-        """Return how long the messages were due to take."""
+        """Return the ideal block time."""
         return show.UNKNOWN if report.ideal is None else show.fixed(report.ideal, 3)
 
     @admin.display(description="overhead")
@@ -210,14 +212,14 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
 
     @admin.display(description="feeds and rates")
     def feeds_and_rates(self, report: BlockReport) -> str:
-        """Return the group of the block in every figure."""
+        """Return the group to which the block belongs in figures."""
         feeds = report.session.feeds.split()
         return plain_label(feeds) if report.plain else label_of(feeds, report.rates)
 
     @admin.display(description="interrupted")
     def lost(self, report: BlockReport) -> str:
-        """Return whether the block lies around a reconnect or holds caught-up messages."""
-        return "yes, so it is in no figure of time" if report.interrupted else "no"
+        """Return whether the block spans a reconnect or contains caught-up messages."""
+        return "yes, so figures of time leave it out" if report.interrupted else "no"
 
     @admin.display(description="feeds")
     def feeds(self, report: BlockReport) -> str:
@@ -226,12 +228,12 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
 
     @admin.display(description="reason")
     def why(self, report: BlockReport) -> str:
-        """Return why the block is not verified."""
+        """Return the reason why the block is not verified."""
         return printable(report.reason) or "-"
 
     @admin.display(description="difference")
     def differences(self, report: BlockReport) -> str:
-        """Return what a broken block lacks and has too much."""
+        """Return the difference of a broken block as a table."""
         rows = [
             (feed, kind, ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in spans))
             for feed, kinds in (report.difference or {}).items()
@@ -240,12 +242,12 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
         ]
         if not rows:
             return "-"
-        titles = ("feed", "what is", "offsets")
+        titles = ("feed", "difference", "offsets")
         return _table("Difference", titles, rows)
 
     @admin.display(description="ranges")
     def ranges_table(self, report: BlockReport) -> str:
-        """Return what the block holds of each feed."""
+        """Return the block's ranges of each feed as a table."""
         rows = [
             (feed, *(part.get(name, "") for name in RANGE)) for feed, part in report.ranges.items()
         ]

@@ -1,8 +1,8 @@
 """
-The cells of the list of sessions that change while one looks at them.
+The cells of the list of sessions that are updated live.
 
-The list and its script show the same words, so that what a reload shows is
-what an update shows.
+The list and its script use the same texts, so that a reload and an update show
+the same.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 
 def with_lag(sessions: QuerySet[ClientSession]) -> QuerySet[ClientSession]:
-    """Return *sessions*, each with how far its connection is behind as ``lag``."""
+    """Return *sessions*, each annotated with its connection's lag as ``lag``."""
     connections = Connection.objects.filter(session=OuterRef("pk"), closed_at=None)
     return sessions.annotate(lag=Subquery(connections.order_by("-id").values("behind")[:1]))
 
 
 def cells(session: Any, now: datetime) -> dict[str, str]:
-    """Return the words of each cell of a *session* that has its lag, as of *now*."""
+    """Return the text of each cell of an annotated *session*, as of *now*."""
     return {
         "state": session.status,
         "seen": ago((now - session.seen_at).total_seconds()),
@@ -38,7 +38,7 @@ def cells(session: Any, now: datetime) -> dict[str, str]:
 
 
 def cell(session: Any, field: str, now: datetime) -> str:
-    """Return one cell, as the script finds and fills it."""
+    """Return one cell as HTML, with the attributes that the script needs to update it."""
     words = cells(session, now)
     state = words["state"] if field == "state" else ("broken" if session.broken else "")
     title = f"{session.seen_at:%Y-%m-%d %H:%M:%S} UTC" if field == "seen" else ""
@@ -47,7 +47,7 @@ def cell(session: Any, field: str, now: datetime) -> str:
 
 
 def ago(seconds: float) -> str:
-    """Return how long ago something was, in its largest unit."""
+    """Return an age in words, in its largest unit."""
     if seconds < MINUTE:
         return f"{max(seconds, 0):.0f} s ago"
     if seconds < HOUR:

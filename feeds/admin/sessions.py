@@ -1,4 +1,4 @@
-"""The sessions: which client receives what, and since when."""
+"""The admin pages of sessions."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from feeds.admin.rows import cell, cells, with_lag
 from feeds.models import BlockReport, ClientSession, Connection
 
 ID = re.compile(r"[0-9]{1,18}")
-"""A key of a row, as a database takes it."""
+"""A primary key that a database accepts."""
 LAG_OR_AWAY = Coalesce("lag", -1, output_field=BigIntegerField())
-"""To sort by: who is away lacks less than anybody, in each database."""
+"""The sort key for lag: sessions that are away sort as -1, in any database."""
 UNBROKEN = '<span class="whitespace-nowrap">{}</span>'
 
 
@@ -54,7 +54,7 @@ class ConnectionInline(FactInline):
 
     @admin.display(description="reason")
     def why(self, connection: Connection) -> str:
-        """Return the reason of the close, which may be the client's words."""
+        """Return the close reason, which may come from the client."""
         return printable(connection.reason)
 
 
@@ -81,12 +81,12 @@ class ReportInline(ReportColumns, FactInline):
 
 @admin.register(ClientSession)
 class ClientSessionAdmin(OperableAdmin):
-    """Sessions to look at, and to disconnect, tell and forget."""
+    """The list and pages of sessions, with actions to disconnect, notify and forget."""
 
     list_before_template = "admin/hint.html"
     hint = (
-        "Tick sessions, at most 50 at a time, to send them a notice, to disconnect them, which "
-        "keeps what they reported, or to forget those that are over, with their reports."
+        "Select up to 50 sessions to send them a notice, to disconnect them (their reports are "
+        "kept), or to forget ended ones together with their reports."
     )
 
     empty = "A session begins when a client connects: python clientapp/client.py --feed=users"
@@ -148,7 +148,7 @@ class ClientSessionAdmin(OperableAdmin):
 
     @admin.display(description="verified")
     def checked(self, session: ClientSession) -> str:
-        """Return the verified blocks; of a client that says only sentences, why there are none."""
+        """Return the number of verified blocks; for a plain client the reason for none."""
         if session.sentences and session.sentences == session.blocks:
             return f"- {show.NOT_CHECKED}"
         return f"{session.verified:,}"
@@ -167,23 +167,23 @@ class ClientSessionAdmin(OperableAdmin):
 
     @admin.display(description="unverifiable")
     def not_told(self, session: ClientSession) -> str:
-        """Return the blocks that the server could not check, without the plain ones."""
+        """Return the number of unverifiable blocks, without the plain ones."""
         return f"{session.unverifiable - session.sentences:,}"
 
     @admin.display(description="connected and away")
     def connected(self, session: ClientSession) -> str:
-        """Return when the session was connected."""
+        """Return the timeline of the session's connections."""
         return timeline(session, datetime.now(UTC))
 
-    @admin.display(description="everything of it")
+    @admin.display(description="all its data")
     def more(self, session: ClientSession) -> str:
-        """Return links to what the session left, however much."""
+        """Return links to the session's reports and messages."""
         asked = {"q": names.key_prefix(session.key)}
         return leads(("block reports", "blockreport", asked), ("messages", "clientmessage", asked))
 
     @admin.display(description="newest blocks")
     def newest_blocks(self, session: ClientSession) -> str:
-        """Return what the newest blocks took."""
+        """Return charts of the newest blocks."""
         return course_charts(session)
 
     class Media:
@@ -191,7 +191,7 @@ class ClientSessionAdmin(OperableAdmin):
         js = (Script("feeds/sessions.js", defer=True),)
 
     def get_urls(self) -> list[Any]:
-        """Return the addresses, the one of the live cells first."""
+        """Return the URLs, with that of the live cells first."""
         rows = path(
             "rows.json",
             self.admin_site.admin_view(never_cache(self.rows)),
@@ -200,7 +200,7 @@ class ClientSessionAdmin(OperableAdmin):
         return [rows, *super().get_urls()]
 
     def rows(self, request: HttpRequest) -> HttpResponse:
-        """Answer the cells of the sessions that are asked for, a page of them at most."""
+        """Return the cells of the requested sessions, at most one page of them."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         keys = [int(key) for key in request.GET.getlist("id") if ID.fullmatch(key)]
@@ -210,27 +210,27 @@ class ClientSessionAdmin(OperableAdmin):
 
     @admin.display(description="block size", ordering="block_size")
     def size_of_blocks(self, session: ClientSession) -> str:
-        """Return the messages of one block; a plain client may declare none."""
+        """Return the messages per block; a plain client may not declare them."""
         return f"{session.block_size:,}" if session.block_size else show.UNKNOWN
 
     @admin.display(description="status", ordering="status")
     def state(self, session: ClientSession) -> str:
-        """Return whether the client is there."""
+        """Return the status of the session."""
         return cell(session, "state", datetime.now(UTC))
 
     @admin.display(description="last seen", ordering="seen_at")
     def seen(self, session: ClientSession) -> str:
-        """Return how long ago the client was there, to ten seconds."""
+        """Return the time since the client was last seen, to within ten seconds."""
         return cell(session, "seen", datetime.now(UTC))
 
     @admin.display(description="reconnects", ordering="connects")
     def reconnects(self, session: ClientSession) -> str:
-        """Return how often the client came back."""
+        """Return the number of reconnects."""
         return cell(session, "reconnects", datetime.now(UTC))
 
     @admin.display(description="blocks")
     def found(self, session: ClientSession) -> str:
-        """Return how many blocks got which verdict."""
+        """Return the number of blocks per verdict."""
         return cell(session, "found", datetime.now(UTC))
 
     @admin.display(description="session")
@@ -239,10 +239,10 @@ class ClientSessionAdmin(OperableAdmin):
         return format_html(UNBROKEN, names.key_prefix(session.key))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ClientSession]:
-        """Return the sessions, each with how far its connection is behind."""
+        """Return the sessions, each annotated with its lag."""
         return with_lag(super().get_queryset(request))
 
     @admin.display(description="lag", ordering=LAG_OR_AWAY)
     def behind(self, session: ClientSession) -> str:
-        """Return how many messages the session lacks; nothing where it is away."""
+        """Return the session's lag in messages; a dash if it is not connected."""
         return cell(session, "behind", datetime.now(UTC))

@@ -253,8 +253,8 @@ def test_questions(admin_client: Client, query: dict[str, str], reports: int) ->
     [
         ({"first_day": "yesterday"}, "Enter a valid date."),
         ({"first_day": "2026-11-21", "last_day": "2026-11-20"}, "before the first day, 2026-11-21"),
-        ({"feeds": "No Feed!"}, "This is no name of a feed: "),
-        ({"label": "x" * 65}, "This is no label: 1 to 64 "),
+        ({"feeds": "No Feed!"}, "This is not a feed name: "),
+        ({"label": "x" * 65}, "This is not a label: 1 to 64 "),
     ],
 )
 def test_wrong_parameters(

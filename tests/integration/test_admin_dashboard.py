@@ -382,7 +382,7 @@ def test_nothing_is_stored(admin_client: Client) -> None:
     """Without a sample the page says so, and claims no figure."""
     Feed.objects.all().delete()
     page = admin_client.get(reverse("admin:index")).content.decode()
-    assert '<p id="no-history" class="analysis-about">Nothing is stored of the last hour' in page
+    assert '<p id="no-history" class="analysis-about">No data is stored for the last hour' in page
     assert "There is no feed yet" in page
     shown = tiles(admin_client)
     assert shown["Messages/s"] == ("–", "no server is sampling now")  # noqa: RUF001

@@ -138,7 +138,7 @@ def test_a_feed_that_ran_is_kept(admin_client: Client, feed: Feed) -> None:
         ).content.decode()
         for row in (kept, feed)
     )
-    assert "The feed kept has run, so it stays" in refused
+    assert "The feed kept has run, so it cannot be deleted" in refused
     assert "has run" not in done
     assert list(Feed.objects.filter(pk__in=(kept.pk, feed.pk))) == [kept]
 

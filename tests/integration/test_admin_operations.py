@@ -183,7 +183,7 @@ def test_a_session_that_is_online_is_not_forgotten(admin_client: Client) -> None
     session = there("alice")
     response = admin_client.post(address("forget", session))
     assert said(response) == [
-        "Nothing was removed: a session that is online is disconnected first."
+        "Nothing was removed: these sessions are still online. Disconnect them first."
     ]
     session.refresh_from_db()
 
@@ -253,7 +253,7 @@ def test_most_sessions(admin_client: Client) -> None:
     sessions = [there(f"client {number}") for number in range(MOST_SESSIONS + 1)]
     chosen = {"action": "disconnect", "_selected_action": [one.pk for one in sessions]}
     response = admin_client.post(reverse(LIST), {**chosen, "select_across": "1"})
-    assert said(response) == [f"Choose {MOST_SESSIONS} sessions at most; nothing was done."]
+    assert said(response) == [f"Select at most {MOST_SESSIONS} sessions; nothing was done."]
     page = admin_client.get(address("disconnect", *sessions))
     assert len(page.context["reached"]) == MOST_SESSIONS
 

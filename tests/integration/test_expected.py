@@ -106,7 +106,7 @@ def test_page_shows_expected_records_and_leads_to_neighbours(
     words = "broken: the client did not receive what was sent"
     assert f'<span class="judged" data-state="broken">{words}</span>' in page
     assert "arrays: 5 missing" in page
-    assert "yes, so it is in no figure of time" in page
+    assert "yes, so figures of time leave it out" in page
     assert '<tr data-state="broken"><td>arrays</td><td>5</td>' in page
     for words, other in (("previous: block 1, verified", before), ("next: block 3, unv", after)):
         address = reverse("admin:feeds_blockreport_change", args=(other.pk,))

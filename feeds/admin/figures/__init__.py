@@ -1,1 +1,1 @@
-"""The figures of the admin: dashboard, history, charts and analysis."""
+"""Figures of the admin: dashboard, history, charts and analysis."""

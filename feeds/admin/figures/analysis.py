@@ -1,8 +1,8 @@
 """
-What stored block reports say about block time and latency.
+Block time and latency of stored block reports.
 
-A look costs one bounded read, whatever is stored: a few numbers of each of
-the newest reports that somebody asked for.
+An analysis costs one bounded read, however much is stored: a few numbers of
+each of the newest reports selected.
 """
 
 from __future__ import annotations
@@ -20,56 +20,56 @@ from feeds.models import BlockReport
 from feeds.storing.measured import measured
 
 MOST_REPORTS = 20_000
-"""Reports looked at: about half a second of work, and enough for the p99 of many groups."""
+"""Reports read: about half a second of work, and enough for the p99 of many groups."""
 MOST_GROUPS = 40
-"""Rows of a table; who needs more reads the CSV in a spreadsheet."""
+"""Rows of a table; for more, open the CSV in a spreadsheet."""
 
 Row = tuple[Measured, int, str]
-"""A block, the clients that were connected, and its client's name."""
+"""A block, the number of clients connected, and the name of its client."""
 Key = tuple[str, int, int, str]
-"""Of a group: feeds and rates, block size, band of clients, name of the client."""
+"""The key of a group: feeds and rates, block size, band of clients, name of the client."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Reports of one set of feeds and rates and one block size."""
+    """The reports with the same feeds, rates and block size."""
 
     rates: str
     """The feeds and their rates."""
     block_size: int | None
-    """None: plain clients that did not say theirs."""
+    """None: plain clients that did not declare one."""
     band: int
     """The fewest clients of the band; 0: any number of clients."""
     client: str
     """The client's name; empty: any client."""
     clients: float
-    """The mean number of clients connected when the reports came."""
+    """The mean number of clients connected when the reports arrived."""
     figures: Summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """The answer of the reports that were read."""
+    """The result of an analysis."""
 
     reports: int
     is_capped: bool
-    """Whether there are older ones that were not read."""
+    """Whether there are older reports that were not read."""
     figures: Summary
-    """Of all that were read: what was left out, and how many are broken."""
+    """The summary of all reports read, with the numbers left out and broken."""
     by_size: list[Group]
     """By feeds and rates, then block size."""
     by_clients: list[Group]
-    """The same, then by clients: how many were connected, or each by its name."""
+    """By the same, then by the number of clients connected or the client's name."""
     more: int
-    """Groups left out of the longer table, those with the fewest reports."""
+    """The number of groups left out of the longer table: those with the fewest reports."""
 
 
 def analyse(reports: QuerySet[BlockReport], *, by_name: bool = False) -> Analysis:
     """
-    Look at the first `MOST_REPORTS` of *reports*, with one read of them.
+    Analyse the first `MOST_REPORTS` of *reports*, with one read.
 
-    Their second table is by the number of clients connected, or with *by_name*
-    by the client's name.
+    The second table is grouped by the number of clients connected, or with
+    *by_name* by the client's name.
     """
     some = measured(reports[: MOST_REPORTS + 1], "clients", "session__client")
     rows = [(block, clients, name) for block, (clients, name) in some]
@@ -89,12 +89,12 @@ def analyse(reports: QuerySet[BlockReport], *, by_name: bool = False) -> Analysi
 
 
 def band_of(clients: int) -> int:
-    """Return the fewest clients of the band of *clients*: 1, 2, 5, 10, 20, 50 and so on."""
+    """Return the lower end of the band for *clients*: 1, 2, 5, 10, 20, 50 and so on."""
     return max(edge for edge in _edges(clients) if edge <= max(1, clients))
 
 
 def band_name(band: int) -> str:
-    """Return the band that begins with *band* as people read it, such as ``20-49``."""
+    """Return the name of the band that begins at *band*, such as ``20-49``."""
     if band <= 1:
         return "1" if band else "any"
     following = band * 5 // 2 if str(band).startswith("2") else band * 2
@@ -109,7 +109,7 @@ def _edges(clients: int) -> Iterator[int]:
 
 
 def _groups(rows: Sequence[Row], more: Callable[[int, str], tuple[int, str]]) -> list[Group]:
-    """Return the groups of *rows* in order; *more* says what keeps clients apart."""
+    """Return the groups of *rows*, sorted; *more* returns the part of the key for clients."""
     together: defaultdict[Key, list[Row]] = defaultdict(list)
     for row in rows:
         block, clients, name = row
@@ -128,7 +128,7 @@ def _groups(rows: Sequence[Row], more: Callable[[int, str], tuple[int, str]]) ->
 
 
 def _largest(groups: Sequence[Group]) -> list[Group]:
-    """Return the groups with the most reports, in the order they have."""
+    """Return the groups with the most reports, in unchanged order."""
     most = sorted(groups, key=lambda group: -group.figures.blocks)[:MOST_GROUPS]
     kept = {id(group) for group in most}
     return [group for group in groups if id(group) in kept]

@@ -1,4 +1,4 @@
-"""Figures as charts: the data and options of Chart.js, which ships with unfold."""
+"""Charts of figures: data and options for Chart.js, which ships with unfold."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from feeds import show
 from feeds.admin.figures.analysis import Analysis, Group
 
 COLOURS = ("#0d9488", "#d97706", "#3b82f6", "#ec4899", "#65a30d", "#8b5cf6")
-"""Read on white as on black."""
+"""Colours that are readable on both white and black."""
 MOST_LINES = len(COLOURS)
-"""Lines in one chart; more cannot be told apart."""
+"""The most lines in one chart; more cannot be told apart."""
 GREY = "#9ca3af"
 WIDE = 30
-"""Numbers further apart than by this factor stand on a logarithmic axis."""
+"""The factor between numbers above which their axis is logarithmic."""
 
 Point = tuple[float, float | None]
-"""A number across, and the value there."""
+"""A number on the x axis, and its value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """A line chart, as the page takes it."""
+    """A line chart, in the form that the page needs."""
 
     title: str
     about: str
     data: str
     options: str
-    """JSON, like the data."""
+    """JSON, like *data*."""
 
 
 def charts(analysis: Analysis) -> list[Chart]:
-    """Return the charts of *analysis*; none where it holds no timed block."""
+    """Return the charts of *analysis*; empty if it has no timed block."""
     timed = [group for group in analysis.by_size if group.figures.timed]
     if not timed:
         return []
@@ -53,19 +53,19 @@ def charts(analysis: Analysis) -> list[Chart]:
 
 @dataclass(frozen=True, slots=True)
 class _Figure:
-    """What is drawn upwards."""
+    """A figure for the y axis."""
 
     title: str
     about: str
     unit: str
     of: Callable[[Summary], float | None]
     blocks: Callable[[Summary], int]
-    """How many blocks it rests on."""
+    """Returns the number of blocks behind the figure."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Across:
-    """What is drawn across, and which groups are one line."""
+    """A number for the x axis, and the grouping into lines."""
 
     name: str
     about: str
@@ -120,7 +120,7 @@ def _chart(figure: _Figure, groups: Sequence[Group], across: _Across) -> Chart:
         elif value is not None:
             lines.setdefault(name, []).append((across.of(group), value))
         weights[name] = weights.get(name, 0) + group.figures.blocks
-    # More lines could not be told apart.
+    # Keep the heaviest lines; more could not be told apart.
     kept = sorted(sorted(lines, key=lambda name: -weights[name])[:MOST_LINES])
     more = len(lines) - len(kept)
     left = f" The table has {show.count(more, 'more line')}." if more else ""
@@ -145,10 +145,10 @@ def numeric_chart(
     is_dense: bool = False,
 ) -> Chart:
     """
-    Return the chart of *lines*, whose points stand at their number on a numeric axis.
+    Return the chart of *lines*, with points on a numeric x axis.
 
-    The axis is logarithmic where numbers lie far apart. A dense chart has small
-    dots, and holes where a value is None.
+    The axis is logarithmic if the numbers are far apart. A dense chart has small
+    dots, and a hole for each value that is None.
     """
     numbers = [number for points in lines.values() for number, _ in points if number > 0]
     is_wide = bool(numbers) and not is_dense and max(numbers) > WIDE * min(numbers)
@@ -180,11 +180,11 @@ def line_chart(
     is_counted: bool = False,
 ) -> Chart:
     """
-    Return the chart of *lines*, each with a value at each of *places*.
+    Return the chart of *lines*, each with a value for each of *places*.
 
-    A dense one has small dots, holes where values are None, and few words
-    along its foot; a line that is alone needs no legend. Of what is counted
-    every mark is a whole number.
+    A dense chart has small dots, a hole for each value that is None, few labels on
+    the x axis, and no legend for a single line. If *is_counted*, all marks on the
+    y axis are whole numbers.
     """
     return _drawn(
         title,
@@ -229,7 +229,7 @@ def _options(
 ) -> dict[str, Any]:
     ticks = {"color": GREY}
     foot = {**ticks, "maxRotation": 0, "maxTicksLimit": 7} if is_dense else ticks
-    # As many as fit: Chart.js hides every other one of more, and keeps their decimals.
+    # As many as fit: of more, Chart.js hides every other one but keeps their decimals.
     side = {**ticks, "maxTicksLimit": 6} if is_dense else ticks
     if is_counted:
         side = {**side, "precision": 0}

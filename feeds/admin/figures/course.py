@@ -1,8 +1,8 @@
 """
-The course of a session: when it was connected, what it missed, and what its blocks took.
+The course of a session: its connections, missed messages and block times.
 
-Bounded by what a page can show: the newest connections as bars on one line
-of time, and the newest blocks as charts.
+Only as much as a page can show: the newest connections as bars on one timeline,
+and the newest blocks as charts.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from feeds.models import ClientSession, Connection
 from feeds.storing.measured import measured
 
 MOST_CONNECTIONS = 100
-"""Bars on the line of time; more are thinner than a pixel."""
+"""The most bars on the timeline; more would be thinner than a pixel."""
 MOST_BLOCKS = 200
-"""Points of a chart."""
+"""The most points of a chart."""
 WIDTH = 1000
-"""Units of the line of time; it is drawn as wide as its page."""
+"""Width of the timeline in its own units; it is scaled to the page."""
 THINNEST = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One stretch of time: connected, a gap between connections, or a block with gaps."""
+    """One period: connected, away between connections, or a block with missed messages."""
 
     kind: str
     """``connected``, ``away`` or ``missed``."""
@@ -40,7 +40,7 @@ class Bar:
 
 
 def timeline(session: ClientSession, now: datetime) -> str:
-    """Return when the session was connected and what it missed, as bars with their sentences."""
+    """Return the session's connections and missed messages as bars with sentences."""
     rows = list(session.connections.order_by("-id")[:MOST_CONNECTIONS])[::-1]
     if not rows:
         return "-"
@@ -54,7 +54,7 @@ def timeline(session: ClientSession, now: datetime) -> str:
 
 
 def bars(rows: Sequence[Connection], now: datetime) -> list[Bar]:
-    """Return the bars of *rows*, the oldest first, up to *now*."""
+    """Return the bars of *rows*, oldest first, up to *now*."""
     begin = rows[0].opened_at
     axis = (begin, now)
     made: list[Bar] = []
@@ -72,7 +72,7 @@ def bars(rows: Sequence[Connection], now: datetime) -> list[Bar]:
 
 
 def losses(session: ClientSession, begin: datetime, now: datetime) -> list[Bar]:
-    """Return a bar for each of the newest blocks whose report tells of missed messages."""
+    """Return a bar for each of the newest blocks with missed messages."""
     fields = ("number", "ranges", "difference", "started_at", "finished_at")
     rows = list(session.reports.order_by("-number").values_list(*fields)[:MOST_BLOCKS])[::-1]
     made = []
@@ -88,12 +88,12 @@ def losses(session: ClientSession, begin: datetime, now: datetime) -> list[Bar]:
 
 
 def course_charts(session: ClientSession) -> str:
-    """Return block time and latency of the newest blocks, as charts."""
+    """Return charts of block time and latency of the newest blocks."""
     newest = session.reports.order_by("-number")[:MOST_BLOCKS]
     rows = [(number, block) for block, (number,) in measured(newest, "number")][::-1]
     if not rows:
         return "No block yet."
-    # What a figure leaves out is a hole here: it says more than a wrong latency.
+    # A block that figures leave out is a hole here, since its latency would be wrong.
     late = [(number, None if block.left_out else block.latency) for number, block in rows]
     drawn = [
         numeric_chart(

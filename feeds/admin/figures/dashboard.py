@@ -1,8 +1,8 @@
 """
-What the admin's first page says, in the words for people.
+The values of the dashboard, formatted for people.
 
-The page and ``dashboard.json`` show the same `Dashboard`, and only what its
-reader may view: what he may not is neither asked for nor sent.
+The page and ``dashboard.json`` use the same `Dashboard`. It contains only what
+the user may view; anything else is neither queried nor sent.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SILENT = "no server is sampling now"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rights:
-    """What the reader may view."""
+    """The user's permissions to view."""
 
     feeds: bool
     sessions: bool
@@ -41,9 +41,9 @@ class Tile:
     value: str
     note: str
     link: str = ""
-    """The list of what is counted; empty: there is none."""
+    """The list of the things counted; empty if there is none."""
     state: str = ""
-    """``broken`` where the figure is a reason to look; else empty."""
+    """``broken`` if the figure needs attention; otherwise empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,47 +55,47 @@ class FeedRow:
     rate: str
     head: str
     page: str
-    """The address of its page, and of the lists of what is received of it:"""
+    """The URL of its page; then those of its sessions and its reports:"""
     sessions: str
     reports: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """One thing that does not work."""
+    """One current problem."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dashboard:
-    """Everything on the page that changes."""
+    """All values on the page that change."""
 
     troubles: list[Trouble]
     tiles: list[Tile]
     feeds: list[FeedRow]
     charts: list[Chart]
     leads_to_sessions: bool
-    """Whether the rows of feeds lead to these lists, which the reader may view."""
+    """Whether the rows of feeds link to sessions, which the user may view."""
     leads_to_reports: bool
     span: str
-    """Of the charts: ``hour``, ``day`` or ``week``."""
+    """The span of the charts: ``hour``, ``day`` or ``week``."""
     spans: list[str]
     feed: str
     """Of which messages, sessions and lag are drawn; empty: all."""
     outages: str
-    """When something was unavailable, in sentences."""
+    """The times at which something was unavailable, in sentences."""
     is_empty: bool
-    """Whether no sample of the span is stored."""
+    """Whether the span has no stored sample."""
     at: str
 
 
 def dashboard(rights: Rights, span: Span = HOUR, feed: str = "") -> Dashboard:
     """
-    Look at feeds, sessions and the last *span*; six queries at most.
+    Return the dashboard of the last *span*; takes at most six queries.
 
-    Of one *feed* only what samples know of it is drawn: nothing of reports. A
-    feed that the reader may not view, or that there is not, stands for all.
+    With a *feed*, the charts show what samples know of that feed, which excludes
+    reports. A feed that does not exist, or that the reader may not view, means all.
     """
     now = datetime.now(UTC)
     now_us = int(now.timestamp() * 1_000_000)
@@ -141,7 +141,7 @@ def dashboard(rights: Rights, span: Span = HOUR, feed: str = "") -> Dashboard:
 
 
 def _list(model: str, **asked: str) -> str:
-    """Return the address of the list of *model*, filtered by what is *asked*."""
+    """Return the URL of the list of *model*, filtered by *asked*."""
     return f"{reverse(f'admin:feeds_{model}_changelist')}?{urlencode(asked)}"
 
 
@@ -169,7 +169,7 @@ def _report_tiles(history: History) -> list[Tile]:
     now, blocks = history.now, history.blocks - history.plain
     share = show.UNKNOWN
     if blocks:
-        # Rounded down: 100 % is said of no hour with a block that is not verified.
+        # Rounded down, so that 100 % is shown only if every block is verified.
         share = f"{int(history.verified / blocks * 1000) / 10:g} %"
     within = f"in the last {history.span.name}"
     note = f"of {blocks:,} blocks {within}" if blocks else f"no block {within}"
@@ -265,7 +265,7 @@ def _report_charts(history: History) -> list[Chart]:
             _over_time(
                 history,
                 "Block time of plain clients",
-                f"By their own word, which nobody can check: {history.plain:,} blocks.",
+                f"As the clients reported it, unchecked: {history.plain:,} blocks.",
                 "seconds",
                 {
                     "median": [point.plain_p50 for point in points],

@@ -1,9 +1,9 @@
 """
-The last hour, day or week, as the stored samples of all server processes tell it.
+The last hour, day or week, from the stored samples of all server processes.
 
-A minute in which no server ran is a point without figures: a hole in the
-history is shown as one, not bridged. A server that is started again is a new
-server to its samples; it takes the place of the one before, and adds nothing.
+A minute in which no server ran is a point without figures, so charts show a
+hole instead of bridging it. A restarted server has samples under a new name;
+it replaces the previous server and is not added to it.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from feeds.models import Sample
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """A stretch of time up to now, in steps of which each is a point."""
+    """A period up to now, divided into steps; each step is a point."""
 
     name: str
     step: timedelta
     step_name: str
     points: int
     label: str
-    """How the beginning of a step is written."""
+    """The format of a step's start."""
     digest: int = 0
-    """Samples are read summed up over all times that begin with so many characters of
-    ``YYYY-MM-DD HH:MM:SS``; 0: one by one."""
+    """The number of leading characters of ``YYYY-MM-DD HH:MM:SS`` by which the database sums up
+    samples; 0: they are read one by one."""
 
 
 SPANS = {
@@ -74,26 +74,26 @@ SPANS = {
 }
 HOUR = SPANS["hour"]
 MOST_SAMPLES = 20_000
-"""Samples or their sums read, the newest first: an hour of 55 server processes."""
+"""The most samples or sums read, newest first: an hour of 55 server processes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """All servers together during one stretch of time; None: nothing is known."""
+    """The combined figures of all servers during one step; None: unknown."""
 
     messages: float | None = None
-    """Sent per second, on average of the time that samples cover."""
+    """Messages sent per second, averaged over the time that samples cover."""
     blocks: float | None = None
-    """Stored per minute."""
+    """Blocks stored per minute."""
     sessions: int | None = None
-    """The most that were connected at once."""
+    """The most sessions connected at once."""
     worst_lag: int | None = None
     overhead_p50: float | None = None
     """Median of the samples' medians, in seconds."""
     overhead_p99: float | None = None
     """The highest p99 of a sample: an upper estimate."""
     plain_p50: float | None = None
-    """Block time of plain clients, in the same way."""
+    """Median block time of plain clients, computed in the same way."""
     plain_p99: float | None = None
     latency_p50: float | None = None
     latency_p99: float | None = None
@@ -101,37 +101,38 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """The points of a span, the oldest first, and how it is now."""
+    """The points of a span, oldest first, and the current figures."""
 
     span: Span
     starts: list[datetime]
-    """When each point begins."""
+    """The start of each point."""
     points: list[Point]
     now: Point
     blocks: int
-    """Blocks stored in the span, and of them:"""
+    """Blocks stored in the span; of these:"""
     verified: int
     broken: int
     left_out: int
-    """Blocks that are in no figure of time, but for those of plain clients."""
+    """Blocks left out of figures of time, not counting those of plain clients."""
     plain: int
     """Blocks of plain clients."""
     outages: dict[str, Spans]
-    """Of each part that was unavailable, when; nothing is known before the first sample."""
+    """Per part the periods in which it was unavailable. The time before the first sample does not
+    count."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether no sample tells anything of the span."""
+        """Whether the span has no figures at all."""
         return all(point.messages is None for point in self.points)
 
 
 def look_back(now: datetime, span: Span = HOUR, feed: str = "") -> History:
     """
-    Read what is stored of the *span* before *now*, in three queries at most.
+    Read the history of the *span* before *now*, with at most three queries.
 
-    The step that is not over ends where some server has yet to tell more. With
-    a *feed*, messages, sessions and lag of the points are those of that feed;
-    how it is now, and what reports say, is of all feeds in any case.
+    The current step ends at the earliest last sample of all running servers. With
+    a *feed*, messages, sessions and lag of the points are those of that feed; the
+    present state and the figures of reports always cover all feeds.
     """
     step = span.step.total_seconds()
     end = datetime.fromtimestamp(now.timestamp() // step * step, now.tzinfo) + span.step
@@ -187,12 +188,12 @@ def _of_feed(samples: Sequence[Sample], feed: str) -> list[Sample]:
 
 def _digests(samples: QuerySet[Sample], characters: int, feed: str) -> list[Sample]:
     """
-    Return *samples* summed up per server and stretch of time, the newest first.
+    Return *samples* summed up per server and period, newest first.
 
-    They are not stored. A week of samples is too much to be read one by one.
-    What they say of feeds is of *feed* alone.
+    The results are not stored. A week has too many samples to read one by one.
+    Figures per feed are those of *feed*.
     """
-    # Both databases write a time with its date first, and Django asks both for UTC.
+    # SQLite and PostgreSQL both write a time with the date first, and Django uses UTC in both.
     stretch = Substr(Cast("at", CharField()), 1, characters)
     rows = samples.annotate(stretch=stretch).values("server", "stretch")
     summed = ("seconds", "messages", "blocks", "verified", "broken", "left_out", "plain")
@@ -237,10 +238,10 @@ def _digests(samples: QuerySet[Sample], characters: int, feed: str) -> list[Samp
 
 def _running(samples: Sequence[Sample]) -> list[Sample]:
     """
-    Return the last sample of each server that still ran at the end of *samples*.
+    Return the last sample of each server that was running at the end of *samples*.
 
-    They are the newest first. Who runs tells of every period: a server whose
-    last sample had ended before another's last period began is gone.
+    *samples* are newest first. A running server has a sample for every period, so
+    a server is gone if its last sample ended before another's last period began.
     """
     last: dict[str, Sample] = {}
     for sample in samples:
@@ -254,11 +255,11 @@ def _step(
     ended: Sequence[Sample], inside: Sequence[Sample], start: datetime, end: datetime
 ) -> Point:
     """
-    Return what the samples that *ended* in a step say, with the rates of it.
+    Return the figures of the samples that *ended* in a step, and the step's rates.
 
-    A rate is what was counted from *start* to *end* over the time that any
-    sample covers: what servers side by side did adds up, what one did after
-    the other does not. Of a sample that is partly *inside*, that part counts.
+    A rate is the count from *start* to *end* divided by the time that any sample
+    covers. So servers that ran in parallel add up; one that replaced another does
+    not. A sample that is partly *inside* counts in proportion.
     """
     covered, reached = timedelta(), start
     shares: list[tuple[Sample, float]] = []
@@ -274,7 +275,7 @@ def _step(
 
 
 def _point(samples: Sequence[Sample], weights: Sequence[tuple[Sample, float]]) -> Point:
-    """Return what *samples* say, the newest first; the rates are those of the *weights*."""
+    """Return the figures of *samples*, newest first, with rates by the *weights*."""
     if not samples:
         return Point()
 
@@ -300,10 +301,10 @@ def _point(samples: Sequence[Sample], weights: Sequence[tuple[Sample, float]]) -
 
 def _most_sessions(samples: Sequence[Sample]) -> int:
     """
-    Return the most sessions that all servers had at once, at the end of any sample.
+    Return the most sessions that all servers had together, at the end of any sample.
 
-    *samples* are the newest first. A server counts with its last sample until
-    it tells again, or is gone by the rule of `_running`.
+    *samples* are newest first. A server counts with its last sample until its next
+    one, or until it is gone by the rule of `_running`.
     """
     most, last = 0, dict[str, Sample]()
     grace = timedelta(seconds=GRACE_SECONDS)

@@ -65,7 +65,7 @@ def test_disconnect_takes_a_client_off(busy: BusyStack, operator: Browser) -> No
     press(operator, "Disconnect")
     assert client.process.wait(PATIENCE_SECONDS) == 3
     assert "an operator disconnected this client (4503)" in client.said
-    assert "was told to leave." in operator.evaluate("document.body.innerText")
+    assert "was told to disconnect." in operator.evaluate("document.body.innerText")
     closed = (
         "SELECT close_code FROM feeds_connection JOIN feeds_clientsession s ON s.id = session_id "
         "WHERE closed_at IS NOT NULL AND client = 'dave'"
