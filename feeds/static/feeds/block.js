@@ -1,15 +1,15 @@
-// A block: consecutive messages that this page collected, and its report.
+// Blocks of consecutive messages, and their reports.
 
 import { Digest } from "./digest.js";
 
 const UNANNOUNCED = "unannounced";
 
-/** Return the smallest of the sorted values that `percent` of them do not exceed. */
+/** Return the smallest of the sorted values that at least `percent` of them do not exceed. */
 export function rank(sorted, percent) {
   return sorted[Math.max(0, Math.ceil((percent * sorted.length) / 100) - 1)];
 }
 
-/** What a block holds of one feed. */
+/** The range of a block in one feed. */
 class Range {
   #digest = new Digest();
   #gaps = 0;
@@ -29,7 +29,7 @@ class Range {
   }
 
   addGap(gap) {
-    // Where the offsets of a new epoch are lower, the range begins with them.
+    // If the offsets of a new epoch are lower, the range begins with them.
     this.first = Math.min(this.first, gap.last + 1);
     this.last = gap.last;
     this.epoch = gap.epoch;
@@ -42,7 +42,7 @@ class Range {
   }
 }
 
-/** The block that is being collected; a session is {client, feeds, size}. */
+/** The block being collected; a session is {client, feeds, size}. */
 export class BlockBuilder {
   #session;
   #clock;
@@ -67,12 +67,12 @@ export class BlockBuilder {
   #lines;
   #isInterrupted;
 
-  /** Messages collected so far. */
+  /** Number of messages collected so far. */
   get count() {
     return this.#received.length;
   }
 
-  /** Whether the block is complete and must be finished. */
+  /** Whether the block is full and must be finished. */
   get isFull() {
     return this.count === this.#session.size;
   }
@@ -89,18 +89,18 @@ export class BlockBuilder {
     this.#range(gap.feed, gap.first).addGap(gap);
   }
 
-  /** Count a message that came again. */
+  /** Count a message that was received again. */
   addDuplicate(message) {
     this.#duplicates.set(message.feed, (this.#duplicates.get(message.feed) ?? 0) + 1);
     this.#note(message);
   }
 
-  /** Note that the connection was lost or a message caught up, if the block has begun. */
+  /** Mark the block, if begun, as interrupted: the connection was lost or a message caught up. */
   interrupt() {
     this.#isInterrupted ||= this.count > 0;
   }
 
-  /** Return {report, lines} of the full block, and begin the next one. */
+  /** Return {report, lines} of the full block, and start the next one. */
   finish() {
     const received = this.#received;
     const [first, last] = [received[0].stamp, received.at(-1).stamp];
@@ -139,7 +139,7 @@ export class BlockBuilder {
   #finishRanges() {
     const finished = {};
     for (const [feed, range] of this.#ranges) {
-      if (range.last < range.first) continue; // a change of epoch, and nothing else
+      if (range.last < range.first) continue; // only a change of epoch
       finished[feed] = range.finish(this.#duplicates.get(feed) ?? 0);
       this.#duplicates.delete(feed);
     }

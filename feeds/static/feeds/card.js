@@ -1,24 +1,24 @@
-// Details of a message or a client, opened over the page by a click or by Enter on its link.
-// Each link leads to a page of its own, which is what opens where there is no script.
+// Cards with the details of a message or a client, opened by a click or Enter on its link.
+// Each link is the address of a separate page, which opens if scripts are off.
 
 const PATIENCE_MS = 5000;
 const NO_ANSWER = "The server does not answer. Close this and try again.";
 
-/** The dialog that shows the card of one page after another. */
+/** The dialog that shows cards. */
 export class Card {
   #dialog;
   #place;
-  #asked = 0; // counts, so that an answer that comes late does not replace a newer one
+  #asked = 0; // a counter, so that a late answer does not replace a newer one
 
   constructor(dialog) {
     this.#dialog = dialog;
     this.#place = dialog.querySelector(".card-place");
     dialog.querySelector(".close").addEventListener("click", () => dialog.close());
-    // The dialog itself is only its backdrop; what it shows lies above.
+    // A click on the dialog itself is on its backdrop; its content covers the rest.
     dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
   }
 
-  /** Open the cards of the links in a list, also by a click on the rest of a row. */
+  /** Open a card for each click on a row of a list. */
   serve(list) {
     list.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -30,7 +30,7 @@ export class Card {
     });
   }
 
-  /** Show what the page at *url* says of one thing. */
+  /** Show the card of the page at *url*. */
   async open(url) {
     const asked = ++this.#asked;
     this.#place.textContent = "Loading";
@@ -40,7 +40,7 @@ export class Card {
   }
 }
 
-/** Return the card in the page at *url*, or a sentence in its place. */
+/** Return the card in the page at *url*, or an error sentence. */
 async function read(url) {
   try {
     const response = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });

@@ -1,17 +1,17 @@
-// Which messages of a connection are caught up rather than live, so that their
-// blocks are in no figure of time or latency (docs/reference/protocol.md).
+// Detection of caught-up messages. Figures of time and latency leave out their
+// blocks (docs/reference/protocol.md).
 
 const DRIFT = 100 / 1_000_000; // two quartz clocks, 50 ppm each
-const LIVE_SPREAD_US = 50_000; // a live message is seldom later than this against the promptest one
-const SETTLE_US = 1_000_000; // how long a late message still belongs to a reconnect or catch-up
+const LIVE_SPREAD_US = 50_000; // a live message is rarely later than this, relative to the promptest one
+const SETTLE_US = 1_000_000; // time for which a late message still belongs to a reconnect or catch-up
 
 /** The backlog of each connection, per feed. */
 export class CatchUp {
   #backlogs = new Map(); // feed -> {end, rate, since}
-  #prompt = new Map(); // feed -> the promptest live message, kept from one connection to the next
-  #settles = new Map(); // feeds without a live message since the welcome -> until when to wait for one
+  #prompt = new Map(); // feed -> the promptest live message, kept across connections
+  #settles = new Map(); // feeds without a live message since the welcome -> end of the wait for one
 
-  /** Take the welcome of a new connection and its stamp. */
+  /** Start a new connection with its welcome and the welcome's stamp. */
   begin({ feeds }, { here }) {
     this.#backlogs.clear();
     this.#settles.clear();
@@ -27,7 +27,7 @@ export class CatchUp {
       this.#settles.set(feed, here + SETTLE_US);
       return true;
     }
-    // The lag is by clocks that need not agree, but drift apart by little.
+    // The two clocks of the lag may differ, but drift apart only slowly.
     const lag = here - at;
     const prompt = this.#prompt.get(feed);
     let usual = prompt ? prompt.lag + (here - prompt.here) * DRIFT : lag;
@@ -35,7 +35,7 @@ export class CatchUp {
       const isLate = lag > usual + LIVE_SPREAD_US;
       if (isLate && here < this.#settles.get(feed)) return true;
       this.#settles.delete(feed);
-      if (isLate) usual = lag; // it stays so: the server is slower now, or its clock was set
+      if (isLate) usual = lag; // a lasting change: the server is slower, or its clock was set
     }
     if (lag <= usual) this.#prompt.set(feed, { lag, here });
     return false;
@@ -46,8 +46,8 @@ export class CatchUp {
     if (!backlog) return false;
     const { end, rate, since, before } = backlog;
     if (offset >= end) {
-      // Meanwhile more became due, which waits behind the backlog as well. Each such step is half
-      // of the one before at most; a client that is live would go on like this for ever.
+      // More messages became due meanwhile and also wait behind the backlog. Each step must be at
+      // most half of the previous one; otherwise a live client would repeat this for ever.
       const more = Math.floor((rate * (here - since)) / 1_000_000);
       if (offset === end && more > 0 && 2 * more <= before) {
         this.#backlogs.set(feed, { end: end + more, rate, since: here, before: more });

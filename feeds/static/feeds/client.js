@@ -1,6 +1,6 @@
-// A client in the page, without a socket: it collects blocks and reports them
-// like any other (docs/reference/protocol.md). The connection gives it what came and sends
-// what it has to say; the panel shows what it tells its listener.
+// The protocol logic of the client in the page, without a socket. It collects and
+// reports blocks like any other client (docs/reference/protocol.md). The connection passes
+// received frames in and sends its frames; the panel shows its events.
 
 import { BlockBuilder } from "./block.js";
 import { CatchUp } from "./catchup.js";
@@ -10,13 +10,13 @@ import { crc32 } from "./digest.js";
 import { Outbox } from "./outbox.js";
 
 const EXPLAINED_LINES = 5000; // messages in one frame of an explanation
-const KEPT_BLOCKS = 16; // whose lines are kept in case the server asks for them
+const KEPT_BLOCKS = 16; // blocks whose lines are kept in case the server asks for them
 
 /**
  * One session of {client, feeds, size, key}.
  *
- * `tell(event, values)` hears: welcome, message, gap, block, verdict, busy and
- * notice, each with what it is about. Of the verdicts of a block one `isFirst`.
+ * `tell(event, values)` is called with: welcome, message, gap, block, verdict,
+ * busy and notice, each with its values. A block's first verdict has `isFirst`.
  */
 export class Client {
   #session;
@@ -24,7 +24,7 @@ export class Client {
   #clock = new ServerClock();
   #catchUp = new CatchUp();
   #outbox = new Outbox();
-  #lines = new Map(); // block -> what was received of it
+  #lines = new Map(); // block -> its received lines
   #answers = [];
   #isLeaving = false;
   #cursors;
@@ -37,28 +37,28 @@ export class Client {
     this.#builder = new BlockBuilder(session, this.#clock);
   }
 
-  /** What the server said first and last on this connection; null until then. */
+  /** The first and last frames of the server on this connection; null until received. */
   welcome = null;
   farewell = null;
-  /** Whether the server did more on this connection than to accept it. */
+  /** Whether the server has sent a message or heartbeat on this connection. */
   isProven = false;
 
-  /** Messages of the block being collected. */
+  /** Number of messages in the block being collected. */
   get count() {
     return this.#builder.count;
   }
 
-  /** Reports that the server has not acknowledged. */
+  /** Number of reports that the server has not acknowledged. */
   get unacknowledged() {
     return this.#outbox.size;
   }
 
-  /** Collect nothing more: what still comes would be a block that nobody acknowledges. */
+  /** Stop collecting: a block finished from now on would not be acknowledged. */
   leave() {
     this.#isLeaving = true;
   }
 
-  /** Forget the last connection; return the query of the next one's URL. */
+  /** Reset the state of the last connection; return the query of the next one's URL. */
   connect() {
     this.welcome = this.farewell = null;
     this.isProven = false;
@@ -71,23 +71,23 @@ export class Client {
     return query;
   }
 
-  /** Note that the connection is gone. */
+  /** Record that the connection was lost. */
   lost() {
     this.#builder.interrupt();
   }
 
-  /** Send the reports from a block on again. */
+  /** Resend the reports from a block on. */
   repeat(first) {
     this.#outbox.repeat(first);
   }
 
-  /** Return the frames to send now; nothing is said before the welcome. */
+  /** Return the frames to send now; none before the welcome. */
   toSend() {
     if (this.welcome === null) return [];
     return [...this.#outbox.take(), ...this.#answers.splice(0)];
   }
 
-  /** Take the text of one frame, received at a stamp; throws Malformed. */
+  /** Process the text of one frame, received at a stamp; throws Malformed. */
   receive(text, stamp) {
     const frame = read(text);
     this.#clock.notice(stamp);
@@ -157,7 +157,7 @@ export class Client {
   #ack({ block, verdict, reason = "" }) {
     const isNew = this.#outbox.acknowledge(block);
     if (verdict === "verified") this.#lines.delete(block);
-    // A second word about a broken block says what is wrong with it.
+    // The second ack of a broken block explains what is wrong with it.
     if (isNew || verdict === "broken") this.#tell("verdict", { block, verdict, reason, isFirst: isNew });
   }
 
@@ -186,7 +186,7 @@ function read(text) {
     const frame = JSON.parse(text);
     if (typeof frame?.type === "string") return frame;
   } catch {
-    // said below, as of any other text
+    // reported below, like any other invalid text
   }
   throw new Malformed("a frame is no JSON object with a type");
 }

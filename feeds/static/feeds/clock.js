@@ -1,26 +1,26 @@
-// The server's clock as far as pings and pongs tell; docs/reference/protocol.md, "How a
-// client measures latency". A stamp holds microseconds: `here` of the monotonic
+// An estimate of the server's clock from pings and pongs; docs/reference/protocol.md, "How a
+// client measures latency". A stamp is in microseconds: `here` by the monotonic
 // clock, `wall` since 1970.
 
 const DRIFT = 100 / 1_000_000; // two quartz clocks, 50 ppm each
 const RESOLUTION_US = 1000; // browsers blur their clocks by up to a millisecond
-const STEP_US = 100_000; // wall and monotonic clock part so far only where one was set
+const STEP_US = 100_000; // wall and monotonic clock differ by this much only if one was set
 
 const apart = (stamp) => stamp.wall - stamp.here;
 
-/** An estimate of the server's clock, and the bound of its error. */
+/** An estimate of the server's clock, with a bound for its error. */
 export class ServerClock {
   #best = null;
   #isOld = false;
   #apart = null;
   #doubt = 0;
 
-  /** Note that another server may answer from now on: its first pong counts alone. */
+  /** Discard older samples at the next pong: another server may answer from now on. */
   renew() {
     this.#isOld = true;
   }
 
-  /** Look whether the browser's own clocks still run together. */
+  /** Check whether the browser's own clocks still agree. */
   notice(stamp) {
     const moved = this.#apart === null ? 0 : Math.abs(apart(stamp) - this.#apart);
     if (moved > STEP_US) {
@@ -30,7 +30,7 @@ export class ServerClock {
     this.#apart = apart(stamp);
   }
 
-  /** Take the pong to a ping that was sent at `t0`, which one from the future is not. */
+  /** Process the pong to a ping that was sent at `t0`; ignore one from the future. */
   take(pong, stamp) {
     if (pong.t0 > stamp.here) return;
     const sample = {
@@ -50,7 +50,7 @@ export class ServerClock {
     return Math.round(here - due) / 1_000_000;
   }
 
-  /** Return offset and error in seconds for what happened between two stamps; or null. */
+  /** Return offset and error in seconds for the time between two stamps; null if unknown. */
   between(first, last) {
     if (this.#best === null) return null;
     const error = Math.max(this.#error(first.here), this.#error(last.here)) + this.#doubt;
@@ -65,7 +65,7 @@ export class ServerClock {
     return this.#best.bound + Math.abs(here - this.#best.taken) * DRIFT;
   }
 
-  /** Tell whether a sample bounds the clock closer than the held one, or refutes it. */
+  /** Tell whether a sample has a tighter bound than the current one, or contradicts it. */
   #isBetter(sample) {
     const error = this.#error(sample.taken);
     return sample.bound <= error || Math.abs(sample.ahead - this.#best.ahead) > sample.bound + error;

@@ -9,22 +9,21 @@ const MISSED_HEARTBEATS = 3;
 const FIRST_PINGS = 5;
 const FIRST_PING_MS = 200;
 const PING_MS = 10_000;
-const NOTED_MS = 100; // so exactly is it noted when the last frame came
+const NOTED_MS = 100; // resolution of the time of the last frame
 const BUSY_MS = 1000;
-const LEAVE_MS = 3000; // for the last acknowledgements, and then for the close
+const LEAVE_MS = 3000; // for the last acknowledgements, then again for the close
 const DONE = 1000;
 
-/** Microseconds of both clocks of the browser. */
+/** Return the time by both clocks of the browser, in microseconds. */
 function stamp() {
   return { here: Math.round(performance.now() * 1000), wall: Date.now() * 1000 };
 }
 
 /**
- * The way to the server for one client.
+ * The connection of one client to the server.
  *
- * `tell(event, values)` hears: connecting, waiting {reason, seconds}, done
- * {reason}; after done comes nothing more. The reason is empty where the
- * client left.
+ * `tell(event, values)` is called with: connecting, waiting {reason, seconds},
+ * done {reason}. done is the last event; its reason is empty if the client left.
  */
 export class Connection {
   #address;
@@ -45,7 +44,7 @@ export class Connection {
     this.#tell = tell;
   }
 
-  /** Connect, and come back until it is over. */
+  /** Connect, and reconnect until done. */
   start() {
     this.#tell("connecting", {});
     const socket = new WebSocket(`${this.#address}?${this.#client.connect()}`, SUBPROTOCOL);
@@ -66,14 +65,14 @@ export class Connection {
     this.#expect(socket, OPEN_MS);
   }
 
-  /** Send what the client has to say. */
+  /** Send the client's pending frames. */
   flush() {
     if (this.#socket?.readyState !== WebSocket.OPEN) return;
     for (const frame of this.#client.toSend()) this.#socket.send(JSON.stringify(frame));
     if (this.#isLeaving && this.#client.unacknowledged === 0) this.#bye();
   }
 
-  /** Send reports from a block on again, after a pause. */
+  /** Resend reports from a block on, after a pause. */
   repeatLater(block) {
     setTimeout(() => {
       this.#client.repeat(block);
@@ -81,7 +80,7 @@ export class Connection {
     }, BUSY_MS);
   }
 
-  /** Leave: after the last acknowledgements say bye, and let the server close. */
+  /** Leave: say bye after the last acknowledgements, and let the server close. */
   leave() {
     this.#isLeaving = true;
     this.#client.leave();
@@ -93,7 +92,7 @@ export class Connection {
     setTimeout(() => this.#drop(socket, ""), 2 * LEAVE_MS);
   }
 
-  /** Say bye at once: the page goes away. */
+  /** Say bye at once, because the page is closing. */
   abandon() {
     this.#isLeaving = true;
     this.#bye();
@@ -109,7 +108,7 @@ export class Connection {
     const { welcome } = this.#client;
     if (welcome === null) return;
     if (this.#pings === 0) this.#ping(socket, FIRST_PINGS);
-    // Not for each message: a timer that is set anew costs as much as one.
+    // Not for each message: resetting the timer costs as much as handling one.
     if (performance.now() - this.#heard < NOTED_MS) return;
     this.#heard = performance.now();
     this.#expect(socket, MISSED_HEARTBEATS * welcome.heartbeat * 1000);
@@ -121,13 +120,13 @@ export class Connection {
     this.#pings = setTimeout(() => this.#ping(socket, first - 1), first > 0 ? FIRST_PING_MS : PING_MS);
   }
 
-  /** Give the server so long for its next frame. */
+  /** Set the time limit for the server's next frame. */
   #expect(socket, milliseconds) {
     clearTimeout(this.#silence);
     this.#silence = setTimeout(() => this.#drop(socket, "the server fell silent"), milliseconds);
   }
 
-  /** End a connection that is of no use, without waiting for its other end. */
+  /** End a useless connection without waiting for the server. */
   #drop(socket, reason) {
     if (socket !== this.#socket) return;
     socket.close();

@@ -1,22 +1,22 @@
-// Where each feed of a session stands: each offset once and in order, or a gap.
+// The cursors of a session's feeds: each offset is received once and in order, or is a gap.
 
 const STALLED_HEARTBEATS = 3;
 
-/** What the server said and may not say; ends the connection, not the session. */
+/** A frame that breaks the protocol; ends the connection, not the session. */
 export class Malformed extends Error {}
 
 /** The cursors of one session. */
 export class Cursors {
   #feeds;
   #at = new Map(); // feed -> {epoch, offset}
-  #epochs = new Map(); // messages do not name theirs: the welcome does, and gaps after it
+  #epochs = new Map(); // named by the welcome and later gaps, not by messages
   #stalls = new Map();
 
   constructor(feeds) {
     this.#feeds = feeds;
   }
 
-  /** Return what to say as `after` in the URL. */
+  /** Return the values of `after` for the URL. */
   after() {
     const known = [...this.#at].filter(([, at]) => at.epoch);
     return known.map(([feed, at]) => `${feed}:${at.epoch}:${at.offset}`);
@@ -34,12 +34,12 @@ export class Cursors {
       if (!state) throw new Malformed(`the welcome says nothing of feed ${feed}`);
       this.#epochs.set(feed, state.epoch);
       const at = this.#at.get(feed);
-      // Before the first message of a feed there is nothing to be missed.
+      // Before the first message of a feed, none can be missing.
       if (!at || (at.offset === 0 && at.epoch !== state.epoch)) this.#move(feed, state.epoch, state.offset);
     }
   }
 
-  /** Take a message; return {isNew, gap}: whether it is new, what is missing before it. */
+  /** Process a message; return {isNew, gap}: whether it is new, and the gap before it. */
   message({ feed, offset }) {
     const at = this.#position(feed);
     const epoch = this.#epochs.get(feed);
@@ -49,7 +49,7 @@ export class Cursors {
     return { isNew: true, gap: follows ? null : jump(feed, at, { epoch, offset: offset - 1 }) };
   }
 
-  /** Take a gap; return the gaps that it means here, in order. */
+  /** Process a gap; return the resulting gaps for this client, in order. */
   gap(gap) {
     const at = this.#position(gap.feed);
     this.#epochs.set(gap.feed, gap.epoch);
@@ -58,11 +58,11 @@ export class Cursors {
     if (gap.first > at.offset + 1 && gap.last >= gap.first - 1) {
       return [jump(gap.feed, at, { epoch: at.epoch, offset: gap.first - 1 }), gap];
     }
-    // What is here already is not missing, wherever the server begins to count.
+    // Messages already received are not missing, wherever the server's gap begins.
     return [{ ...gap, first: Math.min(at.offset, gap.last) + 1 }];
   }
 
-  /** Take the ends of the feeds; throws where one stays behind: messages were lost. */
+  /** Process the heads of the feeds; throws if a cursor stays behind: messages were lost. */
   heartbeat({ heads }) {
     const stalls = new Map();
     for (const feed of this.#feeds) {
@@ -88,7 +88,7 @@ export class Cursors {
 }
 
 function jump(feed, at, to) {
-  // In a new epoch offsets may start lower; then nothing is known to be missing.
+  // In a new epoch offsets may start lower; then no message is known to be missing.
   const first = Math.min(at.offset, to.offset) + 1;
   return { feed, first, last: to.offset, epoch: to.epoch, cause: "unannounced" };
 }

@@ -1,5 +1,5 @@
-// Keeps the admin's first page true without a reload: asks what the server
-// would show now and fills it in. Fast while watched, slow while hidden.
+// Refreshes the dashboard without a reload: polls the server and fills in the
+// values. Polls fast while the page is visible, slowly while it is hidden.
 "use strict";
 
 const WATCHED_MS = 2000;
@@ -19,7 +19,7 @@ function fill(root, values) {
   }
 }
 
-/** Point each link where the values say. */
+/** Set the address of each link from the values. */
 function lead(root, values) {
   for (const element of root.querySelectorAll("[data-href]")) {
     const address = values[element.dataset.href];
@@ -27,7 +27,7 @@ function lead(root, values) {
   }
 }
 
-/** Make the rows exactly those of the feeds, keeping the elements there are. */
+/** Make the rows match the feeds, reusing the existing elements. */
 function fillFeeds(feeds) {
   const rows = document.getElementById("feeds");
   if (!rows) return;
@@ -81,14 +81,14 @@ function show(now) {
   fillOutages(now);
 }
 
-/** Say whether the page is true, only when that changes: it is read aloud. */
+/** Say whether the page is current, only when that changes: screen readers read it aloud. */
 function say(state, text) {
   if (page.dataset.state === state) return;
   page.dataset.state = state;
   document.getElementById("dashboard-live").textContent = text;
 }
 
-/** Look once; return whether to look again. */
+/** Refresh once; return whether to continue. */
 async function look() {
   try {
     const signal = AbortSignal.timeout(PATIENCE_MS);
@@ -106,7 +106,7 @@ async function look() {
   return true;
 }
 
-/** Wait for the next look; a page that comes into view looks at once. */
+/** Wait for the next refresh; a page that becomes visible refreshes at once. */
 function pause() {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, page.dataset.span !== "hour" ? LONG_MS : document.hidden ? HIDDEN_MS : WATCHED_MS);
@@ -117,9 +117,9 @@ function pause() {
   });
 }
 
-async function keepTrue() {
+async function keepCurrent() {
   while (await look()) await pause();
 }
 
 document.addEventListener("visibilitychange", () => wake());
-keepTrue();
+keepCurrent();

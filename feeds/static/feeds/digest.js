@@ -1,4 +1,4 @@
-// The digest of lines in their order, as docs/reference/protocol.md defines it.
+// The digest of a sequence of lines, as defined in docs/reference/protocol.md.
 
 const MODULUS = 2n ** 61n - 1n;
 const BASE = 0x1e3779b97f4a7c15n;
@@ -9,14 +9,14 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** Return the CRC-32 of a text in UTF-8, as zlib has it. */
+/** Return zlib's CRC-32 of a text in UTF-8. */
 export function crc32(text) {
   let crc = 0xffffffff;
   for (const byte of new TextEncoder().encode(text)) crc = TABLE[(crc ^ byte) & 0xff] ^ (crc >>> 8);
   return (crc ^ 0xffffffff) >>> 0;
 }
 
-/** The digest of the lines that were added so far. */
+/** The digest of the lines added so far. */
 export class Digest {
   #value = 0n;
 

@@ -1,5 +1,5 @@
-// Values written into the elements that name them, so that a page whose
-// template the server filled in is kept true without being built again.
+// Writing values into the elements that name them, so that a page rendered by the
+// server is refreshed without being rebuilt.
 
 /** Write each value into the element that names it by a data attribute. */
 export function fill(root, values) {
@@ -16,14 +16,14 @@ export function fill(root, values) {
   if ("state" in values && root.dataset.state !== values.state) root.dataset.state = values.state;
 }
 
-/** Make an element of a template, with these values. */
+/** Return a new element from a template, filled with values. */
 export function make(template, values) {
   const element = template.content.firstElementChild.cloneNode(true);
   fill(element, values);
   return element;
 }
 
-/** Make the list hold exactly these items, keeping the elements it has. */
+/** Make a list show exactly these items, reusing its elements. */
 export function fillList(list, template, items) {
   while (list.children.length > items.length) list.lastElementChild.remove();
   items.forEach((values, index) => {

@@ -1,15 +1,15 @@
 // The reports of a session until the server has acknowledged them.
 
-const WINDOW = 256; // reports under way at once
+const WINDOW = 256; // reports in flight at once
 
-/** What is to be sent, was sent, and is not acknowledged yet. */
+/** The reports that are due or sent, but not yet acknowledged. */
 export class Outbox {
   #reports = new Map(); // by block, in their order
   #due = new Set();
-  #sent = new Set(); // what this connection sent, in that order
+  #sent = new Set(); // the blocks sent by this connection, in order
   #reminded = null;
 
-  /** How many reports are not acknowledged. */
+  /** Number of reports that are not acknowledged. */
   get size() {
     return this.#reports.size;
   }
@@ -20,32 +20,32 @@ export class Outbox {
     this.#due.add(report.block);
   }
 
-  /** Forget what the last connection sent. */
+  /** Reset the state of the last connection. */
   connect() {
     this.#sent.clear();
     this.#due.clear();
     this.#reminded = null;
   }
 
-  /** Send the reports from block `first` on again, in order. */
+  /** Resend the reports from block `first` on, in order. */
   repeat(first = 1) {
     for (const block of this.#reports.keys()) if (block >= first) this.#due.add(block);
   }
 
-  /** Send again what was sent last, if it was so already at the last call. */
+  /** Resend the newest report sent, if it was already the newest at the last call. */
   remind() {
     if (this.#sent.has(this.#reminded)) this.#due.add(this.#reminded);
     this.#reminded = [...this.#sent].at(-1) ?? null;
   }
 
-  /** Never send this report again: the server will not take it. Return whether it waited. */
+  /** Drop a report, because the server refuses it; return whether it was pending. */
   refuse(block) {
     this.#sent.delete(block);
     this.#due.delete(block);
     return this.#reports.delete(block);
   }
 
-  /** Return what is to be sent now, by block. */
+  /** Return the reports to send now, sorted by block. */
   take() {
     const wanted = [...this.#due].sort((a, b) => a - b);
     const taken = [];
@@ -59,8 +59,8 @@ export class Outbox {
   }
 
   /**
-   * Take an acknowledgement; return whether a report waited for it. Servers
-   * acknowledge in order, so earlier reports that still wait were lost.
+   * Process an acknowledgement; return whether a report was waiting for it.
+   * Servers acknowledge in order, so earlier reports still waiting were lost.
    */
   acknowledge(block) {
     if (this.#sent.has(block)) {

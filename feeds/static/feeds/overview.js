@@ -1,28 +1,28 @@
-// Keeps the page true without a reload: asks what the server would show now.
-// Without scripts the page shows how it was when loaded.
+// Refreshes the page without a reload, by polling the server. Without scripts the
+// page shows its state when loaded.
 
 const WATCHED_MS = 1000;
 const HIDDEN_MS = 15_000;
 const PATIENCE_MS = 5000;
 const GONE = "The server does not answer; trying again. As of";
 
-/** What the server says of itself, asked for again and again. */
+/** The polled overview of the server. */
 export class Overview {
   #url;
   #wake = () => {};
 
-  /** Ask at a URL; `ask()` returns what is asked for, such as the feed that is looked at. */
+  /** Poll a URL; `ask()` returns the query, such as the feed being watched. */
   constructor(url, ask) {
     this.#url = url;
     this.ask = ask;
   }
 
-  /** Ask at once; the next look was a while away. */
+  /** Poll now instead of at the next interval. */
   hurry() {
     this.#wake();
   }
 
-  /** Give `show` what is so, for ever; tell `say(state, sentence)` whether it is true. */
+  /** Pass each answer to `show`, for ever; call `say(state, sentence)` with the state. */
   async keep(show, say) {
     document.addEventListener("visibilitychange", () => this.hurry());
     for (;;) {
@@ -57,7 +57,7 @@ export class Overview {
   }
 }
 
-/** Return what a server in trouble says of it. */
+/** Return the sentence of a server that reports a problem. */
 async function sentence(response) {
   if (response.status !== 503) return GONE;
   const { trouble } = await response.json();

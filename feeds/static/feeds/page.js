@@ -1,4 +1,4 @@
-// The page on /: what runs, what is sent now, and a client to try it with.
+// The page at /: feeds, clients, the newest messages, and a client to try.
 
 import { Card } from "./card.js";
 import { fill, fillList } from "./filling.js";
@@ -19,29 +19,29 @@ const card = new Card(find("card-dialog"));
 const overview = new Overview(live.dataset.url, () => ({ watch: rows.dataset.feed, drawn: sparklines.drawn }));
 
 /**
- * Return the address of the feeds, by the page's own.
+ * Return the WebSocket address, derived from the page's own.
  *
- * The one that the page shows is the server's, which may not know of a proxy that
- * ends TLS; and from a page that came by TLS a browser connects by nothing else.
+ * The address shown on the page comes from the server, which may not know of a proxy
+ * that terminates TLS. A page loaded by TLS may only connect by TLS.
  */
 function address() {
   return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/`;
 }
 
-/** Return the time of day in UTC of microseconds since 1970, as the server shows it. */
+/** Return the time of day in UTC of microseconds since 1970, in the server's format. */
 function timeOfDay(us) {
   return new Date(us / 1000).toISOString().slice(11, 23);
 }
 
-/** Show a message of the client at once, if it is of the feed that is looked at. */
+/** Show a message of the client at once, if its feed is being watched. */
 function shown({ feed, offset, at, text }) {
   if (feed !== rows.dataset.feed) return;
-  // The record as it was sent: the last member of the line.
+  // The record as sent: the last member of the line.
   const record = text.slice(text.indexOf('"data":') + '"data":'.length, -1);
   stream.add({ offset, at: timeOfDay(at), at_us: at, record });
 }
 
-/** Say which feed is looked at, and what it does. */
+/** Mark the watched feed, and show its state. */
 function mark(feeds) {
   for (const link of find("feeds").querySelectorAll("[data-link]")) {
     if (link.textContent === rows.dataset.feed) link.setAttribute("aria-current", "true");
@@ -63,24 +63,24 @@ function show(now) {
   sparklines.show(now.sparklines, find("totals"), find("feeds"));
   for (const id of ["totals", "more", "live", "broken", "sizes-caption"]) fill(find(id), now);
   panel.offer(now.feeds.filter(({ state }) => state !== "switched off").map(({ name }) => name));
-  // A feed that was chosen after this was asked for is shown by the next answer.
+  // A feed chosen after this request is shown by the next answer.
   if (!rows.dataset.feed) rows.dataset.feed = now.watched.feed;
   if (now.watched.feed === rows.dataset.feed) stream.show(now.watched.messages);
   mark(now.feeds);
 }
 
-/** Say whether the page is true, only when that changes: it is read aloud. */
+/** Say whether the page is current, only when that changes: screen readers read it aloud. */
 function say(state, text) {
   live.dataset.state = state;
-  // What was true when the server last answered is not what is true now.
+  // The state at the last answer may no longer be true.
   if (state === "gone") {
-    fill(find("health"), { state: "bad", word: "Not known now", reason: text.replace(/ As of$/, "") });
+    fill(find("health"), { state: "bad", word: "Unknown", reason: text.replace(/ As of$/, "") });
   }
   const sentence = find("live-text");
   if (sentence.textContent !== text) sentence.textContent = text;
 }
 
-/** Look at another feed, without a reload. */
+/** Watch another feed, without a reload. */
 function choose(event) {
   const link = event.target.closest("[data-link]");
   if (link === null || event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -100,7 +100,7 @@ function offerHold() {
     button.setAttribute("aria-pressed", !isHeld());
     stream.hold(isHeld());
   });
-  // A row that is reached by the keyboard must not leave the list under its reader.
+  // A row with the keyboard focus must not disappear from the list.
   rows.addEventListener("focusin", ({ target }) => {
     if (!target.matches(":focus-visible")) return;
     stream.hold(true);
@@ -112,7 +112,7 @@ function offerHold() {
   });
 }
 
-/** A phone shows the first clients only, until all are asked for. */
+/** Show all clients on request; a phone shows only the first ones. */
 function offerAll() {
   const button = find("all-clients");
   button.addEventListener("click", () => {

@@ -1,11 +1,11 @@
-// The panel of the client in the page: what the user asks for, and what came of it.
+// The panel of the client in the page: its form and its results.
 
 import { Client } from "./client.js";
 import { Connection } from "./connection.js";
 import { fill, make } from "./filling.js";
 
 const SHOWN_BLOCKS = 8;
-const SHOWN_MS = 100; // between two looks at the progress: nobody reads faster
+const SHOWN_MS = 100; // interval of drawing the progress: nobody reads faster
 const KEY_BYTES = 16;
 
 const seconds = (value) => (Math.abs(value) >= 1 ? `${value.toFixed(2)} s` : `${(value * 1000).toFixed(1)} ms`);
@@ -18,7 +18,7 @@ function ranges(feeds) {
   return words.join(", ");
 }
 
-/** A key that nobody guesses: who has it may go on with the session. */
+/** Return an unguessable key: anyone who has it can resume the session. */
 function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -36,7 +36,7 @@ export class Panel {
   #rows = new Map(); // block -> its row
   #drawing = 0;
 
-  /** `watch(message)` hears of each message as it comes. */
+  /** `watch(message)` is called with each new message. */
   constructor(root, address, watch) {
     this.#root = root;
     this.#address = address;
@@ -52,7 +52,7 @@ export class Panel {
     addEventListener("pagehide", () => this.#connection?.abandon());
   }
 
-  /** Offer exactly these feeds, keeping what is chosen; a running session keeps its own. */
+  /** Offer exactly these feeds and keep the choice; no change while a session runs. */
   offer(names) {
     const list = this.#find(".choices");
     const shown = [...list.querySelectorAll("input")].map(({ value }) => value);
@@ -78,7 +78,7 @@ export class Panel {
 
   #start(form) {
     const feeds = this.#chosen();
-    if (feeds.length === 0) return this.#complain("Choose a feed at least.");
+    if (feeds.length === 0) return this.#complain("Choose at least one feed.");
     const client = form.elements.client.value.trim();
     this.#size = form.elements.size.valueAsNumber;
     this.#figures = { blocks: 0, verified: 0, broken: 0, messages: 0, reconnects: 0, gaps: 0, latency: "none" };
@@ -108,7 +108,7 @@ export class Panel {
     connecting: () => this.#say("waiting", `Connecting to ${this.#address}`),
     waiting: ({ reason }) => {
       this.#figures.reconnects += 1;
-      this.#say("gone", `No connection (${reason}); it comes back by itself and goes on where it was.`);
+      this.#say("gone", `No connection (${reason}); it reconnects by itself and resumes where it stopped.`);
     },
     welcome: ({ session }) => this.#say("live", `Connected; session ${session.slice(0, 8)} collects blocks of ${this.#size}.`),
     message: (message) => {
@@ -117,7 +117,7 @@ export class Panel {
     },
     gap: ({ feed, first, last }) => {
       this.#figures.gaps += last - first + 1;
-      this.#note(`${feed} ${first} to ${last} are missed for good.`);
+      this.#note(`${feed} ${first} to ${last} are lost.`);
     },
     block: (report) => {
       this.#note("");
@@ -182,7 +182,7 @@ export class Panel {
     this.#find("button[type=submit]").textContent = isRunning ? "Stop" : "Start";
   }
 
-  /** Show the figures, soon: many messages share one look. */
+  /** Schedule drawing the figures: many messages share one update. */
   #draw() {
     if (this.#drawing) return;
     this.#drawing = setTimeout(() => {

@@ -1,4 +1,4 @@
-// Puts an example of a spec into the form of a feed, with the kind it is for.
+// Copies an example spec and its kind into the form of a feed.
 "use strict";
 
 for (const button of document.querySelectorAll(".recipes button")) {

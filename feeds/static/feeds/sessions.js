@@ -1,6 +1,6 @@
-// Keeps the visible rows of the list of sessions true: asks for their cells,
-// often while somebody looks, seldom while the tab is hidden. Without this
-// script the list shows how it was when loaded.
+// Refreshes the visible rows of the list of sessions by polling, often while the
+// tab is visible and rarely while it is hidden. Without this script the list shows
+// its state when loaded.
 "use strict";
 
 const WATCHED_MS = 2000;
@@ -10,7 +10,7 @@ const PATIENCE_MS = 5000;
 const cells = [...document.querySelectorAll("[data-session]")];
 let wake = () => {};
 
-/** Say whether the rows are true, only when that changes: it is read aloud. */
+/** Say whether the rows are current, only when that changes: screen readers read it aloud. */
 function say(text) {
   let line = document.getElementById("rows-state");
   if (!line) {
@@ -25,7 +25,7 @@ function say(text) {
 function show(rows) {
   for (const element of cells) {
     const row = rows[element.dataset.session];
-    if (!row) continue; // forgotten meanwhile
+    if (!row) continue; // the session was removed
     const text = row[element.dataset.field];
     if (element.textContent !== text) element.textContent = text;
     if (element.dataset.field === "state") element.dataset.state = row.state;
@@ -44,7 +44,7 @@ async function ask() {
   return response.json();
 }
 
-/** Wait for the next look; a page that comes into view looks at once. */
+/** Wait for the next refresh; a page that becomes visible refreshes at once. */
 function pause() {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, document.hidden ? HIDDEN_MS : WATCHED_MS);
@@ -55,7 +55,7 @@ function pause() {
   });
 }
 
-async function keepTrue() {
+async function keepCurrent() {
   for (;;) {
     try {
       show(await ask());
@@ -68,4 +68,4 @@ async function keepTrue() {
 }
 
 document.addEventListener("visibilitychange", () => wake());
-if (cells.length) keepTrue();
+if (cells.length) keepCurrent();

@@ -1,15 +1,15 @@
-// The last ten minutes of feeds and figures, drawn into the SVG elements that wait for them.
+// Sparklines: the last ten minutes of feeds and figures, drawn into empty SVG elements.
 
 /** All lines of the page. */
 export class Sparklines {
   #lines = { drawn: "", tiles: [], feeds: [] };
 
-  /** The name of the drawing that is shown; the server does not send it again. */
+  /** The id of the current drawing, which the server does not send again. */
   get drawn() {
     return this.#lines.drawn;
   }
 
-  /** Draw `lines`, or those of before where it is null: a list of feeds may have moved. */
+  /** Draw `lines`, or the previous ones if null, since the list of feeds may have changed. */
   show(lines, tiles, feeds) {
     this.#lines = lines ?? this.#lines;
     const byTile = named(this.#lines.tiles);

@@ -1,4 +1,4 @@
-// The newest messages of the feed that is looked at: a few rows, the newest first.
+// The newest messages of the watched feed: a few rows, newest first.
 
 import { make } from "./filling.js";
 
@@ -8,8 +8,8 @@ export class Stream {
   #template;
   #most;
   #last = 0;
-  #lastUs = 0; // when the last one was due
-  #isLive = false; // whether it came by the client in the page
+  #lastUs = 0; // when the last message was due
+  #isLive = false; // whether it came from the client in the page
   #isHeld = false;
 
   constructor(rows, template, most) {
@@ -20,19 +20,19 @@ export class Stream {
     this.#lastUs = Number(rows.dataset.lastUs);
   }
 
-  /** Keep the rows that are shown until told otherwise; an empty list is filled once. */
+  /** Freeze the rows, or unfreeze them; an empty list is still filled once. */
   hold(isHeld) {
     this.#isHeld = isHeld;
   }
 
-  /** Forget the feed; another one is looked at. */
+  /** Remove all rows, because another feed is watched. */
   clear() {
     this.#rows.replaceChildren();
     this.#last = this.#lastUs = 0;
     this.#isLive = false;
   }
 
-  /** Take the end of the feed as it was lately, the newest first; what is shown already is left out. */
+  /** Add the feed's newest messages, newest first, except those already shown. */
   show(messages) {
     if (this.#isHeld && this.#last > 0) return;
     if (this.#isReplaced(messages)) this.clear();
@@ -40,23 +40,23 @@ export class Stream {
     for (const message of [...messages].reverse()) this.#put(message, isFresh, false);
   }
 
-  /** Take one message that just came, unless a newer one is shown. */
+  /** Add one message that was just received, unless a newer one is shown. */
   add(message) {
     if (!this.#isHeld) this.#put(message, true, true);
   }
 
   /**
-   * Tell whether an end is that of another feed of the same name.
+   * Tell whether the newest message is from another feed of the same name.
    *
-   * Of one feed a later message has a higher offset. An end before what is shown that
-   * was also due before it is only older than what came by the client in the page.
+   * In one feed later messages have higher offsets. A message with a lower offset that
+   * was also due earlier is just older than those from the client in the page.
    */
   #isReplaced([end]) {
     if (end === undefined) return !this.#isLive;
     return end.offset < this.#last && end.at_us > this.#lastUs;
   }
 
-  /** Put a message on top, unless a newer one is there; mark it where it just came. */
+  /** Insert a message on top, unless a newer one is shown; mark it if it is fresh. */
   #put(message, isFresh, isLive) {
     if (message.offset <= this.#last) return;
     const row = make(this.#template, message);

@@ -375,7 +375,7 @@ def test_no_feed_is_chosen(busy: BusyStack, operator: Browser) -> None:
     name = start(operator, feeds=())
     operator.wait_for("document.querySelector('.complaint').textContent !== ''")
     assert operator.evaluate("document.querySelector('.complaint').textContent") == (
-        "Choose a feed at least."
+        "Choose at least one feed."
     )
     assert sessions(busy, name) == []
 
