@@ -1,7 +1,7 @@
 """
-The account ``admin`` of `tools.run`: made at first use, then left as it is.
+The account ``admin`` of `tools.run`: created on first use, then left unchanged.
 
-A process of its own, as everything of `tools.run` that needs Django.
+It runs as a separate process, like every part of `tools.run` that needs Django.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ EMAIL = "admin@example.com"
 
 def main() -> int:
     """
-    Make the account with the password in ``DJANGO_SUPERUSER_PASSWORD``.
+    Create the account with the password in ``DJANGO_SUPERUSER_PASSWORD``.
 
-    Return 0 where it has this password now, `OTHER_PASSWORD` where it was
-    there before and has another one. Raises what Django raises.
+    Return 0 if it now has this password, `OTHER_PASSWORD` if it existed before
+    and has another one. Errors of Django are raised.
     """
     argparse.ArgumentParser(
         prog="python -m tools.account",

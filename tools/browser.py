@@ -1,8 +1,8 @@
 """
-A real browser without a window, driven over its own debugging protocol.
+A real headless browser, controlled by its debugging protocol.
 
 https://chromedevtools.github.io/devtools-protocol/ (domains Page, Runtime, Log,
-Network, Inspector and Target). Any Chromium will do; it asks nobody outside.
+Network, Inspector and Target). Any Chromium will do; it contacts no other host.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ QUIET = (
 
 
 class NoBrowserError(Exception):
-    """There is no Chromium; the sentence says what to do."""
+    """No Chromium is installed; the sentence says what to do."""
 
 
 class Protocol:
-    """One connection of the debugging protocol: calls, and the events between them."""
+    """One connection of the debugging protocol, with calls and events."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -65,7 +65,7 @@ class Protocol:
             self._note(message)
 
     def _note(self, event: dict[str, Any]) -> None:
-        """Take an event; there are none of a connection that enabled no domain."""
+        """Process an event; a connection that enabled no domain has none."""
 
 
 class Browser(Protocol):
@@ -75,12 +75,12 @@ class Browser(Protocol):
         super().__init__(socket)
         self._has_crashed = False
         self.requests: list[str] = []
-        """The address of everything that pages asked for."""
+        """The URLs of all requests by pages."""
         self.errors: list[str] = []
-        """What went to the console as an error, and what no script caught."""
+        """Errors on the console, and uncaught exceptions."""
         for domain in ("Page", "Runtime", "Log", "Network", "Inspector"):
             self.call(f"{domain}.enable")
-        # Several pages are open at once, and only one of them has the focus.
+        # Several pages are open at once, but only one of them has the real focus.
         self.call("Emulation.setFocusEmulationEnabled", enabled=True)
 
     def is_well(self) -> bool:
@@ -94,7 +94,7 @@ class Browser(Protocol):
         return True
 
     def forget(self) -> None:
-        """Leave the page for an empty one; forget what was asked for, and what went wrong."""
+        """Go to an empty page; clear the requests and the errors."""
         self.call("Page.navigate", url="about:blank")
         self.wait_for("location.href === 'about:blank'")
         self.requests.clear()
@@ -109,7 +109,7 @@ class Browser(Protocol):
         dark: bool = False,
         still: bool = False,
     ) -> None:
-        """Go to *url* and wait until it is loaded; *still* asks pages for no motion."""
+        """Go to *url* and wait until it is loaded; *still* asks for reduced motion."""
         wishes = {
             "prefers-color-scheme": "dark" if dark else "light",
             "prefers-reduced-motion": "reduce" if still else "no-preference",
@@ -121,7 +121,7 @@ class Browser(Protocol):
         self.wait_for("document.readyState === 'complete' && location.href !== 'about:blank'")
 
     def resize(self, width: int, height: int = 1000) -> None:
-        """Give the window another size, in pixels; narrow ones are telephones'."""
+        """Resize the window, in pixels; a narrow one is a phone's."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -147,7 +147,7 @@ class Browser(Protocol):
         )
 
     def picture(self, path: Path, *, highest: float = inf) -> None:
-        """Save the page as a PNG, from its top to *highest* pixels below at most."""
+        """Save the page as a PNG, at most *highest* pixels from its top."""
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
         clip = {
             "x": 0,
@@ -184,7 +184,7 @@ class Chromium:
         self._own = own
 
     def is_well(self) -> bool:
-        """Tell whether it still runs and answers."""
+        """Tell whether it is running and answers."""
         try:
             self._own.call("Browser.getVersion")
         except (ConnectionClosed, TimeoutError):
@@ -193,7 +193,7 @@ class Chromium:
 
     @contextmanager
     def page(self) -> Iterator[Browser]:
-        """Open a page with cookies and a cache of its own; at the end all of it is gone."""
+        """Open a page with its own cookies and cache, which are deleted at the end."""
         context = self._own.call("Target.createBrowserContext")["browserContextId"]
         try:
             target = self._own.call(
@@ -203,19 +203,19 @@ class Chromium:
             with connect(url, max_size=None, max_queue=None) as socket:
                 yield Browser(socket)
         finally:
-            # A browser that crashed took its pages with it.
+            # If the browser crashed, its pages are gone already.
             with suppress(ConnectionClosed):
                 self._own.call("Target.disposeBrowserContext", browserContextId=context)
 
 
 def program() -> str | None:
-    """Return the path of a Chromium; None where none is installed."""
+    """Return the path of a Chromium; None if none is installed."""
     return next(filter(None, map(shutil.which, CHROMIUMS)), None)
 
 
 @contextmanager
 def chromium(profile: Path) -> Iterator[Chromium]:
-    """Run a browser on a new *profile*; raises NoBrowserError where there is none."""
+    """Run a browser with a new *profile*; raises NoBrowserError if none is installed."""
     found = program()
     if found is None:
         raise NoBrowserError("no Chromium is installed; on Debian: apt-get install chromium")
@@ -243,6 +243,6 @@ def chromium(profile: Path) -> Iterator[Chromium]:
 
 @contextmanager
 def browser(profile: Path) -> Iterator[Browser]:
-    """Run a browser on a new *profile* for one page; raises NoBrowserError where there is none."""
+    """Run a browser with a new *profile* for one page; raises NoBrowserError as `chromium`."""
     with chromium(profile) as running, running.page() as page:
         yield page

@@ -1,9 +1,9 @@
 """
-The programs that `tools.run` started, and their end.
+The child processes of `tools.run`.
 
-Every child leads a process group of its own, so that Ctrl-C on the terminal
-reaches the parent alone, which stops the children in the order it wants. A
-child that ends by itself is reported and ends no other.
+Every child leads its own process group, so that Ctrl-C on the terminal reaches
+only the parent, which stops the children in its own order. A child that ends by
+itself is reported and does not end the others.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from pathlib import Path
 from tools.screen import Screen
 
 STOP_SECONDS = 30.0
-"""A child that was asked to stop and still runs then is killed."""
+"""Time to stop after a request; then a child is killed."""
 PATIENCE_SECONDS = 1.0
-"""A request to stop so soon after another is the same one, delivered twice."""
+"""A second request to stop within this time is the same one, delivered twice."""
 LONGEST_LINE = 2**20
-"""Bytes of one line of output."""
+"""The most bytes in one line of output."""
 
 
 class Child:
-    """One running program, its output passed on line by line."""
+    """One running program, whose output is forwarded line by line."""
 
     def __init__(
         self,
@@ -39,29 +39,29 @@ class Child:
         *,
         ready: str,
     ) -> None:
-        """Pass each line on to *say*, with the name; it is up once it said *ready*."""
+        """Forward each line to *say* with the name; the program is up once it printed *ready*."""
         self.name = name
         self.was_up = False
         self.settled = asyncio.Event()
-        """Set once it is up, or has ended."""
+        """Set once the program is up or has ended."""
         self._process = process
         self._ready = ready
         self._output = asyncio.create_task(self._pass_on_output(say))
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the program is running."""
         return self._process.returncode is None
 
     async def ended(self) -> int:
-        """Return the exit code, after the last line was shown."""
+        """Wait for the last line; return the exit code."""
         await self._output
         code = await self._process.wait()
         self.settled.set()
         return code
 
     async def stop(self) -> None:
-        """Make the program end."""
+        """Stop the program; kill it after `STOP_SECONDS`."""
         self._send(signal.SIGTERM, os.kill)
         try:
             async with asyncio.timeout(STOP_SECONDS):
@@ -70,7 +70,7 @@ class Child:
             self.kill()
 
     def kill(self) -> None:
-        """End the program and whatever it started, at once."""
+        """Kill the program and its process group."""
         self._send(signal.SIGKILL, os.killpg)
 
     def _send(self, number: signal.Signals, kill: Callable[[int, int], None]) -> None:
@@ -91,13 +91,13 @@ class Child:
 
 
 class Children:
-    """Python programs, started in one folder, until all of them have ended."""
+    """Python programs that run in one folder, until all of them have ended."""
 
     def __init__(self, folder: Path) -> None:
         self.over = asyncio.Event()
-        """Set by the first reason to stop: a request, no output, or no child that runs."""
+        """Set by the first reason to stop: a request, a closed output, or no running child."""
         self.failures: list[str] = []
-        """A sentence for every child that ended by itself as it should not, or not cleanly."""
+        """A sentence for every child that ended unexpectedly or with an error."""
         self.screen = Screen()
         self._folder = folder
         self._interrupted: float | None = None
@@ -113,11 +113,11 @@ class Children:
         again: str = "",
     ) -> Child:
         """
-        Start a Python program, which is up once it said *ready*.
+        Start a Python program, which is up once it printed *ready*.
 
-        By itself it may end with one of the *good_codes*; *again* is the
-        command that then starts it again. One that *must_start* ends all where
-        it ends before it is up.
+        Ending by itself is no failure if the exit code is one of *good_codes*.
+        *again* is the command that restarts it. With *must_start*, all programs
+        are stopped if this one ends before it is up.
         """
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -136,21 +136,21 @@ class Children:
         return child
 
     async def up(self, child: Child, seconds: float) -> None:
-        """Wait until *child* is up or has ended, all is over, or so long has passed."""
+        """Wait until *child* is up or has ended, or all must stop; at most *seconds*."""
         waits = [asyncio.create_task(event.wait()) for event in (child.settled, self.over)]
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
 
     def say(self, text: str) -> None:
-        """Print *text*; that nobody reads any more is a reason to stop."""
+        """Print *text*; stop everything if the output is closed."""
         try:
             print(text, flush=True)
         except OSError:
             self.over.set()
 
     def interrupt(self) -> None:
-        """Take a request to stop; a later one kills."""
+        """Handle a request to stop; a later request kills the children."""
         now = time.monotonic()
         if self._interrupted is None:
             self._interrupted = now
@@ -160,7 +160,7 @@ class Children:
         self.over.set()
 
     async def stop(self) -> None:
-        """Stop all, the last one first."""
+        """Stop all children, the last one first."""
         for child, watch in reversed(self._watched.items()):
             await child.stop()
             await watch
@@ -173,7 +173,7 @@ class Children:
     ) -> None:
         code = await child.ended()
         if self.over.is_set():
-            # One that was stopped before it was up died of the signal: as asked.
+            # A child stopped before it was up dies of the signal, as intended.
             if code not in (0, -signal.SIGTERM):
                 self.failures.append(f"{child.name} ended with exit code {code}")
             return

@@ -1,9 +1,9 @@
 """
-Compile the pass over the sockets, where there is a C compiler.
+Compile the pass over the sockets, if there is a C compiler.
 
-Run from the checkout: ``python -m tools.compile``. A server then delivers about
-a sixth more from one core; without it, Python does the same. A server that runs
-has to be started again.
+Run it from the checkout: ``python -m tools.compile``. A server then delivers
+about a sixth more from one core; without it, Python does the same work. Restart
+a running server.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ FLAGS = ("-std=c11", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra")
 
 
 class CannotCompile(Exception):
-    """There is no library, for the reason in the text."""
+    """The library cannot be compiled; the text is the reason."""
 
 
 def compile_pass(folder: Path = FOLDER) -> Path:
-    """Compile into *folder* what is not there; return the library. Raises CannotCompile."""
+    """Compile the library into *folder* unless it exists; return it. Raises CannotCompile."""
     made = library(folder)
     with suppress(OSError):
         CompiledPass(made)
@@ -51,7 +51,7 @@ def compile_pass(folder: Path = FOLDER) -> Path:
 
 
 def main() -> None:
-    """Compile, and say in one line what came of it; exits 1 where that is nothing."""
+    """Compile, and print the result in one line; exits 1 on failure."""
     argparse.ArgumentParser(
         prog="python -m tools.compile",
         description=__doc__,

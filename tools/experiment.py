@@ -1,8 +1,8 @@
 """
 The experiment of docs/explanation/analysis.md: a sweep at each rate, and one report of all.
 
-Server and generator are of its own, on a database that goes with them, so
-that nobody's is filled. The report stays in ``var/experiment``.
+It starts its own server and generator on a temporary database, so that yours is
+not filled. The report is kept in ``var/experiment``.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from tools.run import (
 
 OUT = VAR / "experiment"
 RATES = (5, 10)
-"""Messages a second: two, so that a block's time is not told by its size alone."""
+"""Messages per second: two rates, so that block time does not depend on size alone."""
 SWEEP = ("--block-sizes=1,4,16", "--clients=10,30,90", "--repeats=3", "--seconds=12")
-"""Small enough for two cores that the clients share with the server, and for ten minutes."""
+"""Small enough for ten minutes on two cores shared by clients and server."""
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 
 
 def experiment(port: int) -> None:
-    """Do all sweeps and write the report; raises CannotStart."""
+    """Run all sweeps and write the report; raises CannotStart."""
     sweeps = []
     with running("server", "manage.py", "runserver", f"{HOST}:{port}", "--noreload") as server:
         await_server(server, port)
         for rate in RATES:
             out = OUT / f"rate-{rate}"
-            print(f"{rate} messages a second", flush=True)
+            print(f"{rate} messages per second", flush=True)
             with running("generator", "manage.py", "generate", f"--rate={rate}"):
                 analyse(
                     f"--url=ws://{HOST}:{port}/",
@@ -62,9 +62,9 @@ def experiment(port: int) -> None:
 
 @contextmanager
 def running(name: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a Python program of the checkout, its output in a file, until the block is left."""
+    """Run a Python program of the checkout within the context, with its output in a file."""
     with (OUT / f"{name}.out").open("wb") as output:
-        # In a group of its own, so that Ctrl-C reaches this program alone.
+        # In a separate group, so that Ctrl-C reaches only the parent.
         process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=CHECKOUT,
@@ -85,30 +85,30 @@ def running(name: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def await_server(server: subprocess.Popen[bytes], port: int) -> None:
-    """Wait until the server listens; raises CannotStart where it does not."""
+    """Wait until the server listens; raises CannotStart if it does not."""
     end = time.monotonic() + START_SECONDS
     while not is_taken(port):
         if server.poll() is not None or time.monotonic() > end:
-            raise CannotStart(f"the server did not start; {shown(OUT / 'server.out')} says why")
+            raise CannotStart(f"the server did not start; see {shown(OUT / 'server.out')}")
         time.sleep(0.1)
 
 
 def analyse(*arguments: str) -> None:
-    """Run ``python -m clientapp analyse``; raises CannotStart where it fails."""
+    """Run ``python -m clientapp analyse``; raises CannotStart if it fails."""
     command = [sys.executable, "-m", "clientapp", "analyse", *arguments]
     if subprocess.run(command, cwd=CHECKOUT, check=False).returncode != 0:
         raise CannotStart("the analysis ended with an error")
 
 
 def main() -> int:
-    """Do the experiment; return the exit code."""
+    """Run the experiment; return the exit code."""
     argparse.ArgumentParser(
         prog="python -m tools.experiment",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
-    # Whoever supervises it wants what Ctrl-C does: that nothing is left behind.
+    # SIGTERM, from a supervisor, cleans up like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         first = first_port()

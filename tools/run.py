@@ -1,12 +1,12 @@
 """
 Run all of Blockfeed at once: server, generator and three clients.
 
-``make run`` runs it. PORT is the first port that is tried (default 8000), and
-BLOCKFEED_VAR the folder of its data (default var). A program that ends by
-itself is reported, and the others keep running. Ctrl-C stops all of them: the
-clients first, while there is a server to say goodbye to. Exits with 1 where
-the server, the generator or a client failed; a client that an operator
-disconnected did not.
+``make run`` runs it. PORT is the first port to try (default 8000), and
+BLOCKFEED_VAR the folder for data (default var). A program that ends by itself
+is reported, and the others keep running. Ctrl-C stops all of them, the clients
+first, so that they can take leave of the server. Exits with 1 if the server,
+the generator or a client failed; a client that an operator disconnected has not
+failed.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 VAR = Path(os.environ.get("BLOCKFEED_VAR") or CHECKOUT / "var").resolve()
 PASSWORD = VAR / "admin_password"
 OTHER_PASSWORD = 3
-"""The exit code of `tools.account` where the account has another password."""
+"""The exit code of `tools.account` if the account has another password."""
 HOST = "127.0.0.1"
 FIRST_PORT = 8000
 LAST_PORT = 65_535
 PORTS_TRIED = 100
 UP_SECONDS = 10.0
-"""For a program to come up; then the next one starts all the same."""
+"""Time for a program to come up, before the next one is started anyway."""
 DISCONNECTED = 3
-"""The exit code of a client that the server, or an operator, told to stay away."""
+"""The exit code of a client that the server or an operator told not to reconnect."""
 PANEL_INDENT = 10
-"""Where the texts of the panel begin."""
+"""The column at which the texts of the panel begin."""
 CLIENTS = {
     "alice": ("--feed", "users", "--block-size", "3"),
     "bob": ("--feed", "arrays", "--block-size", "5"),
@@ -49,11 +49,11 @@ CLIENTS = {
 
 
 class CannotStart(Exception):
-    """Something that is needed could not be done; the sentence says what."""
+    """A failed preparation; the sentence says which."""
 
 
 async def run(port: int, password: str | None) -> int:
-    """Keep everything running until it is told to stop; return the exit code."""
+    """Run everything until a request to stop; return the exit code."""
     children = Children(CHECKOUT)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, children.interrupt)
@@ -74,9 +74,9 @@ async def run(port: int, password: str | None) -> int:
 
 async def start_all(children: Children, port: int) -> bool:
     """
-    Start every program once the one before it is up; return False to stop at once.
+    Start each program once the previous one is up; return False to stop at once.
 
-    The generator comes first, so that no feed is said not to run.
+    The generator comes first, so that no feed is reported as not running.
     """
     generate = ("manage.py", "generate")
     generator = await children.start(
@@ -110,11 +110,11 @@ async def start_all(children: Children, port: int) -> bool:
 
 
 def repeat_on_enter(say: Callable[[], None]) -> None:
-    """Call *say* whenever somebody presses Enter at a terminal; elsewhere do nothing."""
+    """Call *say* for each press of Enter; do nothing without a terminal."""
     if not has_keys():
         return
     loop = asyncio.get_running_loop()
-    # In the background reading fails, and would otherwise stop this program.
+    # Reading in the background must fail; by default it would suspend this program.
     signal.signal(signal.SIGTTIN, signal.SIG_IGN)
 
     def read() -> None:
@@ -131,24 +131,24 @@ def repeat_on_enter(say: Callable[[], None]) -> None:
 
 
 def has_keys() -> bool:
-    """Tell whether somebody can press keys; standard input may be closed."""
+    """Tell whether standard input is a terminal; it may be closed."""
     return bool(sys.stdin) and sys.stdin.isatty()
 
 
 def command(*arguments: str) -> str:
-    """Return what a person types to run a Python program as this program does."""
+    """Return the shell command that runs a Python program like this program does."""
     var = os.environ.get("BLOCKFEED_VAR")
     place = [f"BLOCKFEED_VAR={shlex.quote(var)}"] if var else []
     return " ".join([*place, shlex.join([shown(Path(sys.executable)), *arguments])])
 
 
 def panel(port: int, password: str | None) -> str:
-    """Return what a person needs to know now."""
+    """Return the addresses, the account and the logs, for a person."""
     account = f"user admin, password {password}  (kept in {shown(PASSWORD)})"
     if password is None:
         account = "user admin, with the password it was given"
         if PASSWORD.exists():
-            account += f"; the one in {shown(PASSWORD)} is not it any more"
+            account += f"; the one in {shown(PASSWORD)} is no longer valid"
     rows = [
         ("page", f"http://{HOST}:{port}/"),
         ("admin", f"http://{HOST}:{port}/admin/"),
@@ -161,17 +161,17 @@ def panel(port: int, password: str | None) -> str:
 
 
 def log_path(client: str) -> Path:
-    """Return where the block log of *client* is kept."""
+    """Return the path of the block log of *client*."""
     return VAR / "logs" / f"{client}.log"
 
 
 def shown(path: Path) -> str:
-    """Return *path* as short as it can be typed in the checkout."""
+    """Return *path*, relative to the checkout if it is inside."""
     return str(path.relative_to(CHECKOUT) if path.is_relative_to(CHECKOUT) else path)
 
 
 def first_port() -> int:
-    """Return what PORT says, `FIRST_PORT` where it is not set; raises CannotStart."""
+    """Return PORT, or `FIRST_PORT` if it is not set; raises CannotStart."""
     said = os.environ.get("PORT") or str(FIRST_PORT)
     port = int(said) if re.fullmatch("[0-9]{1,5}", said) else 0
     if not 1 <= port <= LAST_PORT:
@@ -180,18 +180,18 @@ def first_port() -> int:
 
 
 def free_port(first: int) -> int:
-    """Return the first port from *first* on that nobody listens at; raises CannotStart."""
+    """Return the first free port from *first* on; raises CannotStart."""
     ports = range(first, min(first + PORTS_TRIED, LAST_PORT + 1))
     for port in ports:
         if not is_taken(port):
             return port
-    raise CannotStart(f"all ports from {ports[0]} to {ports[-1]} are taken")
+    raise CannotStart(f"all ports from {ports[0]} to {ports[-1]} are in use")
 
 
 def is_taken(port: int) -> bool:
-    """Tell whether somebody listens at *port*."""
+    """Tell whether a program listens on *port*."""
     with socket.socket() as probe:
-        # A probe that gets the port itself as its own would connect to itself.
+        # If the probe's own port were *port*, it would connect to itself.
         probe.bind((HOST, 0))
         if probe.getsockname()[1] == port:
             return is_taken(port)
@@ -222,10 +222,10 @@ def migrate() -> None:
 
 def make_admin() -> str | None:
     """
-    Return the password of the account ``admin``, made at first use.
+    Return the password of the account ``admin``, which is created on first use.
 
-    None where the account exists and has another password than the one that
-    is kept, as after somebody changed it. Raises CannotStart.
+    None if the account has a different password from the stored one, for instance
+    because it was changed. Raises CannotStart.
     """
     if not PASSWORD.exists():
         PASSWORD.touch(mode=0o600)
@@ -238,14 +238,14 @@ def make_admin() -> str | None:
     if result.returncode == 0:
         return password
     if result.returncode != OTHER_PASSWORD:
-        raise CannotStart(f"the account admin could not be made:\n{result.stderr.strip()}")
+        raise CannotStart(f"the account admin could not be created:\n{result.stderr.strip()}")
     if is_new:
         PASSWORD.unlink()
     return None
 
 
 def main() -> int:
-    """Prepare, run, and return the exit code."""
+    """Prepare and run everything; return the exit code."""
     argparse.ArgumentParser(
         prog="python -m tools.run",
         description=__doc__,

@@ -1,8 +1,8 @@
 """
 The lines of several programs on one terminal, or in one file.
 
-On a terminal each program has a colour of its own, and a line that is longer
-than the terminal goes on under its own text. A file gets each line as it is.
+On a terminal each program has its own colour, and lines that are too long wrap
+under their own text. In a file lines are unchanged.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import TextIO
 NAME_WIDTH = 9
 """Characters of the longest name."""
 LEAST_WIDTH = 20
-"""Characters of text in a line, however narrow the terminal is."""
+"""The fewest characters of text per line, however narrow the terminal."""
 COLOURS = (36, 33, 32, 35, 34, 31)
-"""ANSI colours, in the order in which programs first speak."""
+"""ANSI colours, in the order of the programs' first lines."""
 
 
 class Screen:
-    """Lays out what programs say for *stream*; standard output by default."""
+    """The layout of programs' output on *stream*; standard output by default."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
@@ -31,19 +31,19 @@ class Screen:
         self._colours: dict[str, int] = {}
 
     def labelled(self, name: str, line: str) -> str:
-        """Return a *line* that the program *name* said, after its name."""
+        """Return a *line* of output of the program *name*, after its name."""
         label = f"{name:{NAME_WIDTH}} | "
         lines = self._folded(line, len(label))
         return "\n".join(self._coloured(name, label) + part for part in lines)
 
     def indented(self, text: str, indent: int) -> str:
-        """Return *text*, whose lines go on after *indent* characters where they are too long."""
+        """Return *text* with long lines wrapped and indented by *indent* characters."""
         return "\n".join(
             f"\n{' ' * indent}".join(self._folded(line, 0, indent)) for line in text.split("\n")
         )
 
     def _folded(self, line: str, used: int, indent: int = 0) -> list[str]:
-        """Return the parts of *line* that fit beside *used* characters, one at least."""
+        """Return the parts of *line* that fit beside *used* characters; at least one."""
         if not self._is_terminal:
             return [line]
         width = max(LEAST_WIDTH, shutil.get_terminal_size().columns - used - indent)
@@ -54,7 +54,7 @@ class Screen:
             replace_whitespace=False,
             break_on_hyphens=False,
         ) or [""]
-        # A line keeps what it begins with, which lays out a table.
+        # A line keeps its leading spaces, which align tables.
         begin = line[: len(line) - len(line.lstrip())]
         return [first if first.startswith(begin) else begin + first, *rest]
 

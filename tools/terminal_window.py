@@ -1,8 +1,8 @@
 """
-A terminal of its own, in which a program runs and somebody presses keys.
+A separate terminal in which a program runs and receives key presses.
 
-Ctrl-C in a terminal reaches every process of the program at once, which a
-signal sent to one process does not show; and programs draw where they see one.
+Ctrl-C in a terminal reaches every process of the program at once, unlike a
+signal sent to one process; and programs draw only if they see a terminal.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyte
 
 from tools.waiting import PATIENCE_SECONDS, until
 
-# The program is to be the leader of a session whose terminal this is.
+# Makes the program the leader of a session with this terminal.
 LOG_IN = "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.argv[1:])"
 
 
@@ -56,19 +56,19 @@ class TerminalWindow:
 
     @property
     def said(self) -> str:
-        """All that stood on the screen so far, with its control sequences."""
+        """All output so far, with its control sequences."""
         self._read()
         return self._said.decode("utf-8", errors="replace")
 
     @property
     def screen(self) -> list[str]:
-        """The lines that stand on the screen now, without the empty ones."""
+        """The lines on the screen now, without empty ones."""
         self._read()
         return [line for text in self._screen.display if (line := text.rstrip())]
 
     @property
     def cells(self) -> list[list[pyte.screens.Char]]:
-        """The characters that stand on the screen now, line by line, with their looks."""
+        """The characters on the screen now, line by line, with their styles."""
         self._read()
         columns = range(self._screen.columns)
         return [
@@ -77,20 +77,20 @@ class TerminalWindow:
         ]
 
     def wait_for(self, words: str) -> None:
-        """Wait until it said *words*."""
-        until(lambda: words in self.said, lambda: f"{words!r} was not said:\n{self.said}")
+        """Wait until the output contains *words*."""
+        until(lambda: words in self.said, lambda: f"{words!r} is not in the output:\n{self.said}")
 
     def press_ctrl_c(self) -> None:
-        """Press Ctrl-C once; where nobody is any more, nothing happens."""
+        """Press Ctrl-C once; nothing happens if the program has ended."""
         self.press("\x03")
 
     def press(self, key: str) -> None:
-        """Press *key*, a character; where nobody is any more, nothing happens."""
+        """Press *key*, a character; nothing happens if the program has ended."""
         with suppress(OSError):
             os.write(self._keys, key.encode())
 
     def keep_pressing_ctrl_c(self) -> None:
-        """Press Ctrl-C again and again until the program ended."""
+        """Press Ctrl-C repeatedly until the program has ended."""
 
         def has_ended() -> bool:
             self.press_ctrl_c()
@@ -99,12 +99,12 @@ class TerminalWindow:
         until(has_ended, lambda: f"it did not end:\n{self.said}")
 
     def wait(self) -> int:
-        """Wait until the program ended; return its exit code."""
+        """Wait until the program has ended; return its exit code."""
         until(self._has_ended, lambda: f"it did not end:\n{self.said}")
         return self.process.wait()
 
     def others(self) -> list[str]:
-        """Return the processes that are left in its session, one line each."""
+        """Return the processes left in its session, one line each."""
         listed = subprocess.run(
             ["ps", "-A", "-o", "sid=,pid=,args="],  # noqa: S607  wherever it is installed
             capture_output=True,
@@ -116,18 +116,18 @@ class TerminalWindow:
         return [line for line in lines if int(line.split()[0]) == self.process.pid]
 
     def close(self) -> None:
-        """End what still runs, and close the terminal."""
+        """End the program, and close the terminal."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
         os.close(self._keys)
 
     def _has_ended(self) -> bool:
-        self._read()  # a program whose screen is full waits for somebody to read
+        self._read()  # a program blocks if its output is not read
         return self.process.poll() is not None
 
     def _read(self) -> None:
-        # Nothing is there yet, or nobody is at the other end any more.
+        # Raised if there is no output yet, or the program has closed the terminal.
         with suppress(OSError):
             while some := os.read(self._keys, 65536):
                 self._said += some

@@ -1,4 +1,4 @@
-"""Waiting for what a program does, and never for a time to pass."""
+"""Waiting for conditions, instead of for fixed times."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 
 PATIENCE_SECONDS = 300.0
-"""The deadline of every wait; it ends only what hangs, also under ten times the load."""
+"""The deadline of every wait: reached only by a hang, even under ten times the load."""
 LOOK_SECONDS = 0.02
-"""Between two looks where nobody tells."""
+"""Interval of polling."""
 
 
 def until(condition: Callable[[], bool], failure: Callable[[], str]) -> None:
-    """Wait until *condition* holds; raises AssertionError with *failure*'s words."""
+    """Wait until *condition* holds; raises AssertionError with the text of *failure*."""
     end = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         if time.monotonic() >= end:

@@ -143,7 +143,7 @@ def test_a_changed_password_is_not_printed(start: Start, tmp_path: Path) -> None
     admin, said = second.read_until(r"admin +(http\S+)\n", r"(user admin, .+)\n")
     kept = tmp_path / "admin_password"
     assert said.startswith("user admin, with the password it was given; ")
-    assert said.endswith(f"the one in {kept} is not it any more")
+    assert said.endswith(f"the one in {kept} is no longer valid")
     assert old not in second.said
     assert kept.read_text() == f"{old}\n"
     assert can_log_in(admin, "another one")
@@ -179,7 +179,7 @@ def test_ports_end() -> None:
     with socket.socket() as one:
         one.bind((HOST, LAST_PORT))
         one.listen()
-        with pytest.raises(CannotStart, match="all ports from 65535 to 65535 are taken"):
+        with pytest.raises(CannotStart, match="all ports from 65535 to 65535 are in use"):
             free_port(LAST_PORT)
 
 

@@ -1,10 +1,11 @@
 """
-Break everything, in an order that the seed decides, and prove that nothing is lost.
+Break everything, in an order decided by the seed, and prove that nothing is lost.
 
 ``make chaos MINUTES=30 SEED=1`` runs it. Real processes are killed, frozen and
-starved one after the other, each time until all clients go on; in the end every
-log and every stored report is judged. Exits with 1 where one message is lost,
-doubled or altered, a block is not stored exactly once, or a part stays broken.
+starved one after the other; after each fault all clients must recover. At the
+end every log and every stored report is judged. Exits with 1 if a message is
+lost, doubled or altered, a block is not stored exactly once, or a part does not
+recover.
 """
 
 from __future__ import annotations
@@ -24,26 +25,30 @@ from tools.chaos.report import Event, Report
 from tools.chaos.truth import find
 
 CALM_SECONDS = 5.0
-"""Before the clients leave, so that what was reported last is acknowledged."""
+"""Pause before the clients leave, so that their last reports are acknowledged."""
 RECOVERY_SECONDS = 90.0
-"""After so long without a new block a client counts as stuck."""
+"""Time without a new block after which a client counts as stuck."""
 RATE = 90
-"""Messages per second and feed: 10 million in half an hour, with all that is away meanwhile."""
+"""Messages per second and feed: 10 million in half an hour, despite the outages."""
 
 
 def main() -> None:
-    """Run, judge, and write the report."""
+    """Run the faults, judge the logs, and write the report."""
     parser = argparse.ArgumentParser(prog="tools.chaos", description=_summary())
-    parser.add_argument("--minutes", type=float, default=1.5, help="how long (default: 1.5)")
-    parser.add_argument("--seed", type=int, default=1, help="decides what happens (default: 1)")
-    parser.add_argument("--clients", type=int, default=50, help="how many (default: 50)")
+    parser.add_argument(
+        "--minutes", type=float, default=1.5, help="length of the run (default: 1.5)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="decides the order of faults (default: 1)"
+    )
+    parser.add_argument("--clients", type=int, default=50, help="number of clients (default: 50)")
     parser.add_argument(
         "--out", type=Path, default=Path("var/chaos"), help="folder of the report (var/chaos)"
     )
     parser.add_argument(
         "--selftest",
         action="store_true",
-        help="spoil good logs and reports in every way instead; each must be noticed",
+        help="instead, spoil good logs and reports in many ways; each must be noticed",
     )
     options = parser.parse_args()
     guard()
@@ -74,7 +79,7 @@ def _run(folder: Path, report: Report) -> None:
 
 
 def _do_faults(on: Installation, report: Report, chance: random.Random) -> None:
-    """Do one fault after the other, in rounds of all of them, with each kill twice."""
+    """Cause one fault after the other, in rounds of all faults with each kill twice."""
     started = time.monotonic()
     deck: list[str] = []
     while (at := time.monotonic() - started) < report.minutes * 60:
@@ -84,7 +89,7 @@ def _do_faults(on: Installation, report: Report, chance: random.Random) -> None:
         name = deck.pop()
         try:
             FAULTS[name](on, chance)
-        except Exception as error:  # noqa: BLE001  whatever it is, the run is not good
+        except Exception as error:  # noqa: BLE001  any error makes the run fail
             report.troubles.append(f"{name}: {type(error).__name__}: {error}"[:2000])
             return
         lasted = time.monotonic() - started - at
@@ -102,7 +107,7 @@ def _do_faults(on: Installation, report: Report, chance: random.Random) -> None:
 
 
 def _recover(on: Installation) -> tuple[float | None, str]:
-    """Wait until every client has written more; return the seconds, None: never, and the last."""
+    """Wait until every client has written more; return the seconds (None: never) and the last."""
     started = time.monotonic()
     before = on.sizes()
     last = ""

@@ -1,8 +1,8 @@
 """
-The faults of a chaos run: each is done, and undone, before it returns.
+The faults of a chaos run: each is caused and undone before its function returns.
 
-What a fault ends, it starts again. Recovery is what comes after: a fault says
-nothing about that.
+A fault restarts every process that it ends. It does not wait for recovery,
+which begins afterwards.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def fault(name: str) -> Callable[[Fault], Fault]:
 
 @fault("server killed")
 def kill_server(on: Installation, chance: random.Random) -> None:
-    """Kill the server, and start it after a while."""
+    """Kill the server, and restart it after a while."""
     _kill(on.server)
     time.sleep(chance.uniform(0, 3))
     on.start_server()
@@ -46,7 +46,7 @@ def kill_server(on: Installation, chance: random.Random) -> None:
 
 @fault("server restarted")
 def restart_server(on: Installation, chance: random.Random) -> None:
-    """Let the server drain, and start it again."""
+    """Let the server drain, and restart it."""
     code = on.server.stop(chance.choice([signal.SIGTERM, signal.SIGINT]))
     assert code == 0, f"the server ended with {code}"
     on.start_server()
@@ -54,13 +54,13 @@ def restart_server(on: Installation, chance: random.Random) -> None:
 
 @fault("server frozen")
 def freeze_server(on: Installation, chance: random.Random) -> None:
-    """Let the server hang."""
+    """Freeze the server for a while."""
     _freeze(on.server.process.pid, chance.uniform(1, 5))
 
 
 @fault("generator killed")
 def kill_generator(on: Installation, chance: random.Random) -> None:
-    """Kill the generator, and start it after a while."""
+    """Kill the generator, and restart it after a while."""
     _kill(on.generator)
     time.sleep(chance.uniform(0, 3))
     on.start_generator()
@@ -68,7 +68,7 @@ def kill_generator(on: Installation, chance: random.Random) -> None:
 
 @fault("generator restarted")
 def restart_generator(on: Installation, chance: random.Random) -> None:
-    """Stop the generator, and start it again."""
+    """Stop the generator, and restart it."""
     code = on.generator.stop(chance.choice([signal.SIGTERM, signal.SIGINT]))
     assert code == 0, f"the generator ended with {code}"
     on.start_generator()
@@ -76,13 +76,13 @@ def restart_generator(on: Installation, chance: random.Random) -> None:
 
 @fault("generator frozen")
 def freeze_generator(on: Installation, chance: random.Random) -> None:
-    """Let the generator hang, until it is behind its schedule."""
+    """Freeze the generator until it is behind its schedule."""
     _freeze(on.generator.process.pid, chance.uniform(1, 5))
 
 
 @fault("client killed")
 def kill_client(on: Installation, chance: random.Random) -> None:
-    """Kill a client, at any point of a block, and start it again."""
+    """Kill a client at any point of a block, and restart it."""
     name = chance.choice(on.names)
     _kill(on.clients[name])
     on.start_client(name)
@@ -90,13 +90,13 @@ def kill_client(on: Installation, chance: random.Random) -> None:
 
 @fault("client frozen")
 def freeze_client(on: Installation, chance: random.Random) -> None:
-    """Let a client hang: the server cannot get rid of its messages."""
+    """Freeze a client, so that the server cannot send it anything."""
     _freeze(on.clients[chance.choice(on.names)].process.pid, chance.uniform(2, 8))
 
 
 @fault("client's disk full")
 def fill_disk(on: Installation, chance: random.Random) -> None:
-    """Let a client's log not grow, which ends the client; start it again."""
+    """Limit the size of a client's log, which ends the client; restart it."""
     name = chance.choice(on.names)
     client = on.clients[name]
     room = on.sizes()[name] + chance.randrange(5000)
@@ -107,7 +107,7 @@ def fill_disk(on: Installation, chance: random.Random) -> None:
 
 @fault("client that never reads")
 def never_read(on: Installation, chance: random.Random) -> None:
-    """Let somebody else ask for both feeds, and not read them."""
+    """Connect a client that requests both feeds and reads nothing."""
     query = "client=idle&feed=users&feed=arrays"
     with RawClient(on.stack.port, query, buffer=SMALL_BUFFER):
         time.sleep(chance.uniform(2, 5))
@@ -115,7 +115,7 @@ def never_read(on: Installation, chance: random.Random) -> None:
 
 @fault("Valkey killed")
 def kill_valkey(on: Installation, chance: random.Random) -> None:
-    """Kill Valkey; its keeper starts it again."""
+    """Kill Valkey; its keeper restarts it."""
     until(lambda: on.valkey_process() is not None, lambda: "there is no Valkey")
     pid = on.valkey_process()
     assert pid is not None
@@ -125,7 +125,7 @@ def kill_valkey(on: Installation, chance: random.Random) -> None:
 
 @fault("Valkey frozen")
 def freeze_valkey(on: Installation, chance: random.Random) -> None:
-    """Let Valkey hang, for longer than anybody waits for it."""
+    """Freeze Valkey for longer than any process waits for it."""
     until(lambda: on.valkey_process() is not None, lambda: "there is no Valkey")
     pid = on.valkey_process()
     assert pid is not None
@@ -134,7 +134,7 @@ def freeze_valkey(on: Installation, chance: random.Random) -> None:
 
 @fault("Valkey flushed, and its connections cut")
 def flush_valkey(on: Installation, chance: random.Random) -> None:
-    """Let Valkey forget everything and everybody."""
+    """Flush Valkey, and cut all its connections."""
     with on.valkey() as client:
         client.flushall()
         client.client_kill_filter(_type="pubsub")
@@ -143,7 +143,7 @@ def flush_valkey(on: Installation, chance: random.Random) -> None:
 
 @fault("Valkey slow")
 def slow_valkey(on: Installation, chance: random.Random) -> None:
-    """Let Valkey dawdle, again and again."""
+    """Pause Valkey briefly, three times."""
     for _ in range(3):
         with on.valkey() as client:
             client.client_pause(chance.randrange(200, 1200))
@@ -152,17 +152,17 @@ def slow_valkey(on: Installation, chance: random.Random) -> None:
 
 @fault("database locked")
 def lock_database(on: Installation, chance: random.Random) -> None:
-    """Let another program hold the database."""
+    """Lock the database from another connection."""
     with closing(sqlite3.connect(on.database, timeout=60, isolation_level=None)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
-        # Now and then for longer than SQLite waits.
+        # Sometimes for longer than SQLite waits.
         time.sleep(chance.choice([2, 4, 8, 22]))
         holder.execute("ROLLBACK")
 
 
 @fault("database gone")
 def remove_database(on: Installation, chance: random.Random) -> None:
-    """Put something that no process can open into the place of the database."""
+    """Replace the database by a folder, which no process can open."""
     away = on.folder / "away"
     on.database.rename(away)
     on.database.mkdir()

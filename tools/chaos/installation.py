@@ -1,7 +1,7 @@
 """
-What a chaos run works on: server, generator and clients as real processes.
+The installation of a chaos run: server, generator and clients as real processes.
 
-Whatever was ended is started again under the same name, with the same log.
+A process that was ended is restarted under the same name, with the same log.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.support.stack import Program, Stack
 
 FEEDS = (("users",), ("arrays",), ("users", "arrays"), ("users", "arrays"))
 PATIENCE_SECONDS = 120.0
-"""For a client to leave; it only ends what fails anyway."""
+"""Time for a client to leave; only reached if the run fails anyway."""
 BLOCK_SIZES = (20, 50, 100, 200)
 
 
@@ -59,15 +59,15 @@ class Installation:
         self.server = self.stack.server()
 
     def start_generator(self) -> None:
-        """Start the generator, and wait until it published something."""
+        """Start the generator, and wait until it has published something."""
         self.generator = self.stack.generator(f"--rate={self._rate}")
 
     def start_client(self, name: str, *more: str) -> None:
-        """Start a client, with *more* options than it has ever."""
+        """Start a client with its options and *more*."""
         self.clients[name] = self.stack.client(name, *self._options[name], *more)
 
     def sizes(self) -> dict[str, int]:
-        """Return how large each client's log is."""
+        """Return the size of each client's log."""
         paths = {name: self.stack.log(name) for name in self._options}
         return {name: path.stat().st_size if path.exists() else 0 for name, path in paths.items()}
 
@@ -77,7 +77,7 @@ class Installation:
         return Redis(unix_socket_path=str(path), socket_timeout=5)
 
     def valkey_process(self) -> int | None:
-        """Return the process of the embedded server; None while it is away."""
+        """Return the process id of the embedded server; None while it is down."""
         with self.valkey() as client:
             try:
                 return int(client.info("server")["process_id"])
@@ -86,11 +86,11 @@ class Installation:
 
     def stop_clients(self) -> list[str]:
         """
-        Let every client leave; return a sentence for each that does not end well.
+        Let every client leave; return a sentence for each that fails.
 
-        One that left before its last reports were acknowledged is started for
-        one more block, with which it sends them again, and waits; as often as
-        more of them are stored by it.
+        A client that left before its last reports were acknowledged is restarted
+        for one more block, so that it resends them and waits. This repeats as long
+        as more reports get stored.
         """
         for program in self.clients.values():
             program.process.send_signal(signal.SIGINT)
@@ -105,7 +105,7 @@ class Installation:
         return wrong + late
 
     def tracebacks(self) -> list[str]:
-        """Return the outputs in which a traceback stands."""
+        """Return the names of output files with a traceback."""
         return [
             path.name
             for path in sorted(self.folder.glob("*.out"))
@@ -138,5 +138,5 @@ class Installation:
         return int(self.stack.rows(query, name)[0][0])
 
     def close(self) -> None:
-        """End what still runs."""
+        """End all remaining processes."""
         self.stack.close()

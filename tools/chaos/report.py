@@ -1,4 +1,4 @@
-"""What a chaos run was and found, as Markdown for people and as JSON."""
+"""The report of a chaos run, as Markdown for people and as JSON."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tools.chaos.truth import Finding
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One fault, and how long it was felt."""
+    """One fault, and the time until recovery."""
 
     at: float
     """Seconds since the start of the run."""
     fault: str
     lasted: float
-    """Seconds from its beginning to when everything ran again."""
+    """Seconds from its start until all processes ran again."""
     recovered: float | None
-    """Seconds from then until every client had written more; None: never."""
+    """Seconds from then until every client had written more to its log; None: never."""
     last: str
-    """The client that was the last to do so."""
+    """The last client to recover."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,18 +35,18 @@ class Report:
     events: list[Event] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
-    """Whatever else was not as it must be."""
+    """Other problems, as sentences."""
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing was lost, doubled, altered, or left broken."""
+        """Whether no message was lost, doubled or altered, and everything recovered."""
         faults = [finding for finding in self.findings if finding.fault]
         stuck = [event for event in self.events if event.recovered is None]
         is_judged = len(self.findings) == self.clients
         return is_judged and not (faults or stuck or self.troubles)
 
     def write(self, folder: Path) -> Path:
-        """Write ``report.json`` and ``report.md``; return the latter's path."""
+        """Write ``report.json`` and ``report.md``; return the path of ``report.md``."""
         folder.mkdir(parents=True, exist_ok=True)
         whole = {**asdict(self), "good": self.is_good}
         (folder / "report.json").write_text(json.dumps(whole, indent=1), encoding="utf-8")
@@ -63,7 +63,7 @@ class Report:
         kills = sum("killed" in event.fault for event in self.events)
         return (
             f"{'good' if self.is_good else 'NOT GOOD'}: {len(self.events)} faults, {kills} of them "
-            f"kills; {messages:,} messages in {blocks:,} blocks of {len(good)} clients are whole, "
+            f"kills; {messages:,} messages in {blocks:,} blocks of {len(good)} clients are intact, "
             f"each block is stored once and verified; {dropped:,} repeated messages were dropped; "
             f"reach {len(good) / max(self.clients, 1):.6f}"
         )
@@ -92,10 +92,10 @@ class Report:
             lines.append(f"| {name} | {len(found)} | {half:.1f} s | {found[-1]:.1f} s |")
         wrong = [f"{one.client}: {one.fault}" for one in self.findings if one.fault]
         if wrong or self.troubles:
-            lines += ["", "## What is wrong", "", *(f"- {text}" for text in wrong + self.troubles)]
+            lines += ["", "## Problems", "", *(f"- {text}" for text in wrong + self.troubles)]
         lines += [
             "",
-            "## One after the other",
+            "## All faults in order",
             "",
             "| at | fault | lasted | recovered after | last |",
         ]

@@ -1,8 +1,8 @@
 """
-Whether a chaos run notices what it must: good logs spoiled in every way.
+The self-test of chaos runs: good logs are spoiled, and every change must be noticed.
 
-A spoiled block is sealed again, with the count and checksum that belong to it,
-so that nothing but the ground truth can tell.
+A spoiled block is sealed again with matching count and checksum, so that only a
+comparison with the ground truth can notice it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tools.chaos.installation import Installation
 from tools.chaos.truth import find
 
 SECONDS = 6.0
-"""Of a calm run that makes the log to be spoiled."""
+"""Length of the run without faults that makes the log to spoil."""
 CLIENT = "client-00"
 _BLOCK = re.compile(
     r"\n(=== block (?P<number>\d+): )\d+( messages.*?\n# block .*?\n)(?P<lines>.*?)"
@@ -43,7 +43,7 @@ def double_message(lines: Lines) -> None:
 
 
 def add_message(lines: Lines) -> None:
-    """Write a message once more."""
+    """Write a message an extra time."""
     lines.insert(4, lines[3])
 
 
@@ -64,7 +64,7 @@ def alter_offset(lines: Lines) -> None:
 
 
 def alter_stamp(lines: Lines) -> None:
-    """Let a message have come before the one before it."""
+    """Give a message a receipt time before that of the previous one."""
     lines[3] = " ".join([lines[0].split(" ", 1)[0][:-7] + "00000Z", lines[3].split(" ", 1)[1]])
 
 
@@ -77,7 +77,7 @@ INSIDE = (
     alter_offset,
     alter_stamp,
 )
-"""What may happen within one block."""
+"""Changes within one block."""
 
 WHOLE: dict[str, Callable[[str, re.Match[str]], str]] = {
     "a block lost": lambda text, block: text[: block.start()] + text[block.end() :],
@@ -92,7 +92,7 @@ WHOLE: dict[str, Callable[[str, re.Match[str]], str]] = {
     ),
     "a verdict altered": lambda text, block: text.replace(": verified\n", ": broken, spoiled\n", 1),
 }
-"""What may happen to a log as a whole, at one of its blocks."""
+"""Changes of a log as a whole, at one of its blocks."""
 
 STORED = {
     "a report lost": "DELETE FROM feeds_blockreport WHERE {one}",
@@ -105,11 +105,11 @@ STORED = {
     ),
     "a report not verified": "UPDATE feeds_blockreport SET verdict = 'broken' WHERE {one}",
 }
-"""What may happen to the reports in the database."""
+"""Changes of the reports in the database."""
 
 
 def run(folder: Path) -> int:
-    """Spoil and judge; return the exit code."""
+    """Spoil copies and judge them; return the exit code."""
     good = folder / "good"
     good.mkdir()
     _collect(good)

@@ -1,9 +1,9 @@
 """
-The ground truth: what every log and every stored report must be.
+The ground truth for every log and every stored report.
 
-Each log is judged against messages made anew from the sources
-(`tests.support.judge`); each block of it must be stored exactly once, as it
-stands in the log, and verified. Nothing here asks the product what is right.
+Each log is compared with messages regenerated from the sources
+(`tests.support.judge`). Each of its blocks must be stored exactly once, as in
+the log, and verified. The product's own opinion is not used.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from typing import Any
 from tests.support.judge import judge
 
 PATIENCE_SECONDS = 30.0
-"""A client that leaves waits for no commit; what the server took comes by then."""
+"""A leaving client does not wait for commits; accepted reports are stored within this time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What was found about one client."""
+    """The result for one client."""
 
     client: str
     blocks: int = 0
     messages: int = 0
     dropped: int = 0
-    """Messages that came again and were dropped."""
+    """Repeated messages that were dropped."""
     fault: str = ""
-    """What is not as it must be; empty where all is."""
+    """The fault found; empty if there is none."""
 
 
 def find(folder: Path, clients: list[str], *, patience: float = PATIENCE_SECONDS) -> list[Finding]:

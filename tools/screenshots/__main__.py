@@ -1,9 +1,9 @@
 """
-Take the pictures of README and ``docs/gallery.md`` from the running product.
+Take the pictures of the README and ``docs/gallery.md`` from a running product.
 
-``make screenshots`` runs it: the product on a free port with data of its own,
-clients, every page at two widths and every terminal. It waits for what the
-product does, so a slow machine takes the same pictures, later.
+``make screenshots`` runs it. It starts a product on a free port with its own
+data, and clients; then it pictures every page at two widths and every terminal.
+It waits for events, so a slow machine takes the same pictures, only later.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tools.screenshots.pictures import WIDTHS, PagePicture, every
 from tools.screenshots.product import CHECKOUT, running
 
 BLOCKS = 60
-"""Of alice, three seconds each: what charts over time have to show."""
+"""Blocks of alice, three seconds each: enough for charts over time."""
 
 
 def main() -> int:
@@ -58,16 +58,16 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tools.screenshots", description=str(__doc__))
     names = [one.name for one in every()]
     parser.add_argument(
-        "--out", type=Path, default=CHECKOUT / "docs", help="the folder (default: docs)"
+        "--out", type=Path, default=CHECKOUT / "docs", help="output folder (default: docs)"
     )
     parser.add_argument(
         "--only", action="append", choices=names, help="a picture to take; repeat it for more"
     )
     parser.add_argument(
-        "--width", action="append", type=int, help="pixels of pages (default: 1440 and 390)"
+        "--width", action="append", type=int, help="width of pages, pixels (default: 1440 and 390)"
     )
     parser.add_argument(
-        "--blocks", type=int, default=BLOCKS, help=f"of alice, before the first ({BLOCKS})"
+        "--blocks", type=int, default=BLOCKS, help=f"blocks of alice to wait for ({BLOCKS})"
     )
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""What takes the pictures: a browser for pages, and terminals for programs."""
+"""The camera that takes pictures of pages in a browser and programs in terminals."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tools.terminal_window import TerminalWindow
 from tools.waiting import until
 
 COLOURS = 128
-"""Of a picture: a third of its bytes, and no eye sees it."""
+"""Colours of a picture: saves two thirds of its bytes, without a visible difference."""
 TERMINAL_WIDTH, TERMINAL_HEIGHT = 112, 24
-"""In characters."""
-# Whatever is drawn little by little is drawn now, once each chart has begun.
+"""Size in characters."""
+# Finishes drawings that would otherwise be animated, once each chart has begun.
 SETTLE = """
 document.fonts.status === 'loaded'
 && [...document.querySelectorAll('canvas.chart')].every(canvas => window.Chart?.getChart(canvas))
@@ -29,7 +29,7 @@ document.fonts.status === 'loaded'
 
 
 class Camera:
-    """Takes pictures of one *product* into the folder *images*."""
+    """A camera for pictures of one *product*, saved in the folder *images*."""
 
     def __init__(self, product: Product, browser: Browser, images: Path) -> None:
         self._product = product
@@ -38,7 +38,7 @@ class Camera:
         self._is_signed_in = False
 
     def page(self, picture: PagePicture, widths: Sequence[int]) -> dict[str, str]:
-        """Picture a page at each of *widths*; return the file names by what they show."""
+        """Picture a page at each of *widths*; return the file names by their descriptions."""
         files = {}
         for width in widths:
             for dark in (False, True) if picture.dark and width == DESKTOP else (False,):
@@ -55,7 +55,7 @@ class Camera:
         return files
 
     def terminal(self, picture: TerminalPicture) -> dict[str, str]:
-        """Picture a program in a terminal; return the file name by what it shows."""
+        """Picture a program in a terminal; return the file name by its description."""
         folder = self._product.folder
         environment = dict(self._product.environment)
         if picture.alone:
@@ -119,7 +119,7 @@ class Camera:
 
 
 def _shrink(path: Path) -> None:
-    """Write a picture again with few colours."""
+    """Reduce a picture to few colours."""
     with Image.open(path) as picture:
         small = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     small.save(path, optimize=True)

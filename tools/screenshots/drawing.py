@@ -1,4 +1,4 @@
-"""The screen of a terminal, drawn: as rich's picture of it, which a browser paints."""
+"""Drawings of a terminal's screen: an SVG by rich, which a browser turns into a PNG."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from rich.text import Text
 from tools.browser import Browser
 
 NAMES = {"brown": "yellow", "default": "default"}
-"""What pyte calls a colour that rich calls otherwise."""
+"""Names of colours in pyte that differ in rich."""
 
 
 def draw(cells: list[list[Char]], title: str) -> str:
-    """Return the screen as SVG, with one empty line at its end."""
+    """Return the screen as SVG, with one empty line at the end."""
     lines = [_line(row) for row in cells]
     while lines and not lines[-1].plain.strip():
         lines.pop()
-    lines.append(Text())  # rich cuts off what hangs below the last line
+    lines.append(Text())  # rich cuts off descenders of the last line
     console = Console(record=True, width=len(cells[0]), file=io.StringIO(), legacy_windows=False)
     for line in lines:
         console.print(line, no_wrap=True, crop=True)
@@ -30,7 +30,7 @@ def draw(cells: list[list[Char]], title: str) -> str:
 
 
 def paint(browser: Browser, svg: str, folder: Path, path: Path) -> None:
-    """Save an SVG as a PNG, as wide as the gallery shows it."""
+    """Save an SVG as a PNG, in the width of the gallery."""
     page = folder / "terminal.html"
     style = "body { margin: 0 } svg { display: block; width: 960px }"
     page.write_text(f"<!doctype html><style>{style}</style>{svg}", encoding="utf-8")
@@ -57,7 +57,7 @@ def _style(cell: Char) -> Style:
 
 
 def _colour(name: str) -> str | None:
-    """Return a colour as rich names it; None: the terminal's own."""
+    """Return rich's name of a colour; None: the terminal's default."""
     if name == "default":
         return None
     if len(name) == 6 and set(name) <= set("0123456789abcdef"):

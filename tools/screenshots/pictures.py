@@ -1,4 +1,4 @@
-"""What the gallery shows: each page and each terminal with its title and a sentence."""
+"""The pictures of the gallery: pages and terminals, each with a title and a sentence."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ class PagePicture:
     title: str
     sentence: str
     path: str
-    """Below the server's address; the last page of it where `follow` is given."""
+    """Path below the server's address; with `follow`, the page with the link."""
     shows: str
-    """A regular expression of JavaScript that the page's text matches once it is ready."""
+    """A JavaScript regular expression that the page's text matches once it is ready."""
     follow: str = ""
     """A selector of the link to click on `path`; empty: stay."""
     script: str = ""
-    """JavaScript that is run on the page before it is waited for."""
+    """JavaScript to run on the page before waiting for `shows`."""
     height: int = 1000
-    """Pixels from its top that are kept: those of the browser's window, or more."""
+    """Height of the picture in pixels: that of the browser's window, or more."""
     dark: bool = False
-    """Whether the dark page shows something that the light one does not."""
+    """Whether to picture the dark page as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +40,11 @@ class TerminalPicture:
     title: str
     sentence: str
     command: tuple[str, ...]
-    """What Python runs in the checkout; ``{url}`` and ``{folder}`` are filled in."""
+    """Arguments of Python in the checkout; ``{url}`` and ``{folder}`` are filled in."""
     shows: str
-    """A regular expression that a line of its screen matches once it is ready."""
+    """A regular expression that a line on the screen matches once it is ready."""
     alone: bool = False
-    """Whether it needs an installation of its own."""
+    """Whether it needs a separate installation."""
 
 
 PAGES = (
@@ -125,13 +125,13 @@ PAGES = (
         dark=True,
     ),
 )
-"""In the order of the gallery; the first one is also the README's."""
+"""Pages in the order of the gallery; the README shows the first one as well."""
 
 TERMINALS = (
     TerminalPicture(
         name="terminal-generator",
         title="The generator",
-        sentence="Each feed's state, rate and head, and how late its messages were published.",
+        sentence="Each feed's state, rate, head and lateness.",
         command=("manage.py", "generate", "--rate=50"),
         shows=r"^users +running .* \d\d\d +0$",
         alone=True,

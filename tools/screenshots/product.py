@@ -1,4 +1,4 @@
-"""The product that is pictured: as ``make run`` starts it, with more clients beside it."""
+"""The pictured installation: started as by ``make run``, with more clients."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from tools.waiting import PATIENCE_SECONDS, until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FIRST_PORT = 7700
-"""The first port that is tried; not 8000, where a product may be at work."""
+"""The first port to try; not 8000, which another installation may use."""
 GUESTS = {
     "dora": ("--feed=arrays", "--block-size=20"),
     "erin": ("--block-size=10", "--select=name,country"),
     "frank": ("--feed=arrays", "--block-size=2", "--blocks=4"),
 }
-"""Clients of more block sizes, beside alice, bob and carol; frank leaves."""
+"""More clients beside alice, bob and carol, with other block sizes; frank leaves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One installation at work."""
+    """One running installation."""
 
     folder: Path
     environment: Mapping[str, str]
     address: str
-    """Of the page, with a slash at its end."""
+    """Address of the page, with a slash at its end."""
     password: str
-    """Of the account ``admin``."""
+    """Password of the account ``admin``."""
 
     @property
     def url(self) -> str:
@@ -44,7 +44,7 @@ class Product:
 
 @contextmanager
 def running(folder: Path, *, blocks: int) -> Iterator[Product]:
-    """Run the product in *folder*; it is there once alice has so many *blocks* verified."""
+    """Run the product in *folder*; yield it once *blocks* blocks of alice are verified."""
     environment = environment_of(folder)
     with _program(folder / "run.out", environment, "-m", "tools.run") as said:
         [address] = wait_for(said, r"^ +page +(http\S+)$")
@@ -57,7 +57,7 @@ def running(folder: Path, *, blocks: int) -> Iterator[Product]:
             for name in ("alice", "bob", "carol"):
                 wait_for(said, rf"^{name} +\| Block (1) verified")
             wait_for(folder / "frank.out", "^the server found (4) verified")
-            for number in range(1, blocks + 1):  # each in its time, however many
+            for number in range(1, blocks + 1):  # one by one, so that each has its own deadline
                 wait_for(said, rf"^alice +\| Block ({number}) verified")
             yield product
 
@@ -70,15 +70,15 @@ def _client(product: Product, name: str) -> tuple[str, ...]:
 
 
 def environment_of(folder: Path) -> dict[str, str]:
-    """Return what a product in *folder* runs with, whatever is set outside."""
+    """Return the environment of a product in *folder*, mostly independent of the current one."""
     own = {"BLOCKFEED_VAR": str(folder / "var"), "PORT": str(FIRST_PORT)}
-    # Tests find what they started by the mark.
+    # Tests find the processes they started by the mark.
     kept = {"PATH", "HOME", "LANG", "TMPDIR", "BLOCKFEED_TEST_MARK"} & os.environ.keys()
     return {name: os.environ[name] for name in kept} | own
 
 
 def migrate(environment: Mapping[str, str]) -> None:
-    """Make the tables of another installation."""
+    """Create the tables of another installation."""
     subprocess.run(
         [sys.executable, "manage.py", "migrate", "-v0"],
         cwd=CHECKOUT,
@@ -89,7 +89,7 @@ def migrate(environment: Mapping[str, str]) -> None:
 
 
 def wait_for(output: Path, pattern: str) -> list[str]:
-    """Wait until a program said *pattern*; return what stands in its groups."""
+    """Wait until a program's output matches *pattern*; return its groups."""
     found: list[re.Match[str]] = []
 
     def is_said() -> bool:
@@ -97,13 +97,13 @@ def wait_for(output: Path, pattern: str) -> list[str]:
         found[:] = filter(None, [re.search(pattern, said, re.MULTILINE)])
         return bool(found)
 
-    until(is_said, lambda: f"{pattern} was not said:\n{output.read_text(encoding='utf-8')}")
+    until(is_said, lambda: f"{pattern} is not in the output:\n{output.read_text(encoding='utf-8')}")
     return list(found[0].groups())
 
 
 @contextmanager
 def _program(output: Path, environment: Mapping[str, str], *command: str) -> Iterator[Path]:
-    """Run a program of Python, as if by somebody who ends it with Ctrl-C."""
+    """Run a Python program within the context, and end it by Ctrl-C."""
     with output.open("wb") as stream:
         process = subprocess.Popen(
             [sys.executable, "-u", *command],
