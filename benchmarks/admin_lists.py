@@ -1,10 +1,10 @@
 """
-What the lists of the admin cost with a million block reports.
+The cost of the admin's lists with a million block reports.
 
-Run from the checkout: ``python -m benchmarks.admin_lists``. Makes REPORTS
-reports of SESSIONS sessions in a temporary SQLite file, then asks for each
-list through Django's test client and prints the median time and the number
-of queries. The aim is 200 ms each.
+Run from the checkout: ``python -m benchmarks.admin_lists``. Creates REPORTS
+reports of SESSIONS sessions in a temporary SQLite file, then requests each list
+through Django's test client. Prints the median time and the number of queries.
+The aim is 200 ms each.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ BATCH = 5000
 
 
 def main() -> None:
-    """Make the rows, and time each page."""
+    """Create the rows, and time each page."""
     parser = argparse.ArgumentParser(description="Time the lists of the admin.")
     parser.add_argument("--reports", type=int, default=1_000_000)
     parser.add_argument("--sessions", type=int, default=10_000)
-    # The one that every benchmark has: how long each page is asked for.
+    # The option that every benchmark has: the time spent on each page.
     parser.add_argument("--seconds", type=float, default=2.0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -110,7 +110,7 @@ def _time_pages(seconds: float) -> None:
     client.force_login(User.objects.create_superuser("admin"))
     for page in PAGES:
         address = f"/admin/feeds/{page}"
-        reset_queries()  # where DEBUG is on, what made the rows has filled the list
+        reset_queries()  # with DEBUG, creating the rows has filled the list
         with CaptureQueriesContext(connection) as captured:
             assert client.get(address).status_code == 200, address
         times: list[float] = []

@@ -1,14 +1,13 @@
 """
-What live clients feel while another one catches up.
+The latency of live clients while another client catches up.
 
-Run from the checkout: ``python -m benchmarks.catching_up``. A client collects
-a block and leaves; the feed goes on for MESSAGES; the client comes back and
-catches up, every block verified. Printed are its time, and the latency of 100
-live clients in windows of the same feed before, meanwhile and after: what of it
-is noise shows by how those without differ. The live clients are in C, and nothing
-is pinned to a core: on a machine with two, all of a server's processes have to find
-their time. The client that catches up gives way to all else: it stands for another
-machine, whose work a server does not feel.
+Run from the checkout: ``python -m benchmarks.catching_up``. A client collects a
+block and leaves; the feed continues for MESSAGES; the client returns and catches
+up, and every block must be verified. Prints its time, and the latency of 100 live
+clients in windows before, during and after; the windows before and after show the
+noise. The live clients are in C. No process is pinned to a core, so on two cores
+all processes of the server compete. The client that catches up runs at the lowest
+priority, because it stands for another machine.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ RATE = 50
 LIVE = 100
 BLOCK = 10_000
 WINDOWS = 3
-"""Without it, on each side: by so many a spread is known."""
+"""Windows without it, on each side: enough to show the spread."""
 
 
 def window(name: str, program: Path, port: int, seconds: float) -> str:
-    """Let 100 clients live for some time; return what they felt, as a line."""
+    """Run 100 live clients for some time; return their figures as a line."""
     client = LoadClient(program, port, "/?feed=arrays", LIVE, seconds)
     try:
         client.event("open")
@@ -48,7 +47,7 @@ def window(name: str, program: Path, port: int, seconds: float) -> str:
 
 
 def prepare(stack: Stack, messages: int) -> None:
-    """Let a client be *messages* behind."""
+    """Put a client *messages* behind."""
     client = late_client(stack, blocks=1)
     client.wait_for("Connected")
     stack.run("generate", "--feed=arrays", "--rate=20000", f"--count={BLOCK}")
@@ -59,16 +58,16 @@ def prepare(stack: Stack, messages: int) -> None:
 
 
 def late_client(stack: Stack, blocks: int) -> Program:
-    """Start the client that will be behind, or comes back."""
+    """Start the client that falls behind, or restart it."""
     return stack.client("late", "--feed=arrays", f"--block-size={BLOCK}", f"--blocks={blocks}")
 
 
 def measure(stack: Stack, program: Path, messages: int, seconds: float) -> None:
-    """Watch the live clients before, during and after."""
+    """Measure the live clients before, during and after."""
     stack.server()
     prepare(stack, messages)
     window("to warm up", program, stack.port, seconds / 2)
-    # Printed only once all are over: that, too, is work.
+    # Printed only at the end, because printing is work as well.
     lines = [window("without, before", program, stack.port, seconds) for _ in range(WINDOWS)]
     started = time.monotonic()
     client = late_client(stack, blocks=messages // BLOCK)

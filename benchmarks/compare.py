@@ -1,10 +1,10 @@
 """
-Blockfeed beside every server that one would take in its place, in one run.
+A comparison of Blockfeed with the servers that could replace it, in one run.
 
 Run from the checkout: ``python -m benchmarks.compare --seconds 5``. A load client
-in C checks every offset of every client; a loop of send(2) in C is the limit
-that all are held against. Each window has a server of its own, on a core of its
-own, and the servers take turns. Peers are installed into ``build/bench``. Writes
+in C checks every offset of every client. A loop of send(2) in C is the limit with
+which all are compared. Each window starts a new server on its own core, and the
+servers take turns. Peers are installed into ``build/bench``. Writes
 ``benchmarks/results/latest.json``, the tables of ``docs/explanation/performance.md`` and its chart.
 
 Windows under half a second are a smoke run: the limit and Blockfeed, a few clients,
@@ -34,9 +34,9 @@ RESULTS = CHECKOUT / "benchmarks" / "results" / "latest.json"
 PAGE = CHECKOUT / "docs" / "explanation" / "performance.md"
 CHART = CHECKOUT / "docs" / "images" / "fanout.svg"
 QUICK = ("uWebSockets (socketify)", "picows", "websockets broadcast", "Channels, pub/sub layer")
-"""The peers of a quick run: the fastest, and what Channels has without us."""
+"""The peers of a quick run: the fastest one, and plain Channels."""
 SPARE_FILES = 200
-"""Open files that a server or a load client has beside its connections."""
+"""Open files of a server or a load client besides its connections."""
 
 
 class Comparison:
@@ -49,7 +49,7 @@ class Comparison:
         self._rounds = rounds
 
     def run(self, mode: Mode, contestants: Iterable[Contestant]) -> tuple[list[Figure], list[str]]:
-        """Return the figures of *mode*, and a sentence for each window that gave none."""
+        """Return the figures of *mode*, and a sentence for each window that failed."""
         windows: dict[str, list[Window]] = {}
         failures: list[str] = []
         taking_part = [one for one in contestants if mode.is_for_all or not is_peer(one)]
@@ -75,7 +75,7 @@ def is_peer(contestant: Contestant) -> bool:
 
 
 def installed(contestants: Iterable[Contestant]) -> list[Contestant]:
-    """Install what each needs; return those that are there."""
+    """Install the contestants; return the available ones."""
     there = []
     for one in contestants:
         try:
@@ -88,7 +88,7 @@ def installed(contestants: Iterable[Contestant]) -> list[Contestant]:
 
 
 def possible(modes: Iterable[Mode]) -> list[Mode]:
-    """Raise the limit of open files; return the modes it leaves room for."""
+    """Raise the limit of open files; return the modes that fit within it."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     room = []
@@ -124,7 +124,7 @@ def write(
 
 
 def describe(seconds: float, rounds: int) -> str:
-    """Say where and how it was measured."""
+    """Return a sentence about the machine and the method."""
     return (
         f"Measured {time.strftime('%Y-%m-%d', time.gmtime())} on {os.cpu_count()} cores, "
         f"{platform.system()} {platform.release()}, Python {platform.python_version()}: medians "

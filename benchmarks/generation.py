@@ -1,10 +1,10 @@
 """
-How many messages one core can make a second.
+The number of messages that one core can make per second.
 
 Run from the checkout: ``python -m benchmarks.generation --seconds 2``. Every
 figure is the median of five windows, taken in turns, so that a busy machine
-slows all of them alike. A line is what a server sends: the record within its
-message.
+slows all of them equally. A line is the text that a server sends: the record
+within its message.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STARTED_US = 1_800_000_000_000_000
 STEP_US = 10_000
 
 Batches = Iterator[int]
-"""Makes a batch with each step, and tells how many messages it was."""
+"""Makes a batch per step, and yields its number of messages."""
 
 
 def lines_of(source: Source) -> Batches:
@@ -64,7 +64,7 @@ def plain_faker(*, use_weighting: bool) -> Batches:
 
 
 def ready_records() -> Batches:
-    """Encode messages whose records are ready dictionaries: the bare limit."""
+    """Encode messages whose records are existing dictionaries: the limit."""
     records = [orjson.loads(record) for record in make_source("users", {}, 1).records(1, CHUNK)]
     for first in count(1, CHUNK):
         lines = [

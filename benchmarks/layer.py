@@ -1,9 +1,9 @@
 """
 Connects and disconnects per second of the channel layer.
 
-Measures what a consumer does with its private channel (make it, receive on
-it, be cancelled) over the plain pub/sub layer of channels_redis and over
-ours, both on one embedded server, and prints the ratio of each round.
+Measures a consumer's use of its private channel (create it, receive on it, be
+cancelled) with the plain pub/sub layer of channels_redis and with ours, both on
+one embedded server. Prints the ratio of each round.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ROUNDS = 3
 
 
 async def connects_per_second(layer: Any) -> float:
-    """Return how many channels *layer* opens and ends in a second."""
+    """Return the number of channels that *layer* opens and closes per second."""
     await layer.new_channel()
     started = time.perf_counter()
     for _ in range(CONNECTS):

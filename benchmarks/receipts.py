@@ -1,14 +1,14 @@
 """
-What receipts cost: everything on at once, and reports as fast as they are taken.
+The cost of receipts: normal operation, and as many reports as a server accepts.
 
 Run from the checkout: ``python -m benchmarks.receipts``. A load client in C
 collects blocks, computes each digest and waits for each acknowledgement, which
-comes after the report was checked, stored and committed. First a thousand
-clients get 100 messages a second each and report blocks of 100. Then a hundred
-report blocks of one message, at more and more messages a second, until the
-server no longer keeps up. Each window has a server of its own, with SQLite, its
-generator and its Valkey; they and the load client share all cores, as the system
-places them: reports are the work of two processes, which no single core shows.
+follows after the report was checked, stored and committed. First a thousand
+clients get 100 messages per second each and report blocks of 100. Then a hundred
+clients report blocks of one message at increasing rates, until the server no
+longer keeps up. Each window starts a new server with SQLite, a generator and
+Valkey. They and the load client share all cores, because two processes handle
+reports.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from benchmarks.comparison.modes import SMOKE_SECONDS, Mode
 from benchmarks.comparison.race import Cores, FailedError, LoadClient, cpu_seconds, served
 
 OFFERS = (20, 40, 80, 160)
-"""Messages a second, and so reports of each of the clients that do nothing else."""
+"""Messages per second, and so reports per second of each client in the second part."""
 BUSY = '"code":"busy"'
-"""What a server says to whoever offers more than it takes."""
+"""The server's error if clients offer more reports than it accepts."""
 KEPT_UP = 0.98
-"""A server keeps up as long as it acknowledges this part of what is offered."""
+"""The share of offered reports that a server must acknowledge to keep up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """So many clients, so many messages a second, so many of them a block."""
+    """The number of clients, messages per second, and messages per block."""
 
     clients: int
     rate: int
@@ -44,15 +44,15 @@ class Load:
 
     @property
     def offered(self) -> float:
-        """Reports a second."""
+        """Reports per second."""
         return self.clients * self.rate / self.block_size
 
 
 def measure(program: Path, cores: Cores, load: Load, seconds: float) -> Mapping[str, Any]:
     """
-    Return what the load client says; ``server_cpu`` is the server's share of a core.
+    Return the load client's result; ``server_cpu`` is the server's share of a core.
 
-    Raises FailedError, also where a block was not verified.
+    Raises FailedError, also if a block was not verified.
     """
     mode = Mode(name="paced", title="", clients=load.clients, rate=load.rate)
     with ExitStack() as stack:

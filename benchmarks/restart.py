@@ -1,13 +1,12 @@
 """
-How long a thousand clients feel the end of their server.
+The time that a thousand clients need to recover from the end of their server.
 
 Run from the checkout: ``python -m benchmarks.restart``. First the server is
-drained: printed are the time until it has ended, the share of its clients that
-saw close code 4001, and how long it takes until all are live again. Then one is
-killed and started again, at 10 and at 100 messages a second, beneath clients in C
-that come back as ours do. Printed is the time from its port being back to when
-the clients are live and caught up, which means that each has a message that was
-intended for less than half a second ago.
+drained. Prints the time until it has ended, the share of its clients that saw
+close code 4001, and the time until all are live again. Then a server is killed and
+restarted, at 10 and at 100 messages per second, with clients in C that reconnect
+like ours. Prints the time from its port being open again until the clients are
+live and caught up: each has received a message due less than half a second ago.
 """
 
 from __future__ import annotations
@@ -32,11 +31,11 @@ from tests.support.stack import Program, Stack
 
 RATE = 10
 RATES = (10, 100)
-"""Messages a second of a server that is killed."""
+"""Messages per second of a server that is killed."""
 SMOKE_CLIENTS = 50
-"""They prove that the benchmark runs; their figures mean nothing."""
+"""Clients of a smoke run, which proves that the benchmark runs; its figures have no meaning."""
 LIVE_SECONDS = 0.5
-"""A message that came so soon after its intended time did not wait for anything."""
+"""A message received this soon after its intended time is live."""
 
 
 async def measure_drain(crowd: Crowd, server: Program) -> None:
@@ -57,7 +56,7 @@ async def measure_drain(crowd: Crowd, server: Program) -> None:
 
 
 async def measure_return(crowd: Crowd) -> None:
-    """Wait until everybody is live again; the port is back now."""
+    """Wait until all clients are live again; the port is open now."""
     started = time.monotonic()
     live: dict[Follower, float] = {}
     for one in crowd.followers:
@@ -79,7 +78,7 @@ async def measure_return(crowd: Crowd) -> None:
 
 
 async def measure(stack: Stack, size: int) -> None:
-    """Let *size* clients live through a drain."""
+    """Drain a server with *size* clients."""
     server = await asyncio.to_thread(stack.server)
     await asyncio.to_thread(stack.generator, "--feed=arrays", f"--rate={RATE}")
     crowd = Crowd(stack.port, size)

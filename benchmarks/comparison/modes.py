@@ -1,4 +1,4 @@
-"""What is compared: how many clients, and how messages come to them."""
+"""The modes of the comparison: numbers of clients, rates and writes."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ class Mode:
     title: str
     clients: int
     rate: int = 0
-    """Messages a second; 0: as fast as the server goes."""
+    """Messages per second; 0: as fast as the server can."""
     frames: int = 1
     """Frames in one write."""
     is_idle: bool = False
     """Nothing is sent: connections are counted."""
     is_for_all: bool = True
-    """Whether peers take part, and not only the limit and Blockfeed."""
+    """Whether peers take part, besides the limit and Blockfeed."""
 
     @property
     def is_saturated(self) -> bool:
-        """Whether the server is the limit; latency says nothing then."""
+        """Whether the server is saturated; then latency has no meaning."""
         return not self.rate and not self.is_idle
 
 
@@ -52,6 +52,6 @@ MODES = (
     ),
 )
 SMOKE_SECONDS = 0.5
-"""A run with shorter windows is a smoke run: a few clients, and figures that mean nothing."""
+"""Windows shorter than this make a smoke run: few clients, figures without meaning."""
 SMOKE = (Mode(name="paced", title="100 messages/s to 20 clients", clients=20, rate=100),)
-"""Proves that the comparison runs; its figures mean nothing."""
+"""Proves that the comparison runs; its figures have no meaning."""

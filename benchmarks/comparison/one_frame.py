@@ -1,14 +1,14 @@
 """
-``manage.py`` with two things changed: a pass gives each socket one frame, and more wait.
+``manage.py`` with two changes: one frame per socket and pass, and a longer memory.
 
-As it is shipped, the server sends all that is pending in one write, so when it
-is saturated it delivers more than any loop of one frame per write can. This is
-how it is compared with those. A hundred clients could be sent thousands of
-messages a second; a cohort held to single frames falls behind those, and what
-it has not had yet must stay in memory for as long as a window lasts.
+By default the server sends all pending frames in one write, so when saturated it
+delivers more than any loop with one frame per write. This variant is comparable
+with such loops. With a hundred clients, thousands of messages per second are
+possible; a cohort limited to single frames falls behind, and its pending messages
+must stay in memory for a whole window.
 
-A client whose socket was full catches up in large writes here, too, as it does
-with every peer: there, what waits for a socket leaves it in one write.
+A client whose socket was full still catches up in large writes, as with every
+peer, where all bytes waiting for a socket leave in one write.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class OneFrameHub(hub.Hub):
     """A hub whose cohorts get single frames."""
 
     def __init__(self, shipped: limits.Limits, *parts: Any) -> None:
-        """Make what `Hub` makes."""
+        """Create the hub like `Hub`."""
         super().__init__(shipped, *parts)
         self._shipped = shipped
         self._single = replace(shipped, write_bytes=1)

@@ -1,8 +1,8 @@
 """
-One window of one server: started, loaded, watched from outside, ended.
+One window of one server: start, load, measurement from outside, stop.
 
-The server has a core of its own. Everything else, the load client as well as a
-generator and a Valkey, shares the others.
+The server has its own core. All other processes, such as the load client, a
+generator and a Valkey, share the remaining cores.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from tests.support.stack import PATIENCE_SECONDS, Program, Stack
 
 TICKS = os.sysconf("SC_CLK_TCK")
 WARM_SECONDS = 2.0
-"""After the first clients: what a server, or a process of its, still does to start
-is not what one more connection costs."""
+"""Pause after the first clients, so that work at startup does not count as the cost of a
+connection."""
 SETTLE_SECONDS = 0.3
-"""After the last connection, before memory is read."""
+"""Pause after the last connection, before memory is read."""
 FIRST_CLIENTS = 20
-"""They come before those that are counted where a mode is idle: what a server
-loads and sets up at its first connection is not the cost of one more."""
+"""Clients that connect before those counted in an idle mode: work of a server at its
+first connection is not the cost of one more."""
 
 
 class FailedError(Exception):
-    """A window gave no figures, for the reason in the text."""
+    """A window failed; the text is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """Who runs where."""
+    """The cores of the server and of all other processes."""
 
     server: frozenset[int]
     others: frozenset[int]
@@ -52,13 +52,13 @@ class Cores:
 
     @classmethod
     def shared(cls) -> Cores:
-        """Let the system place everybody, as where nobody measures."""
+        """Let the system place all processes, as in normal use."""
         cores = frozenset(os.sched_getaffinity(0))
         return cls(cores, cores)
 
 
 class LoadClient:
-    """A run of ``load.c``, which says one JSON object a line."""
+    """A run of ``load.c``, which prints one JSON object per line."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class LoadClient:
         *dialect: str,
         is_awake: bool = False,
     ) -> None:
-        """Where it *is_awake*, it never sleeps, so that nobody has to wake it."""
+        """Start the client; with *is_awake* it never sleeps, so that waking it costs nothing."""
         awake = ("awake",) if is_awake else ()
         words = (load, *awake, port, target, clients, seconds, *dialect)
         self._process = subprocess.Popen(
@@ -82,7 +82,7 @@ class LoadClient:
         )
 
     def event(self, name: str) -> dict[str, Any]:
-        """Return the next thing it says, which is *name*; raises FailedError."""
+        """Return its next object, which must be *name*; raises FailedError."""
         assert self._process.stdout is not None
         said = self._process.stdout.readline()
         if not said:
@@ -100,20 +100,20 @@ class LoadClient:
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """What all windows have in common."""
+    """The setup shared by all windows."""
 
     load: Path
     """The load client, compiled."""
     cores: Cores
     seconds: float
-    """Of each window."""
+    """Seconds of each window."""
 
     def window(self, contestant: Contestant, mode: Mode, limit: float) -> Window:
         """
         Measure one window.
 
-        *limit* are the messages that the limit delivers a second in this
-        mode. Raises FailedError.
+        *limit* is the number of messages per second that the limit delivers in
+        this mode. Raises FailedError.
         """
         with ExitStack() as stack:
             place = installation(stack)
@@ -186,14 +186,14 @@ def wait_for(port: int, server: Program) -> None:
 
 
 def pin(pid: int, cores: frozenset[int]) -> None:
-    """Move a process, with all that it has started."""
+    """Pin a process and its descendants to cores."""
     for process in family(pid):
         for thread in Path(f"/proc/{process}/task").iterdir():
             os.sched_setaffinity(int(thread.name), cores)
 
 
 def cpu_seconds(server: Program) -> float:
-    """Return the processor time that a server took until now, with all that it has started."""
+    """Return the processor time of a server and its descendants so far."""
     ticks = 0
     for process in family(server.process.pid):
         text = Path(f"/proc/{process}/stat").read_text(encoding="ascii")
@@ -203,7 +203,7 @@ def cpu_seconds(server: Program) -> float:
 
 
 def family(pid: int) -> list[int]:
-    """Return *pid* and the processes that it, and each of those, has started."""
+    """Return *pid* and all its descendants."""
     children = [
         int(child)
         for thread in Path(f"/proc/{pid}/task").iterdir()

@@ -1,4 +1,4 @@
-"""The tables of ``docs/explanation/performance.md``, between two marks of the page."""
+"""The tables of ``docs/explanation/performance.md``, between two marks in the page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def splice(page: str, text: str) -> str:
 
 
 def mode_table(mode: Mode, figures: Sequence[Figure], failures: Sequence[str]) -> str:
-    """Return the section of one mode, the best first."""
+    """Return the section of one mode, best first."""
     columns = _columns(mode)
     ranked = sorted(figures, key=lambda figure: _rank(mode, figure))
     rows = [[read(figure) for _, read in columns] for figure in ranked]
@@ -34,7 +34,7 @@ def mode_table(mode: Mode, figures: Sequence[Figure], failures: Sequence[str]) -
 
 
 def roster_table(rows: Sequence[tuple[str, str, str]]) -> str:
-    """Return who took part: name, versions, command line."""
+    """Return the section on the contestants: name, versions, command line."""
     cells = [[_shown(name), versions, f"`{command}`"] for name, versions, command in rows]
     return "\n".join(
         ["### Who took part", "", *_table(["server", "versions", "command line"], cells)]

@@ -1,8 +1,8 @@
 """
-Who publishes through nats-server, by its own protocol; the server is the peer.
+The publisher for nats-server, which is the peer, in the server's own protocol.
 
-PORT is the one of that protocol, not of the WebSockets. It is started when all
-clients are there.
+PORT is the port of that protocol, not of the WebSockets. The publisher is started
+once all clients are connected.
 """
 
 from __future__ import annotations

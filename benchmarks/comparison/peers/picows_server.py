@@ -13,7 +13,7 @@ clients: set[Any] = set()
 
 
 class Client(WSListener):  # type: ignore[misc]  # picows is not installed where types are checked
-    """Knows its transport while it is open."""
+    """A connection that keeps its transport while it is open."""
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Count this client."""

@@ -1,7 +1,7 @@
 """
-What every peer in Python does alike: its orders, its messages, its schedule.
+The command line, messages and schedule that all Python peers share.
 
-Runs in an interpreter that has nothing of this project.
+Runs in an interpreter without this project.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import NamedTuple
 SIZE = 200
 """Bytes of a message, the same as in ``limit.c``."""
 HELD_BYTES = 256 * 1024
-"""What may wait for one client before a saturated peer waits for it."""
+"""Bytes that may wait for one client before a saturated peer waits for it."""
 LOOK_EVERY = 64
-"""Messages between two looks at what waits: looking costs as much as sending."""
+"""Messages between two checks of the waiting bytes: a check costs as much as sending."""
 
 
 class Orders(NamedTuple):
@@ -26,13 +26,13 @@ class Orders(NamedTuple):
 
     port: int
     clients: int
-    """Publishing begins when so many are connected; 0: it never does."""
+    """The number of connections at which publishing starts; 0: never."""
     rate: int
-    """Messages a second; 0: as fast as it goes."""
+    """Messages per second; 0: as fast as possible."""
 
 
 def orders() -> Orders:
-    """Read the command line; what follows the three numbers is the peer's own."""
+    """Parse the command line; arguments after the three numbers are the peer's own."""
     return Orders(*map(int, sys.argv[1:4]))
 
 
@@ -51,8 +51,8 @@ async def publish(
     """
     Send messages as ordered, once all clients are *connected*.
 
-    *waiting* returns the bytes that wait for each client; a peer whose *send*
-    waits for slow clients by itself gives none.
+    *waiting* returns the bytes waiting for each client; a peer whose *send* waits
+    for slow clients by itself passes none.
     """
     while not given.clients or connected() < given.clients:
         await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
-"""uWebSockets (C++) by way of socketify: one topic, published to."""
+"""uWebSockets (C++) through socketify, with one topic."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ app = App()
 
 
 def joined(client: Any) -> None:
-    """Let a client hear of the topic."""
+    """Subscribe a client to the topic."""
     client.subscribe("bench")
     clients.append(client)
 

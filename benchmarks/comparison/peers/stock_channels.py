@@ -1,9 +1,9 @@
 """
 Plain Channels on plain Daphne: a consumer for each client, in one group.
 
-After ``PORT CLIENTS RATE`` come a layer (``memory``, ``pubsub`` or ``core``) and
-the address of its server. The publisher waits for consumers that are more than
-a few messages behind: without that the layers drop what exceeds their capacity.
+The arguments after ``PORT CLIENTS RATE`` are a layer (``memory``, ``pubsub`` or
+``core``) and the address of its server. The publisher waits for consumers that are
+more than a few messages behind; otherwise the layers drop messages over capacity.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ delivered = 0
 
 
 class Client(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is not typed
-    """Passes what its group says on."""
+    """A consumer that forwards its group's messages."""
 
     groups = ("bench",)
 

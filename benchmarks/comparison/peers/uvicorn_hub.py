@@ -1,4 +1,4 @@
-"""A hub over ASGI's ``send`` under uvicorn: no framework between."""
+"""A hub on ASGI's ``send`` under uvicorn, without a framework."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 async def broadcast(text: str) -> None:
-    """Send *text* to one after the other."""
+    """Send *text* to the clients one after the other."""
     event = {"type": "websocket.send", "text": text}
     for send in tuple(sends):
         await send(event)
