@@ -1,5 +1,5 @@
 /*
- * What clients receive: frames taken apart, offsets checked, latencies counted.
+ * Received data of clients: parses frames, checks offsets and counts latencies.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 enum {
     BUCKETS = 1 << 19, /* of BUCKET_US each: up to 10 s */
     BUCKET_US = 20,
-    EPOCH = 16, /* bytes that take an epoch */
+    EPOCH = 16, /* bytes for an epoch */
 };
 
 #define MESSAGE "{\"type\":\"message\""
@@ -27,25 +27,25 @@ struct client {
     int open;
     int64_t offset; /* of the last message; -1 before the first */
     size_t kept;
-    char *rest; /* the part of a frame, or of NATS, that came, KEPT bytes at most */
-    /* Of a client that speaks NATS, whose frames are taken as they come: */
+    char *rest; /* a partly received frame, or part of NATS; at most KEPT bytes */
+    /* For a client that speaks NATS, whose frames are parsed as they arrive: */
     int is_subscribed;
-    size_t left; /* of the frame's payload */
+    size_t left; /* remaining bytes of the frame's payload */
     size_t headed;
-    unsigned char head[10]; /* the part of a frame's header that came */
-    struct reporter *reporter; /* of a client that reports blocks, else NULL */
-    struct follower *follower; /* of one that comes back, else NULL */
+    unsigned char head[10]; /* a partly received frame header */
+    struct reporter *reporter; /* for a client that reports blocks, else NULL */
+    struct follower *follower; /* for a client that reconnects, else NULL */
 };
 
 static struct {
     int fed; /* clients that have a message */
     int64_t lost, doubled, unreadable, others;
-    int64_t messages; /* since counting began; the others are of all time */
+    int64_t messages; /* since counting began; the other counts are since the start */
     uint32_t latencies[BUCKETS];
 } tally;
 static int counting;
 static int64_t now_us;
-static size_t hint; /* where OFFSET stood in the last message */
+static size_t hint; /* position of OFFSET in the last message */
 
 static _Noreturn void fail(const char *text, ...)
 {
@@ -56,7 +56,7 @@ static _Noreturn void fail(const char *text, ...)
     exit(1);
 }
 
-/* Read digits at *text; returns where they end, or NULL where there are none. */
+/* Read digits at *text; returns their end, or NULL if there are none. */
 static const char *number(const char *text, const char *end, int64_t *value)
 {
     const char *from = text;
@@ -65,7 +65,7 @@ static const char *number(const char *text, const char *end, int64_t *value)
     return text == from ? NULL : text;
 }
 
-/* Return what comes after NAME, which must be in the text. */
+/* Return the text after NAME, which it must contain. */
 static const char *after(const char *text, size_t size, const char *name)
 {
     const char *found = memmem(text, size, name, strlen(name));
@@ -74,7 +74,7 @@ static const char *after(const char *text, size_t size, const char *name)
     return found + strlen(name);
 }
 
-/* Read where a welcome says that the feed stands. */
+/* Read the feed's position from a welcome. */
 static void read_welcome(const char *text, size_t size, char *epoch, int64_t *offset)
 {
     const char *feed = after(text, size, "\"bench\":"), *end = text + size;
@@ -149,7 +149,7 @@ static void answer_ping(struct client *c, const char *payload, size_t size)
         fail("a pong could not be sent: %s", strerror(errno));
 }
 
-/* Take the whole frames in the bytes; returns how many bytes they were. */
+/* Process the complete frames in the bytes; returns their size in bytes. */
 static size_t take_frames(struct client *c, const char *data, size_t size)
 {
     size_t position = 0;

@@ -1,13 +1,13 @@
 /*
- * The limit: what a bare loop of send(2) over the sockets delivers.
+ * The limit: the throughput of a bare loop of send(2) over the sockets.
  *
  *     limit PORT CLIENTS RATE FRAMES
  *
  * Accepts CLIENTS WebSockets, then sends each the same messages, FRAMES of
- * them in one write: RATE messages a second by a schedule, or, with RATE 0, as
- * fast as it goes. With CLIENTS 0 it accepts for ever and sends nothing. It
- * knows no more of a handshake than the answer to the one key that load.c
- * sends, and nothing of what clients say later.
+ * them in one write: RATE messages per second by a schedule, or, with RATE 0, as
+ * fast as possible. With CLIENTS 0 it accepts for ever and sends nothing. It only
+ * knows the handshake's answer to the one key that load.c sends, and ignores
+ * everything that clients send later.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -58,7 +58,7 @@ static int listen_at(int port)
     return fd;
 }
 
-/* Return the next client's socket; -1 for one that asked for no WebSocket. */
+/* Return the next client's socket; -1 if it did not ask for a WebSocket. */
 static int accept_one(int listener)
 {
     char request[4096];
@@ -80,7 +80,7 @@ static int accept_one(int listener)
     return fd;
 }
 
-/* Write one frame, of a message of SIZE bytes. */
+/* Write one frame with a message of SIZE bytes. */
 static void make_frame(char *frame, int64_t offset, int64_t at)
 {
     int head = sprintf(frame + HEADER,

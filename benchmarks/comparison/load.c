@@ -4,20 +4,20 @@
  *
  *     load [awake] PORT TARGET CLIENTS SECONDS [nats | report BLOCK_SIZE | return]
  *
- * Opens CLIENTS WebSockets and says so in one line of JSON ("open"). Then it
- * waits until each has a message, warms up, says "begin", counts for SECONDS
- * and says "result". With SECONDS 0 it stays open until its input ends. With
- * "nats" it speaks NATS in the WebSockets; one is open once it has subscribed.
- * With "report" each client reports its blocks; the result tells of their acks,
- * and comes when no report waits for one. With "return" clients that are cut off
- * come back, and once all are live again it says "returned", with the times when
- * half, 99 of 100 and all of them were, in seconds of the monotonic clock.
- * "awake", it looks for what came without ever sleeping: waking it would be work
- * for the server, the more the slower that is, and only where they share a machine.
+ * Opens CLIENTS WebSockets and prints one line of JSON ("open"). Then it waits
+ * until each has a message, warms up, prints "begin", counts for SECONDS and
+ * prints "result". With SECONDS 0 it stays open until its input ends. With "nats"
+ * it speaks NATS in the WebSockets; one is open once it has subscribed. With
+ * "report" each client reports its blocks; the result includes their acks, and is
+ * printed once no report waits for one. With "return" disconnected clients
+ * reconnect, and once all are live again it prints "returned", with the times when
+ * half, 99 of 100 and all of them were, in seconds of the monotonic clock. With
+ * "awake" it polls without ever sleeping: waking it would cost the server time,
+ * a slower one more, and only because they share a machine.
  *
- * An offset must be the one before plus 1, for each client and from its first
- * message to its last: one that is higher means lost ones, one that is not
- * higher is doubled. Ends with 1 and a sentence where a server breaks off.
+ * Each offset must be the previous one plus 1, for each client from its first
+ * message to its last. A higher one means that messages were lost; one that is not
+ * higher is doubled. Exits with 1 and a sentence if a server closes a connection.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -36,13 +36,13 @@
 #include "returns.h"
 
 enum {
-    AT_ONCE = 48,     /* handshakes under way: plain Daphne queues 50 */
+    AT_ONCE = 48,     /* handshakes in progress: plain Daphne queues 50 */
     BUFFER = 1 << 18, /* bytes of one read */
-    KEPT = 1 << 14,   /* bytes of a frame that came in part */
+    KEPT = 1 << 14,   /* bytes of a partly received frame */
     PATIENCE_S = 60,
 };
 
-/* The key of RFC 6455, section 1.3, and the answer that proves it was read. */
+/* The key of RFC 6455, section 1.3, and its answer. */
 #define KEY "dGhlIHNhbXBsZSBub25jZQ=="
 #define ANSWER "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
@@ -57,7 +57,7 @@ static int64_t clock_us(clockid_t id)
     return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
 }
 
-/* Take the answer to the upgrade; returns its bytes, 0 while it is not whole. */
+/* Process the answer to the upgrade; returns its size, 0 while it is incomplete. */
 static size_t take_answer(struct client *c, char *data, size_t size)
 {
     char *end = memmem(data, size, "\r\n\r\n", 4);
@@ -73,7 +73,7 @@ static size_t take_answer(struct client *c, char *data, size_t size)
     return (size_t)(end - data) + 4;
 }
 
-/* Take what is whole of the bytes; returns how many are left, moved to their front. */
+/* Process the complete frames in the bytes; moves the rest to the front, returns its size. */
 static size_t take(struct client *c, char *data, size_t kept, size_t size)
 {
     size_t taken = 0;
@@ -97,7 +97,7 @@ static size_t take(struct client *c, char *data, size_t kept, size_t size)
     return size - taken;
 }
 
-/* Look out for what comes, or first for room for what waits. */
+/* Poll for input, or first for room to write if something waits. */
 static void watch(int poll, struct client *c, int how, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = c};
@@ -127,7 +127,7 @@ static void read_from(int poll, struct client *c)
         watch(poll, c, EPOLL_CTL_MOD, EPOLLOUT);
 }
 
-/* Connect and ask for the upgrade; returns 0 where nobody listens. */
+/* Connect and request the upgrade; returns 0 if no server listens. */
 static int call(int poll, struct client *c)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
@@ -150,7 +150,7 @@ static int call(int poll, struct client *c)
     if (c->follower && c->follower->epoch[0])
         snprintf(more + size, sizeof more - (size_t)size, "&after=bench:%s:%lld",
                  c->follower->epoch, (long long)c->offset);
-    /* Who reports speaks the protocol; who only receives is a plain client of any server. */
+    /* A client that reports speaks the protocol; one that only receives is a plain client. */
     size = snprintf(request, sizeof request,
                     "GET %s%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
                     "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -177,7 +177,7 @@ static void open_next(int poll)
     call(poll, c);
 }
 
-/* Let those try again whose time has come. */
+/* Reconnect the clients whose wait is over. */
 static void call_again(int poll)
 {
     int64_t now = clock_us(CLOCK_MONOTONIC);

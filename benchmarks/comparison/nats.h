@@ -1,6 +1,6 @@
 /*
- * NATS over WebSocket: its own text protocol, in frames of any size that begin
- * and end anywhere in it.
+ * NATS over WebSocket: its text protocol in frames of any size, which may begin
+ * and end anywhere in the text.
  */
 
 #define NATS_HELLO "CONNECT {\"verbose\":false}\r\nSUB bench 1\r\nPING\r\n"
@@ -41,7 +41,7 @@ static size_t unframe(struct client *c, char *data, size_t size)
     return payload;
 }
 
-/* Take what is whole of the protocol in the bytes; returns how many bytes it was. */
+/* Process the complete commands in the bytes; returns their size in bytes. */
 static size_t take_nats(struct client *c, const char *data, size_t size)
 {
     size_t position = 0;

@@ -1,13 +1,13 @@
 /*
- * Clients that collect blocks and report them, each with its digest, as
- * docs/reference/protocol.md says: what they had, and how long each waits for its ack.
+ * Clients that collect blocks and report them, each with its digest, as in
+ * docs/reference/protocol.md. Measures how long each report waits for its ack.
  *
- * One whose reports the socket does not take reads nothing more meanwhile.
+ * A client stops reading while its socket does not accept its reports.
  */
 
 enum {
-    PENDING = 1 << 12, /* reports of a client without an ack, at most */
-    REPORT = 800,      /* bytes of one, at most */
+    PENDING = 1 << 12, /* the most reports of a client without an ack */
+    REPORT = 800,      /* the most bytes of a report */
 };
 
 #define PRIME ((1ULL << 61) - 1)
@@ -15,24 +15,24 @@ enum {
 
 struct reporter {
     char epoch[EPOCH];
-    int64_t block;  /* the one that is collected; 0 before the welcome */
-    int64_t acked;  /* the last one with an ack */
+    int64_t block;  /* the block being collected; 0 before the welcome */
+    int64_t acked;  /* the last block with an ack */
     int64_t before; /* the offset before the block */
     int64_t late, latest;
     int64_t started_us;
     int count;
     uint64_t digest;
-    char *out; /* what the socket has not taken yet */
+    char *out; /* bytes that the socket has not accepted yet */
     size_t held, room;
-    int64_t sent_us[PENDING]; /* by block, when it was reported */
+    int64_t sent_us[PENDING]; /* by block, the time it was reported */
 };
 
 static struct {
     int block_size; /* 0: nothing is reported */
     int is_over;    /* nothing new is reported */
     int64_t reports, acks, verified;
-    int64_t timed; /* acks since counting began; the others are of all time */
-    uint32_t waits[BUCKETS]; /* from a report to its ack, of those */
+    int64_t timed; /* acks since counting began; the other counts are since the start */
+    uint32_t waits[BUCKETS]; /* times from a report to its ack, for those acks */
 } receipts;
 static uint32_t crcs[256];
 
@@ -149,7 +149,7 @@ static void take_control(struct client *c, const char *text, size_t size)
         fail("the server says: %.*s", (int)size, text);
 }
 
-/* Give the socket what waits for it; tells whether it took all. */
+/* Write the waiting bytes to the socket; returns whether it accepted all. */
 static int flush_reports(struct client *c)
 {
     struct reporter *r = c->reporter;

@@ -1,8 +1,8 @@
 /*
- * Clients that come back by themselves, and go on where they stood: when each
- * that was cut off has a message again that waited for nothing.
+ * Clients that reconnect by themselves and resume where they stopped. Measures when
+ * each disconnected client is live again, that is, receives a prompt message.
  *
- * They wait between their tries as clientapp/core/backoff.py does.
+ * They wait between attempts as in clientapp/core/backoff.py.
  */
 
 enum {
@@ -15,17 +15,17 @@ struct follower {
     char epoch[EPOCH];
     int is_cut_off;
     int64_t longest_us; /* the ceiling of the next wait */
-    int64_t again_us;   /* when to try next, by the monotonic clock; 0: connected */
+    int64_t again_us;   /* time of the next attempt, by the monotonic clock; 0: connected */
 };
 
 static struct {
-    int follow; /* whether clients come back */
+    int follow; /* whether clients reconnect */
     int cut_off;
-    int known;       /* times that are known of those that came back */
+    int known;       /* number of times in live_us */
     int64_t *live_us; /* when each was live again, by the monotonic clock */
 } returns;
 
-/* Hang up, and try again later. */
+/* Close the connection, and reconnect later. */
 static void come_back_later(struct client *c, int64_t now)
 {
     struct follower *f = c->follower;

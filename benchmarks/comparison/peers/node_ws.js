@@ -1,5 +1,5 @@
 // node's ws, each frame made once and written to all its sockets.
-// Command line: PORT CLIENTS RATE, as of every peer.
+// Command line: PORT CLIENTS RATE, like every peer.
 "use strict";
 
 const { WebSocketServer, Sender } = require("ws");
