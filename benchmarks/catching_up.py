@@ -90,15 +90,17 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.strip().partition("\n")[0])
     parser.add_argument(
-        "--messages", type=int, help="to be behind (default: 20,000 for each of the seconds)"
+        "--messages", type=int, help="messages to fall behind (default: 20,000 per second)"
     )
-    parser.add_argument("--seconds", type=float, default=20.0, help="of a window (default: 20)")
+    parser.add_argument(
+        "--seconds", type=float, default=20.0, help="length of a window (default: 20)"
+    )
     options = parser.parse_args()
     messages = options.messages or max(BLOCK, int(options.seconds * 20_000) // BLOCK * BLOCK)
     try:
         program = building.compiled("load")
     except MissingError as missing:
-        print(f"nobody watches what catching up does: {missing}")
+        print(f"catching up cannot be measured: {missing}")
         return
     with tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder))

@@ -139,7 +139,7 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=float, default=5.0, help="seconds of each window (default: 5)"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="windows of each (default: 3)")
+    parser.add_argument("--rounds", type=int, default=3, help="windows of each server (default: 3)")
     parser.add_argument(
         "--quick", action="store_true", help="1,000 clients and few peers; nothing is written"
     )

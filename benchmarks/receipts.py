@@ -89,12 +89,14 @@ def show(load: Load, found: Mapping[str, Any]) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.strip().partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each window (default: 10)")
+    parser.add_argument(
+        "--seconds", type=float, default=10.0, help="length of a window (default: 10)"
+    )
     options = parser.parse_args()
     try:
         program = building.compiled("load")
     except MissingError as missing:
-        print(f"nothing is measured: {missing}")
+        print(f"receipts cannot be measured: {missing}")
         return
     is_smoke = options.seconds < SMOKE_SECONDS
     cores = Cores.shared()

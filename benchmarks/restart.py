@@ -134,7 +134,7 @@ def main() -> None:
     try:
         program = building.compiled("load")
     except MissingError as missing:
-        print(f"no server is killed: {missing}")
+        print(f"restarts cannot be measured: {missing}")
         return
     cores = Cores.split()
     os.sched_setaffinity(0, cores.others)

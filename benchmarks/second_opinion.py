@@ -85,8 +85,12 @@ def compare(stack: Stack, clients: int, seconds: float) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.strip().partition("\n")[0])
-    parser.add_argument("--clients", type=int, default=CLIENTS, help="of each kind (default: 100)")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of the run (default: 20)")
+    parser.add_argument(
+        "--clients", type=int, default=CLIENTS, help="clients of each kind (default: 100)"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=20.0, help="length of the run (default: 20)"
+    )
     parser.add_argument("--plain", metavar="URL", help="only the plain clients, at this server")
     options = parser.parse_args()
     seconds = max(options.seconds, 3.0)

@@ -148,7 +148,9 @@ async def measure(stack: Stack, seconds: float) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.strip().partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each window (default: 20)")
+    parser.add_argument(
+        "--seconds", type=float, default=20.0, help="length of a window (default: 20)"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder))
