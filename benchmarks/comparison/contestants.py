@@ -18,8 +18,8 @@ from feeds.layer import valkey
 from tests.support.stack import Program, Stack, free_port
 
 BACKLOG_OFFER = 0.75
-"""Part of the limit that is offered as a backlog: what a node remembers bounds how
-far its clients may fall behind before their messages are made again."""
+"""The share of the limit that is offered as a backlog. A node's memory bounds how far its
+clients may fall behind before their messages are regenerated."""
 FEED = "Feed.objects.create(name='bench', kind='arrays', spec={'shape': [42]})"
 """Its lines have 200 bytes, as those of the peers."""
 

@@ -2,7 +2,7 @@
 Vocabularies: words made by Faker, once per locale and seed.
 
 Faker is used for words only. Only providers that never read the clock are
-loaded, so that none of them can call one that does.
+loaded, so that no other provider can be reached through them.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ import { Digest } from "./digest.js";
 
 const UNANNOUNCED = "unannounced";
 
-/** Return the smallest of the sorted values that at least `percent` of them do not exceed. */
+/** Return the percentile of the sorted values by nearest rank. */
 export function rank(sorted, percent) {
   return sorted[Math.max(0, Math.ceil((percent * sorted.length) / 100) - 1)];
 }
