@@ -223,7 +223,8 @@ class _Server:
                     self._awake.recv(4096)
                     self._tell_ends()
                     continue
-                told, files = b"", []
+                told = b""
+                files: list[int] = []
                 # A program that is killed may leave news unread, which resets its channel.
                 with contextlib.suppress(ConnectionResetError):
                     told, files, _, _ = socket.recv_fds(one, LONGEST_MESSAGE, 3)
