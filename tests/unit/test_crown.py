@@ -1,9 +1,9 @@
 """
-The crown property: whatever happens, nothing is missed, doubled or altered unsaid.
+The crown property: no message is missed, doubled or altered without notice.
 
-For any interleaving of publishing, losing, delivering, slowing down, restarting and
-killing, each client's journal holds every offset once and in order, or an announced
-gap in its place; and no block that came over a whole wire is found broken.
+For any interleaving of publishing, losing, delivering, slowing down, restarting and killing, each
+client's journal holds every offset once and in order, or an announced gap in its place; and no
+block that came over an intact connection is found broken.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CLIENTS = ((("users",), 3), (("arrays", "users"), 2), (("arrays",), 5))
 
 
 class Crown(RuleBasedStateMachine):
-    """Two feeds, three clients, and all that may befall them."""
+    """Two feeds, three clients, and every event that may happen to them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Crown(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(FEEDS), count=st.integers(1, 9), comes=st.integers(0, 2))
     def publish(self, name: str, count: int, comes: int) -> None:
-        """A batch is promised and pushed: it is kept back, comes, or comes twice."""
+        """Promise and push a batch, which is delayed, arrives once, or arrives twice."""
         feed = self.feeds[name]
         batch = (name, feed.promised + 1, count)
         feed.promised += count
@@ -69,30 +69,30 @@ class Crown(RuleBasedStateMachine):
 
     @rule()
     def let_come(self) -> None:
-        """What was kept back comes late, after what was pushed later."""
+        """Deliver a delayed batch after batches that were pushed later."""
         if self.held:
             self.server.take(*self.held.pop())
 
     @rule(name=st.sampled_from(FEEDS))
     def poll(self, name: str) -> None:
-        """The server makes what was promised and did not come."""
+        """Let the server regenerate what was promised and did not arrive."""
         self.server.fill(name, self.feeds[name].promised)
 
     @rule(name=st.sampled_from(FEEDS), seed=st.integers(1, 3), rate=st.integers(1, 5000))
     def restart_generator(self, name: str, seed: int, rate: int) -> None:
-        """A generator begins another segment, with another recipe perhaps."""
+        """Start a new segment, perhaps with another recipe."""
         self.feeds[name].begin(seed, rate)
 
     @rule(name=st.sampled_from(FEEDS), seed=st.integers(1, 3))
     def upgrade(self, name: str, seed: int) -> None:
-        """A server comes whose libraries do not make an epoch, and a generator with another."""
+        """Start a server that cannot make an epoch, and a generator with another one."""
         self.feeds[name].foreign.add(self.feeds[name].segments[-1].epoch)
         self.feeds[name].begin(seed, 1000)
         self.restart_server()
 
     @rule()
     def restart_server(self) -> None:
-        """The server is killed and started."""
+        """Kill the server and start it."""
         for client in self.clients:
             client.hang_up()
         self.held.clear()
@@ -100,7 +100,7 @@ class Crown(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(FEEDS))
     def change_server(self, name: str) -> None:
-        """Clients find a process that is behind the one they knew in one of the feeds."""
+        """Move the clients to a process that is behind in one of the feeds."""
         for client in self.clients:
             client.hang_up()
         head = self.server.hub.streams[name].head
@@ -109,27 +109,27 @@ class Crown(RuleBasedStateMachine):
 
     @rule(turns=st.integers(1, 6))
     def work(self, turns: int) -> None:
-        """The server gets some turns."""
+        """Give the server some turns."""
         self.server.work(turns)
 
     @rule(number=clients_drawn)
     def connect(self, number: int) -> None:
-        """A client comes, or comes back."""
+        """Connect a client, or reconnect it."""
         self.clients[number].connect(self.server)
 
     @rule(number=clients_drawn)
     def break_connection(self, number: int) -> None:
-        """A connection breaks, with all that is on its way."""
+        """Break a connection, losing everything that is in flight."""
         self.clients[number].hang_up()
 
     @rule(number=clients_drawn)
     def kill(self, number: int) -> None:
-        """A client is killed: whole blocks are all that is left."""
+        """Kill a client, which keeps only its complete blocks."""
         self.clients[number].start()
 
     @rule(number=clients_drawn, is_slow=st.booleans())
     def slow_down(self, number: int, *, is_slow: bool) -> None:
-        """A client's socket fills, or empties."""
+        """Fill a client's socket, or drain it."""
         if is_slow:
             self.clients[number].is_slow = True
         else:
@@ -137,17 +137,17 @@ class Crown(RuleBasedStateMachine):
 
     @rule(number=clients_drawn, count=st.integers(1, 12))
     def deliver(self, number: int, count: int) -> None:
-        """Some frames arrive at a client."""
+        """Deliver some frames to a client."""
         self.clients[number].deliver(count)
 
     @rule(number=clients_drawn, is_answered=st.booleans())
     def report(self, number: int, *, is_answered: bool) -> None:
-        """A client reports; the acknowledgements may be lost."""
+        """Let a client report; the acknowledgements may be lost."""
         list(self.clients[number].report(is_answered=is_answered))
 
     @rule(count=st.integers(1, 9))
     def flow(self, count: int) -> None:
-        """For a while all goes well."""
+        """Let everything work for a while."""
         for name, feed in self.feeds.items():
             feed.promised += count
             self.server.take(name, feed.promised - count + 1, count)
@@ -157,7 +157,7 @@ class Crown(RuleBasedStateMachine):
             client.deliver(100)
 
     def teardown(self) -> None:
-        """Let everything come to rest, and go on for a block at least; then judge."""
+        """Let everything settle, continue for at least one block, and judge."""
         for name, feed in self.feeds.items():
             self.server.fill(name, feed.promised)
         for client in self.clients:
@@ -170,7 +170,7 @@ class Crown(RuleBasedStateMachine):
             self.judge(client)
 
     def judge(self, client: Client) -> None:
-        """Hold a client's journal against the truth."""
+        """Compare a client's journal with the truth."""
         for name, at in client.protocol.positions.items():
             assert at.offset == self.feeds[name].promised, f"{name} ends at {at.offset}"
         assert client.duplicates == 0
@@ -193,7 +193,7 @@ class Crown(RuleBasedStateMachine):
             assert verdict.verdict != Verdict.BROKEN, verdict
 
     def judge_lines(self, lines: tuple[str, ...], stood: dict[str, int]) -> None:
-        """Each line follows the one before it in its feed; move *stood* to the last."""
+        """Check that each line follows the previous one of its feed; update *stood*."""
         for line in lines:
             kind, *rest = line.split(" ", 4)
             if kind == "gap":
@@ -222,17 +222,17 @@ TestCrown = Crown.TestCase
 
 
 def skip_a_frame(append: Any) -> Any:
-    """Spoil a stream: the last frame of a batch says nothing."""
+    """Sabotage a stream: the last frame of a batch is empty."""
     return lambda self, first, frames: append(self, first, [*frames[:-1], frame(b"{}")])
 
 
 def off_by_one(between: Any) -> Any:
-    """Spoil prefixes: the last line of a range is not counted."""
+    """Sabotage prefixes: the last line of a range is not counted."""
     return lambda self, first, last: between(self, first, max(first, last - 1))
 
 
 def forget(connect: Any) -> Any:
-    """Spoil a client: it asks for nothing it missed."""
+    """Sabotage a client: it requests nothing it missed."""
 
     def connect_live(self: Any) -> Any:
         self._positions.clear()
@@ -242,7 +242,7 @@ def forget(connect: Any) -> Any:
 
 
 def swallow(gap: Any) -> Any:
-    """Spoil a client: it says nothing of a gap."""
+    """Sabotage a client: it reports no gap."""
 
     def note_nothing(self: Any, one: Any) -> Any:
         gap(self, one)
@@ -252,7 +252,7 @@ def swallow(gap: Any) -> Any:
 
 
 def repeat(message: Any) -> Any:
-    """Spoil a client: it takes what it has already."""
+    """Sabotage a client: it accepts duplicates."""
 
     def take_twice(self: Any, one: Any) -> Any:
         return [*message(self, one), one]
@@ -270,11 +270,13 @@ SABOTAGES = {
 
 
 @pytest.mark.parametrize(("owner", "name", "spoil"), SABOTAGES.values(), ids=SABOTAGES)
-def test_the_machine_notices(
+def test_machine_notices_sabotage(
     owner: type, name: str, spoil: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fault on either side is found: the property can fail."""
+    """Every sabotage is found, so the property can fail."""
     monkeypatch.setattr(owner, name, spoil(getattr(owner, name)))
-    found = settings(QUICK, max_examples=300, database=None, phases=[Phase.generate])
+    # Swallowed gaps take 75 examples on average, and took more than 300 in one of 12 seeds;
+    # the seed depends on the text of this file.
+    found = settings(QUICK, max_examples=1500, database=None, phases=[Phase.generate])
     with pytest.raises((AssertionError, MalformedMessage, ValueError)):
         run_state_machine_as_test(Crown, settings=found)
