@@ -1,8 +1,8 @@
 """
-The same examples in every run of the unit tier, at any speed.
+Hypothesis settings that try the same examples in every run, at any speed.
 
-``BLOCKFEED_EXAMPLES`` is their number for each property; CI tries more than a
-developer waits for.
+``BLOCKFEED_EXAMPLES`` sets the number of examples for each property; CI tries more than a
+developer wants to wait for.
 """
 
 import os
@@ -10,7 +10,7 @@ import os
 from hypothesis import settings
 
 FEW, MANY = 25, 100
-"""Examples of each property where nothing is said: on a developer's machine, and in CI."""
+"""Default number of examples for each property: on a developer's machine, and in CI."""
 
 settings.register_profile(
     "repeatable",

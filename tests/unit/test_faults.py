@@ -1,4 +1,4 @@
-"""The faults of the way do what their names say, and nothing else."""
+"""The faults that tests inject into connections."""
 
 import json
 
@@ -17,8 +17,8 @@ def message(offset: int) -> bytes:
     ("fault", "arrived"),
     [("lost", [1, 3, 4]), ("doubled", [1, 2, 2, 3, 4]), ("swapped", [1, 3, 2, 4])],
 )
-def test_message_faults(fault: Fault, arrived: list[int]) -> None:
-    """The message named has its fault once; all others pass, and so do controls."""
+def test_message_fault_happens_once(fault: Fault, arrived: list[int]) -> None:
+    """The named message has its fault once; other messages and controls pass."""
     faults = MessageFaults({("users", 2): fault})
     texts = [message(offset) for offset in (1, 2, 3, 4)]
     assert [out for text in texts for out in faults.from_server(text)] == [
@@ -28,7 +28,7 @@ def test_message_faults(fault: Fault, arrived: list[int]) -> None:
     assert faults.from_server(b'{"type":"heartbeat"}') == [b'{"type":"heartbeat"}']
 
 
-def test_altered_message() -> None:
+def test_altered_message_stays_json() -> None:
     """One byte of the data differs, and the text stays JSON."""
     (text,) = MessageFaults({("users", 2): "altered"}).from_server(message(2))
     assert sum(a != b for a, b in zip(text, message(2), strict=True)) == 1
@@ -36,8 +36,8 @@ def test_altered_message() -> None:
     assert alter(text) == message(2)
 
 
-def test_storm() -> None:
-    """Acknowledgements alone are lost, anything is cut, and a calm storm does neither."""
+def test_storm_loses_acknowledgements_and_cuts() -> None:
+    """Only acknowledgements are lost, any frame may be cut, and a calm storm does neither."""
     ack = b'{"type":"ack","block":1}'
     storm = Storm(1, lost_acks=1.0, cuts=0.0)
     assert storm.from_server(ack) == []

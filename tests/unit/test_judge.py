@@ -1,4 +1,4 @@
-"""The judge of block logs: it lets a good log pass, and sees every damage."""
+"""The judge of block logs: it passes a good log and notices every damage."""
 
 import json
 import re
@@ -17,7 +17,7 @@ BOTH = replace(ALICE, block_size=SIZE, select=("name", "country"))
 
 
 def frames() -> list[Frame]:
-    """Return three blocks of messages, the two feeds in turn."""
+    """Return three blocks of messages, alternating between the two feeds."""
     users = map(json.loads, make_source("users", {}, 1).records(250, 6))
     arrays = map(json.loads, make_source("arrays", {}, 1).records(250, 6))
     received: list[Frame] = []
@@ -37,8 +37,8 @@ def log_of(path: Path, content: bytes) -> Path:
     return log
 
 
-def test_good_log(tmp_path: Path) -> None:
-    """A log as the client writes it passes, and the judge tells what is in it."""
+def test_good_log_passes(tmp_path: Path) -> None:
+    """A log as the client writes it passes, and the judge returns its contents."""
     session = judge(log_of(tmp_path, session_log(BOTH, frames(), offset=249)))
 
     assert [block.number for block in session.blocks] == [1, 2, 3]
@@ -82,12 +82,12 @@ DAMAGES = {
     "the session asked for one feed more": (rb'"feeds":\["users",', b'"feeds":["news","users",'),
     "the tail is torn": (rb"=== end of block 3.*\n", b""),
 }
-"""What is replaced once, and by what."""
+"""Patterns that are replaced once, and their replacements."""
 
 
 @pytest.mark.parametrize(("what", "instead"), DAMAGES.values(), ids=DAMAGES)
-def test_damage_is_seen(what: bytes, instead: bytes, tmp_path: Path) -> None:
-    """A log that is damaged so does not pass, although its checksums fit."""
+def test_damage_is_noticed(what: bytes, instead: bytes, tmp_path: Path) -> None:
+    """A damaged log does not pass, although its checksums fit."""
     good = session_log(BOTH, frames(), offset=249)
     damaged = re.sub(what, instead, good, count=1)
     assert damaged != good
@@ -95,8 +95,8 @@ def test_damage_is_seen(what: bytes, instead: bytes, tmp_path: Path) -> None:
         judge(log_of(tmp_path, seal(damaged)))
 
 
-def test_wrong_checksum_is_seen(tmp_path: Path) -> None:
-    """Without its checksum made anew, any other byte is enough."""
+def test_wrong_checksum_is_noticed(tmp_path: Path) -> None:
+    """Any changed byte is noticed if the checksum is not updated."""
     good = session_log(BOTH, frames(), offset=249)
     damaged = good.replace(b'"p50":', b'"p51":', 1)
     assert damaged != good
@@ -104,23 +104,23 @@ def test_wrong_checksum_is_seen(tmp_path: Path) -> None:
         judge(log_of(tmp_path, damaged))
 
 
-def test_wrong_clock_is_seen(tmp_path: Path) -> None:
-    """A time that is said everywhere alike is still not that of the stamps."""
+def test_wrong_clock_is_noticed(tmp_path: Path) -> None:
+    """A block time that is stated consistently must still match the stamps."""
     good = session_log(BOTH, frames(), offset=249)
     damaged = good.replace(b"3.000 s", b"4.000 s").replace(b'"seconds":3.0', b'"seconds":4.0')
     with pytest.raises(AssertionError, match="by the wall"):
         judge(log_of(tmp_path, seal(damaged)))
 
 
-def test_another_seed_is_seen(tmp_path: Path) -> None:
+def test_another_seed_is_noticed(tmp_path: Path) -> None:
     """Records of another seed are not those of the feed."""
     log = log_of(tmp_path, session_log(BOTH, frames(), offset=249))
     with pytest.raises(AssertionError):
         judge(log, seed=2)
 
 
-def test_gap_between_blocks_is_seen(tmp_path: Path) -> None:
-    """A gap in the log is a fault, even where it is announced."""
+def test_gap_between_blocks_is_noticed(tmp_path: Path) -> None:
+    """A gap in the log is a fault, even if it is announced."""
     received = frames()
     received[4:4] = [gap(252, 252)]
     del received[5]

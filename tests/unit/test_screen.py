@@ -1,4 +1,4 @@
-"""Lines of several programs, laid out for a terminal or for a file."""
+"""Lines of several programs, laid out for a terminal or a file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Window(io.StringIO):
     """A terminal without a screen."""
 
     def isatty(self) -> bool:
-        """Say that it is one."""
+        """Return true."""
         return True
 
 
@@ -30,15 +30,15 @@ def window(monkeypatch: pytest.MonkeyPatch) -> Window:
     return Window()
 
 
-def test_a_file_gets_lines_as_they_are() -> None:
-    """One fact is one line, without colours, however long it is."""
+def test_file_gets_unchanged_lines() -> None:
+    """In a file a line stays one line without colours, however long it is."""
     screen = Screen(io.StringIO())
     assert screen.labelled("alice", LINE) == f"alice     | {LINE}"
     assert screen.indented(LINE, 10) == LINE
 
 
-def test_a_long_line_goes_on_under_its_text(window: Window) -> None:
-    """Every part has the name before it, and no word is lost."""
+def test_long_line_continues_under_its_text(window: Window) -> None:
+    """Every part starts with the name, and no word is lost."""
     said = re.sub(r"\x1b\[\d+m", "", Screen(window).labelled("alice", LINE)).splitlines()
     assert len(said) == 2
     assert max(map(len, said)) <= 60
@@ -47,7 +47,7 @@ def test_a_long_line_goes_on_under_its_text(window: Window) -> None:
 
 
 def test_each_program_has_a_colour(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It keeps its colour; with NO_COLOR there is none."""
+    """A program keeps its colour; with NO_COLOR there is none."""
     screen = Screen(window)
     said = [screen.labelled(name, "x") for name in ("server", "alice", "server")]
     assert said[0] == said[2] == f"\x1b[{COLOURS[0]}mserver    | \x1b[0mx"
@@ -56,8 +56,8 @@ def test_each_program_has_a_colour(window: Window, monkeypatch: pytest.MonkeyPat
     assert Screen(window).labelled("server", "x") == "server    | x"
 
 
-def test_a_table_keeps_its_columns(window: Window) -> None:
-    """What does not fit goes on where the texts of the table begin."""
+def test_table_keeps_its_columns(window: Window) -> None:
+    """Text that does not fit continues in the column where the texts start."""
     row = "  page    http://127.0.0.1:8000/ and a text that does not fit here at all"
     assert Screen(window).indented(f"\n{row}\n", 10).splitlines() == [
         "",

@@ -1,4 +1,4 @@
-"""Medians, spread and ratios of a comparison, and the tables made of them."""
+"""Medians, spread and ratios of a comparison, and the tables built from them."""
 
 import pytest
 
@@ -17,47 +17,47 @@ def windows(*rates: float) -> list[Window]:
 
 
 def figures(mode: Mode = SATURATED) -> list[Figure]:
-    """Return two figures: the limit, and ours at 0.8 of it."""
+    """Return two figures: the limit, and Blockfeed at 0.8 of it."""
     return summarize(mode, {"limit": windows(90, 100, 130), "blockfeed": windows(80, 79, 96)})
 
 
 def test_a_figure_is_the_median() -> None:
-    """One slow or quick window moves nothing."""
+    """One slow or fast window does not change the figure."""
     assert [figure.per_second for figure in figures()] == [100, 80]
 
 
 def test_the_ratio_is_to_the_limit_of_the_same_run() -> None:
-    """The limit is 1."""
+    """The limit has ratio 1; the others are relative to it."""
     assert [figure.ratio_to_limit for figure in figures()] == [1.0, 0.8]
 
 
-def test_the_spread_is_half_of_what_lies_between() -> None:
-    """As a part of the median."""
+def test_spread_is_half_the_range() -> None:
+    """The spread is half the range of the windows, as a fraction of the median."""
     assert [figure.spread for figure in figures()] == pytest.approx([0.2, 17 / 160])
 
 
-def test_losses_of_all_windows_count() -> None:
-    """A loss in one window is not lost in the median."""
+def test_losses_of_all_windows_are_added() -> None:
+    """Losses and duplicates of all windows are added; the median does not hide them."""
     lossy = [Window(per_second=1, lost=3), Window(per_second=1), Window(per_second=1, doubled=2)]
     (figure,) = summarize(SATURATED, {"peer": lossy})
     assert (figure.lost, figure.doubled) == (3, 2)
 
 
 def test_without_a_limit_there_is_no_ratio() -> None:
-    """And a name without a window has no figure."""
+    """Without a limit there is no ratio, and a name without windows has no figure."""
     (figure,) = summarize(SATURATED, {"limit": [], "peer": windows(5)})
     assert (figure.name, figure.ratio_to_limit) == ("peer", None)
 
 
-def test_latencies_that_were_not_measured_stay_unknown() -> None:
-    """Those that were are medians of their own."""
+def test_latency_ignores_windows_without_it() -> None:
+    """A latency is the median of the windows that measured it; without any it is unknown."""
     known = [Window(per_second=1, p50_ms=ms, p99_ms=2 * ms) for ms in (3.0, 1.0, 2.0)]
     (figure,) = summarize(PACED, {"limit": known})
     assert (figure.p50_ms, figure.p99_ms, figure.memory_kb) == (2.0, 4.0, None)
 
 
 def test_results_have_the_agreed_fields() -> None:
-    """Those who read ``latest.json`` find these, and numbers in them."""
+    """A reader of ``latest.json`` finds these fields, with numbers in them."""
     written = figures()[1].write()
     agreed = ("name", "clients", "mode", "per_second", "ratio_to_limit", "p50_ms", "p99_ms")
     assert [written[field] for field in (*agreed, "server_cpu")] == [
@@ -72,14 +72,14 @@ def test_results_have_the_agreed_fields() -> None:
     ]
 
 
-def test_no_two_modes_are_the_same() -> None:
-    """A name and a number of clients tell which figure is meant."""
+def test_modes_are_unique() -> None:
+    """A mode is identified by its name and its number of clients."""
     keys = [(mode.name, mode.clients) for mode in MODES]
     assert len(set(keys)) == len(keys)
 
 
-def test_a_table_has_the_best_first() -> None:
-    """Ours is bold; saturated, latency says nothing and has no column."""
+def test_table_has_the_best_first() -> None:
+    """A saturated table ranks by rate, prints Blockfeed in bold and has no latency column."""
     lines = tables.mode_table(SATURATED, figures()[::-1], []).splitlines()
     assert lines[0] == "### As fast as it goes"
     assert lines[4:] == [
@@ -88,8 +88,8 @@ def test_a_table_has_the_best_first() -> None:
     ]
 
 
-def test_a_paced_table_ranks_by_latency() -> None:
-    """Who delivers the same sooner is better."""
+def test_paced_table_ranks_by_latency() -> None:
+    """At the same rate, the lower 99th percentile of latency ranks first."""
     found = summarize(
         PACED,
         {
@@ -101,20 +101,20 @@ def test_a_paced_table_ranks_by_latency() -> None:
     assert [line.split(" | ")[0] for line in lines[4:]] == ["| quick", "| slow"]
 
 
-def test_an_idle_table_tells_memory() -> None:
-    """Connections have a price, and no latency."""
+def test_idle_table_shows_memory() -> None:
+    """A table of idle connections shows the memory per connection, and no latency."""
     found = summarize(IDLE, {"limit": [Window(per_second=2000, memory_kb=26.04)]})
     assert tables.mode_table(IDLE, found, []).endswith("| limit | 2,000 | 0% | 1.000 | 26.0 |")
 
 
-def test_failures_stand_below_the_table() -> None:
-    """A server that failed is not just missing."""
+def test_failures_are_listed_below_the_table() -> None:
+    """A server that failed is listed below the table with the reason."""
     text = tables.mode_table(SATURATED, figures(), ["peer: it does not listen"])
     assert text.endswith("Windows without figures:\n\n- peer: it does not listen")
 
 
-def test_only_what_is_between_the_marks_is_replaced() -> None:
-    """What people wrote stays."""
+def test_only_text_between_the_marks_is_replaced() -> None:
+    """Text outside the marks stays as people wrote it."""
     page = f"above\n{tables.BEGIN}\nold\n{tables.END}\nbelow\n"
     once = tables.splice(page, "new\n")
     assert once == f"above\n{tables.BEGIN}\n\nnew\n\n{tables.END}\nbelow\n"
@@ -122,7 +122,7 @@ def test_only_what_is_between_the_marks_is_replaced() -> None:
 
 
 @pytest.mark.parametrize("page", ["", tables.BEGIN, tables.END])
-def test_a_page_without_marks_is_left_alone(page: str) -> None:
-    """Rather than written over."""
+def test_page_without_marks_is_refused(page: str) -> None:
+    """A page without marks raises an error instead of being overwritten."""
     with pytest.raises(ValueError, match="lacks"):
         tables.splice(page, "new")

@@ -1,4 +1,4 @@
-"""Blocks, and the reports they become."""
+"""Blocks and their reports."""
 
 from dataclasses import replace
 from functools import reduce
@@ -31,7 +31,7 @@ def builder(block_size: int, number: int = 1) -> BlockBuilder:
 
 
 def add(block: BlockBuilder, feed: str, offset: int, second: float, epoch: str = OLD) -> None:
-    """Add a message that was due at its offset's second and came at *second*."""
+    """Add a message that was due in the second of its offset and received at *second*."""
     stamp = Stamp(round(second * SECOND), 1000 + second)
     message = Message(feed, offset, offset * SECOND, None, crc=offset)
     block.add(message, epoch, stamp, f"{feed} {offset}")
@@ -46,7 +46,7 @@ def part(
     gaps: int = 0,
     duplicates: int = 0,
 ) -> FeedRange:
-    """Return a range of lines that have their offsets as CRC-32; all *came* by default."""
+    """Return a range of lines whose CRC-32 is their offset; all of them *came* by default."""
     last = last or first
     came = tuple(range(first, last + 1)) if came is None else came
     return FeedRange(
@@ -65,8 +65,8 @@ def gap(first: int, last: int) -> Gap:
     return Gap(feed="users", first=first, last=last, epoch=NEW, cause="epoch")
 
 
-def test_report() -> None:
-    """A report says what the block holds, in the order of the feeds asked for."""
+def test_report_describes_the_block() -> None:
+    """A report describes the block, with the feeds in the order in which they were requested."""
     block = builder(3, number=7)
     add(block, "arrays", 1, 1.5)
     add(block, "users", 2, 2.25)
@@ -94,14 +94,14 @@ def test_report() -> None:
 
 
 def test_block_of_one_takes_no_time() -> None:
-    """From the first to the last message of one message is nothing."""
+    """The block time of a single message is zero."""
     block = builder(1)
     add(block, "users", 1, 5.0)
     assert block.finish({}).report.seconds == 0.0
 
 
-def test_next_block_begins_empty() -> None:
-    """Nothing of a block but its number lives on in the next one."""
+def test_next_block_starts_empty() -> None:
+    """Nothing is carried over to the next block except its number."""
     block = builder(1)
     for offset in (1, 2):
         block.interrupt()
@@ -114,7 +114,7 @@ def test_next_block_begins_empty() -> None:
 
 
 def test_gap_inside_a_block_counts() -> None:
-    """Offsets that the server announces as missing are gaps of the range."""
+    """Offsets that the server announces as missing count as gaps of the range."""
     block = builder(2)
     add(block, "users", 1, 1.0)
     block.add_gap(gap(2, 4), "--- gap")
@@ -125,7 +125,7 @@ def test_gap_inside_a_block_counts() -> None:
 
 
 def test_gap_before_the_first_message_counts() -> None:
-    """A range begins where the feed stood before the block, with a gap perhaps."""
+    """A range starts at the position before the block, so a gap before its first message counts."""
     block = builder(1)
     block.add_gap(gap(2, 4), "--- gap")
     add(block, "users", 5, 5.0, NEW)
@@ -134,8 +134,8 @@ def test_gap_before_the_first_message_counts() -> None:
     assert (done.report.feeds["users"], done.lines) == (expected, ("--- gap", "users 5"))
 
 
-def test_a_range_may_be_all_gap() -> None:
-    """A gap in a feed of which no message came has a range, so that none lacks it."""
+def test_range_without_messages_covers_a_gap() -> None:
+    """A gap in a feed without messages still gets a range, so the gap is not lost."""
     block = builder(1)
     block.add_gap(gap(2, 4), "--- gap")
     add(block, "arrays", 1, 1.0)
@@ -145,8 +145,8 @@ def test_a_range_may_be_all_gap() -> None:
     assert block.finish({}).report.feeds == {"users": part(5, epoch=NEW)}
 
 
-def test_a_change_of_epoch_alone_is_no_range() -> None:
-    """Where nothing came of a feed and nothing is missing, there is no range."""
+def test_change_of_epoch_alone_makes_no_range() -> None:
+    """A feed without messages and without missing offsets has no range."""
     block = builder(1)
     block.add_gap(gap(2, 1), "--- gap")
     add(block, "arrays", 1, 1.0)
@@ -154,15 +154,15 @@ def test_a_change_of_epoch_alone_is_no_range() -> None:
 
 
 def test_lower_offsets_of_a_new_epoch_begin_the_range() -> None:
-    """A range ends nowhere before it begins, wherever a new epoch goes on."""
+    """A new epoch that restarts lower never yields a range that ends before it begins."""
     block = builder(1)
     block.add_gap(gap(3, 2), "--- gap")
     add(block, "users", 3, 3.0, NEW)
     assert block.finish({}).report.feeds == {"users": part(3, epoch=NEW)}
 
 
-def test_what_was_not_announced_is_lost() -> None:
-    """A hole that the server did not announce counts neither as message nor as gap."""
+def test_unannounced_hole_counts_as_lost() -> None:
+    """A hole that the server did not announce counts neither as messages nor as a gap."""
     block = builder(2)
     add(block, "users", 1, 1.0)
     block.add_gap(replace(gap(2, 2), epoch=OLD, cause=UNANNOUNCED), "--- gap")
@@ -170,8 +170,8 @@ def test_what_was_not_announced_is_lost() -> None:
     assert block.finish({}).report.feeds == {"users": part(1, 3, came=(1, 3))}
 
 
-def test_duplicates_are_noted_in_bounded_number() -> None:
-    """A server that repeats itself without end does not fill a block's memory."""
+def test_duplicate_lines_are_bounded() -> None:
+    """A server that repeats a message endlessly does not fill the client's memory."""
     block = builder(1)
     for _ in range(NOTED_DUPLICATES + 5):
         block.add_duplicate("users", "--- again")
@@ -180,8 +180,8 @@ def test_duplicates_are_noted_in_bounded_number() -> None:
     assert (len(done.lines), done.report.feeds["users"].duplicates) == (1001, 1005)
 
 
-def test_interrupted() -> None:
-    """A block says that the connection was lost once it had begun."""
+def test_lost_connection_interrupts_the_block() -> None:
+    """A block is marked as interrupted if the connection is lost after its first message."""
     block = builder(2)
     add(block, "users", 1, 1.0)
     block.interrupt()
@@ -189,8 +189,8 @@ def test_interrupted() -> None:
     assert block.finish({}).report.interrupted
 
 
-def test_duplicates_wait_for_their_feed() -> None:
-    """Duplicates of a feed that a block lacks are counted in its next block."""
+def test_duplicates_are_counted_in_the_next_block_of_their_feed() -> None:
+    """Duplicates of a feed without messages in this block are counted in its next block."""
     block = builder(1)
     block.add_duplicate("arrays", "--- again")
     add(block, "users", 1, 1.0)
@@ -200,8 +200,8 @@ def test_duplicates_wait_for_their_feed() -> None:
     assert (first.feeds["users"].duplicates, second.feeds["arrays"].duplicates) == (0, 1)
 
 
-def test_all_latencies_of_a_block_are_by_the_last_word_on_the_clock() -> None:
-    """A pong corrects the messages before it too; the report says by how much."""
+def test_latest_clock_offset_applies_to_the_whole_block() -> None:
+    """A pong also corrects the messages before it; the report states its offset and error."""
     clock = ServerClock()
     session = Session(
         client="alice",
@@ -212,12 +212,12 @@ def test_all_latencies_of_a_block_are_by_the_last_word_on_the_clock() -> None:
     )
     block = BlockBuilder(session, 1, clock=clock, label="run 1")
     add(block, "users", 1, 1.25)
-    # The server's clock is 3 s ahead; a pong that took 2 ms came with the second message.
+    # The server's clock is 3 s ahead; the pong, which took 2 ms, came with the second message.
     pong = Pong(t0=1_002_498_000, now=5_499_000)
     clock.receive(pong, Stamp(2_500_000, 1002.5))
     add(block, "users", 2, 2.5)
     done = block.finish({})
     assert done.latencies == (3.25, 3.5)
     assert done.report.latency == Latency(p50=3.25, p99=3.5, max=3.5)
-    # From the first message to the pong 1.25 s passed, in which clocks may drift 125 us apart.
+    # 1.25 s passed between the first message and the pong; clocks may drift by 125 us in that time.
     assert (done.report.clock, done.report.label) == (Clock(offset=3.0, error=0.001126), "run 1")

@@ -1,4 +1,4 @@
-"""The rates of feeds by the intended times of their messages."""
+"""The rates of feeds, inferred from the intended times of their messages."""
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,7 @@ def segment(first: int, started_us: int, rate_milli: int) -> Segment:
 
 
 def rates_of(schedule: Schedule, first: int, last: int, size: int, told: float) -> list[object]:
-    """Return the rate of each block of *size* offsets, where the welcome told another."""
+    """Return the rate of each block of *size* offsets after a welcome that said *told*."""
     cadence = Cadence()
     cadence.begin({"users": told})
     found: list[object] = []
@@ -29,10 +29,8 @@ def rates_of(schedule: Schedule, first: int, last: int, size: int, told: float) 
 
 
 @given(rate_milli=st.integers(1, 1_000_000_000), first=st.integers(1, 10_000))
-def test_rate_of_the_welcome_is_kept_where_it_explains_the_times(
-    rate_milli: int, first: int
-) -> None:
-    """Whatever the rate, rounding to microseconds never looks like a change."""
+def test_welcome_rate_is_kept_while_it_explains_the_times(rate_milli: int, first: int) -> None:
+    """Rounding to microseconds never looks like a change of rate, at any rate."""
     schedule = Schedule([segment(1, START, rate_milli)])
     told = rate_milli / 1000
     assert rates_of(schedule, first, first + 8, 3, told) == [told] * 3
@@ -40,8 +38,8 @@ def test_rate_of_the_welcome_is_kept_where_it_explains_the_times(
 
 @pytest.mark.parametrize("rate", [0.25, 1.0, 5.0, 7.25, 100.0, 1000.0, 10_000.0])
 @pytest.mark.parametrize("size", [2, 3, 10])
-def test_changed_rate_is_found_without_a_word(rate: float, size: int) -> None:
-    """The block in which a rate changes has none, and the next one has the new rate."""
+def test_changed_rate_is_found_from_the_times(rate: float, size: int) -> None:
+    """The block in which the rate changes has no rate; the next one has the new rate."""
     step = 333_333
     changed = segment(11, START + 9 * step + 700_000, round(rate * 1000))
     schedule = Schedule([segment(1, START, 3000), changed])
@@ -50,21 +48,21 @@ def test_changed_rate_is_found_without_a_word(rate: float, size: int) -> None:
     assert found[1:] == [rate] * (len(found) - 1)
 
 
-def test_pause_within_a_block_is_no_rate() -> None:
-    """A feed that stood still for a while had no single rate, and goes on with its old one."""
+def test_block_with_a_pause_has_no_rate() -> None:
+    """A block that spans a pause has no single rate; the next block has the old rate again."""
     schedule = Schedule([segment(1, START, 1000), segment(3, START + 9_876_543, 1000)])
     assert rates_of(schedule, 1, 6, 3, 1.0) == [None, 1.0]
     assert rates_of(schedule, 2, 5, 2, 1.0) == [None, 1.0]
 
 
-def test_blocks_of_one_message_have_the_rate_of_the_step_before() -> None:
-    """One message has no pace of its own; the one before it tells."""
+def test_single_message_blocks_use_the_previous_step() -> None:
+    """A block of one message takes its rate from the step since the previous message."""
     schedule = Schedule([segment(1, START, 5000)])
     assert rates_of(schedule, 1, 3, 1, 1.0) == [1.0, 5.0, 5.0]
 
 
 def test_feed_without_a_message_keeps_its_rate() -> None:
-    """A slow feed that is in no block for a while is still named with its rate."""
+    """A slow feed keeps its last rate while no block contains it."""
     cadence = Cadence()
     cadence.begin({"users": 1.0, "arrays": 0.1})
     cadence.take("users", 1, START)

@@ -1,4 +1,4 @@
-"""What the command line takes, and what it says of the rest."""
+"""The options of the command line, and the errors for wrong ones."""
 
 from argparse import Namespace
 
@@ -9,14 +9,14 @@ from clientapp.options import add_collect_options
 
 
 def parse(*arguments: str) -> Namespace:
-    """Return the options that *arguments* mean."""
+    """Return the options parsed from *arguments*."""
     parser = cli.Parser(prog="client.py")
     add_collect_options(parser)
     return parser.parse_args(arguments)
 
 
 def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without an option the client asks the server next door, by the login name."""
+    """Without options the client connects to the local server under the login name."""
     monkeypatch.setenv("LOGNAME", "ada")
     options = parse()
     given = (options.url, options.name, options.feeds, options.select, options.block_size)
@@ -24,8 +24,8 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (options.blocks, options.log) == (None, None)
 
 
-def test_login_name_that_is_no_client_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A login name that the protocol does not allow makes a guest."""
+def test_invalid_login_name_becomes_guest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login name that the protocol does not allow is replaced by "guest"."""
     monkeypatch.setenv("LOGNAME", "$ada")
     assert parse().name == "guest"
 
@@ -33,13 +33,13 @@ def test_login_name_that_is_no_client_name(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     "url", ["ws://localhost", "wss://feed.example.org:8443/live/", "ws://[::1]:8000/"]
 )
-def test_good_url(url: str) -> None:
-    """A WebSocket address with a host is taken as it stands."""
+def test_websocket_url_is_accepted(url: str) -> None:
+    """A WebSocket URL with a host is accepted unchanged."""
     assert parse("--url", url).url == url
 
 
-def test_select() -> None:
-    """Fields are split at commas, each once, in their order."""
+def test_select_splits_at_commas() -> None:
+    """The fields are split at commas; repeated ones are dropped, and the order is kept."""
     assert parse("--select", "name, country,name").select == ("name", "country")
 
 
@@ -71,7 +71,7 @@ def test_select() -> None:
     ],
 )
 def test_bad_value(option: str, value: str, rule: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A bad value ends with exit code 2 and one sentence: the value, the rule."""
+    """A bad value ends with exit code 2 and one sentence that names the value and the rule."""
     with pytest.raises(SystemExit) as ended:
         cli.script([f"{option}={value}"])
     said = capsys.readouterr().err
@@ -90,7 +90,7 @@ def test_bad_value(option: str, value: str, rule: str, capsys: pytest.CaptureFix
 def test_bad_combination(
     arguments: list[str], rule: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Options that do not go together end with exit code 2 and one sentence."""
+    """Options that exclude each other end with exit code 2 and one sentence."""
     with pytest.raises(SystemExit) as ended:
         cli.script(arguments)
     said = capsys.readouterr().err
@@ -98,7 +98,7 @@ def test_bad_combination(
 
 
 def test_help_of_every_option_names_its_default() -> None:
-    """Nobody must read the code to learn what happens without an option."""
+    """The help of every option states its default."""
     parser = cli.Parser(prog="client.py")
     add_collect_options(parser)
     actions = [action for action in parser._actions if action.dest != "help"]
@@ -106,7 +106,7 @@ def test_help_of_every_option_names_its_default() -> None:
 
 
 def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
-    """The help tells what each exit code means."""
+    """The help explains each exit code."""
     with pytest.raises(SystemExit):
         cli.script(["--help"])
     assert cli.EXIT_CODES in capsys.readouterr().out
@@ -122,10 +122,8 @@ def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
         "ws://ada:%ffcret@host/",
     ],
 )
-def test_a_bad_url_is_said_without_its_password(
-    url: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The sentence shows where the password stood, and not the password."""
+def test_error_about_a_url_hides_its_password(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The error shows where the password was, but not the password."""
     with pytest.raises(SystemExit):
         cli.script(["--url", url])
     said = capsys.readouterr().err
@@ -133,8 +131,8 @@ def test_a_bad_url_is_said_without_its_password(
     assert "cret" not in said
 
 
-def test_a_good_url_has_its_password_apart() -> None:
-    """What is shown, kept and compared is the address without the password."""
+def test_url_is_kept_without_its_password() -> None:
+    """The URL is shown, stored and compared without its password."""
     url = parse("--url", "ws://ada:s3cret@host/").url
     assert url == "ws://host/"
     assert url.full == "ws://ada:s3cret@host/"

@@ -1,4 +1,4 @@
-"""Events for programs are JSON whatever the locale is."""
+"""JSON output in every locale."""
 
 import io
 import json
@@ -12,8 +12,8 @@ TEXT = "Sölzer 漢字 😀 \ud800"
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8", "UTF8", "iso-8859-1", "cp1252", "gbk"])
-def test_it_is_json_in_every_locale(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be written as it is is an escape of JSON; readers that expect UTF-8 get it."""
+def test_output_is_json_in_every_locale(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Characters that the encoding lacks are escaped as JSON; a UTF-8 locale gets UTF-8."""
     written = io.BytesIO()
     output = io.TextIOWrapper(written, encoding=encoding, errors="backslashreplace")
     monkeypatch.setattr(sys, "stdout", output)

@@ -11,15 +11,15 @@ from clientapp.wire.report import Latency
     ("percent", "expected"), [(1, 15), (30, 20), (40, 20), (50, 35), (99, 50), (100, 50)]
 )
 def test_nearest_rank(percent: int, expected: float) -> None:
-    """The percentile is the smallest value that so many values do not exceed."""
+    """A percentile is the smallest value that at least that share of the values does not exceed."""
     assert nearest_rank([15, 20, 35, 40, 50], percent) == expected
 
 
 def test_summary_of_one() -> None:
-    """One latency is all percentiles."""
+    """A single latency is every percentile."""
     assert summarise([0.5]) == Latency(p50=0.5, p99=0.5, max=0.5)
 
 
 def test_summary_sorts() -> None:
-    """The order of receipt does not matter; a client's clock may be behind."""
+    """The order of receipt does not matter; a client's clock may be behind the server's."""
     assert summarise([3.0, -1.0, 2.0]) == Latency(p50=2.0, p99=3.0, max=3.0)

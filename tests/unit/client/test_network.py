@@ -1,4 +1,4 @@
-"""Hosts and failed connections in words."""
+"""Descriptions of hosts and of failed connections."""
 
 import errno
 import socket
@@ -13,8 +13,8 @@ from clientapp.network import describe, is_loopback
     ("host", "expected"),
     [("127.0.0.1", True), ("::1", True), ("localhost", True), ("10.0.0.1", False), ("h", False)],
 )
-def test_loopback(host: str, *, expected: bool) -> None:
-    """Loopback is known by its addresses and by its name."""
+def test_loopback_is_recognized(host: str, *, expected: bool) -> None:
+    """A loopback host is recognized by its addresses and its name."""
     assert is_loopback(host) is expected
 
 
@@ -22,7 +22,7 @@ TRUST = "set SSL_CERT_FILE to the file of its authority's certificate"
 
 
 def certificate(code: int, message: str) -> ssl.SSLCertVerificationError:
-    """Return the error of a certificate that is not accepted."""
+    """Return the error for a certificate that is not accepted."""
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
     error.verify_code, error.verify_message = code, message
     return error
@@ -42,8 +42,8 @@ def certificate(code: int, message: str) -> ssl.SSLCertVerificationError:
         ),
     ],
 )
-def test_a_certificate_is_explained(error: ssl.SSLCertVerificationError, words: str) -> None:
-    """The sentence says what is wrong with it, and what to do where its authority is unknown."""
+def test_certificate_error_is_explained(error: ssl.SSLCertVerificationError, words: str) -> None:
+    """The sentence says what is wrong, and what to do if the authority is unknown."""
     assert describe(error) == f"its certificate is not accepted: {words}"
 
 
@@ -59,6 +59,6 @@ def test_a_certificate_is_explained(error: ssl.SSLCertVerificationError, words: 
         (TimeoutError(), "nothing was heard in time"),
     ],
 )
-def test_describe(error: OSError, words: str) -> None:
-    """A failed connection is told in the words of the operating system."""
+def test_failure_is_described_in_the_systems_words(error: OSError, words: str) -> None:
+    """A failed connection is described in the words of the operating system."""
     assert describe(error) == words

@@ -1,4 +1,4 @@
-"""The outbox: nothing is forgotten, and verdicts are handed out in order."""
+"""The outbox: no report is forgotten, and verdicts are handed out in order."""
 
 import random
 
@@ -33,7 +33,7 @@ def ack(block: int) -> Ack:
 
 
 def taken(outbox: Outbox) -> list[int]:
-    """Return the blocks that are sent now."""
+    """Return the numbers of the blocks to send now."""
     return [one.block for one in outbox.take()]
 
 
@@ -47,8 +47,8 @@ def outbox() -> Outbox:
     return outbox
 
 
-def test_an_acknowledgement_that_overtakes_another(outbox: Outbox) -> None:
-    """The report before it is sent again, once, and both are handed out in order."""
+def test_overtaken_report_is_sent_again(outbox: Outbox) -> None:
+    """If an acknowledgement overtakes another, the earlier report is sent again, once."""
     assert outbox.acknowledge(ack(1)) == [ack(1)]
     assert outbox.acknowledge(ack(3)) == []
     assert outbox.acknowledge(ack(4)) == []
@@ -60,8 +60,8 @@ def test_an_acknowledgement_that_overtakes_another(outbox: Outbox) -> None:
     assert len(outbox) == 0
 
 
-def test_lost_again(outbox: Outbox) -> None:
-    """What was sent again is lost again only where something sent later is acknowledged."""
+def test_report_can_be_lost_again(outbox: Outbox) -> None:
+    """A report that was sent again is lost again only if a report sent later is acknowledged."""
     outbox.acknowledge(ack(2))
     assert taken(outbox) == [1]
     outbox.add(report(6))
@@ -75,8 +75,8 @@ def test_lost_again(outbox: Outbox) -> None:
     assert outbox.acknowledge(ack(1)) == [ack(block) for block in range(1, 7)]
 
 
-def test_the_last_acknowledgements_are_lost(outbox: Outbox) -> None:
-    """The second reminder sends the last report again, and its answer brings the rest."""
+def test_reminders_recover_the_last_reports(outbox: Outbox) -> None:
+    """The second reminder sends the last report again; its answer reveals the other losses."""
     outbox.remind()
     assert not outbox.is_due
     outbox.remind()
@@ -85,8 +85,8 @@ def test_the_last_acknowledgements_are_lost(outbox: Outbox) -> None:
     assert taken(outbox) == [1, 2, 3, 4]
 
 
-def test_a_server_that_is_only_slow(outbox: Outbox) -> None:
-    """A reminder alone lets nothing count as lost."""
+def test_slow_server_causes_no_losses(outbox: Outbox) -> None:
+    """A reminder alone makes no report count as lost."""
     outbox.remind()
     outbox.remind()
     assert taken(outbox) == [5]
@@ -95,8 +95,8 @@ def test_a_server_that_is_only_slow(outbox: Outbox) -> None:
     assert not outbox.is_due
 
 
-def test_a_new_connection(outbox: Outbox) -> None:
-    """Everything is sent again but what is only waiting to be handed out."""
+def test_new_connection_sends_reports_again(outbox: Outbox) -> None:
+    """A new connection sends every report again that is not yet acknowledged."""
     outbox.acknowledge(ack(3))
     outbox.connect()
     assert not outbox.is_due
@@ -106,8 +106,8 @@ def test_a_new_connection(outbox: Outbox) -> None:
     assert outbox.acknowledge(ack(2)) == [ack(2), ack(3)]
 
 
-def test_window() -> None:
-    """Of very many reports so many are under way at once, and what is lost goes first."""
+def test_reports_under_way_are_bounded() -> None:
+    """At most ``WINDOW`` reports are under way at once, and lost ones are sent first."""
     outbox, many = Outbox(), 3 * WINDOW
     for block in range(1, many + 1):
         outbox.add(report(block))
@@ -124,8 +124,8 @@ def test_window() -> None:
     assert taken(outbox) == [WINDOW + half - 1]
 
 
-def test_refused(outbox: Outbox) -> None:
-    """A report that is given up holds nobody up, and is not taken in again."""
+def test_refused_report_is_given_up(outbox: Outbox) -> None:
+    """A refused report blocks no other report and cannot be added again."""
     assert outbox.acknowledge(ack(2)) == []
     assert (outbox.refuse(1), outbox.refuse(1)) == (True, False)
     assert outbox.ready() == [ack(2)]
@@ -133,8 +133,8 @@ def test_refused(outbox: Outbox) -> None:
     assert taken(outbox) == []
 
 
-def test_clear(outbox: Outbox) -> None:
-    """What is forgotten may be added anew, but for what the server refused."""
+def test_clear_keeps_only_refusals(outbox: Outbox) -> None:
+    """After a clear, reports can be added again unless the server refused them."""
     outbox.refuse(1)
     assert outbox.acknowledge(ack(3)) == []
     outbox.clear()
@@ -144,16 +144,16 @@ def test_clear(outbox: Outbox) -> None:
     assert taken(outbox) == [2, 3]
 
 
-def test_more_words_about_a_broken_block(outbox: Outbox) -> None:
-    """The last word before the hand-out counts; one after it is handed out at once."""
+def test_later_acknowledgement_replaces_a_waiting_one(outbox: Outbox) -> None:
+    """A later acknowledgement replaces a waiting one, or is handed out at once after it."""
     outbox.acknowledge(ack(2))
     assert outbox.acknowledge(BROKEN) == [BROKEN, ack(2)]
     assert outbox.acknowledge(BROKEN) == [BROKEN]
     assert outbox.acknowledge(ack(2)) == []
 
 
-def test_any_loss() -> None:
-    """Whatever is lost on either way, every verdict is handed out once and in order."""
+def test_every_verdict_comes_once_and_in_order() -> None:
+    """Losses in either direction never lose, repeat or reorder a verdict."""
     for seed in range(200):
         chance = random.Random(seed)
         outbox, number = Outbox(), 0

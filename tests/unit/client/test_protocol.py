@@ -21,7 +21,7 @@ SESSION = Session(
 
 
 def welcome(offset: int = 4, *, epoch: str = OLD) -> Welcome:
-    """Return a welcome whose feeds stand at *offset*."""
+    """Return a welcome whose feeds are at *offset*."""
     state = FeedState(epoch=epoch, offset=offset, rate=1.0, running=True, fields=())
     return Welcome(
         session=SESSION.session,
@@ -52,7 +52,7 @@ def protocol() -> ClientProtocol:
 
 
 def test_first_request_has_no_position() -> None:
-    """A new session asks for nothing earlier than now."""
+    """A new session asks for no earlier messages."""
     request = ClientProtocol(SESSION).connect()
     assert (request.session, request.after) == (SESSION.session, {})
 
@@ -64,7 +64,7 @@ def test_messages_move_the_cursor(protocol: ClientProtocol) -> None:
 
 
 def test_welcome_does_not_move_a_cursor(protocol: ClientProtocol) -> None:
-    """What the client has decides where it stands, not where the server begins."""
+    """The client's own messages determine its position, not the offset of the welcome."""
     protocol.receive(message(5))
     protocol.connect()
     protocol.receive(welcome(offset=2))
@@ -72,40 +72,40 @@ def test_welcome_does_not_move_a_cursor(protocol: ClientProtocol) -> None:
     assert protocol.receive(message(6)) == [message(6)]
 
 
-def test_jump(protocol: ClientProtocol) -> None:
-    """Skipped offsets are a gap before the message."""
+def test_skipped_offsets_are_a_gap(protocol: ClientProtocol) -> None:
+    """Skipped offsets are reported as a gap before the message."""
     expected = [gap(5, 6, epoch=OLD, cause=UNANNOUNCED), message(7)]
     assert protocol.receive(message(7)) == expected
 
 
 def test_gap_moves_the_cursor_to_its_epoch(protocol: ClientProtocol) -> None:
-    """After a gap the feed goes on in the new epoch without a jump."""
+    """After a gap the feed continues in the new epoch without a jump."""
     assert protocol.receive(gap(5, 9)) == [gap(5, 9)]
     assert protocol.receive(message(10)) == [message(10)]
     assert protocol.positions["users"] == Position(NEW, 10)
 
 
-def test_repeated_gap(protocol: ClientProtocol) -> None:
-    """A gap that comes again says nothing new."""
+def test_repeated_gap_is_ignored(protocol: ClientProtocol) -> None:
+    """A gap that arrives again is ignored."""
     protocol.receive(gap(5, 9))
     assert protocol.receive(gap(5, 9)) == []
 
 
-def test_gap_after_a_jump(protocol: ClientProtocol) -> None:
-    """Offsets that are missing before an announced gap are a gap as well."""
+def test_offsets_skipped_before_a_gap_are_a_gap(protocol: ClientProtocol) -> None:
+    """Offsets that are missing before an announced gap are reported as a gap of their own."""
     expected = [gap(5, 6, epoch=OLD, cause=UNANNOUNCED), gap(7, 9)]
     assert protocol.receive(gap(7, 9)) == expected
 
 
-def test_gap_to_lower_offsets(protocol: ClientProtocol) -> None:
-    """In a new epoch offsets may begin again, and are no duplicates."""
+def test_offsets_may_restart_in_a_new_epoch(protocol: ClientProtocol) -> None:
+    """Lower offsets of a new epoch are no duplicates."""
     protocol.receive(gap(1, 0))
     assert protocol.receive(message(1)) == [message(1)]
 
 
 @pytest.mark.parametrize(("offset", "first", "last"), [(5, 5, 4), (8, 5, 7), (2, 2, 1)])
-def test_new_epoch_without_a_gap(offset: int, first: int, last: int) -> None:
-    """An epoch that changes without a word is a gap of the client's own."""
+def test_unannounced_epoch_is_a_gap(offset: int, first: int, last: int) -> None:
+    """An epoch that changes without an announcement is reported as a gap."""
     protocol = ClientProtocol(SESSION, {"users": Position(OLD, 4)})
     protocol.connect()
     protocol.receive(welcome(epoch=NEW))
@@ -114,8 +114,8 @@ def test_new_epoch_without_a_gap(offset: int, first: int, last: int) -> None:
 
 
 @pytest.mark.parametrize("epoch", ["", OLD])
-def test_feed_that_did_not_begin(epoch: str) -> None:
-    """Before the first message of a feed its epoch may change, and nothing is missed."""
+def test_epoch_may_change_before_the_first_message(epoch: str) -> None:
+    """If the epoch changes before the first message of a feed, nothing was missed."""
     protocol = ClientProtocol(SESSION)
     protocol.connect()
     protocol.receive(welcome(offset=0, epoch=epoch))
@@ -126,13 +126,13 @@ def test_feed_that_did_not_begin(epoch: str) -> None:
 
 
 @pytest.mark.parametrize(("first", "last"), [(3, 9), (5, 9)])
-def test_gap_over_what_is_here(protocol: ClientProtocol, first: int, last: int) -> None:
-    """A gap names only offsets that the client does not have."""
+def test_gap_excludes_received_offsets(protocol: ClientProtocol, first: int, last: int) -> None:
+    """A gap covers only offsets that the client does not have."""
     assert protocol.receive(gap(first, last)) == [gap(5, 9)]
 
 
-def test_proof() -> None:
-    """A welcome alone proves nothing; a heartbeat after it does."""
+def test_welcome_proves_nothing() -> None:
+    """A welcome does not prove that the connection works; the first frame after it does."""
     protocol = ClientProtocol(SESSION)
     protocol.connect()
     protocol.receive(welcome())
@@ -142,12 +142,12 @@ def test_proof() -> None:
 
 
 def beat(head: int) -> Heartbeat:
-    """Return a heartbeat whose feeds end at *head*."""
+    """Return a heartbeat with *head* as the head of users."""
     return Heartbeat(now=0, heads={"users": head, "arrays": 4})
 
 
 def test_heads_are_those_of_the_last_heartbeat(protocol: ClientProtocol) -> None:
-    """They outlive a connection, for what they name exists; other feeds are left out."""
+    """Heads survive a connection; feeds that were not requested are left out."""
     assert protocol.heads == {}
     protocol.receive(beat(100))
     protocol.receive(Heartbeat(now=0, heads={"users": 7, "other": 9}))
@@ -156,7 +156,7 @@ def test_heads_are_those_of_the_last_heartbeat(protocol: ClientProtocol) -> None
 
 
 def test_a_slow_feed_is_not_stalled(protocol: ClientProtocol) -> None:
-    """Whoever gets something between two heartbeats is behind, and has lost nothing."""
+    """A client that receives messages between heartbeats is only behind and stays connected."""
     for offset in range(5, 5 + 3 * STALLED_HEARTBEATS):
         protocol.receive(beat(100))
         protocol.receive(message(offset))
@@ -164,30 +164,30 @@ def test_a_slow_feed_is_not_stalled(protocol: ClientProtocol) -> None:
         protocol.receive(beat(offset))
 
 
-def test_retry_after_is_of_one_connection(protocol: ClientProtocol) -> None:
-    """What a bye asks for holds until the next connection."""
+def test_retry_after_applies_to_one_connection(protocol: ClientProtocol) -> None:
+    """The pause that a bye asks for applies until the next connection."""
     protocol.receive(Farewell(code=4001, reason="", retry_after=2.5))
     before = protocol.retry_after
     protocol.connect()
     assert (before, protocol.retry_after) == (2.5, 0.0)
 
 
-def test_message_before_the_welcome() -> None:
-    """A server that begins with a message breaks the protocol."""
+def test_message_before_the_welcome_is_an_error() -> None:
+    """A server that starts with a message breaks the protocol."""
     protocol = ClientProtocol(SESSION)
     protocol.connect()
     with pytest.raises(MalformedMessage, match="the first frame is not a welcome"):
         protocol.receive(message(1))
 
 
-def test_feed_that_was_not_asked_for(protocol: ClientProtocol) -> None:
-    """A message of another feed breaks the protocol."""
+def test_message_of_another_feed_is_an_error(protocol: ClientProtocol) -> None:
+    """A message of a feed that was not requested breaks the protocol."""
     with pytest.raises(MalformedMessage, match="feed other was not asked for"):
         protocol.receive(message(1, "other"))
 
 
-def test_welcome_without_a_feed() -> None:
-    """A welcome that is silent about a feed breaks the protocol."""
+def test_welcome_without_a_feed_is_an_error() -> None:
+    """A welcome that omits a requested feed breaks the protocol."""
     half = welcome()
     protocol = ClientProtocol(SESSION)
     protocol.connect()
@@ -203,8 +203,8 @@ def test_welcome_without_a_feed() -> None:
         )
 
 
-def test_a_lost_tail_is_noticed(protocol: ClientProtocol) -> None:
-    """Heartbeats that name a later end, while nothing comes, break the connection off."""
+def test_lost_tail_is_noticed(protocol: ClientProtocol) -> None:
+    """If heartbeats name a later head and nothing arrives, the client closes the connection."""
     beat = Heartbeat(now=1, heads={"users": 6, "arrays": 0, "others": 99})
     protocol.receive(message(5))
     for _ in range(STALLED_HEARTBEATS):
@@ -225,8 +225,8 @@ def test_a_lost_tail_is_noticed(protocol: ClientProtocol) -> None:
     assert protocol.receive(behind) == [behind]
 
 
-def test_what_cannot_be_kept_is_asked_for_again(protocol: ClientProtocol) -> None:
-    """A message that is taken back is new once more, and a gap before it is told once."""
+def test_message_taken_back_is_requested_again(protocol: ClientProtocol) -> None:
+    """A message that is taken back is new again, and the gap before it is reported once."""
     assert protocol.receive(message(8)) == [gap(5, 7, epoch=OLD, cause=UNANNOUNCED), message(8)]
     protocol.take_back(message(8))
     assert protocol.connect().after["users"] == Position(OLD, 7)
@@ -235,8 +235,8 @@ def test_what_cannot_be_kept_is_asked_for_again(protocol: ClientProtocol) -> Non
     assert protocol.receive(message(9)) == [message(9)]
 
 
-def test_a_new_epoch_whose_first_message_cannot_be_kept(protocol: ClientProtocol) -> None:
-    """It is asked for in its own epoch, also where offsets start lower there."""
+def test_first_message_of_an_epoch_can_be_taken_back(protocol: ClientProtocol) -> None:
+    """The message is requested again in its own epoch, even if offsets restarted lower."""
     protocol.receive(gap(1, 0))
     protocol.receive(message(1))
     protocol.take_back(message(1))

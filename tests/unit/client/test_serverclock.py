@@ -1,4 +1,4 @@
-"""What a client knows of the server's clock, by clocks that the test advances."""
+"""The client's estimate of the server's clock, on clocks that the test advances."""
 
 import itertools
 from dataclasses import dataclass
@@ -19,32 +19,32 @@ WELCOME = Welcome(session="a-key-of-a-session", feeds={}, blocks=0, limits={}, h
 
 @dataclass
 class World:
-    """A server and a client, each with its clocks, and what the client makes of it."""
+    """A server and a client with their clocks, and the client's estimate."""
 
     wall_us: int = 1_795_000_000 * SECOND
     """The client's wall clock."""
     monotonic_us: int = 5000 * SECOND
     ahead_us: int = 0
-    """What the server's clock is ahead of the client's wall clock."""
+    """How far the server's clock is ahead of the client's wall clock."""
 
     def __post_init__(self) -> None:
         self.clock = ServerClock()
 
     @property
     def stamp(self) -> Stamp:
-        """What the client's clocks show."""
+        """The reading of the client's clocks."""
         return Stamp(self.wall_us, self.monotonic_us / SECOND)
 
     @property
     def known(self) -> Clock | None:
-        """What is known of this moment."""
+        """The estimate for this moment."""
         return self.clock.between(self.stamp, self.stamp)
 
     def is_right(self) -> bool:
-        """Tell whether the server's clock is within the bound that is stated."""
+        """Tell whether the server's clock is within the stated bound."""
         known = self.known
         assert known is not None
-        # The report writes whole microseconds.
+        # A report gives whole microseconds.
         return abs(known.offset - self.ahead_us / SECOND) <= known.error + 1.5e-6
 
     def wait(self, microseconds: int) -> None:
@@ -62,7 +62,7 @@ class World:
         self.wall_us += microseconds
 
     def ping(self, there_us: int = 500, back_us: int = 500) -> None:
-        """Send a ping and take its pong, which took so long on each way."""
+        """Send a ping and receive its pong after the given time each way."""
         t0 = self.stamp.monotonic_us
         self.wait(there_us)
         now = self.wall_us + self.ahead_us
@@ -71,13 +71,13 @@ class World:
 
 
 def test_nothing_is_known_before_the_first_pong() -> None:
-    """Without a pong a latency is by the client's own clock, and says so."""
+    """Without a pong a latency is measured by the client's own clock and says so."""
     world = World(ahead_us=3 * SECOND)
     assert (world.known, world.clock.ahead_us(world.stamp)) == (None, 0.0)
 
 
 @pytest.mark.parametrize("ahead_us", [0, 3 * SECOND, -3 * SECOND])
-def test_a_clock_that_is_off(ahead_us: int) -> None:
+def test_half_the_round_trip_bounds_the_error(ahead_us: int) -> None:
     """Half the round trip bounds the error, and equal ways leave none."""
     world = World(ahead_us=ahead_us)
     world.ping(500, 500)
@@ -91,7 +91,7 @@ def test_a_clock_that_is_off(ahead_us: int) -> None:
 def test_unequal_ways_stay_within_the_bound(
     ahead_us: int, pings: list[tuple[int, int, int]]
 ) -> None:
-    """However unequal the ways are, and whatever came before, the bound holds."""
+    """The bound holds however unequal the ways are, after any previous pings."""
     world = World(ahead_us=ahead_us)
     for there_us, back_us, pause_us in pings:
         world.ping(there_us, back_us)
@@ -100,16 +100,16 @@ def test_unequal_ways_stay_within_the_bound(
         assert world.is_right()
 
 
-def test_the_closest_pong_counts() -> None:
-    """A slow pong after a quick one changes nothing but the age."""
+def test_quickest_pong_counts() -> None:
+    """A slow pong after a quick one changes only the age of the estimate."""
     world = World()
     world.ping(500, 500)
     world.ping(100, 90_000)
     assert world.known == Clock(offset=0.0, error=0.00051)
 
 
-def test_drift_is_followed() -> None:
-    """While a clock drifts the bound grows with age and holds, and a new pong narrows it."""
+def test_bound_grows_with_age() -> None:
+    """While a clock drifts, the bound grows with age and holds; a new pong narrows it."""
     world = World()
     for _ in range(100):
         world.ping(1000, 3000)
@@ -123,8 +123,8 @@ def test_drift_is_followed() -> None:
         assert aged.error == pytest.approx(fresh.error + 0.001)
 
 
-def test_the_servers_clock_is_set() -> None:
-    """A pong that refutes what is known takes its place, even where it is slower."""
+def test_step_of_the_servers_clock_is_noticed() -> None:
+    """A pong that contradicts the estimate replaces it, even if it was slower."""
     world = World()
     world.ping(500, 500)
     world.ahead_us += 3 * SECOND
@@ -132,8 +132,8 @@ def test_the_servers_clock_is_set() -> None:
     assert world.known == Clock(offset=3.0, error=0.005001)
 
 
-def test_the_clients_clock_is_set() -> None:
-    """The monotonic clock carries over a step; until the next pong it counts as error."""
+def test_step_of_the_clients_clock_is_bridged() -> None:
+    """The monotonic clock bridges a step, which counts as error until the next pong."""
     world = World()
     world.ping()
     due_us = world.wall_us
@@ -147,8 +147,8 @@ def test_the_clients_clock_is_set() -> None:
     assert world.known == Clock(offset=3.0, error=0.005001)
 
 
-def test_the_clients_machine_slept() -> None:
-    """After a sleep the bound covers it, and the next pong counts alone."""
+def test_sleep_of_the_clients_machine_is_covered() -> None:
+    """After a sleep the bound covers it, and only the next pong counts."""
     world = World()
     world.ping()
     world.sleep(60 * SECOND)
@@ -159,7 +159,7 @@ def test_the_clients_machine_slept() -> None:
 
 
 def test_a_pause_between_reading_the_clocks_is_no_step() -> None:
-    """Less than a step is a busy machine, and what is known stays."""
+    """A smaller difference than a step comes from a busy machine and changes no estimate."""
     world = World()
     world.ping()
     world.wall_us += STEP_US - SECOND // 1000
@@ -169,8 +169,8 @@ def test_a_pause_between_reading_the_clocks_is_no_step() -> None:
     assert world.known == Clock(offset=0.0, error=0.000502)
 
 
-def test_a_step_within_a_block() -> None:
-    """What was collected over a step is known no better than the step."""
+def test_step_within_a_block_counts_as_error() -> None:
+    """The error of a block that spans a step includes the step."""
     world = World()
     world.ping()
     first = world.stamp
@@ -181,8 +181,8 @@ def test_a_step_within_a_block() -> None:
     assert known.error == 3.000501
 
 
-def test_another_server() -> None:
-    """After a welcome the old estimate holds until the first pong, and then not at all."""
+def test_new_server_replaces_the_estimate() -> None:
+    """After a welcome the old estimate holds only until the first pong."""
     world = World()
     world.ping(500, 500)
     world.ahead_us = 5000
@@ -190,20 +190,21 @@ def test_another_server() -> None:
     known = world.known
     assert known is not None
     assert known.offset == 0.0
-    # It would not refute what is known, and is slower: as another server's it counts.
+    # This slower pong would not contradict the estimate; it counts because the server is another
+    # one.
     world.ping(9000, 9000)
     assert world.known == Clock(offset=0.005, error=0.009001)
 
 
-def test_pong_from_the_future() -> None:
+def test_pong_without_a_ping_is_ignored() -> None:
     """A pong to a ping that was never sent is ignored."""
     world = World()
     world.clock.receive(Pong(t0=world.monotonic_us + 1, now=0), world.stamp)
     assert world.known is None
 
 
-def test_the_error_is_that_of_the_worst_moment() -> None:
-    """Of a long block the end that is farther from the pong counts."""
+def test_error_is_that_of_the_worst_moment() -> None:
+    """In a long block the end farther from a pong determines the error."""
     world = World()
     stamps = []
     for pause in (0, 10 * SECOND):

@@ -1,4 +1,4 @@
-"""A server's address is shown without the credentials in it."""
+"""The server's address, shown without its credentials."""
 
 import copy
 import json
@@ -23,15 +23,15 @@ from tests.support.block_logs import ALICE
     ],
 )
 def test_credentials_are_kept_apart(text: str, shown: str, credentials: str) -> None:
-    """The text has no credentials, and the full address is what was written."""
+    """The text has no credentials; the full address is the one that was given."""
     url = ServerUrl(text)
     assert (url, url.credentials, url.full) == (shown, credentials, text)
     assert ServerUrl(url).full == text
     assert copy.deepcopy(url).full == text
 
 
-def test_a_session_does_not_know_the_password() -> None:
-    """Neither its line in a log nor its identity has the credentials, old lines included."""
+def test_session_hides_the_password() -> None:
+    """Neither a session's log line nor its identity has the credentials, old lines included."""
     first, second = (
         replace(ALICE, url=ServerUrl(f"ws://user:{word}@h/")) for word in ("s3cret", "changed")
     )
@@ -41,7 +41,7 @@ def test_a_session_does_not_know_the_password() -> None:
     assert asdict(Session.read(old))["url"] == "ws://h/"
 
 
-def test_sentences_of_a_library_are_cleaned() -> None:
-    """A sentence that repeats an address says it without its credentials."""
+def test_library_messages_lose_their_credentials() -> None:
+    """A message that repeats an address is shown without the credentials."""
     said = "http://user:s3cret@proxy:1 isn't a valid proxy, nor is ws://a:b@c/d@e"
     assert without_credentials(said) == "http://proxy:1 isn't a valid proxy, nor is ws://c/d@e"

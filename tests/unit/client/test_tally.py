@@ -1,4 +1,4 @@
-"""What a run comes to."""
+"""The summary of a run."""
 
 from clientapp.core.block import Block
 from clientapp.core.tally import Tally
@@ -23,7 +23,7 @@ def block(latency: float, clock: Clock | None, *, interrupted: bool = False) -> 
 
 
 def test_latencies_by_two_clocks_are_not_mixed() -> None:
-    """What was measured by the client's own clock makes room for better."""
+    """The first latency by the server's clock replaces those by the client's own clock."""
     tally = Tally(block_size=1)
     tally.add_block(block(3.0, None))
     own = tally.summary(unacknowledged=0, log="")
@@ -36,7 +36,7 @@ def test_latencies_by_two_clocks_are_not_mixed() -> None:
 
 
 def test_interrupted_blocks_are_counted_and_not_timed() -> None:
-    """What was caught up after an outage is late by the outage: no latency of the run."""
+    """Messages that were caught up after an outage do not count as latencies of the run."""
     tally = Tally(block_size=1)
     tally.add_block(block(9.0, Clock(offset=0.0, error=0.5), interrupted=True))
     assert tally.summary(unacknowledged=0, log="").latency is None

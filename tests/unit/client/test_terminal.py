@@ -1,4 +1,4 @@
-"""What a person sees."""
+"""The client's output for people."""
 
 import pytest
 
@@ -19,13 +19,13 @@ from clientapp.wire.report import Clock, Latency
         ("[bold]", "[bold]"),
     ],
 )
-def test_printable(text: str, expected: str) -> None:
-    """What could drive the terminal or hide is shown as an escape."""
+def test_control_characters_are_escaped(text: str, expected: str) -> None:
+    """Characters that could control the terminal or hide text are escaped."""
     assert printable(text) == expected
 
 
-def test_waiting_becomes_seldom(capsys: pytest.CaptureFixture[str]) -> None:
-    """Where the output is a file, only tries that are a power of two are said."""
+def test_waiting_is_printed_ever_more_rarely(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a file, only attempts whose number is a power of two are printed."""
     terminal = Terminal(Tally(block_size=1))
     for attempt in range(1, 20):
         terminal.show(
@@ -35,8 +35,8 @@ def test_waiting_becomes_seldom(capsys: pytest.CaptureFixture[str]) -> None:
     assert said == ["1.0", "2.0", "4.0", "8.0", "16.0"]
 
 
-def test_quiet(capsys: pytest.CaptureFixture[str]) -> None:
-    """A quiet terminal says nothing."""
+def test_quiet_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """A quiet terminal prints nothing."""
     Terminal(Tally(block_size=1), quiet=True).show(events.Noticed(text="hello"))
     assert capsys.readouterr().out == ""
 
@@ -48,8 +48,10 @@ def test_quiet(capsys: pytest.CaptureFixture[str]) -> None:
         (7, "Gap in users: nothing is missing (epoch)\n"),
     ],
 )
-def test_gap(last: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A gap in which nothing is missing does not alarm anybody."""
+def test_gap_without_missing_messages_is_no_alarm(
+    last: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A gap without missing offsets is reported as harmless."""
     terminal = Terminal(Tally(block_size=1))
     terminal.show(events.Missed(feed="users", first=8, last=last, epoch="", cause="epoch"))
     assert capsys.readouterr().out == said
@@ -63,15 +65,17 @@ def test_gap(last: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
         ("seasoned", "by a newer server", "Block 3 seasoned: by a newer server\n"),
     ],
 )
-def test_verdict(verdict: str, reason: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """What the server found is said, with its reason."""
+def test_verdict_is_printed(
+    verdict: str, reason: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The server's verdict is printed with its reason."""
     terminal = Terminal(Tally(block_size=1))
     terminal.show(events.Acknowledged(block=3, verdict=verdict, reason=reason))
     assert capsys.readouterr().out == said
 
 
-def test_verdicts_are_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
-    """The end of a run says how many blocks were found to be what."""
+def test_verdicts_are_summarised(capsys: pytest.CaptureFixture[str]) -> None:
+    """The end of a run gives the number of blocks for each verdict."""
     tally = Tally(block_size=1, blocks=3)
     tally.verdicts.update({"verified": 2, "broken": 1})
     Terminal(tally).show(tally.summary(unacknowledged=0, log="logs/alice.log"))
@@ -88,7 +92,7 @@ def test_verdicts_are_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
 def test_latency_is_shown_with_its_bound(
     clock: Clock | None, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A latency says how far it may be wrong, or that nobody knows."""
+    """A latency is shown with its error, or with the note that the error is unknown."""
     Terminal(Tally(block_size=1)).show(
         events.Completed(
             block=1,

@@ -1,4 +1,4 @@
-"""Verdicts: each block counts once, whatever comes and in whatever order."""
+"""Verdicts: each block counts once, in any order of arrival."""
 
 from collections import Counter
 
@@ -12,8 +12,8 @@ WORDS = st.sampled_from(["verified", "broken", "unverifiable"])
 
 
 @given(st.lists(st.tuples(BLOCKS, WORDS)))
-def test_the_last_verdict_counts(taken: list[tuple[int, str]]) -> None:
-    """The counts are those of the last verdict of each block, and no word has none."""
+def test_last_verdict_counts(taken: list[tuple[int, str]]) -> None:
+    """The counts are those of the last verdict of each block; no verdict has a count of zero."""
     counts: dict[str, int] = {}
     verdicts = Verdicts(counts)
     for block, verdict in taken:
@@ -25,7 +25,7 @@ def test_the_last_verdict_counts(taken: list[tuple[int, str]]) -> None:
 
 
 def test_memory_is_bounded() -> None:
-    """Blocks with the same verdict take the memory of one, also when judged again."""
+    """Consecutive blocks with the same verdict take the memory of one, even if judged again."""
     counts: dict[str, int] = {}
     verdicts = Verdicts(counts)
     for block in (*range(1, 1000), *range(1, 1000)):

@@ -1,4 +1,4 @@
-"""``python -m clientapp verify``: what it says, and its exit codes."""
+"""``python -m clientapp verify``: its output and its exit codes."""
 
 import json
 from pathlib import Path
@@ -29,26 +29,26 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def test_whole_log(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A good log is whole, and each of its sessions is summed up."""
+def test_good_log_is_whole(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A good log is whole, and each of its sessions is summarised."""
     assert cli.main(["verify", str(path)]) == 0
     assert capsys.readouterr() == (VERDICT.format(path=path), "")
 
 
-def test_log_that_is_written(path: Path) -> None:
-    """A log can be verified while its client holds it."""
+def test_log_in_use_can_be_verified(path: Path) -> None:
+    """A log can be verified while its client writes it."""
     with BlockLog(path):
         assert cli.main(["verify", str(path)]) == 0
 
 
-def test_torn_log(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A torn tail is told, and is no fault."""
+def test_torn_tail_is_no_fault(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A torn tail is reported and is no fault."""
     path.write_bytes(path.read_bytes() + b"\n=== block 3: 3 mess")
     assert cli.main(["verify", str(path)]) == 0
     assert "the last 20 bytes are a torn block" in capsys.readouterr().out
 
 
-def test_faults(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_faults_are_listed(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each fault is a sentence with its place, and the exit code is 1."""
     path.write_bytes(path.read_bytes().replace(b"del 9", b"del 8"))
     assert cli.main(["verify", str(path)]) == 1
@@ -57,8 +57,8 @@ def test_faults(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert said[-1] == "  line 9, byte 1154: block 1 does not fit its checksum"
 
 
-def test_more_faults_than_are_shown(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The first faults are shown, the others counted."""
+def test_many_faults_are_counted(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first faults are shown, and the others are counted."""
     log = session_log(ALICE, users(1, 100)).replace(b"crc32", b"CRC32")
     path.write_bytes(log.replace(b"CRC32", b"crc32", 1))
     assert cli.main(["verify", str(path)]) == 1
@@ -66,8 +66,8 @@ def test_more_faults_than_are_shown(path: Path, capsys: pytest.CaptureFixture[st
     assert (said[0], said[-1]) == (f"{path}: 25 faults", "  and 5 more")
 
 
-def test_json(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A program reads one object for each log, in the order asked for."""
+def test_json_has_an_object_per_log(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``--json`` prints one object per log, in the order given."""
     torn = path.with_name("torn.log")
     torn.write_bytes(path.read_bytes()[:-1].replace(b"users 9 ", b"users 7 "))
     absent = path.with_name("absent.log")
@@ -96,10 +96,10 @@ def test_json(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ("text", "why"),
     [(b"Dear Ada,\n", "is not a block log"), (None, "is not a regular file")],
 )
-def test_no_log(
+def test_unreadable_log_does_not_stop_the_others(
     tmp_path: Path, text: bytes | None, why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What cannot be read as a log is one sentence, and the others are still read."""
+    """A file that is no log is reported in one sentence, and the other logs are still read."""
     other = tmp_path / "other"
     if text is None:
         other.mkdir()
@@ -113,7 +113,7 @@ def test_no_log(
     assert said.out == VERDICT.format(path=good)
 
 
-def test_no_line_of_a_log_is_endless(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_endless_line_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file without line feeds is refused before it fills the memory."""
     path = tmp_path / "endless.log"
     with path.open("wb") as file:
@@ -123,15 +123,15 @@ def test_no_line_of_a_log_is_endless(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "a line has 67108864 bytes or more" in capsys.readouterr().err
 
 
-def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a log there is nothing to verify: exit code 2, one sentence."""
+def test_log_is_required(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a log the command ends with exit code 2 and one sentence."""
     with pytest.raises(SystemExit) as ended:
         cli.main(["verify"])
     assert (ended.value.code, capsys.readouterr().err.count("\n")) == (2, 1)
 
 
 def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
-    """The help tells what each exit code means."""
+    """The help explains each exit code."""
     with pytest.raises(SystemExit):
         cli.main(["verify", "--help"])
     assert cli.VERIFY_EXIT_CODES in capsys.readouterr().out
@@ -140,7 +140,7 @@ def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_clock_before_1970_makes_good_logs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its log is whole, its client goes on with it, and its reports can be read."""
+    """The log is whole, its client resumes from it, and its reports can be read."""
     monkeypatch.setattr(block_logs, "STARTED_US", -86_400_000_000)
     path = tmp_path / "alice.log"
     path.write_bytes(session_log(ALICE, users(1, 8)))

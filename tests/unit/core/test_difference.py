@@ -1,4 +1,4 @@
-"""What a broken block lacks and has too much."""
+"""The difference between a broken block and what was sent."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ EXPECTED = [105, 106, 107, 108, 109]
 
 
 def pairs(*offsets: int) -> list[tuple[int, int]]:
-    """Return what came, unaltered."""
+    """Return pairs of offset and checksum as received without errors."""
     return [(offset, offset + 100) for offset in offsets]
 
 
@@ -31,13 +31,13 @@ def pairs(*offsets: int) -> list[tuple[int, int]]:
     ],
 )
 def test_each_kind_has_its_name(received: list[tuple[int, int]], expected: Difference) -> None:
-    """Lost, doubled, swapped and altered messages are told apart."""
+    """Missing, doubled, misplaced, altered and foreign messages are told apart."""
     found = compare(5, EXPECTED, received)
     assert {kind: tuple(spans) for kind, spans in found.kinds.items()} == expected.kinds
 
 
-def test_sentence() -> None:
-    """A person reads feeds, offsets and kinds; what is whole is not named."""
+def test_difference_becomes_a_sentence() -> None:
+    """The sentence names feeds, offsets and kinds; it omits feeds without a difference."""
     found = {
         "users": Difference(missing=((7, 7), (9, 12)), doubled=((5, 5),)),
         "arrays": Difference(),
@@ -47,16 +47,16 @@ def test_sentence() -> None:
     assert describe({"users": Difference()}) == whole
 
 
-def test_a_long_difference_is_cut() -> None:
-    """What is wrong everywhere is neither kept nor said in full."""
+def test_long_difference_is_cut() -> None:
+    """A long difference is neither kept nor printed in full."""
     found = compare(1, list(range(1000)), [(one, one - 1) for one in range(1, 1000, 2)])
     assert len(found.missing) == SPANS_KEPT
     assert describe({"users": found}) == "users: 2 and 4 and 6 and 8 and 10 and 45 more missing"
 
 
 @given(st.lists(st.integers(1, 8), unique=True))
-def test_what_is_not_missing_came(came: list[int]) -> None:
-    """Each offset is missing or came, never both."""
+def test_offset_is_missing_or_received(came: list[int]) -> None:
+    """Each offset is either missing or received, never both."""
     found = compare(1, [0] * 8, [(offset, 0) for offset in came])
     missing = {one for first, last in found.missing for one in range(first, last + 1)}
     assert missing == set(range(1, 9)) - set(came)

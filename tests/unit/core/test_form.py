@@ -1,4 +1,4 @@
-"""The forms of a feed, and which client gets which."""
+"""The forms of a feed, and the form of each client."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ GAP = encode(Gap(feed="users", first=2, last=1, epoch="f" * 12, cause="epoch").w
 
 
 def test_plain_frames_are_those_of_messages() -> None:
-    """A gap between two epochs is left out; where there is none, the bytes are the same object."""
+    """Gaps between epochs are left out; without one, the same bytes object is returned."""
     held = frame(LINES[0]) + frame(GAP) + frame(LINES[1])
     assert PROTOCOL.frames(held) is held
     assert PLAIN.frames(held) == frame(LINES[0]) + frame(LINES[1])
@@ -26,7 +26,7 @@ def test_plain_frames_are_those_of_messages() -> None:
 
 
 def test_record_that_looks_like_a_gap_is_kept() -> None:
-    """Only what a frame begins with tells what it is."""
+    """Only the start of a frame determines its kind."""
     held = frame(make_line("users", 1, 0, GAP))
     assert PLAIN.frames(held) == held
 
@@ -41,6 +41,6 @@ def test_record_that_looks_like_a_gap_is_kept() -> None:
         ({"query_string": b"", "subprotocols": ["blockfeed.v2"]}, PLAIN),
     ],
 )
-def test_form_of_a_connection(scope: dict[str, Any], form: Form) -> None:
-    """Any connection has a form, also one that is refused."""
+def test_every_connection_has_a_form(scope: dict[str, Any], form: Form) -> None:
+    """Every connection has a form, even one that is refused."""
     assert form_of(scope) is form

@@ -1,4 +1,4 @@
-"""The hub, move by move."""
+"""The hub, step by step."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def open_hub(recoveries: Recoveries | None = None) -> Hub:
 
 
 def join(hub: Hub, offset: int = 0) -> Reader:
-    """Subscribe to users after *offset*, and do what is to be done."""
+    """Subscribe to users after *offset* and do all pending work."""
     writer = SlowWriter({"users": offset})
     reader = Reader(hub.subscribe(writer, writer.cursors), writer)
     finish(hub)
@@ -34,24 +34,24 @@ def join(hub: Hub, offset: int = 0) -> Reader:
 
 
 def finish(hub: Hub) -> int:
-    """Do all the work there is; return the turns it took."""
+    """Do all pending work; return the number of turns it took."""
     return sum(1 for _ in hub.turns())
 
 
-def test_everybody_gets_everything() -> None:
-    """Readers of a feed get each message in one write, a turn per cohort."""
+def test_every_reader_gets_every_message() -> None:
+    """Readers of a feed get each message in one write, with one turn per cohort."""
     hub = open_hub()
     readers = [join(hub) for _ in range(5)]
     hub.publish("users", 1, messages("users", 1, 3))
 
     assert finish(hub) == 3
     hub.publish("users", 4, messages("users", 4, 10))
-    assert finish(hub) == 6  # more than one write takes
+    assert finish(hub) == 6  # more than fits in one write
     assert [reader.writer.cursors for reader in readers] == [{"users": 10}] * 5
 
 
-def test_each_form_is_written_to_in_one_go() -> None:
-    """Clients of one form are a cohort, which gets the frames of that form."""
+def test_each_form_is_written_in_one_pass() -> None:
+    """Clients of one form are a cohort and get the frames of that form."""
     hub = open_hub()
     writers = [SlowWriter({"users": 0}, form) for form in FORMS * 2]
     for writer in writers:
@@ -63,8 +63,8 @@ def test_each_form_is_written_to_in_one_go() -> None:
     assert [writer.messages for writer in writers] == [2] * 6
 
 
-def test_a_control_reaches_only_forms_that_have_controls() -> None:
-    """A plain client hears of no heartbeat, notice, answer or gap, and is served on."""
+def test_controls_reach_only_clients_of_the_protocol() -> None:
+    """A plain client gets no heartbeat, notice, answer or gap, and keeps getting messages."""
     hub = open_hub()
     writer = SlowWriter({"users": 0}, PLAIN)
     reader = hub.subscribe(writer, writer.cursors, PLAIN)
@@ -97,7 +97,7 @@ def test_readers_and_messages_are_counted_per_feed() -> None:
 
 
 def test_a_long_backlog_takes_many_turns() -> None:
-    """A reader that has much to catch up with gets a bounded part of it in each turn."""
+    """A reader with a long backlog gets a bounded part of it in each turn."""
     hub = open_hub()
     hub.publish("users", 1, messages("users", 1, 7))
     sizes = [len(one) for one in messages("users", 1, 7)]
@@ -109,8 +109,8 @@ def test_a_long_backlog_takes_many_turns() -> None:
     assert steps == [4, 7]
 
 
-def test_latecomers_join_while_the_head_never_rests() -> None:
-    """However many cohorts there are to serve, those who are behind get their turns."""
+def test_readers_behind_get_turns_beside_many_cohorts() -> None:
+    """Readers that are behind get their turns, however many cohorts are at the head."""
     hub = open_hub()
     cohorts = 40
     for _ in range(cohorts * LIMITS.cohort_size):
@@ -125,8 +125,8 @@ def test_latecomers_join_while_the_head_never_rests() -> None:
     assert [writer.cursors["users"] for writer in late] == [1] * len(late)
 
 
-def test_the_head_goes_first() -> None:
-    """Who has everything gets what is new before others catch up."""
+def test_live_readers_go_first() -> None:
+    """Live readers get new messages before others catch up."""
     hub = open_hub()
     ahead = join(hub)
     hub.publish("users", 1, messages("users", 1, 3))
@@ -139,8 +139,8 @@ def test_the_head_goes_first() -> None:
     assert (ahead.writer.cursors, behind.cursors) == ({"users": 4}, {"users": 0})
 
 
-def test_a_slow_reader_holds_nobody_up() -> None:
-    """A reader that holds bytes back gets nothing more; the others of its cohort do."""
+def test_slow_reader_does_not_delay_others() -> None:
+    """A reader with unsent bytes gets nothing more, but the others of its cohort do."""
     hub = open_hub()
     slow, quick = join(hub), join(hub)
     slow.writer.is_slow = True
@@ -155,8 +155,8 @@ def test_a_slow_reader_holds_nobody_up() -> None:
     assert slow.writer.cursors == {"users": 2}
 
 
-def test_a_control_may_slow_a_reader_down() -> None:
-    """A reader whose turn is due gets nothing where a control left something behind."""
+def test_control_may_slow_a_reader_down() -> None:
+    """A reader that still has unsent bytes of a control gets no messages in its turn."""
     hub = open_hub()
     hub.publish("users", 1, messages("users", 1, 1))
     writer = SlowWriter({"users": 0})
@@ -169,8 +169,8 @@ def test_a_control_may_slow_a_reader_down() -> None:
 
 
 @pytest.mark.parametrize("is_slow", [False, True])
-def test_a_cohort_catches_up_for_who_joins(is_slow: bool) -> None:  # noqa: FBT001  a parameter
-    """Who has everything joins those who are about to; nobody gets anything twice."""
+def test_cohort_catches_up_with_a_joining_reader(is_slow: bool) -> None:  # noqa: FBT001  a parameter
+    """A cohort that catches up merges with a joining reader, and no reader gets a message twice."""
     hub = open_hub()
     member = join(hub)
     hub.publish("users", 1, messages("users", 1, 7))
@@ -190,7 +190,7 @@ def test_a_cohort_catches_up_for_who_joins(is_slow: bool) -> None:  # noqa: FBT0
 
 
 def test_all_feeds_share_one_bound() -> None:
-    """A reader of several feeds gets no more in one write than a reader of one."""
+    """A reader of several feeds gets no more in one write than a reader of one feed."""
     hub = open_hub()
     hub.open_stream("arrays", 0)
     for feed in FEEDS:
@@ -205,7 +205,7 @@ def test_all_feeds_share_one_bound() -> None:
 
 
 def test_feeds_take_turns() -> None:
-    """Who has much to catch up with in one feed gets the others meanwhile."""
+    """A reader with a long backlog in one feed also gets its other feeds meanwhile."""
     hub = open_hub()
     hub.open_stream("arrays", 0)
     for feed in FEEDS:
@@ -264,8 +264,8 @@ def test_a_restart_between_two_turns() -> None:
     assert [feed for _, feed in recoveries.asked] == ["users"] * len(readers)
 
 
-def test_the_last_member_leaves_between_two_turns() -> None:
-    """A cohort that is empty when its turn comes costs nothing."""
+def test_empty_cohort_takes_no_turn() -> None:
+    """A cohort whose last member left before its turn takes no turn."""
     hub = open_hub()
     readers = [join(hub) for _ in range(LIMITS.cohort_size + 1)]
     hub.publish("users", 1, messages("users", 1, 1))
@@ -279,8 +279,8 @@ def test_the_last_member_leaves_between_two_turns() -> None:
     assert hub.subscribers == set()
 
 
-def test_lag() -> None:
-    """How much a reader lacks is known, whether it is served with others or alone."""
+def test_lag_counts_missing_messages() -> None:
+    """The lag of a reader is known whether it is served in a cohort or alone."""
     hub = open_hub()
     hub.open_stream("arrays", 7)
     reader = join(hub)
@@ -292,8 +292,8 @@ def test_lag() -> None:
     assert hub.lag(reader.subscriber) == 0
 
 
-def test_a_crowd_is_told_in_steps() -> None:
-    """Between two steps of a word to all comes other work; who left meanwhile is left out."""
+def test_control_is_sent_in_steps() -> None:
+    """Other work runs between the steps of a control to all; readers that left are skipped."""
     hub = open_hub()
     readers = [join(hub) for _ in range(2 * TOLD_AT_ONCE)]
     telling = hub.tell(CONTROL)

@@ -1,4 +1,4 @@
-"""The hub, for any interleaving of all that may happen to it."""
+"""The hub under any interleaving of events."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.support.slow_writer import (
 
 @dataclass
 class Recovery:
-    """Frames that the hub waits for, asked for when the past began at *before*."""
+    """Frames that the hub requested when its recent past began at *before*."""
 
     subscriber: Subscriber
     feed: str
@@ -36,7 +36,7 @@ class Recovery:
 
 
 class HubMachine(RuleBasedStateMachine):
-    """Everything that may happen to a hub, in any order."""
+    """All events of a hub, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,29 +54,29 @@ class HubMachine(RuleBasedStateMachine):
         self.recoveries.append(Recovery(subscriber, feed, self.hub.streams[feed].first))
 
     def wake(self) -> None:
-        """Remember that there is work."""
+        """Record that there is work."""
         self.is_awake = True
 
     @initialize(heads=st.tuples(st.integers(0, 30), st.integers(0, 30)))
     def open(self, heads: tuple[int, int]) -> None:
-        """Begin feeds that ran before."""
+        """Open feeds that already have messages."""
         for feed, head in zip(FEEDS, heads, strict=True):
             self.hub.open_stream(feed, head)
 
     @rule(feed=st.sampled_from(FEEDS), count=st.integers(0, 12))
     def publish(self, feed: str, count: int) -> None:
-        """Some messages come, at times more than are kept."""
+        """Publish some messages, sometimes more than are kept."""
         head = self.hub.streams[feed].head
         self.hub.publish(feed, head + 1, messages(feed, head + 1, head + count))
 
     @rule(feed=st.sampled_from(FEEDS), ahead=st.integers(0, 12))
     def restart(self, feed: str, ahead: int) -> None:
-        """The process was away from the feed."""
+        """Restart a feed after messages that the process missed."""
         self.hub.restart(feed, self.hub.streams[feed].head + ahead)
 
     @rule(count=st.integers(1, 8))
     def work(self, count: int) -> None:
-        """A hub that woke us gets some turns; what happens next happens between two of them."""
+        """Take some of the turns that the hub asked for; other events happen between them."""
         for _ in range(count):
             if self.turns is None and self.is_awake:
                 self.is_awake = False
@@ -97,7 +97,7 @@ class HubMachine(RuleBasedStateMachine):
         is_live: bool,  # noqa: FBT001  drawn
         form: Form,
     ) -> None:
-        """A reader of any form comes, with any position."""
+        """Subscribe a reader of any form at any position."""
         cursors = {}
         for feed, count in zip(feeds, behind, strict=False):
             cursors[feed] = max(self.hub.streams[feed].head - (0 if is_live else count), 0)
@@ -107,7 +107,7 @@ class HubMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.readers)
     @rule(data=st.data())
     def unsubscribe(self, data: st.DataObject) -> None:
-        """A reader goes; what it was waiting for comes to nothing."""
+        """Unsubscribe a reader, which drops its recovery."""
         reader = self.draw_reader(data)
         self.readers.remove(reader)
         reader.writer.is_closed = True
@@ -118,13 +118,13 @@ class HubMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.readers)
     @rule(data=st.data())
     def slow_down(self, data: st.DataObject) -> None:
-        """From now on a reader does not take everything."""
+        """Make a reader slow, so that it no longer takes everything."""
         self.draw_reader(data).writer.is_slow = True
 
     @precondition(lambda self: self.readers)
     @rule(data=st.data())
     def hold(self, data: st.DataObject) -> None:
-        """Something that the hub knows nothing of is held back for a reader."""
+        """Hold back bytes for a reader that the hub did not write."""
         reader = self.draw_reader(data)
         reader.writer.is_slow = reader.writer.is_holding = True
         self.hub.held(reader.subscriber)
@@ -132,14 +132,14 @@ class HubMachine(RuleBasedStateMachine):
     @precondition(lambda self: any(reader.writer.is_slow for reader in self.readers))
     @rule(data=st.data())
     def drain(self, data: st.DataObject) -> None:
-        """A slow reader has taken all that was held for it."""
+        """Let a slow reader take all bytes that were held for it."""
         slow = [reader for reader in self.readers if reader.writer.is_slow]
         self.drain_reader(data.draw(st.sampled_from(slow)))
 
     @precondition(lambda self: self.readers)
     @rule(data=st.data())
     def answer(self, data: st.DataObject) -> None:
-        """A reader gets a control, whatever its state, unless its form has none."""
+        """Write a control to a reader in any state, unless its form has none."""
         reader = self.draw_reader(data)
         before = reader.writer.controls
         self.hub.write(reader.subscriber, CONTROL)
@@ -148,7 +148,7 @@ class HubMachine(RuleBasedStateMachine):
 
     @rule(feed=st.sampled_from([None, *FEEDS]))
     def tell(self, feed: str | None) -> None:
-        """Whoever may be told at once is told once."""
+        """Tell every reader that can be told at once, exactly once."""
         expected = [
             reader.writer.controls
             + (
@@ -165,13 +165,13 @@ class HubMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.recoveries)
     @rule(data=st.data(), count=st.integers(1, 10), is_lost=st.booleans())
     def recovered(self, data: st.DataObject, count: int, is_lost: bool) -> None:  # noqa: FBT001  drawn
-        """Some of what was asked for is there, or known to be lost."""
+        """Deliver some of the requested messages, or report them as lost."""
         index = data.draw(st.integers(0, len(self.recoveries) - 1))
         self.settle_recovery(self.recoveries.pop(index), count, is_lost=is_lost)
 
     @invariant()
     def cohorts_are_sound(self) -> None:
-        """Members stand where their cohort does, and nothing is held for them."""
+        """Check that cohorts and members have the same cursors and no member is blocked."""
         for (feeds, reframe), cohorts in self.hub._cohorts.items():
             assert cohorts
             for cohort in cohorts:
@@ -188,7 +188,7 @@ class HubMachine(RuleBasedStateMachine):
 
     @invariant()
     def nobody_is_forgotten(self) -> None:
-        """A reader is served with its cohort, or something will bring it on."""
+        """Check that each reader is in a cohort, or waits for an event that continues it."""
         assert self.hub.subscribers == {reader.subscriber for reader in self.readers}
         for reader in self.readers:
             one = reader.subscriber
@@ -200,18 +200,18 @@ class HubMachine(RuleBasedStateMachine):
 
     @invariant()
     def messages_are_counted(self) -> None:
-        """What was written to a reader is what it got, but for offsets that a gap skipped."""
+        """Check that the count of written messages is right, except for offsets in a gap."""
         for reader in self.readers:
             assert self.hub.written(reader.subscriber) == reader.writer.messages
 
     @invariant()
     def no_work_is_forgotten(self) -> None:
-        """Where there is work, turns are taken, or were asked for."""
+        """Check that turns are taken, or were requested, while there is work."""
         if self.hub._dirty or self.hub._queue:
             assert self.is_awake or self.turns is not None
 
     def teardown(self) -> None:
-        """When everybody has taken everything, everybody is at the head."""
+        """Check that every reader reaches the head once everything was taken."""
         while self.recoveries or self.hub._dirty or self.hub._queue or self.slow():
             for reader in self.slow():
                 self.drain_reader(reader)
@@ -225,7 +225,7 @@ class HubMachine(RuleBasedStateMachine):
                 assert cursor == self.hub.streams[feed].head
 
     def slow(self) -> list[Reader]:
-        """Return the readers that hold something back, or would."""
+        """Return the readers that hold bytes back, or would."""
         return [reader for reader in self.readers if reader.writer.is_slow]
 
     def draw_reader(self, data: st.DataObject) -> Reader:
@@ -233,12 +233,12 @@ class HubMachine(RuleBasedStateMachine):
         return self.readers[data.draw(st.integers(0, len(self.readers) - 1))]
 
     def drain_reader(self, reader: Reader) -> None:
-        """Take what is held for a reader, and say so."""
+        """Let a reader take what is held for it, and tell the hub."""
         reader.writer.drain()
         self.hub.drained(reader.subscriber)
 
     def settle_recovery(self, recovery: Recovery, count: int, *, is_lost: bool) -> None:
-        """Give at most *count* messages from before the recent past, as it was."""
+        """Deliver at most *count* messages from before the recent past as it was then."""
         subscriber, feed = recovery.subscriber, recovery.feed
         first = subscriber.cursors[feed] + 1
         last = min(first + count, recovery.before) - 1

@@ -1,4 +1,4 @@
-"""What a report is found to be."""
+"""The verdict on a report."""
 
 from dataclasses import replace
 
@@ -38,29 +38,29 @@ BROKEN = Judgement(Verdict.BROKEN, "users 5 to 7: the digest differs, cause unkn
         (0, 3, "unverifiable: users 5 to 7: 3 of 3 were announced as missing"),
     ],
 )
-def test_counts_that_tell(count: int, gaps: int, expected: str) -> None:
-    """What does not add up is broken; what was announced cannot be verified."""
+def test_verdict_from_the_counts(count: int, gaps: int, expected: str) -> None:
+    """Counts that do not add up are broken; announced gaps make a block unverifiable."""
     found = judge_by_count("users", replace(WHOLE, count=count, gaps=gaps))
     assert found is not None
     assert f"{found.verdict}: {found.reason}" == expected
 
 
-def test_whole_ranges_are_for_the_digest_to_tell() -> None:
-    """Only a range that adds up is held against the feed."""
+def test_complete_range_is_judged_by_its_digest() -> None:
+    """Only a range whose counts add up is compared with the feed."""
     assert judge_by_count("users", WHOLE) is None
     assert judge_by_digest("users", WHOLE, 99) == VERIFIED
     assert judge_by_digest("users", WHOLE, 98) == BROKEN
 
 
-def test_a_report_without_a_digest_cannot_be_verified() -> None:
-    """A client that keeps no digest is told so."""
+def test_report_without_a_digest_is_unverifiable() -> None:
+    """A report without a digest is unverifiable, and the reason says so."""
     found = judge_by_count("users", replace(WHOLE, digest=None))
     expected = "users 5 to 7: the report has no digest"
     assert found == Judgement(Verdict.UNVERIFIABLE, expected)
 
 
-def test_the_gravest_range_decides() -> None:
-    """One broken range breaks the block, and is named."""
+def test_worst_range_decides() -> None:
+    """One broken range makes the block broken, and the reason names it."""
     unknown = cannot_be_made("arrays", WHOLE)
     assert of_all([VERIFIED, VERIFIED]) == VERIFIED
     assert of_all([VERIFIED, unknown]) == unknown

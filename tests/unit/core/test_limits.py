@@ -1,4 +1,4 @@
-"""The limits of the hub and its streams are kept."""
+"""The limits of the hub and its streams."""
 
 from feeds.core.hub import Hub
 from feeds.core.limits import Limits
@@ -8,14 +8,14 @@ from tests.support.slow_writer import SlowWriter, pass_over
 
 
 def test_recent_messages() -> None:
-    """A stream holds so many messages, the newest ones."""
+    """A stream keeps at most this many messages: the newest."""
     stream = Stream(0, most_messages=3, most_bytes=1000)
     stream.append(1, [b"a"] * 5)
     assert (stream.first, stream.head) == (3, 5)
 
 
 def test_recent_bytes() -> None:
-    """A stream holds so many bytes, but one message whatever its size."""
+    """A stream keeps at most this many bytes, but always one message of any size."""
     stream = Stream(0, most_messages=100, most_bytes=10)
     stream.append(1, [b"12345"] * 3)
     assert (stream.first, stream.head) == (2, 3)

@@ -1,4 +1,4 @@
-"""Lines and frames of stretches of a feed."""
+"""The lines and frames of a range of offsets."""
 
 from zlib import crc32
 
@@ -27,23 +27,23 @@ def test_lines_carry_offset_and_time() -> None:
     ]
 
 
-def test_a_line_is_the_record_byte_for_byte() -> None:
-    """The record's JSON stands in the line as the source wrote it."""
+def test_line_holds_the_record_byte_for_byte() -> None:
+    """The line holds the record's JSON exactly as the source wrote it."""
     record = b'{"a" : 1.50}'
     (line,) = make_lines("users", SLOW, 2, [record])
 
     assert line == b'{"type":"message","feed":"users","offset":2,"at":2000000,"data":%b}' % record
 
 
-def test_a_frame_for_each_line() -> None:
-    """Within an epoch each item is the frame of its line alone."""
+def test_each_line_has_a_frame() -> None:
+    """Within an epoch each item is the frame of one line."""
     frames = make_frames("users", SCHEDULE, 2, LINES[1:4])
 
     assert [list(payloads(item)) for item in frames] == [[line] for line in LINES[1:4]]
 
 
-def test_the_first_message_of_all_tells_its_epoch() -> None:
-    """Who came before the feed ran may have been told another recipe's."""
+def test_first_message_of_a_feed_announces_its_epoch() -> None:
+    """A client that connected before the feed ran may know another epoch, so it is announced."""
     announced, line = payloads(make_frames("users", SCHEDULE, 1, LINES[:1])[0])
 
     assert read_from_server(announced) == Gap(
@@ -52,8 +52,8 @@ def test_the_first_message_of_all_tells_its_epoch() -> None:
     assert line == LINES[0]
 
 
-def test_a_turn_goes_before_its_message() -> None:
-    """The first message of an epoch comes in one item with the gap that tells of it."""
+def test_new_epoch_is_announced_before_its_message() -> None:
+    """The first message of an epoch is in one item with the gap that announces the epoch."""
     frames = make_frames("users", SCHEDULE, 4, LINES[3:7])
     announced, line = payloads(frames[1])
 
@@ -64,8 +64,8 @@ def test_a_turn_goes_before_its_message() -> None:
     assert list(payloads(frames[0])) == [LINES[3]]
 
 
-def test_a_turn_is_told_wherever_a_stretch_begins() -> None:
-    """However the offsets are cut into stretches, the frames are the same."""
+def test_frames_do_not_depend_on_the_cut() -> None:
+    """Frames are the same however the offsets are split into ranges."""
     whole = make_frames("users", SCHEDULE, 1, LINES)
 
     for cut in range(len(LINES) + 1):

@@ -1,4 +1,4 @@
-"""Who a client is, as a proxy says it."""
+"""The address of a client behind a proxy."""
 
 import pytest
 
@@ -31,8 +31,8 @@ from feeds.core.peer import NO_PORT, forwarded_host, peer
     ],
     ids=range(20),
 )
-def test_the_nearest_proxy_is_believed(values: list[bytes], host: str | None) -> None:
-    """Its word is the last one; what is no address is not repeated."""
+def test_nearest_proxy_is_trusted(values: list[bytes], host: str | None) -> None:
+    """The last address in the header counts; a value that is no address is ignored."""
     headers = [(b"host", b"x"), *((b"x-forwarded-for", value) for value in values)]
     assert forwarded_host(headers) == host
 
@@ -45,6 +45,6 @@ def test_the_nearest_proxy_is_believed(values: list[bytes], host: str | None) ->
         (None, "unknown"),
     ],
 )
-def test_a_peer_is_one_word(client: list[str | int] | None, shown: str) -> None:
-    """A port that nobody tells is left out; a socket without an address has none."""
+def test_peer_is_shown_as_one_word(client: list[str | int] | None, shown: str) -> None:
+    """An unknown port is left out; a socket without an address is unknown."""
     assert peer(client) == shown

@@ -1,4 +1,4 @@
-"""Digests of the recent past: what is known, and what is not."""
+"""Digests of the recent past."""
 
 import pytest
 
@@ -8,8 +8,8 @@ from feeds.core.prefixes import Prefixes
 LINES = [b"line %d" % offset for offset in range(1, 101)]
 
 
-def test_a_range_is_what_its_lines_come_to() -> None:
-    """Any range of what was taken has the digest of its lines."""
+def test_digest_of_a_range_is_that_of_its_lines() -> None:
+    """Any range within the recorded lines has the digest of its lines."""
     known = Prefixes(0, 1000)
     known.extend(LINES[:60])
     known.extend(LINES[60:])
@@ -20,15 +20,15 @@ def test_a_range_is_what_its_lines_come_to() -> None:
 
 
 @pytest.mark.parametrize(("first", "last"), [(1, 5), (50, 60), (90, 101), (102, 103)])
-def test_what_was_not_taken_is_not_known(first: int, last: int) -> None:
-    """Before the beginning and after the head nothing is known."""
+def test_unrecorded_range_is_unknown(first: int, last: int) -> None:
+    """A range that starts before the first line or ends after the head is unknown."""
     known = Prefixes(50, 1000)
     known.extend(LINES[50:])
     assert known.between(first, last) is None
 
 
 def test_only_the_recent_past_is_kept() -> None:
-    """As many offsets as asked for are known, and not more than twice as many."""
+    """At least the requested number of offsets is known, and at most twice as many."""
     known = Prefixes(0, 10)
     for line in LINES:
         known.extend([line])
@@ -38,8 +38,8 @@ def test_only_the_recent_past_is_kept() -> None:
         assert head <= 20 or known.between(head - 20, head) is None
 
 
-def test_restart() -> None:
-    """After a hole everything begins anew."""
+def test_restart_forgets_the_past() -> None:
+    """After a restart behind a hole only new lines are known."""
     known = Prefixes(0, 10)
     known.extend(LINES[:5])
     known.restart(50)

@@ -20,7 +20,7 @@ steps = st.integers(0, 10**12)
 def segment(
     first: int = 1, started_us: int = NOON_US, rate_milli: int = 1000, epoch: str = "0" * 12
 ) -> Segment:
-    """Return a segment of one message per second, unless told otherwise."""
+    """Return a segment with a rate of one message per second by default."""
     return Segment(
         recipe=RECIPE, epoch=epoch, first=first, started_us=started_us, rate_milli=rate_milli
     )
@@ -28,7 +28,7 @@ def segment(
 
 @st.composite
 def segment_lists(draw: st.DrawFn) -> list[Segment]:
-    """Draw segments as a generator makes them: each after the one before it."""
+    """Draw consecutive segments, as a generator creates them."""
     segments = [segment(first=draw(st.integers(1, 5)), rate_milli=draw(rates))]
     for _ in range(draw(st.integers(0, 4))):
         last = segments[-1]
@@ -48,8 +48,8 @@ def moments(segments: list[Segment]) -> st.SearchStrategy[int]:
 
 
 @given(rates, st.integers(1, 10**12), steps)
-def test_due_undoes_at(rate_milli: int, first: int, step: int) -> None:
-    """Every offset is due at its own time and not a microsecond before."""
+def test_due_is_the_inverse_of_at(rate_milli: int, first: int, step: int) -> None:
+    """Every offset is due at its own time and not a microsecond earlier."""
     one = segment(first=first, rate_milli=rate_milli)
     at = one.at(first + step)
 
@@ -57,8 +57,8 @@ def test_due_undoes_at(rate_milli: int, first: int, step: int) -> None:
 
 
 @given(rates, st.integers(0, 10**15))
-def test_at_undoes_due(rate_milli: int, elapsed: int) -> None:
-    """What is due has its time behind it; what follows has not."""
+def test_at_is_the_inverse_of_due(rate_milli: int, elapsed: int) -> None:
+    """The last due offset has a time in the past; the next one does not."""
     one = segment(rate_milli=rate_milli)
     now = NOON_US + elapsed
     due = one.due(now)
@@ -67,16 +67,16 @@ def test_at_undoes_due(rate_milli: int, elapsed: int) -> None:
 
 
 @given(rates, steps)
-def test_delays_never_add_up(rate_milli: int, step: int) -> None:
-    """The time of an offset is exact, however many came before it."""
+def test_rounding_does_not_add_up(rate_milli: int, step: int) -> None:
+    """The time of an offset is exact, however many offsets precede it."""
     ideal_nanoseconds = step * 10**12 // rate_milli
 
     assert segment(rate_milli=rate_milli).at(1 + step) == NOON_US + ideal_nanoseconds // 1000
 
 
 @given(st.data())
-def test_due_never_goes_back(data: st.DataObject) -> None:
-    """Later, as much is due or more, also across segments."""
+def test_due_never_decreases(data: st.DataObject) -> None:
+    """The due offset never decreases over time, even across segments."""
     segments = data.draw(segment_lists())
     times = data.draw(st.lists(moments(segments), min_size=2).map(sorted))
     dues = [Schedule(segments).due(now, MAX_OFFSET) for now in times]
@@ -85,8 +85,8 @@ def test_due_never_goes_back(data: st.DataObject) -> None:
 
 
 @given(st.data(), st.integers(0, 300))
-def test_due_keeps_the_promise(data: st.DataObject, promised: int) -> None:
-    """Nothing is due beyond the promise, its time, or a segment not yet begun."""
+def test_due_respects_the_promise(data: st.DataObject, promised: int) -> None:
+    """Nothing is due beyond the promise, before its time, or in a segment that has not begun."""
     segments = data.draw(segment_lists())
     now = data.draw(moments(segments))
     schedule = Schedule(segments)
@@ -110,7 +110,7 @@ def test_every_offset_is_due_at_its_time(data: st.DataObject) -> None:
 
 @given(st.data())
 def test_every_offset_has_one_segment(data: st.DataObject) -> None:
-    """Segments lie end to end, in whatever order they are given."""
+    """Segments are contiguous, in whatever order they are given."""
     segments = data.draw(segment_lists())
     schedule = Schedule(data.draw(st.permutations(segments)))
     firsts = [one.first for one in segments]
@@ -122,8 +122,8 @@ def test_every_offset_has_one_segment(data: st.DataObject) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.sampled_from("ab")), min_size=1))
-def test_turns_are_where_the_epoch_changes(stretches: list[tuple[int, str]]) -> None:
-    """A turn is the first offset of all, and each whose epoch differs from the one before."""
+def test_turns_are_the_changes_of_epoch(stretches: list[tuple[int, str]]) -> None:
+    """The turns are the first offset and each offset whose epoch differs from the previous one."""
     firsts = list(accumulate((length for length, _ in stretches), initial=1))
     epochs = [epoch for _, epoch in stretches]
     schedule = Schedule(
@@ -138,8 +138,8 @@ def test_turns_are_where_the_epoch_changes(stretches: list[tuple[int, str]]) -> 
     assert schedule.turns == expected
 
 
-def test_before_the_first_segment() -> None:
-    """Offsets that no segment holds are refused, and never due."""
+def test_offsets_before_the_first_segment_are_refused() -> None:
+    """Offsets outside all segments are refused and never due."""
     schedule = Schedule([segment(first=7)])
 
     assert schedule.due(NOON_US - 1, MAX_OFFSET) == 0
@@ -147,8 +147,8 @@ def test_before_the_first_segment() -> None:
         schedule.at(6)
 
 
-def test_a_feed_that_never_ran() -> None:
-    """Without a segment nothing is due and nothing has a time."""
+def test_feed_that_never_ran_has_no_times() -> None:
+    """Without a segment no offset is due and none has a time."""
     schedule = Schedule()
 
     assert (len(schedule), schedule.last, schedule.due(NOON_US, 0)) == (0, None, 0)

@@ -1,4 +1,4 @@
-"""Where a session starts in a feed."""
+"""The position at which a session starts in a feed."""
 
 import pytest
 
@@ -27,18 +27,18 @@ def epoch_at(offset: int) -> str:
         (Position(STRANGE, 0), Position(OLD, 0)),
     ],
 )
-def test_positions_of_the_feed(after: Position | None, expected: Position) -> None:
-    """After a message, or after the gap that leads to an epoch, a session just goes on."""
+def test_known_position_is_resumed(after: Position | None, expected: Position) -> None:
+    """A session resumes after a message, or after the gap that leads to an epoch."""
     assert start("users", epoch_at, HEAD, after) == (expected, None)
 
 
-def test_a_feed_that_never_ran() -> None:
-    """Before the first message there is nothing to go on after."""
+def test_feed_that_never_ran_starts_at_zero() -> None:
+    """A session starts at offset 0 before the first message of a feed."""
     assert start("users", epoch_at, 0, None) == (Position(OLD, 0), None)
 
 
 @pytest.mark.parametrize("after", [Position(NEW, 19), Position(OLD, 21), Position(STRANGE, 5)])
-def test_positions_of_another_feed(after: Position) -> None:
-    """What is none of this feed's goes on live, behind a gap."""
+def test_foreign_position_starts_live_after_a_gap(after: Position) -> None:
+    """A position that is not part of this feed starts at the head, after a gap."""
     gap = Gap(feed="users", first=after.offset + 1, last=HEAD, epoch=NEW, cause="epoch")
     assert start("users", epoch_at, HEAD, after) == (Position(NEW, HEAD), gap)

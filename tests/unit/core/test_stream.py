@@ -1,4 +1,4 @@
-"""The recent past, against a list that forgets nothing."""
+"""The recent past, compared with a list that keeps everything."""
 
 import pytest
 from hypothesis import assume
@@ -11,7 +11,7 @@ MOST_MESSAGES = 9
 MOST_BYTES = 40
 
 frame_lists = st.lists(st.integers(1, 30), max_size=20)
-"""Frames by their sizes; some are larger than half of what is kept."""
+"""Frames given by their sizes; some are larger than half of the limit."""
 
 
 def open_stream() -> Stream:
@@ -21,8 +21,8 @@ def open_stream() -> Stream:
     return stream
 
 
-def test_who_asks_for_less_gets_less() -> None:
-    """What is kept joined for one bound is not given for another."""
+def test_smaller_bound_returns_fewer_frames() -> None:
+    """Frames joined for one bound are not returned for another bound."""
     stream = open_stream()
 
     assert stream.after(0, 100) == (b"111112222233333", 3)
@@ -30,8 +30,8 @@ def test_who_asks_for_less_gets_less() -> None:
     assert stream.after(0, 1) == (b"11111", 1)
 
 
-def test_who_asks_later_gets_more() -> None:
-    """What is kept joined ends at the head only as long as the head is there."""
+def test_later_read_returns_more_frames() -> None:
+    """Frames joined up to the head are joined again after the head has moved."""
     stream = open_stream()
     assert stream.after(1, 100) == (b"2222233333", 3)
     stream.append(4, [b"44444"])
@@ -40,18 +40,18 @@ def test_who_asks_later_gets_more() -> None:
 
 
 class StreamMachine(RuleBasedStateMachine):
-    """A stream and, beside it, every frame since its last restart."""
+    """A stream, next to a list of every frame since its last restart."""
 
     @initialize(head=st.integers(0, 1000))
     def open(self, head: int) -> None:
-        """Begin somewhere."""
+        """Open the stream at some head."""
         self.stream = Stream(head, most_messages=MOST_MESSAGES, most_bytes=MOST_BYTES)
         self.start = head
         self.all: list[bytes] = []
 
     @rule(sizes=frame_lists)
     def append(self, sizes: list[int]) -> None:
-        """Append frames that differ by offset."""
+        """Append frames that differ by their offsets."""
         first = self.stream.head + 1
         frames = [b"%d" % (offset % 10) * size for offset, size in enumerate(sizes, first)]
         self.stream.append(first, frames)
@@ -59,14 +59,14 @@ class StreamMachine(RuleBasedStateMachine):
 
     @rule(away=st.sampled_from([-3, -1, 1, 2]))
     def append_out_of_order(self, away: int) -> None:
-        """Frames that do not follow are refused and change nothing."""
+        """Check that frames out of order are refused and change nothing."""
         with pytest.raises(ValueError, match="does not follow"):
             self.stream.append(self.stream.head + 1 + away, [b"x"])
 
     @precondition(lambda self: self.stream.first == self.start + 1)
     @rule(sizes=frame_lists, away=st.sampled_from([0, 0, 0, -1, 1]))
     def prepend(self, sizes: list[int], away: int) -> None:
-        """Frames that lead up to the oldest are taken, all or none, where there is room."""
+        """Check that preceding frames are all taken if there is room, and none otherwise."""
         assume(len(sizes) <= self.start)
         first = self.start + 1 - len(sizes)
         frames = [b"%d" % (offset % 10) * size for offset, size in enumerate(sizes, first)]
@@ -80,7 +80,7 @@ class StreamMachine(RuleBasedStateMachine):
 
     @rule(ahead=st.integers(0, 100))
     def restart(self, ahead: int) -> None:
-        """Forget everything."""
+        """Restart the stream, forgetting everything."""
         self.start = self.stream.head + ahead
         self.all = []
         self.stream.restart(self.start)
@@ -88,7 +88,7 @@ class StreamMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.stream.first <= self.stream.head)
     @rule(data=st.data(), most_bytes=st.integers(1, 60), times=st.integers(1, 2))
     def read(self, data: st.DataObject, most_bytes: int, times: int) -> None:
-        """What is read is whole frames, as many as it takes to reach the bound."""
+        """Check that a read returns whole frames, as many as needed to reach the bound."""
         offset = data.draw(st.integers(self.stream.first - 1, self.stream.head - 1))
         expected = b""
         last = offset
@@ -102,7 +102,7 @@ class StreamMachine(RuleBasedStateMachine):
 
     @invariant()
     def holds_all_it_may(self) -> None:
-        """The past is as long as the bounds allow, and no longer."""
+        """Check that the stream keeps as much as its bounds allow, and no more."""
         held: list[bytes] = []
         for frame in reversed(self.all):
             size = sum(map(len, held)) + len(frame)
@@ -114,7 +114,7 @@ class StreamMachine(RuleBasedStateMachine):
 
     @invariant()
     def keeps_no_byte_of_the_forgotten(self) -> None:
-        """The bound on bytes is a bound on memory, but for one frame that exceeds it."""
+        """Check that the bound on bytes bounds memory, except for one larger frame."""
         kept = self.stream._frames
         assert sum(map(len, kept)) <= max(MOST_BYTES, len(kept[-1]) if kept else 0)
 
@@ -122,8 +122,8 @@ class StreamMachine(RuleBasedStateMachine):
 TestStream = StreamMachine.TestCase
 
 
-def test_a_form_of_its_own_is_framed_once_for_a_range() -> None:
-    """However many readers ask for a range, its frames are made when the first one asks."""
+def test_each_range_is_framed_once() -> None:
+    """The frames of a range are made once, for the first reader that asks."""
     made = []
 
     def shout(frames: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""When a feed goes on in a new segment."""
+"""The start of a new segment of a feed."""
 
 from dataclasses import replace
 
@@ -13,34 +13,34 @@ RECIPE = Recipe(kind="users", spec="{}", seed=1)
 EPOCH = "0" * 12
 NOON_US = 1_795_000_000_000_000
 FIRST = Segment(recipe=RECIPE, epoch=EPOCH, first=1, started_us=NOON_US, rate_milli=1000)
-"""One message a second, from noon on."""
+"""One message a second, starting at noon."""
 
 
 def after(promised: int, now_us: int, *segments: Segment) -> Segment | None:
-    """Return what follows *promised* where nothing was changed."""
+    """Return the segment after *promised* if nothing was changed."""
     return successor(Schedule(segments), replace(FIRST, first=promised + 1, started_us=now_us))
 
 
-def test_a_feed_begins() -> None:
-    """The first segment begins now, with offset 1."""
+def test_first_segment_starts_now() -> None:
+    """The first segment starts now, with offset 1."""
     assert after(0, NOON_US) == FIRST
 
 
-def test_on_time_it_goes_on() -> None:
-    """From the promise of the next message to OFF_US after its time, the segment lasts."""
+def test_segment_continues_on_time() -> None:
+    """The segment continues from OFF_US before message 10 is due to OFF_US after message 11."""
     due = FIRST.at(11)
     for now_us in (FIRST.at(10) - OFF_US, FIRST.at(10), due, due + OFF_US):
         assert after(10, now_us, FIRST) is None
 
 
-def test_late_it_skips_time() -> None:
-    """What is too late is not made up for: the next offset is due now."""
+def test_late_generator_skips_time() -> None:
+    """Messages that are too late are not made up for: the next offset is due now."""
     now_us = FIRST.at(11) + OFF_US + 1
     assert after(10, now_us, FIRST) == replace(FIRST, first=11, started_us=now_us)
 
 
-def test_a_clock_that_was_set_back_is_believed() -> None:
-    """The next message does not wait until the clock is where it was."""
+def test_clock_set_back_is_followed() -> None:
+    """The next message does not wait until the clock is back at the previous time."""
     now_us = FIRST.at(10) - OFF_US - 1
     assert after(10, now_us, FIRST) == replace(FIRST, first=11, started_us=now_us)
 
@@ -50,8 +50,8 @@ def test_a_clock_that_was_set_back_is_believed() -> None:
     [{"recipe": replace(RECIPE, seed=2)}, {"epoch": "1" * 12}, {"rate_milli": 2000}],
     ids=lambda changed: next(iter(changed)),
 )
-def test_what_changes_begins_after_what_is_promised(changed: dict[str, object]) -> None:
-    """Another recipe, other libraries or another rate: a new segment, which changes no promise."""
+def test_change_starts_after_the_promise(changed: dict[str, object]) -> None:
+    """A new recipe, epoch or rate starts a segment after the promise, which stays unchanged."""
     new = replace(FIRST, **changed, first=11)  # type: ignore[arg-type]  # drawn by name
     promised_at = FIRST.at(10)
 
@@ -63,8 +63,8 @@ def test_what_changes_begins_after_what_is_promised(changed: dict[str, object]) 
 
 
 @given(st.integers(1, 10**6), st.integers(-(10**8), 10**13))
-def test_times_go_on(promised: int, moment: int) -> None:
-    """Whenever it is looked at, the next offset is due at most OFF_US before or after that."""
+def test_next_offset_is_due_soon(promised: int, moment: int) -> None:
+    """The next offset was due at most OFF_US ago and is due by now or one step after the last."""
     now_us = NOON_US + moment
     segment = after(promised, now_us, FIRST) or FIRST
     assert segment.first in (1, promised + 1)

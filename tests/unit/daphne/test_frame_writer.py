@@ -1,8 +1,8 @@
 """
-The frames of a hub through a socket that takes as little as it likes.
+The frames of a hub, written to a socket that takes any number of bytes.
 
-The hub, the protocol, Autobahn and Twisted's transport are the real ones; the
-socket takes some bytes of each send, or none, and the rest later.
+The hub, the protocol, Autobahn and Twisted's transport are the real ones. The socket takes some
+bytes of each send, or none, and the rest later.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from tests.support.slow_writer import CONTROL, LIMITS, messages
 Loop = asyncio.AbstractEventLoop
 PONG = 10
 NUMBER = 1_000_000
-"""The socket's descriptor, which no file has."""
+"""The socket's descriptor, which no open file has."""
 
 
 class StingySocket:
-    """A socket of which each send takes at most what `room` has next."""
+    """A socket whose sends take at most the sizes in `room`."""
 
     def __init__(self) -> None:
         self.is_closed = False
@@ -46,8 +46,8 @@ class StingySocket:
         self.sends = 0
 
     def send(self, data: Any) -> int:
-        """Take what there is room for; raises BlockingIOError for none."""
-        assert not self.is_closed, "bytes came for whoever has this descriptor now"
+        """Take as many bytes as there is room for; raises BlockingIOError if there is none."""
+        assert not self.is_closed, "bytes were sent to a closed descriptor"
         self.sends += 1
         size = min(self.room.pop(0), len(data)) if self.room else len(data)
         if not size:
@@ -56,49 +56,49 @@ class StingySocket:
         return size
 
     def fileno(self) -> int:
-        """Return its number."""
+        """Return the descriptor."""
         return NUMBER
 
     def shutdown(self, _: int) -> None:
         """Do nothing."""
 
     def close(self) -> None:
-        """Take nothing from now on."""
+        """Refuse all data from now on."""
         self.is_closed = True
 
     def setblocking(self, _: object) -> None:
-        """Do nothing, and so for the other options."""
+        """Do nothing, like the other options."""
 
     def setsockopt(self, *_: object) -> None:
         """Do nothing."""
 
     def getsockopt(self, *_: object) -> bytes:
-        """Tell nothing."""
+        """Return nothing."""
         raise OSError
 
 
 class Reactor:
-    """Knows whether the transport waits to write; all else of a reactor is not needed."""
+    """A reactor that only knows whether the transport waits to write."""
 
     def __init__(self) -> None:
         self.waits = False
 
     def addWriter(self, _: object) -> None:  # noqa: N802  Twisted's name
-        """Let it wait."""
+        """Note that the transport waits to write."""
         self.waits = True
 
     def removeWriter(self, _: object) -> None:  # noqa: N802
-        """Let it wait no more."""
+        """Note that the transport no longer waits to write."""
         self.waits = False
 
     def addReader(self, _: object) -> None:  # noqa: N802
-        """Read nothing."""
+        """Do nothing."""
 
     removeReader = addReader  # noqa: N815
 
 
 class Line:
-    """A hub with one subscriber, and what its socket took."""
+    """A hub with one subscriber, and the bytes that its socket took."""
 
     def __init__(self) -> None:
         self.socket = StingySocket()
@@ -111,7 +111,7 @@ class Line:
         self.transport.connected = True
         self.protocol.makeConnection(self.transport)
         self.protocol.setTrackTimings(False)
-        # As after a handshake.
+        # The state after a handshake.
         self.protocol.state, self.protocol.current_frame = FeedProtocol.STATE_OPEN, None
         self.hub = Hub(LIMITS, self._pass, Recoveries(), ByHand())
         self.hub.open_stream("users", 0)
@@ -120,7 +120,7 @@ class Line:
         self.protocol.drained = lambda: self.hub.drained(reader)
 
     def publish(self) -> None:
-        """Let one more message come, and the hub do all it can."""
+        """Publish one more message, and let the hub do all it can."""
         head = self.hub.streams["users"].head
         self.hub.publish("users", head + 1, messages("users", head + 1, head + 1))
         self.work()
@@ -139,13 +139,13 @@ class Line:
         return [] if sent == len(frames) else [(0, sent)]
 
     def flush(self) -> None:
-        """Let the transport write once, as a reactor does where there is room."""
+        """Let the transport write once, as a reactor does when there is room."""
         if self.reactor.waits:
             self.transport.doWrite()
         self.work()
 
     def finish(self) -> list[str]:
-        """Take everything; return the payloads of the frames."""
+        """Let the socket take everything; return the payloads of the frames."""
         self.socket.room.clear()
         while self.reactor.waits:
             self.flush()
@@ -155,7 +155,7 @@ class Line:
 
 @pytest.fixture(autouse=True)
 def loop() -> Iterator[Loop]:
-    """Give txaio the event loop that it looks for."""
+    """Provide the event loop that txaio looks for."""
     made = asyncio.new_event_loop()
     asyncio.set_event_loop(made)
     yield made
@@ -173,8 +173,8 @@ MOVES = st.one_of(
 
 
 @given(moves=st.lists(MOVES, max_size=40))
-def test_whatever_the_socket_takes(moves: list[str | int]) -> None:
-    """Each message leaves once and in order, and no control lies inside of a frame."""
+def test_partial_sends_keep_frames_whole(moves: list[str | int]) -> None:
+    """Each message leaves once and in order, and no control lands inside a frame."""
     line = Line()
     told = pongs = published = 0
     for move in moves:
@@ -201,8 +201,8 @@ def test_whatever_the_socket_takes(moves: list[str | int]) -> None:
 
 
 @pytest.mark.parametrize("size", range(len(messages("users", 1, 1)[0]) + 1))
-def test_a_send_that_takes_a_part(size: int) -> None:
-    """Wherever the first send stops, the rest follows, and then the next frame."""
+def test_partial_send_is_completed(size: int) -> None:
+    """The rest of a partly sent frame follows, then the next frame."""
     line = Line()
     line.work()
     line.socket.room = [size, 0]
@@ -213,8 +213,8 @@ def test_a_send_that_takes_a_part(size: int) -> None:
 
 
 @pytest.mark.parametrize("is_greeted", [True, False])
-def test_the_answer_to_a_handshake_waits_for_the_welcome(is_greeted: bool, loop: Loop) -> None:  # noqa: FBT001  parametrized
-    """Both leave in one write; the answer leaves alone where nothing follows at once."""
+def test_answer_to_a_handshake_leaves_with_the_welcome(is_greeted: bool, loop: Loop) -> None:  # noqa: FBT001  parametrized
+    """Both leave in one write; the answer leaves alone if nothing follows at once."""
     line = Line()
     line.protocol.state = FeedProtocol.STATE_CONNECTING
     accepted = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
@@ -233,7 +233,7 @@ def test_the_answer_to_a_handshake_waits_for_the_welcome(is_greeted: bool, loop:
 
 
 def test_nothing_follows_a_close() -> None:
-    """What a hub still has is not sent after the frame that says that nothing follows."""
+    """Frames that a hub still has are not sent after the close frame."""
     line = Line()
     line.publish()
     line.protocol.sendClose(code=1000)
@@ -245,9 +245,9 @@ def test_nothing_follows_a_close() -> None:
 
 @pytest.mark.parametrize("is_dropped", [True, False])
 def test_nothing_is_sent_to_a_closed_socket(is_dropped: bool) -> None:  # noqa: FBT001  parametrized
-    """Its number may be another connection's by the time its consumer hears of the end."""
+    """The descriptor of a closed socket may be reused before its consumer learns of the end."""
     line = Line()
-    line.protocol.onClose = lambda *_: None  # there is no Daphne to tell
+    line.protocol.onClose = lambda *_: None  # there is no Daphne to notify
     line.publish()
     before = line.socket.taken
     if is_dropped:
@@ -261,8 +261,8 @@ def test_nothing_is_sent_to_a_closed_socket(is_dropped: bool) -> None:  # noqa: 
     assert late.blocked
 
 
-def test_nothing_follows_a_close_that_waited() -> None:
-    """Once the close frame, held back for a while, has left, no data does."""
+def test_nothing_follows_a_delayed_close() -> None:
+    """No data is sent after a close frame that was held back."""
     line = Line()
     line.work()
     line.socket.room = [3]
@@ -276,7 +276,7 @@ def test_nothing_follows_a_close_that_waited() -> None:
 
 @pytest.mark.parametrize("form", [PROTOCOL, PLAIN])
 def test_the_reason_of_a_close_is_in_its_frame(form: Form) -> None:
-    """A client of the protocol gets a bye and the reason; a plain one the close frame alone."""
+    """A client of the protocol gets a bye and the reason; a plain client gets the close frame."""
     line = Line()
     line.protocol.form = form
     line.protocol.farewell(Close.DRAIN, "the server stops", retry_after=0.5)
@@ -285,16 +285,16 @@ def test_the_reason_of_a_close_is_in_its_frame(form: Form) -> None:
     assert (len(line.finish()) == 1) is (form is PLAIN)
 
 
-def test_the_reason_of_the_application_is_passed_on() -> None:
-    """Daphne drops it; here it is in the close frame."""
+def test_reason_of_the_application_is_in_the_close() -> None:
+    """Daphne drops the reason; this server puts it into the close frame."""
     line = Line()
     line.protocol.handle_reply({"type": "websocket.close", "code": 4501, "reason": "no such feed"})
     closing = frame(b"\x11\x95no such feed").replace(b"\x81", b"\x88", 1)
     assert line.socket.taken == closing
 
 
-def test_a_plain_client_is_not_told_of_its_limits() -> None:
-    """It is closed with a reason; no frame of the protocol comes first."""
+def test_plain_client_gets_no_frame_about_its_limits() -> None:
+    """A plain client that exceeds a limit is closed with a reason, without a protocol frame."""
     line = Line()
     line.protocol.form = PLAIN
     line.protocol._max_message_size_exceeded(300_000, 262_144, "")

@@ -1,4 +1,4 @@
-"""The pass in both languages, over real sockets."""
+"""The pass in both languages, on real sockets."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from feeds.fanout.passes import CompiledPass, best_pass, library, python_pass
 from tools.compile import CannotCompile, compile_pass
 
 ROOM = 4096
-"""Bytes that the kernel is asked to hold for each socket; it takes some more."""
+"""The send buffer requested for each socket, in bytes; the kernel takes somewhat more."""
 FULL = b"x" * 2**20
 
 
 @pytest.fixture(scope="module", params=["python", "compiled"])
 def pass_over(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pass:
-    """Return each of the passes."""
+    """Return the pass in each language."""
     if request.param == "python":
         return python_pass
     if shutil.which("cc") is None:
@@ -33,7 +33,7 @@ def pass_over(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 class Line:
-    """A socket of a server, and its client's end."""
+    """A server's socket and the client's end of it."""
 
     def __init__(self, stack: ExitStack) -> None:
         self.near, self.far = (stack.enter_context(one) for one in socket.socketpair())
@@ -42,13 +42,13 @@ class Line:
         self.far.setblocking(False)
 
     def fill(self) -> None:
-        """Let the kernel hold what it takes."""
+        """Fill the kernel's buffer."""
         with suppress(BlockingIOError):
             while True:
                 self.near.send(FULL)
 
     def arrived(self) -> bytes:
-        """Return what came to the client."""
+        """Return the bytes that arrived at the client."""
         parts = []
         with suppress(BlockingIOError):
             while part := self.far.recv(2**20):
@@ -58,7 +58,7 @@ class Line:
 
 @pytest.fixture
 def lines() -> Iterator[list[Line]]:
-    """Return ten."""
+    """Return ten lines."""
     with ExitStack() as stack:
         yield [Line(stack) for _ in range(10)]
 
@@ -68,8 +68,8 @@ def numbers(lines: list[Line]) -> array[int]:
     return array("i", [line.near.fileno() for line in lines])
 
 
-def test_everybody_gets_the_same(pass_over: Pass, lines: list[Line]) -> None:
-    """Each socket takes all, again and again, in whatever order."""
+def test_every_socket_gets_the_same_bytes(pass_over: Pass, lines: list[Line]) -> None:
+    """Every socket takes all bytes of several passes, in any order of the sockets."""
     for frames in (b"a", b"\x81\x01\0", b"c" * 1000):
         assert pass_over(numbers(lines), frames) == []
     assert pass_over(numbers(lines[::-1]), b"d") == []
@@ -77,23 +77,23 @@ def test_everybody_gets_the_same(pass_over: Pass, lines: list[Line]) -> None:
     assert pass_over(array("i"), b"nobody") == []
 
 
-def test_who_takes_less_is_noted(pass_over: Pass, lines: list[Line]) -> None:
-    """A full, a broken, a closed and a missing socket are named; the others get theirs."""
+def test_failing_sockets_are_reported(pass_over: Pass, lines: list[Line]) -> None:
+    """A full, a broken, a closed and a missing socket are reported; the others get the bytes."""
     full, broken, closed, missing, *others = lines
     full.fill()
     broken.far.close()
     closed.near.close()
     sockets = numbers(lines)
     assert sockets[2] == -1
-    sockets[3] = 1_000_000  # no file has it
+    sockets[3] = 1_000_000  # no open file has it
     assert pass_over(sockets, b"frames") == [(at, 0) for at in range(4)]
     assert missing.arrived() == b""
     assert {line.arrived() for line in others} == {b"frames"}
 
 
 @pytest.mark.parametrize("place", [0, 4, 9])
-def test_a_part_that_is_taken(pass_over: Pass, lines: list[Line], place: int) -> None:
-    """How much a socket took is what arrives, and what it took of nothing later."""
+def test_partial_write_is_reported(pass_over: Pass, lines: list[Line], place: int) -> None:
+    """The reported size of a partial write is exactly what arrives."""
     one = lines.pop(place)
     sockets = numbers(lines)
     sockets.insert(place, one.near.fileno())
@@ -106,8 +106,8 @@ def test_a_part_that_is_taken(pass_over: Pass, lines: list[Line], place: int) ->
 
 
 @given(data=st.data())
-def test_both_say_the_same(data: st.DataObject) -> None:
-    """Whoever is full or gone, and however often: the two passes name the same."""
+def test_both_passes_report_the_same(data: st.DataObject) -> None:
+    """Both passes report the same sockets, in any mix of full and closed ones."""
     made = library()
     if not made.exists():
         pytest.skip("the pass was not compiled: python -m tools.compile")
@@ -129,15 +129,15 @@ def test_both_say_the_same(data: st.DataObject) -> None:
     assert said[0] == said[1]
 
 
-def test_what_was_not_compiled_is_done_in_python(tmp_path: Path) -> None:
-    """Nothing there, or nothing that can be loaded, is no error."""
+def test_python_pass_is_the_fallback(tmp_path: Path) -> None:
+    """Without a library that can be loaded, the pass in Python is used."""
     assert best_pass(tmp_path) is python_pass
     library(tmp_path).write_text("this is no library")
     assert best_pass(tmp_path) is python_pass
 
 
-def test_compiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a compiler, and with one that fails, the reason is said and nothing is left."""
+def test_failed_compilation_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing or failing compiler is reported with its reason, and no file is left."""
     monkeypatch.setenv("CC", "no-such-compiler")
     with pytest.raises(CannotCompile, match="there is no C compiler"):
         compile_pass(tmp_path)

@@ -1,4 +1,4 @@
-"""The writer over ASGI's ``send``, on a loop without a socket."""
+"""The writer over ASGI's ``send``, on an event loop without sockets."""
 
 import asyncio
 from typing import Any
@@ -10,7 +10,7 @@ from feeds.fanout.writers import SendWriter
 
 
 class Peer:
-    """The other end: takes one event each time it is let."""
+    """The other end, which takes one event each time it is allowed to."""
 
     def __init__(self, *, takes: int = 1000, breaks_at: int | None = None) -> None:
         self.texts: list[str] = []
@@ -33,7 +33,7 @@ class Peer:
 
 
 async def test_frames_leave_in_order() -> None:
-    """Every frame is one event, in the order of the calls, and then it tells."""
+    """Every frame is one event, in the order of the calls, followed by one call of drained."""
     peer = Peer()
     assert not peer.writer.write(frame(b"1") + frame("zwölf".encode()))
     assert not peer.writer.write(frame(b"3"))
@@ -42,8 +42,8 @@ async def test_frames_leave_in_order() -> None:
     assert (peer.texts, peer.drains) == (["1", "zwölf", "3"], 1)
 
 
-async def test_what_comes_meanwhile_follows() -> None:
-    """What is written while the peer is slow leaves after what was before it."""
+async def test_frames_written_meanwhile_follow() -> None:
+    """Frames written while the peer is slow leave after the earlier ones."""
     peer = Peer(takes=1)
     peer.writer.write(frame(b"1") + frame(b"2"))
     while not peer.texts:
@@ -58,15 +58,15 @@ async def test_what_comes_meanwhile_follows() -> None:
 
 
 async def test_drained_may_write_again() -> None:
-    """Whoever is told that all has left may go on at once."""
+    """A callback that learns that all frames have left may write more at once."""
     peer = Peer()
 
-    def go_on() -> None:
+    def write_more() -> None:
         peer.drains += 1
         if peer.drains == 1:
             peer.writer.write(frame(b"2"))
 
-    peer.writer.drained = go_on
+    peer.writer.drained = write_more
     peer.writer.write(frame(b"1"))
     await peer.writer.flush()
     await peer.writer.flush()
@@ -74,8 +74,8 @@ async def test_drained_may_write_again() -> None:
     assert (peer.texts, peer.drains) == (["1", "2"], 2)
 
 
-async def test_a_peer_that_is_gone() -> None:
-    """What could not be sent is dropped, and nobody is told to go on."""
+async def test_frames_for_a_lost_peer_are_dropped() -> None:
+    """Frames that cannot be sent are dropped, and drained is not called."""
     peer = Peer(takes=1, breaks_at=1)
     peer.writer.write(frame(b"1") + frame(b"2"))
     while not peer.texts:
@@ -91,8 +91,8 @@ async def test_a_peer_that_is_gone() -> None:
     assert (peer.texts, peer.drains) == (["1", "4"], 1)
 
 
-async def test_who_waits_may_give_up() -> None:
-    """A flush that is cancelled cancels nothing but itself."""
+async def test_flush_can_be_cancelled() -> None:
+    """Cancelling a flush cancels nothing else."""
     peer = Peer(takes=0)
     peer.writer.write(frame(b"1"))
     with pytest.raises(TimeoutError):
@@ -104,8 +104,8 @@ async def test_who_waits_may_give_up() -> None:
     assert (peer.texts, peer.drains) == (["1"], 1)
 
 
-async def test_nothing_to_flush() -> None:
-    """Where nothing was taken, there is nothing to wait for."""
+async def test_flush_without_frames_returns_at_once() -> None:
+    """Without written frames a flush does not wait."""
     peer = Peer()
     await peer.writer.flush()
 

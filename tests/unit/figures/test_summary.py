@@ -1,4 +1,4 @@
-"""The figures of blocks, computed here once more by hand."""
+"""The figures of blocks, compared with values computed by hand."""
 
 from __future__ import annotations
 
@@ -36,10 +36,8 @@ LEFT_OUT = {
 @given(
     values=st.lists(st.floats(0, 1e6), min_size=1, max_size=2000), percent=st.sampled_from([50, 99])
 )
-def test_nearest_rank_is_the_least_value_that_so_many_do_not_exceed(
-    values: list[float], percent: int
-) -> None:
-    """By its definition, and not by the formula."""
+def test_nearest_rank_matches_its_definition(values: list[float], percent: int) -> None:
+    """The rank matches the definition, not only the formula."""
     found = nearest_rank(sorted(values), percent)
     assert sum(value <= found for value in values) * 100 >= percent * len(values)
     smaller = [value for value in values if value < found]
@@ -47,18 +45,18 @@ def test_nearest_rank_is_the_least_value_that_so_many_do_not_exceed(
 
 
 def test_rank_of_a_tenth_of_a_percent() -> None:
-    """The 99.9th of 1,000 values is the 999th, though 99.9 is no binary number."""
+    """The 99.9th percentile of 1,000 values is the 999th, despite binary rounding."""
     assert nearest_rank(list(range(1, 1001)), 99.9) == 999
 
 
 def test_spread_of_nothing_is_none() -> None:
-    """What was not measured has no figure."""
+    """Without values there is no spread."""
     assert spread([]) is None
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_each_reason_leaves_a_block_out_and_is_counted(reason: Reason) -> None:
-    """One block that is left out changes no figure of time and latency."""
+    """A block that is left out changes no figure of time or latency."""
     alone, both = summarise([GOOD]), summarise([GOOD, LEFT_OUT[reason]])
     assert (both.blocks, both.left_out) == (2, {reason: 1})
     assert (both.seconds, both.overhead, both.latency) == (
@@ -70,15 +68,15 @@ def test_each_reason_leaves_a_block_out_and_is_counted(reason: Reason) -> None:
     assert left_out_sentence(both.left_out) == f"{said}: 1 {reason}."
 
 
-def test_plain_clients_have_a_series_of_their_own() -> None:
-    """Their block times are shown, apart from those that have an ideal."""
+def test_plain_clients_have_their_own_series() -> None:
+    """Block times of plain clients are shown separately, because they have no ideal."""
     found = summarise([GOOD, LEFT_OUT[Reason.PLAIN]])
     assert found.plain is not None
     assert (found.plain.count, found.plain.p50) == (1, 9.0)
 
 
 def test_overhead_is_block_time_minus_ideal_block_by_block() -> None:
-    """Blocks with different ideals are compared each with its own."""
+    """Each block is compared with its own ideal."""
     blocks = [GOOD._replace(ideal=float(n), seconds=n + n / 1000) for n in range(1, 101)]
     found = summarise(blocks)
     assert found.overhead is not None
@@ -88,28 +86,28 @@ def test_overhead_is_block_time_minus_ideal_block_by_block() -> None:
     assert found.timed == 100
 
 
-def test_ideal_is_the_median_like_the_block_time_beside_it() -> None:
-    """One long block moves neither; a mean would have stood far from the median time."""
+def test_ideal_is_a_median() -> None:
+    """One long block changes neither the ideal nor the block time beside it, unlike a mean."""
     found = summarise(GOOD._replace(ideal=n, seconds=n) for n in (1.0, 2.0, 90.0))
     assert found.seconds is not None
     assert (found.ideal, found.seconds.p50) == (2.0, 2.0)
 
 
 def test_block_without_the_servers_clock_has_no_latency() -> None:
-    """Its time still counts: that is by one clock alone."""
+    """The block's time still counts, because it depends on one clock only."""
     found = summarise([GOOD, GOOD._replace(latency=None)])
     assert (found.timed, found.latency_blocks) == (2, 1)
 
 
 def test_latency_of_blocks() -> None:
-    """The median of medians, the p99 of p99s, and the largest of all."""
+    """The result is the median of medians, the p99 of p99s, and the largest maximum."""
     blocks = [LatencySeen(n / 1000, n / 100, n / 10) for n in range(1, 101)]
     assert latency_of(blocks) == LatencySeen(0.05, 0.99, 10.0)
     assert latency_of([]) is None
 
 
-def test_figures_of_no_block() -> None:
-    """Nothing was measured, and nothing was left out."""
+def test_figures_without_blocks_are_empty() -> None:
+    """Without blocks nothing is measured and nothing is left out."""
     found = summarise([])
     assert (found.blocks, found.timed, found.seconds, found.ideal, found.latency) == (
         0,
@@ -121,8 +119,8 @@ def test_figures_of_no_block() -> None:
     assert left_out_sentence(found.left_out) == ""
 
 
-def test_reasons_are_told_together() -> None:
-    """One sentence names all that was left out, in the same order everywhere."""
+def test_reasons_are_listed_together() -> None:
+    """One sentence lists everything that was left out, always in the same order."""
     left_out = {Reason.INTERRUPTED: 1200, Reason.BROKEN: 3, Reason.PLAIN: 139}
     assert left_out_sentence(left_out) == (
         "Left out: 3 broken, 1,200 around a reconnect or catch-up. "
@@ -131,7 +129,7 @@ def test_reasons_are_told_together() -> None:
 
 
 def test_group_is_named_by_feeds_and_rates() -> None:
-    """The name is the same whatever the order of the feeds, and says what is not known."""
+    """The name does not depend on the order of the feeds, and says which rates are unknown."""
     rates = {"users": 1.0, "arrays": 0.25, "slow": None}
     assert label_of(["users"], rates) == "users 1/s"
     assert label_of(["users", "arrays"], rates) == "arrays 0.25/s + users 1/s"

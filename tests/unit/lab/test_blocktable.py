@@ -17,7 +17,7 @@ ROLE = Role(number=7, part=Part(("users", "arrays"), 5), stays=(Stay(0.0, 1.0),)
 
 
 def completed(block: int) -> Completed:
-    """Return a block of two feeds, of which something lacks and something came twice."""
+    """Return a block of two feeds, one with a gap and one with duplicates."""
     lacking = FeedRange(epoch="a", first=1, last=4, count=3, digest="0" * 16, gaps=1, duplicates=0)
     doubled = FeedRange(epoch="b", first=1, last=2, count=2, digest="0" * 16, gaps=0, duplicates=2)
     return Completed(
@@ -34,8 +34,8 @@ def completed(block: int) -> Completed:
     )
 
 
-def test_rows_of_several_processes(tmp_path: Path) -> None:
-    """All stand in one table under its columns; a process without any row is left out."""
+def test_rows_of_several_processes_are_gathered(tmp_path: Path) -> None:
+    """All rows end up in one table; a process without a file is skipped."""
     begin_table(tmp_path)
     for process in (0, 2):
         with path_of(tmp_path, process).open("w", newline="") as file:
@@ -52,8 +52,8 @@ def test_rows_of_several_processes(tmp_path: Path) -> None:
     assert [(row["block"], row["clients"]) for row in (first, second)] == [("1", "40"), ("3", "42")]
 
 
-def test_no_table(tmp_path: Path) -> None:
-    """A table that cannot be written is one sentence, whenever that turns out."""
+def test_unwritable_table_is_reported(tmp_path: Path) -> None:
+    """A table that cannot be written is reported in one sentence, at any stage."""
     (tmp_path / "blocks.csv").mkdir()
     sentence = r"blocks\.csv cannot be written: Is a directory"
     with pytest.raises(CouldNot, match=sentence):

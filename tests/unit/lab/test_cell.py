@@ -1,4 +1,4 @@
-"""Cells: the repeats of a condition together."""
+"""Cells: all repeats of a condition."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from clientapp.lab.analysis.trial import Condition, Trial
 from tests.support.trials import latencies, timed_blocks, trial
 
 
-def test_a_cell_weighs_repeats_alike() -> None:
-    """A repeat with more blocks counts no more than the other one."""
+def test_repeats_have_equal_weight() -> None:
+    """A repeat with more blocks has no more weight than the other one."""
     short = trial(blocks=timed_blocks(5, 1, late=0.1), repeat=1)
     long = trial(blocks=timed_blocks(5, 9, late=0.0), repeat=2)
     (cell,) = cells([short, long])
@@ -24,8 +24,8 @@ def test_a_cell_weighs_repeats_alike() -> None:
     assert cell.interval is not None
 
 
-def test_overhead_is_that_of_each_block() -> None:
-    """Blocks with other ideals are compared each with its own, and so is their spread."""
+def test_each_block_has_its_own_overhead() -> None:
+    """Each block is compared with its own ideal, and the spread is over these overheads."""
     blocks = (*timed_blocks(5, 9, late=0.125), *timed_blocks(5, 1, rate=5.0, client="b", late=1.0))
     (cell,) = cells([trial(blocks=blocks)])
     assert cell.overhead == pytest.approx(0.2125)
@@ -33,29 +33,29 @@ def test_overhead_is_that_of_each_block() -> None:
     assert cell.ideal == pytest.approx(0.44)
 
 
-def test_blocks_left_out_add_up() -> None:
-    """A cell says how many blocks of its repeats it does not rest on."""
+def test_left_out_blocks_are_added() -> None:
+    """A cell counts the blocks left out in all its repeats."""
     out = {Reason.INTERRUPTED: 2, Reason.BROKEN: 1}
     (cell,) = cells([replace(trial(), left_out=out), replace(trial(repeat=2), left_out=out)])
     assert cell.left_out == {Reason.INTERRUPTED: 4, Reason.BROKEN: 2}
 
 
-def test_clients_of_one_repeat_are_no_repeats() -> None:
-    """A thousand blocks of one run give no confidence about the next run."""
+def test_clients_are_not_repeats() -> None:
+    """A thousand blocks of one run give no confidence interval."""
     blocks = [block for name in "abc" for block in timed_blocks(5, 300, client=name)]
     (cell,) = cells([trial(blocks=blocks)])
     assert (cell.repeats, cell.interval) == (1, None)
 
 
 def test_loss_is_counted_exactly() -> None:
-    """Reach is what came of what should have come."""
+    """Reach is the received share of the expected messages."""
     (cell,) = cells([trial(lost=3), trial(repeat=2, lost=2, duplicates=4)])
     assert (cell.received, cell.expected, cell.duplicates) == (40, 45, 4)
     assert cell.reach == 40 / 45
 
 
-def test_latencies_of_repeats() -> None:
-    """The figure of a cell is the median of its repeats', its maximum the largest."""
+def test_latency_is_the_median_of_repeats() -> None:
+    """A cell's percentiles are the medians of its repeats', and its maximum is the largest."""
     trials = [trial(repeat=n, latency=ms / 1000) for n, ms in ((1, 1), (2, 9), (3, 2))]
     (cell,) = cells(trials)
     assert cell.latency is not None
@@ -64,8 +64,8 @@ def test_latencies_of_repeats() -> None:
     assert cell.latency.clock_error == latencies(1).clock_error
 
 
-def test_conditions_are_kept_apart_and_in_order() -> None:
-    """Rate, then clients, then block size."""
+def test_conditions_are_separate_and_sorted() -> None:
+    """Cells are sorted by rate, then clients, then block size."""
     trials = [
         trial(clients=20),
         trial(),
@@ -81,8 +81,8 @@ def test_conditions_are_kept_apart_and_in_order() -> None:
     ]
 
 
-def test_a_trial_needs_a_block() -> None:
-    """Without a block there is no block time to speak of."""
+def test_trial_needs_a_block() -> None:
+    """Without a block there is no block time, so a trial is refused."""
     with pytest.raises(ValueError, match="a block"):
         Trial(
             condition=Condition(1.0, 1, 1),

@@ -1,4 +1,4 @@
-"""What may be expected of a swarm, and when it holds."""
+"""Expectations of a swarm, and the conditions under which they hold."""
 
 import pytest
 
@@ -20,8 +20,8 @@ MEASURED = {"reach": 0.999, "latency_p99": 0.042, "broken": 0.0, "verified": 1.0
         "verified==100%",
     ],
 )
-def test_what_holds(text: str) -> None:
-    """A share may be in percent, a time in s, ms or us."""
+def test_expectation_holds(text: str) -> None:
+    """A share may be given in percent, and a time in s, ms or us."""
     assert parse_expectation(text).failure(MEASURED) is None
 
 
@@ -37,8 +37,8 @@ def test_what_holds(text: str) -> None:
         ("latency_p50<1s", "latency_p50<1s was expected, and latency_p50 was not measured"),
     ],
 )
-def test_what_does_not_hold(text: str, failure: str) -> None:
-    """A sentence says what was expected and what is the case, in the same unit."""
+def test_failed_expectation_is_explained(text: str, failure: str) -> None:
+    """The sentence gives the expected and the measured value in the same unit."""
     assert parse_expectation(text).failure(MEASURED) == failure
 
 
@@ -46,8 +46,8 @@ def test_what_does_not_hold(text: str, failure: str) -> None:
     "text",
     ["", "reach", "reach=1", "reach==", "beauty==1", "reach==-1", "reach==1kg", "reach==1==1"],
 )
-def test_refusals(text: str) -> None:
-    """What cannot be read is refused with the rule."""
+def test_invalid_expectation_is_refused(text: str) -> None:
+    """An expectation that cannot be parsed is refused with the rule."""
     with pytest.raises(ValueError, match="is not allowed: MEASURE, one of") as refused:
         parse_expectation(text)
     assert str(refused.value) == f"{text!r} is not allowed: {RULE}"

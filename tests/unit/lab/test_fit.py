@@ -1,4 +1,4 @@
-"""Lines through points, and the points through which none is drawn."""
+"""Lines fitted through points, and the points that are refused."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ SIZES, CLIENTS = (
     [float(pair[part]) for pair in product((5, 20, 50), (10, 100, 500), (1, 2, 3))]
     for part in (0, 1)
 )
-"""A grid with three repeats: the predictors have nothing to do with each other."""
+"""A grid with three repeats: the predictors are uncorrelated."""
 NOISE = np.random.default_rng(20261124).normal(0, 0.001, len(SIZES))
 GRID = {"block size": SIZES, "clients": CLIENTS}
 
 
 def line(noise: np.ndarray) -> list[float]:
-    """Return 0.2 s, 0.1 s more per message and 0.00002 s per client, and *noise*."""
+    """Return 0.2 s, plus 0.1 s per message and 0.00002 s per client, plus *noise*."""
     return list(0.2 + 0.1 * np.array(SIZES) + 2e-5 * np.array(CLIENTS) + noise)
 
 
 def refused(outcome: Fit | NoFit) -> str:
-    """Return why *outcome* is no fit."""
+    """Return the reasons why *outcome* is no fit."""
     assert isinstance(outcome, NoFit)
     return "; ".join(outcome.reasons)
 
 
-def test_a_line_by_hand() -> None:
+def test_line_matches_a_textbook_example() -> None:
     """
-    One predictor, worked out with the formulas of any textbook.
+    One predictor is fitted as the textbook formulas say.
 
-    Of x = 1..8 and y = 2x + 1 + (1, -1, -2, 2, 2, -2, -1, 1) the slope is 2, the
-    intercept 1, the residual sum of squares 20 with 6 degrees of freedom, so that
-    the slope's error is sqrt(20 / 6 / 42) and t(0.975, 6) = 2.446912.
+    For x = 1..8 and y = 2x + 1 + (1, -1, -2, 2, 2, -2, -1, 1) the slope is 2, the intercept 1, the
+    residual sum of squares 20 with 6 degrees of freedom, so that the slope's error is sqrt(20 / 6
+    / 42) and t(0.975, 6) = 2.446912.
     """
     x = [float(value) for value in range(1, 9)]
     off = (1, -1, -2, 2, 2, -2, -1, 1)
@@ -54,7 +54,7 @@ def test_a_line_by_hand() -> None:
 
 
 def test_a_known_dependence_is_found() -> None:
-    """The true coefficients lie in their intervals, and predictors of a grid do not inflate."""
+    """The true coefficients lie in their intervals, and the predictors of a grid do not inflate."""
     outcome = fit(line(NOISE), GRID)
     assert isinstance(outcome, Fit)
     for coefficient, true in zip(outcome.coefficients, (0.2, 0.1, 2e-5), strict=True):
@@ -62,38 +62,38 @@ def test_a_known_dependence_is_found() -> None:
     assert outcome.inflation == pytest.approx(1.0)
 
 
-def test_an_exact_line_is_no_reason_to_refuse() -> None:
-    """Residuals that are the rounding of the arithmetic are not looked at."""
+def test_exact_line_is_accepted() -> None:
+    """Residuals that are only rounding errors are not examined."""
     assert isinstance(fit(line(np.zeros(len(SIZES))), GRID), Fit)
 
 
 def test_correlated_predictors_are_refused() -> None:
-    """Where more clients always had larger blocks, nobody can tell which of them it was."""
+    """If more clients always had larger blocks, their effects cannot be separated."""
     together = [size * 10 + 0.1 * number for number, size in enumerate(SIZES)]
     why = refused(fit(line(NOISE), {"block size": SIZES, "clients": together}))
     assert re.search(r"block size and clients go together .* factor \d.* condition number \d", why)
 
 
 def test_the_same_predictor_twice_is_refused() -> None:
-    """Of a perfect correlation the factor is infinite, which is no crash."""
+    """Perfect correlation has an infinite inflation factor and does not crash."""
     why = refused(fit(line(NOISE), {"block size": SIZES, "clients": [2 * s for s in SIZES]}))
     assert "variance inflation factor inf" in why
 
 
 def test_a_constant_predictor_is_refused() -> None:
-    """With one number of clients nothing says what another would do."""
+    """With a single number of clients their effect cannot be estimated."""
     why = refused(fit(line(NOISE), {"block size": SIZES, "clients": [10.0] * len(SIZES)}))
     assert why.startswith("clients is the same at every point")
 
 
 def test_too_few_points_are_refused() -> None:
-    """The sentence says how many there are, and how many are needed."""
+    """The sentence gives the number of points and the number needed."""
     outcome = fit([1.0, 2.0, 3.0], {"a": [1.0, 2.0, 3.0], "b": [1.0, 3.0, 2.0]})
     assert refused(outcome) == "there are 3 points, and 8 are needed"
 
 
 def test_a_wrong_form_is_refused() -> None:
-    """A curve is not told as a line, however close; its residuals are kept for the plot."""
+    """A curve is not reported as a line, however close; its residuals are kept for the plot."""
     curve = np.array(line(NOISE)) + 1e-4 * np.array(SIZES) ** 2
     outcome = fit(list(curve), GRID)
     assert "wrong form" in refused(outcome)
@@ -101,14 +101,14 @@ def test_a_wrong_form_is_refused() -> None:
     assert len(outcome.residuals) == len(SIZES)
 
 
-def test_a_growing_spread_is_refused() -> None:
-    """Where clients make it noisier, intervals from one spread would be wrong."""
+def test_growing_spread_is_refused() -> None:
+    """If noise grows with the clients, intervals from one spread would be wrong."""
     noisy = NOISE * np.array(CLIENTS) ** 2 / 1000
     assert "spread of the residuals" in refused(fit(line(noisy), GRID))
 
 
-def test_points_far_off_are_refused() -> None:
-    """One repeat that went wrong does not bend a line unseen."""
+def test_outlier_is_refused() -> None:
+    """A repeat that went wrong cannot bend the line unnoticed."""
     spoilt = NOISE.copy()
     spoilt[13] = 0.5
     assert "not normal" in refused(fit(line(spoilt), GRID))

@@ -1,4 +1,4 @@
-"""Confidence in a mean, held against values worked out by hand."""
+"""The confidence interval of a mean, compared with values computed by hand."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from clientapp.lab.analysis.interval import interval
 
 
-def test_interval_by_hand() -> None:
-    """Of 1, 2 and 3: the mean 2, the error 1 / sqrt(3), and t(0.975, 2) = 4.3027."""
+def test_interval_matches_a_calculation_by_hand() -> None:
+    """For 1, 2 and 3: the mean 2, the error 1 / sqrt(3), and t(0.975, 2) = 4.3027."""
     found = interval([1.0, 2.0, 3.0])
     assert found is not None
     assert found.low == pytest.approx(2 - 4.302653 / 3**0.5, abs=1e-6)
@@ -16,5 +16,5 @@ def test_interval_by_hand() -> None:
 
 
 def test_one_repeat_has_no_interval() -> None:
-    """A single mean says nothing about how far off it is."""
+    """A single mean does not tell its own error."""
     assert interval([1.0]) is None

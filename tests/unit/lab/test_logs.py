@@ -36,13 +36,13 @@ THREES = replace(BOB, feeds=("users",))
 
 
 def write(folder: Path, **logs: bytes) -> list[Path]:
-    """Write *logs* into *folder*, verified unless they are judged; return their paths."""
+    """Write *logs* into *folder*, verified unless they have verdicts; return the paths."""
     for name, text in logs.items():
         (folder / f"{name}.log").write_bytes(judged(text) if b"=== verdict" not in text else text)
     return [folder / f"{name}.log" for name in logs]
 
 
-def test_logs_side_by_side(tmp_path: Path) -> None:
+def test_concurrent_clients_are_separate_conditions(tmp_path: Path) -> None:
     """Two clients at the same time are two conditions, at the rate of their feed."""
     alice = session_log(FOURS, users(1, 24))
     bob = session_log(THREES, users(1, 24))
@@ -58,7 +58,7 @@ def test_logs_side_by_side(tmp_path: Path) -> None:
 
 
 def test_two_rates_are_two_conditions(tmp_path: Path) -> None:
-    """A feed that was sped up is seen in the intended times: no rate has to be stated."""
+    """A change of rate is inferred from the intended times, so no rate has to be stated."""
     due = [*range(8), *(8 + n / 5 for n in range(9))]
     frames: list[Frame] = [
         replace(one, at=STARTED_US + round(at * 1e6))
@@ -73,14 +73,14 @@ def test_two_rates_are_two_conditions(tmp_path: Path) -> None:
     assert [block.ideal for block in reading.trials[1].blocks] == [0.6, 0.6]
 
 
-def test_ideal_is_that_of_the_intended_times(tmp_path: Path) -> None:
-    """Each message came as late as the others, so no block took longer than it should."""
+def test_ideal_comes_from_the_intended_times(tmp_path: Path) -> None:
+    """If every message was equally late, no block took longer than its ideal."""
     (trial,) = read_logs(write(tmp_path, alice=session_log(FOURS, users(1, 8)))).trials
     assert [(block.seconds, block.ideal) for block in trial.blocks] == [(3.0, 3.0)] * 2
 
 
-def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
-    """Broken, unverifiable and unjudged blocks are in no time; broken ones are in the loss."""
+def test_left_out_blocks_are_counted(tmp_path: Path) -> None:
+    """Broken, unverifiable and unjudged blocks are in no time; broken ones count for the loss."""
     log = session_log(FOURS, [*users(1, 6), *users(9, 22)])
     log = judged(log, block_2="broken", block_3="unverifiable")
     log = log.replace(b"=== verdict of block 4: verified\n", b"")
@@ -94,7 +94,7 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
 
 
 def test_interrupted_blocks_are_left_out(tmp_path: Path) -> None:
-    """A block around a reconnect changes neither time nor latency."""
+    """A block around a reconnect changes neither times nor latencies."""
     log = session_log(FOURS, users(1, 12))
     one, other = b'"block":2,', b'"interrupted":false'
     start = log.index(other, log.index(one))
@@ -111,10 +111,8 @@ def test_log_of_an_older_client_cannot_be_timed(tmp_path: Path) -> None:
         read_logs(write(tmp_path, alice=seal(log)))
 
 
-def test_runs_one_after_another_are_repeats(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Sessions that do not overlap in time repeat each other; several of one run do not."""
+def test_consecutive_runs_are_repeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sessions that do not overlap in time are repeats; those of one run are not."""
     first = session_log(FOURS, users(1, 8))
     beside = session_log(replace(FOURS, session="another-session-key"), users(1, 8))
     monkeypatch.setattr("tests.support.block_logs.STARTED_US", STARTED_US + 3_600_000_000)
@@ -130,7 +128,7 @@ def test_runs_one_after_another_are_repeats(
 
 
 def test_loss_is_exact(tmp_path: Path) -> None:
-    """Every offset that a gap names was expected."""
+    """Every offset in a gap counts as expected."""
     log = session_log(FOURS, [*users(1, 6), gap(7, 9), *users(10, 11)])
     (trial,) = read_logs(write(tmp_path, alice=log)).trials
     assert (trial.received, trial.expected) == (8, 11)
@@ -146,8 +144,8 @@ def test_loss_is_exact(tmp_path: Path) -> None:
     ],
     ids=["in a block", "between blocks", "beside announced ones", "before a lower epoch"],
 )
-def test_loss_without_a_word_counts(tmp_path: Path, came: list[Frame], missing: int) -> None:
-    """What a server lost and did not announce was expected, in every session of a log."""
+def test_unannounced_loss_counts(tmp_path: Path, came: list[Frame], missing: int) -> None:
+    """Messages lost without an announcement count as expected in every session of a log."""
     (path,) = write(tmp_path, alice=session_log(FOURS, came))
     other = session_log(
         replace(FOURS, session="the-next-session-key"), [*users(1, 6), *users(8, 9)]
@@ -161,24 +159,24 @@ def test_loss_without_a_word_counts(tmp_path: Path, came: list[Frame], missing: 
     assert sum(session.gaps for session in findings.sessions) == missing + 1
 
 
-def test_a_damaged_block_is_left_out_and_counted(tmp_path: Path) -> None:
-    """What does not fit its checksum is no measurement, and the report says how many."""
+def test_damaged_block_is_left_out_and_counted(tmp_path: Path) -> None:
+    """A block with a wrong checksum is left out, and the report counts it."""
     log = session_log(FOURS, users(1, 12)).replace(b"del 6", b"del 5")
     reading = read_logs(write(tmp_path, alice=log))
     assert [block.number for block in reading.trials[0].blocks] == [1, 3]
     assert "Blocks that do not fit their checksum and are left out: 1." in reading.notes
 
 
-def test_a_torn_tail_is_no_block(tmp_path: Path) -> None:
-    """A block that is being written is not there yet."""
+def test_torn_tail_is_no_block(tmp_path: Path) -> None:
+    """A block that is still being written does not count."""
     log = session_log(FOURS, users(1, 8))
     (trial,) = read_logs(write(tmp_path, alice=log[:-30])).trials
     assert [block.number for block in trial.blocks] == [1]
 
 
 @pytest.mark.parametrize("torn", [1, 30, 100])
-def test_a_torn_session_line_is_no_session(tmp_path: Path, torn: int) -> None:
-    """A log that a crash cut in the line of a new session is whole, and is measured."""
+def test_torn_session_line_is_no_session(tmp_path: Path, torn: int) -> None:
+    """A log cut in the line of a new session is whole and is measured."""
     log = session_log(FOURS, users(1, 8)) + b"\n" + session_log(THREES, [])[:-torn]
     (path,) = write(tmp_path, alice=log)
     findings = verify(path).findings
@@ -190,14 +188,14 @@ def test_a_torn_session_line_is_no_session(tmp_path: Path, torn: int) -> None:
     assert reading.notes == (COUNTED, OF_BLOCKS)
 
 
-def test_a_log_of_a_torn_session_line_is_empty(tmp_path: Path) -> None:
-    """A crash in the very first line leaves a block log, though one without a block."""
+def test_log_of_a_torn_session_line_is_empty(tmp_path: Path) -> None:
+    """A crash in the first line leaves a block log without blocks."""
     with pytest.raises(CouldNot, match="no whole block; let their clients"):
         read_logs(write(tmp_path, alice=session_log(FOURS, [])[:-30]))
 
 
-def test_blocks_of_a_damaged_session_line_are_left_out_and_counted(tmp_path: Path) -> None:
-    """Nobody knows who asked for them; what stands before and after is measured."""
+def test_blocks_of_a_damaged_session_line_are_left_out(tmp_path: Path) -> None:
+    """Its blocks belong to no known session; blocks before and after it are measured."""
     lost = session_log(replace(FOURS, session="the-next-session-key"), users(1, 12))
     lost = lost.replace(b"the-next-session-key", b"the-text-session-key")
     log = b"\n".join([session_log(FOURS, users(1, 8)), lost, session_log(THREES, users(1, 3))])
@@ -219,20 +217,20 @@ def test_blocks_of_a_damaged_session_line_are_left_out_and_counted(tmp_path: Pat
     ],
     ids=["something else", "empty", "no block yet"],
 )
-def test_what_cannot_be_read(tmp_path: Path, text: bytes, why: str) -> None:
-    """What holds no measurement is answered with a sentence."""
+def test_file_without_measurements_is_refused(tmp_path: Path, text: bytes, why: str) -> None:
+    """A file without measurements is refused in one sentence."""
     with pytest.raises(CouldNot, match=why):
         read_logs(write(tmp_path, alice=text))
 
 
-def test_a_log_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_log_is_named(tmp_path: Path) -> None:
     """The sentence names the path and the reason."""
     with pytest.raises(CouldNot, match=r"none\.log cannot be read: No such file"):
         read_logs([tmp_path / "none.log"])
 
 
-def test_the_error_of_the_clock_is_the_largest_one(tmp_path: Path) -> None:
-    """Latencies are as sure as the clock of their least sure block; without one there is none."""
+def test_clock_error_is_the_largest(tmp_path: Path) -> None:
+    """The least certain clock of all blocks counts; without a clock there is no latency."""
     (path,) = write(tmp_path, alice=session_log(FOURS, users(1, 12)))
     (session,) = read_blocks(path).sessions
     condition = Condition(1.0, 1, 4)
@@ -253,7 +251,7 @@ def test_the_error_of_the_clock_is_the_largest_one(tmp_path: Path) -> None:
 
 
 def test_folder_of_logs_is_read(tmp_path: Path) -> None:
-    """The logs of a folder are read together; one that holds none is a sentence."""
+    """The logs of a folder are read together; a folder without logs is refused."""
     with pytest.raises(CouldNot, match=r"neither a sweep \(sweep.json\) nor a block log"):
         read_folder(tmp_path)
     write(tmp_path, alice=session_log(FOURS, users(1, 8)), bob=session_log(THREES, users(1, 9)))
@@ -262,8 +260,8 @@ def test_folder_of_logs_is_read(tmp_path: Path) -> None:
     assert "is not known" in [*reading.opening()][-1]
 
 
-def test_swarm_says_whether_its_load_side_was_the_bottleneck(tmp_path: Path) -> None:
-    """Beside its logs lies its outcome; where that blames the load side, it is said first."""
+def test_load_side_bottleneck_is_reported_first(tmp_path: Path) -> None:
+    """If the outcome beside the logs blames the load side, the report starts with it."""
     write(tmp_path, alice=session_log(FOURS, users(1, 8)))
     outcome = tmp_path / "outcome.json"
     outcome.write_text('{"is_load_bound": false, "why": ""}')

@@ -1,4 +1,4 @@
-"""The options of ``analyse``: what fits together, and one sentence for the rest."""
+"""The options of ``analyse``, and one sentence for each wrong combination."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clientapp.options import MAX_PID
 
 
 def options(*arguments: str) -> argparse.Namespace:
-    """Return what the command line comes to."""
+    """Return the options parsed from *arguments*, with defaults."""
     parser = argparse.ArgumentParser()
     add_analyse_options(parser)
     settled = parser.parse_args(arguments)
@@ -29,20 +29,20 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().err.removeprefix("python -m clientapp analyse: argument ").rstrip()
 
 
-def test_a_sweep_with_its_defaults() -> None:
-    """The rate of the feed is all that must be said."""
+def test_sweep_needs_only_the_rate() -> None:
+    """Only the rate of the feed has to be given."""
     settled = options("--rate=10")
     assert {name: getattr(settled, name) for name in SWEEP} == SWEEP
 
 
-def test_lists_are_sorted_and_without_doubles() -> None:
-    """Numbers stand between commas, in any order."""
+def test_lists_are_sorted_without_duplicates() -> None:
+    """Numbers are separated by commas, in any order."""
     settled = options("--rate=10", "--clients=9, 5,9", "--block-sizes=4,2")
     assert (settled.clients, settled.block_sizes) == ((5, 9), (2, 4))
 
 
-def test_logs_need_nothing_more() -> None:
-    """Logs hold their own rates, and the report goes to study."""
+def test_logs_need_no_other_option() -> None:
+    """Logs contain their own rates, and the report is written to study."""
     settled = options("a.log", "b.log")
     assert settled.paths == [Path("a.log"), Path("b.log")]
     assert (settled.rate, settled.out) == (None, Path("study"))
@@ -78,6 +78,8 @@ def test_logs_need_nothing_more() -> None:
                                      "digits, - and _, the first a letter")),
     ],
 )  # fmt: skip
-def test_refusals(capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str) -> None:
-    """What is not allowed is named with its rule, and the exit code is 2."""
+def test_bad_options_are_refused(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    """A wrong option is named with its rule, and the exit code is 2."""
     assert refusal(capsys, *arguments) == sentence

@@ -1,4 +1,4 @@
-"""The plan of a sweep, and what is kept of it."""
+"""The plan of a sweep and its file."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ PLAN = Plan(
 )
 
 
-def test_every_run_is_done_once_in_an_order_of_its_seed() -> None:
-    """The same seed gives the same order, another one another, and none that of the clients."""
+def test_order_of_runs_depends_on_the_seed() -> None:
+    """Every run is done once; the seed sets the order, which is not that of the clients."""
     runs = PLAN.runs()
     assert sorted(runs) == [(clients, n) for clients in (2, 10, 20) for n in (1, 2, 3, 4)]
     assert runs == PLAN.runs()
@@ -31,8 +31,8 @@ def test_every_run_is_done_once_in_an_order_of_its_seed() -> None:
     assert runs != sorted(runs)
 
 
-def test_what_is_kept_is_read_back(tmp_path: Path) -> None:
-    """The plan and the runs done so far come back as they were."""
+def test_sweep_file_round_trip(tmp_path: Path) -> None:
+    """The plan and the finished runs are read back unchanged."""
     runs = [
         SweepRun(clients=10, repeat=2, load=0.5, server=None),
         SweepRun(clients=2, repeat=1, load=0.1, server=0.25),
@@ -54,15 +54,15 @@ def test_what_is_kept_is_read_back(tmp_path: Path) -> None:
     ],
     ids=["none", "empty", "torn", "incomplete"],
 )
-def test_what_is_no_sweep(tmp_path: Path, text: str | None, why: str) -> None:
-    """A folder that no sweep wrote is answered with a sentence."""
+def test_folder_without_a_sweep_is_refused(tmp_path: Path, text: str | None, why: str) -> None:
+    """A folder without a sweep's file is refused in one sentence."""
     if text is not None:
         (tmp_path / "sweep.json").write_text(text)
     with pytest.raises(CouldNot, match=why):
         read_plan(tmp_path)
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+def test_unwritable_folder_is_named(tmp_path: Path) -> None:
     """The sentence names the folder."""
     with pytest.raises(CouldNot, match=r"the sweep cannot be written to .*none: No such file"):
         write_sweep(tmp_path / "none", PLAN, [])

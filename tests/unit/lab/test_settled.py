@@ -1,4 +1,4 @@
-"""The logs of a sweep as trials."""
+"""The logs of a sweep, read as trials."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RUN = SweepRun(clients=2, repeat=1, load=0.25, server=0.5)
 
 
 def keep(folder: Path, run: SweepRun = RUN, *, messages: int = 12) -> Path:
-    """Keep a sweep of one run: a client of each block size, a message a second."""
+    """Write a sweep of one run: a client of each block size, a message a second."""
     logs = folder / folder_of(run.clients, run.repeat)
     logs.mkdir(parents=True)
     for size in PLAN.block_sizes:
@@ -39,8 +39,8 @@ def keep(folder: Path, run: SweepRun = RUN, *, messages: int = 12) -> Path:
     return folder
 
 
-def test_what_settled_is_counted(tmp_path: Path) -> None:
-    """The blocks that begin in the first second, or end after the first client left, are not."""
+def test_only_settled_blocks_count(tmp_path: Path) -> None:
+    """Blocks that begin in the first second, or end after the first client left, do not count."""
     ones, threes = read_sweep(keep(tmp_path)).trials
     assert ones.condition == Condition(1.0, 2, 1, "users 1/s")
     assert threes.condition == Condition(1.0, 2, 3, "users 1/s")
@@ -48,8 +48,10 @@ def test_what_settled_is_counted(tmp_path: Path) -> None:
     assert [block.number for block in threes.blocks] == [2, 3, 4]
 
 
-def test_the_last_to_come_begins_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While clients still come, nothing is counted of those that are there."""
+def test_settling_starts_with_the_last_client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No block counts while clients are still joining."""
     keep(tmp_path)
     monkeypatch.setattr("tests.support.block_logs.STARTED_US", STARTED_US + 4_000_000)
     late = replace(BOB, client="late", feeds=("users",), block_size=3)
@@ -64,8 +66,8 @@ def test_the_last_to_come_begins_it(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ]
 
 
-def test_what_it_cost_is_told(tmp_path: Path) -> None:
-    """The manifest has load side and server apart; a busy load side is said first."""
+def test_costs_are_reported(tmp_path: Path) -> None:
+    """The manifest shows load side and server separately; a busy load side is named first."""
     reading = read_sweep(keep(tmp_path))
     assert reading.facts["load side at 1 messages/s"] == "0.25 cores with 2 clients"
     assert reading.facts["server at 1 messages/s"] == "0.50 cores with 2 clients"
@@ -95,8 +97,8 @@ def test_what_it_cost_is_told(tmp_path: Path) -> None:
     )
 
 
-def test_what_is_damaged_is_told(tmp_path: Path) -> None:
-    """A block of a sweep that does not fit its checksum is left out, and a note says so."""
+def test_damaged_block_is_left_out(tmp_path: Path) -> None:
+    """A block with a wrong checksum is left out, and a note says so."""
     (log,) = (keep(tmp_path) / folder_of(2, 1)).glob("3.log")
     log.write_bytes(log.read_bytes().replace(b"del 8", b"del 9"))
     reading = read_sweep(tmp_path)
@@ -104,8 +106,8 @@ def test_what_is_damaged_is_told(tmp_path: Path) -> None:
     assert "Blocks that do not fit their checksum and are left out: 1." in reading.notes
 
 
-def test_blocks_that_were_not_judged_are_left_out(tmp_path: Path) -> None:
-    """A report that the server did not take before its client left is in no figure."""
+def test_unjudged_blocks_are_left_out(tmp_path: Path) -> None:
+    """A block whose report got no verdict before its client left is in no figure."""
     (log,) = (keep(tmp_path) / folder_of(2, 1)).glob("3.log")
     log.write_bytes(log.read_bytes().replace(b"=== verdict of block 3: verified\n", b""))
     reading = read_sweep(tmp_path)
@@ -113,7 +115,7 @@ def test_blocks_that_were_not_judged_are_left_out(tmp_path: Path) -> None:
     assert reading.left_out == {Reason.UNJUDGED: 1}
 
 
-def test_too_short_a_sweep(tmp_path: Path) -> None:
-    """Where nothing settled, the sentence says what helps."""
+def test_sweep_too_short_to_settle_is_refused(tmp_path: Path) -> None:
+    """If no block settled, the sentence advises longer runs."""
     with pytest.raises(CouldNot, match="no block settled; let the runs last longer"):
         read_sweep(keep(tmp_path, messages=1))

@@ -1,4 +1,4 @@
-"""A study: the questions that it asks of its trials, and the answers in words."""
+"""A study: the questions about its trials, and the answers in words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.trials import trial
 
 
 def grid(*, lost: int = 0) -> list[Trial]:
-    """Return three repeats of a grid whose latency grows by 20 microseconds a client."""
+    """Return three repeats of a grid whose latency grows by 20 microseconds per client."""
     return [
         trial(
             clients=clients,
@@ -32,7 +32,7 @@ def models(found: Study) -> dict[str, Fit | NoFit]:
 
 
 def test_models_of_a_grid() -> None:
-    """Block time follows the ideal, clients make the latency, and both are found."""
+    """Block time depends on the ideal and latency on the clients; both models find this."""
     found = models(study(grid()))
     time, latency = found["mean block time"], found["latency p50"]
     assert isinstance(time, Fit)
@@ -46,13 +46,13 @@ def test_models_of_a_grid() -> None:
 
 
 def test_blocks_of_one_are_no_points_of_block_time() -> None:
-    """What is always zero would feign precision."""
+    """Block times that are always zero would suggest false precision."""
     found = models(study(grid()))["mean block time"]
     assert isinstance(found, Fit)
     assert found.points == 27
 
 
-def test_what_was_not_measured_is_not_fitted() -> None:
+def test_response_without_data_is_not_fitted() -> None:
     """Without latencies the model of latency says so."""
     found = models(study([trial()]))["latency p50"]
     assert found == NoFit(reasons=("nothing of the kind was measured",))
@@ -70,8 +70,8 @@ def test_answers_of_a_grid() -> None:
     assert reach.endswith(": 720 of 756 expected messages came (95.2381%); none came twice.")
 
 
-def test_a_difference_is_not_talked_away() -> None:
-    """Where a larger block did take longer, the answer says so."""
+def test_effect_of_block_size_is_reported() -> None:
+    """If larger blocks took longer, the answer says so."""
     slow = [trial(block_size=1), trial(block_size=10, late=0.5)]
     _, total, fits, _ = answers(study(slow))
     assert fits.startswith("Fit: none is given for the mean block time, the latency p50, the ")
@@ -79,7 +79,7 @@ def test_a_difference_is_not_talked_away() -> None:
 
 
 def test_answers_name_the_feeds_and_rates() -> None:
-    """Every figure of one condition says of which feeds and rates it is."""
+    """Every figure of one condition names its feeds and rates."""
     both = "arrays 2/s + users 10/s"
     trials = [
         trial(clients=clients, block_size=size, late=late, latency=late, feeds=feeds)
@@ -93,8 +93,8 @@ def test_answers_name_the_feeds_and_rates() -> None:
     assert "(40 clients, users 10/s)" in total
 
 
-def test_answers_leave_out_what_was_not_asked() -> None:
-    """A single cell says nothing about clients, latency or totals."""
+def test_answers_omit_questions_without_data() -> None:
+    """A single cell gives no answer about clients, latency or totals."""
     said = answers(study([trial(duplicates=2)]))
     assert [text.split(":")[0].split(",")[0] for text in said] == ["Block size", "Reach"]
     assert said[1].endswith(": all 20 expected messages came; 2 came twice and were dropped.")

@@ -1,4 +1,4 @@
-"""What a swarm says at the width of a terminal."""
+"""The output of a swarm at the width of a terminal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LONG = "users+arrays+orders+payments:100000"
 
 
 def shown(width: int, monkeypatch: pytest.MonkeyPatch, **parts: PartStatus) -> Display:
-    """Return a display of a swarm on *width* columns."""
+    """Return the display of a swarm with *width* columns."""
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setattr(Swarm, "parts", parts)
     display = Display(Swarm([], url="ws://h/", processes=1), quiet=False)
@@ -40,7 +40,7 @@ def shown(width: int, monkeypatch: pytest.MonkeyPatch, **parts: PartStatus) -> D
 def test_no_number_is_cut(
     width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The result and the live table fit, with large numbers and long names."""
+    """The result and the live table fit the width, even with large numbers and long names."""
     parts = {"users:10": BIG, LONG: BIG}
     display = shown(width, monkeypatch, **parts)
     outcome = Outcome(asked={}, parts=parts, loads=[], server=[], failures=[], seconds=1.0)
@@ -54,10 +54,10 @@ def test_no_number_is_cut(
     assert "".join(said.split()).count("100000") >= 1
 
 
-def test_a_wide_terminal_has_one_table(
+def test_wide_terminal_shows_a_part_on_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where it fits, a part has one line; on 80 columns it has two."""
+    """A part takes one line if it fits, and two lines on 60 columns."""
     parts = {"users:10": PartStatus(members=8)}
     outcome = Outcome(asked={}, parts=parts, loads=[], server=[], failures=[], seconds=1.0)
     for width, lines in ((120, 1), (60, 2)):

@@ -1,4 +1,4 @@
-"""What a member remembers is what a block log keeps: one contract, two bodies."""
+"""The memory of a member and a block log: one contract, two implementations."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -25,7 +25,7 @@ Return = Callable[[], AnyLog]
 
 @pytest.fixture(params=["file", "memory"])
 def comes_back(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Return]:
-    """Return what gives a client its log, each time that it comes."""
+    """Return a function that opens the client's log, each time it starts."""
     with ExitStack() as stack:
         memory = MemoryLog()
 
@@ -49,19 +49,19 @@ def block(log: AnyLog, number: int) -> Block:
 
 
 def numbers(log: AnyLog, above: int) -> list[int]:
-    """Return which blocks *log* has reports of."""
+    """Return the numbers of the blocks whose reports *log* has."""
     return [report.block for report in log.reports_above(above)]
 
 
-def test_new(comes_back: Return) -> None:
-    """At first there is nothing to go on with."""
+def test_new_log_is_empty(comes_back: Return) -> None:
+    """A new log has no session and no blocks."""
     log = comes_back()
     assert (log.session, log.last, log.judged, log.torn_bytes) == (None, None, 0, 0)
     assert (log.reports_above(0), log.checksums(1)) == ([], {})
 
 
-def test_goes_on(comes_back: Return) -> None:
-    """Who comes back knows the session, where it stands, and what is not acknowledged."""
+def test_log_resumes_a_session(comes_back: Return) -> None:
+    """A client that restarts knows its session, its position and its unacknowledged reports."""
     log = comes_back()
     log.begin(BOB)
     blocks = [block(log, number) for number in (1, 2, 3)]
@@ -80,7 +80,7 @@ def test_goes_on(comes_back: Return) -> None:
     assert log.reports_above(1, 1) == [blocks[1].report]
 
 
-def test_a_late_second_verdict(comes_back: Return) -> None:
+def test_late_explanation_repeats_no_report(comes_back: Return) -> None:
     """A broken block that is explained after later verdicts makes no report due again."""
     log = comes_back()
     log.begin(BOB)
@@ -94,8 +94,8 @@ def test_a_late_second_verdict(comes_back: Return) -> None:
     assert (log.judged, numbers(log, above=log.judged)) == (2, [3])
 
 
-def test_a_verdict_that_never_came(comes_back: Return) -> None:
-    """A block without a verdict is sent again, also where a later one was judged."""
+def test_block_without_a_verdict_is_due_again(comes_back: Return) -> None:
+    """A block without a verdict is due again, even if a later one was judged."""
     log = comes_back()
     log.begin(BOB)
     outbox = Outbox()
@@ -111,8 +111,8 @@ def test_a_verdict_that_never_came(comes_back: Return) -> None:
     assert (log.judged, numbers(log, above=log.judged)) == (1, [2, 3])
 
 
-def test_new_session(comes_back: Return) -> None:
-    """A new session has nothing of the one before it."""
+def test_new_session_starts_empty(comes_back: Return) -> None:
+    """A new session has nothing of the previous one."""
     log = comes_back()
     log.begin(BOB)
     log.append(block(log, 1))
@@ -124,8 +124,8 @@ def test_new_session(comes_back: Return) -> None:
     assert comes_back().last is None
 
 
-def test_checksums(comes_back: Return) -> None:
-    """What came of a block is told in order of receipt, with what was dropped."""
+def test_checksums_are_in_order_of_receipt(comes_back: Return) -> None:
+    """The checksums of a block are in order of receipt, with those of dropped messages."""
     log = comes_back()
     log.begin(BOB)
     gap = Gap(feed="users", first=3, last=3, epoch=OLD, cause="unannounced")
@@ -137,7 +137,7 @@ def test_checksums(comes_back: Return) -> None:
 
 
 def test_memory_is_bounded() -> None:
-    """Of older blocks a member can tell no messages, and reports go with their verdict."""
+    """Only recent blocks keep their checksums, and a report is dropped with its verdict."""
     log = MemoryLog()
     log.begin(BOB)
     for number in range(1, BLOCKS_KEPT + 2):

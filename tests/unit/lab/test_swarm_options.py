@@ -1,4 +1,4 @@
-"""The options of ``swarm``: what they come to, and one sentence for the rest."""
+"""The options of ``swarm``, and one sentence for each wrong one."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from clientapp.wire.request import MAX_FEEDS
 
 
 def options(*arguments: str) -> argparse.Namespace:
-    """Return what the command line comes to."""
+    """Return the options parsed from *arguments*."""
     parser = argparse.ArgumentParser()
     add_swarm_options(parser)
     return parser.parse_args(arguments)
 
 
-def test_parts_and_stages() -> None:
-    """They stand in the order given, and a weight is 1 where none is."""
+def test_parts_and_stages_keep_their_order() -> None:
+    """Parts and stages keep the order given, and the default weight is 1."""
     made = options("--mix=users:10", "--mix=users+arrays:100:3", "--stage=5:1.5", "--stage=0:2")
     assert made.parts == [Part(("users",), 10, 1), Part(("users", "arrays"), 100, 3)]
     assert made.stages == [Stage(5, 1.5), Stage(0, 2.0)]
 
 
 def test_defaults() -> None:
-    """A hundred members collect users for half a minute; nothing is kept or expected."""
+    """By default a hundred members collect users for 30 s; nothing is kept or expected."""
     made = options()
     assert (made.clients, made.seconds, made.parts, made.stages) == (100, 30.0, None, None)
     assert (made.logs, made.results, made.expectations, made.label) == (None, None, [], None)
     assert (made.churn, made.slow, made.slow_bytes, made.seed) == (0.0, 0.0, 1024, 1)
 
 
-def test_processes_that_are_there() -> None:
-    """A process of this machine may be the server's, whoever owns it."""
+def test_server_may_be_any_process() -> None:
+    """Any process of this machine may be the server, whoever owns it."""
     for pid in (os.getpid(), 1):
         assert options(f"--server-pid={pid}").server_pid == pid
 
@@ -61,14 +61,14 @@ def test_processes_that_are_there() -> None:
         "users+:5",
     ],
 )
-def test_no_part(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A part is feeds, a block size and a weight."""
+def test_wrong_part_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A part consists of feeds, a block size and a weight."""
     assert refusal(capsys, f"--mix={text}") == f"--mix: {text!r} is not allowed: {PART_RULE}"
 
 
 @pytest.mark.parametrize("text", ["5", "5:0", "5:-1", "5:nan", ":5", "20001:1", "5:86401", "5:1:1"])
-def test_no_stage(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A stage is so many members for so many seconds."""
+def test_wrong_stage_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A stage consists of a number of members and of seconds."""
     assert refusal(capsys, f"--stage={text}") == f"--stage: {text!r} is not allowed: {STAGE_RULE}"
 
 
@@ -103,8 +103,10 @@ def test_no_stage(text: str, capsys: pytest.CaptureFixture[str]) -> None:
         ),
     ],
 )
-def test_refusals(arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is not allowed ends in one sentence, before anything is tried."""
+def test_bad_options_are_refused(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong option is reported in one sentence, before anything is started."""
     assert refusal(capsys, *arguments) == sentence
 
 
@@ -116,8 +118,8 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().err.removeprefix("python -m clientapp swarm: argument ").rstrip()
 
 
-def test_a_password_reaches_the_members_and_no_file() -> None:
-    """What is kept with the outcome has no credentials; what the processes are told has them."""
+def test_password_reaches_members_but_no_file() -> None:
+    """The outcome is stored without credentials; the processes receive them."""
     parser = argparse.ArgumentParser()
     add_swarm_options(parser)
     options = parser.parse_args(["--url", "ws://ada:s3cret@host/"])

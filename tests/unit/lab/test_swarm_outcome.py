@@ -1,4 +1,4 @@
-"""What a swarm came to, and whose fault it may be."""
+"""The outcome of a swarm, and the bottleneck that may explain it."""
 
 import json
 import resource
@@ -34,7 +34,7 @@ ARRAYS = PartStatus(members=1, expected=40, received=40, blocks=4)
 
 
 def outcome(*loads: Load, **parts: PartStatus) -> Outcome:
-    """Return the end of a swarm."""
+    """Return the outcome of a swarm."""
     return Outcome(
         asked={"seed": 7},
         parts=parts,
@@ -45,8 +45,8 @@ def outcome(*loads: Load, **parts: PartStatus) -> Outcome:
     )
 
 
-def test_measured() -> None:
-    """Everything that may be expected is measured, over all parts."""
+def test_every_measure_is_measured() -> None:
+    """Every measure that can be expected is computed over all parts."""
     found = outcome(users=USERS, arrays=ARRAYS).measured()
     assert found.keys() == MEASURES.keys()
     assert found == {
@@ -67,8 +67,8 @@ def test_measured() -> None:
     }
 
 
-def test_what_was_not_measured_is_left_out() -> None:
-    """Where nothing was expected, judged or timed there is no share and no latency."""
+def test_measures_without_data_are_left_out() -> None:
+    """Shares and latencies are left out if nothing was expected, judged or timed."""
     found = outcome(users=PartStatus(members=2)).measured()
     assert found.keys() == {
         *("gaps", "duplicates", "reconnects", "blocks", "broken", "unacknowledged", "connected")
@@ -86,8 +86,8 @@ def test_what_was_not_measured_is_left_out() -> None:
         (Load(processor=[0.1] * 3, late=[0.1, 0.25, 0.11]), "its event loop was up to 0.25 s late"),
     ],
 )
-def test_bottleneck(load: Load, why: str | None) -> None:
-    """Three seconds without room in any process make the load side the bottleneck."""
+def test_busy_process_is_the_bottleneck(load: Load, why: str | None) -> None:
+    """Three seconds at full load in any process make the load side the bottleneck."""
     sentence = (
         None
         if why is None
@@ -99,16 +99,16 @@ def test_bottleneck(load: Load, why: str | None) -> None:
     assert outcome(Load(), load).why_bound == sentence
 
 
-def test_nobody_could_go_on() -> None:
-    """Where every member failed the first sentence is the swarm's; one that did not is enough."""
+def test_swarm_fails_if_every_member_failed() -> None:
+    """If every member failed, the swarm fails with the first reason; one success is enough."""
     with pytest.raises(CouldNot, match="member-00003: no server"):
         outcome(arrays=ARRAYS).require_anybody()
     outcome(users=USERS).require_anybody()
     outcome().require_anybody()
 
 
-def test_saved(tmp_path: Path) -> None:
-    """The file says what the outcome is, each part too."""
+def test_outcome_is_saved(tmp_path: Path) -> None:
+    """The file contains the whole outcome, including each part."""
     made = outcome(Load(processor=[0.5, 1.0], late=[0.25]), Load(), users=USERS, arrays=ARRAYS)
     made.save(tmp_path)
     saved = json.loads((tmp_path / "outcome.json").read_text(encoding="utf-8"))
@@ -124,8 +124,8 @@ def test_saved(tmp_path: Path) -> None:
     assert saved["failures"] == ["member-00003: no server"]
 
 
-def test_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that may not open all its connections and logs is not started."""
+def test_open_files_are_checked_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that may not open enough files is not started."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 1000 + SPARE_FILES))
     require_files(1000)
     with pytest.raises(CouldNot, match="would need 1065 open files, and 1064 are allowed here;"):
@@ -144,8 +144,10 @@ def test_files(monkeypatch: pytest.MonkeyPatch) -> None:
         (10, {"arrays": PACE}, 4, 1),
     ],
 )
-def test_processes(members: int, rates: dict[str, float], cores: int, expected: int) -> None:
-    """As few as keep pace, never more than cores or members."""
+def test_processes_keep_pace(
+    members: int, rates: dict[str, float], cores: int, expected: int
+) -> None:
+    """A swarm uses as few processes as keep pace, never more than cores or members."""
     part = Part(("users",), 10)
     roles = [Role(number=one, part=part, stays=(Stay(0, 1),)) for one in range(members)]
     assert processes_for(roles, rates, cores) == expected

@@ -1,4 +1,4 @@
-"""How a swarm stands: written, read back, and added up."""
+"""The status of a swarm: written, read back, and added up."""
 
 from collections import Counter
 
@@ -7,7 +7,7 @@ from clientapp.lab.swarm.status import PartStatus, Status, total, whole
 
 
 def part(first: int, *, clock_error: float | None) -> PartStatus:
-    """Return a part in which every count differs."""
+    """Return a part whose counts all differ."""
     latencies = Histogram()
     latencies.add(first / 1000)
     return PartStatus(
@@ -31,7 +31,7 @@ def part(first: int, *, clock_error: float | None) -> PartStatus:
 
 
 def test_round_trip() -> None:
-    """What a process says in one line is what is heard of it."""
+    """A status written as one line is read back unchanged."""
     said = Status(
         parts={"users:10": part(1, clock_error=0.002), "arrays:5": part(50, clock_error=None)},
         processor=0.25,
@@ -48,7 +48,7 @@ def test_round_trip() -> None:
 
 
 def test_processes_add_up() -> None:
-    """Members of a part that several processes play are one part."""
+    """Members of a part in several processes are counted as one part."""
     found = total(
         [
             Status(parts={"users:10": part(100, clock_error=0.002)}),
@@ -79,8 +79,8 @@ def test_processes_add_up() -> None:
     }
 
 
-def test_whole_leaves_the_parts_alone() -> None:
-    """The sum of parts is a new one, and an unknown clock is not an exact one."""
+def test_sum_leaves_the_parts_unchanged() -> None:
+    """The sum of parts is a new object, and an unknown clock error stays unknown."""
     parts = [part(1, clock_error=None), part(2, clock_error=None)]
     found = whole(parts)
     assert (found.members, found.clock_error, parts[0].members) == (3, None, 1)

@@ -1,4 +1,4 @@
-"""What a run of a sweep is to do, and what is kept of it."""
+"""The plan and the record of one run of a sweep."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ PLAN = Plan(
 
 
 def outcome(*failures: str, server: list[float], loads: list[Load]) -> Outcome:
-    """Return the end of a swarm with two parts."""
+    """Return the outcome of a swarm with two parts."""
     parts = {"arrays:1": PartStatus(unacknowledged=2), "arrays:5": PartStatus(unacknowledged=1)}
     return Outcome(
         asked={}, parts=parts, loads=loads, server=server, failures=failures, seconds=9.0
     )
 
 
-def test_block_sizes_take_turns() -> None:
-    """As many clients of each size as may be, all of them at the one feed."""
+def test_block_sizes_alternate() -> None:
+    """The clients are spread evenly over the block sizes, all on the same feed."""
     parts = [role.part for role in roles(PLAN, 5)]
     assert [part.block_size for part in parts] == [1, 5, 1, 5, 1]
     assert {part.feeds for part in parts} == {("arrays",)}
 
 
-def test_nobody_leaves_too_soon() -> None:
-    """After the last one came all stay, settle, and have whole blocks for the seconds asked for."""
+def test_no_client_leaves_early() -> None:
+    """After the last one joined, all stay to settle, for the requested seconds and a block."""
     stays = [role.stays for role in roles(PLAN, 4)]
     assert [stay.begin for (stay,) in stays] == [number / JOIN_PER_SECOND for number in range(4)]
     largest_block = 2.5
@@ -45,8 +45,8 @@ def test_nobody_leaves_too_soon() -> None:
     assert [stay.end for (stay,) in stays] == [end] * 4
 
 
-def test_what_is_kept() -> None:
-    """Cores are means over time, of all processes together; the first failure speaks for all."""
+def test_run_is_summarised() -> None:
+    """Cores are means over time, summed over all processes; the first failure is kept."""
     bound = Load(processor=[0.9, 1.0, 1.1])
     kept = run_of(
         4,
@@ -66,7 +66,7 @@ def test_what_is_kept() -> None:
     )
 
 
-def test_what_is_not_known() -> None:
-    """Nothing is made up of a server that was not looked at, nor of what ended at once."""
+def test_unknown_values_stay_unknown() -> None:
+    """An unwatched server, or a run that ended at once, gets no invented figures."""
     kept = run_of(4, 2, outcome(server=[], loads=[Load()]))
     assert (kept.load, kept.server, kept.bound, kept.failed, kept.why) == (0, None, "", 0, "")

@@ -1,4 +1,4 @@
-"""The block log: what is written can be read, and what is torn is cut."""
+"""The block log: complete blocks can be read back, and a torn tail is cut."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -56,7 +56,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def test_log_is_what_the_format_says(path: Path) -> None:
+def test_log_has_the_documented_format(path: Path) -> None:
     """A reader that knows only the documented format reads the whole log."""
     sessions = read_log(path)
     assert [session.asked for session in sessions] == [
@@ -69,8 +69,8 @@ def test_log_is_what_the_format_says(path: Path) -> None:
     assert messages == [[("users", offset, record) for offset in group] for group in groups]
 
 
-def test_opened_again(path: Path) -> None:
-    """The log of an earlier run tells its session and its last block."""
+def test_reopened_log_knows_its_last_block(path: Path) -> None:
+    """A reopened log has the session and the last block of the earlier run."""
     with BlockLog(path) as log:
         assert log.session == SECOND
         assert log.last is not None
@@ -79,14 +79,14 @@ def test_opened_again(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "expected"), [(0, [1, 2]), (1, [2]), (2, [])])
-def test_reports_above(path: Path, number: int, expected: list[int]) -> None:
-    """Reports are read back in order, of the last session only."""
+def test_reports_are_read_back_in_order(path: Path, number: int, expected: list[int]) -> None:
+    """Reports are read back in order, from the last session only."""
     with BlockLog(path) as log:
         assert [report.block for report in log.reports_above(number)] == expected
 
 
-def test_reports_above_see_what_was_just_written(path: Path) -> None:
-    """A block can be reported again as soon as it is written."""
+def test_new_block_can_be_reported_at_once(path: Path) -> None:
+    """The report of a block can be read back as soon as it is written."""
     with BlockLog(path) as log:
         written = [block for block in blocks(SECOND, 3, 4) if block.report.block == 3]
         log.append(written[0])
@@ -94,7 +94,7 @@ def test_reports_above_see_what_was_just_written(path: Path) -> None:
 
 
 def test_cut_at_every_byte(path: Path, tmp_path: Path) -> None:
-    """Wherever a log is cut, what stays is its last whole line or block."""
+    """Wherever a log is cut, it keeps everything up to its last complete line or block."""
     whole = path.read_bytes()
     ends = [0]
     for line_end in range(len(whole)):
@@ -112,7 +112,7 @@ def test_cut_at_every_byte(path: Path, tmp_path: Path) -> None:
 
 
 def test_appending_to_a_cut_log(path: Path) -> None:
-    """After a cut the log goes on as if nothing had happened."""
+    """After a cut the log continues as if nothing had happened."""
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])
     with BlockLog(path) as log:
@@ -120,8 +120,8 @@ def test_appending_to_a_cut_log(path: Path) -> None:
     assert path.read_bytes() == whole
 
 
-def test_damaged_block_is_not_whole(path: Path) -> None:
-    """A block whose bytes do not fit its checksum is cut."""
+def test_damaged_block_is_cut(path: Path) -> None:
+    """A last block with a wrong checksum is cut."""
     whole = path.read_bytes()
     at = whole.rfind(b"users 6 ")
     path.write_bytes(whole[:at] + b"USERS" + whole[at + 5 :])
@@ -141,7 +141,7 @@ def test_damaged_block_is_not_whole(path: Path) -> None:
         b"\0" * 100,
     ],
 )
-def test_foreign_file_stays_as_it_is(tmp_path: Path, text: bytes) -> None:
+def test_foreign_file_stays_unchanged(tmp_path: Path, text: bytes) -> None:
     """A file that is no block log is refused, and no byte of it changes."""
     path = tmp_path / "letter"
     path.write_bytes(text)
@@ -150,26 +150,26 @@ def test_foreign_file_stays_as_it_is(tmp_path: Path, text: bytes) -> None:
     assert path.read_bytes() == text
 
 
-def test_second_writer(path: Path) -> None:
-    """Who opens a log that is open elsewhere is refused, until it is closed."""
+def test_second_writer_is_refused(path: Path) -> None:
+    """A log that is open elsewhere cannot be opened until it is closed."""
     with BlockLog(path), pytest.raises(CouldNot, match="another client writes the log"):
         BlockLog(path)
     BlockLog(path).close()
 
 
 def test_folder_is_no_log(tmp_path: Path) -> None:
-    """What cannot be opened for writing is named with the reason."""
+    """A log that cannot be opened for writing is named with the reason."""
     with pytest.raises(CouldNot, match=r"cannot be opened: Is a directory"):
         BlockLog(tmp_path)
 
 
 def test_device_is_no_log() -> None:
-    """A log must be a file that can be cut and synced."""
+    """A log must be a file that can be truncated and synced."""
     with pytest.raises(CouldNot, match="is not a regular file"):
         BlockLog(Path("/dev/null"))
 
 
 def test_empty_log() -> None:
-    """An empty text has no session and nothing torn."""
+    """An empty text has no session and no torn tail."""
     tail = read_tail(b"")
     assert (tail.session, tail.end, tail.last) == (None, 0, None)

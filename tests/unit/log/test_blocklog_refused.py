@@ -1,4 +1,4 @@
-"""A block log in a place that does not allow all that a log needs."""
+"""Block logs in places that lack something a log needs."""
 
 import fcntl
 import os
@@ -16,14 +16,14 @@ from tests.support.block_logs import BOB, session_log, users
 
 NOBODY = 65534
 HUGE = 2**41
-"""Bytes of a file with a hole: no disk is needed for it."""
+"""Size of a sparse file in bytes; it takes no disk space."""
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs files of Linux")
 
 
 @contextmanager
 def ordinary_user(folder: Path) -> Iterator[None]:
-    """Be somebody to whom the mode of *folder*, which is theirs, means something."""
+    """Run as a user to whom the mode of *folder*, which they own, applies."""
     if os.geteuid() != 0:
         yield
         return
@@ -37,7 +37,7 @@ def ordinary_user(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def address_space(size: int) -> Iterator[None]:
-    """Let this process map *size* bytes at most."""
+    """Limit the address space of this process to *size* bytes."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (size, before[1]))
     try:
@@ -48,17 +48,17 @@ def address_space(size: int) -> Iterator[None]:
 
 @pytest.fixture
 def memory() -> Iterator[tuple[int, Path]]:
-    """Return a file in memory, and a path of it in a folder that cannot be synced."""
+    """Return a file in memory, and its path in a folder that cannot be synced."""
     file = os.memfd_create("log", os.MFD_ALLOW_SEALING)
     yield file, Path(f"/proc/self/fd/{file}")
     os.close(file)
 
 
-def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log is kept also in a folder whose names one may not list."""
+def test_folder_may_be_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log works in a folder whose names may not be listed."""
     folder = tmp_path / "closed"
     folder.mkdir(mode=0o300)
-    # From within, for nobody else may pass the folders above.
+    # From within, because the folders above cannot be passed by this user.
     monkeypatch.chdir(folder)
     with ordinary_user(folder), BlockLog(Path("bob.log")) as log:
         log.begin(BOB)
@@ -66,15 +66,15 @@ def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.Monke
         assert log.session == BOB
 
 
-def test_a_folder_that_cannot_be_synced(memory: tuple[int, Path]) -> None:
-    """A log is kept also where the file system has no sync of folders."""
+def test_folder_may_lack_sync(memory: tuple[int, Path]) -> None:
+    """A log works on a file system that cannot sync folders."""
     with BlockLog(memory[1]) as log:
         log.begin(BOB)
         assert log.session == BOB
 
 
-def test_a_torn_tail_that_cannot_be_cut(memory: tuple[int, Path]) -> None:
-    """Where a log cannot be made whole, a sentence says so, and it stays as it is."""
+def test_torn_tail_that_cannot_be_cut_is_reported(memory: tuple[int, Path]) -> None:
+    """If the torn tail cannot be cut, a sentence says so, and the log stays unchanged."""
     file, path = memory
     torn = session_log(BOB, users(1, 3))[:-1]
     os.write(file, torn)
@@ -84,8 +84,8 @@ def test_a_torn_tail_that_cannot_be_cut(memory: tuple[int, Path]) -> None:
     assert path.read_bytes() == torn
 
 
-def test_a_log_that_cannot_be_mapped(tmp_path: Path) -> None:
-    """A log for which there is no room in memory is refused in a sentence."""
+def test_log_too_large_for_memory_is_refused(tmp_path: Path) -> None:
+    """A log that cannot be mapped into memory is refused in one sentence."""
     path = tmp_path / "bob.log"
     path.write_bytes(session_log(BOB, users(1, 3)))
     os.truncate(path, HUGE)
@@ -96,8 +96,8 @@ def test_a_log_that_cannot_be_mapped(tmp_path: Path) -> None:
         BlockLog(path)
 
 
-def test_reading_back_what_cannot_be_mapped(tmp_path: Path) -> None:
-    """So it is while the client runs: it is no fault of the connection."""
+def test_reading_back_a_log_too_large_for_memory_fails(tmp_path: Path) -> None:
+    """Reading back fails with the same sentence, and not as an error of the connection."""
     path = tmp_path / "bob.log"
     path.write_bytes(session_log(BOB, users(1, 3)))
     with BlockLog(path) as log, address_space(HUGE // 2):

@@ -1,4 +1,4 @@
-"""A log that somebody moves, removes or cuts under a running client."""
+"""A log that is moved, removed or cut while its client runs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.support.block_logs import ALICE
 
 
 def replace(path: Path) -> None:
-    """Do what a tool does that rotates logs."""
+    """Replace the log, as a tool does that rotates logs."""
     path.rename(path.with_suffix(".log.1"))
     path.touch()
 
 
 def cut(path: Path) -> None:
-    """Do what ``: > alice.log`` does."""
+    """Empty the log, as ``: > alice.log`` does."""
     os.truncate(path, 0)
 
 
@@ -38,10 +38,10 @@ def cut(path: Path) -> None:
     ],
     ids=["removed", "renamed", "replaced", "cut"],
 )
-def test_a_log_that_changed_hands_is_noticed(
+def test_removed_or_replaced_log_is_noticed(
     tmp_path: Path, harm: Callable[[Path], object], sentence: str, write: str
 ) -> None:
-    """Nothing is written to a log, or reported as kept, that the next start will not find."""
+    """Nothing is written to, or reported from, a log that the next start will not find."""
     path = tmp_path / "alice.log"
     with BlockLog(path) as log:
         log.begin(ALICE)
@@ -53,8 +53,8 @@ def test_a_log_that_changed_hands_is_noticed(
             written()
 
 
-def test_a_log_may_be_reached_by_a_link(tmp_path: Path) -> None:
-    """A symbolic link, or a second name of the file, is no change."""
+def test_log_may_be_a_link(tmp_path: Path) -> None:
+    """A symbolic link, or a second name of the file, is no replacement."""
     path, link = tmp_path / "alice.log", tmp_path / "link.log"
     path.touch()
     link.symlink_to(path)

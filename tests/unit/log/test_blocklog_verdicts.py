@@ -1,4 +1,4 @@
-"""What a block log keeps of the server's verdicts, and tells of its blocks."""
+"""Verdicts and checksums in a block log."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ BROKEN = Ack(block=2, verdict="broken", reason="users: 5\nmissing")
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Return a log of two blocks of three, each with its verdict behind it."""
+    """Return a log of two blocks of three, each followed by its verdict."""
     builder = BlockBuilder(BOB, 1)
     log = BlockLog(tmp_path / "bob.log")
     log.begin(BOB)
@@ -42,7 +42,7 @@ def path(tmp_path: Path) -> Path:
     return log.path
 
 
-def test_verdicts_are_what_the_format_says(path: Path) -> None:
+def test_verdicts_have_the_documented_format(path: Path) -> None:
     """A reader that knows only the documented format finds the verdicts, escaped."""
     (session,) = read_log(path)
     assert session.verdicts == {1: "verified", 2: r"broken, users: 5\nmissing"}
@@ -50,7 +50,7 @@ def test_verdicts_are_what_the_format_says(path: Path) -> None:
 
 
 def test_the_last_verdict_is_known_at_the_next_start(path: Path) -> None:
-    """Reports without a verdict are those above the highest block with one."""
+    """Reports without a verdict are those above the highest judged block."""
     with BlockLog(path) as log:
         assert (log.torn_bytes, log.judged) == (0, 2)
     path.write_bytes(path.read_bytes()[: path.read_bytes().rindex(b"=== verdict")])
@@ -62,7 +62,7 @@ def test_the_last_verdict_is_known_at_the_next_start(path: Path) -> None:
 
 
 def test_cut_at_every_byte(path: Path) -> None:
-    """Wherever a log is cut, whole verdicts behind the last whole block stay."""
+    """Wherever a log is cut, complete verdicts after the last complete block stay."""
     whole = path.read_bytes()
     marks = (b"# session ", b"=== end ", b"=== verdict ")
     ends, at = [], 0
@@ -86,7 +86,9 @@ def test_cut_at_every_byte(path: Path) -> None:
         (3, {}),
     ],
 )
-def test_checksums(path: Path, number: int, expected: dict[str, list[tuple[int, int]]]) -> None:
-    """What came of a block is told in order of receipt, with what was dropped."""
+def test_checksums_are_in_order_of_receipt(
+    path: Path, number: int, expected: dict[str, list[tuple[int, int]]]
+) -> None:
+    """The checksums of a block are in order of receipt, with those of dropped messages."""
     with BlockLog(path) as log:
         assert log.checksums(number) == expected

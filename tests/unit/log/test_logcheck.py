@@ -1,4 +1,4 @@
-"""A block log judged by itself: every kind of damage has its sentence."""
+"""Block logs checked on their own: every kind of damage has its sentence."""
 
 import io
 import json
@@ -45,7 +45,7 @@ def check(log: bytes) -> Findings:
 
 
 def is_noticed(log: bytes) -> bool:
-    """Tell whether a log is anything but whole to its last byte."""
+    """Tell whether a log has a fault or a torn tail."""
     try:
         findings = check(log)
     except NotABlockLog:
@@ -59,7 +59,7 @@ def texts(log: bytes) -> list[str]:
 
 
 def header(change: Callable[[dict[str, Any]], object], *, block: int = 1) -> bytes:
-    """Return the good log with the header of alice's block changed, and sealed again."""
+    """Return the good log with the changed header of one of alice's blocks, sealed again."""
     mark = b'# block {"block":%d,' % block
     at = GOOD.index(mark) + len(b"# block ")
     end = GOOD.index(b"\n", at)
@@ -69,8 +69,8 @@ def header(change: Callable[[dict[str, Any]], object], *, block: int = 1) -> byt
     return seal(GOOD[:at] + changed + GOOD[end:])
 
 
-def test_good_log() -> None:
-    """What the client writes is whole: gaps, epochs, sessions and all."""
+def test_good_log_is_whole() -> None:
+    """A log written by the client is whole, including gaps, epochs and sessions."""
     findings = check(GOOD)
     assert (findings.is_whole, findings.warnings.count, findings.torn_bytes) == (True, 0, 0)
     found = [
@@ -82,21 +82,21 @@ def test_good_log() -> None:
     assert seal(GOOD) == GOOD
 
 
-def test_empty_log() -> None:
-    """A log that nothing was written to has no session and no fault."""
+def test_empty_log_has_no_fault() -> None:
+    """An empty log has no session and no fault."""
     assert check(b"") == Findings()
 
 
-def test_feed_that_did_not_begin() -> None:
-    """A feed without a message takes on another epoch without a word."""
+def test_unstarted_feed_may_change_epoch() -> None:
+    """A feed without messages may change its epoch without a gap."""
     log = session_log(ALICE, [*users(1, 8), *arrays(1, 4)])
     at = f'"arrays":["{OLD}",0]'.encode()
     assert texts(seal(log.replace(at, b'"arrays":["",0]', 1))) == []
     assert texts(seal(log.replace(at, at.replace(b",0]", b",1]"), 1))) != []
 
 
-def test_cause_that_would_forge_a_line() -> None:
-    """What the server says in a gap stays in its line."""
+def test_gap_cause_cannot_forge_a_line() -> None:
+    """Line feeds in the cause of a gap are escaped."""
     forged = replace(gap(3, 4), cause="a\n=== end of block 1: 2 messages")
     log = session_log(ALICE, [*users(1, 2), forged, *users(5, 6)])
     assert (texts(log), rb"4: a\n=== end of block 1: 2 messages, goes on" in log) == ([], True)
@@ -127,8 +127,8 @@ def test_cause_that_would_forge_a_line() -> None:
         (b"=== end of block 1: 4", b"=== end of block 1: x", "this is not the end line of a block"),
     ],
 )
-def test_damage(old: bytes, new: bytes, expected: str) -> None:
-    """Damage is named, and by more than a checksum."""
+def test_damage_is_explained(old: bytes, new: bytes, expected: str) -> None:
+    """Damage is named by more than a wrong checksum, even if the checksum is right."""
     assert old in GOOD
     damaged = GOOD.replace(old, new, 1)
     for log in (damaged, seal(damaged)):
@@ -145,15 +145,15 @@ def test_damage(old: bytes, new: bytes, expected: str) -> None:
         (b'"client":"bob"', b'"client":"rob"', "the session line does not fit its checksum"),
     ],
 )
-def test_checksums(old: bytes, new: bytes, expected: str) -> None:
-    """What nothing else tells, a checksum does."""
+def test_checksum_reveals_other_damage(old: bytes, new: bytes, expected: str) -> None:
+    """Damage that nothing else reveals is found by the checksum."""
     assert old in GOOD
     (text,) = texts(GOOD.replace(old, new, 1))
     assert expected in text
 
 
-def test_damage_has_a_place() -> None:
-    """A fault names the line, and the byte where that line begins."""
+def test_fault_names_its_place() -> None:
+    """A fault names its line, and the byte at which that line starts."""
     log = GOOD.replace(b"users 9 ", b"users 7 ", 1)
     (fault, *_) = check(log).faults.kept
     assert (fault.line, fault.text) == (6, "users 7 stands after users 8")
@@ -176,8 +176,8 @@ def test_damage_has_a_place() -> None:
         ("size", 5, "this header cannot be read: size is 5, but its feeds count 4"),
     ],
 )
-def test_untrue_header(key: str, value: object, expected: str) -> None:
-    """A header that its lines contradict is a fault, whatever the checksum says."""
+def test_header_must_match_its_lines(key: str, value: object, expected: str) -> None:
+    """A header that contradicts its lines is a fault, even with a right checksum."""
     found = texts(header(lambda obj: obj.update({key: value})))
     assert [text for text in found if expected in text] != []
 
@@ -185,8 +185,8 @@ def test_untrue_header(key: str, value: object, expected: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value"), [("epoch", OLD), ("first", 13), ("last", 17), ("count", 2), ("gaps", 1)]
 )
-def test_untrue_range(key: str, value: object) -> None:
-    """Everything a range says is what the lines come to."""
+def test_range_must_match_its_lines(key: str, value: object) -> None:
+    """Every field of a range must match the lines."""
 
     def change(obj: dict[str, Any]) -> None:
         obj["feeds"]["users"][key] = value
@@ -196,8 +196,8 @@ def test_untrue_range(key: str, value: object) -> None:
     assert [text for text in found if f"{key} of users {value!r}" in text] != []
 
 
-def test_feed_missing_in_the_header() -> None:
-    """A feed that has messages in a block has a range in its header."""
+def test_feed_with_messages_needs_a_range() -> None:
+    """A feed with messages in a block must have a range in its header."""
 
     def change(obj: dict[str, Any]) -> None:
         del obj["feeds"]["arrays"]
@@ -207,15 +207,15 @@ def test_feed_missing_in_the_header() -> None:
     assert expected in texts(header(change))
 
 
-def test_block_of_another_size() -> None:
-    """Every block has exactly the session's size."""
+def test_block_of_another_size_is_a_fault() -> None:
+    """Every block has exactly the block size of its session."""
     log = session_log(replace(ALICE, block_size=3), users(1, 3))
     found = texts(seal(log.replace(b'"block_size":3', b'"block_size":4', 1)))
     assert found == ["the header says size 3, and it should be 4"]
 
 
 def test_block_of_one_takes_no_time() -> None:
-    """A block of one message that took any time is a fault."""
+    """A block time above zero for a single message is a fault."""
     log = session_log(ONE, users(1, 1))
     changed = log.replace(b'"seconds":0.0', b'"seconds":0.0001', 1)
     assert texts(seal(changed)) == ["the header says seconds 0.0001, and it should be 0.0"]
@@ -225,8 +225,8 @@ def test_block_of_one_takes_no_time() -> None:
     ("seconds", "expected"),
     [(3.0, 0), (3.1, 0), (3.11, 1), (2.9, 0), (2.89, 1)],
 )
-def test_clocks_that_differ(seconds: float, expected: int) -> None:
-    """Clocks that differ by more than 0.1 s and 0.1 % are odd, and no fault."""
+def test_differing_clocks_are_a_warning(seconds: float, expected: int) -> None:
+    """Clocks that differ by more than 0.1 s and 0.1 % are a warning, and no fault."""
     old, new = b"3.000 s", b"%.3f s" % seconds
     begin, end = GOOD.index(b"=== block 1"), GOOD.index(b"2026", GOOD.index(b"# block"))
     block = GOOD[begin:end].replace(old, new).replace(b'"seconds":3.0', b'"seconds":%.2f' % seconds)
@@ -234,16 +234,16 @@ def test_clocks_that_differ(seconds: float, expected: int) -> None:
     assert (findings.is_whole, findings.warnings.count) == (True, expected)
 
 
-def test_stamps_that_go_back() -> None:
-    """A wall clock that was set back is odd, and no fault."""
+def test_decreasing_stamps_are_a_warning() -> None:
+    """A wall clock that was set back is a warning, and no fault."""
     log = seal(GOOD.replace(b"33:22.000000Z arrays", b"33:20.500000Z arrays", 1))
     findings = check(log)
     found = [warning.text for warning in findings.warnings.kept]
     assert (findings.is_whole, found) == (True, ["the stamps go back within the block"])
 
 
-def test_missing_block() -> None:
-    """A block taken out as a whole leaves a hole in the numbers and the offsets."""
+def test_missing_block_is_noticed() -> None:
+    """A block that was removed leaves a hole in the numbers and the offsets."""
     begin, end = GOOD.index(b"=== block 2"), GOOD.index(b"=== block 3")
     found = texts(GOOD[:begin] + GOOD[end:])
     assert found == [
@@ -253,21 +253,21 @@ def test_missing_block() -> None:
     ]
 
 
-def test_block_twice() -> None:
-    """A block that stands there twice is named."""
+def test_repeated_block_is_noticed() -> None:
+    """A block that occurs twice is reported."""
     begin, end = GOOD.index(b"=== block 1"), GOOD.index(b"=== block 2")
     found = texts(GOOD[:end] + GOOD[begin:end] + GOOD[end:])
     assert found[:2] == ["block 1 stands where block 2 should", "users 8 stands after users 10"]
 
 
-def test_lost_end_line() -> None:
-    """A block without its end line is named, and the next one is read."""
+def test_missing_end_line_is_noticed() -> None:
+    """A block without its end line is reported, and the next block is read."""
     log = b"\n".join(line for line in LINES if not line.startswith(b"=== end of block 2: 4"))
     assert texts(log + b"\n") == ["block 2 has no end line before this line"]
 
 
 def test_damage_does_not_spread() -> None:
-    """After a block whose header is lost everything else is judged as before."""
+    """Everything after a block with a lost header is checked as before."""
     at = GOOD.index(b"# block")
     findings = check(GOOD[:at] + b"# blank" + GOOD[at + 7 :])
     assert [fault.text for fault in findings.faults.kept] == [
@@ -276,8 +276,8 @@ def test_damage_does_not_spread() -> None:
     assert [session.blocks for session in findings.sessions] == [2, 2]
 
 
-def test_damaged_session_line() -> None:
-    """The blocks below a damaged session line are not judged, the next session is."""
+def test_blocks_of_a_damaged_session_are_not_judged() -> None:
+    """The blocks below a damaged session line are not judged; the next session is."""
     findings = check(GOOD.replace(b"first-session-key", b"worst-session-key", 1))
     expected = (
         "the session line does not fit its checksum; the blocks of this session are not judged"
@@ -286,30 +286,30 @@ def test_damaged_session_line() -> None:
     assert [session.asked.client for session in findings.sessions] == ["bob"]
 
 
-def test_many_faults() -> None:
-    """All faults are counted, and only the first are kept."""
+def test_kept_faults_are_bounded() -> None:
+    """All faults are counted, and only the first ones are kept."""
     log = session_log(ONE, users(1, 40))
     findings = check(log.replace(b"messages, crc32 ", b"messages, crc32 x"))
     assert (findings.faults.count, len(findings.faults.kept)) == (40, MAX_KEPT)
 
 
-def test_foreign_text() -> None:
-    """What does not begin as a log is none."""
+def test_foreign_text_is_no_log() -> None:
+    """A file that does not start like a log is refused."""
     for text in (b"Dear Ada,\n", b"#", b"\0" * 100, b"# session notes\n"):
         with pytest.raises(NotABlockLog, match="its first line is not a session line"):
             check(text)
 
 
-def test_cut_at_every_byte() -> None:
-    """Wherever a log is cut, nothing is a fault, and torn is what a client cuts off."""
+def test_cut_log_has_no_fault() -> None:
+    """A log cut anywhere has no fault; the torn tail is what a client would cut off."""
     for size in range(len(b"# session {"), len(SMALL) + 1):
         findings = check(SMALL[:size])
         torn = size - read_tail(SMALL[:size]).end
         assert (findings.is_whole, findings.torn_bytes) == (True, torn), size
 
 
-def test_every_byte_counts() -> None:
-    """No byte of a good log can be another one unseen."""
+def test_every_changed_byte_is_noticed() -> None:
+    """No byte of a good log can change unnoticed."""
     for at, byte in enumerate(SMALL):
         for other in {byte ^ 1, 0x0A} - {byte}:
             assert is_noticed(SMALL[:at] + bytes([other]) + SMALL[at + 1 :]), at
@@ -317,7 +317,7 @@ def test_every_byte_counts() -> None:
 
 @given(st.integers(0, len(GOOD) - 1), st.integers(0, 255))
 def test_changed_byte(at: int, byte: int) -> None:
-    """A log with any byte changed to any other is not whole."""
+    """A log with one changed byte is not whole."""
     changed = GOOD[:at] + bytes([byte]) + GOOD[at + 1 :]
     assert is_noticed(changed) == (changed != GOOD)
 
@@ -348,15 +348,15 @@ JUDGED = GOOD.replace(
 
 
 def test_verdicts_are_counted() -> None:
-    """Each block counts by the last verdict of it, wherever in its session that stands."""
+    """The last verdict of a block counts, wherever in its session it is."""
     findings = check(JUDGED)
     assert (findings.faults.kept, findings.torn_bytes) == ([], 0)
     verdicts = [session.verdicts for session in findings.sessions]
     assert verdicts == [{"verified": 2, "broken": 1}, {}]
 
 
-def test_a_block_judged_again_counts_once() -> None:
-    """Two verdicts of one block count as one, also where the first is verified."""
+def test_block_judged_again_counts_once() -> None:
+    """Two verdicts of one block count as one, even if the first is verified."""
     again = b"".join(b"\n=== verdict of block %d: verified" % block for block in (1, 2, 3))
     findings = check(JUDGED.replace(b"\n\n# session", again + b"\n\n# session", 1))
     assert findings.faults.kept == []
@@ -371,20 +371,20 @@ def test_a_block_judged_again_counts_once() -> None:
         (b"block 1: verified", b"block 1: Verified", "this is not the line of a verdict"),
     ],
 )
-def test_wrong_verdicts(old: bytes, new: bytes, expected: str) -> None:
-    """A verdict is of a block that stands before it, and has its form."""
+def test_wrong_verdict_is_a_fault(old: bytes, new: bytes, expected: str) -> None:
+    """A verdict must follow its block and have the documented form."""
     assert old in JUDGED
     assert [text for text in texts(JUDGED.replace(old, new, 1)) if expected in text] != []
 
 
-def test_the_digest_of_a_block_is_that_of_its_lines() -> None:
-    """A checksum that is altered, or two that are swapped, contradict the header."""
+def test_digest_must_match_the_lines() -> None:
+    """An altered checksum contradicts the digest in the header."""
     changed = GOOD.replace(b"users 9 00000009", b"users 9 0000000b", 1)
     assert any("digest of users" in text for text in texts(seal(changed)))
 
 
-def test_messages_that_came_again() -> None:
-    """What was dropped is noted, and is none that was new."""
+def test_dropped_messages_are_noted() -> None:
+    """A dropped message is noted; a note about a message that was new is a fault."""
     after = b'users 9 00000009 {"name":"G\xc3\xb6del 9"}\n'
     assert after in GOOD
     for line, fault in (
@@ -397,8 +397,8 @@ def test_messages_that_came_again() -> None:
         assert found == ([] if fault is None else [fault]), line
 
 
-def test_a_log_of_another_format_is_named() -> None:
-    """A log that an older client wrote is left alone, with a sentence."""
+def test_log_of_another_format_is_refused() -> None:
+    """A log written by an older client is left unchanged, and a sentence names its format."""
     old = session_log(ALICE, users(1, 4)).replace(b'"format":2', b'"format":1', 1)
     line = old.split(b"\n", 1)[0]
     asked = line[len(b"# session ") : line.index(b" crc32 ")]

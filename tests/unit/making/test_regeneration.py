@@ -1,4 +1,4 @@
-"""Stretches of a feed, made from schedule and sources alone."""
+"""Ranges of a feed, regenerated from schedule and sources alone."""
 
 import pytest
 
@@ -22,7 +22,7 @@ SECOND = 1_000_000
 
 
 def segment(first: int, recipe: Recipe = FIVES, epoch: str | None = None) -> Segment:
-    """Return a segment whose messages are due at the second of their offset."""
+    """Return a segment whose messages are due in the second of their offset."""
     return Segment(
         recipe=recipe,
         epoch=source_of(recipe).epoch if epoch is None else epoch,
@@ -39,7 +39,7 @@ def offsets(frames: list[bytes]) -> list[int]:
 
 
 def test_stretches_end_with_their_segments() -> None:
-    """A stretch lies in one segment; together they hold every offset once."""
+    """A stretch lies within one segment; together the stretches contain every offset once."""
     schedule = Schedule([segment(1), segment(4), segment(5, PAIRS)])
     made = list(stretches("arrays", schedule, 2, 7))
 
@@ -47,8 +47,8 @@ def test_stretches_end_with_their_segments() -> None:
     assert [one.epoch for one in made] == [schedule.segment(one.first).epoch for one in made]
 
 
-def test_a_stretch_holds_the_records_of_its_source() -> None:
-    """Each line carries the record that the segment's source has at its offset."""
+def test_stretch_has_the_records_of_its_source() -> None:
+    """Each line carries the record of the segment's source at its offset."""
     (made,) = stretches("arrays", Schedule([segment(1)]), 300, 301)
     records = source_of(FIVES).records(300, 2)
     line = b'{"type":"message","feed":"arrays","offset":%d,"at":%d,"data":%b}'
@@ -60,8 +60,8 @@ def test_a_stretch_holds_the_records_of_its_source() -> None:
     )
 
 
-def test_any_cut_makes_the_same_frames() -> None:
-    """What is made in parts, in any process, is what is made at once."""
+def test_frames_do_not_depend_on_the_cut() -> None:
+    """Frames regenerated in parts equal those regenerated at once."""
     schedule = Schedule([segment(1), segment(4), segment(5, PAIRS)])
     whole = frames_between("arrays", schedule, 1, 8)
 
@@ -72,8 +72,8 @@ def test_any_cut_makes_the_same_frames() -> None:
 
 @pytest.mark.parametrize("most_bytes", [1, 50, 130, 10_000, 10**6])
 @pytest.mark.parametrize("last", [1, 8, 70, 300])
-def test_a_write_is_bounded(most_bytes: int, last: int) -> None:
-    """It holds as many frames as fit, or one, however many pieces that takes."""
+def test_write_is_bounded(most_bytes: int, last: int) -> None:
+    """A write holds as many frames as fit, or one, however many pieces that takes."""
     schedule = Schedule([segment(1), segment(4), segment(5, PAIRS)])
     frames = frames_between("arrays", schedule, 1, last)
     end, written = write_between("arrays", schedule, 1, last, most_bytes)
@@ -83,8 +83,8 @@ def test_a_write_is_bounded(most_bytes: int, last: int) -> None:
     assert end == last or len(written) + len(frames[end]) > most_bytes
 
 
-def test_a_write_ends_before_what_cannot_be_made() -> None:
-    """Also where that lies behind a piece; at it, it says how far."""
+def test_write_ends_before_an_unavailable_offset() -> None:
+    """A write that starts at an unavailable offset fails and says how far it extends."""
     schedule = Schedule([segment(1), segment(100, FIVES, "0" * 12)])
     end, written = write_between("arrays", schedule, 1, 300, 10**6)
     assert (end, written) == (99, b"".join(frames_between("arrays", schedule, 1, 99)))
@@ -92,8 +92,8 @@ def test_a_write_ends_before_what_cannot_be_made() -> None:
         write_between("arrays", schedule, 100, 300, 10**6)
 
 
-def test_a_new_epoch_is_announced() -> None:
-    """Where the recipe changes, the frames say so before the message."""
+def test_new_epoch_is_announced() -> None:
+    """A change of recipe is announced before its first message."""
     schedule = Schedule([segment(1), segment(3, PAIRS)])
     frames = frames_between("arrays", schedule, 2, 4)
     said = [read_from_server(payload) for payload in payloads(b"".join(frames))]
@@ -107,8 +107,8 @@ def test_a_new_epoch_is_announced() -> None:
 @pytest.mark.parametrize(
     "foreign", [segment(4, FIVES, "0" * 12), segment(4, BROKEN, "0" * 12)], ids=["epoch", "spec"]
 )
-def test_what_others_made_otherwise_is_unavailable(foreign: Segment) -> None:
-    """Frames end before a segment that this process cannot make; there, it says how far."""
+def test_foreign_segment_is_unavailable(foreign: Segment) -> None:
+    """Frames end before a segment that this process cannot make; the error says how far."""
     schedule = Schedule([segment(1), foreign, segment(7)])
 
     assert offsets(frames_between("arrays", schedule, 2, 9)) == [2, 3]
@@ -121,11 +121,11 @@ def test_what_others_made_otherwise_is_unavailable(foreign: Segment) -> None:
 
 
 def test_nothing_exists_before_the_first_segment() -> None:
-    """Offsets that no segment holds are an error, not a guess."""
+    """Offsets before the first segment are an error, not a guess."""
     with pytest.raises(LookupError, match="no segment holds offset 1"):
         frames_between("arrays", Schedule([segment(3)]), 1, 4)
 
 
-def test_nothing_is_asked_for() -> None:
-    """An empty range is empty, wherever it lies."""
+def test_empty_range_has_no_frames() -> None:
+    """An empty range has no frames, wherever it is."""
     assert frames_between("arrays", Schedule([segment(3)]), 2, 1) == []

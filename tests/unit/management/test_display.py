@@ -1,4 +1,4 @@
-"""What a generator says in a log, line by line."""
+"""The output of a generator in a log, line by line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tools.waiting import PATIENCE_SECONDS
 
 
 async def said(*generators: Progress, until: str = "") -> str:
-    """Return what is said of *generators*, up to the line with *until*."""
+    """Return the lines about *generators*, up to the one with *until*."""
     log = StringIO()
     showing = asyncio.ensure_future(Display(generators, log).run())
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -37,16 +37,16 @@ def at_work(feed: str) -> Progress:
     return progress
 
 
-async def test_a_feed_without_messages_keeps_no_other_from_being_told() -> None:
-    """One that is off, or slow, has no line yet; the others have theirs."""
+async def test_feed_without_messages_does_not_delay_others() -> None:
+    """A feed that is off or slow has no line yet; the others do."""
     off, slow = Progress("off", State.OFF), Progress("slow", State.RUNNING)
     log = await said(off, at_work("users"), slow, until="late by 1.0 ms")
     assert log.startswith("feed users: running at offset 7")
     assert log.count("\n") == 1
 
 
-async def test_says_nothing_before_each_has_its_feed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first lines come together."""
+async def test_first_lines_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first lines are printed together, once each generator has its feed."""
     monkeypatch.setattr(display, "LIVE_SECONDS", 0.001)
     starting = Progress("arrays")
     showing = asyncio.ensure_future(said(at_work("users"), starting, until="arrays"))
@@ -58,10 +58,10 @@ async def test_says_nothing_before_each_has_its_feed(monkeypatch: pytest.MonkeyP
     assert [line.split(":")[0] for line in log.splitlines()] == ["feed users", "feed arrays"]
 
 
-async def test_an_output_that_fails_is_noted_and_ends_nothing(
+async def test_failing_output_is_noted_and_ends_nothing(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The log says at once that the feeds keep running; the end adds nothing."""
+    """The log says at once that the feeds continue; the end has nothing to add."""
     monkeypatch.setattr(display.log, "handlers", [caplog.handler])
     reader, writer = os.pipe()
     os.close(reader)

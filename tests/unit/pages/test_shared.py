@@ -1,4 +1,4 @@
-"""A look is shared by all who ask soon after one another."""
+"""A look whose answer is shared by requests in quick succession."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ class Hands:
     now = 100.0
 
     def __call__(self) -> float:
-        """Return what it shows."""
+        """Return the time."""
         return self.now
 
 
 def counting() -> Callable[[], int]:
-    """Return a look that finds how often it was asked."""
+    """Return a look that counts its calls."""
     found = iter(range(1, 100))
     return lambda: next(found)
 
 
-def test_soon_after_nobody_looks_again() -> None:
-    """Within the time the answer is the same; after it, a new one."""
+def test_answer_is_shared_for_its_time() -> None:
+    """Within the given time the answer is the same; afterwards it is a new one."""
     clock = Hands()
     shared = Shared(counting(), seconds=1.0, clock=clock)
     assert (shared.get(), shared.get()) == (1, 1)
@@ -38,8 +38,8 @@ def test_soon_after_nobody_looks_again() -> None:
     assert shared.get() == 2
 
 
-def test_what_took_long_is_shared_for_long() -> None:
-    """Looking takes a bounded part of the time, however long a look takes."""
+def test_slow_answer_is_shared_for_longer() -> None:
+    """Looks take a bounded part of the time, however slow they are."""
     clock = Hands()
     found = counting()
 
@@ -55,8 +55,8 @@ def test_what_took_long_is_shared_for_long() -> None:
     assert shared.get() == 2
 
 
-def test_a_failure_that_took_long_is_not_shared_for_long() -> None:
-    """A database that is back after a long wait is found so by the next look."""
+def test_slow_failure_is_not_shared_for_longer() -> None:
+    """A database that returns after a long failure is found by the next look."""
     clock = Hands()
     found = iter([LookupError("away"), None])
 
@@ -73,16 +73,16 @@ def test_a_failure_that_took_long_is_not_shared_for_long() -> None:
     assert shared.get() == "back"
 
 
-def test_forgotten_answers_are_looked_up() -> None:
-    """What is forgotten is not answered again."""
+def test_forgotten_answer_is_looked_up_again() -> None:
+    """A forgotten answer is not returned again."""
     shared = Shared(counting(), seconds=1.0, clock=Hands())
     shared.get()
     shared.forget()
     assert shared.get() == 2
 
 
-def test_a_failure_is_shared_too() -> None:
-    """While a look fails, each who asks is told so, and one of them looked."""
+def test_failure_is_shared() -> None:
+    """While a look fails, one request looks and the others get the same error."""
     clock = Hands()
     asked: list[float] = []
 
@@ -101,8 +101,8 @@ def test_a_failure_is_shared_too() -> None:
     assert asked == [100.0, 101.0]
 
 
-def test_who_asks_meanwhile_waits_for_the_look() -> None:
-    """Threads that ask at once get the answer of one look."""
+def test_concurrent_requests_share_one_look() -> None:
+    """Threads that ask at the same time get the answer of one look."""
     start = threading.Barrier(8)
     look = counting()
     shared = Shared(look, seconds=1.0, clock=Hands())

@@ -1,4 +1,4 @@
-"""Arrays: shapes, types, and where the numbers fall."""
+"""Arrays: shapes, types, and the distribution of numbers."""
 
 import json
 from statistics import fmean, pstdev
@@ -22,8 +22,8 @@ def numbers(**spec: Any) -> list[Any]:
     return [number for record in records(40 * CHUNK, **spec) for number in json.loads(record)]
 
 
-def test_a_record_is_ten_integers() -> None:
-    """By default a record is a flat array of ten whole numbers, and has no fields."""
+def test_default_record_is_ten_integers() -> None:
+    """By default a record is a flat array of ten integers, and has no fields."""
     record = json.loads(records()[0])
 
     assert [type(number) for number in record] == [int] * 10
@@ -33,7 +33,7 @@ def test_a_record_is_ten_integers() -> None:
 @pytest.mark.parametrize(
     ("shape", "lengths"), [([1], (1,)), ([2, 3], (2, 3)), ([4, 1, 2], (4, 1, 2))]
 )
-def test_arrays_are_nested_as_the_shape_says(shape: list[int], lengths: tuple[int, ...]) -> None:
+def test_shape_nests_arrays(shape: list[int], lengths: tuple[int, ...]) -> None:
     """The first length is the outermost one."""
     for record in records(shape=shape):
         level = json.loads(record)
@@ -43,7 +43,7 @@ def test_arrays_are_nested_as_the_shape_says(shape: list[int], lengths: tuple[in
         assert isinstance(level, int)
 
 
-def test_the_shape_only_arranges() -> None:
+def test_shape_does_not_change_numbers() -> None:
     """The same seed has the same numbers, however they are nested."""
     flat = [json.loads(record) for record in records(shape=[6])]
     nested = [json.loads(record) for record in records(shape=[2, 3])]
@@ -52,18 +52,18 @@ def test_the_shape_only_arranges() -> None:
 
 
 def test_integers_go_from_low_to_below_high() -> None:
-    """The range is half open, as in Python and numpy, and every value of it occurs."""
+    """The range is half open, as in Python and numpy, and every value in it occurs."""
     assert {*numbers(low=-3, high=4)} == {*range(-3, 4)}
 
 
 @pytest.mark.parametrize("dtype", INTEGERS)
-def test_every_whole_type_takes_the_default_range(dtype: str) -> None:
-    """The type never changes the numbers: it says what a reader must hold."""
+def test_every_integer_type_takes_the_default_range(dtype: str) -> None:
+    """The type never changes the numbers; it says what a reader must be able to hold."""
     assert records() == records(dtype=dtype)
 
 
 def test_the_widest_range_stays_exact() -> None:
-    """Numbers of the widest range lie in it and on both sides of zero."""
+    """The numbers of the widest range lie within it and on both sides of zero."""
     wide = numbers(low=-EXACT, high=EXACT + 1)
 
     assert -EXACT <= min(wide) < -(2**52)
@@ -71,7 +71,7 @@ def test_the_widest_range_stays_exact() -> None:
 
 
 def test_uniform_numbers_fill_their_range() -> None:
-    """They lie from low to high, average in the middle, and have the decimals asked for."""
+    """The numbers lie between low and high, average in the middle, and have the given decimals."""
     found = numbers(distribution="uniform", low=-2, high=6, decimals=2)
 
     assert {round(number, 2) for number in found} == {*found}
@@ -80,7 +80,7 @@ def test_uniform_numbers_fill_their_range() -> None:
 
 
 def test_normal_numbers_have_mean_and_deviation() -> None:
-    """They average at the mean and spread by the deviation, as a normal curve does."""
+    """The numbers have the given mean and deviation, as a normal distribution does."""
     found = numbers(distribution="normal", mean=50, deviation=10, decimals=1)
     within_one = sum(40 <= number <= 60 for number in found) / len(found)
 
@@ -99,15 +99,15 @@ def test_rounding_leaves_no_negative_zero(dtype: str) -> None:
     assert {b"[" + b",".join([b"0.0"] * 10) + b"]"} == {*small}
 
 
-def test_single_precision_is_written_short() -> None:
+def test_float32_is_written_short() -> None:
     """A float32 is written with the digits it was rounded to, not with those of a float64."""
     found = numbers(distribution="uniform", decimals=3, dtype="float32")
 
     assert {round(number, 3) for number in found} == {*found}
 
 
-def test_the_largest_record_fits_a_frame() -> None:
-    """The most numbers with the most digits stay below 32 KiB."""
+def test_largest_record_fits_a_frame() -> None:
+    """The most numbers with the most digits take less than 32 KiB."""
     largest = records(
         shape=[MAX_ITEMS], distribution="uniform", low=-EXACT, high=EXACT, decimals=12
     )

@@ -1,4 +1,4 @@
-"""Random words, and how they are spread over a range."""
+"""Random words, and their spread over a range."""
 
 import numpy as np
 from hypothesis import example, given, settings
@@ -15,7 +15,7 @@ MOST = 2**64 - 1
 @example([0, MOST], MOST)
 @example([MOST, 2**32 - 1, 2**32], 2**32)
 def test_spreading_is_the_upper_half_of_the_product(words: list[int], bound: int) -> None:
-    """A word times the bound, divided by 2**64: exactly, for all words and bounds."""
+    """The result is exactly the word times the bound divided by 2**64, for all values."""
     expected = [word * bound >> 64 for word in words]
 
     assert below(np.array(words, dtype=np.uint64), bound).tolist() == expected
@@ -31,13 +31,13 @@ def test_each_row_may_have_its_own_bound() -> None:
 
 @settings(deadline=None)
 @given(st.integers(0, 2**63 - 1), st.integers(0, 2**45), st.integers(1, 50), st.integers(1, 50))
-def test_a_longer_draw_begins_with_the_shorter_one(
+def test_longer_draw_starts_with_the_shorter_one(
     seed: int, chunk: int, few: int, more: int
 ) -> None:
-    """What is drawn later in a chunk changes nothing of what is drawn before."""
+    """Drawing more from a chunk does not change what is drawn first."""
     assert draw(seed, chunk, few).tolist() == draw(seed, chunk, few + more)[:few].tolist()
 
 
 def test_seed_and_chunk_are_not_interchangeable() -> None:
-    """Chunk 2 of seed 1 is another one than chunk 1 of seed 2."""
+    """Chunk 2 of seed 1 differs from chunk 1 of seed 2."""
     assert draw(1, 2, 4).tolist() != draw(2, 1, 4).tolist()

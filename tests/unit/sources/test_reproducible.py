@@ -31,7 +31,7 @@ NO_CLOCK = """
 import datetime, logging, time  # logging notes when it is imported
 
 def refuse(*args, **kwargs):
-    raise AssertionError("somebody asked for the time")
+    raise AssertionError("the program asked for the time")
 
 class Date(datetime.date):
     today = refuse
@@ -46,7 +46,7 @@ time.time = time.time_ns = time.localtime = time.gmtime = time.ctime = refuse
 
 @pytest.fixture(scope="module")
 def expected() -> str:
-    """Return the digest that the program must print, made in this process."""
+    """Return the digest that the program must print, computed in this process."""
     digest = hashlib.sha256()
     for recipe in json.loads(VECTORS.read_text(encoding="utf-8")):
         source = make_source(recipe["kind"], recipe["spec"], recipe["seed"])
@@ -76,19 +76,19 @@ def run(program: str, **environment: str) -> str:
 def test_another_process_makes_the_same_bytes(
     expected: str, hash_seed: str, zone: str, language: str
 ) -> None:
-    """Hash seed, time zone and language of a process decide nothing."""
+    """Hash seed, time zone and language of a process do not matter."""
     actual = run(PROGRAM, PYTHONHASHSEED=hash_seed, TZ=zone, LANG=language, LC_ALL=language)
 
     assert actual == expected
 
 
 def test_nothing_reads_the_clock(expected: str) -> None:
-    """Where asking for the time is an error, the bytes are made all the same."""
+    """The bytes are the same if asking for the time is an error."""
     assert run(NO_CLOCK + PROGRAM) == expected
 
 
 @needs_compiler
-def test_a_year_later_the_bytes_are_the_same(expected: str, tmp_path: Path) -> None:
-    """The whole process believes that it is a year later."""
+def test_bytes_are_the_same_a_year_later(expected: str, tmp_path: Path) -> None:
+    """The process believes that it is a year later."""
     year = 365 * 24 * 3600
     assert run(PROGRAM, **WrongClock(tmp_path, year).environment) == expected

@@ -1,4 +1,4 @@
-"""What every source promises, whatever its kind."""
+"""The contract of every source."""
 
 import re
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ EVERY_RECORD = {source: source.records(1, 6 * CHUNK) for source in SOURCES}
 
 
 class Letters(Source):
-    """A source of one letter, which counts the chunks it makes."""
+    """A source of one letter, which records the chunks it makes."""
 
     kind = "letters"
 
@@ -33,7 +33,7 @@ class Letters(Source):
 
     @classmethod
     def check(cls, spec: Spec) -> dict[str, Any]:
-        """Allow everything."""
+        """Accept any spec."""
         return dict(spec)
 
     @property
@@ -42,7 +42,7 @@ class Letters(Source):
         return self._words
 
     def make_chunk(self, number: int) -> list[bytes]:
-        """Return one record, many times."""
+        """Return the same record many times."""
         self.made.append(number)
         return [b'"%b%d"' % (self._letter.encode(), number)] * CHUNK
 
@@ -50,14 +50,14 @@ class Letters(Source):
 @settings(deadline=None)
 @given(st.sampled_from(SOURCES), st.integers(1, 4 * CHUNK), st.integers(0, 2 * CHUNK))
 def test_random_access_equals_sequential_access(source: Source, first: int, count: int) -> None:
-    """Any stretch is the same as that part of a read from the start."""
+    """Any range equals that part of a read from the start."""
     expected = EVERY_RECORD[source][first - 1 : first - 1 + count]
 
     assert source.records(first, count) == expected
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_far_offset_is_reached_at_once(source: Source) -> None:
+def test_far_offset_needs_no_earlier_ones(source: Source) -> None:
     """The largest offset of the protocol has a record, made without those before it."""
     far = 2**53 - 1
 
@@ -65,7 +65,7 @@ def test_a_far_offset_is_reached_at_once(source: Source) -> None:
 
 
 def test_small_reads_make_a_chunk_once() -> None:
-    """Reading one by one through two chunks makes two chunks."""
+    """Reading two chunks one record at a time makes two chunks."""
     source = Letters()
     for offset in range(1, 2 * CHUNK + 1):
         source.records(offset, 1)
@@ -73,8 +73,8 @@ def test_small_reads_make_a_chunk_once() -> None:
     assert source.made == [0, 1]
 
 
-def test_only_some_chunks_are_kept() -> None:
-    """A chunk is made again after as many others as are kept."""
+def test_kept_chunks_are_bounded() -> None:
+    """A chunk is regenerated after as many others as are kept."""
     source = Letters()
     for chunk in (*range(KEPT_CHUNKS + 1), 0):
         source.records(chunk * CHUNK + 1, 1)
@@ -82,8 +82,8 @@ def test_only_some_chunks_are_kept() -> None:
     assert source.made == [*range(KEPT_CHUNKS + 1), 0]
 
 
-def test_what_a_reader_does_to_its_records_stays_with_it() -> None:
-    """The list that is returned is the caller's own."""
+def test_returned_list_belongs_to_the_caller() -> None:
+    """Changing the returned list does not change the source."""
     source = Letters()
     source.records(1, CHUNK).clear()
 
@@ -92,7 +92,7 @@ def test_what_a_reader_does_to_its_records_stays_with_it() -> None:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_epoch_is_twelve_hexadecimal_digits(source: Source) -> None:
-    """An epoch has the form that the protocol wants."""
+    """An epoch has the form that the protocol requires."""
     assert re.fullmatch("[0-9a-f]{12}", source.epoch)
 
 
@@ -105,8 +105,8 @@ def test_the_epoch_is_twelve_hexadecimal_digits(source: Source) -> None:
         Letters(words=(b"ab", b"c")),
     ],
 )
-def test_the_epoch_follows_the_recipe_and_what_comes_of_it(other: Letters) -> None:
-    """Another seed, word or record is another epoch."""
+def test_epoch_depends_on_recipe_and_output(other: Letters) -> None:
+    """A different seed, word or record gives a different epoch."""
     epochs = {Letters().epoch, Letters(words=(b"abc",)).epoch, other.epoch}
 
     assert len(epochs) == 3
@@ -128,9 +128,7 @@ def test_the_epoch_follows_the_recipe_and_what_comes_of_it(other: Letters) -> No
         ("users", {"locale": "en_US"}),
     ],
 )
-def test_a_default_that_is_spelled_out_changes_nothing(
-    kind: str, spelled_out: dict[str, Any]
-) -> None:
+def test_spelled_out_defaults_change_nothing(kind: str, spelled_out: dict[str, Any]) -> None:
     """The empty spec and its defaults in any order have one epoch and the same records."""
     terse, wordy = make_source(kind, {}, 1), make_source(kind, spelled_out, 1)
 
@@ -139,8 +137,8 @@ def test_a_default_that_is_spelled_out_changes_nothing(
 
 @pytest.mark.parametrize("kind", ["users", "arrays"])
 @pytest.mark.parametrize("seed", [0, MAX_SEED])
-def test_the_ends_of_the_range_of_seeds_are_allowed(kind: str, seed: int) -> None:
-    """Seed 0 and the largest make records of their own."""
+def test_smallest_and_largest_seed_are_allowed(kind: str, seed: int) -> None:
+    """Seed 0 and the largest seed make records of their own."""
     source, other = make_source(kind, {}, seed), make_source(kind, {}, 1)
 
     assert source.records(1, 1) != other.records(1, 1)

@@ -1,4 +1,4 @@
-"""What a spec may say, and the sentence for all that it may not."""
+"""Valid specs, and one sentence for each invalid one."""
 
 import math
 from typing import Any
@@ -155,8 +155,8 @@ REFUSED: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("kind", "spec", "sentence"), REFUSED)
-def test_a_wrong_spec_is_refused_in_one_sentence(kind: str, spec: Any, sentence: str) -> None:
-    """The sentence names the value and what is allowed."""
+def test_invalid_spec_is_refused_in_one_sentence(kind: str, spec: Any, sentence: str) -> None:
+    """The sentence names the value and the rule."""
     with pytest.raises(SpecError) as refusal:
         check_spec(kind, spec)
 
@@ -164,14 +164,14 @@ def test_a_wrong_spec_is_refused_in_one_sentence(kind: str, spec: Any, sentence:
 
 
 def test_making_a_source_refuses_what_checking_refuses() -> None:
-    """A source is never made of a spec that was not checked."""
+    """A source is never made from an unchecked spec."""
     with pytest.raises(SpecError, match="'size' is not a key of users"):
         make_source("users", {"size": 1}, 1)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**63, 1.0, True])
-def test_a_wrong_seed_is_refused(seed: Any) -> None:
-    """A seed is a whole number that a database keeps."""
+def test_invalid_seed_is_refused(seed: Any) -> None:
+    """A seed is a whole number that fits the database."""
     with pytest.raises(SpecError, match=r"seed is .*; it must be a whole number from 0 to"):
         make_source("arrays", {}, seed)
 
@@ -217,8 +217,8 @@ def test_a_wrong_seed_is_refused(seed: Any) -> None:
         ),
     ],
 )
-def test_a_checked_spec_has_every_key(kind: str, spec: Any, checked: dict[str, Any]) -> None:
-    """Defaults are filled in, and a checked spec checks as itself."""
+def test_checked_spec_has_every_key(kind: str, spec: Any, checked: dict[str, Any]) -> None:
+    """Defaults are filled in, and checking the result again changes nothing."""
     assert check_spec(kind, spec) == checked
     assert check_spec(kind, checked) == checked
 
@@ -228,8 +228,8 @@ def test_a_checked_spec_has_every_key(kind: str, spec: Any, checked: dict[str, A
     st.sampled_from([*KINDS]),
     st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=3), ANY_VALUE, max_size=4),
 )
-def test_whatever_is_typed_is_understood_or_refused(kind: str, spec: dict[str, Any]) -> None:
-    """Any JSON object ends in a spec that checks as itself, or in a SpecError."""
+def test_any_object_is_checked_or_refused(kind: str, spec: dict[str, Any]) -> None:
+    """Any JSON object gives a checked spec or a SpecError."""
     try:
         checked = check_spec(kind, spec)
     except SpecError:
@@ -238,7 +238,7 @@ def test_whatever_is_typed_is_understood_or_refused(kind: str, spec: dict[str, A
 
 
 def test_checking_makes_no_vocabulary() -> None:
-    """A spec is checked without the words it needs, so at once."""
+    """A spec is checked quickly, without making the words it needs."""
     before = vocabulary.cache_info().misses
     check_spec("users", {"locale": "fr_FR"})
 

@@ -1,4 +1,4 @@
-"""Users: what the fields hold, and which belong together."""
+"""Users: the contents of their fields, and the fields that depend on each other."""
 
 import json
 import re
@@ -23,7 +23,7 @@ def users(**spec: Any) -> list[dict[str, str]]:
 
 
 def plain_letters(text: str) -> str:
-    """Return the unaccented lower-case letters of *text*, found in another way than ours."""
+    """Return the unaccented lower-case letters of *text*, computed independently of the source."""
     names = (unicodedata.name(letter, "") for letter in text)
     found = (re.match(r"LATIN (?:SMALL|CAPITAL) LETTER (\w+)", name) for name in names)
     letters = (match[1].lower() for match in found if match)
@@ -33,8 +33,8 @@ def plain_letters(text: str) -> str:
 DEFAULT_USERS = users()
 
 
-def test_a_record_has_the_fields_in_their_order() -> None:
-    """By default all fields, and nothing else, in the order of the documentation."""
+def test_record_has_all_fields_in_order() -> None:
+    """By default a record has all documented fields, and no other, in their order."""
     source = make_source("users", {}, 1)
 
     assert source.fields == FIELDS
@@ -43,8 +43,8 @@ def test_a_record_has_the_fields_in_their_order() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.sampled_from(FIELDS), min_size=1, unique=True))
-def test_no_field_changes_when_others_are_dropped(fields: list[str]) -> None:
-    """A chosen field has the value it has among all fields; the order is the spec's."""
+def test_dropped_fields_change_no_other(fields: list[str]) -> None:
+    """A selected field has the same value as among all fields, in the order of the spec."""
     expected = [{field: user[field] for field in fields} for user in DEFAULT_USERS]
     actual = users(fields=fields)
 
@@ -52,7 +52,7 @@ def test_no_field_changes_when_others_are_dropped(fields: list[str]) -> None:
     assert list(actual[0]) == fields
 
 
-def test_values_are_texts_on_one_line() -> None:
+def test_values_are_single_lines() -> None:
     """Every value is a string of at least one character without a line break."""
     values = [value for user in DEFAULT_USERS for value in user.values()]
 
@@ -60,8 +60,8 @@ def test_values_are_texts_on_one_line() -> None:
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_the_email_belongs_to_the_name(locale: str) -> None:
-    """The username is made of the name, and e-mail and link of the username."""
+def test_email_is_made_from_the_name(locale: str) -> None:
+    """The username is made from the name, and e-mail and link from the username."""
     for user in users(fields=["name", "username", "email", "link"], locale=locale):
         username = user["username"]
         assert re.fullmatch(r"[a-z0-9]+(\.[a-z0-9]+)?", username)
@@ -76,8 +76,8 @@ def test_the_email_belongs_to_the_name(locale: str) -> None:
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_names_stand_in_the_order_of_the_locale(locale: str) -> None:
-    """The family name comes first in Hungary and Japan; both names fit one gender."""
+def test_names_follow_the_order_of_the_locale(locale: str) -> None:
+    """The family name comes first in Hungary and Japan; both names have one gender."""
     given, family = (vocabulary(name, locale, 1) for name in ("given", "family"))
     fitting = [({*given[half]}, {*family[half]}) for half in (slice(HALF), slice(HALF, 2 * HALF))]
     for user in users(fields=["name"], locale=locale):
@@ -91,7 +91,7 @@ def test_names_stand_in_the_order_of_the_locale(locale: str) -> None:
 
 
 def test_users_are_18_to_90_years_old() -> None:
-    """On the reference date the youngest user is 18 and the oldest 90."""
+    """On the reference date the youngest user is 18 and the oldest is 90."""
     source = make_source("users", {"fields": ["date_of_birth"]}, 1)
     texts = {json.loads(record)["date_of_birth"] for record in source.records(1, 300 * CHUNK)}
     birthdays = {date.fromisoformat(text) for text in texts}
@@ -106,8 +106,8 @@ def test_users_are_18_to_90_years_old() -> None:
     assert (min(birthdays), max(birthdays)) == (date(1935, 1, 2), date(2008, 1, 1))
 
 
-def test_women_and_men_are_about_as_many() -> None:
-    """Neither half of the given names is left out."""
+def test_women_and_men_are_equally_frequent() -> None:
+    """Both halves of the given names are used equally often."""
     women = {*vocabulary("given", "cs_CZ", 1)[:HALF]}
     men = {*vocabulary("given", "cs_CZ", 1)[HALF:]}
     firsts = [user["name"].split(" ")[0] for user in users(fields=["name"], locale="cs_CZ")]
@@ -117,8 +117,8 @@ def test_women_and_men_are_about_as_many() -> None:
 
 
 @pytest.mark.parametrize("name", VOCABULARIES)
-def test_a_vocabulary_does_not_depend_on_others(name: str) -> None:
-    """Made alone and made after all others, it has the same words."""
+def test_vocabulary_does_not_depend_on_others(name: str) -> None:
+    """A vocabulary has the same words if it is made alone or after all others."""
     remembered = vocabulary(name, "pl_PL", 5)
     for other in VOCABULARIES:
         vocabulary(other, "pl_PL", 6)
@@ -127,12 +127,12 @@ def test_a_vocabulary_does_not_depend_on_others(name: str) -> None:
 
 
 def test_another_seed_has_other_words() -> None:
-    """Vocabularies come from the seed, so that feeds do not share their companies."""
+    """Vocabularies depend on the seed, so feeds do not share their companies."""
     assert vocabulary("company", "de_DE", 1) != vocabulary("company", "de_DE", 2)
 
 
-def test_the_epoch_rests_on_chosen_fields_only() -> None:
-    """Words that no chosen field uses are no part of the recipe."""
+def test_epoch_depends_on_chosen_fields_only() -> None:
+    """Words that no chosen field uses are not part of the recipe."""
     source = make_source("users", {"fields": ["city"]}, 1)
 
     assert {json.dumps(word).encode() for word in vocabulary("city", "en_US", 1)} == {

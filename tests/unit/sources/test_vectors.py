@@ -1,10 +1,10 @@
 """
 The records of some feeds, pinned to the byte.
 
-A failure after an upgrade of Faker, numpy or orjson, or after a change of a
-source, says that feeds in use will get a new epoch: their sessions go on
-after an announced gap. Where that is wanted, write the file anew and say so
-in the changelog; where it is not, the change is wrong. From the checkout:
+A failure after an upgrade of Faker, numpy or orjson, or after a change of a source, means that
+feeds in use will get a new epoch: their sessions continue after an announced gap. If that is
+intended, rewrite the file and say so in the changelog; otherwise fix the change. From the
+checkout:
 
     python -m tests.unit.sources.test_vectors
 """
@@ -38,13 +38,13 @@ def make_vector(kind: str, spec: dict[str, Any], seed: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("vector", json.loads(VECTORS.read_text(encoding="utf-8")))
-def test_records_and_epoch_are_the_pinned_ones(vector: dict[str, Any]) -> None:
+def test_records_and_epoch_are_pinned(vector: dict[str, Any]) -> None:
     """The recipe makes the epoch and the bytes in the file."""
     assert make_vector(vector["kind"], vector["spec"], vector["seed"]) == vector
 
 
 def write() -> None:
-    """Make the file anew from the recipes in it."""
+    """Rewrite the file from the recipes in it."""
     vectors = [
         make_vector(vector["kind"], vector["spec"], vector["seed"])
         for vector in json.loads(VECTORS.read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ from clientapp.wire.closing import MAX_REASON_BYTES, Close, fit_reason, may_retu
 
 
 @pytest.mark.parametrize(
-    ("code", "comes_back"),
+    ("code", "returns"),
     [
         (None, True),
         (1000, False),
@@ -21,13 +21,13 @@ from clientapp.wire.closing import MAX_REASON_BYTES, Close, fit_reason, may_retu
         (4999, False),
     ],
 )
-def test_the_range_decides(code: int | None, comes_back: bool) -> None:  # noqa: FBT001  a parameter
-    """A client obeys a code it has never heard of by its range."""
-    assert may_return(code) is comes_back
+def test_unknown_code_is_obeyed_by_its_range(code: int | None, returns: bool) -> None:  # noqa: FBT001  a parameter
+    """A client obeys an unknown close code by its range."""
+    assert may_return(code) is returns
 
 
-def test_a_drain_asks_to_come_back() -> None:
-    """A server that stops expects its clients again; one that is done does not."""
+def test_drain_asks_clients_to_return() -> None:
+    """A server that stops expects its clients back; one that is done does not."""
     assert (may_return(Close.DRAIN), may_return(Close.DONE)) == (True, False)
 
 
@@ -42,14 +42,14 @@ def test_a_drain_asks_to_come_back() -> None:
         ("one\ntwo", r"one\ntwo"),
     ],
 )
-def test_a_reason_is_cut_between_characters(text: str, reason: str) -> None:
-    """A sentence too long for a close frame loses its end, but no half of a character."""
+def test_reason_is_cut_between_characters(text: str, reason: str) -> None:
+    """A reason that is too long loses its end, but never half a character."""
     assert fit_reason(text) == reason
 
 
 @given(st.text())
 def test_any_text_fits_into_a_close_frame(text: str) -> None:
-    """The reason has at most 123 bytes, and nothing in it moves a cursor."""
+    """The reason has at most 123 bytes and no control characters."""
     reason = fit_reason(text)
 
     assert len(reason.encode()) <= MAX_REASON_BYTES

@@ -1,4 +1,4 @@
-"""JSON text to checked values."""
+"""JSON text, decoded to checked values."""
 
 import json
 from collections.abc import Callable
@@ -26,22 +26,22 @@ values = st.recursive(
 
 
 @given(st.dictionaries(st.text(), values))
-def test_decode_undoes_encode(obj: dict[str, Any]) -> None:
-    """What one side writes, the other reads: the same object, from one line."""
+def test_objects_survive_a_round_trip(obj: dict[str, Any]) -> None:
+    """An object that one side writes on one line is read unchanged by the other."""
     text = codec.encode(obj)
 
     assert codec.decode(text) == codec.decode(text.encode()) == obj
     assert "\n" not in text
 
 
-def test_text_is_written_as_it_is() -> None:
-    """No spaces, and letters of any script as themselves."""
+def test_text_is_written_compactly() -> None:
+    """JSON has no spaces, and letters of any script are not escaped."""
     assert codec.encode({"name": "Zoë", "at": [1, 2]}) == '{"name":"Zoë","at":[1,2]}'
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
-def test_no_number_outside_json_is_written(number: float) -> None:
-    """What the other side could not read is not sent."""
+def test_numbers_outside_json_are_refused(number: float) -> None:
+    """A number that the other side could not read is not sent."""
     with pytest.raises(ValueError, match="not JSON compliant"):
         codec.encode({"seconds": number})
 
@@ -63,15 +63,15 @@ def test_no_number_outside_json_is_written(number: float) -> None:
     ],
     ids=lambda value: repr(value[:20]),
 )
-def test_what_is_no_object_is_refused(text: str | bytes, sentence: str) -> None:
-    """Anything but one JSON object ends in a sentence."""
+def test_anything_but_an_object_is_refused(text: str | bytes, sentence: str) -> None:
+    """Anything but one JSON object is refused with a sentence."""
     with pytest.raises(MalformedMessage, match=sentence):
         codec.decode(text)
 
 
 @dataclass
 class Check:
-    """One reader of a field, and what it makes of values."""
+    """The reader of a field, with values it accepts and refuses."""
 
     read: Callable[..., Any]
     bounds: dict[str, Any]
@@ -116,15 +116,15 @@ CHECKS = [
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.rule)
-def test_what_is_allowed_is_returned(check: Check) -> None:
-    """A value within its bounds comes back as it is."""
+def test_allowed_value_is_returned(check: Check) -> None:
+    """A value within its bounds is returned unchanged."""
     for value in check.allowed:
         assert check.read({"key": value}, "key", **check.bounds) == value
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.rule)
-def test_what_is_not_allowed_is_named(check: Check) -> None:
-    """A refusal says the field, its value and what is allowed, in a sentence that can be sent."""
+def test_refused_value_is_named(check: Check) -> None:
+    """A refusal gives the field, its value and the rule, in a sentence that can be sent."""
     for value in check.refused:
         with pytest.raises(MalformedMessage) as refused:
             check.read({"key": value}, "key", **check.bounds)
@@ -136,23 +136,23 @@ def test_what_is_not_allowed_is_named(check: Check) -> None:
 
 @pytest.mark.parametrize("check", CHECKS[:-1], ids=lambda check: check.rule)
 @pytest.mark.parametrize("obj", [{}, {"key": None}], ids=["absent", "null"])
-def test_what_is_missing_is_named(check: Check, obj: dict[str, Any]) -> None:
-    """A field that is not there, or null, is missing."""
+def test_missing_field_is_named(check: Check, obj: dict[str, Any]) -> None:
+    """A field that is absent or null is missing."""
     with pytest.raises(MalformedMessage, match=f"key is missing; it must be {check.rule}"):
         check.read(obj, "key", **check.bounds)
 
 
-def test_strings() -> None:
-    """An array of strings comes back in its order."""
+def test_strings_keep_their_order() -> None:
+    """An array of strings is returned in its order."""
     assert codec.strings({"fields": ["b", "a"]}, "fields", most=2) == ("b", "a")
 
 
-def test_a_number_is_a_float() -> None:
-    """Whole numbers become floats, as the other side may have written either."""
+def test_number_is_a_float() -> None:
+    """Whole numbers become floats, because the other side may have written either."""
     assert isinstance(codec.number({"seconds": 4}, "seconds"), float)
 
 
-def test_a_huge_value_makes_a_short_sentence() -> None:
+def test_huge_value_makes_a_short_sentence() -> None:
     """However much was sent, the sentence about it stays short."""
     with pytest.raises(MalformedMessage) as refused:
         codec.integer(json.loads('{"t0":"%s"}' % ("\\ud800" * 10_000)), "t0")

@@ -1,4 +1,4 @@
-"""The digest of lines: pinned, sensitive to all that matters, and ranges of it."""
+"""The digest of lines: pinned, sensitive to every change, and computed for ranges."""
 
 import json
 from functools import reduce
@@ -21,7 +21,7 @@ lines = st.lists(st.binary(max_size=6), max_size=12)
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["about"])
-def test_vector(vector: dict[str, Any]) -> None:
+def test_digest_matches_the_vectors(vector: dict[str, Any]) -> None:
     """Checksums and digests are the same in every language."""
     made = [line.encode() for line in vector["lines"]]
     assert [crc32(line) for line in made] == vector["crc32"]
@@ -39,13 +39,13 @@ def test_two_prefixes_give_a_range(all_lines: list[bytes], start: int, end: int)
 @given(
     st.lists(st.integers(0, 2**32 - 1), max_size=8), st.lists(st.integers(0, 2**32 - 1), max_size=8)
 )
-def test_other_checksums_have_another_digest(one: list[int], other: list[int]) -> None:
-    """What is missing, doubled, altered or out of order changes the digest."""
+def test_different_checksums_have_different_digests(one: list[int], other: list[int]) -> None:
+    """Missing, doubled, altered or reordered checksums change the digest."""
     digests = [reduce(digest.extend, crcs, digest.EMPTY) for crcs in (one, other)]
     assert (digests[0] == digests[1]) == (one == other)
 
 
 @pytest.mark.parametrize("crcs", [[0], [0, 0], [0, 1], [1, 0]])
-def test_a_checksum_of_zero_counts(crcs: list[int]) -> None:
-    """Lines whose checksum is 0 are not invisible."""
+def test_checksum_of_zero_counts(crcs: list[int]) -> None:
+    """Lines whose checksum is 0 change the digest."""
     assert reduce(digest.extend, crcs, digest.EMPTY) not in {0, *crcs}

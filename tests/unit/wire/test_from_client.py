@@ -1,4 +1,4 @@
-"""What a client says, whatever it is."""
+"""Texts from a client, whatever they contain."""
 
 import json
 from dataclasses import replace
@@ -90,8 +90,8 @@ explained = st.builds(
 
 
 @given(st.one_of(reports(), explained, st.builds(Ping, t0=whole), st.builds(Bye)))
-def test_read_undoes_write(said: Report | Explained | Ping | Bye) -> None:
-    """A server reads what the client meant."""
+def test_frames_survive_a_round_trip(said: Report | Explained | Ping | Bye) -> None:
+    """A server reads a client's frame unchanged."""
     assert read_from_client(codec.encode(said.write())) == said
 
 
@@ -99,7 +99,7 @@ def test_read_undoes_write(said: Report | Explained | Ping | Bye) -> None:
     "said", [REPORT, EXPLAINED, Ping(t0=5), Bye()], ids=lambda said: type(said).__name__
 )
 def test_unknown_fields_are_ignored(said: Report | Explained | Ping | Bye) -> None:
-    """A newer client of the same version is understood."""
+    """A newer client of the same protocol version is understood."""
     assert read_from_client(json.dumps(said.write() | {"new": [1, None]})) == said
 
 
@@ -123,27 +123,27 @@ def test_unknown_fields_are_ignored(said: Report | Explained | Ping | Bye) -> No
     ],
     ids=lambda text: repr(text[:30]),
 )
-def test_what_is_not_of_the_protocol_is_text(text: str) -> None:
-    """Anything that a person or another program may send is kept as it is."""
+def test_other_text_is_kept_as_text(text: str) -> None:
+    """Anything outside the protocol, from a person or a program, is kept as text."""
     assert read_from_client(text) == Text(text)
 
 
 @given(st.one_of(st.text(), json_values.map(json.dumps)))
-def test_no_text_is_an_error(text: str) -> None:
-    """Only JSON of a type of our own can be malformed."""
+def test_other_json_is_no_error(text: str) -> None:
+    """Only JSON with a type of the protocol can be malformed."""
     assert isinstance(read_from_client(text), Text | Sentence | Bye)
 
 
-def test_the_sentence() -> None:
-    """The sentence without any JSON around it is understood."""
+def test_sentence_is_understood() -> None:
+    """The sentence alone, without JSON around it, is understood."""
     text = "Client bob received 2 block in 0.500 s time\n"
 
     assert read_from_client(text) == Sentence("bob", 2, 0.5)
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
-def test_numbers_that_json_has_not_make_a_report_malformed(number: str) -> None:
-    """A report is never taken for a text because of its numbers; the error names its block."""
+def test_numbers_outside_json_make_a_report_malformed(number: str) -> None:
+    """A report with such a number is malformed and no text; the error names its block."""
     text = json.dumps(REPORT.write() | {"seconds": 0.25}).replace("0.25", number)
 
     with pytest.raises(MalformedMessage) as refused:
@@ -151,7 +151,7 @@ def test_numbers_that_json_has_not_make_a_report_malformed(number: str) -> None:
     assert refused.value.block == REPORT.block
 
 
-def test_a_ping_with_nan_is_malformed() -> None:
+def test_ping_with_nan_is_malformed() -> None:
     """An error about a frame that is no report names no block."""
     with pytest.raises(MalformedMessage, match="NaN is not a JSON number") as refused:
         read_from_client('{"type":"ping","t0":NaN}')
@@ -160,18 +160,18 @@ def test_a_ping_with_nan_is_malformed() -> None:
 
 @pytest.mark.parametrize("text", ['{"type":"ping","t0":NaN}', '{"type":"report","block":1}', "hey"])
 def test_json_of_a_plain_client_is_text(text: str) -> None:
-    """A client that does not speak the protocol may use its words: they are kept as text."""
+    """A plain client may send frames of the protocol; they are kept as text."""
     assert read_from_plain_client(text) == Text(text)
 
 
 @given(st.one_of(st.text(), json_values.map(json.dumps)))
-def test_no_text_of_a_plain_client_is_an_error(text: str) -> None:
+def test_text_of_a_plain_client_is_never_an_error(text: str) -> None:
     """A plain client may send any text."""
     assert isinstance(read_from_plain_client(text), Text | Sentence)
 
 
 @given(spoilt([REPORT.write(), EXPLAINED.write(), Ping(t0=1).write(), Bye().write()]))
-def test_only_malformed_is_raised(text: str) -> None:
+def test_malformed_frame_is_refused_in_a_sentence(text: str) -> None:
     """A frame that is wrong in any way is refused, in a short sentence that can be sent."""
     try:
         said = read_from_client(text)
@@ -216,14 +216,14 @@ FIELDS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("wrong", "sentence"), FIELDS, ids=range(len(FIELDS)))
 def test_wrong_fields_of_a_report_are_named(wrong: dict[str, Any], sentence: str) -> None:
-    """A refusal names the field, its value and what is allowed."""
+    """A refusal names the field, its value and the rule."""
     with pytest.raises(MalformedMessage, match=sentence):
         read_from_client(json.dumps(REPORT.write() | wrong))
 
 
 @pytest.mark.parametrize("digest", [None, 1, "0123", "0123456789ABCDEF", "x" * 17])
-def test_a_digest_is_sixteen_hexadecimal_digits(digest: object) -> None:
-    """A digest is as it must be, or left out."""
+def test_digest_is_sixteen_hexadecimal_digits(digest: object) -> None:
+    """A digest has its exact form, or is left out."""
     frame = REPORT.write()
     frame["feeds"]["users"]["digest"] = digest
     with pytest.raises(MalformedMessage, match="digest is"):
@@ -248,16 +248,16 @@ def test_a_digest_is_sixteen_hexadecimal_digits(digest: object) -> None:
         ({"users": [[1, 1, 1]]}, "lines of users hold .*; it must be"),
     ],
 )
-def test_wrong_lines_of_an_explanation_are_named(lines: object, sentence: str) -> None:
-    """What came of a block is offsets and checksums, nothing else."""
+def test_wrong_explanation_is_refused(lines: object, sentence: str) -> None:
+    """An explanation holds offsets and checksums, and nothing else."""
     frame = {"type": "explained", "block": 1, "lines": lines, "more": False}
     with pytest.raises(MalformedMessage, match=sentence):
         read_from_client(json.dumps(frame))
 
 
 @pytest.mark.parametrize("count", [0, 1, EXPLAINED_LINES, EXPLAINED_LINES + 1])
-def test_a_long_explanation_comes_in_frames(count: int) -> None:
-    """Every message is told once and in order, and the last frame says that it is."""
+def test_long_explanation_is_split_into_frames(count: int) -> None:
+    """Every message is sent once and in order, and the last frame is marked as the last."""
     lines = {"users": [(one, one) for one in range(1, count + 1)], "arrays": [(7, 7)]}
     frames = list(explanations(3, lines))
     told: dict[str, list[tuple[int, int]]] = {"users": [], "arrays": []}
@@ -270,13 +270,13 @@ def test_a_long_explanation_comes_in_frames(count: int) -> None:
 
 
 def test_every_field_of_a_report_is_checked() -> None:
-    """No field is without a refusal above."""
+    """Every field of a report has a refusal above."""
     assert {"type", *(name for wrong, _ in FIELDS for name in wrong)} == set(REPORT.write())
 
 
 @pytest.mark.parametrize("field", ["epoch", "first", "last", "count", "gaps", "duplicates"])
 def test_every_field_of_a_range_is_checked(field: str) -> None:
-    """A range that lacks something is refused."""
+    """A range without one of its fields is refused."""
     frame = REPORT.write()
     del frame["feeds"]["arrays"][field]
 

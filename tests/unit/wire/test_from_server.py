@@ -1,4 +1,4 @@
-"""What a server says, read by a client that trusts nothing."""
+"""Frames from a server, read by a client that trusts nothing."""
 
 import json
 from zlib import crc32
@@ -87,8 +87,8 @@ controls: st.SearchStrategy[Control] = st.one_of(
 
 
 @given(controls)
-def test_read_undoes_write(said: Control) -> None:
-    """A client reads what the server meant, from text and from bytes."""
+def test_frames_survive_a_round_trip(said: Control) -> None:
+    """A client reads a server's frame unchanged, from text and from bytes."""
     text = codec.encode(said.write())
 
     assert read_from_server(text) == read_from_server(text.encode()) == said
@@ -96,13 +96,13 @@ def test_read_undoes_write(said: Control) -> None:
 
 @pytest.mark.parametrize("said", CONTROLS, ids=lambda said: type(said).__name__)
 def test_unknown_fields_are_ignored(said: Control) -> None:
-    """A newer server of the same version is understood."""
+    """A newer server of the same protocol version is understood."""
     assert read_from_server(json.dumps(said.write() | {"new": {"a": [1]}})) == said
 
 
 @pytest.mark.parametrize("said", CONTROLS, ids=lambda said: type(said).__name__)
-def test_every_field_is_needed(said: Control) -> None:
-    """A control that lacks a field is refused, and the field is named."""
+def test_every_field_is_required(said: Control) -> None:
+    """A control without one of its fields is refused, and the field is named."""
     frame = said.write()
     for field in set(frame) - {"type"}:
         rest = {name: value for name, value in frame.items() if name != field}
@@ -111,8 +111,8 @@ def test_every_field_is_needed(said: Control) -> None:
 
 
 @pytest.mark.parametrize("block", [0, -1, "1", None, True])
-def test_block_of_an_error(block: object) -> None:
-    """An error names a block that can be, or none by leaving it out."""
+def test_error_names_a_valid_block_or_none(block: object) -> None:
+    """An error names a valid block, or omits the field."""
     frame = Failure(code="busy", text="later", retryable=True).write()
     assert "block" not in frame
     with pytest.raises(MalformedMessage, match="block is"):
@@ -120,39 +120,39 @@ def test_block_of_an_error(block: object) -> None:
 
 
 @pytest.mark.parametrize("verdict", ["", "Verified", "ver ified", "x" * 41, None, True])
-def test_a_verdict_is_a_word(verdict: object) -> None:
-    """A verdict may be new, but is a word that can stand in a log."""
+def test_verdict_is_one_word(verdict: object) -> None:
+    """A verdict may be new, but must be one word that fits into a log."""
     with pytest.raises(MalformedMessage, match="verdict is"):
         read_from_server(json.dumps({"type": "ack", "block": 1, "verdict": verdict}))
 
 
-def test_every_control_is_tried() -> None:
-    """No kind of control is without an example above."""
+def test_every_control_is_tested() -> None:
+    """Every kind of control has an example above."""
     assert {type(control) for control in CONTROLS} == set(Control.__args__)
 
 
-def test_a_message_is_read() -> None:
-    """A line is the same to a reader of frames."""
+def test_message_is_read() -> None:
+    """A message's line is read like any frame."""
     text = json.dumps(MESSAGE)
     assert read_from_server(text) == Message("users", 1, 1, {"a": 1}, crc32(text.encode()))
 
 
 @given(st.text().filter(lambda kind: kind not in {"message", *(f["type"] for f in FRAMES)}))
 def test_unknown_types_are_ignored(kind: str) -> None:
-    """What a newer server says besides is nothing to this client."""
+    """Frames of types that only a newer server knows are ignored."""
     assert read_from_server(json.dumps({"type": kind, "block": -1})) is None
 
 
 @pytest.mark.parametrize("kind", [None, 1, ["ack"], {"ack": 1}])
-def test_a_type_is_needed(kind: object) -> None:
-    """A frame says what it is."""
+def test_type_is_required(kind: object) -> None:
+    """A frame without a type is refused."""
     with pytest.raises(MalformedMessage, match="the type is missing"):
         read_from_server(json.dumps({"type": kind, "block": 1}))
 
 
 @given(st.one_of(st.text(), st.binary(), json_values.map(json.dumps)))
-def test_nothing_else_is_raised(text: str | bytes) -> None:
-    """Whatever comes is a sentence, or nothing that this version knows."""
+def test_other_text_is_malformed_or_unknown(text: str | bytes) -> None:
+    """Any other text is malformed or of an unknown type."""
     try:
         said = read_from_server(text)
     except MalformedMessage:
@@ -161,8 +161,8 @@ def test_nothing_else_is_raised(text: str | bytes) -> None:
 
 
 @given(spoilt([*FRAMES, MESSAGE]))
-def test_only_malformed_is_raised(text: str) -> None:
-    """A frame that is wrong in any way is refused; any other is of the promised types."""
+def test_malformed_frame_is_refused(text: str) -> None:
+    """A frame that is wrong in any way is refused; any other is of a known type."""
     try:
         said = read_from_server(text)
     except MalformedMessage:

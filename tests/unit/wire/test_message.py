@@ -30,16 +30,16 @@ records = st.recursive(
         st.just(0),
     )
 )
-def test_read_undoes_make(message: Message) -> None:
-    """Any record of any feed at any time survives its line."""
+def test_messages_survive_a_round_trip(message: Message) -> None:
+    """Any record of any feed at any time is read back from its line unchanged."""
     data = codec.encode({"data": message.data})[len('{"data":') : -1].encode()
     line = make_line(message.feed, message.offset, message.at, data)
 
     assert read_message(codec.decode(line), line) == replace(message, crc=crc32(line))
 
 
-def test_a_line_is_pinned() -> None:
-    """The record stands in the line byte for byte."""
+def test_line_is_pinned() -> None:
+    """The line contains the record byte for byte."""
     assert make_line("users", 3, 5_000_000, b"[1, 2]") == LINE
 
 
@@ -48,7 +48,7 @@ def test_a_line_is_pinned() -> None:
     [("feed", 1), ("feed", "u" * 41), ("offset", 0), ("offset", 2**53), ("at", -1), ("at", 1.0)],
 )
 def test_wrong_fields_are_named(field: str, value: object) -> None:
-    """A message without a feed, an offset or a time is refused."""
+    """A message with a wrong feed, offset or time is refused."""
     obj = codec.decode(LINE) | {field: value}
 
     with pytest.raises(MalformedMessage, match=f"{field} is {value!r}; it must be"):

@@ -16,8 +16,8 @@ EPOCH_A = "0123456789ab"
     st.from_regex(EPOCH, fullmatch=True),
     st.integers(0, MAX_OFFSET),
 )
-def test_parse_undoes_format(feed: str, epoch: str, offset: int) -> None:
-    """Any position survives the URL."""
+def test_positions_survive_a_round_trip(feed: str, epoch: str, offset: int) -> None:
+    """Any position is read back from the URL unchanged."""
     position = Position(epoch, offset)
 
     assert parse_after(format_after(feed, position)) == (feed, position)
@@ -45,8 +45,8 @@ def test_parse_undoes_format(feed: str, epoch: str, offset: int) -> None:
     ],
     ids=ascii,
 )
-def test_what_is_no_position_is_named(text: str) -> None:
-    """A refusal shows the value and the form that is allowed."""
+def test_wrong_position_is_refused(text: str) -> None:
+    """A refusal shows the value and the allowed form."""
     with pytest.raises(BadRequest) as refused:
         parse_after(text)
 
@@ -55,13 +55,13 @@ def test_what_is_no_position_is_named(text: str) -> None:
     )
 
 
-def test_offsets_end() -> None:
+def test_offsets_are_bounded() -> None:
     """No offset is larger than JavaScript counts exactly."""
     with pytest.raises(BadRequest, match=f"is not allowed: offsets end at {MAX_OFFSET}"):
         parse_after(f"users:{EPOCH_A}:{MAX_OFFSET + 1}")
 
 
-def test_a_long_value_makes_a_short_sentence() -> None:
+def test_long_value_makes_a_short_sentence() -> None:
     """The sentence fits into the frame that carries it."""
     with pytest.raises(BadRequest) as refused:
         parse_after("x" * 8000)

@@ -1,4 +1,4 @@
-"""What the other side said, shown."""
+"""Text from the other side, made printable."""
 
 import pytest
 from hypothesis import given
@@ -8,15 +8,15 @@ from clientapp.wire.printable import printable
 
 
 @given(st.text(st.characters()))
-def test_the_result_prints(text: str) -> None:
-    """Nothing that is shown can move a cursor, forge a line, or fail to be written."""
+def test_result_is_printable(text: str) -> None:
+    """The result cannot move a cursor, forge a line, or fail to be encoded."""
     assert printable(text).isprintable()
     assert printable(text).encode().decode() == printable(text)
 
 
 @given(st.text().filter(str.isprintable))
-def test_what_prints_is_left_alone(text: str) -> None:
-    """Letters of any script are shown as they are."""
+def test_printable_text_is_unchanged(text: str) -> None:
+    """Letters of any script are shown unchanged."""
     assert printable(text) == text
 
 
@@ -32,6 +32,6 @@ def test_what_prints_is_left_alone(text: str) -> None:
         ("it's", "it's"),
     ],
 )
-def test_the_rest_is_escaped(text: str, shown: str) -> None:
-    """Each character that does not print stands there by its escape."""
+def test_other_characters_are_escaped(text: str, shown: str) -> None:
+    """Each unprintable character is replaced by its escape."""
     assert printable(text) == shown

@@ -1,4 +1,4 @@
-"""What a connection asks for by its URL."""
+"""The request that a connection makes by its URL."""
 
 from urllib.parse import urlencode
 
@@ -24,7 +24,7 @@ EPOCH = "0123456789ab"
 
 @st.composite
 def requests(draw: st.DrawFn) -> Request:
-    """Draw anything that a client may ask for."""
+    """Draw any valid request of a client."""
     feed = st.from_regex(names.FEED_NAME, fullmatch=True)
     feeds = draw(st.lists(feed, min_size=1, max_size=MAX_FEEDS, unique=True))
     position = st.builds(
@@ -43,13 +43,13 @@ def requests(draw: st.DrawFn) -> Request:
 
 
 @given(requests())
-def test_parse_undoes_query(request: Request) -> None:
-    """A server reads from the URL what the client asked for."""
+def test_requests_survive_a_round_trip(request: Request) -> None:
+    """A server reads from the URL exactly what the client requested."""
     assert parse_request(request.query()) == request
 
 
 def test_every_parameter_has_a_default() -> None:
-    """A bare connection asks for users, one by one, from now on."""
+    """A bare connection requests users in blocks of one, from now on."""
     expected = Request(
         client="guest",
         feeds=("users",),
@@ -64,12 +64,12 @@ def test_every_parameter_has_a_default() -> None:
 
 
 def test_from_start_is_from_the_first_message() -> None:
-    """A client that knows no offset says where to begin in a word."""
+    """A client that knows no offset can request the start by a word."""
     assert parse_request("from=start").first == parse_request("from=1").first == 1
 
 
-def test_all_parameters() -> None:
-    """The example of the protocol is read as it says."""
+def test_all_parameters_are_read() -> None:
+    """The example of the protocol is read as documented."""
     request = parse_request(
         "client=alice&feed=users&feed=arrays&block_size=5&session=abcdefghijklmnop"
         f"&after=users:{EPOCH}:41"
@@ -84,8 +84,8 @@ def test_all_parameters() -> None:
     )
 
 
-def test_unknown_parameters_are_kept_apart() -> None:
-    """What the protocol does not know is ignored, and can be told."""
+def test_unknown_parameters_are_listed() -> None:
+    """Unknown parameters are ignored, and their names are kept."""
     assert parse_request("colour=red&client=bob&_=1&colour=blue").unknown == ("colour", "_")
 
 
@@ -142,8 +142,8 @@ REFUSALS: list[tuple[dict[str, str | list[str]], str]] = [
 
 
 @pytest.mark.parametrize(("parameters", "sentence"), REFUSALS, ids=range(len(REFUSALS)))
-def test_refusals(parameters: dict[str, str | list[str]], sentence: str) -> None:
-    """A refusal names the value and what is allowed."""
+def test_wrong_parameter_is_refused(parameters: dict[str, str | list[str]], sentence: str) -> None:
+    """A refusal names the value and the rule."""
     with pytest.raises(BadRequest) as refused:
         parse_request(urlencode(parameters, doseq=True))
 
@@ -151,7 +151,7 @@ def test_refusals(parameters: dict[str, str | list[str]], sentence: str) -> None
 
 
 def test_every_parameter_can_be_refused() -> None:
-    """No parameter is without a refusal above."""
+    """Every parameter has a refusal above."""
     assert {name for parameters, _ in REFUSALS for name in parameters} == set(PARAMETERS)
 
 
@@ -163,8 +163,8 @@ def test_every_parameter_can_be_refused() -> None:
         ("&" * 64, "the query string cannot be read"),
     ],
 )
-def test_queries_that_cannot_be_read(query: str, sentence: str) -> None:
-    """A query that is too long or no UTF-8 is refused as a whole."""
+def test_unreadable_query_is_refused(query: str, sentence: str) -> None:
+    """A query that is too long or not UTF-8 is refused as a whole."""
     with pytest.raises(BadRequest, match=sentence):
         parse_request(query)
 
@@ -174,7 +174,7 @@ names_and_values = st.tuples(st.sampled_from([*PARAMETERS, "other"]), st.text())
 
 @given(st.one_of(st.text(), st.lists(names_and_values).map(urlencode)))
 def test_any_query_is_read_or_refused(query: str) -> None:
-    """Nothing in a URL raises anything else, and the sentence fits into an error."""
+    """No URL raises anything but a refusal, whose sentence fits into an error frame."""
     try:
         parse_request(query)
     except BadRequest as refused:
@@ -194,12 +194,12 @@ def test_any_query_is_read_or_refused(query: str) -> None:
         ([], "&" * 64 + "session=abcdefghijklmnop", False),
     ],
 )
-def test_kinds_of_clients(offered: list[str], query: str, *, speaks: bool) -> None:
-    """The subprotocol or a session make a client of the protocol; every other is plain."""
+def test_protocol_is_detected(offered: list[str], query: str, *, speaks: bool) -> None:
+    """The subprotocol or a session marks a client of the protocol; all others are plain."""
     assert speaks_protocol(offered, query) is speaks
 
 
 @given(st.text())
-def test_any_query_makes_one_kind_or_the_other(query: str) -> None:
-    """Also a client whose URL is refused is of one kind."""
+def test_every_query_has_one_kind(query: str) -> None:
+    """A client whose URL is refused is also of one kind or the other."""
     assert speaks_protocol((), query) in (True, False)

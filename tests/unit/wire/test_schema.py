@@ -1,4 +1,4 @@
-"""The JSON Schema and the readers are one contract."""
+"""The JSON Schema and the readers, which share one contract."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ FRAMES = [name for side in SIDES for name in frames(side)]
 
 
 def read(name: str, obj: dict[str, Any]) -> Any:
-    """Read a frame of the definition *name*."""
+    """Read a frame with the definition *name*."""
     text = json.dumps(obj)
     return read_from_server(text) if name.startswith("server-") else read_from_client(text)
 
 
 def objects(side: str) -> list[dict[str, Any]]:
-    """Return the golden frames of *side* that are the protocol's own."""
+    """Return the golden frames of *side* that belong to the protocol."""
     file = "from_server.json" if side == "fromServer" else "from_client.json"
     vectors = [vector for vector in load(file) if not {"Text", "Sentence"} & set(vector["means"])]
     return [json.loads(vector["text"]) for vector in vectors]
 
 
-def test_it_is_a_schema() -> None:
-    """The document is JSON Schema 2020-12, and each definition says what it is."""
+def test_document_is_a_schema() -> None:
+    """The document is JSON Schema 2020-12, and each definition has a description."""
     Draft202012Validator.check_schema(SCHEMA)
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     described = {name for name, one in SCHEMA["$defs"].items() if "description" in one}
@@ -52,7 +52,7 @@ def test_it_is_a_schema() -> None:
     ],
 )
 def test_every_frame_has_a_definition(side: str, readers: list[str]) -> None:
-    """What a reader knows is defined, and nothing else."""
+    """Every frame that a reader knows is defined, and no other."""
     types = [SCHEMA["$defs"][name]["properties"]["type"]["const"] for name in frames(side)]
     assert sorted(types) == sorted(readers)
 
@@ -66,19 +66,19 @@ def test_every_frame_has_a_definition(side: str, readers: list[str]) -> None:
     ],
 )
 def test_golden_frames_are_valid(side: str, frame: dict[str, Any]) -> None:
-    """What the vectors pin is what the schema allows."""
+    """The schema allows every frame of the vectors."""
     validator(side).validate(frame)
 
 
 @pytest.mark.parametrize("side", SIDES)
-def test_every_frame_is_golden_once(side: str) -> None:
-    """No definition is without a vector."""
+def test_every_definition_has_a_vector(side: str) -> None:
+    """Every definition has a golden frame."""
     types = {SCHEMA["$defs"][name]["properties"]["type"]["const"] for name in frames(side)}
     assert {frame["type"] for frame in objects(side)} == types
 
 
 def test_every_close_code_is_described() -> None:
-    """The schema names the close codes that there are."""
+    """The schema names all close codes, and no other."""
     named = {one["const"] for one in SCHEMA["$defs"]["closeCode"]["anyOf"] if "const" in one}
     assert named == set(Close)
 
@@ -86,12 +86,12 @@ def test_every_close_code_is_described() -> None:
 @pytest.mark.parametrize("name", FRAMES)
 @settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_what_the_schema_allows_is_read(name: str, data: st.DataObject) -> None:
-    """A reader takes any frame of the schema, and what it writes is of the schema."""
+def test_frame_allowed_by_the_schema_is_read(name: str, data: st.DataObject) -> None:
+    """A reader accepts any frame of the schema, and writes frames of the schema."""
     frame = data.draw(conforming(name))
     said = read(name, frame)
     assert said is not None
-    # A message's text is made from the bytes of its record; the vectors hold it.
+    # A message's text is made from the bytes of its record, which the vectors cover.
     written = frame if isinstance(said, Message) else json.loads(write(said))
     validator(name).validate(written)
     assert read(name, written) == said
@@ -100,8 +100,8 @@ def test_what_the_schema_allows_is_read(name: str, data: st.DataObject) -> None:
 @pytest.mark.parametrize("name", [name for name in FRAMES if name != "client-bye"])
 @settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_what_the_schema_forbids_is_refused(name: str, data: st.DataObject) -> None:
-    """One member lost or replaced so that the schema forbids it: a sentence says so."""
+def test_frame_forbidden_by_the_schema_is_refused(name: str, data: st.DataObject) -> None:
+    """A frame with one member removed or replaced against the schema is refused."""
     known = SCHEMA["$defs"][name]["properties"]
     frame = next(
         obj

@@ -1,4 +1,4 @@
-"""The block sentence, said by anybody."""
+"""The block sentence of any client."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,15 +17,15 @@ from clientapp.wire.sentence import Sentence, parse_sentence
     st.integers(1, 2**53 - 1),
     st.integers(0, 10**9 - 1),
 )
-def test_parse_undoes_str(client: str, block: int, milliseconds: int) -> None:
-    """Every sentence that a client may say is understood."""
+def test_sentences_survive_a_round_trip(client: str, block: int, milliseconds: int) -> None:
+    """Every sentence of a client of the protocol is understood."""
     sentence = Sentence(client, block, milliseconds / 1000)
 
     assert parse_sentence(str(sentence)) == sentence
 
 
-def test_spaces_around_it_do_not_matter() -> None:
-    """A line feed at the end, as a terminal sends it, is not part of it."""
+def test_surrounding_spaces_are_ignored() -> None:
+    """A trailing line feed, as a terminal sends it, is ignored."""
     assert parse_sentence(" Client bob received 1 block in 2 s time\n") == Sentence("bob", 1, 2.0)
 
 
@@ -34,7 +34,7 @@ SENTENCE = "Client {} received {} block in {} time"
 
 @given(st.floats(0, 1e9), st.sampled_from([repr, str, "{:.2f}".format, "{:e}".format]))
 def test_any_float_is_understood(seconds: float, write: Callable[[float], str]) -> None:
-    """The time may be written in any way in which Python writes a float."""
+    """The time may be a float in any notation of Python."""
     sentence = parse_sentence(SENTENCE.format("bob", 1, write(seconds)))
 
     assert sentence == Sentence("bob", 1, float(write(seconds)))
@@ -42,7 +42,7 @@ def test_any_float_is_understood(seconds: float, write: Callable[[float], str]) 
 
 @given(st.timedeltas(timedelta(0), timedelta(days=11_000)))
 def test_any_timedelta_is_understood(took: timedelta) -> None:
-    """The time may be what ``datetime.now() - began`` prints as."""
+    """The time may be the text of ``datetime.now() - began``."""
     sentence = parse_sentence(SENTENCE.format("bob", 1, took))
 
     assert sentence is not None
@@ -50,8 +50,8 @@ def test_any_timedelta_is_understood(took: timedelta) -> None:
 
 
 @given(st.one_of(st.floats(max_value=-1e-9), st.sampled_from(["nan", "inf", "-inf", "1e99"])))
-def test_a_time_that_cannot_be_is_no_sentence(seconds: object) -> None:
-    """A block takes no negative, infinite or unknown time."""
+def test_impossible_time_is_no_sentence(seconds: object) -> None:
+    """A negative, infinite or unknown time makes the text no sentence."""
     assert parse_sentence(SENTENCE.format("bob", 1, seconds)) is None
 
 
@@ -75,13 +75,13 @@ def test_a_time_that_cannot_be_is_no_sentence(seconds: object) -> None:
     ],
     ids=lambda text: ascii(text)[:60],
 )
-def test_anything_else_is_not_the_sentence(text: str) -> None:
-    """What differs from the wording is text like any other."""
+def test_other_text_is_no_sentence(text: str) -> None:
+    """Text that differs from the wording is ordinary text."""
     assert parse_sentence(text) is None
 
 
 def test_every_block_can_be_acknowledged() -> None:
-    """A number that an acknowledgement cannot carry is not understood."""
+    """A block number that an acknowledgement cannot carry is not accepted."""
     last = parse_sentence(f"Client bob received {2**53 - 1} block in 2 s time")
     assert last is not None
     assert Ack.read(Ack(block=last.block, verdict="verified").write()).block == 2**53 - 1

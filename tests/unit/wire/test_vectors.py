@@ -1,4 +1,4 @@
-"""The bytes of the wire are pinned, in both directions."""
+"""The bytes of the wire, pinned in both directions."""
 
 import json
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def meaning(said: Any) -> dict[str, Any]:
 
 
 def read_server_bytes(text: str) -> object:
-    """Read a frame as it comes off the socket: undecoded."""
+    """Read a frame as it comes from the socket: undecoded."""
     return read_from_server(text.encode())
 
 
@@ -55,8 +55,8 @@ def read_server_bytes(text: str) -> object:
     ],
     ids=lambda value: value["text"][:80] if isinstance(value, dict) else value.__name__,
 )
-def test_frame(read: Callable[[str], object], vector: dict[str, Any]) -> None:
-    """A frame is read as what it means, and written as the same bytes."""
+def test_frame_matches_its_vector(read: Callable[[str], object], vector: dict[str, Any]) -> None:
+    """A frame is read as its meaning, and written as the same bytes."""
     said = read(vector["text"])
     assert (meaning(said), write(said)) == (vector["means"], vector["text"])
 
@@ -65,20 +65,20 @@ SENTENCES = json.loads((VECTORS / "sentence.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("vector", SENTENCES["own"], ids=lambda vector: vector["text"])
-def test_own_sentence(vector: dict[str, Any]) -> None:
-    """The sentence of our clients is read as what it says, and written as the same text."""
+def test_own_sentence_matches_its_vector(vector: dict[str, Any]) -> None:
+    """The sentence of our clients is parsed, and written as the same text."""
     sentence = Sentence(vector["client"], vector["block"], vector["seconds"])
     assert (parse_sentence(vector["text"]), str(sentence)) == (sentence, vector["text"])
 
 
 @pytest.mark.parametrize("vector", SENTENCES["others"], ids=lambda vector: vector["text"])
-def test_sentence_of_another_client(vector: dict[str, Any]) -> None:
-    """The sentence is read in every form that other people's programs print it in."""
+def test_sentence_of_another_client_is_read(vector: dict[str, Any]) -> None:
+    """The sentence is read in every form that other people's programs print."""
     sentence = Sentence(vector["client"], vector["block"], vector["seconds"])
     assert parse_sentence(vector["text"]) == sentence
 
 
 @pytest.mark.parametrize("text", SENTENCES["none"])
-def test_no_sentence(text: str) -> None:
-    """A time or number that cannot be is no report; the text is kept as the client's message."""
+def test_impossible_sentence_is_text(text: str) -> None:
+    """An impossible time or number makes the text an ordinary message of the client."""
     assert parse_sentence(text) is None
