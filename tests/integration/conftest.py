@@ -1,4 +1,4 @@
-"""What tests of several parts share."""
+"""Fixtures that several test modules share."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,16 +13,16 @@ from tests.support.feed_server import FeedServer
 
 @pytest.fixture(autouse=True)
 def fresh() -> None:
-    """Let each test look for itself: a process keeps what the page saw for a moment."""
+    """Forget what the page has cached, so that each test reads its own data."""
     overview.forget()
 
 
 @pytest.fixture
 def default_feeds(transactional_db: None) -> None:
     """
-    Give a test that commits the feeds of a new installation.
+    Create the feeds of a new installation for a test that commits.
 
-    The test before it may have emptied every table, the migrated ones too.
+    The previous test may have emptied every table, including the migrated rows.
     """
     for kind in ("users", "arrays"):
         Feed.objects.get_or_create(name=kind, defaults={"kind": kind})
@@ -37,7 +37,7 @@ async def server() -> AsyncIterator[FeedServer]:
 
 @pytest.fixture
 async def lifted(tmp_path: Path) -> AsyncIterator[Lifted]:
-    """Copy the client somewhere else."""
+    """Copy the client to another place."""
     lifted = Lifted(tmp_path)
     yield lifted
     await lifted.clean_up()

@@ -1,4 +1,4 @@
-"""Addresses as people write them, and the sockets that come of them."""
+"""Addresses as people write them, and the sockets they lead to."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from tests.support.stack import free_port
         ("[fe80::1%eth0]:80", "fe80::1%eth0", 80),
     ],
 )
-def test_what_is_read_is_written_again(text: str, host: str, port: int) -> None:
-    """An address is shown as it was given."""
+def test_address_is_shown_as_given(text: str, host: str, port: int) -> None:
+    """An address is shown exactly as it was given."""
     assert Address.parse(text) == Address(host, port)
     assert str(Address.parse(text)) == text
 
@@ -54,8 +54,8 @@ def test_what_is_read_is_written_again(text: str, host: str, port: int) -> None:
         "http://127.0.0.1:8000",
     ],
 )
-def test_what_is_no_address_is_refused(text: str) -> None:
-    """The sentence repeats it, and says what is allowed."""
+def test_invalid_address_is_refused(text: str) -> None:
+    """The sentence repeats the text and states the rule."""
     with pytest.raises(argparse.ArgumentTypeError) as refused:
         Address.parse(text)
     assert str(refused.value) == f"{text!r} is not allowed: {ALLOWED}"
@@ -68,8 +68,8 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         (Address("no-such-host.invalid", 8000), ""),
     ],
 )
-def test_where_nobody_can_listen(address: Address, reason: str) -> None:
-    """Whatever is wrong is one sentence with the address and what to do."""
+def test_failure_to_listen_is_explained(address: Address, reason: str) -> None:
+    """Every failure is one sentence with the address and the next step."""
     with pytest.raises(CommandError) as refused:
         address.listen("serve elsewhere")
     said = str(refused.value)
@@ -78,13 +78,13 @@ def test_where_nobody_can_listen(address: Address, reason: str) -> None:
     assert "while" not in said
 
 
-def test_no_such_port() -> None:
-    """A port over the highest is refused, however it was written."""
+def test_port_above_the_highest_is_refused() -> None:
+    """A port above 65535 is refused, even if it was not parsed from text."""
     with pytest.raises(CommandError, match="port 70000 is not allowed: the highest is 65535"):
         Address("127.0.0.1", 70_000)
 
 
-def test_a_port_is_shared_by_those_who_say_so() -> None:
+def test_port_is_shared_with_reuse_port() -> None:
     """With reuse_port two sockets listen at one address; without it the second is refused."""
     address = Address("127.0.0.1", free_port())
     with (
@@ -95,9 +95,11 @@ def test_a_port_is_shared_by_those_who_say_so() -> None:
         address.listen("")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="what a full queue does is the system's own")
-def test_backlog() -> None:
-    """As many connections wait as the backlog says, and one more; the next has to try again."""
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="a full queue behaves differently on each system"
+)
+def test_backlog_bounds_waiting_connections() -> None:
+    """The queue holds one connection more than the backlog; the next one has to retry."""
     address = Address("127.0.0.1", free_port())
     comers = [socket.socket() for _ in range(5)]
     with address.listen("", backlog=3):

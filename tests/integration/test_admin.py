@@ -1,4 +1,4 @@
-"""The admin: what it shows, to whom, and what it refuses."""
+"""The admin: its pages, its permissions and its refusals."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def feed() -> Feed:
 
 @pytest.fixture
 def viewer(client: Client) -> Client:
-    """Return the client of somebody who may view and nothing else."""
+    """Return the browser of a user who may only view."""
     user = User.objects.create_user("viewer", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     client.force_login(user)
@@ -37,7 +37,7 @@ def viewer(client: Client) -> Client:
 
 
 def test_every_list_and_page_opens(admin_client: Client, feed: Feed) -> None:
-    """Each page of the admin, with rows in it, is shown."""
+    """Each page of the admin opens with rows in it."""
     session = connect("alice")
     Connection.objects.create(session=session, peer="127.0.0.1:5", opened_at=NOW, seen_at=NOW)
     message = ClientMessage.objects.create(session=session, text="Hey Server!", received_at=NOW)
@@ -49,8 +49,8 @@ def test_every_list_and_page_opens(admin_client: Client, feed: Feed) -> None:
 
 
 @pytest.mark.parametrize("model", ["feed", "clientsession"])
-def test_a_list_says_what_can_be_done(admin_client: Client, viewer: Client, model: str) -> None:
-    """The actions show only once a row is ticked; who has none is told nothing."""
+def test_list_explains_its_actions(admin_client: Client, viewer: Client, model: str) -> None:
+    """Actions appear only once a row is ticked, so the list explains them, except to viewers."""
     Feed.objects.create(name="numbers", kind="arrays")
     connect("alice")
     hint = site.get_model_admin(apps.get_model("feeds", model)).hint  # type: ignore[attr-defined]  # ours
@@ -61,7 +61,7 @@ def test_a_list_says_what_can_be_done(admin_client: Client, viewer: Client, mode
 
 @pytest.mark.parametrize("model", FACTS)
 def test_facts_are_read_only(admin_client: Client, model: str) -> None:
-    """Not even a superuser adds, changes or deletes a fact."""
+    """Not even a superuser can add, change or delete a fact."""
     session = connect("alice")
     message = ClientMessage.objects.create(session=session, text="Hey Server!", received_at=NOW)
     rows = {"clientsession": session, "blockreport": report(session, 1), "clientmessage": message}
@@ -77,8 +77,8 @@ def test_facts_are_read_only(admin_client: Client, model: str) -> None:
     row.refresh_from_db()
 
 
-def test_a_viewer_views(viewer: Client, feed: Feed) -> None:
-    """Whoever may only view sees every page, and changes nothing."""
+def test_viewer_sees_every_page_and_changes_nothing(viewer: Client, feed: Feed) -> None:
+    """A user who may only view sees every page and changes nothing."""
     session = connect("alice")
     for row in (feed, session, report(session, 1)):
         assert row in listed(viewer, str(type(row)._meta.model_name))
@@ -88,7 +88,7 @@ def test_a_viewer_views(viewer: Client, feed: Feed) -> None:
     assert reverse("admin:feeds_blockreport_changelist") in links
 
 
-def test_navigation_holds_what_one_may_view(client: Client) -> None:
+def test_navigation_links_only_viewable_pages(client: Client) -> None:
     """A page that the user may not view is not linked."""
     user = User.objects.create_user("reader", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename="view_blockreport"))
@@ -99,8 +99,8 @@ def test_navigation_holds_what_one_may_view(client: Client) -> None:
     assert reverse("admin:auth_user_changelist") not in index
 
 
-def test_a_key_is_shown_by_its_prefix_only(admin_client: Client) -> None:
-    """No page shows, and no address of a list asks for, more of a key."""
+def test_only_the_prefix_of_a_key_is_shown(admin_client: Client) -> None:
+    """No page shows more of a key than its prefix, and no list can be queried for more."""
     session = connect("alice")
     message = ClientMessage.objects.create(session=session, text="Hey Server!", received_at=NOW)
     for row in (session, report(session, 1), message):
@@ -117,8 +117,8 @@ def test_a_key_is_shown_by_its_prefix_only(admin_client: Client) -> None:
             assert asked.status_code == 400
 
 
-def test_shows_what_clients_say_escaped(admin_client: Client) -> None:
-    """The words of a client are one line of text, without control characters."""
+def test_texts_of_clients_are_escaped(admin_client: Client) -> None:
+    """A client's text is shown on one line and without control characters."""
     session = connect("alice")
     text = "<script>\x1b[31m\nsecond line"
     message = ClientMessage.objects.create(session=session, text=text, received_at=NOW)
@@ -132,8 +132,8 @@ def test_shows_what_clients_say_escaped(admin_client: Client) -> None:
         assert "&lt;script&gt;\\x1b[31m\\nsecond line" in page
 
 
-def test_a_session_shows_its_newest_rows(admin_client: Client) -> None:
-    """However many blocks and connections there were, the newest are shown."""
+def test_session_shows_its_newest_rows(admin_client: Client) -> None:
+    """The page of a session shows its newest blocks and connections."""
     session = connect("alice")
     for number in range(1, NEWEST + 6):
         report(session, number)
@@ -142,21 +142,21 @@ def test_a_session_shows_its_newest_rows(admin_client: Client) -> None:
         )
     page = shown(admin_client, session)
     assert f"received {NEWEST + 5} block" in page
-    assert "(&#x27;" not in page  # a verdict is a word
+    assert "(&#x27;" not in page  # a verdict is one word
     assert "received 6 block" in page
     assert "received 5 block" not in page
     assert f"127.0.0.1:{NEWEST + 5:04d}" in page
     assert "127.0.0.1:0005" not in page
 
 
-def test_every_model_is_registered_as_meant() -> None:
-    """Feeds can be edited, facts be read, and nothing else of ours is there."""
+def test_registered_models_are_the_intended_ones() -> None:
+    """Feeds can be edited, facts can be read, and no other model of ours is registered."""
     ours = {model.__name__ for model in site._registry if model._meta.app_label == "feeds"}
     assert ours == {"Feed", "ClientSession", "BlockReport", "ClientMessage"}
 
 
-def test_a_verdict_is_shown_with_its_cause(admin_client: Client) -> None:
-    """A report says what the server found, and of a broken block what is wrong with it."""
+def test_verdict_is_shown_with_its_cause(admin_client: Client) -> None:
+    """A report shows its verdict, and for a broken block the cause and the difference."""
     session = connect("alice")
     broken = report(
         session,
@@ -195,8 +195,8 @@ def test_broken_blocks_of_a_session_are_red_and_lead_to_them(admin_client: Clien
     assert "look at them" not in shown(admin_client, session)
 
 
-def test_who_is_catching_up(admin_client: Client) -> None:
-    """The list of sessions says how far each one that is connected is behind."""
+def test_list_of_sessions_shows_the_lag(admin_client: Client) -> None:
+    """The list of sessions shows the lag of each connected session."""
     for name, behind, closed_at in (("alice", 812_345, None), ("bob", 7, NOW)):
         Connection.objects.create(
             session=connect(name), behind=behind, opened_at=NOW, seen_at=NOW, closed_at=closed_at
@@ -209,7 +209,7 @@ def test_who_is_catching_up(admin_client: Client) -> None:
 
 @pytest.mark.django_db
 def test_signing_in_leads_to_the_dashboard(client: Client) -> None:
-    """A person who opens the sign-in page directly arrives at the admin's first page."""
+    """A user who opens the sign-in page directly arrives at the admin's first page."""
     User.objects.create_superuser("ada", password="a password")
     answer = client.post("/admin/login/", {"username": "ada", "password": "a password"})
     assert (answer.status_code, answer["Location"]) == (302, "/admin/")

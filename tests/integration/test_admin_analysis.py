@@ -1,4 +1,4 @@
-"""The analysis page over stored block reports, and its CSV."""
+"""The analysis page for stored block reports, and its CSV."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PAGE = "admin:feeds_blockreport_analysis"
 CSV = "admin:feeds_blockreport_analysis_csv"
 
 IDEAL = 0.5
-"""Seconds, of every block."""
+"""The ideal of every block, in seconds."""
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +40,7 @@ def look(browser: Client, **query: str) -> Any:
 
 
 def answer(browser: Client, **query: str) -> Analysis:
-    """Return what the page shows."""
+    """Return the analysis that the page shows."""
     found = look(browser, **query).context["answer"]
     assert isinstance(found, Analysis)
     return found
@@ -81,8 +81,8 @@ def sized(groups: list[Group]) -> list[tuple[int | None, int, int]]:
     return [(group.block_size, group.band, group.figures.blocks) for group in groups]
 
 
-def test_figures_by_hand(admin_client: Client) -> None:
-    """Groups hold the reports of their block size and clients, and their figures."""
+def test_figures_match_a_calculation_by_hand(admin_client: Client) -> None:
+    """Groups contain the reports of their block size and number of clients, with their figures."""
     alice, bob = connect("alice", block_size=3), connect("bob", block_size=10)
     for number in range(1, 101):
         report(alice, number, **measured(0.5 + number / 64, latency=number / 1000))
@@ -107,8 +107,8 @@ def test_figures_by_hand(admin_client: Client) -> None:
     assert (found.reports, found.is_capped, found.more) == (103, False, 0)
 
 
-def test_rates_and_feeds_are_groups_of_their_own(admin_client: Client) -> None:
-    """Blocks of one size at two rates, and of two sets of feeds, are never in one figure."""
+def test_rates_and_feeds_are_separate_groups(admin_client: Client) -> None:
+    """Blocks of one size at two rates, or of different feeds, are never in one figure."""
     alice, bob = connect("alice"), connect("bob", feeds="users arrays")
     report(alice, 1, **measured(2.0))
     report(alice, 2, **measured(0.4) | {"rates": {"users": 5.0}})
@@ -117,8 +117,8 @@ def test_rates_and_feeds_are_groups_of_their_own(admin_client: Client) -> None:
     assert names == ["arrays 2/s + users 1/s", "users 1/s", "users 5/s"]
 
 
-def test_what_is_left_out_is_counted_and_changes_no_figure(admin_client: Client) -> None:
-    """Broken, unverifiable, interrupted blocks and those without an ideal are counted by reason."""
+def test_left_out_blocks_are_counted_by_reason(admin_client: Client) -> None:
+    """Broken, unverifiable and interrupted blocks, and those without an ideal, change no figure."""
     alice = connect("alice")
     report(alice, 1, **measured(2.0))
     changes: list[dict[str, Any]] = [
@@ -140,8 +140,8 @@ def test_what_is_left_out_is_counted_and_changes_no_figure(admin_client: Client)
     assert "<td>1</td><td>4</td>" in page
 
 
-def test_plain_clients_are_a_group_of_their_own(admin_client: Client) -> None:
-    """They have a block time by their own word, without ideal, overhead and latency."""
+def test_plain_clients_are_a_separate_group(admin_client: Client) -> None:
+    """Their block times are as they say, without ideal, overhead and latency."""
     alice = connect("alice")
     report(alice, 1, **measured(2.0))
     plain: dict[str, Any] = {"plain": True, "ideal": None, "rates": {}, "verdict": "unverifiable"}
@@ -157,8 +157,8 @@ def test_plain_clients_are_a_group_of_their_own(admin_client: Client) -> None:
     assert "Left out:" not in page
 
 
-def test_latencies_by_a_clients_own_clock_are_left_out(admin_client: Client) -> None:
-    """A clock that is five minutes fast has block times and no latency, and the page says so."""
+def test_latencies_by_the_clients_own_clock_are_left_out(admin_client: Client) -> None:
+    """Blocks of a client with a wrong clock have a block time and no latency; the page says so."""
     fast = {**measured(2.0, latency=100.0), "clock_offset": None}
     alice = connect("alice")
     report(alice, 1, **fast)
@@ -172,8 +172,8 @@ def test_latencies_by_a_clients_own_clock_are_left_out(admin_client: Client) -> 
     assert three.figures.latency == (0.001, 0.002, 0.003)
 
 
-def test_clients_by_name(admin_client: Client) -> None:
-    """Asked for, each client is a row by its name."""
+def test_clients_can_be_grouped_by_name(admin_client: Client) -> None:
+    """On request each client is a row with its name."""
     for name, seconds in (("alice", 2.0), ("bob", 3.0)):
         report(connect(name), 1, **measured(seconds))
     response = look(admin_client, by="client")
@@ -187,8 +187,8 @@ def test_clients_by_name(admin_client: Client) -> None:
     assert "<td>alice</td>" in page
 
 
-def test_questions_are_choices_of_what_is_stored(admin_client: Client) -> None:
-    """Feeds, labels and clients are chosen, not typed; an older one asked for is among them."""
+def test_choices_come_from_stored_reports(admin_client: Client) -> None:
+    """Feeds, labels and clients are chosen from a list that includes the current choice."""
     report(connect("alice", feeds="users arrays"), 1, label="two")
     report(connect("bob"), 1, label="one")
     fields = look(admin_client, label="older").context["form"].fields
@@ -215,7 +215,7 @@ def test_questions_are_choices_of_what_is_stored(admin_client: Client) -> None:
     ],
 )
 def test_bands_of_clients(clients: int, band: int, name: str) -> None:
-    """Numbers of clients fall into bands of 1, 2, 5, 10 and so on."""
+    """Numbers of clients are grouped into bands starting at 1, 2, 5, 10 and so on."""
     assert band_of(clients) == band
     assert band_name(band) == name
 
@@ -238,8 +238,8 @@ def test_bands_of_clients(clients: int, band: int, name: str) -> None:
         ({"nonsense": "yes"}, 4),
     ],
 )
-def test_questions(admin_client: Client, query: dict[str, str], reports: int) -> None:
-    """Reports are found by label, day, client, and exactly the feeds that are asked for."""
+def test_reports_are_filtered(admin_client: Client, query: dict[str, str], reports: int) -> None:
+    """Reports are filtered by label, day, client, and the exact set of feeds."""
     alice, bob = connect("alice"), connect("bob", feeds="users arrays")
     report(alice, 1)
     report(alice, 2, received_at=NOW - timedelta(days=1))
@@ -257,10 +257,10 @@ def test_questions(admin_client: Client, query: dict[str, str], reports: int) ->
         ({"label": "x" * 65}, "This is not a label: 1 to 64 "),
     ],
 )
-def test_wrong_parameters(
+def test_wrong_parameters_are_refused(
     admin_client: Client, admin_user: User, query: dict[str, str], sentence: str
 ) -> None:
-    """What cannot be asked is answered with a sentence, and with no figures."""
+    """A wrong query is answered with a sentence and without figures."""
     response = look(admin_client, **query)
     assert response.context["answer"] is None
     assert sentence in response.content.decode()
@@ -269,8 +269,8 @@ def test_wrong_parameters(
     assert sentence in refused.content.decode()
 
 
-def test_charts_and_tables(admin_client: Client) -> None:
-    """The page draws five charts of what its tables say, on numeric axes."""
+def test_charts_match_the_tables(admin_client: Client) -> None:
+    """The page draws five charts of the figures in its tables, on numeric axes."""
     alice, bob = connect("alice"), connect("bob", block_size=300)
     for number in range(1, POINT_BLOCKS + 1):
         late = measured(4.25, clients=7, latency=0.0125)
@@ -302,8 +302,8 @@ def test_charts_and_tables(admin_client: Client) -> None:
     assert "swarm &lt;one&gt;" in page
 
 
-def test_nothing_to_analyse(admin_client: Client) -> None:
-    """Without a report the page says so; plain ones alone have a table and no chart."""
+def test_page_without_reports_says_so(admin_client: Client) -> None:
+    """Without reports the page says so; plain ones alone have a table and no chart."""
     assert "There is nothing to analyse" in look(admin_client).content.decode()
     report(connect("alice"), 1, size=None, ranges={}, plain=True)
     response = look(admin_client)
@@ -311,10 +311,10 @@ def test_nothing_to_analyse(admin_client: Client) -> None:
     assert response.context["charts"] == []
 
 
-def test_looks_at_no_more_than_it_may(
+def test_analysed_reports_are_bounded(
     admin_client: Client, admin_user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The newest reports are read, the page says so, and the CSV holds the same."""
+    """The page reads only the newest reports and says so; the CSV contains the same ones."""
     monkeypatch.setattr("feeds.admin.figures.analysis.MOST_REPORTS", 3)
     session = connect("alice")
     for number in range(1, 5):
@@ -327,8 +327,8 @@ def test_looks_at_no_more_than_it_may(
     assert not answer(admin_client).is_capped
 
 
-def test_shows_no_more_groups_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The groups with the most reports are kept, in their order, and the others counted."""
+def test_groups_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The groups with the most reports are kept in their order, and the others are counted."""
     monkeypatch.setattr("feeds.admin.figures.analysis.MOST_GROUPS", 2)
     for size, reports in ((1, 2), (2, 1), (3, 3)):
         session = connect(f"client-{size}", block_size=size)
@@ -339,8 +339,8 @@ def test_shows_no_more_groups_than_it_may(monkeypatch: pytest.MonkeyPatch) -> No
     assert found.more == 1
 
 
-def test_draws_no_more_lines_than_it_may(admin_client: Client) -> None:
-    """The block sizes with the most reports are drawn, and the chart says how many are not."""
+def test_lines_of_a_chart_are_bounded(admin_client: Client) -> None:
+    """The block sizes with the most reports are drawn; the chart counts the others."""
     for size in range(1, MOST_LINES + 2):
         session = connect(f"client-{size}", block_size=size)
         for number in range(POINT_BLOCKS + (size != 2)):
@@ -354,8 +354,8 @@ def test_draws_no_more_lines_than_it_may(admin_client: Client) -> None:
     assert chart.about.endswith("The table has 1 more line.")
 
 
-def test_point_of_few_blocks_is_in_the_table_only(admin_client: Client) -> None:
-    """One odd block among few would dominate a chart, which says how many groups it leaves out."""
+def test_small_groups_are_in_the_table_only(admin_client: Client) -> None:
+    """One odd block among few would dominate a chart, which counts the groups it leaves out."""
     alice = connect("alice")
     for number in range(1, POINT_BLOCKS + 1):
         report(alice, number, **measured(0.75, clients=1))
@@ -371,7 +371,7 @@ def test_point_of_few_blocks_is_in_the_table_only(admin_client: Client) -> None:
 
 
 def test_choices_are_bounded(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of many sessions the newest are offered, and of many labels the first."""
+    """The newest sessions and the first labels are offered as choices."""
     monkeypatch.setattr("feeds.admin.forms.MOST_OFFERING", 4)
     monkeypatch.setattr("feeds.admin.forms.MOST_OFFERED", 3)
     for number in range(6):
@@ -384,13 +384,13 @@ def test_choices_are_bounded(admin_client: Client, monkeypatch: pytest.MonkeyPat
     assert answer(admin_client, client="client-0", label="label-0").reports == 1
 
 
-def test_a_label_is_found_by_its_index() -> None:
-    """Among a million reports, those of one label are not looked for one by one."""
+def test_label_is_found_by_its_index() -> None:
+    """Reports with a label are found by an index, even among a million."""
     wanted = labelled(BlockReport.objects.all(), "swarm").order_by("-received_at", "-id")
     assert "report_label" in wanted[:3].explain()
 
 
-def test_queries_do_not_grow(admin_client: Client) -> None:
+def test_queries_do_not_grow_with_the_reports(admin_client: Client) -> None:
     """Two hundred reports cost as many queries as one, and the read is bounded."""
 
     def cost() -> list[str]:
@@ -407,8 +407,8 @@ def test_queries_do_not_grow(admin_client: Client) -> None:
     assert sum("LIMIT 20001" in sql for sql in many) == 1
 
 
-def test_csv(admin_user: User) -> None:
-    """Every column of a report is there, and no session's key."""
+def test_csv_has_every_column(admin_user: User) -> None:
+    """The CSV has every column of a report, and no session key."""
     session = connect("alice", feeds="users arrays")
     report(session, 7, **measured(4.25, clients=7, latency=0.0125), label="swarm")
     response, rows = download(admin_user)
@@ -423,8 +423,8 @@ def test_csv(admin_user: User) -> None:
 
 
 @pytest.mark.parametrize("label", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://x","y")'])
-def test_csv_holds_no_formula(admin_user: User, label: str) -> None:
-    """What a client called its experiment is text to a spreadsheet, whatever it is."""
+def test_csv_contains_no_formula(admin_user: User, label: str) -> None:
+    """A label that looks like a formula is text to a spreadsheet."""
     report(connect("alice"), 1, label=label, **measured(1.0, latency=-0.5))
     (row,) = download(admin_user)[1]
     assert row["label"] == f"'{label}"
@@ -432,8 +432,8 @@ def test_csv_holds_no_formula(admin_user: User, label: str) -> None:
 
 
 @pytest.mark.parametrize("address", [PAGE, CSV])
-def test_permission(client: Client, address: str) -> None:
-    """Whoever may view reports may analyse them; nobody else may, and strangers sign in."""
+def test_analysis_needs_the_permission_to_view_reports(client: Client, address: str) -> None:
+    """Users who may view reports may analyse them; others may not, and visitors must sign in."""
     path = reverse(address)
     assert client.get(path).status_code == 302
     user = User.objects.create_user("staff", is_staff=True)
@@ -446,8 +446,8 @@ def test_permission(client: Client, address: str) -> None:
         assert download(user)[0].status_code == 200
 
 
-def test_sidebar(admin_client: Client) -> None:
-    """The sidebar leads to the page, and marks it alone while it is shown."""
+def test_sidebar_links_the_analysis(admin_client: Client) -> None:
+    """The sidebar links the page, and marks only this page while it is shown."""
     response = look(admin_client)
     items = [item for group in response.context["sidebar_navigation"] for item in group["items"]]
     assert [item["title"] for item in items if item["active"]] == ["Analysis"]

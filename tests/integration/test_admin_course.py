@@ -1,4 +1,4 @@
-"""The course of a session on its page: connections, gaps, and what blocks took."""
+"""The course of a session on its page: connections, gaps and block times."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.support.admin import NOW, connect, report, shown
 pytestmark = pytest.mark.django_db
 
 
-def test_bars_are_connections_and_the_gaps_between_them() -> None:
-    """Each bar is as long as its time, and says what it is."""
+def test_bars_are_connections_and_the_times_between() -> None:
+    """Each bar is as long as its time, and has a description."""
     session = connect("alice")
     times = ((0, 40), (60, None))
     rows = [
@@ -39,7 +39,7 @@ def test_bars_are_connections_and_the_gaps_between_them() -> None:
 
 
 def test_blocks_with_missed_messages_are_marked(admin_client: Client) -> None:
-    """Where messages were announced as missing, or lost unawares, the line of time says so."""
+    """Announced gaps and unnoticed losses are marked on the timeline."""
     session = connect("alice")
     Connection.objects.create(session=session, opened_at=NOW, seen_at=NOW)
     whole = {"epoch": "0123456789ab", "first": 41, "last": 43, "count": 3, "gaps": 0}
@@ -65,8 +65,8 @@ def test_blocks_with_missed_messages_are_marked(admin_client: Client) -> None:
     assert "1 connection, 0 times away, 2 blocks with missed messages" in page
 
 
-def test_the_page_is_bounded(admin_client: Client) -> None:
-    """However long a session was, its page draws the newest of it."""
+def test_page_of_a_long_session_is_bounded(admin_client: Client) -> None:
+    """The page of a session draws only its newest connections and blocks."""
     session = connect("alice")
     for number in range(1, MOST_BLOCKS + 6):
         report(session, number, latency_p50=0.001, latency_p99=0.002)
@@ -80,7 +80,7 @@ def test_the_page_is_bounded(admin_client: Client) -> None:
     assert "{&quot;x&quot;: 5, &quot;y&quot;" not in page
 
 
-def test_what_figures_leave_out_is_a_hole() -> None:
+def test_left_out_values_are_holes() -> None:
     """A block without the server's clock, or caught up, has a block time and no latency."""
     session = connect("alice")
     known = {"verdict": "verified", "ideal": 4.0, "latency_max": 0.003, "clock_offset": 0.0}
@@ -100,6 +100,6 @@ def test_what_figures_leave_out_is_a_hole() -> None:
     assert "Left out: 1 around a reconnect or catch-up." in drawn
 
 
-def test_a_session_without_blocks(admin_client: Client) -> None:
-    """Where there is nothing to draw, the page says so."""
+def test_session_without_blocks_says_so(admin_client: Client) -> None:
+    """The page of a session without blocks says so."""
     assert "No block yet." in shown(admin_client, connect("alice"))

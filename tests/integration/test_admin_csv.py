@@ -1,4 +1,4 @@
-"""The CSV of the list of block reports: what is filtered, all of it, and no formula."""
+"""The CSV of the list of block reports: all filtered rows, and no formula."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def rows(user: User, **query: str) -> list[dict[str, Any]]:
         assert response.status_code == 200
         assert response.streaming
         content = b"".join([part async for part in response.streaming_content])
-        assert content.startswith(codecs.BOM_UTF8), "without it, Excel shows M\u00c3\u00bcller"
+        assert content.startswith(codecs.BOM_UTF8), "without a BOM, Excel shows M\u00c3\u00bcller"
         return content.decode("utf-8-sig")
 
     return list(csv.DictReader(io.StringIO(ask())))
 
 
-def test_holds_what_the_filters_leave(admin_user: User) -> None:
-    """Each filter of the list is one of the file; without any, every report is in it."""
+def test_csv_has_the_filtered_reports(admin_user: User) -> None:
+    """The filters of the list also apply to the file; without them it has every report."""
     alice = connect("alice", block_size=3)
     bob = connect("bob", feeds="arrays", block_size=5)
     report(alice, 1, verdict="verified")
@@ -54,8 +54,8 @@ def test_holds_what_the_filters_leave(admin_user: User) -> None:
         assert {(row["client"], row["number"]) for row in rows(admin_user, **query)} == expected
 
 
-def test_says_why_a_block_is_not_verified(admin_user: User) -> None:
-    """The reason stands beside the verdict; of a verified block there is none."""
+def test_csv_has_the_reason_of_a_verdict(admin_user: User) -> None:
+    """The reason is in the column after the verdict; a verified block has none."""
     alice = connect("alice")
     report(alice, 1, verdict="verified")
     report(alice, 2, verdict="broken", reason="users: another digest, 1 missing")
@@ -64,28 +64,28 @@ def test_says_why_a_block_is_not_verified(admin_user: User) -> None:
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_holds_no_formula(admin_user: User, start: str) -> None:
-    """A cell that a spreadsheet would run is text there; a number stays a number."""
+def test_csv_contains_no_formula(admin_user: User, start: str) -> None:
+    """A cell that a spreadsheet would execute is text there; a number stays a number."""
     report(connect("alice"), 1, label=f"{start}1+1", clock_offset=-0.5)
     (row,) = rows(admin_user)
     assert row["label"] == f"'{start}1+1"
     assert row["clock_offset"] == "-0.5"
 
 
-def test_is_led_to_with_the_filters(admin_client: Client) -> None:
-    """The link on the list asks for what the list shows."""
+def test_list_links_the_csv_with_its_filters(admin_client: Client) -> None:
+    """The link on the list requests the rows that the list shows."""
     path = reverse("admin:feeds_blockreport_changelist")
     page = admin_client.get(path, {"verdict__exact": "broken", "client": "alice"})
     assert f"{reverse(CSV)}?verdict__exact=broken&amp;client=alice" in page.content.decode()
 
 
-def test_is_for_those_who_may_view(client: Client) -> None:
-    """Somebody without the permission gets no file."""
+def test_csv_needs_the_permission_to_view(client: Client) -> None:
+    """A user without the permission to view gets no file."""
     client.force_login(User.objects.create_user("nobody", is_staff=True))
     assert client.get(reverse(CSV)).status_code == 403
 
 
-def test_wrong_filters_are_a_sentence(admin_client: Client) -> None:
-    """What the list cannot read is refused, not ignored: the file would hold everything."""
+def test_wrong_filter_is_refused(admin_client: Client) -> None:
+    """A filter that the list cannot read is refused; ignoring it would export everything."""
     response = admin_client.get(reverse(CSV), {"session__id": "x"})
     assert response.status_code == 400

@@ -1,4 +1,4 @@
-"""The admin's first page, and the figures that keep it true."""
+"""The admin's first page, and the figures that refresh it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 
 def sample(at: datetime, **changes: Any) -> Sample:
-    """Store a sample of ten seconds that ended *at* some time."""
+    """Store a sample of ten seconds that ended at *at*."""
     fields = {
         "server": "one",
         "seconds": 10.0,
@@ -46,7 +46,7 @@ def sample(at: datetime, **changes: Any) -> Sample:
 
 
 def told(browser: Client) -> dict[str, Any]:
-    """Return the figures that the page's script gets."""
+    """Return the figures that the page's script receives."""
     answer = browser.get(reverse("dashboard"))
     assert answer.status_code == 200
     figures: dict[str, Any] = answer.json()
@@ -54,12 +54,12 @@ def told(browser: Client) -> dict[str, Any]:
 
 
 def tiles(browser: Client) -> dict[str, tuple[str, str]]:
-    """Return value and note of each tile by its name."""
+    """Return value and note of each tile, by its name."""
     return {tile["name"]: (tile["value"], tile["note"]) for tile in told(browser)["tiles"]}
 
 
 def reader(client: Client, *models: str) -> Client:
-    """Sign somebody in who may view *models* and nothing else."""
+    """Sign in a user who may view *models* and nothing else."""
     user = User.objects.create_user("reader", is_staff=True)
     names = [f"view_{model}" for model in models]
     user.user_permissions.set(Permission.objects.filter(codename__in=names))
@@ -67,8 +67,8 @@ def reader(client: Client, *models: str) -> Client:
     return client
 
 
-def test_the_hour_by_hand() -> None:
-    """Samples of all servers come together, each minute by itself, holes left open."""
+def test_hour_matches_a_calculation_by_hand() -> None:
+    """Samples of all servers are added up per minute; minutes without samples stay empty."""
     sample(NOW - timedelta(seconds=10), sessions=9, messages=0, blocks=0, verified=0)
     sample(NOW)
     broken = {"blocks": 1, "verified": 0, "broken": 1, "left_out": 1}
@@ -80,7 +80,7 @@ def test_the_hour_by_hand() -> None:
     assert (found.starts[-1].minute, len(found.points), found.is_empty) == (30, 60, False)
     minute, hole, before = found.points[-1], found.points[-2], found.points[-3]
     assert (minute.messages, minute.blocks) == (20 + 5, 15 + 3)
-    # Nine were there at the end of the first sample, two with each server later.
+    # Nine sessions were there at the end of the first sample, two with each server later.
     assert (minute.sessions, found.now.sessions, minute.worst_lag) == (9, 4, 8)
     assert (minute.overhead_p50, minute.overhead_p99) == (1.0, 1.5)
     assert (minute.latency_p50, minute.latency_p99) == (0.001, 0.009)
@@ -91,16 +91,16 @@ def test_the_hour_by_hand() -> None:
     assert (found.left_out, found.plain) == (1, 0)
 
 
-def test_sessions_of_a_minute_are_the_most_at_once() -> None:
-    """A swarm that came and left within a minute is on the chart, with its full number."""
+def test_sessions_of_a_minute_are_the_peak() -> None:
+    """A swarm that joined and left within a minute is on the chart with its full number."""
     for seconds, sessions in ((-40, 3), (-30, 28), (-20, 28), (-10, 3), (0, 3)):
         sample(NOW.replace(second=50) + timedelta(seconds=seconds), sessions=sessions)
     found = look_back(NOW.replace(second=55))
     assert (found.points[-1].sessions, found.now.sessions) == (28, 3)
 
 
-def test_plain_clients_have_a_chart_of_their_own(admin_client: Client) -> None:
-    """Their block times have no ideal, so they are mixed with no other figure."""
+def test_plain_clients_have_a_separate_chart(admin_client: Client) -> None:
+    """Their block times have no ideal, so they are not mixed with other figures."""
     sample(datetime.now(UTC), plain=2, plain_p50=4.0, plain_p99=5.0, overhead_p50=None)
     *_, overhead, latency, plain = told(admin_client)["charts"]
     assert [chart["title"] for chart in (overhead, latency, plain)] == [
@@ -113,8 +113,8 @@ def test_plain_clients_have_a_chart_of_their_own(admin_client: Client) -> None:
     assert [max(v for v in line["data"] if v is not None) for line in lines] == [4.0, 5.0]
 
 
-def test_broken_blocks_are_a_red_figure_that_leads_to_them(admin_client: Client) -> None:
-    """One broken block of the hour is counted, marked, and linked to the list of broken ones."""
+def test_broken_blocks_are_marked_and_linked(admin_client: Client) -> None:
+    """A broken block of the last hour is counted, marked red, and linked to the list."""
     sample(datetime.now(UTC), broken=1, left_out=3)
     said = told(admin_client)
     tile = next(tile for tile in said["tiles"] if tile["name"] == "Broken")
@@ -128,7 +128,7 @@ def test_broken_blocks_are_a_red_figure_that_leads_to_them(admin_client: Client)
 
 
 def served(first: float, last: float, server: str) -> None:
-    """Store what *server* did between two instants, a sample each ten seconds."""
+    """Store a sample of *server* for every ten seconds between two instants."""
     for end in range(floor(first) + 10, floor(last) + 1, 10):
         at = NOW.replace(second=0) + timedelta(seconds=end + first % 1)
         steady: dict[str, Any] = {"sessions": 1000, "messages": 10_000, "blocks": 100}
@@ -136,7 +136,7 @@ def served(first: float, last: float, server: str) -> None:
 
 
 def steady_minutes(until: float) -> list[tuple[float | None, float | None, int | None]]:
-    """Return messages/s, blocks/min and sessions of the last two minutes, then of now."""
+    """Return messages/s, blocks/min and sessions of the last two minutes and of now."""
     found = look_back(NOW.replace(second=0) + timedelta(seconds=until))
     return [
         (
@@ -148,37 +148,37 @@ def steady_minutes(until: float) -> list[tuple[float | None, float | None, int |
     ]
 
 
-def test_one_server_is_what_it_is() -> None:
-    """A steady server has the same rates in each minute, also in one that is not over."""
+def test_steady_server_has_steady_rates() -> None:
+    """A steady server has the same rates in each minute, including an unfinished one."""
     served(-123, 27, "one")
     assert steady_minutes(28) == [(1000, 600, 1000)] * 3
 
 
 @pytest.mark.parametrize("phase", [0.0, 0.001, 4.0, 9.5])
 def test_servers_side_by_side_add_up(phase: float) -> None:
-    """Two servers are twice one, whenever each of them tells, and before both have told."""
+    """Two servers count twice as much as one, whenever each of them stores its samples."""
     served(-123, 27, "one")
     served(-123 + phase, 27, "two")
     assert steady_minutes(28) == [(2000, 1200, 2000)] * 3
 
 
 @pytest.mark.parametrize("away", [2.0, 5.0, 20.0])
-def test_a_server_that_is_started_again_adds_nothing(away: float) -> None:
-    """What one server did before and another after it is counted as one after the other."""
+def test_restarted_server_adds_nothing(away: float) -> None:
+    """A server and its successor are counted one after the other."""
     served(-123, -33, "one")
     served(-33 + away, 30, "another")
     assert steady_minutes(28)[0] == (1000, 600, 1000)
 
 
-def test_now_is_that_of_the_server_that_was_started_again() -> None:
-    """As soon as the new server tells, the one before it is no more, young as its word is."""
+def test_restarted_server_replaces_the_previous_one_now() -> None:
+    """With the first sample of the new server, the previous one no longer counts."""
     served(-123, 7, "one")
     served(9, 19, "another")
     assert steady_minutes(20)[1:] == [(1000, 600, 1000)] * 2
 
 
-def test_a_server_that_ended_counts_for_as_long_as_it_ran() -> None:
-    """Its messages and sessions count in the minute in which it ended, and in none after it."""
+def test_stopped_server_counts_while_it_ran() -> None:
+    """Its messages and sessions count in the minute in which it ended, and not afterwards."""
     served(-125, 25, "one")
     served(-125, -35, "two")
     assert steady_minutes(26) == [
@@ -188,16 +188,16 @@ def test_a_server_that_ended_counts_for_as_long_as_it_ran() -> None:
     ]
 
 
-def test_reads_no_more_samples_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The newest samples are looked at, however many servers there are."""
+def test_samples_read_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the newest samples are read, however many servers there are."""
     monkeypatch.setattr(history, "MOST_SAMPLES", 2)
     for seconds in (5, 15, 25):
         sample(NOW - timedelta(seconds=seconds))
     assert look_back(NOW).blocks == 10
 
 
-def test_figures(admin_client: Client) -> None:
-    """Tiles, feeds and charts say what is stored."""
+def test_figures_are_the_stored_ones(admin_client: Client) -> None:
+    """Tiles, feeds and charts show the stored figures."""
     now = datetime.now(UTC)
     connect("alice")
     sample(now - timedelta(seconds=1))
@@ -234,8 +234,8 @@ def test_figures(admin_client: Client) -> None:
         assert shown in page
 
 
-def test_every_figure_leads_on(admin_client: Client) -> None:
-    """Tiles and feeds are links to the lists of what they count, for those who may view them."""
+def test_every_figure_is_a_link(admin_client: Client) -> None:
+    """Tiles and feeds link to the lists they count, for users who may view them."""
     Feed.objects.get_or_create(name="users", defaults={"kind": "users"})
     said = told(admin_client)
     links = [tile["link"] for tile in said["tiles"] if tile["link"]]
@@ -248,8 +248,8 @@ def test_every_figure_leads_on(admin_client: Client) -> None:
 
 
 @pytest.mark.parametrize("name", ["hour", "day", "week"])
-def test_span_is_chosen(admin_client: Client, name: str) -> None:
-    """Each span shows the same blocks and the most sessions, in its own steps."""
+def test_span_can_be_chosen(admin_client: Client, name: str) -> None:
+    """Each span shows the same blocks and the peak of sessions, in its own steps."""
     now = datetime.now(UTC)
     for seconds, sessions in ((1, 3), (11, 28), (21, 3)):
         sample(now - timedelta(seconds=seconds), sessions=sessions)
@@ -269,8 +269,8 @@ def test_span_is_chosen(admin_client: Client, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SPANS)
-def test_outage_is_told_and_drawn_as_a_hole(name: str) -> None:
-    """A time without any server process is an outage, up to now too, and no zero."""
+def test_outage_is_shown_as_a_hole(name: str) -> None:
+    """A time without any server process is an outage and no zero, even until now."""
     gone = SPANS[name].step * 3
     for seconds in (0, 10):
         sample(NOW - timedelta(seconds=seconds + 60))
@@ -286,8 +286,8 @@ def test_outage_is_told_and_drawn_as_a_hole(name: str) -> None:
     assert found.points[-4].sessions == 2
 
 
-def test_server_that_is_started_again_at_once_is_no_outage() -> None:
-    """Neither is a second server that begins or ends beside the first."""
+def test_quick_restart_is_no_outage() -> None:
+    """Neither a quick restart nor a second server that starts or ends is an outage."""
     for seconds in range(0, 100, 10):
         sample(NOW - timedelta(seconds=seconds), server="one" if seconds > 40 else "two")
     assert look_back(NOW).outages == {}
@@ -378,8 +378,8 @@ def test_feed_that_is_not_there_stands_for_all(admin_client: Client, client: Cli
     assert 'name="feed"' not in browser.get(reverse("admin:index")).content.decode()
 
 
-def test_nothing_is_stored(admin_client: Client) -> None:
-    """Without a sample the page says so, and claims no figure."""
+def test_empty_history_is_announced(admin_client: Client) -> None:
+    """Without a sample the page says so and shows no figures."""
     Feed.objects.all().delete()
     page = admin_client.get(reverse("admin:index")).content.decode()
     assert '<p id="no-history" class="analysis-about">No data is stored for the last hour' in page
@@ -399,10 +399,10 @@ def test_nothing_is_stored(admin_client: Client) -> None:
     ],
     ids=["sessions", "reports", "feeds", "nothing"],
 )
-def test_shows_what_its_reader_may_view(
+def test_page_shows_only_viewable_models(
     client: Client, models: tuple[str, ...], names: list[str], charts: int, feeds: int
 ) -> None:
-    """What somebody may not view is neither on the page nor in the figures."""
+    """Data that a user may not view is neither on the page nor in the figures."""
     Feed.objects.all().delete()
     Feed.objects.create(name="numbers", kind="arrays")
     browser = reader(client, *models)
@@ -414,14 +414,14 @@ def test_shows_what_its_reader_may_view(
     assert ("numbers" in page) is bool(feeds)
 
 
-def test_figures_need_an_account(client: Client) -> None:
-    """Who is not signed in, or is no staff, gets no figure, and no redirection."""
+def test_figures_need_a_staff_account(client: Client) -> None:
+    """Visitors and users who are not staff get no figures and no redirect."""
     assert client.get(reverse("dashboard")).status_code == 403
     client.force_login(User.objects.create_user("anybody"))
     assert client.get(reverse("dashboard")).status_code == 403
 
 
-def test_queries_do_not_grow(admin_client: Client) -> None:
+def test_queries_do_not_grow_with_the_history(admin_client: Client) -> None:
     """A busy hour of many servers, sessions and feeds costs as many queries as a quiet one."""
 
     def cost() -> int:

@@ -1,4 +1,4 @@
-"""The feeds in the admin: edited with care, and shown before they run."""
+"""Feeds in the admin: validated when edited, and previewed before they run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def feed() -> Feed:
 
 
 def edit(client: Client, feed: Feed, **changes: Any) -> Any:
-    """Post the form of *feed* with *changes*; returns the response."""
+    """Post the form of *feed* with *changes*; return the response."""
     data = {
         "kind": feed.kind,
         "spec": json.dumps(feed.spec),
@@ -43,7 +43,7 @@ def edit(client: Client, feed: Feed, **changes: Any) -> Any:
     return client.post(reverse("admin:feeds_feed_change", args=(feed.pk,)), {**data, **changes})
 
 
-def test_previews_the_next_records(admin_client: Client, feed: Feed) -> None:
+def test_page_previews_the_next_records(admin_client: Client, feed: Feed) -> None:
     """A feed's page shows the ten records after its promise, byte for byte."""
     feed.promised = 500
     feed.save()
@@ -56,13 +56,13 @@ def test_previews_the_next_records(admin_client: Client, feed: Feed) -> None:
     assert "<span>511</span>" not in page
 
 
-def test_previews_a_recipe_that_is_wrong(admin_client: Client, feed: Feed) -> None:
-    """A stored spec that no source understands is a sentence, not an error page."""
+def test_preview_of_a_wrong_recipe_is_a_sentence(admin_client: Client, feed: Feed) -> None:
+    """A stored spec that no source understands shows a sentence, not an error page."""
     Feed.objects.filter(pk=feed.pk).update(spec={"no_such_key": 1})
     assert "no_such_key" in shown(admin_client, Feed.objects.get(pk=feed.pk))
 
 
-def test_an_edit_is_stored(admin_client: Client, feed: Feed) -> None:
+def test_edit_is_stored(admin_client: Client, feed: Feed) -> None:
     """Kind, spec, seed, rate and state of a feed can be changed; its name cannot."""
     changes = {"kind": "users", "spec": '{"fields": ["name"]}', "seed": "7", "rate": "2.5"}
     response = edit(admin_client, feed, name="renamed", **changes, enabled="")
@@ -84,10 +84,10 @@ def test_an_edit_is_stored(admin_client: Client, feed: Feed) -> None:
         ("kind", "nonsense", "nonsense"),
     ],
 )
-def test_a_wrong_edit_is_refused(
+def test_wrong_edit_is_refused(
     admin_client: Client, feed: Feed, field: str, value: str, part: str
 ) -> None:
-    """What no generator could follow is refused with a sentence at its field."""
+    """A value that no generator could use is refused with a sentence at its field."""
     response = edit(admin_client, feed, **{field: value})
     assert response.status_code == 200
     errors = response.context["adminform"].form.errors
@@ -97,15 +97,15 @@ def test_a_wrong_edit_is_refused(
 
 
 @pytest.mark.parametrize("spec", ["", "{}", "null"])
-def test_an_empty_spec_means_the_defaults(admin_client: Client, feed: Feed, spec: str) -> None:
-    """A spec left empty is stored as an empty object."""
+def test_empty_spec_means_the_defaults(admin_client: Client, feed: Feed, spec: str) -> None:
+    """An empty spec is stored as an empty object."""
     assert edit(admin_client, feed, spec=spec, seed="2").status_code == 302
     feed.refresh_from_db()
     assert (feed.spec, feed.seed) == ({}, 2)
 
 
-def test_an_edit_leaves_the_promise_alone(admin_client: Client, feed: Feed) -> None:
-    """What a generator wrote since the form was read is not written over."""
+def test_edit_does_not_overwrite_the_promise(admin_client: Client, feed: Feed) -> None:
+    """An edit does not overwrite what a generator wrote since the form was read."""
     with CaptureQueriesContext(connection) as captured:
         edit(admin_client, feed, rate="4")
     updates = [q["sql"] for q in captured.captured_queries if q["sql"].startswith("UPDATE")]
@@ -116,8 +116,8 @@ def test_an_edit_leaves_the_promise_alone(admin_client: Client, feed: Feed) -> N
     assert "owner" not in feed_updates[0]
 
 
-def test_a_new_feed_is_added(admin_client: Client) -> None:
-    """A feed can be added; its name follows the rule of names."""
+def test_feed_can_be_added(admin_client: Client) -> None:
+    """A feed can be added; its name must follow the rule for names."""
     path = reverse("admin:feeds_feed_add")
     data = {"name": "prices", "kind": "arrays", "spec": "{}", "seed": "1", "rate": "1"}
     refused = admin_client.post(path, {**data, "name": "Not A Name"})
@@ -126,8 +126,8 @@ def test_a_new_feed_is_added(admin_client: Client) -> None:
     assert not Feed.objects.get(name="prices").enabled
 
 
-def test_a_feed_that_ran_is_kept(admin_client: Client, feed: Feed) -> None:
-    """A feed can be deleted until it has offsets that somebody may know."""
+def test_feed_that_ran_cannot_be_deleted(admin_client: Client, feed: Feed) -> None:
+    """A feed can be deleted until it has offsets that clients may know."""
     kept = Feed.objects.create(name="kept", kind="arrays")
     Segment.objects.create(
         feed=kept, epoch="0123456789ab", kind="arrays", seed=1, first=1, started_us=0, rate_milli=1
@@ -143,8 +143,8 @@ def test_a_feed_that_ran_is_kept(admin_client: Client, feed: Feed) -> None:
     assert list(Feed.objects.filter(pk__in=(kept.pk, feed.pk))) == [kept]
 
 
-def test_the_list_of_feeds_offers_no_deletion(admin_client: Client, feed: Feed) -> None:
-    """Deleting many at once would refuse all of them for one that ran, so it is not offered."""
+def test_list_of_feeds_offers_no_deletion(admin_client: Client, feed: Feed) -> None:
+    """The bulk action would refuse all for one feed that ran, so it is not offered."""
     path = reverse("admin:feeds_feed_changelist")
     assert "delete_selected" not in admin_client.get(path).content.decode()
     chosen = {"action": "delete_selected", "_selected_action": [feed.pk], "post": "yes"}
@@ -153,14 +153,14 @@ def test_the_list_of_feeds_offers_no_deletion(admin_client: Client, feed: Feed) 
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.about)
-def test_example_of_a_spec_makes_records(recipe: Recipe) -> None:
-    """Each example is a spec of its kind, and docs/reference/feeds.md shows it."""
+def test_example_spec_makes_records(recipe: Recipe) -> None:
+    """Each example is a valid spec of its kind, and docs/reference/feeds.md shows it."""
     assert len(make_source(recipe.kind, recipe.spec, seed=1).records(1, 3)) == 3
     text = (settings.BASE_DIR / "docs" / "reference" / "feeds.md").read_text(encoding="utf-8")
     assert f"`{recipe.text}`" in text
 
 
-def test_examples_stand_beside_the_spec(admin_client: Client, client: Client, feed: Feed) -> None:
+def test_forms_offer_example_specs(admin_client: Client, client: Client, feed: Feed) -> None:
     """The forms offer the examples; a page without a field for the spec does not."""
     added = admin_client.get(reverse("admin:feeds_feed_add")).content.decode()
     for page in (added, shown(admin_client, feed)):
@@ -172,8 +172,8 @@ def test_examples_stand_beside_the_spec(admin_client: Client, client: Client, fe
     assert "data-spec=" not in shown(client, feed)
 
 
-def test_page_of_a_feed_leads_to_its_sessions_and_reports(admin_client: Client, feed: Feed) -> None:
-    """Both lists are one click away, filtered by the feed."""
+def test_feed_links_its_sessions_and_reports(admin_client: Client, feed: Feed) -> None:
+    """The page of a feed links both lists, filtered by the feed."""
     page = shown(admin_client, feed)
     for model in ("clientsession", "blockreport"):
         address = f"{reverse(f'admin:feeds_{model}_changelist')}?feed={feed.name}"
@@ -181,8 +181,8 @@ def test_page_of_a_feed_leads_to_its_sessions_and_reports(admin_client: Client, 
         assert admin_client.get(address).status_code == 200
 
 
-def test_segments_are_shown(admin_client: Client, feed: Feed) -> None:
-    """The page of a feed tells at which rates it ran, and from when."""
+def test_feed_shows_its_segments(admin_client: Client, feed: Feed) -> None:
+    """The page of a feed shows the rates at which it ran, and since when."""
     started_us = int(NOW.timestamp()) * 1_000_000
     Segment.objects.create(
         feed=feed,
@@ -204,15 +204,15 @@ def test_segments_are_shown(admin_client: Client, feed: Feed) -> None:
     ["[" * 100_000, '{"shape":' * 50_000, '{"\\ud800": 1}', '{"low": NaN}', "\0", "9" * 5000],
 )
 def test_hostile_json_is_refused_at_its_field(admin_client: Client, feed: Feed, spec: str) -> None:
-    """No text in the field of the spec is more than a mistake."""
+    """No text in the field of the spec causes more than an error at the field."""
     response = edit(admin_client, feed, spec=spec)
     assert response.status_code == 200
     assert list(response.context["adminform"].form.errors) == ["spec"]
     assert Feed.objects.get(pk=feed.pk).spec == {}
 
 
-def test_feeds_are_started_and_paused(admin_client: Client, feed: Feed) -> None:
-    """The list and the page switch a feed, and touch nothing else of its row."""
+def test_feeds_can_be_started_and_paused(admin_client: Client, feed: Feed) -> None:
+    """The list and the page switch a feed, and change nothing else in its row."""
     path = reverse("admin:feeds_feed_changelist")
     with CaptureQueriesContext(connection) as captured:
         admin_client.post(path, {"action": "pause", "_selected_action": [feed.pk]})
@@ -229,8 +229,8 @@ def test_feeds_are_started_and_paused(admin_client: Client, feed: Feed) -> None:
     assert "Nothing to do: started already." in again.content.decode()
 
 
-def test_whoever_may_only_view_switches_nothing(client: Client, feed: Feed) -> None:
-    """A role that views is offered no switch, and is refused."""
+def test_viewer_cannot_switch_feeds(client: Client, feed: Feed) -> None:
+    """A user who may only view sees no switch and is refused."""
     user = User.objects.create_user("viewer", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename="view_feed"))
     client.force_login(user)

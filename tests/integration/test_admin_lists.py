@@ -1,4 +1,4 @@
-"""The lists of the admin: what they find, and what they cost."""
+"""The lists of the admin: searches, filters, sorting and cost."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ FACTS = ("clientsession", "blockreport", "clientmessage")
 pytestmark = pytest.mark.django_db
 
 
-def test_searches_by_client_and_key_prefix(admin_client: Client) -> None:
-    """A search finds the start of a name or of a key, and tells no more of the key."""
+def test_search_by_client_and_key_prefix(admin_client: Client) -> None:
+    """A search finds the start of a name or key, and reveals no more of the key."""
     alice, bob = connect("alice"), connect("bob")
     mine = report(alice, 1)
     report(bob, 1)
@@ -42,15 +42,15 @@ def test_searches_by_client_and_key_prefix(admin_client: Client) -> None:
         ("reconnects", ["dave", "alice", "bob", "carol"]),
     ],
 )
-def test_sorts_sessions(admin_client: Client, column: str, clients: list[str]) -> None:
-    """Who lacks most, or came back most often, is found at the head of the list."""
+def test_sessions_can_be_sorted(admin_client: Client, column: str, clients: list[str]) -> None:
+    """The sessions with the largest lag, or the most reconnects, are first in the list."""
     sessions = {name: connect(name) for name in ("alice", "bob", "carol", "dave")}
     for connects, (name, behind) in enumerate([("carol", 1000), ("bob", 20), ("alice", 0)], 1):
         session = sessions[name]
         session.connects = connects
         session.save()
         Connection.objects.create(session=session, behind=behind, opened_at=NOW, seen_at=NOW)
-    sessions["dave"].connects = 9  # and away
+    sessions["dave"].connects = 9  # and offline
     sessions["dave"].save()
     place = 1 + ClientSessionAdmin.list_display.index(column)
     found = listed(admin_client, "clientsession", o=f"-{place}")
@@ -67,7 +67,7 @@ def test_sorts_sessions(admin_client: Client, column: str, clients: list[str]) -
         ("found", [3, 1, 2]),
     ],
 )
-def test_sorts_reports(admin_client: Client, column: str, numbers: list[int]) -> None:
+def test_reports_can_be_sorted(admin_client: Client, column: str, numbers: list[int]) -> None:
     """Reports are sorted by seconds, size, client and verdict, in both directions."""
     report(connect("alice"), 1, seconds=4.0, size=3, verdict="unverifiable")
     report(connect("bob"), 2, seconds=3.0, size=9, verdict="verified")
@@ -79,10 +79,8 @@ def test_sorts_reports(admin_client: Client, column: str, numbers: list[int]) ->
     assert listed(admin_client, "blockreport", o="99")
 
 
-def test_sorts_no_more_reports_than_the_pages_show(
-    admin_client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The newest are sorted, and the list says so; a filter leads to older ones."""
+def test_sorted_reports_are_bounded(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the newest reports are sorted, and the list says so; filters find older ones."""
     for name in ("paginator", "read_only"):
         monkeypatch.setattr(f"feeds.admin.{name}.MOST_COUNTED", 2)
     session = connect("alice")
@@ -98,8 +96,8 @@ def test_sorts_no_more_reports_than_the_pages_show(
     )
 
 
-def test_filters_offer_what_is_stored(admin_client: Client) -> None:
-    """Clients, feeds, block sizes and labels are chosen; what is asked for is offered too."""
+def test_filters_offer_stored_values(admin_client: Client) -> None:
+    """Clients, feeds, block sizes and labels are offered, including the current choice."""
     report(connect("alice"), 1, label="evening")
     report(connect("bob", feeds="arrays", block_size=12), 1)
     response = admin_client.get(reverse("admin:feeds_blockreport_changelist"), {"client": "carol"})
@@ -138,14 +136,14 @@ def test_filters_offer_what_is_stored(admin_client: Client) -> None:
         ({"label": "evening", "client": "alice"}, []),
     ],
 )
-def test_filters_reports(
+def test_reports_can_be_filtered(
     admin_client: Client,
     monkeypatch: pytest.MonkeyPatch,
     few: int,
     query: dict[str, str],
     numbers: list[int],
 ) -> None:
-    """Reports are found by client, feed, block size and day, however many sessions fit."""
+    """Reports are found by client, feed, block size and day, for few and many sessions."""
     monkeypatch.setattr("feeds.admin.filters.FEW", few)
     report(connect("alice"), 1)
     last_moment = datetime(2026, 11, 20, 23, 59, 59, 999999, tzinfo=UTC)
@@ -161,8 +159,8 @@ def test_filters_reports(
     )
 
 
-def test_filters_sessions(admin_client: Client) -> None:
-    """Sessions are found by what they receive."""
+def test_sessions_can_be_filtered(admin_client: Client) -> None:
+    """Sessions are found by their feeds, client and status."""
     alice, bob = connect("alice"), connect("bob", feeds="users arrays", block_size=5)
     assert listed(admin_client, "clientsession", feed="arrays") == [bob]
     assert listed(admin_client, "clientsession", client="alice") == [alice]
@@ -170,15 +168,15 @@ def test_filters_sessions(admin_client: Client) -> None:
 
 
 def queries(browser: Client, model: str, **query: str) -> list[str]:
-    """Return the queries that the list of *model* costs."""
+    """Return the queries of the list of *model*."""
     with CaptureQueriesContext(connection) as captured:
         listed(browser, model, **query)
     return [query["sql"] for query in captured.captured_queries]
 
 
 @pytest.mark.parametrize("model", FACTS)
-def test_queries_do_not_grow(admin_client: Client, model: str) -> None:
-    """A list costs as many queries with forty rows as with one, and a bounded count."""
+def test_queries_do_not_grow_with_the_rows(admin_client: Client, model: str) -> None:
+    """A list of forty rows costs as many queries as one row, with a bounded count."""
 
     def fill(first: int, last: int) -> None:
         for number in range(first, last):
@@ -196,16 +194,16 @@ def test_queries_do_not_grow(admin_client: Client, model: str) -> None:
     assert f"LIMIT {MOST_COUNTED + 1}" in counts[0]
 
 
-def test_the_list_of_feeds_is_cheap(admin_client: Client) -> None:
-    """Feeds are few; one more costs its list one query at most."""
+def test_list_of_feeds_is_cheap(admin_client: Client) -> None:
+    """Feeds are few; each one costs its list at most one query."""
     few = queries(admin_client, "feed")
     for number in range(10):
         Feed.objects.create(name=f"feed-{number}", kind="arrays")
     assert len(queries(admin_client, "feed")) <= len(few) + 10
 
 
-def test_counts_no_further_than_it_must(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list longer than the cap says so, and offers the pages up to the cap."""
+def test_count_is_capped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list longer than the cap says so, and has pages up to the cap."""
     monkeypatch.setattr("feeds.admin.paginator.MOST_COUNTED", 4)
     session = connect("alice")
     rows = [report(session, number) for number in range(1, 5)]
@@ -217,10 +215,10 @@ def test_counts_no_further_than_it_must(monkeypatch: pytest.MonkeyPatch) -> None
     assert list(paginator.page(2)) == rows[3:]
 
 
-def test_a_capped_list_says_how_to_see_the_rest(
+def test_capped_list_recommends_filters(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the pages end before the rows do, the list says that filters help."""
+    """If a list has more rows than pages, it says that filters show the others."""
     session = connect("alice")
     for number in range(1, 5):
         report(session, number)
@@ -232,10 +230,8 @@ def test_a_capped_list_says_how_to_see_the_rest(
 
 
 @pytest.mark.parametrize("model", [*FACTS, "feed"])
-def test_a_list_costs_the_same_queries_for_any_number_of_rows(
-    admin_client: Client, model: str
-) -> None:
-    """No list asks the database again for each of its rows, and none asks twelve times."""
+def test_list_needs_no_query_per_row(admin_client: Client, model: str) -> None:
+    """No list queries the database once per row, and none needs more than 12 queries."""
     path = reverse(f"admin:feeds_{model}_changelist")
 
     def queries() -> int:
@@ -250,15 +246,15 @@ def test_a_list_costs_the_same_queries_for_any_number_of_rows(
         Feed.objects.create(name=f"feed{number}", kind="arrays")
 
     add(0)
-    queries()  # what is asked once in a process
+    queries()  # the queries of the first request only
     few = queries()
     for number in range(1, 31):
         add(number)
     assert queries() == few <= 12
 
 
-def test_number_that_a_plain_client_said_is_shown(admin_client: Client) -> None:
-    """List, page and session show it beside the server's count, where they differ."""
+def test_number_stated_by_a_plain_client_is_shown(admin_client: Client) -> None:
+    """If it differs from the server's count, list, page and session show both."""
     bob = connect("bob", block_size=0)
     text = "Client bob received {} block in 4.002 time"
     for number, said in ((1, 1), (2, 7)):

@@ -1,4 +1,4 @@
-"""What an operator does to sessions: who may, what comes of it, and what keeps it."""
+"""Operations on sessions: permissions, effects and safeguards."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def address(name: str, *sessions: ClientSession, **more: str) -> str:
 
 
 def said(response: Any) -> list[str]:
-    """Return what the admin says on its next page."""
+    """Return the messages that the admin shows on its next page."""
     return [str(one) for one in get_messages(response.wsgi_request)]
 
 
 def operator(*codenames: str) -> User:
-    """Return somebody with those permissions and no other."""
+    """Return a staff user with exactly these permissions."""
     user = User.objects.create_user("operator", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
     return user
@@ -50,13 +50,13 @@ def operator(*codenames: str) -> User:
 
 @pytest.fixture
 def in_memory_layer(settings: Settings) -> None:
-    """Let the test have a layer of its own."""
+    """Give the test a channel layer of its own."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
 
 @pytest.fixture
 async def node_ends(default_feeds: None, in_memory_layer: None) -> AsyncIterator[None]:
-    """Stop the node of the test's event loop."""
+    """Stop the node of the test's event loop afterwards."""
     yield
     await stop_node()
 
@@ -71,14 +71,14 @@ async def admin(node_ends: None) -> AsyncClient:
 
 
 async def online() -> ClientSession:
-    """Return the session that is there once its connection is stored."""
+    """Return the session once its connection is stored."""
     while not await Connection.objects.filter(closed_at=None).aexists():
         await asyncio.sleep(0.02)
     return await ClientSession.objects.aget()
 
 
-async def test_disconnect_says_why_and_closes(admin: AsyncClient) -> None:
-    """A client that is disconnected hears why, and that it must not come back."""
+async def test_disconnect_tells_the_reason_and_closes(admin: AsyncClient) -> None:
+    """A disconnected client gets the reason, and a close code that forbids a return."""
     async with connected("client=alice") as one:
         await receive(one, "welcome")
         session = await online()
@@ -98,8 +98,8 @@ async def test_disconnect_says_why_and_closes(admin: AsyncClient) -> None:
     assert session.status == Status.DISCONNECTED
 
 
-async def test_notice_reaches_the_chosen_client(admin: AsyncClient) -> None:
-    """The text of a notice reaches whom it is for, and nobody else."""
+async def test_notice_reaches_the_chosen_client_only(admin: AsyncClient) -> None:
+    """A notice reaches the chosen client and no other."""
     async with connected("client=alice") as one:
         await receive(one, "notice")
         session = await online()
@@ -122,8 +122,8 @@ async def test_notice_reaches_the_chosen_client(admin: AsyncClient) -> None:
         ("\x1b[31m", "control characters"),
     ],
 )
-def test_a_notice_is_one_line_of_bounded_length(admin_client: Client, text: str, part: str) -> None:
-    """Whatever is no notice is refused with a sentence, and not sent."""
+def test_notice_is_one_line_of_bounded_length(admin_client: Client, text: str, part: str) -> None:
+    """An invalid notice is refused with a sentence, and not sent."""
     session = there("alice")
     response = admin_client.post(address("notice", session), {"text": text})
     assert response.status_code == 200
@@ -132,7 +132,7 @@ def test_a_notice_is_one_line_of_bounded_length(admin_client: Client, text: str,
 
 
 def there(name: str, status: str = Status.ONLINE, *, connection: bool = True) -> ClientSession:
-    """Store a session and, unless told otherwise, its open connection."""
+    """Store a session and, by default, its open connection."""
     session = connect(name)
     ClientSession.objects.filter(pk=session.pk).update(status=status)
     if connection:
@@ -142,15 +142,15 @@ def there(name: str, status: str = Status.ONLINE, *, connection: bool = True) ->
 
 
 @pytest.mark.django_db
-def test_forget_removes_what_is_over(admin_client: Client) -> None:
-    """A session that left goes with its reports; one that is online stays."""
+def test_forget_removes_sessions_that_left(admin_client: Client) -> None:
+    """A session that left is removed with its reports; one that is online stays."""
     left, stays = there("alice", Status.LEFT, connection=False), there("bob")
     for session in (left, stays):
         report(session, 1)
         ClientMessage.objects.create(session=session, text="Hey Server!", received_at=NOW)
     page = admin_client.get(address("forget", left, stays))
     assert (page.context["reached"], page.context["left_out"]) == ([left], [stays])
-    assert BlockReport.objects.count() == 2  # nothing happens before it is confirmed
+    assert BlockReport.objects.count() == 2  # nothing happens before the confirmation
     response = admin_client.post(address("forget", left, stays))
     assert said(response) == [f"{left} was forgotten."]
     assert list(ClientSession.objects.all()) == [stays]
@@ -167,10 +167,10 @@ def test_forget_removes_what_is_over(admin_client: Client) -> None:
         ("notice", {"text": "Hi"}, "Nothing was sent: none of these sessions is connected."),
     ],
 )
-def test_a_session_that_is_away_is_not_reached(
+def test_operation_on_an_offline_session_does_nothing(
     admin_client: Client, name: str, data: dict[str, str], sentence: str
 ) -> None:
-    """Where nobody is connected, one sentence says so."""
+    """If no chosen session is connected, one sentence says so."""
     session = there("alice", Status.AWAY, connection=False)
     page = admin_client.get(address(name, session))
     assert sentence in page.content.decode()
@@ -178,8 +178,8 @@ def test_a_session_that_is_away_is_not_reached(
 
 
 @pytest.mark.django_db
-def test_a_session_that_is_online_is_not_forgotten(admin_client: Client) -> None:
-    """Who is online is disconnected first."""
+def test_online_session_cannot_be_forgotten(admin_client: Client) -> None:
+    """A session that is online must be disconnected first."""
     session = there("alice")
     response = admin_client.post(address("forget", session))
     assert said(response) == [
@@ -190,7 +190,7 @@ def test_a_session_that_is_online_is_not_forgotten(admin_client: Client) -> None
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("name", "data"), [("disconnect", {}), ("notice", {"text": "Hi"})])
-def test_an_unreachable_layer_is_a_sentence(
+def test_unreachable_layer_is_reported(
     admin_client: Client, settings: Settings, name: str, data: dict[str, str]
 ) -> None:
     """Without the channel layer nothing is done, and the admin says so."""
@@ -206,8 +206,8 @@ def test_an_unreachable_layer_is_a_sentence(
 
 
 @pytest.mark.django_db
-def test_whoever_may_only_view_is_offered_nothing(client: Client) -> None:
-    """A role that views sees no operation, and is refused each one."""
+def test_viewer_is_offered_no_operation(client: Client) -> None:
+    """A user who may only view sees no operation, and is refused each one."""
     client.force_login(operator("view_clientsession", "view_blockreport"))
     session = there("alice")
     page = shown(client, session) + client.get(reverse(LIST)).content.decode()
@@ -220,8 +220,8 @@ def test_whoever_may_only_view_is_offered_nothing(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_forgetting_needs_more_than_changing(client: Client) -> None:
-    """Who may change sessions disconnects and tells; removing is a permission of its own."""
+def test_forgetting_needs_the_permission_to_delete(client: Client) -> None:
+    """The permission to change covers disconnecting and notices, not forgetting."""
     client.force_login(operator("view_clientsession", "change_clientsession"))
     session = there("alice")
     page = shown(client, session)
@@ -231,8 +231,8 @@ def test_forgetting_needs_more_than_changing(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_actions_lead_to_their_page_and_back(admin_client: Client) -> None:
-    """The list leads to an operation on the chosen rows, and comes back filtered as it was."""
+def test_actions_return_to_the_filtered_list(admin_client: Client) -> None:
+    """An action leads to the page of its operation, and back to the list as filtered."""
     sessions = [there(name) for name in ("alice", "bob")]
     chosen = {"action": "notify", "_selected_action": [one.pk for one in sessions]}
     response = admin_client.post(f"{reverse(LIST)}?status__exact=online", chosen)
@@ -248,8 +248,8 @@ def test_actions_lead_to_their_page_and_back(admin_client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_most_sessions(admin_client: Client) -> None:
-    """No operation is for more sessions than somebody has seen."""
+def test_operation_is_bounded_to_visible_sessions(admin_client: Client) -> None:
+    """No operation applies to more sessions than one page of the list shows."""
     sessions = [there(f"client {number}") for number in range(MOST_SESSIONS + 1)]
     chosen = {"action": "disconnect", "_selected_action": [one.pk for one in sessions]}
     response = admin_client.post(reverse(LIST), {**chosen, "select_across": "1"})
@@ -260,8 +260,8 @@ def test_most_sessions(admin_client: Client) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("query", ["id=x", "id=" + "9" * 400, "id=-1", "id=%C2%B2", ""])
-def test_an_address_that_names_no_session(admin_client: Client, query: str) -> None:
-    """Whatever stands in the address, the page says that there is nobody."""
+def test_invalid_ids_name_no_session(admin_client: Client, query: str) -> None:
+    """Whatever ids are in the address, the page opens with no session."""
     page = admin_client.get(f"{reverse('admin:feeds_clientsession_disconnect')}?{query}")
     assert page.status_code == 200
     assert page.context["reached"] == []
@@ -276,10 +276,10 @@ def test_an_address_that_names_no_session(admin_client: Client, query: str) -> N
         (Status.DISCONNECTED, False, ["forget"]),
     ],
 )
-def test_page_of_a_session_offers_what_applies(
+def test_session_offers_applicable_operations(
     admin_client: Client, status: str, offered: list[str], *, connection: bool
 ) -> None:
-    """Who is connected can be disconnected and told; who is gone can be forgotten."""
+    """A connected session can be disconnected and notified; an offline one can be forgotten."""
     page = shown(admin_client, there("alice", status, connection=connection))
     paths = {"disconnect": "disconnect_one", "notice": "notify_one", "forget": "forget_one"}
     found = [name for name, path in paths.items() if path.replace("_", "-") in page or path in page]

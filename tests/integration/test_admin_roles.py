@@ -1,4 +1,4 @@
-"""The ready-made groups of accounts: what each may see, and what it may do."""
+"""The predefined groups of accounts, and their permissions."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def groups() -> None:
-    """Make the groups, which a test with transactions may have removed."""
+    """Create the groups, which a test with transactions may have removed."""
     roles.make_roles(apps, connection.schema_editor())
 
 
 def member(client: Client, group: str) -> Client:
-    """Sign in a member of staff who is in *group* only."""
+    """Sign in a staff user who is only in *group*."""
     user = User.objects.create_user(group, is_staff=True)
     user.groups.add(Group.objects.get(name=group))
     client.force_login(user)
@@ -35,8 +35,8 @@ def member(client: Client, group: str) -> Client:
 
 
 @pytest.mark.parametrize(("group", "may_act"), [("viewer", False), ("operator", True)])
-def test_role_may_do_exactly_what_it_says(client: Client, group: str, *, may_act: bool) -> None:
-    """Both see all facts; an operator also changes feeds and acts on sessions, nothing more."""
+def test_role_has_exactly_its_permissions(client: Client, group: str, *, may_act: bool) -> None:
+    """Both roles view all facts; only an operator changes feeds and acts on sessions."""
     feed = Feed.objects.create(name="numbers", kind="arrays")
     session = connect("alice")
     stored = report(session, 1)
@@ -58,8 +58,8 @@ def test_role_may_do_exactly_what_it_says(client: Client, group: str, *, may_act
         assert browser.get(address).status_code == 403
 
 
-def test_group_that_was_changed_stays_so() -> None:
-    """The migration leaves a group alone that has the name already."""
+def test_changed_group_is_kept() -> None:
+    """The migration does not change an existing group of the same name."""
     Group.objects.get(name="viewer").permissions.clear()
     roles.make_roles(apps, connection.schema_editor())
     assert not Group.objects.get(name="viewer").permissions.exists()

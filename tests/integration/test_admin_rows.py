@@ -1,4 +1,4 @@
-"""The live cells of the list of sessions: true, bounded, and for those who may view."""
+"""The live cells of the list of sessions: correct, bounded, and protected."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ ROWS = "admin:feeds_clientsession_rows"
         (86400 * 1000, "1,000 d ago"),
     ],
 )
-def test_ago(seconds: float, text: str) -> None:
-    """A time is told in its largest unit; one that lies ahead, by another clock, is now."""
+def test_age_is_shown_in_its_largest_unit(seconds: float, text: str) -> None:
+    """A time in the future, by another clock, counts as now."""
     assert ago(seconds) == text
 
 
-def test_cells_say_what_is_stored() -> None:
+def test_cells_show_the_stored_values() -> None:
     """Status, last seen, lag, reconnects and verdicts are those of the session."""
     session = connect("alice")
     Connection.objects.create(session=session, behind=1234, opened_at=NOW, seen_at=NOW)
@@ -49,8 +49,8 @@ def test_cells_say_what_is_stored() -> None:
     }
 
 
-def test_only_asked_rows_are_answered_with_one_query(admin_client: Client) -> None:
-    """An update costs one look at the sessions, however many are asked for."""
+def test_requested_rows_cost_one_query(admin_client: Client) -> None:
+    """An update costs one query, however many sessions are requested."""
     sessions = [connect(f"client {number}") for number in range(60)]
     asked = {"id": [one.pk for one in sessions] + ["x", "9" * 400, "-1"]}
     with CaptureQueriesContext(connection) as captured:
@@ -62,7 +62,7 @@ def test_only_asked_rows_are_answered_with_one_query(admin_client: Client) -> No
     assert list(answer.json()) == [str(sessions[0].pk)]
 
 
-def test_rows_are_for_those_who_may_view(client: Client) -> None:
-    """Somebody without the permission gets nothing."""
+def test_rows_need_the_permission_to_view(client: Client) -> None:
+    """A user without the permission to view gets nothing."""
     client.force_login(User.objects.create_user("nobody", is_staff=True))
     assert client.get(reverse(ROWS), {"id": connect("alice").pk}).status_code == 403

@@ -1,4 +1,4 @@
-"""``python -m clientapp analyse``: what it writes, says and needs."""
+"""``python -m clientapp analyse``: its files, its output and its requirements."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ EXTRA = ("jinja2", "matplotlib", "numpy", "scipy")
 
 
 class Addresses(HTMLParser):
-    """Everything that a page would fetch, or lead to."""
+    """The URLs that a page loads or links."""
 
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep what the attributes name."""
+        """Keep the URLs in the attributes."""
         self.found += [value or "" for name, value in attrs if name in {"src", "href", "srcset"}]
 
 
@@ -51,10 +51,10 @@ def logs(tmp_path: Path) -> list[str]:
     return [str(tmp_path / f"{name}.log") for name in texts]
 
 
-def test_writes_a_report(
+def test_report_is_written(
     logs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The page holds all, and its figures stand beside it for programs."""
+    """The page contains everything, and its figures are in files for programs."""
     out = tmp_path / "out"
     assert cli.main(["analyse", *logs, "--out", str(out)]) == 0
     said = capsys.readouterr().out
@@ -73,8 +73,8 @@ def test_writes_a_report(
     assert (out / "total.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_page_asks_nobody(logs: list[str], tmp_path: Path) -> None:
-    """Every picture is in the page, and nothing leads out of it."""
+def test_page_loads_nothing(logs: list[str], tmp_path: Path) -> None:
+    """Every picture is embedded in the page, and nothing links out of it."""
     assert cli.main(["analyse", *logs, "--out", str(tmp_path)]) == 0
     addresses = Addresses()
     page = (tmp_path / "report.html").read_text()
@@ -84,16 +84,16 @@ def test_the_page_asks_nobody(logs: list[str], tmp_path: Path) -> None:
     assert not re.search(r"url\(|@import|<script", page)
 
 
-def test_a_page_says_why_there_is_no_fit(logs: list[str], tmp_path: Path) -> None:
-    """With one number of clients there is no model, and the page says so instead."""
+def test_page_explains_a_missing_fit(logs: list[str], tmp_path: Path) -> None:
+    """With a single number of clients there is no model, and the page says so."""
     assert cli.main(["analyse", *logs, "--out", str(tmp_path)]) == 0
     page = (tmp_path / "report.html").read_text()
     assert "No fit is given: clients is the same at every point" in page
     assert "R²" not in page
 
 
-def test_feeds_are_told_apart(tmp_path: Path) -> None:
-    """Clients of one feed, of another and of both are rows with their feeds before them."""
+def test_feeds_are_separate_rows(tmp_path: Path) -> None:
+    """Clients of one feed, of another and of both are rows that start with their feeds."""
     carol = replace(ALICE, client="carol", block_size=5)
     texts = {
         "alice": session_log(replace(carol, client="alice", feeds=("users",)), users(1, 20)),
@@ -111,7 +111,7 @@ def test_feeds_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_plots_name_the_feeds_and_rates() -> None:
-    """The same figures of other feeds are another picture."""
+    """The same figures for other feeds give a different picture."""
 
     def pictures(*feeds: str) -> dict[str, bytes]:
         sizes = [(size, name) for name in feeds for size in (1, 5)]
@@ -124,17 +124,17 @@ def test_plots_name_the_feeds_and_rates() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 30, 60])
-def test_no_two_lines_have_the_same_colour(count: int) -> None:
-    """However many lines there are, each has a colour of its own."""
+def test_lines_have_different_colours(count: int) -> None:
+    """Each line has its own colour, however many there are."""
     cells = study([trial(clients=number + 1) for number in range(count)]).cells
     colours = [colour for colour, _ in _coloured(cells, lambda at: (at.feeds, at.clients))]
     assert len(set(colours)) == len(colours) == count
 
 
-def test_report_begins_with_its_rule_and_what_it_leaves_out(
+def test_report_starts_with_its_rule(
     logs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Terminal and page say first what is compared, what is left out, and whom to believe."""
+    """Terminal and page start with the rule, what is left out, and the bottleneck."""
     assert cli.main(["analyse", *logs, "--out", str(tmp_path)]) == 0
     rule, basis, load, *_ = capsys.readouterr().out.splitlines()
     assert rule.startswith("Block time = ideal + overhead.")
@@ -144,10 +144,8 @@ def test_report_begins_with_its_rule_and_what_it_leaves_out(
     assert page.index(rule) < page.index(load) < page.index("What was found")
 
 
-def test_sentences_for_what_cannot_be_done(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A log that is none, and a folder that is a file, are one sentence each."""
+def test_failure_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A missing log, and an output folder that is a file, are reported in one sentence each."""
     none = tmp_path / "none.log"
     assert cli.main(["analyse", str(none)]) == 1
     assert capsys.readouterr().err == (
@@ -160,7 +158,7 @@ def test_sentences_for_what_cannot_be_done(
 
 
 def without_extra(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the client where no package of the analysis can be found."""
+    """Run the client without the packages of the analysis."""
     program = (
         "import sys; sys.modules.update(dict.fromkeys("
         f"{EXTRA!r})); from clientapp.cli import main; sys.exit(main({list(arguments)!r}))"
@@ -170,8 +168,8 @@ def without_extra(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_rest_needs_no_package_of_the_analysis(logs: list[str]) -> None:
-    """Without them logs are verified, collecting starts, and analyse names what to install."""
+def test_only_analyse_needs_the_packages(logs: list[str]) -> None:
+    """Without the packages verifying and collecting work; analyse says what to install."""
     assert without_extra("verify", *logs).returncode == 0
     closed = "ws://127.0.0.1:9/"
     collect = without_extra("collect", "--no-wait", f"--url={closed}", f"--log={logs[0]}.new")

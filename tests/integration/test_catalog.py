@@ -1,4 +1,4 @@
-"""What a process knows of the feeds, and what it costs to look."""
+"""The catalog of feeds in a process, and the cost of refreshing it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 def segment(feed: Feed, first: int, epoch: str = "0" * 12) -> Segment:
-    """Let *feed* go on in a new segment."""
+    """Start a new segment of *feed*."""
     return Segment.objects.create(
         feed=feed,
         epoch=epoch,
@@ -32,7 +32,7 @@ def segment(feed: Feed, first: int, epoch: str = "0" * 12) -> Segment:
 
 
 def firsts(catalog: Catalog) -> dict[str, set[int]]:
-    """Return where the segments begin that *catalog* knows."""
+    """Return the first offsets of the segments that *catalog* knows."""
     return {
         name: {feed.schedule.segment(offset).first for offset in range(1, 100)}
         for name, feed in catalog.feeds.items()
@@ -40,8 +40,8 @@ def firsts(catalog: Catalog) -> dict[str, set[int]]:
     }
 
 
-def test_finds_what_is_new_in_each_feed() -> None:
-    """Segments are found by their offsets, whichever feed's was stored first."""
+def test_refresh_finds_new_segments_of_each_feed() -> None:
+    """Segments are found by their offsets, whichever feed stored its segment first."""
     Feed.objects.all().delete()
     one, two = (Feed.objects.create(name=name, kind="arrays") for name in ("one", "two"))
     catalog = Catalog(Worker("database"))
@@ -57,8 +57,8 @@ def test_finds_what_is_new_in_each_feed() -> None:
     assert firsts(catalog) == {"one": {1, 50}, "two": {1, 7, 20}, "three": {1}}
 
 
-def test_a_removed_feed_is_remembered_as_switched_off() -> None:
-    """Who received it reports it, and what it held can still be made."""
+def test_removed_feed_is_kept_as_switched_off() -> None:
+    """Its clients can still report it, and its messages can still be regenerated."""
     feed = Feed.objects.get(name="arrays")
     segment(feed, 1, source_of(recipe_of(feed)).epoch)
     Feed.objects.update(promised=10, promised_us=now_us())
@@ -81,8 +81,8 @@ def test_a_removed_feed_is_remembered_as_switched_off() -> None:
     assert firsts(catalog) == {}
 
 
-def test_a_look_costs_two_queries() -> None:
-    """However many feeds there are: each server process looks every second. The first is dearer."""
+def test_refresh_costs_two_queries() -> None:
+    """Each server process refreshes every second, with two queries for any number of feeds."""
     for number in range(98):
         segment(Feed.objects.create(name=f"feed-{number}", kind="arrays"), 1)
     catalog = Catalog(Worker("database"))
@@ -93,16 +93,16 @@ def test_a_look_costs_two_queries() -> None:
     assert len(catalog.feeds) == 100
 
 
-def test_a_feed_is_not_called_idle_because_its_source_took_long(
+def test_slow_source_does_not_make_a_feed_idle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The promise is read after sources were built, so a server that starts says no false word."""
+    """The promise is read after the sources were built, so a starting server is not wrong."""
     clock, built = [now_us()], set[Recipe]()
 
     def build(recipe: Recipe) -> Source:
         if recipe not in built:
             clock[0] += ATTENDED_US
-            Feed.objects.update(promised_us=clock[0])  # its generator goes on meanwhile
+            Feed.objects.update(promised_us=clock[0])  # its generator continues meanwhile
         built.add(recipe)
         return source_of(recipe)
 

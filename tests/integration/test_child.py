@@ -1,4 +1,4 @@
-"""The process that makes old messages again: what it answers, and how it ends."""
+"""The process that regenerates old messages: its answers, and its end."""
 
 import asyncio
 import os
@@ -34,8 +34,8 @@ async def maker() -> AsyncIterator[Child]:
     await maker.stop()
 
 
-async def test_it_makes_the_same_elsewhere(maker: Child) -> None:
-    """What the other process makes is what this one would."""
+async def test_child_makes_the_same_messages(maker: Child) -> None:
+    """The other process makes the same messages as this one."""
     mine = schedule(source_of(RECIPE).epoch)
     for call in (lines_between, frames_between):
         expected = call("arrays", mine, 3, 700)
@@ -43,26 +43,26 @@ async def test_it_makes_the_same_elsewhere(maker: Child) -> None:
     assert await maker.run(os.getpid) != os.getpid()
 
 
-async def test_a_terminal_does_not_reach_it(maker: Child) -> None:
-    """Ctrl-C goes to a group of processes; this one has its own from its first instant on."""
+async def test_terminal_does_not_reach_the_child(maker: Child) -> None:
+    """Ctrl-C goes to a process group; the child has its own group from the start."""
     assert os.getpgid(maker.start().pid) != os.getpgid(0)
 
 
-async def test_it_gives_way(maker: Child) -> None:
-    """Where cores are short, those who are live have them first."""
+async def test_child_has_low_priority(maker: Child) -> None:
+    """If cores are scarce, live clients have priority."""
     assert await maker.run(os.nice, 0) == min(os.nice(0) + NICENESS, 19)
 
 
-async def test_calls_take_turns(maker: Child) -> None:
-    """Many may ask at once; each gets its own answer."""
+async def test_each_caller_gets_its_answer(maker: Child) -> None:
+    """Concurrent callers each get their own answer."""
     mine = schedule(source_of(RECIPE).epoch)
     asked = [maker.run(lines_between, "arrays", mine, one, one) for one in range(1, 20)]
     made = await asyncio.gather(*asked)
     assert made == [lines_between("arrays", mine, one, one) for one in range(1, 20)]
 
 
-async def test_errors_come_back(maker: Child) -> None:
-    """What a call raises there is raised here, whole; the process goes on."""
+async def test_errors_are_raised_at_the_caller(maker: Child) -> None:
+    """An exception in the child is raised here with its data; the child continues."""
     with pytest.raises(UnavailableError, match="other messages up to offset 5") as raised:
         await maker.run(lines_between, "arrays", schedule("f" * 12), 1, 5)
     assert raised.value.last == 5
@@ -71,16 +71,16 @@ async def test_errors_come_back(maker: Child) -> None:
     assert await maker.run(len, "four") == 4
 
 
-async def test_another_follows_one_that_was_killed(maker: Child) -> None:
-    """Who waits for a process that ends is told; the next call has a new one."""
+async def test_killed_child_is_replaced(maker: Child) -> None:
+    """A caller that waits for a killed child gets an error; the next call starts a new child."""
     os.kill(await maker.run(os.getpid), signal.SIGKILL)
     with pytest.raises(ChildEndedError):
         await maker.run(len, "four")
     assert await maker.run(len, "four") == 4
 
 
-async def test_it_outlives_ctrl_c_but_not_its_owner(maker: Child) -> None:
-    """A signal for the terminal's whole group ends nothing; the owner's end does."""
+async def test_child_survives_ctrl_c_but_not_its_owner(maker: Child) -> None:
+    """A signal for the terminal's process group does not end the child; its owner's end does."""
     process = await maker.run(os.getpid)
     for number in STOPS:
         os.kill(process, number)
@@ -103,8 +103,8 @@ async def test_it_outlives_ctrl_c_but_not_its_owner(maker: Child) -> None:
 
 
 @pytest.mark.parametrize("moment", ["in a call", "before the answer", "in the answer"])
-def test_it_ends_without_a_word(moment: str) -> None:
-    """An owner can be killed at any moment; what is left prints no traceback on its terminal."""
+def test_child_of_a_killed_owner_ends_silently(moment: str) -> None:
+    """The owner may be killed at any moment; the child prints no traceback."""
     call = pickle.dumps((bytes, (1_000_000,) if moment == "in the answer" else (1,)))
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
@@ -129,7 +129,7 @@ def test_it_ends_without_a_word(moment: str) -> None:
 
 
 def is_alive(process: int) -> bool:
-    """Tell whether a process, of whomever, runs."""
+    """Tell whether a process runs, whoever owns it."""
     try:
         status = Path(f"/proc/{process}/stat").read_text(encoding="ascii")
     except FileNotFoundError:
@@ -137,8 +137,8 @@ def is_alive(process: int) -> bool:
     return status.rpartition(")")[2].split()[0] != "Z"
 
 
-def test_it_needs_no_django() -> None:
-    """The process starts quickly, because it loads neither Django nor Channels."""
+def test_child_needs_no_django() -> None:
+    """The child starts quickly, because it loads neither Django nor Channels."""
     program = (
         "import sys, feeds.running.child, feeds.making.regeneration\n"
         "print([name for name in ('django', 'channels', 'twisted') if name in sys.modules])"

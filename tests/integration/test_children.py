@@ -1,4 +1,4 @@
-"""`tools.children` reports and ends what it started, whatever the children do."""
+"""`tools.children` reports and ends the processes it started, whatever they do."""
 
 import asyncio
 from pathlib import Path
@@ -20,7 +20,7 @@ async def start(children: Children, name: str, program: str) -> None:
 
 
 async def shown(capsys: pytest.CaptureFixture[str], *lines: str) -> str:
-    """Return everything printed, as soon as *lines* are in it."""
+    """Return everything printed, as soon as it contains *lines*."""
     printed = ""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not all(line in printed for line in lines):
@@ -29,8 +29,10 @@ async def shown(capsys: pytest.CaptureFixture[str], *lines: str) -> str:
     return printed
 
 
-async def test_stops_in_reverse_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What was started last ends first, and a clean end is no failure."""
+async def test_children_stop_in_reverse_order(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The child started last ends first, and a clean end is no failure."""
     children = Children(tmp_path)
     for name in ("server", "alice"):
         await start(children, name, f"{OBEDIENT}; {WAITING}")
@@ -41,8 +43,10 @@ async def test_stops_in_reverse_order(tmp_path: Path, capsys: pytest.CaptureFixt
     assert children.failures == []
 
 
-async def test_stopped_before_it_was_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A child that does not handle the request yet dies of it, which is no failure."""
+async def test_child_stopped_early_is_no_failure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A child that does not handle the signal yet dies of it, which is no failure."""
     children = Children(tmp_path)
     await start(children, "alice", f"import signal; {WAITING}")
     await shown(capsys, "alice     | ready")
@@ -51,10 +55,10 @@ async def test_stopped_before_it_was_up(tmp_path: Path, capsys: pytest.CaptureFi
     assert children.failures == []
 
 
-async def test_a_child_that_ends_by_itself_ends_no_other(
+async def test_child_that_ends_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is named with its exit code and the command that starts it again."""
+    """The report gives its exit code and the command to restart it; the others continue."""
     children = Children(tmp_path)
     await start(children, "server", f"{OBEDIENT}; {WAITING}")
     await shown(capsys, "server    | ready")
@@ -71,8 +75,8 @@ async def test_a_child_that_ends_by_itself_ends_no_other(
     assert children.failures == ["bob ended with exit code 1"]
 
 
-async def test_even_a_clean_end_is_unexpected(tmp_path: Path) -> None:
-    """A child that ends by itself is a failure, also with exit code 0; the last one ends all."""
+async def test_clean_end_is_unexpected(tmp_path: Path) -> None:
+    """A child that ends by itself is a failure, even with exit code 0; the last one ends all."""
     children = Children(tmp_path)
     await start(children, "alice", "pass")
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -81,7 +85,7 @@ async def test_even_a_clean_end_is_unexpected(tmp_path: Path) -> None:
     assert children.failures == ["alice ended with exit code 0"]
 
 
-async def test_one_that_must_start_ends_all_where_it_cannot(
+async def test_failed_start_of_a_required_child_ends_all(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A server that never came up leaves nothing to keep running for."""
@@ -98,8 +102,8 @@ async def test_one_that_must_start_ends_all_where_it_cannot(
     assert "keep running" not in capsys.readouterr().out
 
 
-async def test_a_child_is_up_once_it_says_so(tmp_path: Path) -> None:
-    """The next one need not wait longer, nor for one that ended or for ever."""
+async def test_child_is_up_when_it_says_so(tmp_path: Path) -> None:
+    """Waiting for a child ends when it is up, when it has ended, or after a time."""
     children = Children(tmp_path)
     said = await children.start("alice", "-c", f"import signal; {WAITING}", ready="ready")
     silent = await children.start("bob", "-c", "import signal; signal.pause()", ready="ready")
@@ -114,10 +118,10 @@ async def test_a_child_is_up_once_it_says_so(tmp_path: Path) -> None:
     await children.stop()
 
 
-async def test_kills_the_stubborn(
+async def test_stubborn_child_is_killed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A child that will not stop is killed, and named."""
+    """A child that does not stop is killed and reported."""
     monkeypatch.setattr(module, "STOP_SECONDS", 0.05)
     children = Children(tmp_path)
     await start(children, "alice", f"{STUBBORN}; {WAITING}")
@@ -130,7 +134,7 @@ async def test_kills_the_stubborn(
 async def test_later_interrupt_kills(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever asks again does not wait."""
+    """A second Ctrl-C kills at once."""
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.0)
     children = Children(tmp_path)
     await start(children, "alice", f"{STUBBORN}; {WAITING}")
@@ -141,10 +145,10 @@ async def test_later_interrupt_kills(
     assert children.failures == ["alice ended with exit code -9"]
 
 
-async def test_interrupt_delivered_twice_is_one(
+async def test_interrupt_delivered_twice_counts_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One Ctrl-C that arrives twice kills nobody."""
+    """A single Ctrl-C that arrives twice kills no child."""
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 3600.0)
     children = Children(tmp_path)
     await start(children, "alice", f"{OBEDIENT}; {WAITING}")

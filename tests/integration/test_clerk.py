@@ -1,4 +1,4 @@
-"""The clerk: a process of its own stores what a node hears."""
+"""The clerk: a process of its own that stores a node's facts."""
 
 from __future__ import annotations
 
@@ -48,18 +48,18 @@ async def clerk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 
 def texts(folder: Path) -> list[tuple[str]]:
-    """Return the texts of clients that are stored."""
+    """Return the stored texts of clients."""
     with closing(sqlite3.connect(folder / "db.sqlite3")) as database:
         return database.execute("SELECT text FROM feeds_clientmessage ORDER BY id").fetchall()
 
 
-async def test_it_gives_way(clerk: Clerk) -> None:
-    """Where cores are short, a crowd is let in before it is stored."""
+async def test_clerk_has_low_priority(clerk: Clerk) -> None:
+    """If cores are scarce, a crowd is admitted before it is stored."""
     assert await clerk.run(os.nice, 0) == min(os.nice(0) + NICENESS, 19)
 
 
 async def test_facts_are_stored_by_another_process(clerk: Clerk, tmp_path: Path) -> None:
-    """A recorder with a clerk stores, and answers with what came of it."""
+    """A recorder with a clerk stores facts, and returns the outcome of each."""
     assert await clerk.run(os.getpid) != os.getpid()
     recorder = Recorder(LIMITS, clerk)
     running = asyncio.create_task(recorder.run())
@@ -74,7 +74,7 @@ async def test_facts_are_stored_by_another_process(clerk: Clerk, tmp_path: Path)
 
 
 async def test_facts_wait_for_the_next_clerk(clerk: Clerk, tmp_path: Path) -> None:
-    """Where the process is killed, another one stores what waits."""
+    """If the clerk is killed, the next one stores the waiting facts."""
     recorder = Recorder(LIMITS, clerk)
     running = asyncio.create_task(recorder.run())
     recorder.record(OPENED)
@@ -86,8 +86,8 @@ async def test_facts_wait_for_the_next_clerk(clerk: Clerk, tmp_path: Path) -> No
     running.cancel()
 
 
-async def test_a_killed_clerk_is_told_of(clerk: Clerk) -> None:
-    """A call in the middle of which it dies fails, and the next one is made."""
+async def test_killed_clerk_is_reported(clerk: Clerk) -> None:
+    """A call during which the clerk dies fails; the next call works."""
     with pytest.raises(ChildEndedError, match="the clerk has ended"):
         await clerk.run(os.kill, await clerk.run(os.getpid), signal.SIGKILL)
     assert await clerk.run(len, "four") == 4

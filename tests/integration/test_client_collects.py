@@ -1,4 +1,4 @@
-"""The client against a real server: blocks, log, reports, how it ends."""
+"""The client with a real server: blocks, log, reports, and its end."""
 
 import json
 import signal
@@ -17,7 +17,7 @@ from tests.support.log_oracle import offsets, read_log
 async def test_blocks_are_logged_reported_and_acknowledged(
     server: FeedServer, lifted: Lifted
 ) -> None:
-    """Each offset is in the log once, and each report is what the log says."""
+    """Each offset is in the log once, and each report matches the log."""
     client = await lifted.run(
         *("--url", server.url, "--name", "alice", "--feed", "users", "--feed", "arrays"),
         *("--block-size", "4", "--blocks", "3", "--json"),
@@ -42,7 +42,7 @@ async def test_blocks_are_logged_reported_and_acknowledged(
     assert server.byes == 1
 
 
-async def test_block_sentence_and_permanent_line(server: FeedServer, lifted: Lifted) -> None:
+async def test_block_is_one_line_and_one_sentence(server: FeedServer, lifted: Lifted) -> None:
     """A person reads one line per block; the server reads the block sentence."""
     client = await lifted.run("--url", server.url, "--name", "alice", "--block-size", "1")
     assert (await client.line()).startswith(f"Connected to {server.url} as alice")
@@ -53,8 +53,8 @@ async def test_block_sentence_and_permanent_line(server: FeedServer, lifted: Lif
     assert server.reports[0].text == "Client alice received 1 block in 0.000 s time"
 
 
-async def test_selected_fields(server: FeedServer, lifted: Lifted) -> None:
-    """Log and console hold the selected fields only; arrays stay whole."""
+async def test_selected_fields_are_kept(server: FeedServer, lifted: Lifted) -> None:
+    """Log and console contain only the selected fields; arrays stay complete."""
     client = await lifted.run(
         *("--url", server.url, "--name", "alice", "--feed", "users", "--feed", "arrays"),
         *("--select", "country,name", "--block-size", "2", "--blocks", "1", "--console", "--json"),
@@ -72,16 +72,18 @@ async def test_selected_fields(server: FeedServer, lifted: Lifted) -> None:
     ]
 
 
-async def test_unknown_field(server: FeedServer, lifted: Lifted) -> None:
-    """A field that no feed has ends with exit code 2 and the allowed ones."""
+async def test_unknown_field_is_refused(server: FeedServer, lifted: Lifted) -> None:
+    """A field that no feed has ends the client with exit code 2 and the allowed fields."""
     client = await lifted.run("--url", server.url, "--select", "name,shoe")
     code, _, errors = await client.end()
     assert (code, errors) == (2, "--select 'shoe' is not allowed: name, country\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_interrupt(server: FeedServer, lifted: Lifted, number: signal.Signals) -> None:
-    """Ctrl-C and SIGTERM say bye, sum up and exit 0; the log holds whole blocks."""
+async def test_interrupt_ends_the_client_cleanly(
+    server: FeedServer, lifted: Lifted, number: signal.Signals
+) -> None:
+    """After Ctrl-C or SIGTERM the client says bye and exits with 0; the log has whole blocks."""
     client = await lifted.run(
         "--url", server.url, "--name", "alice", "--block-size", "2", "--json", "--console"
     )
@@ -100,8 +102,8 @@ async def test_interrupt(server: FeedServer, lifted: Lifted, number: signal.Sign
     assert offsets(session, "users") == [1, 2]
 
 
-async def test_second_interrupt(server: FeedServer, lifted: Lifted) -> None:
-    """A second Ctrl-C does not wait for the server, and shows no traceback."""
+async def test_second_interrupt_does_not_wait(server: FeedServer, lifted: Lifted) -> None:
+    """After a second Ctrl-C the client does not wait for the server, and shows no traceback."""
     server.answers_bye = False
     client = await lifted.run("--url", server.url, "--json")
     await client.event("connected")
@@ -113,8 +115,8 @@ async def test_second_interrupt(server: FeedServer, lifted: Lifted) -> None:
     assert (code, output, errors) == (0, "", "")
 
 
-async def test_announced_gap(server: FeedServer, lifted: Lifted) -> None:
-    """A gap stands in the log before the message after it, and in the report."""
+async def test_announced_gap_is_logged_and_reported(server: FeedServer, lifted: Lifted) -> None:
+    """A gap is in the log before the next message, and in the report."""
     client = await lifted.run(
         "--url", server.url, "--name", "alice", "--block-size", "2", "--blocks", "1", "--json"
     )
@@ -131,8 +133,8 @@ async def test_announced_gap(server: FeedServer, lifted: Lifted) -> None:
     assert session.blocks[0].gaps == ["--- gap users 2 to 3: epoch, goes on in abababababab"]
 
 
-async def test_jump_is_never_silent(server: FeedServer, lifted: Lifted) -> None:
-    """Offsets that are skipped without a word are a gap of the client's own."""
+async def test_skipped_offsets_are_a_gap(server: FeedServer, lifted: Lifted) -> None:
+    """Offsets that are skipped without an announcement are reported as a gap."""
     client = await lifted.run(
         "--url", server.url, "--name", "alice", "--block-size", "2", "--blocks", "1", "--json"
     )
@@ -147,7 +149,7 @@ async def test_jump_is_never_silent(server: FeedServer, lifted: Lifted) -> None:
 
 
 async def test_duplicates_are_dropped_and_counted(server: FeedServer, lifted: Lifted) -> None:
-    """A message that comes twice is in the log once, and counted in the report."""
+    """A message that arrives twice is in the log once, and the report counts the duplicate."""
     client = await lifted.run(
         "--url", server.url, "--name", "alice", "--block-size", "2", "--blocks", "1", "--json"
     )
@@ -161,16 +163,16 @@ async def test_duplicates_are_dropped_and_counted(server: FeedServer, lifted: Li
     assert offsets(session, "users") == [1, 2]
 
 
-async def test_what_the_server_says_is_escaped(server: FeedServer, lifted: Lifted) -> None:
-    """Control characters and markup of the server do not reach the terminal."""
+async def test_texts_of_the_server_are_escaped(server: FeedServer, lifted: Lifted) -> None:
+    """Control characters and markup from the server do not reach the terminal."""
     client = await lifted.run("--url", server.url, "--name", "alice")
     await client.line()
     await server.say(Notice(text="\x1b]0;owned\x07 [red]no[/red]"))
     assert await client.line() == r"\x1b]0;owned\x07 [red]no[/red]"
 
 
-async def test_notice_is_shown_when_it_changes(server: FeedServer, lifted: Lifted) -> None:
-    """The same sentence about a feed is shown once, until there is another."""
+async def test_repeated_notice_is_shown_once(server: FeedServer, lifted: Lifted) -> None:
+    """A notice about a feed is shown again only after another one."""
     client = await lifted.run(
         *("--url", server.url, "--feed", "users", "--feed", "arrays", "--json")
     )
@@ -189,15 +191,17 @@ async def test_notice_is_shown_when_it_changes(server: FeedServer, lifted: Lifte
         (4509, "another client with this session took over (because)\n"),
     ],
 )
-async def test_refusal(server: FeedServer, lifted: Lifted, code: int, sentence: str) -> None:
-    """A close code of 4500 and above ends the client with exit code 3."""
+async def test_refusal_ends_the_client(
+    server: FeedServer, lifted: Lifted, code: int, sentence: str
+) -> None:
+    """A close code of 4500 or above ends the client with exit code 3."""
     server.refusal = Farewell(code=code, reason="because", retry_after=0)
     client = await lifted.run("--url", server.url)
     exit_code, _, errors = await client.end()
     assert (exit_code, errors) == (3, sentence)
 
 
-async def test_done(server: FeedServer, lifted: Lifted) -> None:
+async def test_close_code_1000_ends_the_client(server: FeedServer, lifted: Lifted) -> None:
     """A server that closes with 1000 ends the client with exit code 0."""
     client = await lifted.run("--url", server.url, "--json")
     await client.event("connected")
@@ -205,7 +209,7 @@ async def test_done(server: FeedServer, lifted: Lifted) -> None:
     assert (await client.end())[0] == 0
 
 
-async def test_as_a_module(server: FeedServer, lifted: Lifted) -> None:
+async def test_client_runs_as_a_module(server: FeedServer, lifted: Lifted) -> None:
     """``python -m clientapp collect`` is the same client."""
     client = await lifted.run_module("collect", "--url", server.url, "--blocks", "1", "--json")
     await client.event("connected")
@@ -213,7 +217,7 @@ async def test_as_a_module(server: FeedServer, lifted: Lifted) -> None:
     assert (await client.end())[0] == 0
 
 
-async def test_renamed_copy(server: FeedServer, tmp_path: Path) -> None:
+async def test_renamed_copy_works(server: FeedServer, tmp_path: Path) -> None:
     """The folder may be copied under any name."""
     lifted = Lifted(tmp_path, name="feed client 2")
     client = await lifted.run("--url", server.url, "--block-size", "1", "--blocks", "1", "--json")
@@ -222,8 +226,8 @@ async def test_renamed_copy(server: FeedServer, tmp_path: Path) -> None:
     assert (await client.end())[0] == 0
 
 
-async def test_a_broken_block_is_explained(server: FeedServer, lifted: Lifted) -> None:
-    """Asked what came of a block, the client tells it from its log, and notes every verdict."""
+async def test_broken_block_is_explained(server: FeedServer, lifted: Lifted) -> None:
+    """On request the client explains a block from its log; it notes every verdict."""
     client = await lifted.run("--url", server.url, "--name", "alice", "--block-size", "2", "--json")
     await client.event("connected")
     await server.publish("users", 1)

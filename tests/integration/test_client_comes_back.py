@@ -1,4 +1,4 @@
-"""The client where something fails: server, connection, process, log."""
+"""The client when something fails: server, connection, process or log."""
 
 from clientapp.verify import verify
 from clientapp.wire.from_server import Ack, Failure, Farewell
@@ -14,8 +14,8 @@ def options(server: FeedServer, *more: str) -> list[str]:
     return ["--url", server.url, "--name", "alice", "--json", *more]
 
 
-async def test_lost_connection(server: FeedServer, lifted: Lifted) -> None:
-    """Blocks around a lost connection say so: the one it cut, and those that were caught up."""
+async def test_lost_connection_interrupts_blocks(server: FeedServer, lifted: Lifted) -> None:
+    """The block that was cut, and those that were caught up, are marked as interrupted."""
     client = await lifted.run(*options(server, "--block-size", "4", "--blocks", "4", "--console"))
     await client.event("connected")
     await server.publish("users", 2)
@@ -33,7 +33,7 @@ async def test_lost_connection(server: FeedServer, lifted: Lifted) -> None:
     (session,) = read_log(lifted.home / "logs" / "alice.log")
     assert offsets(session, "users") == list(range(1, 17))
     interrupted = [block.header["interrupted"] for block in session.blocks]
-    # The third block holds two messages of the backlog and two that were live.
+    # The third block has two messages of the backlog and two live ones.
     assert interrupted == [True, True, True, False]
     assert [block.header["due"] for block in session.blocks] == [
         [STARTED_US + first * 1_000_000, STARTED_US + (first + 3) * 1_000_000]
@@ -42,8 +42,8 @@ async def test_lost_connection(server: FeedServer, lifted: Lifted) -> None:
     assert all(block.header["rates"] == {"users": 1.0} for block in session.blocks)
 
 
-async def test_server_restart(server: FeedServer, lifted: Lifted) -> None:
-    """The client waits for a server that is gone, and goes on when it is back."""
+async def test_client_survives_a_server_restart(server: FeedServer, lifted: Lifted) -> None:
+    """The client waits for a server that is down, and resumes when it is back."""
     client = await lifted.run(*options(server, "--block-size", "2"))
     await client.event("connected")
     await server.publish("users", 3)
@@ -57,8 +57,8 @@ async def test_server_restart(server: FeedServer, lifted: Lifted) -> None:
     assert (block["block"], block["feeds"]["users"]["first"]) == (2, 3)
 
 
-async def test_drain(server: FeedServer, lifted: Lifted) -> None:
-    """The reason of a bye is shown, and its retry_after is waited at least."""
+async def test_retry_after_of_a_bye_is_obeyed(server: FeedServer, lifted: Lifted) -> None:
+    """The reason of a bye is shown, and the client waits at least its retry_after."""
     client = await lifted.run(*options(server))
     await client.event("connected")
     await server.close(Farewell(code=4001, reason="restarting", retry_after=0.5))
@@ -68,8 +68,8 @@ async def test_drain(server: FeedServer, lifted: Lifted) -> None:
     await client.event("connected")
 
 
-async def test_silent_server(server: FeedServer, lifted: Lifted) -> None:
-    """Three heartbeats without a frame are the end of a connection."""
+async def test_silent_server_is_left(server: FeedServer, lifted: Lifted) -> None:
+    """After three heartbeat periods without a frame the client reconnects."""
     server.heartbeat = 0.01
     client = await lifted.run(*options(server))
     await server.until(lambda: len(server.requests) >= 2)
@@ -77,8 +77,8 @@ async def test_silent_server(server: FeedServer, lifted: Lifted) -> None:
     assert event["reason"] == "nothing was heard in time"
 
 
-async def test_an_explanation_that_comes_late(server: FeedServer, lifted: Lifted) -> None:
-    """A broken block that is explained last makes nobody report judged blocks again."""
+async def test_late_explanation_repeats_no_report(server: FeedServer, lifted: Lifted) -> None:
+    """A broken block that is explained last makes no judged block reported again."""
     client = await lifted.run(*options(server, "--block-size", "1"))
     await client.event("connected")
     await server.publish("users", 3)
@@ -95,8 +95,8 @@ async def test_an_explanation_that_comes_late(server: FeedServer, lifted: Lifted
     assert [report.block for report in server.reports] == [1, 2, 3, 4]
 
 
-async def test_a_server_that_forgot(server: FeedServer, lifted: Lifted) -> None:
-    """A server without reports gets them again, and each block counts once."""
+async def test_server_without_reports_gets_them_again(server: FeedServer, lifted: Lifted) -> None:
+    """A server that lost its reports gets them again, and each block counts once."""
     client = await lifted.run(*options(server, "--block-size", "1"))
     await client.event("connected")
     await server.publish("users", 3)
@@ -114,15 +114,17 @@ async def test_a_server_that_forgot(server: FeedServer, lifted: Lifted) -> None:
 
 
 async def test_backoff_needs_proof(server: FeedServer, lifted: Lifted) -> None:
-    """A server that accepts and closes again is tried ever more seldom."""
+    """A server that accepts and closes at once is tried at growing intervals."""
     server.refusal = Farewell(code=4001, reason="not yet", retry_after=0)
     client = await lifted.run(*options(server))
     attempts = [(await client.event("waiting"))["attempt"] for _ in range(3)]
     assert attempts == [1, 2, 3]
 
 
-async def test_a_record_that_cannot_be_kept(server: FeedServer, lifted: Lifted) -> None:
-    """It is asked for again, ever more seldom, until it comes as one that can be kept."""
+async def test_record_that_cannot_be_logged_is_requested_again(
+    server: FeedServer, lifted: Lifted
+) -> None:
+    """The record is requested again, at growing intervals, until it can be logged."""
     client = await lifted.run(*options(server, "--block-size", "3", "--blocks", "1"))
     await client.event("connected")
     await server.publish("users", 1)
@@ -145,8 +147,8 @@ async def test_a_record_that_cannot_be_kept(server: FeedServer, lifted: Lifted) 
     assert (findings.is_whole, findings.sessions[0].gaps) == (True, 0)
 
 
-async def test_broken_protocol(server: FeedServer, lifted: Lifted) -> None:
-    """A frame that is not the protocol ends the connection, and nothing is lost."""
+async def test_protocol_error_loses_nothing(server: FeedServer, lifted: Lifted) -> None:
+    """A frame that breaks the protocol ends the connection, and no message is lost."""
     client = await lifted.run(*options(server, "--block-size", "2", "--blocks", "1"))
     await client.event("connected")
     await server.publish("users", 1)
@@ -159,7 +161,7 @@ async def test_broken_protocol(server: FeedServer, lifted: Lifted) -> None:
 
 
 async def test_unacknowledged_report_is_sent_again(server: FeedServer, lifted: Lifted) -> None:
-    """After a reconnect the reports without an ack come again, in order."""
+    """After a reconnect the reports without an acknowledgement are sent again, in order."""
     server.acknowledges = False
     client = await lifted.run(*options(server, "--block-size", "1", "--blocks", "2"))
     await client.event("connected")
@@ -172,8 +174,8 @@ async def test_unacknowledged_report_is_sent_again(server: FeedServer, lifted: L
     assert server.reports[:2] == server.reports[2:]
 
 
-async def test_busy_server(server: FeedServer, lifted: Lifted) -> None:
-    """A report that the server could not take comes again on the same connection."""
+async def test_busy_server_gets_the_report_again(server: FeedServer, lifted: Lifted) -> None:
+    """A report that the server could not take is sent again on the same connection."""
     server.refusals = {1: Failure(code="busy", text="come back later", retryable=True)}
     client = await lifted.run(*options(server, "--block-size", "1", "--blocks", "1"))
     await client.event("connected")
@@ -183,8 +185,8 @@ async def test_busy_server(server: FeedServer, lifted: Lifted) -> None:
     assert ([report.block for report in server.reports], len(server.requests)) == ([1, 1], 1)
 
 
-async def test_busy_server_names_the_block(server: FeedServer, lifted: Lifted) -> None:
-    """The block that was not taken comes again with those after it, and none before it."""
+async def test_busy_block_is_repeated_with_later_ones(server: FeedServer, lifted: Lifted) -> None:
+    """The refused block is sent again with those after it, and none before it."""
     busy = Failure(code="busy", text="come back later", retryable=True, block=2)
     server.refusals = {1: None, 2: busy, 3: None}
     client = await lifted.run(*options(server, "--block-size", "1", "--blocks", "3"))
@@ -198,8 +200,8 @@ async def test_busy_server_names_the_block(server: FeedServer, lifted: Lifted) -
     assert 1 in [report.block for report in server.reports[5:]]
 
 
-async def test_conflict(server: FeedServer, lifted: Lifted) -> None:
-    """A report in conflict is told once, never sent again, and holds nothing up."""
+async def test_conflict_is_reported_once(server: FeedServer, lifted: Lifted) -> None:
+    """A report in conflict is shown once, never sent again, and delays no other."""
     conflict = Failure(code="conflict", text="another one is stored", retryable=False, block=1)
     server.refusals = {1: conflict, 2: None}
     client = await lifted.run(*options(server, "--block-size", "1", "--blocks", "2"))
@@ -213,8 +215,8 @@ async def test_conflict(server: FeedServer, lifted: Lifted) -> None:
     assert [report.block for report in server.reports] == [1, 2, 2]
 
 
-async def test_kill_and_restart(server: FeedServer, lifted: Lifted) -> None:
-    """After kill -9 the next start goes on with the next block of the session."""
+async def test_client_resumes_after_kill(server: FeedServer, lifted: Lifted) -> None:
+    """After kill -9 the next start resumes with the next block of the session."""
     server.acknowledges = False
     client = await lifted.run(*options(server, "--block-size", "2"))
     await client.event("connected")
@@ -229,14 +231,14 @@ async def test_kill_and_restart(server: FeedServer, lifted: Lifted) -> None:
     assert (await client.end())[0] == 0
     assert server.requests[1].session == server.requests[0].session
     assert server.requests[1].after == {"users": Position(EPOCH, 4)}
-    # The server has the first, but the client knows no verdict of it: so it asks again.
+    # The server has block 1, but the client has no verdict for it and so reports it again.
     assert [report.block for report in server.reports] == [1, 2, 1, 2, 3]
     (session,) = read_log(lifted.home / "logs" / "alice.log")
     assert offsets(session, "users") == [1, 2, 3, 4, 5, 6]
 
 
-async def test_torn_tail(server: FeedServer, lifted: Lifted) -> None:
-    """What a crash tore off a block is cut and fetched again."""
+async def test_torn_block_is_fetched_again(server: FeedServer, lifted: Lifted) -> None:
+    """A block that a crash tore is cut off and fetched again."""
     log = lifted.home / "logs" / "alice.log"
     client = await lifted.run(*options(server, "--block-size", "2", "--blocks", "2"))
     await client.event("connected")
@@ -252,8 +254,8 @@ async def test_torn_tail(server: FeedServer, lifted: Lifted) -> None:
     assert offsets(session, "users") == [1, 2, 3, 4]
 
 
-async def test_other_question_is_another_session(server: FeedServer, lifted: Lifted) -> None:
-    """Another block size on the same log begins a new session in it."""
+async def test_different_options_start_a_new_session(server: FeedServer, lifted: Lifted) -> None:
+    """Another block size on the same log starts a new session in it."""
     for size, count in (("2", 2), ("1", 1)):
         client = await lifted.run(*options(server, "--block-size", size, "--blocks", "1"))
         await client.event("connected")
@@ -265,8 +267,8 @@ async def test_other_question_is_another_session(server: FeedServer, lifted: Lif
     assert first.asked["session"] != second.asked["session"]
 
 
-async def test_log_behind_the_server(server: FeedServer, lifted: Lifted) -> None:
-    """A log that lacks blocks the server has is refused, not numbered anew."""
+async def test_log_behind_the_server_is_refused(server: FeedServer, lifted: Lifted) -> None:
+    """A log without blocks that the server has is refused, not numbered again."""
     client = await lifted.run(*options(server, "--block-size", "1", "--blocks", "1"))
     await client.event("connected")
     await server.publish("users", 1)
@@ -277,7 +279,7 @@ async def test_log_behind_the_server(server: FeedServer, lifted: Lifted) -> None
     assert (code, "has 2 blocks of this session, but the log" in errors) == (1, True)
 
 
-async def test_two_clients_on_one_log(server: FeedServer, lifted: Lifted) -> None:
+async def test_second_client_on_a_log_is_refused(server: FeedServer, lifted: Lifted) -> None:
     """The second client on a log is refused with a sentence."""
     first = await lifted.run(*options(server))
     await first.event("connected")
@@ -289,8 +291,8 @@ async def test_two_clients_on_one_log(server: FeedServer, lifted: Lifted) -> Non
     assert (await first.end())[0] == 0
 
 
-async def test_foreign_file(server: FeedServer, lifted: Lifted) -> None:
-    """A file that is no block log is refused and stays as it is."""
+async def test_foreign_file_stays_unchanged(server: FeedServer, lifted: Lifted) -> None:
+    """A file that is no block log is refused and stays unchanged."""
     letter = lifted.home / "letter.txt"
     letter.write_text("Dear Ada,\n")
     client = await lifted.run(*options(server, "--log", str(letter)))

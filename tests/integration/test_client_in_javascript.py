@@ -1,4 +1,4 @@
-"""The client in the page says what the client of this project says."""
+"""The client in the page sends the same frames as the client in Python."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WALL_US = 1_795_000_000_000_000
 FEEDS = ("users", "arrays")
 KEY = "a-key-of-a-session"
 
-# Plays a script of [word, text, stamp] and prints all that the client has to say.
+# Plays a script of [word, text, stamp] and prints everything that the client says.
 PLAY = """
 import { Client } from "./client.js";
 const heard = [];
@@ -47,24 +47,24 @@ console.log(JSON.stringify({ sent, queries, faults, heard, count: client.count,
 
 
 def play(folder: Path, script: list[list[Any]], *, size: int = 3) -> dict[str, Any]:
-    """Return what the client in the page makes of *script*."""
+    """Return the output of the client in the page for *script*."""
     given = {"script": script, "size": size, "feeds": FEEDS, "key": KEY}
     played: dict[str, Any] = run_node(folder, PLAY, given)
     return played
 
 
 def stamp(milliseconds: int) -> dict[str, int]:
-    """Return both clocks of a browser, some time after it was opened."""
+    """Return both clocks of a browser, *milliseconds* after it was opened."""
     return {"here": milliseconds * 1000, "wall": WALL_US + milliseconds * 1000}
 
 
 def came(text: str, milliseconds: int) -> list[Any]:
-    """Return the step of a script in which a frame comes."""
+    """Return the step of a script in which a frame arrives."""
     return ["frame", text, stamp(milliseconds)]
 
 
 def welcome(head: int = 0, **offsets: int) -> str:
-    """Return a welcome after which messages follow *offsets*, of feeds that end at *head*."""
+    """Return a welcome that resumes after *offsets*, for feeds that end at *head*."""
     feeds = {
         feed: {
             "epoch": EPOCH,
@@ -81,7 +81,7 @@ def welcome(head: int = 0, **offsets: int) -> str:
 
 
 def message(feed: str, offset: int) -> str:
-    """Return a line whose record is not ASCII alone."""
+    """Return a line whose record contains more than ASCII."""
     return make_line(feed, offset, WALL_US + offset * 1000, '{"name":"Zoë"}'.encode()).decode()
 
 
@@ -91,7 +91,7 @@ def say(kind: str, **fields: Any) -> str:
 
 
 def random_script(seed: int) -> list[list[Any]]:
-    """Return frames as a bad network and a busy server bring them."""
+    """Return frames as a bad network and a busy server deliver them."""
     chance = random.Random(seed)
     now = 1000
     heads = dict.fromkeys(FEEDS, 0)
@@ -105,7 +105,7 @@ def random_script(seed: int) -> list[list[Any]]:
                 text = message(feed, heads[feed])
             case 1:  # again
                 text = message(feed, max(1, heads[feed] - chance.randrange(3)))
-            case 2:  # lost on the way
+            case 2:  # lost in transit
                 heads[feed] += 1 + chance.randrange(4)
                 text = message(feed, heads[feed])
             case 3:
@@ -125,7 +125,7 @@ def random_script(seed: int) -> list[list[Any]]:
 
 
 def reference(script: list[list[Any]], size: int) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the reports and the queries of the client of this project."""
+    """Return the reports and queries of the client in Python."""
     session = Session(client="Zoë", session=KEY, url="ws://x/", feeds=FEEDS, block_size=size)
     protocol, clock = ClientProtocol(session), ServerClock()
     builder, catch_up = BlockBuilder(session, 1, clock=clock), CatchUp()
@@ -159,7 +159,7 @@ def reference(script: list[list[Any]], size: int) -> tuple[list[dict[str, Any]],
 
 @pytest.mark.parametrize("seed", range(8))
 def test_reports_are_those_of_the_python_client(tmp_path: Path, seed: int) -> None:
-    """Of lost, doubled and announced messages over many connections both say the same."""
+    """Both clients report the same, with losses, duplicates and gaps over many connections."""
     script = random_script(seed)
     expected, queries = reference(script, size=3)
     played = play(tmp_path, script)
@@ -172,7 +172,7 @@ def test_reports_are_those_of_the_python_client(tmp_path: Path, seed: int) -> No
         assert said.pop("latency") == pytest.approx(report.pop("latency"), abs=2e-6)
         assert said == report
         if clocks[1] is not None:
-            # A browser's clock is a millisecond coarser.
+            # A browser's clock is coarser by a millisecond.
             assert clocks[0] == pytest.approx(clocks[1], abs=0.0011)
     assert played["faults"] == []
     parsed = [sorted(query.split("&")) for query in played["queries"]]
@@ -180,24 +180,24 @@ def test_reports_are_those_of_the_python_client(tmp_path: Path, seed: int) -> No
 
 
 def after_blocks(count: int) -> list[list[Any]]:
-    """Return a script in which the client collects *count* blocks of three."""
+    """Return a script in which the client collects *count* blocks of three messages."""
     frames = [welcome(), *(message("users", offset) for offset in range(1, 3 * count + 1))]
     return [["connect", "", None], *(came(text, 1000) for text in frames)]
 
 
 def blocks_of(played: dict[str, Any]) -> list[int]:
-    """Return the blocks whose reports were sent, in that order."""
+    """Return the blocks whose reports were sent, in order."""
     return [frame["block"] for frame in played["sent"] if frame["type"] == "report"]
 
 
 def verdicts_of(played: dict[str, Any]) -> list[tuple[int, str, str, bool]]:
-    """Return what was told of verdicts: block, verdict, reason, and whether it is the first."""
+    """Return the verdicts shown: block, verdict, reason, and whether it is the first."""
     told = [values for event, values in played["heard"] if event == "verdict"]
     return [(one["block"], one["verdict"], one["reason"], one["isFirst"]) for one in told]
 
 
-def test_one_verdict_of_a_block_is_its_first(tmp_path: Path) -> None:
-    """What is wrong with a broken block is a later word, however many blocks came between."""
+def test_block_has_one_first_verdict(tmp_path: Path) -> None:
+    """The cause of a broken block is a later verdict, however many blocks came in between."""
     broken = came(say("ack", block=1, verdict="broken"), 2000)
     others = [came(say("ack", block=block, verdict="verified"), 2000) for block in range(2, 11)]
     cause = came(say("ack", block=1, verdict="broken", reason="users 2 is missing"), 3000)
@@ -210,7 +210,7 @@ def test_one_verdict_of_a_block_is_its_first(tmp_path: Path) -> None:
 
 
 def test_reports_are_sent_until_acknowledged(tmp_path: Path) -> None:
-    """After a new welcome what was not acknowledged is sent again, and nothing else."""
+    """After a new welcome only unacknowledged reports are sent again."""
     ack = came(say("ack", block=1, verdict="verified"), 2000)
     again = [["connect", "", None], came(welcome(users=9), 3000)]
     played = play(tmp_path, [*after_blocks(3), ack, *again])
@@ -220,25 +220,25 @@ def test_reports_are_sent_until_acknowledged(tmp_path: Path) -> None:
 
 
 def test_overtaken_reports_are_sent_again(tmp_path: Path) -> None:
-    """An acknowledgement that comes before an earlier one tells that this one was lost."""
+    """An acknowledgement that overtakes an earlier one means that the earlier report was lost."""
     ack = came(say("ack", block=2, verdict="verified"), 2000)
     assert blocks_of(play(tmp_path, [*after_blocks(2), ack])) == [1, 2, 1]
 
 
-def test_who_leaves_collects_no_more(tmp_path: Path) -> None:
-    """What comes after the last acknowledgement would be a block that is never acknowledged."""
+def test_leaving_client_collects_nothing(tmp_path: Path) -> None:
+    """A block collected after leaving would never be acknowledged."""
     script = after_blocks(1)
     assert play(tmp_path, [*script[:-1], ["leave", "", None], script[-1]])["sent"] == []
 
 
-def test_a_report_that_stays_unanswered_is_sent_again(tmp_path: Path) -> None:
-    """What was sent before two heartbeats and not acknowledged is sent again."""
+def test_unanswered_report_is_sent_again(tmp_path: Path) -> None:
+    """A report without an acknowledgement after two heartbeats is sent again."""
     beat = came(say("heartbeat", now=WALL_US, heads={"users": 6}), 2000)
     assert blocks_of(play(tmp_path, [*after_blocks(2), beat, beat])) == [1, 2, 2]
 
 
 def test_refused_reports_are_given_up(tmp_path: Path) -> None:
-    """A report that the server will never take is not sent again, and its user hears why."""
+    """A report that the server refuses for good is not sent again, and the user sees why."""
     refusal = say("error", code="untrue", text="it lies", retryable=False, block=1)
     script = [*after_blocks(1), came(refusal, 2000), ["repeat", 1, None]]
     played = play(tmp_path, script)
@@ -247,7 +247,7 @@ def test_refused_reports_are_given_up(tmp_path: Path) -> None:
 
 
 def test_busy_servers_get_reports_later(tmp_path: Path) -> None:
-    """A report that the server could not take now is sent again when it is time."""
+    """A report that the server could not take is sent again after the pause."""
     busy = say("error", code="busy", text="wait", retryable=True, block=1)
     script = [*after_blocks(2), came(busy, 2000), ["repeat", 1, None]]
     played = play(tmp_path, script)
@@ -255,8 +255,8 @@ def test_busy_servers_get_reports_later(tmp_path: Path) -> None:
     assert blocks_of(played) == [1, 2, 1, 2]
 
 
-def test_explains_a_broken_block(tmp_path: Path) -> None:
-    """Asked what came of a block, the client tells each message, the doubled ones too."""
+def test_broken_block_is_explained(tmp_path: Path) -> None:
+    """On request the client lists each message of a block, including duplicates."""
     frames = [message("users", offset) for offset in (1, 2, 2, 3)]
     asked = [welcome(), *frames, say("explain", block=1), say("explain", block=9)]
     script = [["connect", "", None], *(came(text, 1000) for text in asked)]
@@ -268,8 +268,8 @@ def test_explains_a_broken_block(tmp_path: Path) -> None:
     ]
 
 
-def test_long_explanations_come_in_frames(tmp_path: Path) -> None:
-    """No frame of an explanation tells of more than 5000 messages."""
+def test_long_explanation_is_split_into_frames(tmp_path: Path) -> None:
+    """No frame of an explanation lists more than 5000 messages."""
     texts = [welcome(), *(message("users", offset) for offset in range(1, 5002))]
     script = [["connect", "", None], *(came(text, 1000) for text in texts)]
     script.append(came(say("explain", block=1), 2000))
@@ -287,14 +287,14 @@ def test_long_explanations_come_in_frames(tmp_path: Path) -> None:
         ("null", "a frame is no JSON object with a type"),
     ],
 )
-def test_a_server_that_breaks_the_protocol(tmp_path: Path, text: str, fault: str) -> None:
-    """What no server may say is said in a sentence; the session goes on elsewhere."""
+def test_protocol_error_is_a_sentence(tmp_path: Path, text: str, fault: str) -> None:
+    """A frame that breaks the protocol is reported in a sentence."""
     script = [["connect", "", None], came(text, 1000)]
     assert play(tmp_path, script)["faults"] == [fault]
 
 
-def test_messages_that_stay_away_are_noticed(tmp_path: Path) -> None:
-    """A feed behind its head for more than three heartbeats breaks the connection off."""
+def test_missing_messages_are_noticed(tmp_path: Path) -> None:
+    """A feed that stays behind its head for more than three heartbeats ends the connection."""
     beat = came(say("heartbeat", now=WALL_US, heads={"users": 7}), 2000)
     assert play(tmp_path, [*after_blocks(2), *[beat] * 3])["faults"] == []
     assert play(tmp_path, [*after_blocks(2), *[beat] * 4])["faults"] == [
@@ -302,8 +302,8 @@ def test_messages_that_stay_away_are_noticed(tmp_path: Path) -> None:
     ]
 
 
-def test_a_new_epoch_begins_lower(tmp_path: Path) -> None:
-    """After the recipe changed, offsets count anew and none is missed."""
+def test_new_epoch_may_start_lower(tmp_path: Path) -> None:
+    """After a change of recipe offsets may restart, and none is missed."""
     gap = {"feed": "users", "first": 1, "last": 0, "epoch": LATER_EPOCH, "cause": "epoch"}
     script = [*after_blocks(1), came(say("gap", **gap), 2000)]
     script += [came(message("users", offset), 2000) for offset in (1, 2, 3)]
@@ -313,8 +313,8 @@ def test_a_new_epoch_begins_lower(tmp_path: Path) -> None:
     assert [event for event, _ in played["heard"] if event == "gap"] == []
 
 
-def test_waits_like_the_python_client(tmp_path: Path) -> None:
-    """The pauses between tries are the same."""
+def test_pauses_equal_those_of_the_python_client(tmp_path: Path) -> None:
+    """The pauses between connection attempts are the same."""
     program = """
 import { backoff } from "./backoff.js";
 const waits = backoff(() => 0.5);

@@ -1,5 +1,5 @@
 """
-The client killed as the machine would, again and again: its log stays whole.
+The client, killed again and again at any instant: its log stays whole.
 
 ``BLOCKFEED_KILLS=100`` kills more often, ``BLOCKFEED_SEED=2`` at other instants.
 """
@@ -22,7 +22,7 @@ SEED = int(os.environ.get("BLOCKFEED_SEED", "1"))
 
 
 async def publish(server: FeedServer, stop: asyncio.Event) -> None:
-    """Publish on both feeds, some hundred messages in a second, until *stop*."""
+    """Publish on both feeds, some hundred messages per second, until *stop*."""
     while not stop.is_set():
         await server.publish("users", 2)
         await server.publish("arrays", 1)
@@ -30,7 +30,7 @@ async def publish(server: FeedServer, stop: asyncio.Event) -> None:
 
 
 async def kill_somewhere(client: ClientProcess, chance: random.Random) -> None:
-    """Kill at any instant: before, while or after it connects and collects."""
+    """Kill at any instant: before, during or after the connection is made."""
     if chance.random() < 0.2:
         await asyncio.sleep(chance.uniform(0, 0.5))
     else:
@@ -40,12 +40,12 @@ async def kill_somewhere(client: ClientProcess, chance: random.Random) -> None:
 
 
 def has_reports(server: FeedServer, count: int) -> bool:
-    """Tell whether so many reports came."""
+    """Tell whether *count* reports have arrived."""
     return len(server.reports) == count
 
 
 async def verified(lifted: Lifted, log: Path) -> tuple[int, str]:
-    """Return how ``verify`` ends and the first line of what it says."""
+    """Return the exit code of ``verify`` and the first line of its output."""
     verify = await lifted.run_module("verify", str(log))
     code, output, errors = await verify.end()
     assert errors == ""
@@ -53,7 +53,7 @@ async def verified(lifted: Lifted, log: Path) -> tuple[int, str]:
 
 
 def judge_reports(server: FeedServer, log: Path, blocks: int) -> None:
-    """Check that the server had every block of the log, each time the same."""
+    """Check that the server got every block of the log, unchanged each time."""
     (session,) = read_log(log)
     assert [block.number for block in session.blocks] == list(range(1, blocks + 1))
     received: dict[int, list[Report]] = defaultdict(list)
@@ -66,7 +66,7 @@ def judge_reports(server: FeedServer, log: Path, blocks: int) -> None:
 
 
 async def test_killed_at_any_instant(server: FeedServer, lifted: Lifted) -> None:
-    """After any number of kills the log is one session without a hole or a double."""
+    """After any number of kills the log is one session without holes or duplicates."""
     chance = random.Random(SEED)
     log = lifted.home / "logs" / "alice.log"
     options = [
@@ -93,7 +93,7 @@ async def test_killed_at_any_instant(server: FeedServer, lifted: Lifted) -> None
 
 
 async def test_killed_before_the_report(server: FeedServer, lifted: Lifted) -> None:
-    """A block that was written and neither synced nor reported is reported later."""
+    """A block that was written, but neither synced nor reported, is reported later."""
     log = lifted.home / "logs" / "alice.log"
     options = ["--url", server.url, "--name", "alice", "--block-size", "2", "--json"]
     reader, writer = os.pipe()
@@ -101,8 +101,8 @@ async def test_killed_before_the_report(server: FeedServer, lifted: Lifted) -> N
         client = await lifted.run(*options, output=output.fileno())
         await server.until(lambda: server.connected == 1)
         assert b'"connected"' in await asyncio.to_thread(events.readline)
-        # The client says that the block is complete after it wrote the block and
-        # before it gives the loop to whoever syncs and reports; here it stays there.
+        # The client prints that the block is complete after it wrote the block and before the event
+        # loop syncs and reports it. Here it blocks while printing.
         os.set_blocking(output.fileno(), False)
         for size in (4096, 1):
             while output.write(bytes(size)):
@@ -123,7 +123,7 @@ async def test_killed_before_the_report(server: FeedServer, lifted: Lifted) -> N
 
 
 async def test_killed_before_the_acknowledgement(server: FeedServer, lifted: Lifted) -> None:
-    """Blocks that were reported and not acknowledged are reported again, unchanged."""
+    """Blocks that were reported but not acknowledged are reported again, unchanged."""
     server.acknowledges = False
     log = lifted.home / "logs" / "alice.log"
     options = ["--url", server.url, "--name", "alice", "--block-size", "2", "--json"]

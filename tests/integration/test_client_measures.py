@@ -1,8 +1,8 @@
 """
-What a client measures, held against what is known to be so.
+The client's measurements, compared with known values.
 
-The server says of each message that it was due a known time before it left,
-and tells how many it left out; its clock is off by a known time.
+The server sends each message a known time after it was due, and states how many it left out; its
+clock is off by a known time.
 """
 
 import json
@@ -25,7 +25,7 @@ AHEAD_US = [0, 3 * SECOND, -3 * SECOND]
 async def measure(
     server: FeedServer, lifted: Lifted, *, late_us: int, lost: int = 0
 ) -> tuple[OracleBlock, dict[str, Any]]:
-    """Let a client collect one block once it got a pong; return block and summary."""
+    """Let a client collect one block after its first pong; return the block and the summary."""
     client = await lifted.run(
         *("--url", server.url, "--name", "alice", "--json"),
         *("--block-size", str(BLOCK_SIZE), "--blocks", "1"),
@@ -39,7 +39,7 @@ async def measure(
 
 
 @pytest.mark.parametrize("ahead_us", AHEAD_US)
-async def test_a_known_delay(server: FeedServer, lifted: Lifted, ahead_us: int) -> None:
+async def test_known_delay_is_measured(server: FeedServer, lifted: Lifted, ahead_us: int) -> None:
     """A delay of 2 s is reported within 5 %, whatever the server's clock shows."""
     server.ahead_us = ahead_us
     _, summary = await measure(server, lifted, late_us=2 * SECOND)
@@ -49,13 +49,13 @@ async def test_a_known_delay(server: FeedServer, lifted: Lifted, ahead_us: int) 
 
 @pytest.mark.parametrize("ahead_us", AHEAD_US)
 @pytest.mark.parametrize("late_us", [0, 20_000])
-async def test_the_bound_is_true(
+async def test_stated_error_is_a_true_bound(
     server: FeedServer, lifted: Lifted, late_us: int, ahead_us: int
 ) -> None:
     """
-    Offset and latency are true within the bound that the report states.
+    Offset and latency are right within the error that the report states.
 
-    Both clocks are this machine's, so the log tells what the latencies were.
+    Both clocks are this machine's, so the log tells what the latencies really were.
     """
     server.ahead_us = ahead_us
     block, summary = await measure(server, lifted, late_us=late_us)
@@ -72,16 +72,16 @@ async def test_the_bound_is_true(
     assert block.header["clock"]["error"] == report.clock.error
 
 
-async def test_a_known_loss(server: FeedServer, lifted: Lifted) -> None:
-    """What did not come is reported exactly."""
+async def test_known_loss_is_reported_exactly(server: FeedServer, lifted: Lifted) -> None:
+    """The report gives the exact number of missing messages."""
     _, summary = await measure(server, lifted, late_us=0, lost=7)
     part = server.reports[0].feeds["users"]
     assert (part.last - part.first + 1 - part.count, part.gaps) == (7, 0)
     assert (summary["gaps"], summary["messages"]) == (7, BLOCK_SIZE)
 
 
-async def test_without_a_pong(server: FeedServer, lifted: Lifted) -> None:
-    """A server that answers no ping gets latencies by the client's own clock, which say so."""
+async def test_latency_without_a_pong_is_marked(server: FeedServer, lifted: Lifted) -> None:
+    """If the server answers no ping, latencies are by the client's own clock, and say so."""
     server.answers_pings = False
     client = await lifted.run("--url", server.url, "--block-size", "1", "--blocks", "1", "--json")
     await client.event("connected")
@@ -92,8 +92,8 @@ async def test_without_a_pong(server: FeedServer, lifted: Lifted) -> None:
     assert server.reports[0].clock is None
 
 
-async def test_another_server_has_another_clock(server: FeedServer, lifted: Lifted) -> None:
-    """After coming back the first pong counts, not what was known of the server before."""
+async def test_new_server_has_its_own_clock(server: FeedServer, lifted: Lifted) -> None:
+    """After a reconnect the first pong counts, not the estimate for the previous server."""
     client = await lifted.run("--url", server.url, "--block-size", "1", "--json")
     for ahead_us in (0, 3 * SECOND):
         server.drop()
@@ -104,8 +104,8 @@ async def test_another_server_has_another_clock(server: FeedServer, lifted: Lift
         assert clock["offset"] == pytest.approx(ahead_us / SECOND, abs=clock["error"])
 
 
-async def test_label(server: FeedServer, lifted: Lifted) -> None:
-    """A report keeps the label and the latencies it was written with; the next has new ones."""
+async def test_report_keeps_its_label(server: FeedServer, lifted: Lifted) -> None:
+    """A report sent again keeps its label and latencies; the next one has new ones."""
     server.acknowledges = False
     options = ("--url", server.url, "--name", "alice", "--block-size", "1", "--json", "--label")
     client = await lifted.run(*options, "first run")

@@ -1,4 +1,4 @@
-"""Where a client begins, when it gives up, and several clients of one command."""
+"""The start of a session, its timeout, and several clients of one command."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["nowhere"]
 
 
 def beginnings(server: FeedServer) -> list[list[str]]:
-    """Return the ``from`` of the connections that are open."""
+    """Return the ``from`` parameters of the open connections."""
     requests = [socket.request for socket in server._sockets]
     return [parse_qs(urlsplit(one.path).query).get("from", []) for one in requests if one]
 
 
-async def test_a_new_session_begins_where_it_is_told(server: FeedServer, lifted: Lifted) -> None:
-    """The URL says the offset until a position is known: of this run, or by the log."""
+async def test_new_session_starts_at_the_given_offset(server: FeedServer, lifted: Lifted) -> None:
+    """The URL contains the offset until a position is known, from this run or the log."""
     for option, asked in (("start", "1"), ("17", "17")):
         options = ("--name", f"client{asked}", "--block-size", "1", "--json")
         client = await lifted.run("--url", server.url, "--from", option, *options)
@@ -41,15 +41,15 @@ async def test_a_new_session_begins_where_it_is_told(server: FeedServer, lifted:
     assert beginnings(server) == [[]]
 
 
-async def test_a_timeout_without_a_server(nowhere: str, lifted: Lifted) -> None:
-    """Also a server that is not there is waited for no longer."""
+async def test_timeout_includes_the_wait_for_a_server(nowhere: str, lifted: Lifted) -> None:
+    """The client waits no longer than the timeout for a missing server."""
     client = await lifted.run("--url", nowhere, "--timeout", "0.5", "--quiet")
     sentence = f"no new message came for 0.5 s: no server at {nowhere}\n"
     assert await client.end() == (4, "", sentence)
 
 
-async def test_a_timeout_after_the_last_message(server: FeedServer, lifted: Lifted) -> None:
-    """What came before is kept and reported; the summary comes first."""
+async def test_timeout_after_the_last_message(server: FeedServer, lifted: Lifted) -> None:
+    """Earlier messages are kept and reported; the summary comes first."""
     options = ("--name=alice", "--block-size=2", "--blocks=5", "--timeout=2", "--json")
     client = await lifted.run("--url", server.url, *options)
     await client.event("connected")
@@ -61,10 +61,8 @@ async def test_a_timeout_after_the_last_message(server: FeedServer, lifted: Lift
     assert len(server.stored) == 1
 
 
-async def test_a_timeout_does_not_count_after_the_last_block(
-    server: FeedServer, lifted: Lifted
-) -> None:
-    """A client that has its blocks waits for their acknowledgements as it always does."""
+async def test_timeout_ends_with_the_last_block(server: FeedServer, lifted: Lifted) -> None:
+    """A client that has all its blocks waits for their acknowledgements as usual."""
     server.acknowledges = False
     options = ("--name=alice", "--block-size=1", "--blocks=1", "--timeout=0.5", "--json")
     client = await lifted.run("--url", server.url, *options)
@@ -76,8 +74,8 @@ async def test_a_timeout_does_not_count_after_the_last_block(
     assert errors.startswith("the server did not acknowledge 1 report")
 
 
-async def test_eight_clients_with_one_command(server: FeedServer, lifted: Lifted) -> None:
-    """Each has its name, its log and its reports, and its name before its lines."""
+async def test_one_command_runs_eight_clients(server: FeedServer, lifted: Lifted) -> None:
+    """Each client has its name, log and reports, and its lines start with its name."""
     names = [f"alice-{number}" for number in range(1, 9)]
     options = ("--name=alice", "--clients=8", "--block-size=2", "--blocks=1")
     client = await lifted.run("--url", server.url, *options)
@@ -97,8 +95,8 @@ async def test_eight_clients_with_one_command(server: FeedServer, lifted: Lifted
     assert len(lines) == sum(line.split(" | ")[0] in names for line in lines)
 
 
-async def test_several_clients_for_a_program(server: FeedServer, lifted: Lifted) -> None:
-    """Each object says whose it is; one Ctrl-C ends all of them well."""
+async def test_json_of_several_clients_names_them(server: FeedServer, lifted: Lifted) -> None:
+    """Each object names its client; one Ctrl-C ends all of them cleanly."""
     client = await lifted.run("--url", server.url, "--name=bob", "--clients=2", "--json")
     await server.until(lambda: server.connected == 2)
     client.interrupt()
@@ -108,8 +106,8 @@ async def test_several_clients_for_a_program(server: FeedServer, lifted: Lifted)
     assert (code, ends) == (0, ["bob-1", "bob-2"])
 
 
-async def test_each_of_several_clients_says_why_it_ends(server: FeedServer, lifted: Lifted) -> None:
-    """The sentence has the client's name; the exit code is the highest."""
+async def test_each_client_gives_its_reason(server: FeedServer, lifted: Lifted) -> None:
+    """The sentence starts with the client's name; the exit code is the highest one."""
     reason = Farewell(code=Close.BAD_REQUEST, reason="there is no such feed", retry_after=0.0)
     server.refusal = reason
     client = await lifted.run("--url", server.url, "--name=bob", "--clients=2", "--quiet")
@@ -121,8 +119,8 @@ async def test_each_of_several_clients_says_why_it_ends(server: FeedServer, lift
     ]
 
 
-async def test_one_log_is_not_for_several_clients(lifted: Lifted) -> None:
-    """A log belongs to one client, so it cannot be named for two."""
+async def test_one_log_cannot_serve_several_clients(lifted: Lifted) -> None:
+    """A log belongs to one client, so it cannot be given for two."""
     client = await lifted.run("--clients=2", "--log=some.log")
     code, _, errors = await client.end()
     assert code == 2

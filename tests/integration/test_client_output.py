@@ -1,4 +1,4 @@
-"""The client whose output cannot be written."""
+"""The client when its output cannot be written."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not FULL_DISK.exists(), reason="needs /dev/full"
 
 @pytest.fixture
 def full() -> Iterator[int]:
-    """Return an output on a disk that is full."""
+    """Return an output on a full disk."""
     output = os.open(FULL_DISK, os.O_WRONLY)
     yield output
     os.close(output)
@@ -35,7 +35,7 @@ async def log(server: FeedServer, lifted: Lifted) -> Path:
 
 
 @pytest.mark.parametrize("shown", ["--json", "--console"])
-async def test_a_full_disk_is_no_lost_connection(
+async def test_full_disk_ends_the_client(
     server: FeedServer, lifted: Lifted, log: Path, full: int, shown: str
 ) -> None:
     """The client ends with a sentence and exit code 1, and its log stays whole."""
@@ -49,17 +49,17 @@ async def test_a_full_disk_is_no_lost_connection(
 
 
 @pytest.mark.parametrize("shown", [[], ["--json"]])
-async def test_verify_on_a_full_disk(
+async def test_verify_fails_on_a_full_disk(
     lifted: Lifted, log: Path, full: int, shown: list[str]
 ) -> None:
-    """What cannot be told of a log is a sentence and exit code 1."""
+    """Verifying without a writable output ends with a sentence and exit code 1."""
     verify = await lifted.run_module("verify", *shown, str(log), output=full)
     assert await verify.end() == (1, "", SENTENCE)
 
 
 @pytest.mark.parametrize("shown", ["--json", "--console"])
-async def test_nobody_reads(server: FeedServer, lifted: Lifted, shown: str) -> None:
-    """A reader who leaves ends the client, with a sentence of its own."""
+async def test_closed_pipe_ends_the_client(server: FeedServer, lifted: Lifted, shown: str) -> None:
+    """A reader that closes the pipe ends the client with a specific sentence."""
     reader, writer = os.pipe()
     os.close(reader)
     client = await lifted.run("--url", server.url, "--name", "alice", shown, output=writer)
@@ -67,8 +67,8 @@ async def test_nobody_reads(server: FeedServer, lifted: Lifted, shown: str) -> N
     assert await client.end() == (1, "", "nobody reads the output any more\n")
 
 
-async def test_a_swarm_on_a_full_disk(server: FeedServer, lifted: Lifted, full: int) -> None:
-    """A swarm whose result cannot be shown ends with the sentence, too."""
+async def test_swarm_fails_on_a_full_disk(server: FeedServer, lifted: Lifted, full: int) -> None:
+    """A swarm whose result cannot be printed ends with the same sentence."""
     options = ("--url", server.url, "--clients=1", "--seconds=1")
     swarm = await lifted.run_module("swarm", *options, output=full)
     assert await swarm.end() == (1, "", SENTENCE)

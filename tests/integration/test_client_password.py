@@ -1,4 +1,4 @@
-"""A client whose server asks for a password, which stands in the URL."""
+"""A client with a password in its URL."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from tests.support.client_process import Lifted
 from tests.support.feed_server import FeedServer
 
 
-async def test_a_password_in_the_url_stays_secret(server: FeedServer, lifted: Lifted) -> None:
-    """It reaches the server and nothing else, and a changed one goes on with the session."""
+async def test_password_in_the_url_stays_secret(server: FeedServer, lifted: Lifted) -> None:
+    """The password reaches only the server; a changed one continues the session."""
     said = ""
     for number, password in enumerate(("s3cret", "chang3d"), 1):
         url = server.url.replace("//", f"//ada:{password}@")

@@ -1,4 +1,4 @@
-"""A run of the client in this process, with its patience made short."""
+"""A run of the client in this process, with short timeouts."""
 
 import asyncio
 from pathlib import Path
@@ -57,10 +57,10 @@ async def publish_when_connected(server: FeedServer, messages: int = 1) -> None:
     await server.publish("users", messages)
 
 
-async def test_leaving_waits_for_reports_on_their_way(
+async def test_leaving_waits_for_acknowledgements(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who leaves right after a block hears first that its report is stored."""
+    """A client that leaves right after a block waits until its report is acknowledged."""
     monkeypatch.setattr(run, "LEAVE_SECONDS", 30)
     shown = Seen()
     async with FeedServer() as server:
@@ -79,10 +79,10 @@ async def test_leaving_waits_for_reports_on_their_way(
     assert (summary.blocks, summary.unacknowledged) == (1, 0)
 
 
-async def test_reports_that_nobody_acknowledges(
+async def test_wait_for_acknowledgements_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The wait for the last acknowledgement is bounded, and its failure is told."""
+    """The wait for the last acknowledgement is bounded, and its failure is reported."""
     monkeypatch.setattr(reporting, "ACK_SECONDS", 0)
     shown = Seen()
     async with FeedServer() as server:
@@ -98,10 +98,10 @@ async def test_reports_that_nobody_acknowledges(
     assert (summary.blocks, summary.unacknowledged) == (1, 1)
 
 
-async def test_acknowledgements_that_come_one_by_one(
+async def test_each_acknowledgement_restarts_the_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As long as some come the rest is waited for: each one begins the wait anew."""
+    """The client keeps waiting as long as acknowledgements keep arriving."""
     async with FeedServer() as server:
         server.acknowledges = False
         with BlockLog(tmp_path / "alice.log") as log:
@@ -118,8 +118,8 @@ async def test_acknowledgements_that_come_one_by_one(
     assert first.cancelled()
 
 
-async def test_a_long_log_is_reported_a_window_at_a_time(tmp_path: Path) -> None:
-    """Reports without a verdict wait in the log, new ones behind them, and all come in order."""
+async def test_long_log_is_reported_by_windows(tmp_path: Path) -> None:
+    """Reports without a verdict wait in the log, and all are sent in order."""
     blocks = 3 * WINDOW
     shown = Seen()
     async with FeedServer() as server:
@@ -144,8 +144,8 @@ async def test_a_long_log_is_reported_a_window_at_a_time(tmp_path: Path) -> None
     assert (summary.verdicts, summary.unacknowledged) == ({"verified": blocks + 1}, 0)
 
 
-async def test_what_nobody_acknowledges_waits_in_the_log(tmp_path: Path) -> None:
-    """However long no acknowledgement comes, a window of reports is held in memory."""
+async def test_unacknowledged_reports_wait_in_the_log(tmp_path: Path) -> None:
+    """However long no acknowledgement comes, memory holds only one window of reports."""
     blocks = 2 * WINDOW
     shown = Seen()
     async with FeedServer() as server:
@@ -165,7 +165,7 @@ async def test_what_nobody_acknowledges_waits_in_the_log(tmp_path: Path) -> None
 
 
 def write_blocks(log: BlockLog, session: Session, count: int) -> None:
-    """Write *count* blocks of *session* as the client does that got all its messages."""
+    """Write *count* blocks of *session*, as a client does that got all its messages."""
     log.begin(session)
     builder = BlockBuilder(session, 1)
     for offset in range(1, count + 1):

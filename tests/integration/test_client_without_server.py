@@ -1,4 +1,4 @@
-"""The client where there is no server, or none that is a feed."""
+"""The client without a server, or with a server that is no feed."""
 
 import asyncio
 import socket
@@ -15,13 +15,13 @@ from tests.support.tls_proxy import _context as self_signed
 
 @pytest.fixture
 def nowhere() -> Iterator[str]:
-    """Keep a port where nobody listens; yield its URL."""
+    """Reserve a port without a listener; yield its URL."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield f"ws://127.0.0.1:{held.getsockname()[1]}/"
 
 
-async def test_interrupt_while_waiting(nowhere: str, lifted: Lifted) -> None:
+async def test_interrupt_ends_a_waiting_client(nowhere: str, lifted: Lifted) -> None:
     """Ctrl-C ends a client that waits for a server, with exit code 0."""
     client = await lifted.run("--url", nowhere, "--name", "alice")
     line = await client.line()
@@ -34,7 +34,7 @@ async def test_interrupt_while_waiting(nowhere: str, lifted: Lifted) -> None:
 
 @asynccontextmanager
 async def answering(answer: bytes, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    """Run a server that is no feed: it says *answer* to everybody; yield its URL."""
+    """Run a server that is no feed and sends *answer* to every client; yield its URL."""
 
     async def say(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
@@ -57,8 +57,10 @@ async def answering(answer: bytes, tls: ssl.SSLContext | None = None) -> AsyncIt
         (b"", "it hung up during the handshake"),
     ],
 )
-async def test_no_feed_there_yet(lifted: Lifted, answer: bytes, reason: str) -> None:
-    """What answers, but not as a feed, is waited for."""
+async def test_server_that_is_no_feed_is_retried(
+    lifted: Lifted, answer: bytes, reason: str
+) -> None:
+    """A server that answers, but not as a feed, is tried again."""
     async with answering(answer) as url:
         client = await lifted.run("--url", url, "--json")
         assert (await client.event("waiting"))["reason"] == reason
@@ -76,8 +78,8 @@ async def test_no_feed_there_yet(lifted: Lifted, answer: bytes, reason: str) -> 
         "//user@[/",
     ],
 )
-async def test_a_redirect_that_leads_nowhere(lifted: Lifted, target: str) -> None:
-    """A redirect to an address that cannot be is waited out, like any fault of a server."""
+async def test_redirect_to_a_bad_address_is_retried(lifted: Lifted, target: str) -> None:
+    """A redirect to an unusable address is retried, like any fault of a server."""
     answer = f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n"
     async with answering(answer.encode()) as url:
         client = await lifted.run("--url", url, "--json")
@@ -86,8 +88,8 @@ async def test_a_redirect_that_leads_nowhere(lifted: Lifted, target: str) -> Non
         assert (await client.event("waiting"))["attempt"] == 2
 
 
-async def test_a_wrong_certificate(lifted: Lifted, tmp_path: Path) -> None:
-    """A certificate of an unknown authority ends the client with what to do."""
+async def test_untrusted_certificate_ends_the_client(lifted: Lifted, tmp_path: Path) -> None:
+    """A certificate of an unknown authority ends the client; the sentence gives the remedy."""
     async with answering(b"", tls=self_signed(tmp_path)) as url:
         client = await lifted.run("--url", url)
         code, _, errors = await client.end()
@@ -98,8 +100,8 @@ async def test_a_wrong_certificate(lifted: Lifted, tmp_path: Path) -> None:
     )
 
 
-async def test_a_server_without_tls(lifted: Lifted) -> None:
-    """What answers without TLS is waited for, with a hint at the address."""
+async def test_server_without_tls_is_retried(lifted: Lifted) -> None:
+    """A server without TLS is retried, with a hint about the URL."""
     async with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as url:
         client = await lifted.run("--url", url.replace("ws:", "wss:"), "--json")
         reason = (await client.event("waiting"))["reason"]
@@ -128,24 +130,24 @@ RULE = "correct the proxy in the environment (such as http_proxy), or add the ho
         ),
     ],
 )
-async def test_a_proxy_that_cannot_be_used(lifted: Lifted, proxy: str, sentence: str) -> None:
-    """No retry helps, so the client ends with what to do, and never says the password."""
+async def test_unusable_proxy_ends_the_client(lifted: Lifted, proxy: str, sentence: str) -> None:
+    """Retrying does not help, so the client ends with the remedy and hides the password."""
     client = await lifted.run("--url", FAR, http_proxy=proxy)
     code, output, errors = await client.end()
     assert (code, errors) == (1, f"the proxy for {FAR} {sentence}\n")
     assert "s3cret" not in output
 
 
-async def test_wrong_address(lifted: Lifted) -> None:
-    """A web server that has no feed there refuses the client."""
+async def test_wrong_path_ends_the_client(lifted: Lifted) -> None:
+    """A web server without a feed at this path refuses the client."""
     async with answering(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n") as url:
         client = await lifted.run("--url", url)
         code, _, errors = await client.end()
     assert (code, errors) == (3, f"{url} refuses this client: it answers with HTTP status 404\n")
 
 
-async def test_no_wait(nowhere: str, lifted: Lifted) -> None:
-    """With --no-wait a server that is not there ends the client with exit code 1."""
+async def test_no_wait_ends_without_a_server(nowhere: str, lifted: Lifted) -> None:
+    """With --no-wait a missing server ends the client with exit code 1."""
     client = await lifted.run("--url", nowhere, "--no-wait")
     code, output, errors = await client.end()
     assert (code, output) == (1, "")

@@ -1,4 +1,4 @@
-"""Commands whose standard output fails: a full disk, or a pipe that nobody reads."""
+"""Commands whose standard output fails: a full disk, or a closed pipe."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(not FULL_DISK.exists(), reason="needs /dev/full"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of an installation that is set up."""
+    """Return the folder of a migrated installation."""
     folder = tmp_path_factory.mktemp("installation")
     assert manage(folder, subprocess.DEVNULL, "migrate", "-v0") == (0, "")
     return folder
@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=[FULL, CLOSED], ids=["full", "closed"])
 def broken(request: pytest.FixtureRequest) -> Iterator[tuple[int, str]]:
-    """Return an output that fails, and the sentence that says so."""
+    """Return an output that fails, and the sentence about it."""
     if request.param == FULL:
         output = os.open(FULL_DISK, os.O_WRONLY)
     else:
@@ -41,7 +41,7 @@ def broken(request: pytest.FixtureRequest) -> Iterator[tuple[int, str]]:
 
 
 def manage(folder: Path, output: int, *arguments: str) -> tuple[int, str]:
-    """Run a command of manage.py; return its exit code and what it said on stderr."""
+    """Run a command of manage.py; return its exit code and its stderr."""
     done = subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=CHECKOUT,
@@ -56,7 +56,7 @@ def manage(folder: Path, output: int, *arguments: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("command", ["prune", "check"])
-def test_a_command_ends_with_a_sentence(
+def test_failing_output_is_one_sentence(
     folder: Path, broken: tuple[int, str], command: str
 ) -> None:
     """A command of ours and one of Django's end with exit code 1 and no traceback."""
@@ -64,8 +64,8 @@ def test_a_command_ends_with_a_sentence(
     assert manage(folder, output, command) == (1, f"{sentence}\n")
 
 
-def test_the_generator_goes_on(folder: Path, broken: tuple[int, str]) -> None:
-    """All messages are published first; then the command ends as any other."""
+def test_generator_continues_without_output(folder: Path, broken: tuple[int, str]) -> None:
+    """All messages are published before the command ends like any other."""
     output, sentence = broken
     options = ("--feed=users", "--count=20", "--rate=100")
     code, said = manage(folder, output, "generate", *options)

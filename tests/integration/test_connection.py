@@ -1,4 +1,4 @@
-"""The client's connection where the other end hangs."""
+"""The client's connection when the server hangs."""
 
 import asyncio
 
@@ -14,11 +14,11 @@ from tests.support.feed_server import FeedServer
 from tools.waiting import PATIENCE_SECONDS
 
 MORE_THAN_A_KERNEL_HOLDS = 1_000_000
-"""Pairs of an explanation, of 22 bytes each."""
+"""Pairs in an explanation, of 22 bytes each."""
 
 
 class Talkative:
-    """Has much to say as soon as it is welcomed."""
+    """A client that sends much as soon as it is welcomed."""
 
     def __init__(self, url: str) -> None:
         self.given_up = asyncio.Event()
@@ -30,15 +30,15 @@ class Talkative:
         self.due = asyncio.Event()
 
     def received(self, frame: Message | Control, stamp: Stamp) -> None:
-        """Have something to say."""
+        """Answer with a very long explanation."""
         self._protocol.receive(frame)
         self.due.set()
 
     def lost(self, reason: str) -> None:
-        """Do nothing: a connection that is given up is lost first."""
+        """Do nothing: a connection is lost before it is given up."""
 
     def waiting(self, reason: str, seconds: float, attempt: int) -> None:
-        """Hear that the connection was given up."""
+        """Note that the connection was given up."""
         assert reason == "nothing was heard in time"
         self.given_up.set()
 
@@ -48,8 +48,8 @@ class Talkative:
         return [Explained(block=1, lines={"users": pairs}, more=False).write()]
 
 
-async def test_a_server_that_hangs_is_left() -> None:
-    """Neither what cannot be sent nor a closing handshake holds the next try up."""
+async def test_hanging_server_is_given_up() -> None:
+    """Neither unsent data nor a closing handshake delays the next attempt."""
     async with FeedServer() as server:
         server.is_deaf = True
         server.heartbeat = 0.1

@@ -1,4 +1,4 @@
-"""The consumer under Channels' communicator, with the in-memory layer."""
+"""The consumer with Channels' communicator and the in-memory layer."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ pytestmark = pytest.mark.usefixtures("default_feeds")
 
 @pytest.fixture(autouse=True)
 def in_memory_layer(settings: Settings) -> None:
-    """Let every test have a layer of its own."""
+    """Give every test its own channel layer."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
 
 @pytest.fixture(autouse=True)
 async def node_ends(default_feeds: None) -> AsyncIterator[None]:
-    """Stop the node of the test's event loop."""
+    """Stop the node of the test's event loop afterwards."""
     yield
     await stop_node()
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until the database says so."""
+    """Wait until the database fulfils *condition*."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not await condition():
             await asyncio.sleep(0.02)
 
 
 async def test_bare_connection_gets_users() -> None:
-    """A connection without a parameter is a session of the feed users."""
+    """A connection without parameters is a session of the feed users."""
     async with client() as one:
         welcome = await receive(one, "welcome")
         assert list(welcome["feeds"]) == ["users"]
@@ -55,8 +55,8 @@ async def test_bare_connection_gets_users() -> None:
         )
 
 
-async def test_a_feed_that_is_paused_is_waited_for() -> None:
-    """Whoever comes while a feed is switched off stays, is told so, and gets what comes later."""
+async def test_client_waits_for_a_paused_feed() -> None:
+    """A client of a paused feed is notified, stays connected, and gets later messages."""
     arrays = Feed.objects.filter(name="arrays")
     await database_sync_to_async(arrays.update)(enabled=False)
     async with client("feed=arrays") as one:
@@ -67,8 +67,8 @@ async def test_a_feed_that_is_paused_is_waited_for() -> None:
         assert (await receive(one, "message"))["offset"] == 1
 
 
-async def test_who_is_connected_hears_of_a_pause_and_of_a_removal() -> None:
-    """A feed that is switched off or removed says so to those who have it."""
+async def test_pause_and_removal_are_announced() -> None:
+    """A feed that is paused or removed is announced to its clients."""
     arrays = Feed.objects.filter(name="arrays")
     node = await get_node()
     async with client("feed=arrays") as one:
@@ -84,7 +84,7 @@ async def test_who_is_connected_hears_of_a_pause_and_of_a_removal() -> None:
 
 
 async def test_messages_arrive_in_order() -> None:
-    """What the generator makes arrives, each offset once, in order."""
+    """Every message that the generator makes arrives once and in order."""
     async with client("feed=arrays") as one:
         await receive(one, "welcome")
         await generate(700)
@@ -92,8 +92,8 @@ async def test_messages_arrive_in_order() -> None:
         assert offsets == list(range(1, 701))
 
 
-async def test_late_client_gets_what_it_asks_for() -> None:
-    """A position of long ago is served from regeneration, without a hole."""
+async def test_late_client_gets_old_messages() -> None:
+    """A client with an old position gets regenerated messages without a hole."""
     await generate(700)
     async with client("feed=arrays") as live:
         welcome = await receive(live, "welcome")
@@ -105,7 +105,7 @@ async def test_late_client_gets_what_it_asks_for() -> None:
 
 
 async def test_new_epoch_is_announced_in_its_place() -> None:
-    """After a change of seed a gap names the epoch before its first message."""
+    """After a change of seed a gap names the new epoch before its first message."""
     await generate(3)
     await database_sync_to_async(Feed.objects.filter(name="arrays").update)(seed=2)
     await generate(3)
@@ -124,8 +124,8 @@ async def test_new_epoch_is_announced_in_its_place() -> None:
         assert (frames[3]["last"], frames[3]["epoch"], frames[3]["cause"]) == (3, new, "epoch")
 
 
-async def test_a_recipe_that_changes_before_the_first_message_is_announced() -> None:
-    """Who was welcomed to a feed that never ran hears that it begins with another recipe."""
+async def test_change_before_the_first_message_is_announced() -> None:
+    """A client welcomed before a feed ran learns that the feed starts with another recipe."""
     async with client("feed=arrays&block_size=3") as one:
         welcome = await receive(one, "welcome")
         await database_sync_to_async(Feed.objects.filter(name="arrays").update)(seed=2)
@@ -139,8 +139,8 @@ async def test_a_recipe_that_changes_before_the_first_message_is_announced() -> 
         await receive(one, "ack")
 
 
-async def test_position_of_another_epoch_goes_on_live() -> None:
-    """A position that is none of this feed's is answered with a gap, then live."""
+async def test_foreign_position_continues_live_after_a_gap() -> None:
+    """A position that is not part of this feed is answered with a gap, then live messages."""
     await generate(10)
     async with client("feed=arrays&after=arrays:ffffffffffff:4") as one:
         gap = await receive(one, "gap")
@@ -150,7 +150,7 @@ async def test_position_of_another_epoch_goes_on_live() -> None:
 
 
 async def test_report_is_acknowledged_after_the_commit() -> None:
-    """When the ack has come, the report is in the database, once."""
+    """When the acknowledgement arrives, the report is in the database, once."""
     await generate(3)
     made = report(await epoch())
     async with client("client=alice&feed=arrays&block_size=3") as one:
@@ -164,7 +164,7 @@ async def test_report_is_acknowledged_after_the_commit() -> None:
 
 
 async def test_any_text_is_kept(caplog: pytest.LogCaptureFixture) -> None:
-    """What is none of the protocol's own is kept whole and printed escaped."""
+    """Text outside the protocol is stored completely and printed escaped."""
     async with client() as one:
         texts = ["Hey Server!", '{"type":"dance"}', "\x1b[2J\nforged", "nul\0", "{"]
         for text in texts:
@@ -181,7 +181,7 @@ async def test_any_text_is_kept(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def test_long_text_is_cut() -> None:
-    """Of a long text the start is kept, and how much is missing."""
+    """The start of a long text is stored, with the number of missing characters."""
     async with client() as one:
         await one.send_to("x" * 5000)
 
@@ -204,10 +204,8 @@ async def test_long_text_is_cut() -> None:
         (b"\x00\x01", "binary", None),
     ],
 )
-async def test_wrong_frame_is_answered_and_ignored(
-    text: str | bytes, code: str, block: int | None
-) -> None:
-    """A frame that is not understood ends nothing and stores nothing; a report is named."""
+async def test_wrong_frame_is_answered(text: str | bytes, code: str, block: int | None) -> None:
+    """A malformed frame stores nothing and ends nothing; the error names a report's block."""
     async with client() as one:
         if isinstance(text, bytes):
             await one.send_to(bytes_data=text)
@@ -221,7 +219,7 @@ async def test_wrong_frame_is_answered_and_ignored(
 
 
 async def test_huge_frame_ends_the_connection() -> None:
-    """A frame over the limit is refused with the limit, and 4504."""
+    """A frame above the limit is refused with the limit and code 4504."""
     async with client() as one:
         await one.send_to("x" * (256 * 1024 + 1))
         assert (await receive(one, "error"))["text"] == (
@@ -242,7 +240,7 @@ async def test_huge_frame_ends_the_connection() -> None:
     ],
 )
 async def test_bad_url_is_refused_with_a_sentence(query: str, words: str) -> None:
-    """What is wrong in a URL is said, and the connection ends with 4501."""
+    """The error explains what is wrong in the URL, and the connection is closed with 4501."""
     async with client(query) as one:
         error = await receive(one, "error")
         assert (error["code"], error["retryable"]) == ("bad_request", False)
@@ -259,14 +257,14 @@ async def test_wrong_path_is_refused() -> None:
 
 
 async def test_unknown_parameter_is_ignored_with_a_notice() -> None:
-    """A mistyped parameter is named, and so are the right ones."""
+    """A mistyped parameter is named together with the valid ones."""
     async with client("feeds=arrays") as one:
         assert (await receive(one, "notice"))["text"] == (
             "parameter 'feeds' is ignored; known are client, feed, block_size, session, after, from"
         )
 
 
-async def test_goodbye_takes_the_client_off_the_list() -> None:
+async def test_bye_ends_the_session() -> None:
     """A client that leaves is closed with 1000, and its session has left."""
     async with client("client=alice") as one:
         await receive(one, "welcome")
@@ -293,8 +291,8 @@ async def test_newest_connection_of_a_session_wins() -> None:
             assert (await receive(newer, "message"))["offset"] == 1
 
 
-async def test_who_does_not_hear_of_a_newer_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the channel layer is away both are served; then the older one is ended all the same."""
+async def test_older_connection_ends_after_a_layer_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the layer is unavailable both are served; afterwards the older one is closed."""
     query = "feed=arrays&session=0123456789abcdef"
     node = await get_node()
 
@@ -332,7 +330,7 @@ async def test_session_is_fixed() -> None:
         )
 
 
-async def test_notice_reaches_a_control_group() -> None:
+async def test_notice_reaches_the_clients_of_a_feed() -> None:
     """A notice to the group of a feed reaches the clients of that feed."""
     async with client("feed=arrays") as one:
         await receive(one, "notice")
@@ -346,8 +344,8 @@ async def test_notice_reaches_a_control_group() -> None:
         assert (await receive(one, "notice"))["text"] == "Back at noon"
 
 
-async def test_nobody_starts_behind_what_another_process_sent() -> None:
-    """A process that heard less than the client fetches it first, and sends nothing twice."""
+async def test_client_ahead_of_a_process_gets_nothing_twice() -> None:
+    """A process behind the client's position catches up first, and sends nothing twice."""
     await generate(3)
     node = await get_node()
     await generate(20)

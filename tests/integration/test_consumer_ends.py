@@ -1,4 +1,4 @@
-"""The end of a consumer that no client asked for: by the server, or by an error."""
+"""The end of a consumer by the server or by an error, not by the client."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from wsproject.asgi import application
 
 @pytest.fixture(autouse=True)
 async def node(settings: Settings, default_feeds: None) -> AsyncIterator[None]:
-    """Give the test a layer and a node of its own."""
+    """Give the test its own channel layer and node."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     yield
     await stop_node()
 
 
 class Hanging:
-    """Takes what a client says and never comes back."""
+    """A receiver that never returns."""
 
     def __init__(self) -> None:
         self.has_heard = asyncio.Event()
@@ -41,12 +41,12 @@ class Hanging:
 
 
 async def fail(_connection: Conversation, _text: str) -> bool:
-    """Take what a client says and fail."""
+    """Fail when the client sends something."""
     raise MemoryError
 
 
 async def served() -> WebsocketCommunicator:
-    """Return a connection that was welcomed."""
+    """Return a welcomed connection."""
     one = WebsocketCommunicator(application, "/?feed=arrays", subprotocols=[SUBPROTOCOL])
     await one.connect(timeout=PATIENCE_SECONDS)
     await receive(one, "welcome")
@@ -55,7 +55,7 @@ async def served() -> WebsocketCommunicator:
 
 
 async def assert_nobody_is_left_behind() -> None:
-    """Nobody is on the hub, and in the database the end is stored."""
+    """Check that the hub has no subscriber, and the database has the end."""
     node = await get_node()
     assert len(node.hub.subscribers) == 0
     await node.recorder.flush(PATIENCE_SECONDS)
@@ -63,8 +63,8 @@ async def assert_nobody_is_left_behind() -> None:
     assert await database_sync_to_async(list)(rows) == [(1006, ClientSession.Status.AWAY)]
 
 
-async def test_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that waits no more for a consumer leaves no client behind."""
+async def test_cancelled_consumer_leaves_no_subscriber(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A consumer that the server cancels leaves no subscriber behind."""
     hanging = Hanging()
     monkeypatch.setattr(Conversation, "receive", hanging)
     one = await served()
@@ -76,8 +76,8 @@ async def test_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     await assert_nobody_is_left_behind()
 
 
-async def test_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor does a consumer that fails."""
+async def test_failed_consumer_leaves_no_subscriber(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A consumer that fails leaves no subscriber behind."""
     monkeypatch.setattr(Conversation, "receive", fail)
     one = await served()
     await one.send_to(text_data="anything")

@@ -1,4 +1,4 @@
-"""The consumer of a server that gives only ASGI: it does not answer whom nothing reaches."""
+"""The consumer under plain ASGI: it answers no client that does not read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PINGS = 100
 
 
 class Peer:
-    """A client that pings without end, behind a server that sends when it is let."""
+    """A client that pings endlessly, behind a server that sends only when allowed."""
 
     def __init__(self) -> None:
         self.reads = asyncio.Event()
@@ -37,7 +37,7 @@ class Peer:
         return {"type": "websocket.receive", "text": f'{{"type":"ping","t0":{self.pings}}}'}
 
     async def send(self, event: dict[str, Any]) -> None:
-        """Take an event of the consumer; wait until the client reads it."""
+        """Take an event of the consumer; wait until the client reads."""
         if event["type"] == "websocket.send":
             await self.reads.wait()
             self.pongs += json.loads(event["text"])["type"] == "pong"
@@ -57,12 +57,12 @@ async def peer(settings: Settings, default_feeds: None) -> AsyncIterator[Peer]:
     await stop_node()
 
 
-async def test_who_does_not_read_is_not_heard(peer: Peer) -> None:
-    """What a client says waits until it has read; then all is answered."""
+async def test_client_that_does_not_read_is_not_answered(peer: Peer) -> None:
+    """Frames of a client wait until it has read; then all are answered."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while peer.pings < 2:
             await asyncio.sleep(0.01)
-        for _ in range(100):  # turns of the loop, in any of which it could hear more
+        for _ in range(100):  # turns of the loop, in any of which it could read more
             await asyncio.sleep(0)
         assert peer.pings <= 3
         peer.reads.set()

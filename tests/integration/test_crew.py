@@ -1,4 +1,4 @@
-"""The generators of one process: which feeds they work on, and whose end ends them all."""
+"""The generators of one process: their feeds, and the errors that end them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("default_feeds")
 
 @asynccontextmanager
 async def working(crew: Crew) -> AsyncIterator[asyncio.Task[None]]:
-    """Let *crew* work; stop it in the end."""
+    """Run *crew*; stop it in the end."""
     task = asyncio.ensure_future(crew.run())
     yield task
     crew.stop()
@@ -32,27 +32,27 @@ async def working(crew: Crew) -> AsyncIterator[asyncio.Task[None]]:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    """Wait until something is so."""
+    """Wait until *holds* returns true."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not holds():
             await asyncio.sleep(0.01)
 
 
 def at_work(crew: Crew) -> list[str]:
-    """Return the feeds of which messages were published."""
+    """Return the feeds with published messages."""
     return sorted(progress.feed for progress in crew.progress if progress.published)
 
 
 async def follower(*names: str) -> Crew:
-    """Return a crew that begins with some feeds and follows the admin."""
+    """Return a crew that starts with some feeds and follows the admin."""
     layer = ListLayer()
     for feed in ("arrays", "users"):
         await fast(feed)
     return Crew([Generator(name, layer) for name in names], lambda name: Generator(name, layer))
 
 
-async def test_follows_what_is_switched_on_and_added() -> None:
-    """A feed that was off at the start, and one that was not there, begin by themselves."""
+async def test_enabled_and_added_feeds_start() -> None:
+    """A feed that was off at the start, or did not exist, starts without a restart."""
     crew = await follower("arrays")
     await Feed.objects.filter(name="users").aupdate(enabled=False)
     async with working(crew):
@@ -63,8 +63,8 @@ async def test_follows_what_is_switched_on_and_added() -> None:
         await until(lambda: at_work(crew) == ["arrays", "prices", "users"])
 
 
-async def test_leaves_a_feed_to_another_generator() -> None:
-    """What another process generates is left alone until that one is gone."""
+async def test_feed_of_another_generator_is_left_alone() -> None:
+    """A feed that another process generates is taken only after that process has ended."""
     crew = await follower("arrays")
     other = Generator("users", ListLayer())
     elsewhere = asyncio.ensure_future(other.run())
@@ -80,8 +80,8 @@ async def test_leaves_a_feed_to_another_generator() -> None:
         assert not task.done()
 
 
-async def test_a_feed_that_another_process_finds_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two crews may find the same feed; one has it, and the other goes on without."""
+async def test_feed_found_by_two_crews_has_one_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If two crews find the same feed, one takes it and the other continues without it."""
     crew = await follower("arrays")
     tries = []
 
@@ -99,8 +99,8 @@ async def test_a_feed_that_another_process_finds_first(monkeypatch: pytest.Monke
         assert not task.done()
 
 
-async def test_a_removed_feed_ends_its_generator_alone(caplog: pytest.LogCaptureFixture) -> None:
-    """The others go on, and what happened is said."""
+async def test_removed_feed_ends_only_its_generator(caplog: pytest.LogCaptureFixture) -> None:
+    """The other generators continue, and the removal is logged."""
     crew = await follower("arrays", "users")
     async with working(crew):
         await until(lambda: at_work(crew) == ["arrays", "users"])
@@ -111,8 +111,8 @@ async def test_a_removed_feed_ends_its_generator_alone(caplog: pytest.LogCapture
     assert "feed users was removed; the others go on" in caplog.text
 
 
-async def test_a_feed_that_cannot_be_made_waits(caplog: pytest.LogCaptureFixture) -> None:
-    """It is said once why, the others go on, and a mended feed begins by itself."""
+async def test_feed_that_cannot_be_made_waits(caplog: pytest.LogCaptureFixture) -> None:
+    """The reason is logged once, the others continue, and a fixed feed starts without a restart."""
     crew = await follower("arrays", "users")
     await Feed.objects.filter(name="users").aupdate(spec={"fields": ["nope"]})
     async with working(crew):
@@ -129,8 +129,8 @@ async def test_a_feed_that_cannot_be_made_waits(caplog: pytest.LogCaptureFixture
         await until(lambda: caplog.text.count("it waits until that is mended") == 3)
 
 
-async def test_gives_up_what_is_taken_over(caplog: pytest.LogCaptureFixture) -> None:
-    """A feed that another process takes is left to it; without any feed the work is over."""
+async def test_feed_taken_over_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    """A feed that another process takes over is given up; the crew ends without feeds."""
     crew = await follower("arrays", "users")
     async with working(crew) as task:
         await until(lambda: at_work(crew) == ["arrays", "users"])
@@ -147,8 +147,8 @@ async def test_gives_up_what_is_taken_over(caplog: pytest.LogCaptureFixture) -> 
     await asyncio.gather(*elsewhere)
 
 
-async def test_a_feed_that_is_off_stays_in_its_hands() -> None:
-    """Who has a feed has it also when it is switched on again, however long that takes."""
+async def test_switched_off_feed_keeps_its_owner() -> None:
+    """The owner of a feed keeps it while it is switched off, however long that takes."""
     crew = await follower("arrays")
     other = Generator("users", ListLayer())
     elsewhere = asyncio.ensure_future(other.run())
@@ -165,8 +165,8 @@ async def test_a_feed_that_is_off_stays_in_its_hands() -> None:
     await elsewhere
 
 
-async def test_waits_for_a_feed(caplog: pytest.LogCaptureFixture) -> None:
-    """Where none is enabled, it says so, and begins with the first that is."""
+async def test_crew_waits_for_a_feed(caplog: pytest.LogCaptureFixture) -> None:
+    """If no feed is enabled, the crew says so and starts with the first one that is."""
     crew = await follower()
     await Feed.objects.aupdate(enabled=False)
     async with working(crew):
@@ -175,8 +175,8 @@ async def test_waits_for_a_feed(caplog: pytest.LogCaptureFixture) -> None:
         await until(lambda: at_work(crew) == ["arrays"])
 
 
-async def test_a_crew_that_was_told_its_feeds_keeps_to_them() -> None:
-    """Nothing is added to feeds that were chosen; without one of them it fails."""
+async def test_crew_with_chosen_feeds_takes_no_others() -> None:
+    """No feed is added to chosen feeds; the removal of one is an error."""
     layer = ListLayer()
     await fast("arrays")
     crew = Crew([Generator("arrays", layer)])
@@ -188,8 +188,8 @@ async def test_a_crew_that_was_told_its_feeds_keeps_to_them() -> None:
     assert [progress.feed for progress in crew.progress] == ["arrays"]
 
 
-async def test_the_first_error_ends_all() -> None:
-    """Where a given feed has another owner, nobody goes on."""
+async def test_first_error_ends_all() -> None:
+    """If a chosen feed has another owner, no generator of the crew continues."""
     crew = await follower("arrays", "users")
     other = Generator("users", ListLayer())
     elsewhere = asyncio.ensure_future(other.run())

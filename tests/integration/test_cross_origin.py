@@ -1,4 +1,4 @@
-"""What a page of another origin may read of this server."""
+"""Access to this server from pages of other origins."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ pytestmark = pytest.mark.usefixtures("default_feeds")
 
 
 def allowed(client: Client, path: str, origin: str = ELSEWHERE) -> str | None:
-    """Return which origin may read *path*, asked from *origin*."""
+    """Return the origin that may read *path*, for a request from *origin*."""
     return client.get(path, headers={"origin": origin}).headers.get(ALLOWED)
 
 
 def test_any_page_reads_the_status_in_development(client: Client, settings: Settings) -> None:
-    """By default, with DEBUG on, every origin may read what is outside the admin."""
+    """By default, with DEBUG on, every origin may read all pages outside the admin."""
     settings.CORS_ALLOW_ALL_ORIGINS = True
     assert allowed(client, STATUS) == "*"
     assert allowed(client, STATUS, "null") == "*"
     assert allowed(client, "/") == "*"
 
 
-def test_the_admin_is_not_read(client: Client, settings: Settings) -> None:
-    """The admin stays with its own origin, and no cookie counts anywhere."""
+def test_admin_is_not_readable_from_other_origins(client: Client, settings: Settings) -> None:
+    """The admin is limited to its own origin, and cookies are never allowed."""
     settings.CORS_ALLOW_ALL_ORIGINS = True
     answer = client.get(STATUS, headers={"origin": ELSEWHERE})
     assert "access-control-allow-credentials" not in answer.headers
@@ -44,7 +44,7 @@ def test_the_admin_is_not_read(client: Client, settings: Settings) -> None:
 
 
 def test_only_named_origins_read_the_status(client: Client, settings: Settings) -> None:
-    """With origins named, the others may not read; with none, nobody may."""
+    """If origins are named, only those may read; if none is named, none may."""
     settings.CORS_ALLOW_ALL_ORIGINS = False
     settings.CORS_ALLOWED_ORIGINS = [ELSEWHERE]
     assert allowed(client, STATUS) == ELSEWHERE
@@ -64,12 +64,12 @@ def test_only_named_origins_read_the_status(client: Client, settings: Settings) 
     ],
     ids=range(5),
 )
-def test_the_setting_follows_debug(variables: dict[str, str], expected: str) -> None:
-    """All origins with DEBUG on, none with it off, unless the setting says otherwise."""
+def test_setting_follows_debug(variables: dict[str, str], expected: str) -> None:
+    """With DEBUG on all origins are allowed, with DEBUG off none, unless the setting differs."""
     assert manage("shell", "-c", SHOWN, **variables) == (1, f"{expected}\n")
 
 
-def test_an_origin_has_no_path() -> None:
+def test_origin_with_a_path_is_refused() -> None:
     """A value that could never match is refused."""
     with pytest.raises(SystemExit, match=r"'http://a/' in NAME is not allowed: \* for all, or"):
         Environment({"NAME": "http://a/"}).cors_origins("NAME", "")

@@ -1,4 +1,4 @@
-"""The page's digest is the client's."""
+"""The digest in the page."""
 
 import json
 import shutil
@@ -22,8 +22,8 @@ console.log(JSON.stringify(made));
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
-def test_vectors(tmp_path: Path) -> None:
-    """JavaScript comes to the checksums and digests that are pinned."""
+def test_digest_matches_the_vectors(tmp_path: Path) -> None:
+    """JavaScript computes the pinned checksums and digests."""
     vectors = (CHECKOUT / "tests" / "vectors" / "digest.json").read_text(encoding="utf-8")
     shutil.copy(CHECKOUT / "feeds" / "static" / "feeds" / "digest.js", tmp_path / "digest.mjs")
     (tmp_path / "program.mjs").write_text(PROGRAM, encoding="utf-8")

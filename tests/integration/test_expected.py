@@ -1,4 +1,4 @@
-"""The page of a report: expected records beside what arrived, and its neighbours."""
+"""The page of a report: expected records beside the received ones, and its neighbours."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def segment() -> Segment:
-    """Store a segment of arrays, which this server can make."""
+    """Store a segment of arrays that this server can regenerate."""
     feed = Feed.objects.get(name="arrays")
     return Segment.objects.create(
         feed=feed,
@@ -44,12 +44,12 @@ def block(first: int, last: int, number: int = 1, **changes: Any) -> BlockReport
 
 
 def arrived(expected: Expected) -> list[tuple[str, str, str]]:
-    """Return offset, what became of it, and the state of each row."""
+    """Return the offset of each row, its fate and its state."""
     return [(row.offset, row.arrived, row.state) for row in expected.rows]
 
 
-def test_broken_block_shows_what_is_wrong_with_each_message(segment: Segment) -> None:
-    """Differing messages and their neighbours are shown, an altered one with its checksum."""
+def test_broken_block_shows_each_difference(segment: Segment) -> None:
+    """Wrong messages and their neighbours are shown, altered ones with their checksum."""
     difference = {
         "missing": [[7, 7]],
         "altered": [[9, 9]],
@@ -67,8 +67,8 @@ def test_broken_block_shows_what_is_wrong_with_each_message(segment: Segment) ->
     assert (found.more, found.notes) == (15, [])
 
 
-def test_records_are_those_that_were_sent(segment: Segment) -> None:
-    """Record, checksum and time of a row are those of the line that the server sent."""
+def test_records_are_the_sent_ones(segment: Segment) -> None:
+    """Record, checksum and time of a row are those of the line that was sent."""
     row = expected_of(block(3, 3, verdict="verified")).rows[0]
     (line,) = lines_between("arrays", Schedule([segment_of(segment)]), 3, 3)
     assert line.decode().endswith(f'"data":{row.record}}}')
@@ -76,14 +76,14 @@ def test_records_are_those_that_were_sent(segment: Segment) -> None:
 
 
 def test_unexplained_block_shows_its_first_messages(segment: Segment) -> None:
-    """Where the client did not answer, what arrived is not told."""
+    """If the client did not explain a block, the page does not say what arrived."""
     found = expected_of(block(5, 5 + MOST_EXPECTED, verdict="broken"))
     assert {row.arrived for row in found.rows} == {"not told"}
     assert (len(found.rows), found.more) == (MOST_EXPECTED, 1)
 
 
-def test_records_that_cannot_be_made_are_said_to_be_so(segment: Segment) -> None:
-    """A removed feed, and one that other libraries made, are named with the reason."""
+def test_unavailable_records_are_explained(segment: Segment) -> None:
+    """Feeds that were removed, or made by other libraries, are named with the reason."""
     broken = block(1, 3, verdict="broken")
     Segment.objects.update(epoch="0" * 12)
     (note,) = expected_of(broken).notes
@@ -93,10 +93,8 @@ def test_records_that_cannot_be_made_are_said_to_be_so(segment: Segment) -> None
     assert note == "The records of arrays cannot be shown: the feed was removed."
 
 
-def test_page_shows_expected_records_and_leads_to_neighbours(
-    segment: Segment, admin_client: Client
-) -> None:
-    """A broken block says in words what it is, and links to the blocks before and after it."""
+def test_page_shows_records_and_links_neighbours(segment: Segment, admin_client: Client) -> None:
+    """A broken block is described in words, and links the blocks before and after it."""
     before = block(1, 3, verdict="verified", ideal=1.0, rates={"arrays": 2.0}, seconds=1.25)
     difference = {"arrays": {"missing": [[5, 5]]}}
     told = {"reason": "arrays: 5 missing", "difference": difference}

@@ -1,4 +1,4 @@
-"""What a server loads at its start is left out of every search for garbage, and those are few."""
+"""The objects loaded at the start of a server, excluded from garbage collection."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ FeedServer(None).run()
 """
 
 
-def test_what_is_loaded_is_frozen() -> None:
-    """When the loop begins, hardly anything is left that a search would look at."""
+def test_loaded_objects_are_frozen() -> None:
+    """When the event loop starts, hardly any object is left for the garbage collector."""
     ran = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=CHECKOUT,

@@ -1,4 +1,4 @@
-"""The generator: on schedule, without a hole, and one at a time."""
+"""The generator: on schedule, without a hole, and one per feed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("default_feeds")
 
 
 class ListLayer(BaseChannelLayer):  # type: ignore[misc]  # channels is not typed
-    """A layer that keeps what is sent, and fails when told to."""
+    """A layer that keeps the sent messages, and fails on request."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class ListLayer(BaseChannelLayer):  # type: ignore[misc]  # channels is not type
             self._changed.notify_all()
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait until what was sent makes *holds* true."""
+        """Wait until the sent messages make *holds* true."""
         async with asyncio.timeout(PATIENCE_SECONDS), self._changed:
             await self._changed.wait_for(holds)
 
@@ -54,7 +54,7 @@ class ListLayer(BaseChannelLayer):  # type: ignore[misc]  # channels is not type
 
 
 async def fast(name: str = "arrays", rate: int = 2000) -> Feed:
-    """Give the feed a rate that a test can wait for."""
+    """Set a rate that a test can wait for."""
     feed = await Feed.objects.aget(name=name)
     feed.rate = rate
     await feed.asave()
@@ -62,7 +62,7 @@ async def fast(name: str = "arrays", rate: int = 2000) -> Feed:
 
 
 async def test_lines_are_those_of_the_feed() -> None:
-    """What is pushed are the source's records at their intended times."""
+    """The published lines are the source's records at their intended times."""
     feed = await fast()
     layer = ListLayer()
     await Generator("arrays", layer, count=300).run()
@@ -76,8 +76,8 @@ async def test_lines_are_those_of_the_feed() -> None:
     assert {group for group, _ in layer.sent} == {"feed.arrays"}
 
 
-async def test_nothing_leaves_before_its_time() -> None:
-    """A message is pushed at its intended time or later, never earlier."""
+async def test_no_message_is_published_early() -> None:
+    """A message is published at its intended time or later, never earlier."""
     feed = await fast(rate=100)
 
     class Watching(ListLayer):
@@ -94,8 +94,8 @@ async def test_nothing_leaves_before_its_time() -> None:
     assert generator.progress.failures == 0
 
 
-async def test_what_is_due_next_is_made_before_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A message does not wait for being made: that was done while nothing was due."""
+async def test_messages_are_made_before_they_are_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next messages are made while nothing is due, so they are not delayed."""
     early = []
 
     def noted(feed: str, schedule: Schedule, first: int, last: int) -> Iterator[Stretch]:
@@ -108,10 +108,10 @@ async def test_what_is_due_next_is_made_before_its_time(monkeypatch: pytest.Monk
     assert max(early) > 0
 
 
-async def test_waits_for_a_database_to_take_its_feed(
+async def test_generator_waits_for_the_database(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One that is busy for too long is asked again, however long that takes; it is said once."""
+    """A busy database is tried again for as long as needed; the log says so once."""
     tries = []
 
     def take(*args: Any, **options: Any) -> promise.Hold:
@@ -129,8 +129,8 @@ async def test_waits_for_a_database_to_take_its_feed(
     assert caplog.text.count("feed arrays: the database does not answer (database is locked)") == 1
 
 
-async def test_second_run_goes_on_with_the_next_offset() -> None:
-    """Offsets are gapless over runs, in one segment or in the next."""
+async def test_next_run_continues_with_the_next_offset() -> None:
+    """Offsets have no holes across runs, in one segment or in the next."""
     feed = await fast()
     layer = ListLayer()
     for _ in range(3):
@@ -155,12 +155,12 @@ async def test_new_rate_begins_a_segment_while_running() -> None:
     first, second = [segment async for segment in feed.segments.order_by("first")]
     assert (first.rate_milli, second.rate_milli) == (10_000, 1_000_000)
     assert first.epoch == second.epoch
-    # The last message of the old rate keeps its time; the new rate begins after it.
+    # The last message of the old rate keeps its time; the new rate starts after it.
     assert segment_of(first).at(second.first - 1) < second.started_us
 
 
-async def test_new_seed_begins_an_epoch_while_running() -> None:
-    """A seed changed in the admin reaches the running generator; offsets go on."""
+async def test_new_seed_starts_an_epoch_while_running() -> None:
+    """A seed changed in the admin reaches the running generator; offsets continue."""
     feed = await fast(rate=200)
     layer = ListLayer()
     generator = Generator("arrays", layer)
@@ -182,8 +182,8 @@ async def test_new_seed_begins_an_epoch_while_running() -> None:
     assert offsets[-1] > second.first
 
 
-async def test_disabled_feed_pauses_and_goes_on() -> None:
-    """A feed disabled in the admin stops, and goes on when enabled again."""
+async def test_disabled_feed_pauses_and_continues() -> None:
+    """A feed disabled in the admin stops, and continues when it is enabled again."""
     feed = await fast(rate=100)
     layer = ListLayer()
     generator = Generator("arrays", layer)
@@ -193,7 +193,7 @@ async def test_disabled_feed_pauses_and_goes_on() -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while generator.progress.state is not State.OFF:
             await asyncio.sleep(0.01)
-    # What was promised before is still published; what is due after that is not.
+    # Messages promised before are still published; those due later are not.
     await feed.arefresh_from_db()
     segment = segment_of(await feed.segments.aget())
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -208,8 +208,8 @@ async def test_disabled_feed_pauses_and_goes_on() -> None:
     assert offsets == list(range(1, len(offsets) + 1))
 
 
-async def test_long_stop_makes_no_burst() -> None:
-    """After a long stop time is skipped, and offsets are not."""
+async def test_long_stop_causes_no_burst() -> None:
+    """After a long stop time is skipped, but no offset."""
     feed = await fast(rate=100)
     layer = ListLayer()
     await Generator("arrays", layer, count=5).run()
@@ -223,8 +223,8 @@ async def test_long_stop_makes_no_burst() -> None:
     assert len(layer.lines) == 10
 
 
-async def test_layer_that_fails_stops_nothing() -> None:
-    """Batches that are not taken are counted; the promise goes on."""
+async def test_failing_layer_stops_nothing() -> None:
+    """Failed batches are counted, and the promise continues."""
     feed = await fast()
     layer = ListLayer()
     layer.fails = True
@@ -247,7 +247,7 @@ async def test_former_owner_stops_with_a_sentence() -> None:
             await task
 
 
-async def test_take_over_fences_the_first_off() -> None:
+async def test_take_over_fences_off_the_first_generator() -> None:
     """With --take-over the first generator stops, and no offset is made twice."""
     feed = await fast(rate=100)
     layer = ListLayer()
@@ -264,7 +264,7 @@ async def test_take_over_fences_the_first_off() -> None:
 
 
 async def test_a_batch_reaches_every_member() -> None:
-    """A batch crosses a real layer whole."""
+    """A batch passes a real layer unchanged."""
     layer = InMemoryChannelLayer()
     membership = Membership(layer)
     await membership.join("arrays")
@@ -286,21 +286,21 @@ async def test_a_batch_reaches_every_member() -> None:
     ],
 )
 def test_bad_option_is_refused_with_a_sentence(options: list[str], sentence: str) -> None:
-    """Each option names the value it was given and what is allowed."""
+    """Each refusal names the value of the option and the rule."""
     with pytest.raises(CommandError) as refusal:
         call_command("generate", *options)
     assert sentence in str(refusal.value)
 
 
 def test_disabled_feed_is_refused() -> None:
-    """A feed that is disabled is not generated, and the reason is said."""
+    """A disabled feed is not generated, and the reason is given."""
     Feed.objects.filter(name="users").update(enabled=False)
     with pytest.raises(CommandError, match="feed users is disabled; enable it in the admin"):
         call_command("generate", "--feed", "users")
 
 
 async def test_second_generator_is_refused() -> None:
-    """While one generator lives, another is told to stop it first."""
+    """While one generator runs, a second one is refused: "stop that one first"."""
     layer = ListLayer()
     first = Generator("arrays", layer)
     running = asyncio.ensure_future(first.run())
@@ -311,8 +311,8 @@ async def test_second_generator_is_refused() -> None:
     await running
 
 
-async def test_promise_of_a_clock_that_was_set_back() -> None:
-    """A promise that lies ahead and stands still is that of a dead generator."""
+async def test_promise_in_the_future_is_not_alive() -> None:
+    """A promise in the future that does not advance is from a dead generator."""
     await Feed.objects.filter(name="arrays").aupdate(promised_us=now_us() + 3_600_000_000)
     generator = Generator("arrays", ListLayer(), count=3)
     await generator.run()

@@ -1,4 +1,4 @@
-"""A test run that is killed leaves no process behind."""
+"""The guardian, which leaves no process behind when a test run is killed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ child.wait()
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the guardian reads /proc")
 def test_killed_run_leaves_no_process() -> None:
-    """A child and a daemon of a process that is killed with -9 are gone."""
+    """A child and a daemon of a process that is killed with -9 are ended."""
     with subprocess.Popen(
         [sys.executable, "-c", RUN], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
     ) as run:
@@ -43,7 +43,7 @@ def test_killed_run_leaves_no_process() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the guardian reads /proc")
 def test_processes_of_tests_are_marked() -> None:
-    """Whatever a test starts inherits the mark of this very process of pytest."""
+    """Every process that a test starts inherits the mark of this pytest process."""
     mark = os.environ["BLOCKFEED_TEST_MARK"]
     assert mark.startswith(f"{os.getpid()}-")
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:

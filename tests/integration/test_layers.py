@@ -1,4 +1,4 @@
-"""The channel layer over a real server: delivery, outages, endings."""
+"""The channel layer on a real server: delivery, outages, endings."""
 
 import asyncio
 import contextlib
@@ -57,7 +57,7 @@ async def main():
 """
 ENDINGS = {
     "asyncio": "asyncio.run(main())",
-    # Daphne's way: the loop stops, and nobody closes it.
+    # Daphne's way: the loop is stopped but never closed.
     "twisted": """
 from twisted.internet import asyncioreactor
 loop = asyncio.new_event_loop()
@@ -70,12 +70,12 @@ reactor.run()
 """,
 }
 FLAGS = {"asyncio": ("-X", "dev", "-W", "error"), "twisted": ()}
-"""Under Twisted an interpreter that shows every warning shows the open loop."""
+"""Under Twisted an interpreter that shows every warning reports the open loop."""
 
 
 @pytest.fixture
 def directory(tmp_path: Path, settings: Settings) -> Iterator[Path]:
-    """Give the directory of a server of this test alone; it starts when needed."""
+    """Return the directory of a server for this test alone; it starts on demand."""
     settings.VAR_DIR = tmp_path
     path = valkey.runtime_directory(str(tmp_path))
     yield path
@@ -84,7 +84,7 @@ def directory(tmp_path: Path, settings: Settings) -> Iterator[Path]:
 
 @pytest.fixture
 def member(tmp_path: Path, directory: Path) -> Iterator[str]:
-    """Run a process that is one member of `everybody`; give its channel."""
+    """Run a process that is a member of `everybody`; return its channel."""
     with subprocess.Popen(
         [sys.executable, "-c", MEMBER, str(CHECKOUT), str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -97,8 +97,8 @@ def member(tmp_path: Path, directory: Path) -> Iterator[str]:
             process.kill()
 
 
-async def test_group_reaches_everybody(member: str) -> None:
-    """A group's message reaches each member once, in this and other processes."""
+async def test_group_message_reaches_each_member_once(member: str) -> None:
+    """A group's message reaches each member once, in this process and in others."""
     layer = FeedLayer()
     channels = [await layer.new_channel() for _ in range(3)]
     for channel in channels:
@@ -114,8 +114,8 @@ async def test_group_reaches_everybody(member: str) -> None:
     )
 
 
-async def test_mailbox() -> None:
-    """Messages come in their order, whether they wait or are waited for, and none is lost."""
+async def test_mailbox_keeps_messages_in_order() -> None:
+    """Messages are received in order, before or after they are awaited, and none is lost."""
     mailbox = Mailbox()
     mailbox.put_nowait(b"1")
     mailbox.put_nowait(b"2")
@@ -135,8 +135,8 @@ async def test_mailbox() -> None:
     assert [await waiting, await mailbox.get(), len(mailbox)] == [b"4", b"5", 0]
 
 
-async def test_private_channel(member: str) -> None:
-    """A private channel is reached from another process, and answers."""
+async def test_private_channel_crosses_processes(member: str) -> None:
+    """A private channel is reachable from another process, and answers."""
     layer = FeedLayer()
     mine, other = await layer.new_channel(), await layer.new_channel()
     await layer.send(member, {"type": "x", "text": "only you", "reply_to": mine})
@@ -145,8 +145,8 @@ async def test_private_channel(member: str) -> None:
     assert not len(layer.channels[other])
 
 
-async def test_discarded_member(directory: Path) -> None:
-    """Who was discarded from a group gets nothing that is sent afterwards."""
+async def test_discarded_member_gets_nothing(directory: Path) -> None:
+    """A member that was discarded from a group gets no later message."""
     layer = FeedLayer()
     stays, goes = await layer.new_channel(), await layer.new_channel()
     for channel in (stays, goes):
@@ -158,8 +158,8 @@ async def test_discarded_member(directory: Path) -> None:
     assert not len(layer.channels[goes])
 
 
-async def test_subscriptions(directory: Path) -> None:
-    """A group is confirmed when joined, and left when it next speaks to nobody."""
+async def test_empty_group_is_unsubscribed(directory: Path) -> None:
+    """A subscription is confirmed on joining, and ends with the next message to no member."""
     layer = FeedLayer()
 
     def members() -> bytes:
@@ -176,8 +176,8 @@ async def test_subscriptions(directory: Path) -> None:
     await asyncio.to_thread(wait_until, lambda: members() == b":0")
 
 
-async def test_cancelled_receive(directory: Path) -> None:
-    """A channel whose receive is cancelled is forgotten, by its groups too."""
+async def test_cancelled_receive_forgets_the_channel(directory: Path) -> None:
+    """A channel whose receive is cancelled is forgotten, also by its groups."""
     layer = FeedLayer()
     channel = await layer.new_channel()
     await layer.group_add("some", channel)
@@ -190,20 +190,20 @@ async def test_cancelled_receive(directory: Path) -> None:
 
 
 class ForgetfulDriver:
-    """Waits as the driver does for its writes, which forgets a cancellation before Python 3.12."""
+    """A wait like the driver's for its writes, which loses a cancellation before Python 3.12."""
 
     def __init__(self) -> None:
         self.done = asyncio.get_running_loop().create_future()
 
     async def get_message(self, timeout: float) -> dict[str, Any]:  # noqa: ASYNC109  the driver's
-        """Return a message that means nothing, once it is there."""
+        """Return a message without meaning, once it is there."""
         await asyncio.wait_for(self.done, timeout=PATIENCE_SECONDS)
         self.done = asyncio.get_running_loop().create_future()
         return {"type": "pong"}
 
 
-async def test_a_cancellation_that_the_driver_forgets() -> None:
-    """Who listens ends when it is told to, also in the moment in which something comes."""
+async def test_cancellation_lost_by_the_driver_still_ends_listening() -> None:
+    """Listening ends when it is cancelled, even at the moment a message arrives."""
     driver: Any = ForgetfulDriver()
     listening = asyncio.create_task(Link(str, lambda *_: None)._receive(driver))
     await asyncio.sleep(0)
@@ -214,8 +214,8 @@ async def test_a_cancellation_that_the_driver_forgets() -> None:
 
 
 @pytest.mark.parametrize("victims", [("unixsocket",), ("keeper.py", "unixsocket")])
-async def test_recovers(directory: Path, victims: tuple[str, ...]) -> None:
-    """After the server, or its keeper too, was killed, groups work again."""
+async def test_groups_recover_after_a_kill(directory: Path, victims: tuple[str, ...]) -> None:
+    """After the server, or also its keeper, was killed, groups work again."""
     layer, sender = FeedLayer(), FeedLayer()
     before = await layer.new_channel()
     await layer.group_add("old", before)
@@ -224,15 +224,15 @@ async def test_recovers(directory: Path, victims: tuple[str, ...]) -> None:
     for pid, command in processes(directory).items():
         if any(victim in command for victim in victims):
             os.kill(pid, signal.SIGKILL)
-    # Nobody sends yet: who only receives starts the server again, too.
+    # Nothing is sent yet: a process that only receives also restarts the server.
     await asyncio.to_thread(wait_until, lambda: len(processes(directory)) == 2)
     during = await layer.new_channel()
     await layer.group_add("new", during)
     await _send_until_received(sender, layer, {"old": before, "new": during})
 
 
-async def test_outage(tmp_path: Path) -> None:
-    """Without a server sends fail, channels and groups do not, and are good later."""
+async def test_outage_breaks_only_sends(tmp_path: Path) -> None:
+    """Without a server sends fail; channels and groups can be created and work later."""
     layer = FeedLayer(url=f"unix://{tmp_path / keeper.SOCKET}")
     channel = await layer.new_channel()
     await layer.group_add("some", channel)
@@ -246,7 +246,7 @@ async def test_outage(tmp_path: Path) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
             while (await layer.receive(channel))["type"] != "private":
                 pass
-        # A server that hangs is an outage too, and ends when it goes on.
+        # A hanging server is also an outage, which ends when the server continues.
         server.send_signal(signal.SIGSTOP)
         with pytest.raises(LayerUnavailable, match="the channel layer is unreachable"):
             await layer.group_send("some", {"type": "x"})
@@ -257,7 +257,7 @@ async def test_outage(tmp_path: Path) -> None:
 async def _send_until_received(
     sender: FeedLayer, layer: FeedLayer, members: dict[str, str]
 ) -> None:
-    """Send to groups until the members have it; raises TimeoutError."""
+    """Send to groups until the members received it; raises TimeoutError."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         for group, channel in members.items():
             while not len(layer.channels[channel]):
@@ -268,8 +268,8 @@ async def _send_until_received(
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_ends_quietly(tmp_path: Path, directory: Path, ending: str) -> None:
-    """A process that ends amid a receive leaves no task and no warning."""
+def test_process_ends_quietly(tmp_path: Path, directory: Path, ending: str) -> None:
+    """A process that ends during a receive leaves no task and no warning."""
     program = ENDING + ENDINGS[ending]
     ended = subprocess.run(
         [sys.executable, *FLAGS[ending], "-c", program, str(CHECKOUT), str(tmp_path)],
@@ -284,8 +284,8 @@ def test_ends_quietly(tmp_path: Path, directory: Path, ending: str) -> None:
 @pytest.mark.parametrize(
     "url", ["", "localhost", "http://:secret@host", "redis://host:port", "redis://host?secret=1"]
 )
-def test_bad_url(url: str) -> None:
-    """An address that cannot be one is refused in a sentence that keeps secrets."""
+def test_bad_url_is_refused(url: str) -> None:
+    """An impossible address is refused in a sentence that reveals no secrets."""
     with pytest.raises(ImproperlyConfigured, match="REDIS_URL must be") as refused:
         FeedLayer(url=url)
     assert "secret" not in str(refused.value)

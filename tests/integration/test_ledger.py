@@ -1,4 +1,4 @@
-"""What facts become in the database."""
+"""Facts and their rows in the database."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -39,7 +39,7 @@ def opened(channel: str = "c1", key: str = KEY, **changes: object) -> Opened:
 
 
 def closed(channel: str = "c1", *, left: bool = False) -> Closed:
-    """Return the fact of its end."""
+    """Return the fact of a connection's end."""
     return Closed(session=KEY, channel=channel, code=1000, reason="", left=left, at=NOW)
 
 
@@ -63,7 +63,7 @@ def reported(
 
 
 def test_session_report_and_text_in_one_batch() -> None:
-    """A session, its report and its text may be news of the same moment."""
+    """A session, its report and its text may be in one batch."""
     said = Said(session=KEY, text="Hey Server!", at=NOW)
     ledger.commit([opened(), reported(1), said])
     session = ClientSession.objects.get()
@@ -78,7 +78,7 @@ def test_session_report_and_text_in_one_batch() -> None:
 
 
 def test_opening_committed_twice_is_stored_once() -> None:
-    """Whose answer was lost is committed again; the connection does not replace itself."""
+    """An opening is committed again after a lost answer, and does not replace itself."""
     ledger.commit([opened()])
     (outcome,) = ledger.commit([opened()])
     assert outcome.replaced == ()
@@ -86,8 +86,8 @@ def test_opening_committed_twice_is_stored_once() -> None:
     assert ClientSession.objects.get().connects == 1
 
 
-def test_a_batch_committed_twice_is_stored_once() -> None:
-    """Whose answer was lost is committed again, with what came since: nothing is doubled."""
+def test_batch_committed_twice_is_stored_once() -> None:
+    """A batch is committed again after a lost answer, with new facts, and nothing is doubled."""
     said = Said(session=KEY, text="Hey Server!", at=NOW)
     ended = replace(closed("b1", left=True), session="key-of-a-session-2")
     batch: list[Fact] = [
@@ -104,7 +104,7 @@ def test_a_batch_committed_twice_is_stored_once() -> None:
     assert [one.replaced for one in outcomes if one.replaced] == [("a1",)]
     later = replace(said, text="and more", at=NOW + timedelta(seconds=1))
     outcomes = ledger.commit([*batch, later])
-    # Nobody is closed by what is known already: the newest connection stays.
+    # Facts that are stored already close no connection: the newest one stays open.
     assert [one.replaced for one in outcomes if one.replaced] == []
     rows = Connection.objects.order_by("pk").values_list("channel", "close_code")
     assert list(rows) == [("a1", 4509), ("b1", 1000), ("a2", None)]
@@ -115,7 +115,7 @@ def test_a_batch_committed_twice_is_stored_once() -> None:
 
 
 def test_openings_of_many_sessions_in_one_batch() -> None:
-    """Each is told whom it replaces, also where that is of the same batch."""
+    """Each opening returns the connection it replaces, even one of the same batch."""
     ledger.commit([opened("a1"), opened("b1", "key-of-a-session-2", client="bob")])
     facts = [opened("a2", client="alicia"), opened("c1", "key-of-a-session-3"), opened("a3")]
     outcomes = ledger.commit(facts)
@@ -128,7 +128,7 @@ def test_openings_of_many_sessions_in_one_batch() -> None:
 
 @pytest.mark.parametrize("together", [True, False])
 def test_report_sent_again_is_stored_once(together: bool) -> None:  # noqa: FBT001
-    """The same report twice is one row, and no conflict, whatever the batch."""
+    """The same report twice is one row and no conflict, in one batch or several."""
     facts: list[Fact] = [opened(), reported(1), reported(1)]
     batches = [facts] if together else [[fact] for fact in facts]
     outcomes = [outcome for batch in batches for outcome in ledger.commit(batch)]
@@ -138,15 +138,15 @@ def test_report_sent_again_is_stored_once(together: bool) -> None:  # noqa: FBT0
 
 
 def test_other_report_of_same_number_is_a_conflict() -> None:
-    """The stored report of a number stays, and the other one is told so."""
+    """The stored report of a number stays, and the other one is a conflict."""
     ledger.commit([opened(), reported(1, seconds=2.0)])
     outcomes = ledger.commit([reported(1, seconds=9.0), reported(2)])
     assert [outcome.judgement for outcome in outcomes] == [None, VERIFIED]
     assert list(BlockReport.objects.order_by("number").values_list("seconds", flat=True)) == [2, 2]
 
 
-def test_the_stored_verdict_stays() -> None:
-    """A report that comes again is answered with what it was found to be at first."""
+def test_stored_verdict_stays() -> None:
+    """A report that is sent again is answered with the stored verdict."""
     ledger.commit([opened(), reported(1, judgement=BROKEN)])
     (again,) = ledger.commit([reported(1, judgement=VERIFIED)])
     assert (again.judgement, again.is_explained) == (BROKEN, False)
@@ -154,8 +154,8 @@ def test_the_stored_verdict_stays() -> None:
     assert (session.verified, session.broken, session.unverifiable) == (0, 1, 0)
 
 
-def test_an_explanation_is_stored_once() -> None:
-    """What is wrong with a broken block is stored when it is told, and then stays."""
+def test_explanation_is_stored_once() -> None:
+    """The first explanation of a broken block is stored and stays."""
     ledger.commit([opened(), reported(1, judgement=BROKEN), reported(2)])
     told = {"users": Difference(missing=[(2, 2)]), "arrays": Difference()}
     first = Explanation(session=KEY, block=1, difference=told)
@@ -173,8 +173,8 @@ def test_an_explanation_is_stored_once() -> None:
     assert (again.judgement, again.is_explained) == (explained, True)
 
 
-def test_a_report_that_was_removed_stays_removed() -> None:
-    """One that comes again after that is acknowledged, but neither stored nor counted."""
+def test_removed_report_stays_removed() -> None:
+    """A removed report that is sent again is acknowledged, but neither stored nor counted."""
     facts: list[Fact] = [reported(1), reported(2, judgement=BROKEN), reported(3)]
     ledger.commit([opened(), *facts])
     assert sum(retention.remove("reports", NOW + timedelta(days=1))) == len(facts)
@@ -182,7 +182,7 @@ def test_a_report_that_was_removed_stays_removed() -> None:
     *again, new, explained = ledger.commit([*facts, facts[1], reported(4), told])
     found_now = [VERIFIED, BROKEN, VERIFIED, BROKEN]
     assert [(one.judgement, one.is_new) for one in again] == [(now, False) for now in found_now]
-    # Nobody is asked for what could not be stored, and nothing comes of it where it is told.
+    # No explanation is requested if it could not be stored, and one that is sent changes nothing.
     assert again[1].is_explained
     assert (new.is_new, explained.judgement) == (True, None)
     assert [row.number for row in BlockReport.objects.all()] == [4]
@@ -191,8 +191,8 @@ def test_a_report_that_was_removed_stays_removed() -> None:
     assert (session.verified, session.broken) == (3, 1)
 
 
-def test_a_report_that_is_kept_beside_removed_ones_is_the_stored_one() -> None:
-    """What came late is younger than what follows it: its verdict stays, and so it does."""
+def test_report_kept_beside_removed_ones_stays() -> None:
+    """A report that came late is younger than its successors, so it is kept with its verdict."""
     ledger.commit([opened(), reported(2)])
     ledger.commit([replace(reported(1, judgement=BROKEN), at=NOW + timedelta(days=2))])
     assert sum(retention.remove("reports", NOW + timedelta(days=1))) == 1
@@ -201,8 +201,8 @@ def test_a_report_that_is_kept_beside_removed_ones_is_the_stored_one() -> None:
     assert ClientSession.objects.get().blocks == 2
 
 
-def test_more_reports_than_one_query_looks_up() -> None:
-    """A batch longer than a look-up is stored whole, and again as nothing."""
+def test_batch_longer_than_a_query_is_stored() -> None:
+    """A batch longer than one look-up is stored completely, and only once."""
     facts = [reported(number) for number in range(1, 2 * reports.PAIRS + 2)]
     ledger.commit([opened(), *facts])
     ledger.commit(facts)
@@ -210,8 +210,8 @@ def test_more_reports_than_one_query_looks_up() -> None:
     assert ClientSession.objects.get().blocks == len(facts)
 
 
-def test_newest_connection_replaces_older_ones() -> None:
-    """A second connection closes the first, and names its channel."""
+def test_new_connection_replaces_the_previous_one() -> None:
+    """A second connection closes the first one, and returns its channel."""
     ledger.commit([opened("c1")])
     (outcome,) = ledger.commit([opened("c2")])
     assert outcome.replaced == ("c1",)
@@ -222,8 +222,8 @@ def test_newest_connection_replaces_older_ones() -> None:
 
 
 @pytest.mark.parametrize(("left", "status"), [(True, "left"), (False, "away")])
-def test_end_of_the_last_connection(left: bool, status: str) -> None:  # noqa: FBT001
-    """A client that said goodbye has left; one that was lost may come back."""
+def test_status_after_the_last_connection(left: bool, status: str) -> None:  # noqa: FBT001
+    """A client that said bye has left; one that was lost may return."""
     ledger.commit([opened(), closed(left=left)])
     assert ClientSession.objects.get().status == status
     ledger.commit([opened("c2")])
@@ -231,8 +231,8 @@ def test_end_of_the_last_connection(left: bool, status: str) -> None:  # noqa: F
 
 
 @pytest.mark.parametrize("left", [False, True])
-def test_disconnected_by_an_operator_is_a_status(left: bool) -> None:  # noqa: FBT001
-    """It stays until the client is started again, also where the client said goodbye."""
+def test_disconnected_is_a_status(left: bool) -> None:  # noqa: FBT001
+    """The status stays until the client connects again, even if the client said bye."""
     ledger.commit([opened(), replace(closed(left=left), code=Close.REMOVED)])
     assert ClientSession.objects.get().status == "disconnected"
     ledger.commit([opened("c2")])
@@ -240,7 +240,7 @@ def test_disconnected_by_an_operator_is_a_status(left: bool) -> None:  # noqa: F
 
 
 def test_connections_of_a_dead_server_are_closed_as_lost() -> None:
-    """What no server has seen for long is closed at the time it was seen."""
+    """Connections that no server has seen for long are closed, at the time they were last seen."""
     ledger.commit([opened("c1"), opened("c2", key="key-of-a-session-2", server="two")])
     later = NOW + timedelta(seconds=60)
     ledger.mark_seen("two", later, {"c2": 7})
@@ -252,8 +252,8 @@ def test_connections_of_a_dead_server_are_closed_as_lost() -> None:
     assert (alive.status, alive.seen_at) == ("online", later)
 
 
-def test_who_is_behind() -> None:
-    """A connection's row says how many messages it lacks, until it lacks none."""
+def test_lag_of_connections_is_stored() -> None:
+    """A connection's row has the number of missing messages until there are none."""
     ledger.commit([opened("c1"), opened("c2", key="key-of-a-session-2")])
     for behind in ({"c2": 812_000}, {"c1": 3, "c2": 400}, {}):
         ledger.mark_seen("one", NOW, behind)
@@ -261,8 +261,8 @@ def test_who_is_behind() -> None:
         assert dict(rows) == behind
 
 
-def test_connections_of_a_time_to_come_are_closed_as_lost() -> None:
-    """What was seen by a clock that has been set back since is not seen any more."""
+def test_connections_seen_in_the_future_are_closed() -> None:
+    """Connections seen by a clock that was set back since then count as lost."""
     ledger.commit([opened("c1"), opened("c2", key="key-of-a-session-2", server="two")])
     earlier = NOW - timedelta(hours=1)
     ledger.mark_seen("two", earlier, {})
@@ -270,23 +270,23 @@ def test_connections_of_a_time_to_come_are_closed_as_lost() -> None:
     assert list(Connection.objects.filter(closed_at=None).values_list("server")) == [("two",)]
 
 
-def test_facts_of_an_unknown_session_are_left_out() -> None:
-    """A report whose session was deleted meanwhile harms nobody else."""
+def test_facts_of_an_unknown_session_are_ignored() -> None:
+    """A report whose session was deleted meanwhile affects no other fact."""
     outcomes = ledger.commit([reported(1), closed(), opened("c", "key-of-a-session-2")])
     assert len(outcomes) == 3
     assert ClientSession.objects.count() == 1
     assert not BlockReport.objects.exists()
 
 
-def test_find_session() -> None:
-    """What is fixed in a session, and how far its reports go, is found by key."""
+def test_session_is_found_by_key() -> None:
+    """A session's fixed options, and its contiguous reports, are found by its key."""
     assert ledger.find_session(KEY) is None
     ledger.commit([opened(), reported(1), reported(2)])
     assert ledger.find_session(KEY) == ledger.KnownSession(("users", "arrays"), 3, 2)
 
 
 def test_hole_in_the_reports_is_found() -> None:
-    """A report that never came is asked for again, whatever came after it."""
+    """A missing report is requested again, even if later ones are stored."""
     ledger.commit([opened(), reported(1), reported(2), reported(4)])
     assert ledger.find_session(KEY) == ledger.KnownSession(("users", "arrays"), 3, 2)
     ledger.commit([reported(3)])
@@ -294,7 +294,7 @@ def test_hole_in_the_reports_is_found() -> None:
 
 
 def test_totals_of_many_sessions() -> None:
-    """Each session counts its own blocks, messages and verdicts, whatever others report."""
+    """Each session counts its own blocks, messages and verdicts only."""
     keys = [f"key-of-a-session-{number}" for number in range(4)]
     ledger.commit([opened(f"c{key}", key=key) for key in keys])
     unknown = Judgement(Verdict.UNVERIFIABLE, "no digest")
@@ -332,13 +332,13 @@ def scheduled(feed: str, first: int, started_us: int, rate: float) -> Segment:
 
 
 def ideal_of(number: int) -> tuple[float | None, dict[str, float | None]]:
-    """Return what is stored of the ideal time of a block."""
+    """Return the stored ideal time and rates of a block."""
     row = BlockReport.objects.get(number=number)
     return row.ideal, row.rates
 
 
 def test_report_is_stored_with_its_ideal_time() -> None:
-    """The schedule says how long the messages of a block were due to take, and at which rates."""
+    """The schedule gives the ideal time of a block's messages, and their rates."""
     scheduled("users", 1, 0, 2.0)
     scheduled("arrays", 1, 0, 0.5)
     *_, outcome = ledger.commit([opened(), reported(1)])
@@ -346,8 +346,8 @@ def test_report_is_stored_with_its_ideal_time() -> None:
     assert outcome.ideal == 1.0
 
 
-def test_ideal_time_follows_a_rate_that_changed_since_the_last_batch() -> None:
-    """A segment that is new since then is read before the reports of its messages are stored."""
+def test_ideal_time_follows_a_new_segment() -> None:
+    """A new segment is read before reports of its messages are stored."""
     scheduled("users", 1, 0, 1.0)
     scheduled("arrays", 1, 0, 1.0)
     ledger.commit([opened(), reported(1)])
@@ -359,7 +359,7 @@ def test_ideal_time_follows_a_rate_that_changed_since_the_last_batch() -> None:
 
 
 def test_ideal_time_in_a_database_that_was_replaced() -> None:
-    """Segments that are other than they were read are read again."""
+    """Segments that differ from the ones read before are read again."""
     old = scheduled("users", 1, 0, 1.0)
     scheduled("arrays", 1, 0, 1.0)
     ledger.commit([opened(), reported(1)])
@@ -369,7 +369,7 @@ def test_ideal_time_in_a_database_that_was_replaced() -> None:
     assert ideal_of(2) == (0.5, {"users": 4.0, "arrays": 1.0})
 
 
-def test_broken_block_and_sentence_have_no_ideal_time() -> None:
+def test_broken_block_and_sentence_have_no_ideal() -> None:
     """A broken block may lack its first or last message; a sentence names none."""
     scheduled("users", 1, 0, 1.0)
     scheduled("arrays", 1, 0, 1.0)
@@ -381,7 +381,7 @@ def test_broken_block_and_sentence_have_no_ideal_time() -> None:
 
 
 def test_block_of_a_removed_feed_has_no_ideal_time() -> None:
-    """Its report is stored all the same."""
+    """The report is stored without an ideal time."""
     Feed.objects.filter(name="users").delete()
     ledger.commit([opened(), reported(1)])
     assert ideal_of(1) == (None, {})

@@ -1,4 +1,4 @@
-"""The limits of a running server are kept; docs/reference/limits.md lists them."""
+"""The limits of a running server; docs/reference/limits.md lists them."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ from tools.waiting import PATIENCE_SECONDS
 
 @pytest.fixture(autouse=True)
 async def in_memory_layer(settings: Settings, default_feeds: None) -> AsyncIterator[None]:
-    """Let every test have a layer and a node of its own."""
+    """Give every test its own channel layer and node."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     yield
     await stop_node()
 
 
 class Heard:
-    """A writer that keeps the types of what it was told."""
+    """A writer that keeps the types of the frames it was given."""
 
     descriptor = -1
 
@@ -69,8 +69,8 @@ async def until(condition: Any) -> None:
             await asyncio.sleep(0.01)
 
 
-def test_feeds(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there are as many feeds as allowed, the admin refuses another."""
+def test_number_of_feeds_is_bounded(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the allowed number of feeds exists, the admin refuses another one."""
     monkeypatch.setattr("feeds.admin.forms.LIMITS", replace(LIMITS, feeds=2))
     data = {"name": "prices", "kind": "arrays", "spec": "{}", "seed": "1", "rate": "1"}
     refused = admin_client.post(reverse("admin:feeds_feed_add"), data)
@@ -85,7 +85,7 @@ def test_feeds(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def recovery_of(limits: Limits) -> AsyncIterator[Recovery]:
-    """Make messages of the feeds that there are now."""
+    """Provide a recovery for the feeds that exist now."""
     database = Worker("database")
     catalog = Catalog(database)
     await catalog.refresh()
@@ -100,7 +100,7 @@ async def recovery_of(limits: Limits) -> AsyncIterator[Recovery]:
 @pytest.mark.parametrize(("seconds", "turns"), [(0.0, 3), (PATIENCE_SECONDS, 1)])
 @pytest.mark.django_db(transaction=True)
 async def test_turn_seconds(seconds: float, turns: int) -> None:
-    """Other work gets a turn between two writes once they have taken that long."""
+    """Other work gets a turn between two writes once they have taken this long."""
     node = Node(replace(LIMITS, turn_seconds=seconds))
     await node.start()
     node.hub.open_stream("many", 0)
@@ -129,14 +129,14 @@ async def test_turn_seconds(seconds: float, turns: int) -> None:
 
 
 async def test_recovery_messages() -> None:
-    """One step makes no more messages than that."""
+    """One step regenerates at most this many messages."""
     await generate(5)
     async with recovery_of(replace(LIMITS, recovery_messages=2)) as recovery:
         assert len(await recovery.lines("arrays", 1, 5)) == 2
 
 
 async def test_recovery_rate() -> None:
-    """Who catches up gets no more in a second, so that those who are live feel nothing."""
+    """A client that catches up gets at most this many messages a second, to protect live ones."""
     await generate(20)
     await database_sync_to_async(Feed.objects.update)(rate=1)
     limits = replace(LIMITS, recovery_rate=40)
@@ -145,7 +145,7 @@ async def test_recovery_rate() -> None:
         hub = Hub(limits, python_pass, recovery, ByHand())
         hub.open_stream("arrays", 20)
         heard = Heard()
-        await recovery._maker.run(len, "")  # it is there: its start counts for nothing
+        await recovery._maker.run(len, "")  # the process is running, so its start does not count
         began = clock()
         hub.subscribe(heard, {"arrays": 0})
         while heard.types.count("message") < 20:
@@ -153,12 +153,14 @@ async def test_recovery_rate() -> None:
             await asyncio.sleep(0.01)
     assert clock() - began >= 20 / limits.recovery_rate
     assert fastest(limits, rate=1.0) == limits.recovery_rate
-    assert fastest(limits, rate=1000.0) == 2000, "nobody could catch up with a faster feed"
+    assert fastest(limits, rate=1000.0) == 2000, (
+        "otherwise a faster feed could not be caught up with"
+    )
 
 
 @pytest.mark.parametrize("most_bytes", [1, 500, 32_768])
-async def test_write_bytes_of_who_catches_up(most_bytes: int) -> None:
-    """What is made again comes in writes of that size, or of one message that is longer."""
+async def test_write_bytes_of_a_recovery(most_bytes: int) -> None:
+    """Regenerated messages are written in this size, or as one longer message."""
     await generate(20)
     limits = replace(LIMITS, write_bytes=most_bytes, recovery_messages=8)
     async with recovery_of(limits) as recovery, asyncio.timeout(PATIENCE_SECONDS):
@@ -171,13 +173,13 @@ async def test_write_bytes_of_who_catches_up(most_bytes: int) -> None:
             await asyncio.sleep(0.01)
     longest = max(heard.sizes)
     assert longest <= most_bytes or len(heard.sizes) == 20
-    # Eight messages at most in a step, whatever the room; more than one where there is room.
+    # At most eight messages in one step of any size; more than one if there is room.
     assert len(heard.sizes) >= 3
     assert (len(heard.sizes) < 20) == (most_bytes > 1)
 
 
 async def test_commit_facts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One commit holds no more facts than that, and all are stored."""
+    """One commit holds at most this many facts, and all are stored."""
     sizes = []
     commit = ledger.commit
 
@@ -198,7 +200,7 @@ async def test_commit_facts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_heartbeat_seconds() -> None:
-    """Every reader hears of the server so often."""
+    """Every reader gets a heartbeat at this interval."""
     node = Node(replace(LIMITS, heartbeat_seconds=0.05))
     await node.start()
     heard = Heard()
@@ -208,7 +210,7 @@ async def test_heartbeat_seconds() -> None:
 
 
 async def test_poll_seconds_and_push_grace(settings: Settings) -> None:
-    """What is due and was not pushed is made, as soon as a poll finds it late."""
+    """Messages that are due and were not pushed are made once a poll finds them late."""
     node = Node(replace(LIMITS, poll_seconds=0.05, push_grace_us=1000))
     node._membership._joined.update(("arrays", "users"))  # it is told of nothing
     await node.start()
@@ -219,7 +221,7 @@ async def test_poll_seconds_and_push_grace(settings: Settings) -> None:
 
 @pytest.mark.parametrize(("seconds", "first"), [(3600.0, 1), (0.0, 21)])
 async def test_bridged_seconds(seconds: float, first: int) -> None:
-    """Who starts remembers what was due before, as far as that reaches."""
+    """A node that starts recovers what was due before, within this time."""
     await generate(20)
     node = Node(replace(LIMITS, bridged_seconds=seconds, recovery_messages=8))
     await node.start()
@@ -233,7 +235,7 @@ async def test_bridged_seconds(seconds: float, first: int) -> None:
 
 
 async def test_database_seconds() -> None:
-    """Who waits for a database that hangs is told so before long."""
+    """A call that waits for a hanging database fails after this time."""
     node = Node(replace(LIMITS, database_seconds=0.05))
     await node.start()
     free = Event()
@@ -247,7 +249,7 @@ async def test_database_seconds() -> None:
 
 
 async def test_layer_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A layer that hangs keeps no client from being served, nor from leaving."""
+    """A hanging layer prevents no client from being served, nor from leaving."""
 
     async def hang(*_: Any) -> None:
         await asyncio.Event().wait()
@@ -262,7 +264,7 @@ async def test_layer_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_flush_seconds() -> None:
-    """A database that does not answer holds the end up no longer than that."""
+    """A database that does not answer delays the end no longer than this."""
     recorder = Recorder(replace(LIMITS, flush_seconds=0.05))
     task = asyncio.ensure_future(recorder.run())
     with closing(sqlite3.connect(connection.settings_dict["NAME"])) as other:
@@ -276,7 +278,7 @@ async def test_flush_seconds() -> None:
 
 
 async def test_recovered_messages_fit_into_a_write() -> None:
-    """Of messages made again, no more are written at once than one write holds."""
+    """Regenerated messages are written in portions of at most one write."""
     await generate(20)
     limits = replace(LIMITS, write_bytes=500, recent_messages=1)
     async with recovery_of(limits) as recovery, asyncio.timeout(PATIENCE_SECONDS):

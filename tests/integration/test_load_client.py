@@ -1,4 +1,4 @@
-"""The load client of the comparison finds every fault that a server can have."""
+"""The load client of the comparison, which must find every fault of a server."""
 
 import json
 import shutil
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compile both programs into a folder of this test's own."""
+    """Compile both programs into a folder of this test."""
     folder = tmp_path_factory.mktemp("programs")
     for name in ("load", "limit"):
         building.compiled(name, folder)
@@ -48,7 +48,7 @@ def message(offset: int, at: int = 1) -> bytes:
 
 @contextmanager
 def serving(sent: bytes, *, hangs_up: bool = False) -> Iterator[int]:
-    """Serve one client the answer to its upgrade and *sent*, as one stretch of bytes."""
+    """Serve one client the answer to its upgrade and then *sent*, in one write."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -76,7 +76,7 @@ def run(
 
 
 def result(programs: Path, sent: bytes, *dialect: str) -> dict[str, Any]:
-    """Return what the load client finds in *sent*."""
+    """Return the result of the load client for *sent*."""
     with serving(ANSWER + sent) as port:
         done = run(programs, port, 1, *dialect)
     assert done.returncode == 0, done.stderr
@@ -97,20 +97,20 @@ def result(programs: Path, sent: bytes, *dialect: str) -> dict[str, Any]:
     ],
 )
 def test_offsets_are_checked(programs: Path, offsets: list[int], lost: int, doubled: int) -> None:
-    """Whatever is missing, doubled or altered is counted."""
+    """Missing, doubled and altered messages are counted."""
     found = result(programs, b"".join(map(message, offsets)))
     assert (found["lost"], found["doubled"], found["unreadable"]) == (lost, doubled, 0)
 
 
 def test_frames_may_come_in_parts(programs: Path) -> None:
-    """A message that lies across two reads is neither lost nor read twice."""
+    """A message that spans two reads is neither lost nor counted twice."""
     frames = b"".join(map(message, range(1, 30_000)))
     found = result(programs, frames)
     assert (found["lost"], found["doubled"], found["unreadable"]) == (0, 0, 0)
 
 
-def test_other_words_are_no_messages(programs: Path) -> None:
-    """A welcome counts as something else; a message without an offset as unreadable."""
+def test_other_frames_are_no_messages(programs: Path) -> None:
+    """A welcome counts as another frame; a message without an offset is unreadable."""
     welcome = frame(b'{"type":"welcome","feeds":{"bench":{"offset":3}}}')
     found = result(programs, welcome + message(4) + frame(b'{"type":"message","data":[]}'))
     assert (found["others"], found["unreadable"], found["lost"]) == (1, 1, 0)
@@ -125,8 +125,8 @@ def test_other_words_are_no_messages(programs: Path) -> None:
         (ANSWER + message(1), "the server broke off"),
     ],
 )
-def test_a_server_that_fails_is_no_result(programs: Path, sent: bytes, words: str) -> None:
-    """It is a sentence and exit code 1, never a low figure."""
+def test_failing_server_gives_no_result(programs: Path, sent: bytes, words: str) -> None:
+    """A failure is a sentence and exit code 1, never a low figure."""
     with serving(sent, hangs_up=True) as port:
         done = run(programs, port)
     assert done.returncode == 1
@@ -135,7 +135,7 @@ def test_a_server_that_fails_is_no_result(programs: Path, sent: bytes, words: st
 
 
 def nats(*offsets: int) -> bytes:
-    """Return what nats-server sends, not framed yet: its greeting, its answer, messages."""
+    """Return the unframed bytes of nats-server: its greeting, its answer and messages."""
     lines = [b'{"type":"message","feed":"bench","offset":%d,"at":1,"data":[]}' % n for n in offsets]
     messages = b"".join(b"MSG bench 1 %d\r\n%b\r\n" % (len(line), line) for line in lines)
     return b'INFO {"server_id":"x"}\r\nPONG\r\n' + messages
@@ -148,7 +148,7 @@ def binary(payload: bytes) -> bytes:
 
 @pytest.mark.parametrize("size", [1, 7, 250, 70_000])
 def test_nats_comes_in_frames_of_any_size(programs: Path, size: int) -> None:
-    """Frames begin and end in the middle of messages; each message is found all the same."""
+    """Frames may start and end within messages; each message is still found."""
     said = nats(*range(1, 2000))
     frames = b"".join(binary(said[at : at + size]) for at in range(0, len(said), size))
     found = result(programs, frames, "nats")
@@ -161,13 +161,13 @@ def test_nats_comes_in_frames_of_any_size(programs: Path, size: int) -> None:
 def test_offsets_in_nats_are_checked(
     programs: Path, offsets: list[int], lost: int, doubled: int
 ) -> None:
-    """What is missing or doubled is counted there, too."""
+    """Missing and doubled messages are counted in NATS as well."""
     found = result(programs, binary(nats(*offsets)), "nats")
     assert (found["lost"], found["doubled"], found["unreadable"]) == (lost, doubled, 0)
 
 
-def test_an_error_of_nats_is_no_result(programs: Path) -> None:
-    """It is told, with exit code 1."""
+def test_error_of_nats_gives_no_result(programs: Path) -> None:
+    """The error is printed, with exit code 1."""
     with serving(ANSWER + binary(nats() + b"-ERR 'Slow Consumer'\r\n")) as port:
         done = run(programs, port, 1, "nats")
     assert (done.returncode, done.stderr) == (1, "nats: -ERR 'Slow Consumer'\n")
@@ -184,7 +184,7 @@ def ack(block: int, verdict: str = "verified") -> bytes:
 def reported(
     programs: Path, messages: bytes, reports: int, answer: bytes
 ) -> tuple[list[Report], subprocess.CompletedProcess[str]]:
-    """Send *messages* to a client with blocks of 5, *answer* after so many *reports*."""
+    """Send *messages* to a client with blocks of 5, and *answer* after *reports* reports."""
     taken = []
 
     def serve(listener: socket.socket) -> None:
@@ -194,7 +194,7 @@ def reported(
                 pass
             client.sendall(ANSWER + WELCOME + messages)
             for _ in range(reports):
-                head = said.read(8)  # of a frame that is masked, with zeros
+                head = said.read(8)  # the header of a frame masked with zeros
                 assert (head[:2], head[4:]) == (b"\x81\xfe", bytes(4))
                 taken.append(Report.read(json.loads(said.read(int.from_bytes(head[2:4], "big")))))
             client.sendall(answer)
@@ -209,7 +209,7 @@ def reported(
 
 
 def test_blocks_are_reported(programs: Path) -> None:
-    """Each with its range and the digest of its lines; the verdicts are counted."""
+    """Each report has its range and the digest of its lines; the verdicts are counted."""
     lines = [
         b'{"type":"message","feed":"bench","offset":%d,"at":1,"data":[]}' % n for n in range(4, 16)
     ]
@@ -237,16 +237,18 @@ def test_blocks_are_reported(programs: Path) -> None:
         (frame(b'{"type":"error","code":"busy","text":"no","block":1}'), "the server says"),
     ],
 )
-def test_a_report_that_is_not_taken_is_no_result(programs: Path, answer: bytes, words: str) -> None:
-    """It is a sentence and exit code 1."""
+def test_report_without_a_valid_answer_gives_no_result(
+    programs: Path, answer: bytes, words: str
+) -> None:
+    """A report that is refused or answered wrongly ends with a sentence and exit code 1."""
     messages = b"".join(map(message, range(4, 10)))
     _, done = reported(programs, messages, 1, answer)
     assert done.returncode == 1
     assert words in done.stderr
 
 
-def test_clients_come_back_to_where_they_stood(programs: Path) -> None:
-    """It is told when they are live again, by the clock that this process has, too."""
+def test_clients_return_to_their_positions(programs: Path) -> None:
+    """The load client prints when they are live again, by this process's clock."""
     asked = []
 
     def serve(listener: socket.socket) -> None:
@@ -283,8 +285,8 @@ def test_clients_come_back_to_where_they_stood(programs: Path) -> None:
     ]
 
 
-def test_the_limit_delivers_everything(programs: Path) -> None:
-    """In several frames per write, to several clients, without a fault."""
+def test_limit_delivers_everything(programs: Path) -> None:
+    """The limit sends several frames per write to several clients without a fault."""
     port = free_port()
     limit = subprocess.Popen([programs / "limit", str(port), "3", "0", "5"])
     try:

@@ -1,4 +1,4 @@
-"""What does not work is said where people look, and why only to those who may know."""
+"""Outages: announced to everybody, with their causes for staff only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DETAILED = f"The database takes no reports ({CAUSE}); they wait, and none is los
 
 @pytest.fixture
 def trouble() -> Iterator[None]:
-    """Let the recorder be in trouble."""
+    """Put the recorder into an outage."""
     what, then = "The database takes no reports", "they wait, and none is lost."
     OUTAGES.begin("recorder", Outage(what=what, cause="something else", then=then))
     OUTAGES.begin("recorder", Outage(what=what, cause=CAUSE, then=then))
@@ -29,14 +29,14 @@ def trouble() -> Iterator[None]:
 @pytest.mark.django_db
 @pytest.mark.usefixtures("trouble")
 @pytest.mark.parametrize(("debug", "sentence"), [(False, SENTENCE), (True, DETAILED)])
-def test_everybody_reads_what_is_the_matter(
+def test_everybody_sees_an_outage(
     client: Client,
     settings: Settings,
     sentence: str,
     *,
     debug: bool,
 ) -> None:
-    """The page and its updates repeat the words of a driver while debugging only."""
+    """The page and its updates repeat the driver's words only with DEBUG on."""
     settings.DEBUG = debug
     page = client.get("/")
     assert page.context["overview"].troubles[0].text == sentence
@@ -47,23 +47,23 @@ def test_everybody_reads_what_is_the_matter(
 
 
 @pytest.mark.usefixtures("trouble")
-def test_staff_reads_why(admin_client: Client) -> None:
-    """Every page of the admin, and the figures of its first, say what the driver said."""
+def test_staff_sees_the_cause(admin_client: Client) -> None:
+    """Every page of the admin, and its first page's figures, include the driver's words."""
     response = admin_client.get(reverse("admin:index"))
     assert response.context["environment"] == [DETAILED, "warning"]
     assert "db.internal" in response.content.decode()
     assert admin_client.get(reverse("dashboard")).json()["troubles"] == [{"text": DETAILED}]
 
 
-def test_trouble_ends(client: Client, admin_client: Client, trouble: None) -> None:
-    """Once it is over nothing is said; that it is over may be said twice."""
+def test_outage_ends(client: Client, admin_client: Client, trouble: None) -> None:
+    """An outage that is over is no longer shown; ending it twice is allowed."""
     OUTAGES.end("recorder")
     OUTAGES.end("recorder")
     assert client.get("/status.json").json()["troubles"] == []
     assert admin_client.get(reverse("admin:index")).context["environment"] is None
 
 
-def test_a_cause_without_words() -> None:
-    """An error that says nothing leaves no empty brackets."""
+def test_outage_without_a_cause_has_no_brackets() -> None:
+    """An error without a message leaves no empty brackets."""
     outage = Outage(what="The layer is away", cause="", then="wait.")
     assert outage.sentence(detailed=True) == "The layer is away; wait."

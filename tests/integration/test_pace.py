@@ -1,4 +1,4 @@
-"""What the newest reports say of pace and block time."""
+"""The pace and block times of the newest reports."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def session() -> ClientSession:
 
 
 def report(session: ClientSession, number: int, ago: float = 1.0, **values: Any) -> None:
-    """Store a verified report that came *ago* seconds before NOW."""
+    """Store a verified report that arrived *ago* seconds before NOW."""
     fields = {
         "size": 3,
         "seconds": 2.0,
@@ -57,8 +57,8 @@ def report(session: ClientSession, number: int, ago: float = 1.0, **values: Any)
     )
 
 
-def test_pace_is_that_of_the_last_minute(session: ClientSession) -> None:
-    """Reports of the last minute count, older ones do not; nor do sizes nobody told."""
+def test_pace_covers_the_last_minute(session: ClientSession) -> None:
+    """Reports of the last minute count; older ones and unknown sizes do not."""
     for number, ago in enumerate([1, 30, 59, 61, 3600], 1):
         report(session, number, ago)
     report(session, 6, size=None, latency_p50=None, latency_p99=None)
@@ -66,17 +66,17 @@ def test_pace_is_that_of_the_last_minute(session: ClientSession) -> None:
     assert pace(NOW).messages == pytest.approx(9 / 60)
 
 
-def test_pace_of_more_than_are_counted(
+def test_pace_of_many_reports_uses_the_newest(
     session: ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where more came than are counted, the pace is that of the newest ones."""
+    """If more reports came than are counted, the pace is that of the newest ones."""
     monkeypatch.setattr(module, "MOST_COUNTED", 10)
     for number in range(20):
         report(session, number + 1, ago=number + 1)
     assert pace(NOW).blocks == pytest.approx(60)
 
 
-def test_nothing_is_stored() -> None:
+def test_no_report_has_no_pace() -> None:
     """Without a report there is no pace, no row and no latency, and nothing fails."""
     assert (pace(NOW).blocks, pace(NOW).messages) == (0, 0)
     assert times().sizes == []
@@ -84,7 +84,7 @@ def test_nothing_is_stored() -> None:
 
 
 def test_block_time_by_feeds_rate_and_size(session: ClientSession) -> None:
-    """Each group is a row: median and ideal, overhead, and how many blocks it rests on."""
+    """Each group is a row with its median, ideal, overhead and number of blocks."""
     for number, seconds in enumerate([1.0, 2.0, 3.0, 4.0], 1):
         report(session, number, size=5, seconds=seconds, ideal=seconds - number / 64)
     report(session, 5, size=2, seconds=0.5, ideal=0.5)
@@ -98,7 +98,7 @@ def test_block_time_by_feeds_rate_and_size(session: ClientSession) -> None:
 
 
 def test_rates_and_feeds_are_not_mixed(session: ClientSession) -> None:
-    """Blocks of one size are one row for each rate and set of feeds."""
+    """Blocks of one size are in one row per rate and set of feeds."""
     report(session, 1, seconds=2.0, ideal=2.0)
     report(session, 2, seconds=0.4, ideal=0.4, rates={"users": 5.0})
     session.feeds = "users arrays"
@@ -114,7 +114,7 @@ def test_rates_and_feeds_are_not_mixed(session: ClientSession) -> None:
 
 
 def test_interrupted_and_broken_blocks_are_in_no_figure(session: ClientSession) -> None:
-    """A restart or a broken block changes no figure, and both are counted beside it."""
+    """A restart or a broken block changes no figure, and both are counted separately."""
     report(session, 1)
     before = times()
     report(session, 2, seconds=0.0001, interrupted=True, latency_p50=8.0, latency_p99=15.0)
@@ -127,8 +127,8 @@ def test_interrupted_and_broken_blocks_are_in_no_figure(session: ClientSession) 
     assert after.latency_note == "1 block, too few for a p99 yet; 2 left out"
 
 
-def test_plain_clients_are_a_row_of_their_own(session: ClientSession) -> None:
-    """They have a block time by their own word, and neither ideal nor overhead."""
+def test_plain_clients_are_a_separate_row(session: ClientSession) -> None:
+    """Their block time is as they say, without ideal and overhead."""
     report(session, 1)
     plain: dict[str, Any] = {"plain": True, "verdict": "unverifiable", "ideal": None, "rates": {}}
     report(session, 2, seconds=3.0, clock_offset=None, **plain)
@@ -140,7 +140,7 @@ def test_plain_clients_are_a_row_of_their_own(session: ClientSession) -> None:
 
 
 def test_no_figure_is_a_negative_zero() -> None:
-    """An overhead just below nothing is nothing; one that is below stays so."""
+    """An overhead that rounds to zero has no sign; a truly negative one keeps it."""
     assert [shown_seconds(value) for value in (-0.00004, -0.0, -0.0002, -1.5)] == [
         "0.0 ms",
         "0.0 ms",
@@ -150,8 +150,8 @@ def test_no_figure_is_a_negative_zero() -> None:
     assert fixed(-0.00001, 2) == "0.00"
 
 
-def test_latencies_by_a_clients_own_clock_are_left_out(session: ClientSession) -> None:
-    """A clock that is five minutes fast changes no latency, and a sentence says what is missing."""
+def test_latencies_by_the_clients_own_clock_are_left_out(session: ClientSession) -> None:
+    """A clock that is five minutes fast changes no latency, and a sentence says so."""
     report(session, 1, clock_offset=None, latency_p50=-300.0, latency_p99=300.0)
     note = "no verified block by the server's clock yet"
     assert (times().latency, times().latency_note) == ("none", note)
@@ -162,15 +162,15 @@ def test_latencies_by_a_clients_own_clock_are_left_out(session: ClientSession) -
     assert times().sizes[0].blocks == "3"
 
 
-def test_blocks_of_one_take_no_time(session: ClientSession) -> None:
-    """Where every block took no time at all, the bars are empty."""
+def test_bars_are_empty_without_block_times(session: ClientSession) -> None:
+    """If every block time is zero, the bars are empty."""
     report(session, 1, size=1, seconds=0.0, ideal=0.0)
     (row,) = times().sizes
     assert (row.p50, row.bar, row.rest) == ("0.0 ms", "0.0", "0.0")
 
 
 def test_groups_with_the_fewest_reports_are_left_out(session: ClientSession) -> None:
-    """Of many block sizes those with the most reports are shown, in order of size."""
+    """The block sizes with the most reports are shown, in order of size."""
     number = 0
     for size in range(1, MOST_ROWS + 3):
         for _ in range(1 if size in {2, 4} else 2):
@@ -180,10 +180,8 @@ def test_groups_with_the_fewest_reports_are_left_out(session: ClientSession) -> 
     assert shown == [1, 3, *range(5, MOST_ROWS + 3)]
 
 
-def test_a_look_reads_no_more_than_it_may(
-    session: ClientSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Only the newest reports are read, and with one query."""
+def test_look_is_bounded(session: ClientSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the newest reports are read, with one query."""
     monkeypatch.setattr(module, "MOST_TIMED", 3)
     for number in range(1, 6):
         report(session, number, ago=number, latency_p50=number / 1000)
@@ -195,7 +193,7 @@ def test_a_look_reads_no_more_than_it_may(
 
 
 def test_percentiles_need_enough_blocks(session: ClientSession) -> None:
-    """The page shows no p90 or p99 that would be one slow block after a start."""
+    """The page shows no p90 or p99 that would be a single slow block after a start."""
     report(session, 1, latency_p50=2.0, latency_p99=15.0)
     for number in range(2, ENOUGH_FOR_P90):
         report(session, number)

@@ -1,4 +1,4 @@
-"""The page on ``/`` and what keeps it true."""
+"""The page on ``/`` and its updates."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ CHECKOUT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 21, 9, 30, 15, tzinfo=UTC)
 NEVER_STARTED = "feed users was never started; start it with: python manage.py generate"
 RIGHT_NOW = -1
-"""In place of now, which is not known while tests are collected."""
+"""Stands for now, which is not known while tests are collected."""
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def troubles(monkeypatch: pytest.MonkeyPatch) -> Outages:
-    """Give a test the outages of a process that is in none."""
+    """Give the test the outages of a process that has none."""
     own = Outages()
     monkeypatch.setattr(overview, "OUTAGES", own)
     return own
@@ -70,8 +70,8 @@ def report(session: ClientSession, number: int, text: str) -> None:
     )
 
 
-def test_shows_a_feed_that_does_not_run(client: Client) -> None:
-    """A feed without a generator is shown with what to do about it."""
+def test_feed_without_a_generator_says_what_to_do(client: Client) -> None:
+    """A feed without a generator is shown with the command that starts it."""
     card = next(f for f in client.get("/status.json").json()["feeds"] if f["name"] == "users")
     assert card["state"] == "not started"
     assert card["sentence"] == NEVER_STARTED
@@ -95,10 +95,10 @@ def test_shows_a_feed_that_does_not_run(client: Client) -> None:
         pytest.param({"enabled": False}, "switched off", "is switched off in the admin", id="off"),
     ],
 )
-def test_says_why_a_feed_gives_nothing(
+def test_reason_of_a_quiet_feed_is_shown(
     client: Client, values: dict[str, Any], state: str, words: str
 ) -> None:
-    """A feed is called stopped, silent or never started only where that is known."""
+    """A feed is called stopped, silent or never started only if that is known."""
     if values.get("promised_us") == RIGHT_NOW:
         values = {"promised_us": time.time_ns() // 1000}
     Feed.objects.filter(name="users").update(**values)
@@ -108,7 +108,7 @@ def test_says_why_a_feed_gives_nothing(
 
 
 def test_health_is_good(client: Client) -> None:
-    """Where every feed runs and no block is broken, the first line says so."""
+    """If every feed runs and no block is broken, the first line says so."""
     run_feed("arrays", promised=60)
     run_feed("users", promised=60)
     attend()
@@ -121,7 +121,7 @@ def test_health_is_good(client: Client) -> None:
 
 
 def test_health_is_bad(client: Client, troubles: Outages) -> None:
-    """The first line names the reasons, outages of this process first, and counts the rest."""
+    """The first line names the reasons, outages first, and counts the others."""
     run_feed("users", promised=60)
     attend()
     session = connect("alice")
@@ -134,15 +134,15 @@ def test_health_is_bad(client: Client, troubles: Outages) -> None:
     )
 
 
-def test_health_where_nothing_is_meant_to_run(client: Client) -> None:
+def test_health_without_enabled_feeds(client: Client) -> None:
     """A feed that is switched off is no fault."""
     Feed.objects.update(enabled=False)
     found = client.get("/status.json").json()["health"]
     assert (found["state"], found["reason"]) == ("still", "Every feed is switched off.")
 
 
-def test_message_in_full(client: Client) -> None:
-    """A card shows the whole record and its line, however long; none that is not due yet."""
+def test_card_of_a_message(client: Client) -> None:
+    """A card shows the whole record and its line; there is none before its time."""
     Feed.objects.filter(name="arrays").update(spec={"shape": [1000]})
     run_feed("arrays", promised=60)
     page = client.get("/?watch=arrays").content.decode()
@@ -158,8 +158,8 @@ def test_message_in_full(client: Client) -> None:
     assert client.get("/message", {"feed": "a\x00", "offset": "1"}).status_code == 404
 
 
-def test_client_in_full(client: Client, admin_client: Client) -> None:
-    """A card shows what is known of a client, never its key; staff gets a link to the admin."""
+def test_card_of_a_client(client: Client, admin_client: Client) -> None:
+    """A card shows a client's facts, never its key; staff see a link to the admin."""
     session = connect("alice")
     Connection.objects.create(
         session=session, server="a", channel="b", peer="c", opened_at=NOW, seen_at=NOW, behind=7
@@ -181,15 +181,15 @@ def test_client_in_full(client: Client, admin_client: Client) -> None:
         assert "is no longer connected" in gone.content.decode()
 
 
-def test_shows_a_feed_that_is_switched_off(client: Client) -> None:
-    """A disabled feed is not called one that should be started."""
+def test_switched_off_feed_is_shown_as_such(client: Client) -> None:
+    """A disabled feed does not ask to be started."""
     Feed.objects.update_or_create(name="users", defaults={"enabled": False})
     card = next(f for f in client.get("/status.json").json()["feeds"] if f["name"] == "users")
     assert (card["state"], card["head"]) == ("switched off", "0")
 
 
-def test_shows_who_is_connected(client: Client) -> None:
-    """A connected client stands there with its newest sentence; one that left does not."""
+def test_connected_clients_are_shown(client: Client) -> None:
+    """A connected client is shown with its newest sentence; one that left is not."""
     alice = connect("alice")
     connect("bob", status=ClientSession.Status.LEFT)
     report(alice, 1, "Client alice received 1 block in 2.000 s time")
@@ -212,7 +212,7 @@ def test_shows_who_is_connected(client: Client) -> None:
 
 
 def test_page_and_status_agree(client: Client) -> None:
-    """Every value of the status stands on the page as the page is loaded."""
+    """Every value of the status is on the page when the page is loaded."""
     report(connect("alice"), 1, "Client alice received 1 block in 2.000 s time")
     page = client.get("/").content.decode()
     status = client.get("/status.json").json()
@@ -224,8 +224,8 @@ def test_page_and_status_agree(client: Client) -> None:
             assert shown in page, (name, value)
 
 
-def test_lists_a_bounded_number_of_clients(client: Client) -> None:
-    """Of many clients the newest are listed, the rest is counted, no query is added."""
+def test_list_of_clients_is_bounded(client: Client) -> None:
+    """The newest clients are listed, the others counted, with the same number of queries."""
     with CaptureQueriesContext(connection) as few:
         client.get("/status.json")
     forget()
@@ -239,15 +239,15 @@ def test_lists_a_bounded_number_of_clients(client: Client) -> None:
     assert status["clients"][0]["since"] == "2026-11-21 09:30:15"
 
 
-def test_escapes_what_clients_say(client: Client) -> None:
-    """The words of a client are text on the page, without control characters."""
+def test_texts_of_clients_are_escaped(client: Client) -> None:
+    """A client's text is shown without control characters and markup."""
     report(connect("alice"), 1, "Client <b>\x1b[31m received 1 block in 1.000 s time")
     page = client.get("/").content.decode()
     assert "Client &lt;b&gt;\\x1b[31m received" in page
     assert "\x1b" not in page
 
 
-def test_never_shows_a_key(client: Client) -> None:
+def test_key_is_never_shown(client: Client) -> None:
     """No part of a session's key is public."""
     session = connect("alice")
     for path in ("/", "/status.json"):
@@ -257,8 +257,8 @@ def test_never_shows_a_key(client: Client) -> None:
 @pytest.mark.parametrize(
     ("secure", "address"), [(False, "ws://feed.example:81/"), (True, "wss://feed.example:81/")]
 )
-def test_shows_the_files_of_the_examples(client: Client, secure: bool, address: str) -> None:  # noqa: FBT001
-    """Each example is the file in the checkout, with this server's own address."""
+def test_examples_are_the_files_of_the_checkout(client: Client, secure: bool, address: str) -> None:  # noqa: FBT001
+    """Each example is a file of the checkout, with this server's own address."""
     with override_settings(ALLOWED_HOSTS=["feed.example"]):
         response = client.get("/", headers={"host": "feed.example:81"}, secure=secure)
     for example, name in zip(response.context["examples"], FILES.values(), strict=True):
@@ -268,14 +268,14 @@ def test_shows_the_files_of_the_examples(client: Client, secure: bool, address: 
         assert example.text == original.replace(ADDRESS, address).strip()
 
 
-def test_refuses_a_foreign_host(client: Client) -> None:
+def test_foreign_host_is_refused(client: Client) -> None:
     """A name that is not this server's never becomes part of the page."""
     assert client.get("/", headers={"host": "evil.example"}).status_code == 400
 
 
 @pytest.mark.parametrize("path", ["/", "/status.json", "/no/such/page"])
-def test_allows_its_own_files_only(client: Client, path: str) -> None:
-    """A public page may load nothing from elsewhere, and no inline script or style."""
+def test_page_allows_only_its_own_files(client: Client, path: str) -> None:
+    """A public page loads nothing from elsewhere, and has no inline script or style."""
     response = client.get(path)
     policy = response.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'self';")
@@ -288,8 +288,8 @@ def test_allows_its_own_files_only(client: Client, path: str) -> None:
         assert address.startswith(("/", "#")), address
 
 
-def test_files_of_the_page_exist_and_stay_here(client: Client) -> None:
-    """Every static file that the page names is found, and names no other host."""
+def test_static_files_exist_and_name_no_other_host(client: Client) -> None:
+    """Every static file of the page is found, and names no other host."""
     names = re.findall(r'(?:src|href)="/static/([^"]*)"', client.get("/").content.decode())
     assert sorted(set(names)) == ["feeds/icon.svg", "feeds/page.css", "feeds/page.js"]
     seen: set[str] = set()
@@ -306,16 +306,16 @@ def test_files_of_the_page_exist_and_stay_here(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/status.json"])
-def test_is_never_cached_nor_written(client: Client, path: str) -> None:
-    """What runs is asked for each time, and asking changes nothing."""
+def test_page_is_never_cached(client: Client, path: str) -> None:
+    """Each request gets the current state, sets no cookie and changes nothing."""
     response = client.get(path)
     assert "no-store" in response.headers["Cache-Control"]
     assert not response.cookies
     assert client.post(path).status_code == 405
 
 
-def test_unknown_address(client: Client) -> None:
-    """An unknown address is answered with a page that leads back."""
+def test_unknown_address_is_explained(client: Client) -> None:
+    """An unknown address is answered with a page that links the first page."""
     response = client.get("/no/such/<page>")
     assert response.status_code == 404
     page = response.content.decode()
@@ -325,7 +325,7 @@ def test_unknown_address(client: Client) -> None:
 
 
 def run_feed(name: str, *, promised: int) -> None:
-    """Let the feed *name* have run for a hundred seconds, a message each."""
+    """Let the feed *name* have run for a hundred seconds, one message a second."""
     feed = Feed.objects.get(name=name)
     now_us = time.time_ns() // 1000
     recipe = recipe_of(feed)
@@ -342,13 +342,13 @@ def run_feed(name: str, *, promised: int) -> None:
 
 
 def attend() -> None:
-    """Let the generators of feeds that ran have promised just now, and for a busy machine later."""
+    """Renew the promises of feeds that ran, far enough ahead for a busy machine."""
     soon = time.time_ns() // 1000 + ATTENDED_US - 100_000
     Feed.objects.exclude(promised_us=0).update(promised_us=soon)
 
 
-def test_shows_the_newest_messages(client: Client) -> None:
-    """The end of the feed that is asked for stands there as it is sent, the newest first."""
+def test_newest_messages_are_shown(client: Client) -> None:
+    """The end of the watched feed is shown as it is sent, newest first."""
     run_feed("arrays", promised=60)
     shown = client.get("/status.json?watch=arrays").json()["watched"]
     assert shown["feed"] == "arrays"
@@ -362,16 +362,16 @@ def test_shows_the_newest_messages(client: Client) -> None:
     assert re.search(r'aria-current="true">arrays<', page)
 
 
-def test_shows_what_there_is_of_a_feed_that_just_began(client: Client) -> None:
-    """Of a feed with three messages those are shown, and none of one that never ran."""
+def test_young_feed_shows_its_few_messages(client: Client) -> None:
+    """A feed with three messages shows those; one that never ran shows none."""
     run_feed("arrays", promised=3)
     shown = client.get("/status.json?watch=arrays").json()["watched"]
     assert [message["offset"] for message in shown["messages"]] == [3, 2, 1]
     assert client.get("/status.json?watch=users").json()["watched"]["messages"] == []
 
 
-def test_cuts_long_records_off(client: Client) -> None:
-    """Of a record that is longer than a row its beginning is shown, and marked so."""
+def test_long_record_is_cut(client: Client) -> None:
+    """A record longer than a row is cut, with an ellipsis."""
     Feed.objects.filter(name="arrays").update(spec={"shape": [1000]})
     run_feed("arrays", promised=1)
     (message,) = client.get("/status.json?watch=arrays").json()["watched"]["messages"]
@@ -379,7 +379,7 @@ def test_cuts_long_records_off(client: Client) -> None:
     assert message["record"].endswith("…")
 
 
-def test_says_why_nothing_comes(client: Client) -> None:
+def test_missing_messages_are_explained(client: Client) -> None:
     """Beside the messages of a feed that does not run stands what to do."""
     page = client.get("/?watch=users").content.decode()
     sentence = re.search(r'id="stream-sentence">([^<]*)<', page)
@@ -388,13 +388,13 @@ def test_says_why_nothing_comes(client: Client) -> None:
 
 
 @pytest.mark.parametrize("wanted", ["", "no-such-feed", "<b>", "\x00"])
-def test_watches_the_usual_feed(client: Client, wanted: str) -> None:
-    """Whoever asks for no feed that there is sees the one that clients get unasked."""
+def test_unknown_feed_shows_the_default(client: Client, wanted: str) -> None:
+    """A request for a feed that does not exist shows the default feed of clients."""
     assert client.get("/status.json", {"watch": wanted}).json()["watched"]["feed"] == "users"
 
 
-def test_many_pages_cost_one_look(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Requests that follow closely share one look at the database."""
+def test_many_pages_share_one_look(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests in quick succession share one look at the database."""
     for shared in (overview._OVERVIEW, overview._TIMES, overview._TOTALS, overview._SPARKLINES):
         monkeypatch.setattr(shared, "_clock", lambda: 0.0)
     client.get("/status.json")
@@ -404,10 +404,8 @@ def test_many_pages_cost_one_look(client: Client, monkeypatch: pytest.MonkeyPatc
     assert len(queries) == 0
 
 
-def test_totals_that_took_long_are_shared_for_long(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of many sessions the sums are older; who is connected is never."""
+def test_slow_totals_are_shared_for_longer(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slow totals are kept for longer; the list of connected clients never is."""
     seconds = count()
     monkeypatch.setattr(overview._TOTALS, "_clock", lambda: next(seconds))
     client.get("/status.json")
@@ -415,18 +413,18 @@ def test_totals_that_took_long_are_shared_for_long(
     overview._OVERVIEW.forget()
     status = client.get("/status.json").json()
     assert (status["connected"], status["sessions"]) == ("1", "of 0 sessions so far")
-    # The look took a second by this clock, which goes on with each question.
+    # The look took a second on this clock, which advances with each reading.
     asked = [overview._TOTALS.get().sessions for _ in range(overview.TOTALS_REST - 1)]
     assert asked == [0] * (overview.TOTALS_REST - 2) + [1]
     assert overview._TOTALS.get().blocks == 2
 
 
-def test_a_look_costs_few_queries(client: Client) -> None:
-    """A look costs the same number of queries, whatever there is to show."""
+def test_look_costs_few_queries(client: Client) -> None:
+    """A look costs a fixed number of queries, whatever there is to show."""
     with CaptureQueriesContext(connection) as queries:
         client.get("/status.json")
     assert len(queries) <= 12
-    # Sparklines take three of them, and those once in ten seconds.
+    # Sparklines take three of them, once in ten seconds.
     overview._OVERVIEW.forget()
     with CaptureQueriesContext(connection) as queries:
         client.get("/status.json")
@@ -434,7 +432,7 @@ def test_a_look_costs_few_queries(client: Client) -> None:
 
 
 def test_sparklines_are_sent_once(client: Client) -> None:
-    """A page that has the drawing is not sent it again until there is a new one."""
+    """A page that has the current drawing gets none until there is a new one."""
     run_feed("arrays", promised=60)
     first = client.get("/status.json").json()["sparklines"]
     assert [line["name"] for line in first["feeds"]] == ["arrays", "users"]
@@ -446,7 +444,7 @@ def test_sparklines_are_sent_once(client: Client) -> None:
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_says_that_the_database_is_away(
+def test_database_outage_is_explained(
     admin_client: Client,
     settings: Settings,
     caplog: pytest.LogCaptureFixture,
@@ -454,7 +452,7 @@ def test_says_that_the_database_is_away(
     *,
     debug: bool,
 ) -> None:
-    """What is the matter, and what to do, in the admin too; what the driver says is logged."""
+    """Page and admin say what is wrong and what to do; the driver's words are logged."""
     settings.DEBUG = debug
     monkeypatch.setattr("feeds.pages.away._CAUSES", Causes())
     with connection.cursor() as cursor:
@@ -472,8 +470,8 @@ def test_says_that_the_database_is_away(
     assert caplog.messages.count(line) == 1
 
 
-def test_causes_are_logged_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
-    """The same cause is logged once a minute at most, another one at once."""
+def test_repeated_cause_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    """The same cause is logged at most once a minute, another one at once."""
     causes = Causes()
     for cause, now in [("a", 0.0), ("a", 1.0), ("b", 2.0), ("b", 61.0), ("b", 62.0)]:
         causes.note(cause, now)
@@ -481,8 +479,8 @@ def test_causes_are_logged_now_and_then(caplog: pytest.LogCaptureFixture) -> Non
     assert caplog.messages == lines
 
 
-def test_faults_of_ours_are_not_the_databases() -> None:
-    """What a database says of a wrong question stays an error, which nobody is to wait out."""
+def test_wrong_query_is_no_outage() -> None:
+    """An error in a query stays an error; waiting would not help."""
     middleware = DatabaseAway(lambda _: HttpResponse())
     assert (
         middleware.process_exception(HttpRequest(), IntegrityError("it is there already")) is None

@@ -1,4 +1,4 @@
-"""Clients that do not speak the protocol: they get messages, and say sentences."""
+"""Clients that do not speak the protocol: they get messages, and send sentences."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ IS_PLAIN = validator("toPlainClient")
 
 @pytest.fixture(autouse=True)
 async def node(settings: Settings, default_feeds: None) -> AsyncIterator[Node]:
-    """Give every test a node and a layer of its own."""
+    """Give every test its own channel layer and node."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     yield await get_node()
     await stop_node()
@@ -40,7 +40,7 @@ async def node(settings: Settings, default_feeds: None) -> AsyncIterator[Node]:
 async def plain(
     query: str = "feed=arrays", offers: Sequence[str] = ()
 ) -> AsyncIterator[WebsocketCommunicator]:
-    """Connect as a client that offers no subprotocol, and wait until it is served."""
+    """Connect as a client without a subprotocol, and wait until it is served."""
     hub = (await get_node()).hub
     async with client(query, offers=offers) as one:
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -59,7 +59,7 @@ async def offsets(one: WebsocketCommunicator, count: int) -> list[int]:
 
 
 async def say(one: WebsocketCommunicator, *texts: str) -> None:
-    """Say *texts*, and wait until all that was said is stored."""
+    """Send *texts*, and wait until all of them are stored."""
     node = await get_node()
     before = await ClientMessage.objects.acount()
     for text in (*texts, "done"):
@@ -70,13 +70,13 @@ async def say(one: WebsocketCommunicator, *texts: str) -> None:
 
 
 async def reports(*fields: str) -> list[Any]:
-    """Return *fields* of the stored reports, in their order."""
+    """Return *fields* of the stored reports, in order of storage."""
     rows = BlockReport.objects.order_by("pk")
     return [row async for row in rows.values_list(*fields)]
 
 
 async def test_only_messages_reach_a_plain_client(node: Node) -> None:
-    """It hears of no welcome, notice, heartbeat, pong, error or acknowledgement."""
+    """A plain client gets no welcome, notice, heartbeat, pong, error or acknowledgement."""
     async with plain("feed=arrays&feeds=users") as one:
         said = ['{"type":"ping","t0":1}', '{"type":"report","block":1}', '{"type":"ping","t0":NaN}']
         said += ["Client 1 received 1 block in 0.1 time", '{"type":"bye"}']
@@ -100,10 +100,10 @@ async def test_only_messages_reach_a_plain_client(node: Node) -> None:
         ("feed=arrays&session=0123456789abcdef", [], False),
     ],
 )
-async def test_subprotocol_or_session_make_a_client_of_the_protocol(
+async def test_subprotocol_or_session_makes_a_client_of_the_protocol(
     query: str, offers: Sequence[str], *, is_plain: bool
 ) -> None:
-    """A client that offers the subprotocol or names a session is welcomed, no other is."""
+    """A client that offers the subprotocol or a session is welcomed; no other is."""
     async with plain(query, offers) as one:
         if not is_plain:
             await receive(one, "welcome")
@@ -123,10 +123,10 @@ async def test_subprotocol_or_session_make_a_client_of_the_protocol(
         ("", {"waiting_facts": 0}, Close.UNAVAILABLE, "this connection cannot be recorded"),
     ],
 )
-async def test_refusal_reaches_a_plain_client_as_code_and_reason(
+async def test_plain_client_is_refused_by_code_and_reason(
     node: Node, query: str, limits: dict[str, Any], close: Close, words: str
 ) -> None:
-    """The close is the first thing that a refused plain client gets; its reason fits the frame."""
+    """A refused plain client gets only the close frame, whose reason fits into it."""
     limited = replace(LIMITS, **limits)
     node._admissions._limits = node.recorder._limits = limited
     async with client(query, offers=()) as one:
@@ -136,8 +136,8 @@ async def test_refusal_reaches_a_plain_client_as_code_and_reason(
         assert len(closed["reason"].encode()) <= MAX_REASON_BYTES
 
 
-async def test_limit_and_operator_reach_a_plain_client_as_code_and_reason(node: Node) -> None:
-    """A frame that is too large, and a disconnect in the admin, end it with a reason."""
+async def test_plain_client_is_ended_by_code_and_reason(node: Node) -> None:
+    """A frame above the limit, and a disconnect by an operator, close with a reason."""
     async with plain() as one:
         await one.send_to("x" * (LIMITS.frame_bytes + 1))
         closed = await one.receive_output(timeout=PATIENCE_SECONDS)
@@ -156,7 +156,7 @@ async def test_limit_and_operator_reach_a_plain_client_as_code_and_reason(node: 
 async def test_binary_frame_of_a_plain_client_is_ignored(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It is printed that one came; nothing is stored, and the connection goes on."""
+    """A binary frame is logged, nothing is stored, and the connection continues."""
     async with plain() as one:
         await one.send_to(bytes_data=b"Client 1 received 1 block in 1 time")
         await say(one)
@@ -167,7 +167,7 @@ async def test_binary_frame_of_a_plain_client_is_ignored(
 
 
 async def test_every_sentence_is_a_report() -> None:
-    """The server counts; the number that the client says is kept beside its count."""
+    """The server counts the sentences; the number in them is stored as well."""
     async with plain("feed=arrays&client=bob") as one:
         said = [f"Client bob received 5 block in {seconds} time" for seconds in (3.25, 5.2e-05)]
         await say(one, *said, said[1], "client bob received 5 blocks in 0:01:00 time")
@@ -184,8 +184,8 @@ async def test_every_sentence_is_a_report() -> None:
     assert (session.blocks, session.unverifiable, session.sentences) == (4, 4, 4)
 
 
-async def test_size_is_what_was_written_since_the_last_sentence() -> None:
-    """However the client cuts its blocks, their sizes add up to what was written to it."""
+async def test_size_is_counted_since_the_last_sentence() -> None:
+    """The sizes of blocks add up to the messages written, however the client cuts them."""
     async with plain("feed=arrays&client=bob") as one:
         for number, size in enumerate((3, 1, 0, 600), 1):
             if size:
@@ -198,7 +198,7 @@ async def test_size_is_what_was_written_since_the_last_sentence() -> None:
 
 
 async def test_declared_size_is_the_size_of_each_block() -> None:
-    """A client that declares its block size is believed: a block may have begun elsewhere."""
+    """The declared block size is used, because a block may have begun earlier."""
     async with plain("feed=arrays&client=bob&block_size=3") as one:
         await generate(4)
         await offsets(one, 4)
@@ -208,7 +208,7 @@ async def test_declared_size_is_the_size_of_each_block() -> None:
 
 
 async def test_each_connection_of_a_plain_client_is_a_session() -> None:
-    """After a reconnect the server counts anew, messages too."""
+    """After a reconnect blocks and messages are counted from one again."""
     for size in (2, 3):
         async with plain("feed=arrays&client=bob") as one:
             await generate(size)
@@ -217,10 +217,10 @@ async def test_each_connection_of_a_plain_client_is_a_session() -> None:
     assert await reports("number", "number_said", "size") == [(1, 9, 2), (1, 9, 3)]
 
 
-async def test_guest_is_called_as_its_first_sentence_says(
+async def test_guest_gets_the_name_in_its_first_sentence(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The session and the log take the name; a name that no client may have is passed over."""
+    """Session and log use the name; an invalid name is skipped."""
     async with plain() as one:
         await say(
             one,
@@ -235,8 +235,8 @@ async def test_guest_is_called_as_its_first_sentence_says(
     assert "Zoë K. disconnected" in caplog.text
 
 
-async def test_guest_of_a_session_keeps_the_name_it_took() -> None:
-    """A session that comes back without a name does not lose the one from its sentence."""
+async def test_guest_keeps_its_name_after_a_reconnect() -> None:
+    """A session that reconnects without a name keeps the one from its sentence."""
     query = "feed=arrays&session=0123456789abcdef"
     for name in ("bob", "eve"):
         async with client(query, offers=()) as one:
@@ -246,7 +246,7 @@ async def test_guest_of_a_session_keeps_the_name_it_took() -> None:
 
 
 async def test_sentences_and_receipts_are_counted_apart() -> None:
-    """A client of the protocol may say the sentence, too: no receipt is taken for it, or lost."""
+    """A client of the protocol may also send sentences, which do not affect its reports."""
     await generate(6)
     made = await epoch()
     query = "client=alice&feed=arrays&block_size=3&session=0123456789abcdef"
@@ -264,8 +264,8 @@ async def test_sentences_and_receipts_are_counted_apart() -> None:
     assert sorted(found) == [(False, 1, 3), (True, 1, 3), (True, 2, 3)]
 
 
-async def test_sentence_that_cannot_be_kept_is_refused(node: Node) -> None:
-    """Where facts wait without end, a client of the protocol is told to say it again."""
+async def test_sentence_is_refused_while_the_recorder_is_full(node: Node) -> None:
+    """If too many facts wait, a client of the protocol is told to send it again."""
     async with client("feed=arrays") as one:
         await receive(one, "welcome")
         node.recorder._limits = replace(LIMITS, waiting_facts=0)
@@ -276,16 +276,16 @@ async def test_sentence_that_cannot_be_kept_is_refused(node: Node) -> None:
 @pytest.mark.parametrize(
     ("query", "first"), [("from=start", 1), ("from=1", 1), ("from=5", 5), ("from=8", 8)]
 )
-async def test_client_begins_where_it_says(query: str, first: int) -> None:
-    """A plain client that knows no epoch begins with any message up to the next one."""
+async def test_plain_client_starts_at_the_given_offset(query: str, first: int) -> None:
+    """A plain client can start with any existing message or the next one."""
     await generate(7)
     async with plain(f"feed=arrays&{query}") as one:
         await generate(1)
         assert await offsets(one, 9 - first) == list(range(first, 9))
 
 
-async def test_client_of_the_protocol_begins_where_it_says() -> None:
-    """Its welcome names the offset before the one that it asked for."""
+async def test_protocol_client_starts_at_the_given_offset() -> None:
+    """Its welcome names the offset before the requested one."""
     await generate(7)
     async with client("feed=arrays&from=5") as one:
         welcome = await receive(one, "welcome")
@@ -294,7 +294,7 @@ async def test_client_of_the_protocol_begins_where_it_says() -> None:
 
 
 async def test_offset_ahead_of_a_feed_is_refused() -> None:
-    """A client cannot wait for a message beyond the next one."""
+    """A client cannot request a message beyond the next one."""
     await generate(7)
     async with client("feed=arrays&from=9", offers=()) as one:
         closed = await one.receive_output(timeout=PATIENCE_SECONDS)
@@ -305,7 +305,7 @@ async def test_offset_ahead_of_a_feed_is_refused() -> None:
 
 
 async def test_change_of_a_recipe_does_not_reach_a_plain_client() -> None:
-    """It gets the messages before and after the change, live and later, and no gap between."""
+    """It gets the messages before and after the change, live and later, without a gap."""
     arrays = Feed.objects.filter(name="arrays")
     async with plain() as one:
         await generate(3)
@@ -318,12 +318,12 @@ async def test_change_of_a_recipe_does_not_reach_a_plain_client() -> None:
         assert await one.receive_nothing()
 
 
-async def test_messages_that_cannot_be_sent_are_in_no_block() -> None:
-    """A plain client is not told of a hole, and the size of its block leaves it out."""
+async def test_unavailable_messages_are_in_no_block() -> None:
+    """A plain client does not learn of a hole, and the size of its block excludes it."""
     await generate(3)
     await database_sync_to_async(Feed.objects.filter(name="arrays").update)(seed=2)
     await generate(3)
-    # Without the first segment nothing before this process began can be made.
+    # Without the first segment, messages from before this process cannot be regenerated.
     segments = (await Feed.objects.aget(name="arrays")).segments
     await (await segments.order_by("first").afirst()).adelete()  # type: ignore[union-attr]
     await stop_node()
@@ -335,7 +335,7 @@ async def test_messages_that_cannot_be_sent_are_in_no_block() -> None:
 
 
 async def test_sentence_that_is_committed_again_is_stored_once() -> None:
-    """After a lost answer the same facts are committed again; equal sentences stay two."""
+    """After a lost answer the same facts are committed again; equal sentences stay separate."""
     node = await get_node()
     committed: list[Any] = []
     run = node.recorder._store.run
@@ -358,8 +358,8 @@ async def test_sentence_that_is_committed_again_is_stored_once() -> None:
     assert (session.blocks, session.sentences) == (3, 3)
 
 
-async def test_numbers_go_on_after_old_sentences_were_removed() -> None:
-    """What is pruned leaves no number free, and no receipt is missed for it."""
+async def test_numbers_continue_after_pruning() -> None:
+    """Pruning frees no number of a sentence, and no report is missed."""
     query = "client=alice&feed=arrays&session=0123456789abcdef"
     for number in (1, 2):
         async with client(query) as one:

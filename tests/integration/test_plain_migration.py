@@ -1,4 +1,4 @@
-"""Reports of an older version that were only a sentence become plain reports."""
+"""The migration of sentences of an older version to plain reports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MIGRATION = import_module("feeds.migrations.0007_plain_reports")
 
 @pytest.mark.django_db
 def test_old_sentences_are_marked() -> None:
-    """They keep their numbers, which are what their clients said; later ones count on from them."""
+    """They keep their numbers, which came from the clients; later ones continue from them."""
     alice, bob = connect("alice"), connect("bob")
     report(alice, 1)
     report(alice, 4, size=None, ranges={})

@@ -1,4 +1,4 @@
-"""Blocks of plain clients on the pages for people: not checked, which is no fault."""
+"""Blocks of plain clients on the pages: not checked, which is no fault."""
 
 from __future__ import annotations
 
@@ -37,10 +37,8 @@ def results(browser: Client) -> str:
     return page[page.index('id="result_list"') :]
 
 
-def test_plain_report_is_not_checked_and_not_orange(
-    admin_client: Client, plain: BlockReport
-) -> None:
-    """The list and the page say so in neutral words; the filter finds the stored verdict."""
+def test_plain_report_is_neutral_and_not_orange(admin_client: Client, plain: BlockReport) -> None:
+    """List and page say "not checked" neutrally; the filter finds the stored verdict."""
     page = results(admin_client)
     assert page.count(show.NOT_CHECKED) == 2
     assert ORANGE not in page
@@ -49,7 +47,7 @@ def test_plain_report_is_not_checked_and_not_orange(
 
 
 def test_unverifiable_report_of_the_protocol_stays_orange(admin_client: Client) -> None:
-    """Only sentences are neutral."""
+    """Only plain reports are shown neutrally."""
     report(connect("alice"), 1, verdict="unverifiable")
     page = results(admin_client)
     assert ORANGE in page
@@ -57,7 +55,7 @@ def test_unverifiable_report_of_the_protocol_stays_orange(admin_client: Client) 
 
 
 def test_session_of_a_plain_client_is_not_checked(admin_client: Client, plain: BlockReport) -> None:
-    """The session's page, its row and its card say why no block is verified."""
+    """The session's page, row and card say why no block is verified."""
     page = shown(admin_client, plain.session)
     assert f"- {show.NOT_CHECKED}" in page
     assert ORANGE not in page
@@ -68,8 +66,8 @@ def test_session_of_a_plain_client_is_not_checked(admin_client: Client, plain: B
     assert ("Verdicts", f"2 {show.NOT_CHECKED}") in card.facts
 
 
-def test_session_with_both_kinds_counts_them_apart() -> None:
-    """A client of the protocol that says sentences too keeps its verified blocks."""
+def test_session_with_both_kinds_counts_them_separately() -> None:
+    """A client of the protocol that also sends sentences keeps its verified blocks."""
     connect("alice")
     ClientSession.objects.update(blocks=6, verified=3, unverifiable=3, sentences=2)
     row = with_lag(ClientSession.objects.all()).get()
@@ -88,12 +86,12 @@ def test_session_with_both_kinds_counts_them_apart() -> None:
 def test_verified_share_leaves_plain_blocks_out(
     verified: int, blocks: int, plain: int, words: str
 ) -> None:
-    """Blocks that nobody can check lower no share."""
+    """Blocks that cannot be checked lower no share."""
     assert show.verified_share(verified, blocks, plain) == words
 
 
 def test_dashboard_leaves_plain_blocks_out(admin_client: Client) -> None:
-    """Where all blocks are plain, the tile shows a dash and says why."""
+    """If all blocks are plain, the tile shows a dash and the reason."""
     at = datetime.now(UTC) - timedelta(seconds=1)
     figures = {"seconds": 10.0, "sessions": 1, "messages": 9, "worst_lag": 0}
     Sample.objects.create(server="one", at=at, blocks=3, verified=0, broken=0, plain=3, **figures)

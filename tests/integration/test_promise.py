@@ -1,4 +1,4 @@
-"""Who may generate a feed, and what is promised."""
+"""The ownership of feeds, and their promises."""
 
 from decimal import Decimal
 
@@ -22,7 +22,7 @@ def begin(hold: promise.Hold, last: int, now: int = NOW) -> promise.Hold:
     return promise.promise(hold, last, now, segment)
 
 
-def test_default_feeds() -> None:
+def test_default_feeds_exist() -> None:
     """Every installation has both feeds at one message per second."""
     feeds = Feed.objects.values_list("name", "kind", "rate", "enabled")
     assert list(feeds) == [
@@ -31,7 +31,7 @@ def test_default_feeds() -> None:
     ]
 
 
-def test_second_generator_is_refused_while_the_first_lives() -> None:
+def test_second_generator_is_refused_while_the_first_runs() -> None:
     """A fresh promise keeps others out; an old or released one does not."""
     hold = begin(promise.take("arrays", NOW), 10)
     with pytest.raises(promise.TakenError, match="feed arrays is being generated"):
@@ -40,7 +40,7 @@ def test_second_generator_is_refused_while_the_first_lives() -> None:
 
 
 def test_feed_can_be_taken_by_force() -> None:
-    """Whoever insists becomes the owner at once."""
+    """A generator that takes a feed by force owns it at once."""
     hold = begin(promise.take("arrays", NOW), 10)
     assert promise.take("arrays", NOW + 1, by_force=True).owner == hold.owner + 1
     with pytest.raises(promise.FencedError):
@@ -55,7 +55,7 @@ def test_released_feed_is_free_at_once() -> None:
 
 
 def test_former_owner_is_fenced_off() -> None:
-    """Once another generator has the feed, the first can promise nothing."""
+    """Once another generator owns the feed, the former one can promise nothing."""
     first = begin(promise.take("arrays", NOW), 10)
     second = promise.take("arrays", NOW + promise.ALIVE_US)
     with pytest.raises(promise.FencedError, match="taken over"):
@@ -66,7 +66,7 @@ def test_former_owner_is_fenced_off() -> None:
 
 
 def test_segment_keeps_the_recipe() -> None:
-    """An edit of the feed changes nothing of what was served before it."""
+    """An edit of the feed changes nothing that was served before."""
     hold = begin(promise.take("arrays", NOW), 10)
     Feed.objects.filter(name="arrays").update(seed=2, spec={"shape": [3]}, rate=5)
     hold = promise.promise(hold, 11, NOW + 500_000)
@@ -85,8 +85,8 @@ def test_promise_and_segment_are_one_transaction() -> None:
     assert not SegmentRow.objects.exists()
 
 
-def test_taking_sets_what_is_given() -> None:
-    """The rate of the command line becomes the feed's own; the rest stays."""
+def test_taking_a_feed_sets_its_options() -> None:
+    """The rate of the command line becomes the feed's own; other options stay."""
     promise.take("arrays", NOW, rate=Decimal("2.5"))
     with pytest.raises(promise.TakenError):
         promise.take("arrays", NOW + 1, rate=Decimal(7), seed=99)
@@ -94,8 +94,8 @@ def test_taking_sets_what_is_given() -> None:
     assert (feed.rate, feed.seed) == (Decimal("2.5"), 1)
 
 
-def test_a_removed_feed_is_said_to_be_removed() -> None:
-    """Whatever was asked of it: nobody took it over."""
+def test_removed_feed_is_reported_as_removed() -> None:
+    """Every call reports that the feed was removed, not that it was taken over."""
     hold = begin(promise.take("arrays", NOW), 10)
     Feed.objects.filter(name="arrays").delete()
     with pytest.raises(promise.RemovedError, match="feed arrays was removed"):
@@ -107,13 +107,13 @@ def test_a_removed_feed_is_said_to_be_removed() -> None:
 
 
 @pytest.mark.parametrize("rate", ["0", "-1", "0.0009", "1000000.001"])
-def test_a_rate_that_no_schedule_can_keep_is_not_stored(rate: str) -> None:
-    """The database itself refuses it, by whatever way it comes."""
+def test_rate_outside_the_bounds_is_not_stored(rate: str) -> None:
+    """The database itself refuses it, whichever way it arrives."""
     with pytest.raises(IntegrityError, match="feed_rate"):
         Feed.objects.filter(name="arrays").update(rate=Decimal(rate))
 
 
 @pytest.mark.parametrize("rate", ["0.001", "1000000"])
-def test_the_outermost_rates_are_stored(rate: str) -> None:
-    """They are allowed."""
+def test_outermost_rates_are_stored(rate: str) -> None:
+    """The smallest and the largest rate are allowed."""
     assert Feed.objects.filter(name="arrays").update(rate=Decimal(rate)) == 1

@@ -1,4 +1,4 @@
-"""``manage.py prune``: what is old goes, what is needed stays."""
+"""``manage.py prune``: old rows are removed, and needed rows stay."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 
 def prune(*options: str) -> str:
-    """Run the command; return what it said."""
+    """Run the command; return its output."""
     out = StringIO()
     call_command("prune", *options, stdout=out)
     return out.getvalue()
@@ -32,19 +32,19 @@ def prune(*options: str) -> str:
 
 @pytest.fixture
 def now() -> datetime:
-    """Return the time that the command goes by."""
+    """Return the time that the command uses."""
     return datetime.now(UTC)
 
 
 def seen(session: ClientSession, at: datetime, status: str) -> ClientSession:
-    """Let *session* have been seen last *at* some time."""
+    """Set when *session* was last seen, and its status."""
     session.seen_at, session.status = at, status
     session.save()
     return session
 
 
-def test_what_is_old_goes(now: datetime, settings: Settings) -> None:
-    """Each kind goes by its own setting; younger rows stay."""
+def test_old_rows_are_removed(now: datetime, settings: Settings) -> None:
+    """Each kind of row has its own setting; younger rows stay."""
     settings.KEEP_SAMPLES_DAYS, settings.KEEP_REPORTS_DAYS = 2, 4
     settings.KEEP_MESSAGES_DAYS, settings.KEEP_SESSIONS_DAYS = 6, 8
     settings.KEEP_CONNECTIONS_DAYS = 3
@@ -74,8 +74,8 @@ def test_what_is_old_goes(now: datetime, settings: Settings) -> None:
     assert "removed" not in prune("--dry-run")
 
 
-def test_a_session_goes_with_all_it_sent_if_it_is_gone(now: datetime) -> None:
-    """Who is online stays however long nothing was seen; of who is gone, nothing stays."""
+def test_session_is_removed_with_its_rows(now: datetime) -> None:
+    """A session that is online stays; one that ended long ago is removed completely."""
     old = now - 100 * DAY
     for name, status in (("alice", "left"), ("bob", "online")):
         session = seen(connect(name), old, status)
@@ -87,10 +87,10 @@ def test_a_session_goes_with_all_it_sent_if_it_is_gone(now: datetime) -> None:
         assert [row.session.client for row in model.objects.all()] == ["bob"]
 
 
-def test_who_comes_back_meanwhile_keeps_the_rest(
+def test_session_that_returns_keeps_the_rest(
     monkeypatch: pytest.MonkeyPatch, now: datetime
 ) -> None:
-    """A session that connects between two batches goes on: it is online, and is seen to leave."""
+    """A session that reconnects between two batches stays with its remaining rows."""
     monkeypatch.setattr(retention, "BATCH", 2)
     old = now - 100 * DAY
     alice, bob = (seen(connect(name), old, "away") for name in ("alice", "bob"))
@@ -112,8 +112,8 @@ def test_who_comes_back_meanwhile_keeps_the_rest(
     assert Connection.objects.count() == 2
 
 
-def test_a_client_is_not_asked_for_what_was_removed(now: datetime) -> None:
-    """A session whose old reports are gone goes on after them, and finds its holes."""
+def test_client_is_not_asked_for_removed_reports(now: datetime) -> None:
+    """A session with pruned reports continues after them, and still finds its holes."""
     alice = connect("alice")
     for number in (1, 2, 3, 4, 6):
         report(alice, number, received_at=now - (60 * DAY if number < 4 else DAY))
@@ -128,8 +128,8 @@ def test_a_client_is_not_asked_for_what_was_removed(now: datetime) -> None:
     assert ledger.find_session(alice.key) == ledger.KnownSession(("users",), 3, 6)
 
 
-def test_removes_a_few_rows_at_a_time(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
-    """No transaction removes more than a batch."""
+def test_rows_are_removed_in_batches(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
+    """No transaction removes more rows than a batch."""
     monkeypatch.setattr(retention, "BATCH", 2)
     alice = connect("alice")
     for number in range(1, 6):
@@ -140,13 +140,13 @@ def test_removes_a_few_rows_at_a_time(monkeypatch: pytest.MonkeyPatch, now: date
 
 
 def test_old_reports_are_found_by_their_index(now: datetime) -> None:
-    """Among a million reports the old ones are not looked for one by one."""
+    """Old reports are found by an index, even among a million."""
     with CaptureQueriesContext(connection):
         assert "report_recent" in retention.old("reports", now)[:500].explain()
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "ten", "1.5", "36501", "\uff19"])
-def test_wrong_days_are_refused(days: str) -> None:
-    """A number of days that is not allowed ends the command with one sentence."""
+def test_invalid_days_are_refused(days: str) -> None:
+    """An invalid number of days ends the command with one sentence."""
     with pytest.raises(CommandError, match="is not allowed: a whole number of days from 1 to"):
         prune(f"--reports={days}")

@@ -1,4 +1,4 @@
-"""Reports held against what was sent: verdicts, explanations, and what is kept of them."""
+"""Reports compared with what was sent: verdicts, explanations and stored rows."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ BLOCKS = "client=alice&feed=arrays&block_size=3"
 
 @pytest.fixture(autouse=True)
 def in_memory_layer(settings: Settings) -> None:
-    """Let every test have a layer of its own."""
+    """Give every test its own channel layer."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
 
 @pytest.fixture(autouse=True)
 async def node_ends(default_feeds: None) -> AsyncIterator[None]:
-    """Stop the node of the test's event loop."""
+    """Stop the node of the test's event loop afterwards."""
     yield
     await stop_node()
 
 
 async def collect(one: WebsocketCommunicator, count: int = 3) -> list[int]:
-    """Return the checksums of the next messages, by their bytes alone."""
+    """Return the checksums of the next messages, from their bytes alone."""
     found: list[int] = []
     while len(found) < count:
         text = await one.receive_from(timeout=PATIENCE_SECONDS)
@@ -58,7 +58,7 @@ async def collect(one: WebsocketCommunicator, count: int = 3) -> list[int]:
 
 
 def written(crcs: list[int]) -> str:
-    """Return the digest of checksums, as the wire has it."""
+    """Return the digest of checksums, as written on the wire."""
     made = digest.EMPTY
     for crc in crcs:
         made = digest.extend(made, crc)
@@ -70,8 +70,8 @@ async def said(crcs: list[int], **changes: Any) -> str:
     return report(await epoch(), part={"digest": written(crcs), "count": len(crcs)}, **changes)
 
 
-async def test_a_block_as_it_was_sent_is_verified() -> None:
-    """The digest of what came is that of what the feed holds: at once, by two numbers."""
+async def test_block_as_it_was_sent_is_verified() -> None:
+    """The digest of a recent block is verified at once, from two numbers."""
     async with client(BLOCKS) as one:
         await receive(one, "welcome")
         await generate(3)
@@ -83,10 +83,10 @@ async def test_a_block_as_it_was_sent_is_verified() -> None:
     assert counts == (1, 0, 0)
 
 
-async def test_an_old_block_is_verified_by_making_it_again(
+async def test_old_block_is_verified_by_regeneration(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What is not known any more is made again, with the same verdict."""
+    """A block that is no longer recent is regenerated, with the same verdict."""
     async with client(BLOCKS) as one:
         await receive(one, "welcome")
         await generate(3)
@@ -105,14 +105,14 @@ CAUSES = {
     "altered": ([1, 2, 3], 1, "arrays: 3 altered"),
     "lost and doubled": ([1, 1, 3], 0, "arrays: 2 missing, 1 doubled"),
 }
-"""Per kind of fault the offsets that came, what the last checksum is off by, and its name."""
+"""For each kind of fault: the received offsets, the error of the last checksum, and the reason."""
 
 
 @pytest.mark.parametrize(("offsets", "off_by", "reason"), CAUSES.values(), ids=CAUSES)
-async def test_what_is_wrong_with_a_block_is_named(
+async def test_fault_of_a_block_is_named(
     offsets: list[int], off_by: int, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A client whose block is broken is asked, and what differs is stored and said."""
+    """The client of a broken block is asked to explain it; the difference is stored and sent."""
     async with client(BLOCKS) as one:
         await receive(one, "welcome")
         await generate(4)
@@ -139,13 +139,13 @@ async def test_what_is_wrong_with_a_block_is_named(
 async def explain(
     one: WebsocketCommunicator, lines: Any, *, more: bool = False, block: int = 1
 ) -> None:
-    """Answer what came of a block."""
+    """Send the explanation of a block."""
     frame = {"type": "explained", "block": block, "lines": {"arrays": lines}, "more": more}
     await one.send_to(json.dumps(frame))
 
 
-async def test_who_does_not_explain_leaves_the_cause_unknown() -> None:
-    """A verdict needs no answer; the block stays broken, and is asked about again."""
+async def test_unexplained_block_keeps_an_unknown_cause() -> None:
+    """A verdict needs no explanation; the block stays broken, and is asked about again."""
     async with client(BLOCKS) as one:
         await receive(one, "welcome")
         await generate(3)
@@ -158,8 +158,8 @@ async def test_who_does_not_explain_leaves_the_cause_unknown() -> None:
     assert (row.verdict, row.reason, row.difference) == ("broken", reason, None)
 
 
-async def test_a_wrong_digest_of_whole_messages() -> None:
-    """A client that counts wrong is told that its messages are whole."""
+async def test_wrong_digest_of_correct_messages_is_explained() -> None:
+    """A client with a wrong digest is told that its messages are correct."""
     async with client(BLOCKS) as one:
         await receive(one, "welcome")
         await generate(3)
@@ -171,8 +171,8 @@ async def test_a_wrong_digest_of_whole_messages() -> None:
         assert reason == "the messages that the client lists are correct; its digest is wrong"
 
 
-async def test_what_was_not_asked_is_refused() -> None:
-    """An explanation that nobody asked for is answered with one sentence."""
+async def test_unrequested_explanation_is_refused() -> None:
+    """An explanation that was not requested is answered with one sentence."""
     async with client(BLOCKS) as one:
         await explain(one, [])
         error = await receive(one, "error")
@@ -180,10 +180,10 @@ async def test_what_was_not_asked_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("duplicates", "most"), [(0, 6), (2, 10), (9, 20)])
-async def test_an_endless_explanation_is_refused(
+async def test_endless_explanation_is_refused(
     monkeypatch: pytest.MonkeyPatch, duplicates: int, most: int
 ) -> None:
-    """No more is kept than the block can have had, and than two of the largest blocks."""
+    """No more is kept than the block can contain, or than two of the largest blocks."""
     monkeypatch.setattr("feeds.serving.receipts.MAX_BLOCK_SIZE", 10)
     async with client(BLOCKS) as one:
         await receive(one, "welcome")
@@ -205,8 +205,8 @@ async def test_an_endless_explanation_is_refused(
     assert (await BlockReport.objects.aget(number=2)).difference is None
 
 
-async def test_the_longest_honest_explanation() -> None:
-    """All that a client notes is taken, also what was dropped of a feed not in its report."""
+async def test_longest_valid_explanation_is_accepted() -> None:
+    """Everything that a client notes is accepted, even duplicates of a feed not in its report."""
     session = Session(client="alice", session="", url="", feeds=("users", "arrays"), block_size=3)
     builder, log = BlockBuilder(session, 1), MemoryLog()
     log.begin(session)
@@ -232,7 +232,7 @@ async def test_the_longest_honest_explanation() -> None:
 
 
 async def test_explained_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a block that spans too much, with its hole, nobody is asked what came: it is not made."""
+    """No explanation is requested for a block that spans too many messages, holes included."""
     node = await get_node()
     monkeypatch.setattr(node, "_limits", replace(LIMITS, explained_messages=3))
     async with client(BLOCKS) as one:
@@ -250,8 +250,8 @@ async def test_explained_messages(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "cause unknown" in acks[0]["reason"]
 
 
-async def test_a_difference_is_made_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a broken block should hold is made a few messages at a time, and named all the same."""
+async def test_difference_is_computed_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The messages of a broken block are regenerated a few at a time."""
     node = await get_node()
     monkeypatch.setattr(node.verifier, "_limits", replace(LIMITS, remade_messages=2))
     spans = []
@@ -275,7 +275,7 @@ async def test_a_difference_is_made_in_steps(monkeypatch: pytest.MonkeyPatch) ->
 
 
 async def test_open_explanations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who answers nothing is not asked about block after block."""
+    """A client that does not answer is not asked about every block."""
     node = await get_node()
     monkeypatch.setattr(node, "_limits", replace(LIMITS, open_explanations=1))
     async with client(BLOCKS) as one:
@@ -289,8 +289,8 @@ async def test_open_explanations(monkeypatch: pytest.MonkeyPatch) -> None:
         assert await one.receive_nothing()
 
 
-async def test_what_other_libraries_made_is_unverifiable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stretch whose epoch this process does not make can be neither verified nor broken."""
+async def test_range_of_other_libraries_is_unverifiable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A range whose epoch this process cannot make is neither verified nor broken."""
     await generate(3)
     strange = "f" * 12
     await Segment.objects.aupdate(epoch=strange)
@@ -302,8 +302,8 @@ async def test_what_other_libraries_made_is_unverifiable(monkeypatch: pytest.Mon
     assert (await ClientSession.objects.aget()).unverifiable == 1
 
 
-async def test_a_judge_that_fails_loses_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a report cannot be judged, its client sends it again."""
+async def test_failing_judge_loses_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a report cannot be judged, its client sends it again."""
     node = await get_node()
 
     def fail(_: object) -> None:
@@ -322,7 +322,7 @@ async def test_a_judge_that_fails_loses_no_report(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_recent_and_remade_digests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of digests as many are kept as the limits say; others are made again, in steps."""
+    """A limited number of digests is kept; others are recomputed in steps."""
     node = await get_node()
     verifier = node.verifier
     few = replace(LIMITS, recent_digests=3, remade_messages=4, remade_digests=1)
@@ -349,8 +349,8 @@ async def test_recent_and_remade_digests(monkeypatch: pytest.MonkeyPatch) -> Non
             assert len(verifier._remade) <= few.remade_digests
 
 
-async def test_a_range_that_ends_in_a_gap_has_the_epoch_that_follows() -> None:
-    """A client that was led into a new epoch names it before it has a message of it."""
+async def test_range_that_ends_in_a_gap_has_the_next_epoch() -> None:
+    """After an announced change of epoch, a client names the new one before its first message."""
     await generate(3)
     await Feed.objects.filter(name="arrays").aupdate(seed=2)
     await generate(3)

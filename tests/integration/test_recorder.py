@@ -1,4 +1,4 @@
-"""The queue of facts, while the database answers and while it does not."""
+"""The queue of facts, with a database that answers and with one that does not."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def recorder() -> AsyncIterator[Recorder]:
 
 
 async def test_facts_are_stored_in_order_and_answered(recorder: Recorder) -> None:
-    """Each fact is answered after the commit, in the order they came."""
+    """Each fact is answered after the commit, in order of arrival."""
     answers: list[Outcome] = []
     recorder.record(OPENED, answers.append)
     for number in range(2500):
@@ -63,7 +63,7 @@ async def test_facts_are_stored_in_order_and_answered(recorder: Recorder) -> Non
 
 
 async def test_facts_wait_while_the_database_is_locked(recorder: Recorder) -> None:
-    """What came while the database was locked is stored when it is free."""
+    """Facts that arrive while the database is locked are stored when it is free."""
     with closing(sqlite3.connect(connection.settings_dict["NAME"])) as other:
         other.execute("BEGIN IMMEDIATE")
         recorder.record(OPENED)
@@ -75,16 +75,16 @@ async def test_facts_wait_while_the_database_is_locked(recorder: Recorder) -> No
 
 
 async def test_too_many_facts_are_refused() -> None:
-    """A recorder that cannot commit refuses what exceeds its bound."""
+    """A recorder that cannot commit refuses facts beyond its bound."""
     recorder = Recorder(replace(LIMITS, waiting_facts=3))
     assert [recorder.record(said(str(n))) for n in range(4)] == [True, True, True, False]
     await recorder.stop()
 
 
-async def test_fact_that_cannot_be_stored_keeps_none_out(
+async def test_fact_that_cannot_be_stored_stops_no_other(
     recorder: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One fact that the database rejects is dropped with a word, alone."""
+    """A single fact that the database rejects is dropped and logged."""
     recorder.record(OPENED)
     recorder.record(said("before"))
     recorder.record(said("half a pair: \ud800"))

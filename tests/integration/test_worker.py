@@ -14,7 +14,7 @@ from feeds.running.worker import Worker
 
 
 def _look() -> int:
-    """Ask the database twice; return how many queries Django remembers."""
+    """Query the database twice; return how many queries Django remembers."""
     for _ in range(2):
         Feed.objects.exists()
     return len(connection.queries)
@@ -29,7 +29,7 @@ async def worker() -> AsyncIterator[Worker]:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_queries_are_not_hoarded(settings: Settings, worker: Worker) -> None:
+async def test_queries_are_not_accumulated(settings: Settings, worker: Worker) -> None:
     """If DEBUG is on, Django remembers the queries of the last call only."""
     settings.DEBUG = True
     assert [await worker.run(_look) for _ in range(3)] == [2, 2, 2]

@@ -1,4 +1,4 @@
-"""A request for a host that the server does not answer to, in the log."""
+"""Log lines about requests for a host that the server does not answer to."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ LOGGER = "django.security.DisallowedHost"
 
 
 def record(text: str) -> logging.LogRecord:
-    """Return a line that Django would log, with its traceback."""
+    """Return a record as Django logs it, with its traceback."""
     error = (ValueError, ValueError(text), None)
     return logging.LogRecord(LOGGER, logging.ERROR, __file__, 1, text, (), error)
 
 
-def test_the_log_names_the_setting(client: Client, caplog: pytest.LogCaptureFixture) -> None:
-    """The answer is 400, and one line says what to add where."""
+def test_log_names_the_setting(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    """The answer is 400, and one line says which setting to extend."""
     logger = logging.getLogger(LOGGER)
     logger.addHandler(caplog.handler)
     try:
@@ -34,7 +34,7 @@ def test_the_log_names_the_setting(client: Client, caplog: pytest.LogCaptureFixt
     assert caplog.records[0].exc_info is None
 
 
-def test_the_line_reaches_the_console() -> None:
+def test_line_reaches_the_console() -> None:
     """The settings give the line a handler."""
     logging_settings: Any = settings.LOGGING
     assert logging_settings["loggers"][LOGGER] == {
@@ -44,8 +44,8 @@ def test_the_line_reaches_the_console() -> None:
     }
 
 
-def test_a_stranger_does_not_fill_the_log() -> None:
-    """A line is bounded, and another host has a line of its own."""
+def test_foreign_hosts_cannot_fill_the_log() -> None:
+    """A line is bounded, and each host is logged once."""
     keeps = WrongHost().filter
     first = record("x" * 5000)
     assert keeps(first)

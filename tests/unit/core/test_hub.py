@@ -218,8 +218,8 @@ def test_feeds_take_turns() -> None:
     assert steps[-1] == {"users": 7, "arrays": 7}
 
 
-def test_feeds_take_turns_while_one_is_recovered() -> None:
-    """What one feed lacks of the distant past holds up no other feed."""
+def test_recovery_of_one_feed_does_not_delay_others() -> None:
+    """Recovering old messages of one feed does not delay a reader's other feeds."""
     recoveries = Recoveries()
     hub = open_hub(recoveries)
     hub.open_stream("arrays", 0)
@@ -237,8 +237,8 @@ def test_feeds_take_turns_while_one_is_recovered() -> None:
     assert writer.cursors == {"users": 8, "arrays": 8}
 
 
-def test_a_cohort_that_the_past_outran_recovers() -> None:
-    """More messages at once than are kept are made again for the readers at the head."""
+def test_cohort_overtaken_by_the_stream_recovers() -> None:
+    """If more messages arrive at once than are kept, the readers at the head recover them."""
     recoveries = Recoveries()
     hub = open_hub(recoveries)
     readers = [join(hub), join(hub)]
@@ -249,8 +249,8 @@ def test_a_cohort_that_the_past_outran_recovers() -> None:
     assert [reader.writer.cursors for reader in readers] == [{"users": 0}] * 2
 
 
-def test_a_restart_between_two_turns() -> None:
-    """A cohort that was about to get messages which are gone now recovers too."""
+def test_cohort_recovers_after_a_restart_between_turns() -> None:
+    """A cohort whose due messages were dropped by a restart recovers them."""
     recoveries = Recoveries()
     hub = open_hub(recoveries)
     readers = [join(hub) for _ in range(LIMITS.cohort_size + 1)]

@@ -47,7 +47,7 @@ class HubMachine(RuleBasedStateMachine):
         self.recoveries: list[Recovery] = []
 
     def start(self, hub: Hub, subscriber: Subscriber, feed: str) -> None:
-        """Remember what the hub wants."""
+        """Record the recovery that the hub requests."""
         assert hub is self.hub
         assert subscriber.recovering
         assert subscriber not in [one.subscriber for one in self.recoveries]

@@ -24,7 +24,7 @@ def test_recent_bytes() -> None:
 
 
 def test_cohort_size() -> None:
-    """One turn writes to no more sockets than that."""
+    """One turn writes to at most this many sockets."""
     hub = Hub(Limits(cohort_size=2), pass_over, Recoveries(), ByHand())
     hub.open_stream("users", 0)
     for _ in range(5):
