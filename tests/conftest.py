@@ -1,8 +1,8 @@
 """
-What holds in every tier.
+Hooks for all tiers.
 
-Where ``BLOCKFEED_CI`` is set, a skipped test is a failed one: everything that
-a test may need is installed there, so a skip would hide a missing proof.
+If ``BLOCKFEED_CI`` is set, a skipped test counts as failed: everything that a test may need is
+installed there, so a skip would hide a missing proof.
 """
 
 import os
@@ -17,32 +17,32 @@ import pytest
 from tests.support.guardian import guard
 
 FEWEST_WORKERS = 4
-"""Processes that run tests at once, also on fewer cores: many a test waits for a program."""
+"""The number of test processes even on fewer cores, because many tests wait for a program."""
 
 ReportT = TypeVar("ReportT", pytest.TestReport, pytest.CollectReport)
 
 
 def pytest_configure() -> None:
-    """Let the processes that tests start run the project's own settings, and die with this one."""
+    """Let the processes that tests start use the project's own settings, and die with this one."""
     guard()
     # Hundreds of processes import the project: each would compile all of it again.
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["DJANGO_SETTINGS_MODULE"] = "wsproject.settings"
-    # A shell lets what it starts in the background ignore Ctrl-C, and whoever that starts.
+    # A shell makes its background processes, and their children, ignore Ctrl-C.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Return what ``--numprocesses auto`` stands for."""
+    """Return the meaning of ``--numprocesses auto``."""
     return max(FEWEST_WORKERS, os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests in the order in which several processes are done soonest."""
-    with suppress(ModuleNotFoundError):  # without xdist, any order is as good
+    """Sort the tests so that several processes finish as early as possible."""
+    with suppress(ModuleNotFoundError):  # without xdist, the order does not matter
         from tests.support import scheduling  # noqa: PLC0415  see above
 
         items.sort(key=lambda item: scheduling.turn(item.nodeid))
@@ -50,8 +50,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Return what gives tests to processes."""
-    # Without xdist nobody asks, and the module cannot be imported.
+    """Return the scheduler that distributes tests to processes."""
+    # Without xdist this hook is not called, and the module cannot be imported.
     from tests.support import scheduling  # noqa: PLC0415
 
     return scheduling.make(config, log)
@@ -73,5 +73,5 @@ def _judge(report: ReportT) -> ReportT:
     if report.skipped and os.environ.get("BLOCKFEED_CI"):
         reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
-        report.longrepr = f"skipped, where every test must run: {reason}"
+        report.longrepr = f"skipped, but every test must run here: {reason}"
     return report

@@ -1,4 +1,4 @@
-"""The layers of docs/architecture.md hold, and would not break unseen."""
+"""The layers of docs/architecture.md, with proof that each contract can break."""
 
 import os
 import re
@@ -16,7 +16,7 @@ CHECKOUT = Path(__file__).parent.parent
 PACKAGES = ("clientapp", "feeds", "wsproject")
 LINT_IMPORTS = Path(sysconfig.get_path("scripts")) / "lint-imports"
 
-# For every contract, a module and an import that it must not have.
+# For every contract, a module and an import that it forbids.
 VIOLATIONS = {
     "client-layers": ("clientapp/log/blocklog.py", "import clientapp.options"),
     "lab-layers": ("clientapp/lab/analysis/fit.py", "import clientapp.lab.study"),
@@ -45,13 +45,13 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        env={"COLUMNS": "200", "NO_COLOR": "1"},  # one verdict, one line
+        env={"COLUMNS": "200", "NO_COLOR": "1"},  # one verdict per line
     )
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """Copy the packages and the contracts into a folder that may be spoilt."""
+    """Copy the packages and the contracts into a folder that may be damaged."""
     for package in PACKAGES:
         ignore = shutil.ignore_patterns("__pycache__")
         shutil.copytree(CHECKOUT / package, tmp_path / package, ignore=ignore)
@@ -60,13 +60,13 @@ def copy(tmp_path: Path) -> Path:
 
 
 def test_contracts_hold() -> None:
-    """Every module imports only what its layer may."""
+    """Every module imports only what its layer allows."""
     result = lint_imports(CHECKOUT)
     assert f"{len(contracts())} kept, 0 broken." in result.stdout, result.stdout + result.stderr
 
 
 def test_every_contract_has_a_violation() -> None:
-    """No contract is trusted that was never seen to break."""
+    """Every contract has a proof that it can break."""
     assert contracts().keys() == VIOLATIONS.keys()
 
 
@@ -82,8 +82,8 @@ def test_violation_is_caught(contract: str, copy: Path) -> None:
 
 
 @pytest.mark.parametrize("package", ["clientapp", "feeds"])
-def test_the_architecture_names_every_module(package: str) -> None:
-    """Every module of both programs stands in docs/architecture.md, in the row of its room."""
+def test_architecture_names_every_module(package: str) -> None:
+    """Every module of both programs is in docs/architecture.md, in the row of its room."""
     text = (CHECKOUT / "docs" / "architecture.md").read_text(encoding="utf-8")
     section = text.partition(f": `{package}`\n")[2].partition("\n#")[0]
     named = set(re.findall(r"`(?:\w+/)*(\w+)`", section))
@@ -93,8 +93,8 @@ def test_the_architecture_names_every_module(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", ["clientapp.wire", "clientapp.figures", "clientapp.output"])
-def test_what_the_server_takes_needs_the_standard_library_alone(package: str) -> None:
-    """No module that both sides use imports anything that must be installed."""
+def test_shared_packages_need_only_the_standard_library(package: str) -> None:
+    """No module that both sides use imports a package that must be installed."""
     graph = grimp.build_graph("clientapp", include_external_packages=True, cache_dir=None)
     needed = {package, *graph.find_upstream_modules(package, as_package=True)}
     foreign = {name for name in needed if not name.startswith("clientapp.")}
@@ -102,7 +102,7 @@ def test_what_the_server_takes_needs_the_standard_library_alone(package: str) ->
 
 
 def test_client_imports_without_django() -> None:
-    """Every module of the client imports where Django cannot be found."""
+    """Every module of the client can be imported without Django."""
     program = """
 import importlib, pkgutil, sys
 sys.modules["django"] = None
@@ -126,8 +126,8 @@ for found in pkgutil.walk_packages(clientapp.__path__, "clientapp."):
     ],
     ids=["clerk", "sources", "client"],
 )
-def test_nothing_large_is_imported_for_nothing(start: str, needless: str) -> None:
-    """What a process does not use costs it neither time at its start nor memory."""
+def test_no_large_package_is_imported_needlessly(start: str, needless: str) -> None:
+    """A package that a process does not use costs it no start time and no memory."""
     program = f"{start}; import sys; print(*sys.modules.keys() & set({needless.split()}))"
     done = subprocess.run(
         [sys.executable, "-c", program],

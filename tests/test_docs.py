@@ -1,4 +1,4 @@
-"""The documents say what is so: no link, command, option or code is left to memory."""
+"""The documents match the code: links, commands, options, codes and limits."""
 
 import ast
 import json
@@ -30,7 +30,7 @@ DOCUMENTS = sorted(
 )
 DECISIONS = sorted((CHECKOUT / "docs" / "decisions").glob("*.md"))
 
-# Commands of the README that are proved elsewhere: the file, and its words.
+# Commands of the README that are proved elsewhere: the file, and a text in it.
 PROVED = {
     "make run": ("tests/acceptance/test_run.py", "tools.run"),
     "make test": (".ci/run", "make test"),
@@ -44,7 +44,7 @@ PROVED = {
     "python clientapp/client.py --name alice": ("tests/acceptance/test_by_hand.py", "--name alice"),
 }
 
-# What every command of Django takes.
+# Options of every Django command.
 DJANGO_OPTIONS = (
     "--help",
     "--version",
@@ -78,7 +78,7 @@ def table(document: str, heading: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
-def test_links_lead_somewhere(document: Path) -> None:
+def test_links_name_existing_files(document: Path) -> None:
     """Every relative link names a file that exists."""
     links = re.findall(r"\]\((?!\w+:|#)([^)#]+)[^)]*\)", document.read_text(encoding="utf-8"))
     assert [link for link in links if not (document.parent / link).exists()] == []
@@ -126,26 +126,26 @@ def test_records_that_are_shown_are_the_feeds(document: str) -> None:
 
 @pytest.mark.parametrize("command", [c for c in readme_commands() if c not in PROVED])
 def test_readme_command_works(command: str, tmp_path: Path) -> None:
-    """A command of the README that nothing else proves succeeds as it stands."""
+    """A command of the README that is not proved elsewhere succeeds as written."""
     path = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "BLOCKFEED_VAR": str(tmp_path)}
     subprocess.run(["sh", "-c", command], cwd=CHECKOUT, env=environment, check=True)
 
 
-def test_proved_commands_stand_in_the_readme() -> None:
-    """The list of commands proved elsewhere names none that is gone."""
+def test_proved_commands_are_in_the_readme() -> None:
+    """Every command in the list of proofs is still in the README."""
     assert PROVED.keys() - set(readme_commands()) == set()
 
 
 @pytest.mark.parametrize("command", PROVED)
 def test_proof_exists(command: str) -> None:
-    """Where a command is said to be proved, it is used."""
+    """The file that proves a command contains it."""
     file, words = PROVED[command]
     assert words in text(file)
 
 
 def test_commands_are_documented() -> None:
-    """Every command of manage.py that is ours stands in a document."""
+    """Every command of manage.py that is ours is in a document."""
     ours = [name for name, application in get_commands().items() if application == "feeds"]
     documents = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
     assert [name for name in ours if f"manage.py {name}" not in documents] == []
@@ -153,7 +153,7 @@ def test_commands_are_documented() -> None:
 
 
 def test_client_options_are_documented() -> None:
-    """Every option of the client stands in its README, and no other."""
+    """Every option of the client is in its README, and no other."""
     option = r"(?<![\w-])--[a-z][a-z-]*"
     offered: set[str] = set()
     for command in ([], ["analyse"], ["collect"], ["swarm"], ["verify"]):
@@ -171,7 +171,7 @@ def test_client_options_are_documented() -> None:
 
 @pytest.mark.parametrize("command", ["generate", "prune", "serve"])
 def test_options_of_commands_are_documented(command: str) -> None:
-    """Every option of a command that is ours stands in docs/reference/commands.md, and no other."""
+    """Every option of our commands is in docs/reference/commands.md, and no other."""
     parser = load_command_class("feeds", command).create_parser("manage.py", command)
     offered = {name for action in parser._actions for name in action.option_strings}
     rows = table(text("docs/reference/commands.md"), f"`manage.py {command}`")
@@ -181,7 +181,7 @@ def test_options_of_commands_are_documented(command: str) -> None:
 
 @pytest.mark.parametrize("command", ["generate", "prune", "runserver", "serve"])
 def test_exit_codes_of_commands_are_documented(command: str) -> None:
-    """The help of a command lists the exit codes of docs/reference/commands.md, word by word."""
+    """The exit codes in the help of a command equal those in docs/reference/commands.md."""
     parser = load_command_class("feeds", command).create_parser("manage.py", command)
     said = re.findall(r"^  (\d+)  (.+)$", str(parser.epilog), re.MULTILINE)
     rows = [
@@ -193,27 +193,27 @@ def test_exit_codes_of_commands_are_documented(command: str) -> None:
 
 
 def test_settings_are_documented() -> None:
-    """Every variable that the settings read stands in docs/reference/settings.md, and no other."""
+    """Every variable that the settings read is in docs/reference/settings.md, and no other."""
     read = set(re.findall(r'\benv\.\w+\(\s*"(\w+)"', text("wsproject/settings.py")))
     rows = table(text("docs/reference/settings.md"), "Settings")
     assert {row[0].strip("`") for row in rows} == read
 
 
 def test_checks_are_documented() -> None:
-    """Every check of ours stands in docs/reference/settings.md by its id, and no other."""
+    """Every check of ours is in docs/reference/settings.md by its id, and no other."""
     made = set(re.findall(r'id="(feeds\.\w+)"', text("feeds/checks.py")))
     rows = table(text("docs/reference/settings.md"), "Checks")
     assert {row[0].strip("`") for row in rows} == made
 
 
 def test_close_codes_are_documented() -> None:
-    """The protocol lists the close codes that the code has, and no other."""
+    """The protocol lists exactly the close codes in the code."""
     rows = table(text("docs/reference/protocol.md"), "Close codes")
     assert {int(row[0]) for row in rows} == set(Close)
 
 
 def test_error_codes_are_documented() -> None:
-    """The protocol lists the errors that a server sends, each as retryable as it says."""
+    """The protocol lists the errors that a server sends, with the right retryability."""
     calls = [
         {keyword.arg: keyword.value for keyword in node.keywords}
         for path in (CHECKOUT / "feeds").rglob("*.py")
@@ -243,7 +243,7 @@ def test_the_sample_session_is_true() -> None:
 
 
 def test_limits_of_a_server_are_documented() -> None:
-    """The document lists the limits that there are, with their values."""
+    """The document lists exactly the limits in the code, with their values."""
     rows = table(text("docs/reference/limits.md"), "Of a server")
     assert {row[0].strip("`"): float(row[1]) for row in rows} == asdict(LIMITS)
 
@@ -264,7 +264,7 @@ def test_limits_of_a_server_are_documented() -> None:
     ],
 )
 def test_other_limits_are_documented(heading: str) -> None:
-    """The document gives the values that the modules have."""
+    """The values in the document equal those in the modules."""
     rows = table(text("docs/reference/limits.md"), heading)
     for name, value, module, *_ in rows:
         assert getattr(import_module(module.strip("`")), name.strip("`")) == Decimal(value)
@@ -287,14 +287,14 @@ def test_other_limits_are_documented(heading: str) -> None:
     ],
 )
 def test_every_limit_is_reached(heading: str) -> None:
-    """The test that is said to reach a limit exists."""
+    """The test given for each limit exists."""
     for row in table(text("docs/reference/limits.md"), heading):
         file, _, test = row[-1].strip("`").partition("::")
         assert re.search(rf"^(async )?def {test}\(", text(file), re.MULTILINE), row
 
 
 def test_every_promise_is_proved() -> None:
-    """Each sentence of docs/explanation/delivery.md names tests that exist."""
+    """Each promise in docs/explanation/delivery.md names tests that exist."""
     promises = [
         row
         for heading in ("What arrives", "What is reported", "What is found")
@@ -325,7 +325,7 @@ def test_decision_has_its_form(decision: Path) -> None:
     assert len(lines) <= 40
 
 
-def test_decisions_have_numbers_of_their_own() -> None:
+def test_decision_numbers_are_unique() -> None:
     """No two decisions share a number."""
     numbers = [decision.stem[:4] for decision in DECISIONS]
     assert sorted(set(numbers)) == numbers
@@ -367,7 +367,7 @@ def test_decisions_are_listed() -> None:
     ],
 )
 def test_requirements_are_pinned_with_a_reason(name: str) -> None:
-    """Every requirement names one version, and why it is there."""
+    """Every requirement is pinned to one version, with the reason for it."""
     lines = [line for line in text(name).splitlines() if line and line[0] not in "#-"]
     assert [line for line in lines if not re.fullmatch(r"[\w.\[\]-]+==\S+  # \S.*", line)] == []
     assert lines != []

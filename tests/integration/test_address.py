@@ -101,13 +101,15 @@ def test_port_is_shared_with_reuse_port() -> None:
 def test_backlog_bounds_waiting_connections() -> None:
     """The queue holds one connection more than the backlog; the next one has to retry."""
     address = Address("127.0.0.1", free_port())
-    comers = [socket.socket() for _ in range(5)]
+    callers = [socket.socket() for _ in range(5)]
     with address.listen("", backlog=3):
-        for comer in comers:
-            comer.setblocking(False)
-            comer.connect_ex((address.host, address.port))
-        states = [comer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] for comer in comers]
-    for comer in comers:
-        comer.close()
+        for caller in callers:
+            caller.setblocking(False)
+            caller.connect_ex((address.host, address.port))
+        states = [
+            caller.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] for caller in callers
+        ]
+    for caller in callers:
+        caller.close()
     established, trying = 1, 2
     assert states == [established] * 4 + [trying]

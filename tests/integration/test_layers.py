@@ -20,7 +20,7 @@ from feeds.layer.link import LayerUnavailable, Link
 from tests.support.embedded import CHECKOUT, forget, lone_server, processes, wait_until
 from tools.waiting import PATIENCE_SECONDS
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
+pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
 
 MEMBER = """
 import asyncio, sys

@@ -154,7 +154,7 @@ async def test_recovery_rate() -> None:
     assert clock() - began >= 20 / limits.recovery_rate
     assert fastest(limits, rate=1.0) == limits.recovery_rate
     assert fastest(limits, rate=1000.0) == 2000, (
-        "otherwise a faster feed could not be caught up with"
+        "clients must be able to catch up with a faster feed"
     )
 
 

@@ -87,7 +87,7 @@ def result(programs: Path, sent: bytes, *dialect: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("offsets", "lost", "doubled"),
     [
-        pytest.param([7, 8, 9, 10], 0, 0, id="all there"),
+        pytest.param([7, 8, 9, 10], 0, 0, id="complete"),
         pytest.param([7, 9, 10], 1, 0, id="one lost"),
         pytest.param([7, 11], 3, 0, id="three lost"),
         pytest.param([7, 8, 8, 9], 0, 1, id="one doubled"),

@@ -37,7 +37,7 @@ def test_skip_fails_in_ci(program: str, tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(program, encoding="utf-8")
     result = run_pytest(tmp_path, BLOCKFEED_CI="1")
     assert result.returncode != 0
-    assert "skipped, where every test must run: " in result.stdout
+    assert "skipped, but every test must run here: " in result.stdout
     assert "reason" in result.stdout
 
 

@@ -29,7 +29,7 @@ from tests.support.embedded import (
 )
 from tools.waiting import PATIENCE_SECONDS
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
+pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
 
 KILLS = int(os.environ.get("BLOCKFEED_KILLS", "20"))
 """Cycles of `test_kills_leave_a_working_server`."""

@@ -1,4 +1,4 @@
-"""Rows as clients leave them, and the admin's pages of them."""
+"""Rows as clients leave them, and the admin's pages about them."""
 
 from __future__ import annotations
 

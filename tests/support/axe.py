@@ -1,8 +1,8 @@
 """
-The accessibility rules of axe-core, in a page that a test has open.
+The accessibility rules of axe-core, for a page that a test has open.
 
-https://github.com/dequelabs/axe-core; the package brings its script. It is
-given to the page past its Content-Security-Policy, as an extension would.
+https://github.com/dequelabs/axe-core; the package contains its script. It is injected past the
+page's Content-Security-Policy, as an extension would do.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _script() -> str:
 
 
 def faults(page: Browser) -> list[dict[str, Any]]:
-    """Return the serious and critical violations of the page that is open."""
+    """Return the serious and critical violations of the open page."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(_script() + "; 0")
     answer = page.call("Runtime.evaluate", expression=RUN, awaitPromise=True, returnByValue=True)

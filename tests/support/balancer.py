@@ -1,4 +1,4 @@
-"""A TCP load balancer in a thread: each connection goes to the next server that is there."""
+"""A TCP load balancer in a thread: each connection goes to the next available server."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from tests.support.stack import free_port
 
 
 class Balancer(Relay):
-    """One port before several servers of this machine."""
+    """One port in front of several servers of this machine."""
 
     def __init__(self, ports: list[int]) -> None:
         super().__init__(free_port())
         self._ports = ports
 
     async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Let the next server that is there serve a client."""
+        """Let the next available server serve a client."""
         for _ in self._ports:
             self._ports.append(self._ports.pop(0))
             try:
@@ -29,12 +29,12 @@ class Balancer(Relay):
         writer.transport.abort()
 
     async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Pass on what a client says."""
+        """Forward what a client sends."""
         await _pipe(reader, writer)
 
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass on what comes until the end, and the end too."""
+    """Forward data until the end, and then the end itself."""
     try:
         while data := await reader.read(65536):
             writer.write(data)

@@ -1,4 +1,4 @@
-"""Good block logs made by the client's own parts, and bad ones that look sealed."""
+"""Good block logs made by the client's own parts, and damaged ones with valid checksums."""
 
 import re
 import zlib
@@ -18,7 +18,7 @@ OLD, NEW = "0123456789ab", "ba9876543210"
 STARTED_US = 1_795_250_000_000_000
 """When the first message of every log here was received."""
 LATE_US = 2000
-"""How long before its receipt a message was due, where none was lost and feeds do not mix."""
+"""How late messages are received, if none is lost and feeds are not mixed."""
 ALICE = Session(
     client="alice",
     session="first-session-key",
@@ -49,10 +49,10 @@ def gap(first: int, last: int, epoch: str = OLD) -> Gap:
 
 def session_log(session: Session, frames: Iterable[Frame], *, offset: int = 0) -> bytes:
     """
-    Return what a client writes that receives *frames*, a second after another.
+    Return the log of a client that receives *frames*, one per second.
 
-    Its feeds stand at *offset* before the first one. A message that has no
-    intended time gets the one of a feed with a message a second.
+    Its feeds are at *offset* before the first one. A message without an intended time gets the one
+    of a feed with one message a second.
     """
     state = FeedState(epoch=OLD, offset=offset, rate=1.0, running=True, fields=())
     protocol = ClientProtocol(session)
@@ -87,7 +87,7 @@ def session_log(session: Session, frames: Iterable[Frame], *, offset: int = 0) -
 
 
 def judged(log: bytes, verdict: str = "verified", **others: str) -> bytes:
-    """Return *log* with a *verdict* of each block; *others* have their own, as ``block_2``."""
+    """Return *log* with a *verdict* for each block; *others* override it, as in ``block_2``."""
 
     def found(end: re.Match[bytes]) -> bytes:
         word = others.get(f"block_{int(end[1])}", verdict)
@@ -113,7 +113,7 @@ def good_log() -> bytes:
 
 
 def seal(log: bytes) -> bytes:
-    """Return *log* with checksums that fit what it says now."""
+    """Return *log* with checksums that match its present contents."""
     log = re.sub(
         rb"^(# session )(\{.*\}) crc32 [0-9a-f]{8}$",
         lambda found: b"%b%b crc32 %08x" % (found[1], found[2], zlib.crc32(found[2])),

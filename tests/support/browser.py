@@ -1,4 +1,4 @@
-"""The browser of `tools.browser`, for tests: without one they are skipped."""
+"""The browser of `tools.browser`; tests are skipped if there is none."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from tools.browser import Browser, Chromium
 __all__ = ["SCROLL_WIDTH", "WIDTHS", "Browser", "SharedBrowser", "browser", "other_hosts"]
 
 WIDTHS = (1440, 390)
-"""Of pages, in pixels: a desktop's and a telephone's."""
+"""Widths of pages in pixels: a desktop's and a phone's."""
 SCROLL_WIDTH = "document.documentElement.scrollWidth"
-"""How wide a page is, to be compared with a width of ours: a telephone's window grows with it."""
+"""The width of the content, to compare with a window's: a phone's window grows with it."""
 
 
 class SharedBrowser:
     """
     One browser for many tests.
 
-    It starts with the first page. After a crash the next page starts another
-    one, so only the test in which it crashed fails.
+    It starts with the first page. After a crash the next page starts another browser, so only the
+    test during the crash fails.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Keep the profiles below *folder*; the caller owes a `close`."""
+        """Keep the profiles below *folder*; the caller must call `close`."""
         self._folder = folder
         self._started = 0
         self._running: Chromium | None = None
@@ -38,12 +38,12 @@ class SharedBrowser:
 
     @contextmanager
     def page(self) -> Iterator[Browser]:
-        """Open a page with cookies and a cache of its own; skips where there is no browser."""
+        """Open a page with its own cookies and cache; skips if there is no browser."""
         with self._well().page() as page:
             yield page
 
     def kept(self) -> Browser:
-        """Return a page that stays open for other tests, emptied but for its cookies."""
+        """Return a page that stays open for other tests, reset except for its cookies."""
         running = self._well()
         if self._kept is None or not self._kept.is_well():
             self._kept = self._opened.enter_context(running.page())
@@ -51,7 +51,7 @@ class SharedBrowser:
         return self._kept
 
     def close(self) -> None:
-        """End the browser, if one runs."""
+        """End the browser if it runs."""
         self._running = self._kept = None
         self._opened.close()
 
@@ -69,13 +69,13 @@ class SharedBrowser:
 
 @contextmanager
 def browser(profile: Path) -> Iterator[Browser]:
-    """Run a browser on a new *profile*; skips where there is none."""
+    """Run a browser on a new *profile*; skips if there is none."""
     with _skipping(), tool.browser(profile) as page:
         yield page
 
 
 def other_hosts(page: Browser) -> set[str]:
-    """Return every host that pages asked for something, but this one."""
+    """Return every host that pages requested, except this one."""
     return {urlsplit(url).hostname or "" for url in page.requests} - {"", "blank", "127.0.0.1"}
 
 

@@ -1,4 +1,4 @@
-"""Installations at work that many tests share, each to be left as it was found."""
+"""Running installations that many tests share and must leave as they were."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.stack import PATIENCE_SECONDS, Program, Stack, until
 
 HAND_WRITTEN = "Hello from a client of my own"
 RATE = 20
-"""Of each feed, messages a second."""
+"""The rate of each feed, in messages per second."""
 STORED = """
 SELECT (SELECT count(*) FROM feeds_clientmessage), count(*)
 FROM feeds_blockreport JOIN feeds_clientsession s ON s.id = session_id WHERE client = 'carol'
@@ -21,17 +21,17 @@ FROM feeds_blockreport JOIN feeds_clientsession s ON s.id = session_id WHERE cli
 
 class BusyStack(Stack):
     """
-    Everything at work: a server, a generator, and clients of every kind.
+    A complete running installation: a server, a generator, and clients of every kind.
 
-    Tests look at it. They may connect clients of names of their own, and change
-    a feed if they change it back. They stop nothing that they did not start.
+    Tests look at it. They may connect clients under names of their own, and change a feed if they
+    change it back. They stop nothing that they did not start.
     """
 
     alice: Program
     """A client that collects blocks of five for as long as the stack runs."""
 
     def begin(self) -> None:
-        """Start everything; the caller owes a `close`, also where this fails."""
+        """Start everything; the caller must call `close`, even if this fails."""
         self.server()
         self.generator(f"--rate={RATE}")
         self.alice = self.client("alice", "--block-size=5")
@@ -41,17 +41,19 @@ class BusyStack(Stack):
             carol = self.client("carol", "--block-size=5", "--blocks=3")
             assert carol.process.wait(PATIENCE_SECONDS) == 0, carol.said
         self.alice.wait_for("Block 2 verified")
-        until(lambda: self.rows(STORED) == [(1, 3)], lambda: f"stored are {self.rows(STORED)}")
+        until(
+            lambda: self.rows(STORED) == [(1, 3)], lambda: f"the database has {self.rows(STORED)}"
+        )
 
 
 class ShakenStack(Stack):
-    """A server and a generator, for tests in which the server or the database goes away."""
+    """A server and a generator, for tests that stop the server or break the database."""
 
     running: Program
     """The server that was started last."""
 
     def begin(self) -> None:
-        """Start both; the caller owes a `close`, also where this fails."""
+        """Start both; the caller must call `close`, even if this fails."""
         self.start_server()
         self.generator(f"--rate={RATE}")
 
@@ -69,17 +71,17 @@ class ShakenStack(Stack):
 
 
 class ShakenStacks:
-    """One `ShakenStack`, and another one where a test failed to leave it whole."""
+    """One `ShakenStack`, replaced if a test failed to leave it whole."""
 
     def __init__(self, folder: Path) -> None:
-        """Keep them below *folder*; the caller owes a `close`."""
+        """Keep the stacks below *folder*; the caller must call `close`."""
         self._folder = folder
         self._started = 0
         self._current: ShakenStack | None = None
         self._opened = ExitStack()
 
     def whole(self) -> ShakenStack:
-        """Return one that is whole."""
+        """Return a stack that is whole."""
         if self._current is None or not self._current.is_whole():
             self.close()
             self._started += 1
@@ -91,6 +93,6 @@ class ShakenStacks:
         return self._current
 
     def close(self) -> None:
-        """End the one that runs."""
+        """End the running stack."""
         self._current = None
         self._opened.close()

@@ -1,8 +1,8 @@
 """
-Figures of block logs, worked out once more from what the documents say.
+Figures of block logs, computed independently from the documentation.
 
-Shares nothing with the product but the logs and the segments of the feeds, so
-that both cannot be wrong together.
+Shares nothing with the product except the logs and the segments of the feeds, so the two cannot
+have the same fault.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.support.log_oracle import OracleBlock, OracleSession, read_log
 from tests.support.stack import Stack
 
 PART_OF_1000_S = 10**9
-"""Microseconds in which a feed sends as many messages as its rate in thousandths says."""
+"""Microseconds in which a feed sends as many messages as its rate in thousandths."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class Segment:
 
 @dataclass(frozen=True)
 class HandBlock:
-    """One block of a log, with all that the figures need."""
+    """One block of a log, with everything that the figures need."""
 
     session: str
-    """Its key."""
+    """The key of the session."""
     client: str
     number: int
     size: int
@@ -49,7 +49,7 @@ class HandBlock:
     seconds: float
     ideal: float
     due: list[int]
-    """The intended times of its messages."""
+    """The intended times of the messages."""
     received: list[int]
     verdict: str
     interrupted: bool
@@ -124,7 +124,7 @@ def rank(values: Sequence[float], percent: str) -> float:
 
 
 def figures(blocks: Sequence[HandBlock]) -> dict[str, Any]:
-    """Return all figures of one group, at least one of whose *blocks* counts."""
+    """Return all figures of one group; at least one of its *blocks* must count."""
     counted = [block for block in blocks if block.counts]
     seconds = [block.seconds for block in counted]
     overhead = [block.seconds - block.ideal for block in counted]
@@ -153,7 +153,7 @@ def figures(blocks: Sequence[HandBlock]) -> dict[str, Any]:
 def grouped(
     blocks: Iterable[HandBlock], key: Callable[[HandBlock], Any]
 ) -> dict[Any, list[HandBlock]]:
-    """Return *blocks* by what *key* says of each."""
+    """Return *blocks* grouped by the result of *key*."""
     found: defaultdict[Any, list[HandBlock]] = defaultdict(list)
     for block in blocks:
         found[key(block)].append(block)

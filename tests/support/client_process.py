@@ -1,8 +1,8 @@
 """
-The real client in a process of its own, as its user has it.
+The real client in a separate process, as its user runs it.
 
-It runs from a copy of ``clientapp/`` in a folder of its own, with nothing of
-the checkout on its path and with Django made impossible to import.
+It runs from a copy of ``clientapp/`` in a separate folder, with nothing of the checkout on its
+path, and cannot import Django.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ClientProcess:
         self.pid = process.pid
 
     async def event(self, name: str) -> dict[str, Any]:
-        """Return the next event of that name; the client runs with ``--json``."""
+        """Return the next event with this name; the client must run with ``--json``."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 line = await self.line()
@@ -40,7 +40,7 @@ class ClientProcess:
                     return event
 
     async def line(self) -> str:
-        """Return the next line of its output; fails at the end of it."""
+        """Return the next line of the output; fails at its end."""
         assert self._process.stdout is not None
         async with asyncio.timeout(PATIENCE_SECONDS):
             line = await self._process.stdout.readline()
@@ -58,25 +58,25 @@ class ClientProcess:
         self._process.terminate()
 
     async def kill(self) -> None:
-        """Kill it as the machine would, and wait."""
+        """Kill the client with SIGKILL, and wait."""
         self._process.kill()
         await self._process.communicate()
 
     async def end(self) -> tuple[int, str, str]:
-        """Wait for its end; return exit code, rest of its output, errors."""
+        """Wait for the end; return the exit code, the rest of the output, and the errors."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             output, errors = await self._process.communicate()
         assert self._process.returncode is not None
-        # None: the output is a file of the test's own.
+        # None: the output is a file of the test.
         return self._process.returncode, (output or b"").decode(), errors.decode()
 
 
 class Lifted:
-    """A copy of the client's folder, somewhere else."""
+    """A copy of the client's folder in another place."""
 
     def __init__(self, folder: Path, *, name: str = "clientapp") -> None:
         self.home = folder / "home"
-        """Where the client runs: not where it is."""
+        """The working directory of the client, which differs from its own folder."""
         self._copy = folder / "lifted" / name
         self._blocked = folder / "blocked"
         ignore = shutil.ignore_patterns("__pycache__")
@@ -91,17 +91,17 @@ class Lifted:
     async def run(
         self, *options: str, output: int | None = None, **variables: str
     ) -> ClientProcess:
-        """Start ``client.py`` with *options*; *output* is a file of the test's own."""
+        """Start ``client.py`` with *options*; *output* is a file of the test."""
         script = str(self._copy / "client.py")
         return await self._start(script, *options, output=output, variables=variables)
 
     async def run_module(self, *arguments: str, output: int | None = None) -> ClientProcess:
-        """Start ``python -m clientapp`` with *arguments*; *output* is as for `run`."""
+        """Start ``python -m clientapp`` with *arguments*; *output* is as in `run`."""
         path = self._copy.parent
         return await self._start("-m", "clientapp", *arguments, path=path, output=output)
 
     async def clean_up(self) -> None:
-        """Kill what is still running."""
+        """Kill the clients that are still running."""
         for process in self._running:
             if process.returncode is None:
                 process.kill()

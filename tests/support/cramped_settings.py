@@ -1,9 +1,9 @@
-"""The project's settings, with a database that is soon full."""
+"""The project's settings, with a small limit for the database."""
 
 from wsproject.settings import *  # noqa: F403
 from wsproject.settings import DATABASES
 
 PAGES = 400
-"""Of 4096 bytes; a new installation takes about 80."""
+"""Pages of 4096 bytes; a new installation takes about 80."""
 
 DATABASES["default"]["OPTIONS"]["init_command"] += f" PRAGMA max_page_count={PAGES};"

@@ -1,8 +1,8 @@
 """
-Many clients in one process, which follow a feed and come back by themselves.
+Many clients in one process, which follow a feed and reconnect.
 
-Each is a bare protocol of asyncio, so that a thousand of them cost little
-beside the server that is watched. They keep no logs: they count.
+Each is a bare protocol of asyncio, so a thousand of them cost little compared with the observed
+server. They keep no logs and only count.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tools.waiting import PATIENCE_SECONDS
 
 
 class Follower(asyncio.Protocol):
-    """One client: where it stands, and what became of its connections."""
+    """A client with its position and the history of its connections."""
 
     def __init__(self, port: int, number: int, feed: str) -> None:
         self._port = port
@@ -36,16 +36,16 @@ class Follower(asyncio.Protocol):
         self._retry_after = 0.0
         self._epoch = ""
         self.offset = 0
-        """The last offset that came."""
+        """The last offset received."""
         self.late = 0.0
         """Seconds from the last message's intended time to its receipt."""
         self.missed = 0
-        """Offsets that were left out."""
+        """The number of skipped offsets."""
         self.welcomes = 0
         self.byes: list[tuple[int, float]] = []
         """Code and ``retry_after`` of each farewell."""
         self.closes: list[int | None] = []
-        """The code of each close; None for a connection that broke."""
+        """The code of each close; None for a broken connection."""
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
@@ -66,13 +66,13 @@ class Follower(asyncio.Protocol):
             await asyncio.sleep(self._retry_after + next(delays))
 
     def leave(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._transport is not None:
             self._transport.abort()
             self._transport = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask to go on."""
+        """Request the messages after the last one."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._data = b""
@@ -83,7 +83,7 @@ class Follower(asyncio.Protocol):
         transport.write(upgrade(self._query + after))
 
     def data_received(self, data: bytes) -> None:
-        """Take what came."""
+        """Read frames from the received data."""
         self._data += data
         if not self._is_open:
             _, found, rest = self._data.partition(b"\r\n\r\n")
@@ -101,7 +101,7 @@ class Follower(asyncio.Protocol):
         self._data = self._data[whole:]
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Come back."""
+        """Trigger the next connection."""
         assert self._ended is not None
         if not self._ended.done():
             self._ended.set_result(None)
@@ -124,14 +124,14 @@ class Follower(asyncio.Protocol):
 
 
 class Crowd:
-    """So many followers of a feed."""
+    """A number of followers of one feed."""
 
     def __init__(self, port: int, size: int, feed: str = "arrays") -> None:
         self.followers = [Follower(port, number, feed) for number in range(size)]
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, at_once: int = 100) -> None:
-        """Connect all; *at_once* at a time, as a backlog of a port takes."""
+        """Connect all followers, *at_once* at a time, to fit the backlog of a port."""
         for index, follower in enumerate(self.followers, 1):
             self._tasks.append(asyncio.create_task(follower.run()))
             if index % at_once == 0 or index == len(self.followers):
@@ -139,7 +139,7 @@ class Crowd:
                 await until(lambda expected=expected: all(one.welcomes for one in expected))  # type: ignore[misc]
 
     async def stop(self) -> None:
-        """Hang up."""
+        """Close all connections."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

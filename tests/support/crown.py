@@ -1,10 +1,9 @@
 """
-Both sides of the product without what is between them: the model of `test_crown`.
+Server and client without the layers between them: the model for `test_crown`.
 
-Everything that thinks is the product's own: sources of lines, schedule, hub,
-prefixes, judgement on the server's side; protocol, blocks and the log in memory
-on the client's. Loop, socket and database are lists here, which lose, keep back
-and repeat what they are told to.
+All logic is the product's own: sources of lines, schedule, hub, prefixes and judgement on the
+server's side; protocol, blocks and the log in memory on the client's side. Loop, socket and
+database are lists, which lose, delay and repeat data on demand.
 """
 
 from __future__ import annotations
@@ -38,20 +37,20 @@ from feeds.fanout.passes import python_pass
 from tests.support.hub_parts import ByHand, Recoveries
 
 LIMITS = Limits(recent_messages=6, write_bytes=400, cohort_size=2, recent_digests=9)
-"""Small, so that the past is soon forgotten."""
+"""Small limits, so that the past is soon forgotten."""
 STEP = 4
-"""Messages made again in one step."""
+"""Messages that are regenerated in one step."""
 
 
 class Feed:
-    """The truth: what a feed holds, by its recipe and its schedule."""
+    """The truth: the contents of a feed, by its recipe and its schedule."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.promised = 0
         self.segments: list[Segment] = []
         self.foreign: set[str] = set()
-        """Epochs that no server can make again."""
+        """Epochs that no server can regenerate."""
         self.begin(seed=1, rate=1000)
 
     @property
@@ -60,7 +59,7 @@ class Feed:
         return Schedule(self.segments)
 
     def begin(self, seed: int, rate: int) -> None:
-        """Begin another segment after the promise, as a generator does."""
+        """Start another segment after the promise, as a generator does."""
         segment = Segment(
             recipe=Recipe(kind="fake", spec="{}", seed=seed),
             epoch=f"{seed:012x}",
@@ -81,11 +80,11 @@ class Feed:
         ]
 
     def epoch_at(self, offset: int) -> str:
-        """Return the epoch of *offset*, which may lie ahead."""
+        """Return the epoch of *offset*, which may be ahead of the feed."""
         return self.schedule.segment(offset).epoch
 
     def can_be_made(self, offset: int) -> bool:
-        """Tell whether a server can make the message at *offset* again."""
+        """Tell whether a server can regenerate the message at *offset*."""
         return self.epoch_at(offset) not in self.foreign
 
     def _seed(self, offset: int) -> int:
@@ -93,10 +92,10 @@ class Feed:
 
 
 class Server:
-    """One server process, from its start to its end."""
+    """One server process, from start to end."""
 
     def __init__(self, feeds: dict[str, Feed], stored: dict[tuple[str, int], Judgement]) -> None:
-        """*stored* is the database, which outlives the process."""
+        """Create a server; *stored* is the database, which outlives the process."""
         self._feeds = feeds
         self._stored = stored
         self._prefixes: dict[str, Prefixes] = {}
@@ -106,7 +105,7 @@ class Server:
             self.hub.open_stream(feed.name, feed.promised)
 
     def take(self, name: str, first: int, count: int) -> None:
-        """Take a batch; what is missing before it is made, as `Node` does."""
+        """Receive a batch; regenerate missing messages before it, as `Node` does."""
         stream = self.hub.streams[name]
         if first > stream.head + 1:
             self.fill(name, first - 1)
@@ -115,7 +114,7 @@ class Server:
             self._append(name, start, self._feeds[name].lines(start, first + count - 1))
 
     def fill(self, name: str, last: int) -> None:
-        """Make what the stream lacks up to *last*, or stand there."""
+        """Regenerate what the stream lacks up to *last*, or restart it there."""
         stream, feed = self.hub.streams[name], self._feeds[name]
         while stream.head < last:
             if not feed.can_be_made(stream.head + 1):
@@ -124,7 +123,7 @@ class Server:
             self._append(name, stream.head + 1, feed.lines(stream.head + 1, stream.head + 1))
 
     def work(self, turns: int) -> bool:
-        """Give the hub and the recovery so many turns; tell whether all is done."""
+        """Give the hub and the recovery *turns* turns; tell whether all work is done."""
         hub = self.hub.turns()
         for _ in range(turns):
             if next(hub, self) is self:
@@ -135,7 +134,7 @@ class Server:
         return False
 
     def admit(self, request: Request) -> tuple[dict[str, int], Welcome]:
-        """Return where a connection starts and what it is told first."""
+        """Return the starting position of a connection and its welcome."""
         cursors: dict[str, int] = {}
         states: dict[str, FeedState] = {}
         for name in request.feeds:
@@ -165,7 +164,7 @@ class Server:
         )
 
     def answer(self, session: str, text: str) -> Ack | None:
-        """Take what a client says; return the acknowledgement of a report."""
+        """Receive a frame of a client; return the acknowledgement of a report."""
         said = read_from_client(text)
         if not isinstance(said, Report):
             return None
@@ -222,15 +221,15 @@ class Server:
 
 
 class Client:
-    """One client: its connection, and the log that outlives its process."""
+    """A client: its connection, and the log that outlives its process."""
 
     descriptor = -1
-    """All that it is sent comes by `write`."""
+    """Everything is sent to it by `write`."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.journal: list[Block] = []
-        """Its whole blocks, as its log has them."""
+        """The complete blocks, as in its log."""
         self.log = MemoryLog()
         self._server: Server | None = None
         self._subscriber: Subscriber | None = None
@@ -241,7 +240,7 @@ class Client:
         self.start()
 
     def start(self) -> None:
-        """Begin a process: what is known is what the log tells."""
+        """Start a process, which knows only what is in the log."""
         self.hang_up()
         last = self.log.last
         positions = None if last is None else last.positions
@@ -255,7 +254,7 @@ class Client:
         return self._server is not None
 
     def connect(self, server: Server) -> None:
-        """Connect anew; what was on its way is gone."""
+        """Connect again; data in transit is lost."""
         self.hang_up()
         self._outbox.connect()
         cursors, welcome = server.admit(self.protocol.connect())
@@ -264,7 +263,7 @@ class Client:
         self._wire.append(codec.encode(welcome.write()).encode())
 
     def hang_up(self) -> None:
-        """Lose the connection, with all that is on its way."""
+        """Lose the connection with all data in transit."""
         if self._server is not None and self._subscriber is not None:
             self._server.hub.unsubscribe(self._subscriber)
             self._builder.interrupt()
@@ -272,7 +271,7 @@ class Client:
         self._wire = []
 
     def write(self, frames: bytes) -> bool:
-        """Take frames of the hub; a slow client's socket is full then."""
+        """Receive frames of the hub; a slow client's socket is full afterwards."""
         self._wire += payloads(frames)
         return not self.is_slow
 
@@ -292,7 +291,7 @@ class Client:
                 self._take(meaning)
 
     def report(self, *, is_answered: bool) -> Iterator[Ack]:
-        """Send what is to be said; yield each acknowledgement that comes."""
+        """Send all pending frames; yield each acknowledgement that arrives."""
         if self.protocol.welcome is None:
             return
         for report in self._outbox.take():

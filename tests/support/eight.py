@@ -1,4 +1,4 @@
-"""Eight clients of all kinds, and what is to be true of them in the end."""
+"""Eight clients of all kinds, and the conditions they must meet in the end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KINDS: dict[str, tuple[int, tuple[str, ...]]] = {
     "fifty": (50, ("users",)),
     "hundred": (100, ("users", "arrays")),
 }
-"""Names of the clients; their block sizes and feeds."""
+"""Names of the clients, with their block sizes and feeds."""
 
 
 class Eight:
@@ -39,13 +39,13 @@ class Eight:
             until(partial(self._has, name, blocks), self._said)
 
     def wait_until_known(self) -> None:
-        """Wait until each connection is stored, which a server that is killed may leave undone."""
+        """Wait until each connection is stored; a server that is killed may not get to it."""
         query = "SELECT client FROM feeds_clientsession WHERE connects > 0 ORDER BY client"
         everyone = [(name,) for name in sorted(KINDS)]
         until(lambda: self._stack.rows(query) == everyone, lambda: str(self._stack.rows(query)))
 
     def stop(self) -> None:
-        """Let every client leave; each ends well."""
+        """Let every client leave cleanly."""
         for program in self._programs.values():
             program.process.send_signal(signal.SIGINT)
         for program in self._programs.values():
@@ -64,7 +64,7 @@ class Eight:
         return self._stack.client(name, f"--block-size={size}", *options, *more)
 
     def _report_the_rest(self) -> None:
-        """A client that leaves waits only so long; what is left, its next start reports."""
+        """Restart clients that left without all acknowledgements, until every report is sent."""
         for name in KINDS:
             program = self._programs[name]
             while "for the next start to send again" in program.said:
@@ -83,7 +83,7 @@ class Eight:
 
 
 def _judge_reports(stack: Stack, name: str, session: OracleSession) -> None:
-    """Every block is stored once, verified, with its time and sentence."""
+    """Check that every block is stored once, verified, with its time and sentence."""
     headers: list[dict[str, Any]] = [block.header for block in session.blocks]
     expected = [
         (h["block"], h["text"], h["seconds"], h["size"], "verified", h["feeds"]) for h in headers

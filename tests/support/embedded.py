@@ -1,4 +1,4 @@
-"""Processes that use an embedded Valkey, and a look at what runs."""
+"""Processes that use an embedded Valkey, and helpers to inspect them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ for key in map(str.rstrip, sys.stdin):
 
 
 class User:
-    """A process that acquires the server of a key whenever it is asked to."""
+    """A process that acquires the server of a key on request."""
 
     def __init__(
         self, key: str, *flags: str, path: str | None = None, patience: float = 20
@@ -48,18 +48,18 @@ class User:
         self.ask()
 
     def ask(self) -> None:
-        """Ask for the server; `answer` tells the outcome."""
+        """Request the server; `answer` returns the outcome."""
         assert self.process.stdin
         self.process.stdin.write(f"{self._key}\n")
         self.process.stdin.flush()
 
     def answer(self) -> str:
-        """Return the address, or the sentence that says why there is none."""
+        """Return the address, or the sentence about its absence."""
         assert self.process.stdout
         return self.process.stdout.readline().rstrip()
 
     def leave(self) -> None:
-        """End as a program ends."""
+        """End like a normal program."""
         self.process.communicate(timeout=PATIENCE_SECONDS)
 
     def kill(self) -> None:
@@ -70,7 +70,7 @@ class User:
 
 @contextlib.contextmanager
 def lone_server(directory: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server in *directory* that no keeper looks after."""
+    """Run a server without a keeper in *directory*."""
     path = directory / keeper.SOCKET
     with subprocess.Popen(
         [valkey.find_binary(), "--port", "0", "--unixsocket", str(path), "--save", ""],
@@ -110,7 +110,7 @@ def serves(directory: Path) -> bool:
 
 
 def is_gone(directory: Path) -> bool:
-    """Tell whether no process of *directory* is left, nor itself."""
+    """Tell whether *directory* and all its processes are gone."""
     return not processes(directory) and not directory.exists()
 
 
@@ -119,12 +119,12 @@ def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS)
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{condition} did not come to hold")
+            raise TimeoutError(f"{condition} never held")
         time.sleep(0.02)
 
 
 def forget(directory: Path) -> None:
-    """Let this process no longer be a user, and remove what a server that never ran left."""
+    """Give up this process's use, and remove the files of a server that never ran."""
     if lock := valkey._users.pop(directory, None):
         os.close(lock)
     wait_until(lambda: not processes(directory))

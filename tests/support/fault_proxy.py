@@ -1,8 +1,7 @@
 """
-A proxy between clients and a server that does to their frames what a test says.
+A proxy between clients and a server that applies faults to their frames.
 
-It knows frames, not only bytes: what passes is parsed, unmasked where a
-client masked it, and framed again.
+It knows frames, not only bytes: it parses, unmasks and frames them again.
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ from tests.support.relay import Relay
 
 
 class FaultProxy(Relay):
-    """One port before a server of this machine."""
+    """One port in front of a server of this machine."""
 
     def __init__(self, port: int, faults: Callable[[], Faults]) -> None:
-        """Pass on to *port*; *faults* gives those of each new connection."""
+        """Forward to *port*; *faults* returns the faults of each new connection."""
         super().__init__()
         self._server_port = port
         self._faults = faults
 
     async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Pass on both ways what the faults leave."""
+        """Forward both directions, as the faults allow."""
         try:
             from_server, to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
         except OSError:
@@ -57,7 +56,7 @@ class _Pipe:
         self._masked = masked
 
     async def run(self, other: _Pipe) -> None:
-        """Pass on what comes until the end, and the end too."""
+        """Forward data until the end, and then the end itself."""
         try:
             self._writer.write(await self._reader.readuntil(b"\r\n\r\n"))
             frames = FrameReader(masked=self._masked)
@@ -67,14 +66,14 @@ class _Pipe:
         except (OSError, EOFError):
             pass
         except CutError:
-            # Both ends hear of it, and what is on its way is gone.
+            # Both ends notice it, and data in transit is lost.
             self._writer.transport.abort()
             other._writer.transport.abort()
         finally:
             self._writer.close()
 
     def _pass(self, frame: Frame) -> bytes:
-        """Return the bytes that arrive in place of *frame*."""
+        """Return the bytes that arrive instead of *frame*."""
         if frame.opcode is not Opcode.TEXT:
             return frame.serialize(mask=self._masked)
         return b"".join(
@@ -84,7 +83,7 @@ class _Pipe:
 
 
 class FrameReader:
-    """The library's parser of frames, fed with bytes as they come."""
+    """The library's frame parser, fed with bytes as they arrive."""
 
     def __init__(self, *, masked: bool) -> None:
         self._bytes = StreamReader()

@@ -1,7 +1,7 @@
 """
-Faults of the way between server and client, message by message.
+Faults of the connection between server and client, message by message.
 
-What is altered stays JSON, and is one byte other than it was.
+An altered message stays JSON and differs in one byte.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ _ACK = b'{"type":"ack"'
 
 
 class CutError(Exception):
-    """The connection breaks here."""
+    """The signal to break the connection here."""
 
 
 class Faults:
-    """What becomes of each text of a connection: nothing, unless a heir says so."""
+    """The faults of the texts on a connection: none, unless a subclass adds some."""
 
     def from_server(self, text: bytes) -> list[bytes]:
-        """Return what arrives in place of *text*; raises CutError."""
+        """Return the texts that arrive instead of *text*; raises CutError."""
         return [text]
 
     def from_client(self, text: bytes) -> list[bytes]:
-        """Return what arrives in place of *text*; raises CutError."""
+        """Return the texts that arrive instead of *text*; raises CutError."""
         return [text]
 
 
 class MessageFaults(Faults):
-    """Faults of single messages, each by its feed and offset, and each once."""
+    """Faults of single messages, given by feed and offset; each happens once."""
 
     def __init__(self, faults: Mapping[tuple[str, int], Fault]) -> None:
         self._faults = dict(faults)
         self._held: list[bytes] = []
-        """What arrives after the next message."""
+        """Texts that arrive after the next message."""
 
     def from_server(self, text: bytes) -> list[bytes]:
-        """Lose, double, alter a message, or let it change places with the next."""
+        """Lose, double or alter a message, or swap it with the next one."""
         obj = json.loads(text)
         if obj["type"] != "message":
             return [text]
@@ -64,7 +64,7 @@ class Storm(Faults):
     """Lost acknowledgements and cut connections, at random but seeded."""
 
     def __init__(self, seed: int, *, lost_acks: float, cuts: float) -> None:
-        """*lost_acks* of all acknowledgements are lost; *cuts* of all texts cut."""
+        """Lose the share *lost_acks* of acknowledgements, and cut at the share *cuts* of texts."""
         self._random = random.Random(seed)
         self._lost_acks = lost_acks
         self._cuts = cuts
@@ -76,14 +76,14 @@ class Storm(Faults):
         self._lost_acks = self._cuts = 0.0
 
     def from_server(self, text: bytes) -> list[bytes]:
-        """Lose it, where it is an acknowledgement, or cut."""
+        """Lose an acknowledgement, or cut."""
         if text.startswith(_ACK) and self._random.random() < self._lost_acks:
             self.acks_lost += 1
             return []
         return self.from_client(text)
 
     def from_client(self, text: bytes) -> list[bytes]:
-        """Let it pass, or cut."""
+        """Forward the text, or cut."""
         if self._random.random() < self._cuts:
             self.connections_cut += 1
             raise CutError
@@ -91,7 +91,7 @@ class Storm(Faults):
 
 
 def alter(text: bytes) -> bytes:
-    """Return *text* with its last digit changed to its neighbour."""
+    """Return *text* with the lowest bit of its last digit flipped."""
     *_, digit = re.finditer(rb"[0-9]", text)
     at = digit.start()
     return text[:at] + bytes([text[at] ^ 1]) + text[at + 1 :]

@@ -1,4 +1,4 @@
-"""A channel layer that loses, doubles and reorders batches, as seeded."""
+"""A channel layer that loses, doubles and reorders batches, with a fixed seed."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from feeds.layer.channel_layer import FeedLayer
 
 
 class FaultyLayer(FeedLayer):
-    """The project's layer, but every second batch has a fate."""
+    """The project's layer, which mistreats about half of all batches."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self._random = random.Random(3)
         self._held: list[tuple[str, dict[str, Any]]] = []
-        """Batches that leave after the next one."""
+        """Batches that are sent after the next one."""
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
-        """Send, or lose, double or hold back."""
+        """Send the batch, lose it, double it or delay it."""
         real = self._get_layer().group_send
         fate = self._random.choice(["lose", "double", "hold", "pass", "pass", "pass"])
         if not group.startswith("feed."):

@@ -1,9 +1,8 @@
 """
-A small server that speaks docs/reference/protocol.md and does what a test tells it.
+A small server that speaks docs/reference/protocol.md and follows a test's script.
 
-It keeps every message it ever published, so any position can be served; it
-has one epoch per feed and no generator. Its clock may be wrong, and what it
-publishes may be late or lost by a known measure.
+It keeps every message it ever published, so any position can be served; it has one epoch per feed
+and no generator. Its clock may be wrong, and its messages may be late or lost by a known amount.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from tools.waiting import PATIENCE_SECONDS
 
 EPOCH = "0123456789ab"
 STARTED_US = 1_795_000_000_000_000
-"""The intended time of offset 0; any will do."""
+"""The intended time of offset 0, chosen arbitrarily."""
 FIELDS = {"users": ("name", "country"), "arrays": ()}
 
 
@@ -41,29 +40,29 @@ class FeedServer:
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
-        """What each connection asked for, in order."""
+        """The request of each connection, in order."""
         self.reports: list[Report] = []
-        """Every report that came, repeated ones too."""
+        """Every received report, including repeated ones."""
         self.stored: dict[int, Report] = {}
         """The reports that were acknowledged, by block."""
         self.explained: list[Explained] = []
-        """Every part of an explanation that came."""
+        """Every received part of an explanation."""
         self.byes = 0
         self.pongs = 0
-        """Pings that were answered."""
+        """The number of answered pings."""
         self.answers_pings = True
         self.ahead_us = 0
         """How far its clock is ahead of the machine's."""
         self.is_deaf = False
-        """Whether who connects is welcomed, and then not read from."""
+        """Whether to read nothing from clients after their welcome."""
         self.acknowledges = True
-        """Whether reports are stored and acknowledged."""
+        """Whether to store and acknowledge reports."""
         self.answers_bye = True
-        """Whether a client that says bye is let go."""
+        """Whether to close the connection of a client that says bye."""
         self.refusals: dict[int, Failure | None] = {}
-        """Per block what its first report gets in place of an ack; None: silence."""
+        """The answer to the first report of a block instead of an ack; None: no answer."""
         self.refusal: Farewell | None = None
-        """What every connection gets in place of a welcome."""
+        """The farewell that every connection gets instead of a welcome."""
         self.heartbeat = 5.0
         self.lines: dict[str, list[bytes]] = {"users": [], "arrays": []}
         self._sockets: dict[ServerConnection, Request] = {}
@@ -89,7 +88,7 @@ class FeedServer:
         return f"ws://127.0.0.1:{self.port}/"
 
     async def start(self) -> None:
-        """Listen, on the port of the last time if there was one."""
+        """Listen, on the previous port if there was one."""
         self._server = await serve(
             self._serve, "127.0.0.1", self.port, compression=None, close_timeout=1
         )
@@ -103,22 +102,22 @@ class FeedServer:
             await self._server.wait_closed()
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait until what came from clients makes *holds* true."""
+        """Wait until frames from clients make *holds* true."""
         async with asyncio.timeout(PATIENCE_SECONDS), self._changed:
             await self._changed.wait_for(holds)
 
     def now_us(self) -> int:
-        """Return what its clock shows."""
+        """Return the time on its clock."""
         return time.time_ns() // 1000 + self.ahead_us
 
     async def publish(
         self, feed: str, count: int, *, lost: int = 0, late_us: int | None = None
     ) -> None:
         """
-        Add messages to *feed* and send them, but for the first *lost*.
+        Add messages to *feed* and send all except the first *lost*.
 
-        With *late_us* each was due so long before it is sent, so that how busy
-        the machine is makes no difference; else at a time long ago.
+        With *late_us* each was due that long before it is sent, so the load of the machine makes
+        no difference; otherwise it was due long ago.
         """
         for index in range(count):
             offset = len(self.lines[feed]) + 1
@@ -128,7 +127,7 @@ class FeedServer:
             if index >= lost:
                 for socket, request in list(self._sockets.items()):
                     if feed in request.feeds:
-                        # Who left in this moment gets it after coming back.
+                        # A client that has just left gets it after it reconnects.
                         with suppress(ConnectionClosed):
                             await socket.send(line.decode())
 
@@ -201,7 +200,7 @@ class FeedServer:
         await self._note(lambda: None)
 
     def _lines_after(self, sent: dict[str, int]) -> Iterator[tuple[str, bytes]]:
-        """Yield what *sent* lacks until it lacks nothing, whatever is published meanwhile."""
+        """Yield missing lines until *sent* is complete, including lines published meanwhile."""
         while behind := [feed for feed, count in sent.items() if count < len(self.lines[feed])]:
             for feed in behind:
                 yield feed, self.lines[feed][sent[feed]]
@@ -234,7 +233,7 @@ class FeedServer:
         self.pongs += 1
 
     def _judge(self, report: Report) -> Verdict:
-        """Return whether the digests are those of the lines that were published."""
+        """Return whether the digests match the published lines."""
         held = all(
             part.digest == format_digest(digest_of(self.lines[feed][part.first - 1 : part.last]))
             for feed, part in report.feeds.items()
@@ -248,7 +247,7 @@ class FeedServer:
 
     @property
     def connected(self) -> int:
-        """The clients that were welcomed and are still there."""
+        """The number of welcomed clients that are still connected."""
         return len(self._sockets)
 
     async def _part(self, socket: ServerConnection, farewell: Farewell) -> None:

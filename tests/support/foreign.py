@@ -1,8 +1,8 @@
 """
-The programs of ``tests/foreign``, and what the server must know of each.
+The programs of ``tests/foreign``, and what the server must store about each.
 
-A program writes what it gets, and what it says, to a file of its own: that is
-the truth to which the database is compared.
+A program writes what it receives and sends to a file of its own, which the database is compared
+with.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from tests.support.stack import Program, Stack, until
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """What is to be known of one program."""
+    """The properties of one program."""
 
     script: str
     name: str
-    """What it calls itself."""
+    """The name in its sentences."""
     block: int
-    """Messages in its blocks."""
+    """Messages in each of its blocks."""
     declares_size: bool = False
     misses_some: bool = False
-    """Whether it is away between two blocks."""
+    """Whether it is disconnected between two blocks."""
     carries_over: bool = False
     """Whether a block that a lost connection interrupts continues on the next connection."""
 
@@ -61,26 +61,26 @@ class Foreign:
         self._path = folder / style.script
         self.script = style.script
         self.exact = None if style.misses_some else 60
-        """Messages in its blocks after the first sixty; None: not all of them."""
+        """Messages in its blocks after the first sixty; None if it misses some."""
 
     def start(self, interpreter: str) -> None:
-        """Start it, as its author would."""
+        """Start it as its author would."""
         self._file.touch()
         command = (interpreter, str(self._path), self._stack.url, str(self._file))
         self._program = self._stack.program(self._style.script, *command)
 
     def wait_until(self, holds: Callable[[], bool], server: Program) -> None:
-        """Wait until *holds*; tell what this program and the server said else."""
+        """Wait until *holds* returns true; on failure show the output of program and server."""
         assert self._program is not None
         program = self._program
         until(holds, lambda: f"{self.script}: {self._state()}\n{program.said}\n{server.said}")
 
     def frames(self) -> list[str]:
-        """Return every text that it got."""
+        """Return every text that it received."""
         return [line for line in self._lines() if not line.startswith("said ")]
 
     def said(self) -> list[tuple[str, float]]:
-        """Return each sentence that it said, and the seconds in it."""
+        """Return each sentence that it sent, and the seconds in it."""
         found = []
         for line in self._lines():
             if line.startswith("said "):
@@ -89,12 +89,12 @@ class Foreign:
         return found
 
     def counted_all(self, messages: int) -> bool:
-        """Tell whether all that it can say of the first *messages* is stored."""
+        """Tell whether all blocks of the first *messages* messages are stored."""
         blocks = messages // self._style.block
         return self._style.misses_some or len(self._stored()) == len(self.said()) == blocks
 
     def stored_sizes(self) -> int:
-        """Return the messages in its stored blocks."""
+        """Return the number of messages in its stored blocks."""
         return sum(size for _, _, size in self._stored())
 
     def has_all_up_to(self, head: int) -> bool:
@@ -131,7 +131,7 @@ class Foreign:
         return stored == Counter(sentence for sentence, _ in self.said())
 
     def check(self) -> None:
-        """Compare what is stored of it with what it wrote down."""
+        """Compare the stored reports with the program's own record."""
         assert self.said()
         assert {json.loads(text)["type"] for text in self.frames()} == {"message"}
         stored = self._stored()

@@ -1,5 +1,5 @@
 """
-Programs started by forking a process that has loaded their libraries already.
+Programs started by forking a process that has already loaded their libraries.
 
 Starting Python and importing Django, Twisted and the rest takes a server three
 times as long as importing the project. A test run starts hundreds of programs,
@@ -42,11 +42,11 @@ LIBRARIES = (
     *("environ", "numpy.random", "faker", "orjson", "redis.asyncio", "rich.console", "rich.live"),
     *("rich.table", "websockets.asyncio.client", "whitenoise.middleware"),
 )
-"""What the programs import. Not Twisted's reactor: its loop cannot be shared by processes."""
+"""Libraries of the programs. Without Twisted's reactor: processes cannot share its loop."""
 OF_THE_INTERPRETER = ("PYTHON", "LD_", "LC_", "LANG")
-"""How variables begin that only a new interpreter obeys."""
+"""Prefixes of variables that only a new interpreter obeys."""
 FIXED = {"PYTHONFAULTHANDLER": "1", "PYTHONUNBUFFERED": "1"}
-"""Those that the fork server has, and so all of its programs."""
+"""Variables of the fork server, and so of all its programs."""
 LONGEST_MESSAGE = 2**18
 
 
@@ -92,17 +92,17 @@ class ForkedProcess:
         return said, None
 
     def send_signal(self, number: int) -> None:
-        """Send a signal, unless it has ended."""
+        """Send a signal, unless the program has ended."""
         if self.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Ask the program to end."""
         self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it at once."""
+        """End the program at once."""
         self.send_signal(signal.SIGKILL)
 
 
@@ -147,7 +147,7 @@ class Forks:
 
 
 class ForkServer:
-    """The process that forks, as its owner sees it."""
+    """The process that forks, as seen by its owner."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -157,7 +157,7 @@ class ForkServer:
             self._process = subprocess.Popen(
                 [sys.executable, __file__, str(theirs.fileno())],
                 pass_fds=(theirs.fileno(),),
-                # One thread: numpy's others would not live on in a fork.
+                # A single thread: numpy's other threads would not survive a fork.
                 env={**os.environ, **FIXED, "OPENBLAS_NUM_THREADS": "1"},
                 stdin=subprocess.DEVNULL,
                 process_group=0,
@@ -180,12 +180,12 @@ class ForkServer:
 
 @cache
 def fork_server() -> ForkServer:
-    """Return the fork server of this process, started when it is first needed."""
+    """Return the fork server of this process, which starts on first use."""
     return ForkServer()
 
 
 def can_fork(environment: Mapping[str, str]) -> bool:
-    """Tell whether a fork would be just what a new interpreter is in *environment*."""
+    """Tell whether a fork behaves like a new interpreter in *environment*."""
     if sys.platform != "linux":
         return False
     return _of_the_interpreter({**environment, **FIXED}) == _of_the_interpreter(
@@ -305,7 +305,7 @@ def _is_child(command: Any, options: dict[str, Any]) -> bool:
 
 
 def main() -> None:
-    """Serve until the owner ends; in a fork, be the program."""
+    """Serve until the owner ends; in a fork, become the program."""
     for library in LIBRARIES:
         importlib.import_module(library)
     assert "twisted.internet.reactor" not in sys.modules

@@ -1,13 +1,12 @@
 """
 A process that ends everything a killed test run leaves behind.
 
-Every process of pytest starts one guardian of its own. The guardian watches a
-pipe whose other end only that process holds, so it notices any end of it, also
-one by SIGKILL. It then kills all processes that inherited the mark: a variable
-in the environment, which reaches whatever a test starts, however many levels
-deep. It reads ``/proc``, so it works on Linux only; elsewhere nothing is done.
+Every process of pytest starts one guardian. The guardian watches a pipe whose other end only that
+process holds, so it notices its end, even by SIGKILL. It then kills all processes that inherited
+the mark: an environment variable that reaches every process a test starts, at any depth. It reads
+``/proc``, so it works on Linux only; elsewhere it does nothing.
 
-It is run as a script, with the mark as its argument.
+It runs as a script, with the mark as its argument.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ from pathlib import Path
 
 VARIABLE = "BLOCKFEED_TEST_MARK"
 LOOKS = 5
-"""Looks that must find nothing before the guardian leaves: a program may be starting another."""
+"""Looks that must find nothing before the guardian ends: a program may be starting another."""
 LOOK_SECONDS = 0.1
 LONGEST_SECONDS = 10.0
 
 _pipes: list[int] = []
-"""Descriptors that are open for as long as this process lives."""
+"""Descriptors that stay open as long as this process lives."""
 
 
 def guard() -> None:
-    """Mark whatever this process starts from now on; it will not outlive this process."""
+    """Mark every process that this one starts from now on; none will outlive it."""
     if sys.platform != "linux":
         return
     mark = f"{os.getpid()}-{secrets.token_hex(8)}"
@@ -39,14 +38,14 @@ def guard() -> None:
     watched, held = os.pipe()
     _pipes.append(held)
     command = [sys.executable, "-I", "-S", __file__, mark]
-    # An empty environment: the guardian must not find itself, nor be found by another one.
+    # An empty environment, so that no guardian finds itself or another guardian.
     to_stdin = [(os.POSIX_SPAWN_DUP2, watched, 0)]
     os.posix_spawn(sys.executable, command, {}, file_actions=to_stdin, setsid=True)
     os.close(watched)
 
 
 def mark() -> dict[str, str]:
-    """Return the variables that a process with an environment of its own needs."""
+    """Return the variables for a process with its own environment."""
     return {name: os.environ[name] for name in (VARIABLE,) if name in os.environ}
 
 
@@ -55,7 +54,7 @@ def marked(mark: str) -> list[int]:
     wanted = f"{VARIABLE}={mark}".encode()
     found = []
     for entry in Path("/proc").iterdir():
-        # A process may end, or belong to somebody else, while it is looked at.
+        # A process may end, or belong to another user, while it is inspected.
         with suppress(OSError):
             if entry.name.isdigit() and wanted in (entry / "environ").read_bytes().split(b"\0"):
                 found.append(int(entry.name))
@@ -64,7 +63,7 @@ def marked(mark: str) -> list[int]:
 
 def main() -> None:
     """Wait for the end of the guarded process, then kill what it left."""
-    # The terminal's Ctrl-C does not come here: this process leads its own session.
+    # The terminal's Ctrl-C does not reach this process, which has its own session.
     os.read(0, 1)
     end, looks = time.monotonic() + LONGEST_SECONDS, 0
     while looks < LOOKS and time.monotonic() < end:

@@ -1,10 +1,10 @@
-"""The project's settings, with limits of time that a test can wait for."""
+"""The project's settings, with timeouts that a test can wait for."""
 
 from dataclasses import replace
 
 from feeds.core import limits
 
-# Before any other module takes them over.
+# Before any other module imports them.
 limits.LIMITS = replace(
     limits.LIMITS,
     heartbeat_seconds=0.5,

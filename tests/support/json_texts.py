@@ -1,4 +1,4 @@
-"""JSON of every kind, the hostile ones too, for readers that must stand it."""
+"""JSON of every kind, including hostile texts, for readers that must handle it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ json_values: st.SearchStrategy[Any] = st.recursive(
     ),
     max_leaves=8,
 )
-"""Anything that Python's own writer writes: half surrogate pairs and NaN too."""
+"""Anything that Python's own writer writes, including half surrogate pairs and NaN."""
 
 
 _rare_values = st.sampled_from(["NaN", "-Infinity", "1e999", "9" * 5000, "[" * 5000, "\ud800"])
-"""Written by no sound writer, or only to do harm."""
+"""Values that no correct writer produces."""
 
 
 @st.composite

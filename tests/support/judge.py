@@ -1,8 +1,8 @@
 """
-The judge of block logs: what must be in them, made anew from the sources.
+The judge of block logs, which regenerates their contents from the sources.
 
-It reads logs with its own reader and imports nothing of the product but
-``feeds.sources``, so that a fault of the product cannot excuse itself.
+It has its own reader of logs and imports nothing of the product except ``feeds.sources``, so a
+fault of the product cannot hide itself.
 """
 
 from __future__ import annotations
@@ -17,35 +17,36 @@ from tests.support.log_oracle import OracleBlock, OracleHead, OracleSession, off
 
 CLOCKS_APART_SECONDS = 0.5
 """
-How far the time of a block may be from the difference of its wall times.
+The largest difference between a block's time and its wall clock times.
 
-The two clocks are read one after the other, and a busy machine may do something
-else between them; the wall clock may also be set right meanwhile, by 500 ppm.
+The two clocks are read one after the other, with a possible delay on a busy machine; the wall
+clock may also be adjusted meanwhile, by 500 ppm.
 """
 
 
 def judge(path: Path, *, seed: int = 1, clock_was_set: bool = False) -> OracleSession:
     """
-    Return the only session of a log that is whole; fails on any fault.
+    Return the only session of a whole log; fails on any fault.
 
-    Whole: something of every feed is there; every block has exactly its size;
-    offsets are gapless and ascend by one per feed, over all blocks; every
-    record is the source's, member by member; no stamp goes back; the header
-    and the line for people say what the messages say. Where the client's clock
-    was set meanwhile, stamps may go back and tell no durations.
+    A log is whole if it has something of every feed; every block has exactly its size; offsets
+    ascend by one per feed over all blocks; every record equals the source's, member by member; no
+    stamp decreases; and header and summary line agree with the messages. If the client's clock was
+    set meanwhile, stamps may decrease and durations are not compared.
     """
     (session,) = read_log(path)
     size = session.asked["block_size"]
     for block in session.blocks:
-        assert len(block.messages) == size, f"block {block.number} has {len(block.messages)}"
+        assert len(block.messages) == size, (
+            f"block {block.number} has {len(block.messages)} messages"
+        )
         assert not block.gaps, block.gaps
         _judge_header(session, block)
         _judge_times(block, clock_was_set=clock_was_set)
     stamps = [stamp for block in session.blocks for stamp in block.stamps]
-    assert clock_was_set or stamps == sorted(stamps), "a stamp goes back"
+    assert clock_was_set or stamps == sorted(stamps), "a stamp decreases"
     for feed in session.asked["feeds"]:
         seen = offsets(session, feed)
-        assert seen, f"nothing of {feed}"
+        assert seen, f"no message of {feed}"
         assert seen == list(range(seen[0], seen[0] + len(seen))), f"{feed}: {_faults(seen)}"
         _judge_records(session, feed, seed)
     return session
@@ -63,19 +64,19 @@ def _judge_header(session: OracleSession, block: OracleBlock) -> None:
     last = {name: offset for name, offset, _ in block.messages}
     assert list(header["feeds"]) == [feed for feed in session.asked["feeds"] if feed in last]
     said_last = {feed: header["positions"][feed][1] for feed in last}
-    assert said_last == last, f"block {number} ends at {last}, not at {said_last}"
+    assert said_last == last, f"block {number} ends at {last}, but its header says {said_last}"
 
 
 def _judge_times(block: OracleBlock, *, clock_was_set: bool) -> None:
     header, head, number = block.header, block.head, block.number
     span = (block.stamps[0], block.stamps[-1])
-    assert (header["started_at"], header["finished_at"]) == span, f"the times of block {number}"
+    assert (header["started_at"], header["finished_at"]) == span, f"block {number} has wrong times"
     expected = OracleHead(list(header["feeds"]), f"{header['seconds']:.3f}", *span)
-    assert head == expected, f"block {number} is headed {head}, not {expected}"
+    assert head == expected, f"block {number} has the summary {head}, not {expected}"
     wall = (span[1] - span[0]) / 1e6
     apart = abs(wall - header["seconds"])
     is_close = clock_was_set or apart < CLOCKS_APART_SECONDS
-    assert is_close, f"block {number}: {wall} s by the wall, not {header}"
+    assert is_close, f"block {number}: {wall} s by the wall clock, not {header}"
 
 
 def _judge_records(session: OracleSession, feed: str, seed: int) -> None:
@@ -93,7 +94,7 @@ def _judge_records(session: OracleSession, feed: str, seed: int) -> None:
         expected: Any = json.loads(text)
         if keep and isinstance(expected, dict):
             expected = {name: expected[name] for name in keep if name in expected}
-        # As text: to Python 1, 1.0 and True are equal, and so are members in any order.
+        # Compare as text: in Python 1, 1.0 and True are equal, and the order of members is ignored.
         same = json.dumps(record) == json.dumps(expected)
         assert same, f"{feed} {offset}: {record} is not {expected}"
 

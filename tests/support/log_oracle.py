@@ -1,7 +1,7 @@
 """
 A second reader of block logs, written from docs/reference/blocklog.md alone.
 
-It shares nothing with the client, so that both cannot be wrong together.
+It shares nothing with the client, so the two cannot have the same fault.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass
 class OracleHead:
-    """What a block's line for people says."""
+    """The contents of a block's summary line."""
 
     feeds: list[str]
     seconds: str
@@ -39,7 +39,7 @@ class OracleHead:
 
 @dataclass
 class OracleBlock:
-    """One block as the log tells it."""
+    """One block of the log."""
 
     number: int
     head: OracleHead
@@ -47,12 +47,12 @@ class OracleBlock:
     messages: list[tuple[str, int, Any]] = field(default_factory=list)
     """Feed, offset and record."""
     stamps: list[int] = field(default_factory=list)
-    """When each message was received, microseconds since 1970."""
+    """When each message was received, in microseconds since 1970."""
     gaps: list[str] = field(default_factory=list)
     checksums: list[int] = field(default_factory=list)
     """The CRC-32 of each message's line, as the log has it."""
     dropped: list[tuple[str, int]] = field(default_factory=list)
-    """Feed and offset of each message that came again."""
+    """Feed and offset of each duplicate."""
 
 
 @dataclass
@@ -66,7 +66,7 @@ class OracleSession:
 
 
 def read_log(path: Path) -> list[OracleSession]:
-    """Return the sessions of a log; fails on anything the format does not have."""
+    """Return the sessions of a log; fails on anything outside the format."""
     text = path.read_bytes().decode("utf-8")
     sessions: list[OracleSession] = []
     at = 0
@@ -85,7 +85,7 @@ def read_log(path: Path) -> list[OracleSession]:
             at = verdict.end()
             continue
         match = _BLOCK.match(text, at)
-        assert match is not None, f"no block: {text[at : at + 200]!r}"
+        assert match is not None, f"not a block: {text[at : at + 200]!r}"
         body = text[match.start() + 1 : match.end("lines")]
         assert f"{zlib.crc32(body.encode('utf-8')):08x}" == match["crc"]
         block = _read_block(match)

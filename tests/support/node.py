@@ -1,4 +1,4 @@
-"""Scripts of the page under node, where they have no page around them."""
+"""Scripts of the page, run by node without a page."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SCRIPTS = Path(__file__).parents[2] / "feeds" / "static" / "feeds"
 
 def run_node(folder: Path, program: str, given: Any) -> Any:
     """
-    Return what *program* prints as JSON, with *given* as JSON in ``input``.
+    Return the JSON that *program* prints, with *given* as JSON in ``input``.
 
-    The program may import the scripts by ``./NAME.js``. Skips where there is
-    no node; a program that fails fails the test with what it said.
+    The program may import the scripts as ``./NAME.js``. Skips without node; if the program fails,
+    the test fails with its output.
     """
     node = shutil.which("node")
     if node is None:
-        pytest.skip("no node is installed")
+        pytest.skip("node is not installed")
     for script in SCRIPTS.glob("*.js"):
         shutil.copy(script, folder)
     (folder / "package.json").write_text('{"type": "module"}', encoding="utf-8")

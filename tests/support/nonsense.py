@@ -1,4 +1,4 @@
-"""Bad input for every door, from a seed: half right, or not at all."""
+"""Bad input for every interface, from a seed: partly valid, or not at all."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ HANDSHAKE = ["Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Protoc
 
 
 class Nonsense:
-    """One sequence of bad inputs; the same seed gives the same one."""
+    """A sequence of bad inputs; the same seed gives the same sequence."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
@@ -74,7 +74,7 @@ class Nonsense:
         return "&".join(pairs)
 
     def request(self) -> bytes:
-        """Return what a broken browser may send to begin with, or anything else."""
+        """Return a first request as a broken browser may send it, or random bytes."""
         if self.random.random() < 0.1:
             return self.random.randbytes(self.random.randrange(1, 400))
         pick = self.random.choice
@@ -93,7 +93,7 @@ class Nonsense:
         return head.encode("utf-8", "replace") + self.random.randbytes(self.random.randrange(50))
 
     def text(self) -> str:
-        """Return text that somebody may have meant."""
+        """Return text that a person may have meant."""
         if self.random.random() < 0.5:
             return self.random.choice(TEXTS)
         count = self.random.randrange(30)

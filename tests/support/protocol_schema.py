@@ -28,18 +28,18 @@ def frames(side: str) -> list[str]:
 
 
 def validator(name: str) -> Draft202012Validator:
-    """Return what tells whether a value is as the definition *name* says."""
+    """Return the validator for the definition *name*."""
     return Draft202012Validator(SCHEMA | {"anyOf": [{"$ref": f"#/$defs/{name}"}]})
 
 
 def conforming(name: str) -> st.SearchStrategy[dict[str, Any]]:
-    """Draw frames that the definition *name* allows, reports without contradiction."""
+    """Draw frames that the definition *name* allows; reports are consistent."""
     drawn: st.SearchStrategy[dict[str, Any]] = _values(SCHEMA["$defs"][name])
     return drawn.map(_agreed) if name == "client-report" else drawn
 
 
 def _values(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
-    """Draw what *schema* allows; knows the words that the protocol's schema uses."""
+    """Draw values that *schema* allows; supports the keywords in the protocol's schema."""
     if "$ref" in schema:
         rest = {key: value for key, value in schema.items() if key != "$ref"}
         return _values(SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]] | rest)
@@ -68,7 +68,7 @@ def _objects(schema: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     required = {key: _values(known[key]) for key in schema.get("required", ())}
     optional = {key: _values(value) for key, value in known.items() if key not in required}
     if "additionalProperties" not in schema:
-        # Unknown members are ignored everywhere, whatever they are.
+        # Unknown members of any kind are ignored everywhere.
         optional |= {"unheard of": json_values.filter(is_sendable)}
         return st.fixed_dictionaries(required, optional=optional)
     names = schema.get("propertyNames", {}).get("pattern")
@@ -109,7 +109,7 @@ def is_sendable(value: Any) -> bool:
 
 
 def _agreed(report: dict[str, Any]) -> dict[str, Any]:
-    """Let the numbers of a report agree, which no schema can ask for."""
+    """Make the numbers of a report consistent, which no schema can require."""
     feeds = report["feeds"] or {
         "users": {"epoch": "", "first": 1, "last": 1, "count": 1, "gaps": 0, "duplicates": 0}
     }

@@ -1,8 +1,7 @@
 """
-A client that is nothing but a socket, so that a test decides what it reads.
+A client that is only a socket, so that a test decides what it reads.
 
-It speaks WebSocket just enough: it masks with zeros, and takes the text
-frames of a server that sends each whole.
+It speaks just enough WebSocket: it masks with zeros, and reads unfragmented text frames.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from feeds.core.frames import payloads
 from tools.waiting import PATIENCE_SECONDS
 
 SMALL_BUFFER = 4096
-"""Bytes that a kernel may keep for a client that is to be full soon."""
+"""Size of a receive buffer that is full soon, in bytes."""
 _SO_ATTACH_FILTER = 26
 
 
@@ -36,7 +35,7 @@ class RawClient:
         buffer: int | None = None,
         is_plain: bool = False,
     ) -> None:
-        """Connect, and read no more than the handshake; a plain client offers no subprotocol."""
+        """Connect, and read only the handshake; a plain client offers no subprotocol."""
         self.socket = socket.socket()
         if buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
@@ -44,7 +43,7 @@ class RawClient:
         self.socket.connect(("127.0.0.1", port))
         self.socket.sendall(upgrade(query, is_plain=is_plain))
         self._payloads: deque[bytes] = deque()
-        """Frames that came and were not asked for yet."""
+        """Received frames that were not returned yet."""
         self._data = b""
         while not self._data.endswith(b"\r\n\r\n"):
             self._data += self.socket.recv(1)
@@ -63,12 +62,12 @@ class RawClient:
         self.socket.close()
 
     def said(self) -> Iterator[dict[str, Any]]:
-        """Yield what the server says, until it closes the connection."""
+        """Yield the server's frames until it closes the connection."""
         while True:
             while self._payloads:
                 payload = self._payloads.popleft()
                 if not payload.startswith(b"{"):
-                    return  # a close code, and its reason
+                    return  # a close code and its reason
                 yield json.loads(payload)
             more = self.socket.recv(1 << 20)
             if not more:
@@ -79,16 +78,16 @@ class RawClient:
             self._data = self._data[whole:]
 
     def wait_for(self, kind: str) -> dict[str, Any]:
-        """Return what the server says next of that type."""
+        """Return the server's next frame of type *kind*."""
         return next(obj for obj in self.said() if obj["type"] == kind)
 
     def wait_for_ping(self) -> None:
-        """Take the next ping of the server, which must be all that it sends."""
+        """Read the server's next ping, which must be the next thing it sends."""
         ping = self.socket.recv(2, socket.MSG_WAITALL)
         assert ping == b"\x89\x00", ping
 
     def offsets(self, count: int) -> list[int]:
-        """Read on until *count* messages came; return their offsets."""
+        """Read until *count* messages were received; return their offsets."""
         found: list[int] = []
         for obj in self.said():
             if obj["type"] == "message":
@@ -98,7 +97,7 @@ class RawClient:
         return found
 
     def deafen(self) -> None:
-        """Let nothing more arrive, as if the cable were cut: Linux only."""
+        """Let nothing more arrive, as if the cable were cut; Linux only."""
         # A filter program of one instruction: keep 0 bytes of every packet.
         program = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
         option = struct.pack("HL", 1, ctypes.addressof(program))
@@ -123,7 +122,7 @@ def text_frame(text: str, *, opcode: int = 1, last: bool = True) -> bytes:
 
 
 def whole_frames(data: bytes) -> int:
-    """Return how many bytes of *data* are whole frames."""
+    """Return how many bytes of *data* are complete frames."""
     at = 0
     while at + 2 <= len(data):
         size, header = data[at + 1], 2

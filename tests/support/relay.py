@@ -1,4 +1,4 @@
-"""A server in a thread of its own, of which nothing is left when its test ends."""
+"""A server in its own thread, which leaves nothing behind when its test ends."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from types import TracebackType
 from typing import Any, Self
 
 END_TURNS = 10
-"""Turns of the loop at the end: each may find what began in the one before."""
+"""Turns of the loop at the end: each may find work that started in the previous one."""
 
 
 class Relay(ABC):
-    """One port at which something stands between clients and a server."""
+    """One port between clients and a server."""
 
     tls: ssl.SSLContext | None = None
-    """Where it ends TLS."""
+    """The TLS context, if the relay terminates TLS."""
 
     def __init__(self, port: int = 0) -> None:
-        """Listen at *port* once it is entered; at any where that is 0."""
+        """Prepare to listen at *port* on entry; 0 means any port."""
         self.port = port
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -52,10 +52,10 @@ class Relay(ABC):
 
     @abstractmethod
     async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve a client that came."""
+        """Serve a new client."""
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do *work* until it is done or the relay ends."""
+        """Run *work* until it is done or the relay ends."""
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -66,13 +66,13 @@ class Relay(ABC):
     async def _end(self) -> None:
         self._server.close()
         for _ in range(END_TURNS):
-            # A turn in which what was accepted just now, or shook hands just now, gets its task.
+            # A turn in which connections that were just accepted, or shook hands, get their task.
             await asyncio.sleep(0)
-            # All tasks of the loop: asyncio accepts a connection in one of its own.
+            # All tasks of the loop, because asyncio accepts a connection in a task of its own.
             tasks = asyncio.all_tasks() - {asyncio.current_task()}
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            # Also those that wait for an end of TLS, or hold what nobody reads.
+            # Also transports that wait for the end of TLS, or hold data that is not read.
             for transport in list(self._loop._transports.values()):  # type: ignore[attr-defined]
                 transport.abort()

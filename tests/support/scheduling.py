@@ -16,7 +16,7 @@ SHARED = "tests/acceptance/shared/"
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it ships no types
-    """Gives groups of tests out as one, in the order of `turn`."""
+    """A scheduler that distributes groups of tests as a unit, in the order of `turn`."""
 
     def _split_scope(self, nodeid: str) -> str:
         """Return the group of *nodeid*: its directory below `SHARED`, or the test itself."""

@@ -1,4 +1,4 @@
-"""A client under Channels' communicator, and what it says."""
+"""A client on Channels' communicator, and its frames."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SENTENCE = "Client alice received 1 block in 2.000 s time"
 async def client(
     query: str = "", path: str = "/", *, offers: Sequence[str] = (SUBPROTOCOL,)
 ) -> AsyncIterator[WebsocketCommunicator]:
-    """Connect; at the end, end the connection. A client that *offers* nothing may be plain."""
+    """Connect, and disconnect at the end; a client that *offers* nothing may be plain."""
     communicator = WebsocketCommunicator(application, f"{path}?{query}", subprotocols=list(offers))
     connected, chosen = await communicator.connect(timeout=PATIENCE_SECONDS)
     assert connected
@@ -35,7 +35,7 @@ async def client(
 
 
 async def generate(count: int, feed: str = "arrays") -> None:
-    """Generate *count* messages, all at once for a person."""
+    """Generate *count* messages within a short time."""
     await database_sync_to_async(Feed.objects.filter(name=feed).update)(rate=1000)
     await Generator(feed, get_channel_layer(), count=count).run()
 
@@ -48,7 +48,7 @@ async def epoch(feed: str = "arrays") -> str:
 
 
 async def receive(communicator: WebsocketCommunicator, kind: str) -> dict[str, Any]:
-    """Return the next frame of that type; others are passed over."""
+    """Return the next frame of type *kind*; skip others."""
     while True:
         obj: dict[str, Any] = json.loads(await communicator.receive_from(timeout=PATIENCE_SECONDS))
         if obj["type"] == kind:
@@ -56,7 +56,7 @@ async def receive(communicator: WebsocketCommunicator, kind: str) -> dict[str, A
 
 
 async def close_code(communicator: WebsocketCommunicator) -> int:
-    """Return the code that the connection is closed with, after its bye with the same reason."""
+    """Return the close code of the connection, after a bye with the same reason."""
     bye = await receive(communicator, "bye")
     closed = await communicator.receive_output(timeout=PATIENCE_SECONDS)
     assert (closed["code"], closed["reason"]) == (bye["code"], fit_reason(bye["reason"]))
@@ -64,7 +64,7 @@ async def close_code(communicator: WebsocketCommunicator) -> int:
 
 
 def report(epoch: str = "0" * 12, *, part: dict[str, Any] | None = None, **changes: Any) -> str:
-    """Return a report frame of a block of three arrays, from offset 1 on."""
+    """Return the report frame of a block of three arrays that starts at offset 1."""
     held = {"epoch": epoch, "first": 1, "last": 3, "count": 3, "gaps": 0, "duplicates": 0}
     obj = {
         "type": "report",

@@ -1,4 +1,4 @@
-"""A superuser of a running product, signed in in a browser."""
+"""A superuser of a running product, signed in with a browser."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PASSWORD = "correct horse"
 
 
 def sign_in(stack: Stack, page: Browser, home: str = "") -> str:
-    """Sign in by the form, at the server's own address or at *home*; return the admin's."""
+    """Sign in with the form, at the server's own address or at *home*; return the admin's URL."""
     if stack.rows("SELECT count(*) FROM auth_user") == [(0,)]:
         options = ("--noinput", "--username=admin", "--email=admin@example.org")
         stack.run("createsuperuser", *options, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
@@ -25,11 +25,11 @@ def sign_in(stack: Stack, page: Browser, home: str = "") -> str:
 
 
 def admin_of(stack: Stack) -> str:
-    """Return the address of the admin."""
+    """Return the URL of the admin."""
     return f"http://127.0.0.1:{stack.port}/admin/"
 
 
 def is_signed_in(stack: Stack, page: Browser) -> bool:
-    """Tell whether a page has the cookie of somebody who signed in."""
+    """Tell whether a page has the cookie of a signed-in user."""
     cookies = page.call("Network.getCookies", urls=[admin_of(stack)])["cookies"]
     return any(cookie["name"] == "sessionid" for cookie in cookies)

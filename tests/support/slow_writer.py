@@ -1,9 +1,8 @@
 """
-A hub's writer that judges what it gets.
+A hub's writer that checks what it receives.
 
-Frames are ``FEED OFFSET`` for a message, ``!`` for a control, and
-``gap FEED FIRST LAST`` for offsets that will never come. Messages of the form
-`MARKED` begin with a mark.
+Frames are ``FEED OFFSET`` for a message, ``!`` for a control, and ``gap FEED FIRST LAST`` for
+offsets that will never come. Messages of the form `MARKED` start with a mark.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from feeds.core.subscriber import Subscriber
 
 FEEDS = ("users", "arrays")
 LIMITS = Limits(recent_messages=8, recent_bytes=120, write_bytes=60, cohort_size=2)
-"""Small, so that there are several cohorts and the past is soon forgotten."""
+"""Small limits, so that there are several cohorts and the past is soon forgotten."""
 CONTROL = frame(b"!")
 MARK = "~"
 
@@ -32,7 +31,7 @@ def mark(frames: bytes) -> bytes:
 
 
 MARKED = Form(name="marked", has_controls=False, reframe=mark)
-"""A form with frames of its own."""
+"""A form with different frames."""
 FORMS = (PROTOCOL, PLAIN, MARKED)
 
 
@@ -52,16 +51,16 @@ def gap(feed: str, first: int, last: int) -> bytes:
 
 
 def pass_over(sockets: array[int], frames: bytes) -> list[tuple[int, int]]:
-    """Give *frames* to the slow writers of these descriptors: a hub's ``Pass``."""
+    """Pass *frames* to the slow writers of these descriptors, like a hub's ``Pass``."""
     sent = [(at, SlowWriter.all[socket].send(frames)) for at, socket in enumerate(sockets)]
     return [(at, size) for at, size in sent if size != len(frames)]
 
 
 class SlowWriter:
-    """Fails on any byte that is not what its reader needs next."""
+    """A writer that fails on any byte other than the ones its reader needs next."""
 
     all: ClassVar[WeakValueDictionary[int, SlowWriter]] = WeakValueDictionary()
-    """By their descriptors, which no file has."""
+    """Writers by their descriptors, which no open file has."""
     _descriptors = count(1_000_000)
 
     def __init__(self, cursors: dict[str, int], form: Form = PROTOCOL) -> None:
@@ -69,23 +68,23 @@ class SlowWriter:
         self.descriptor = next(self._descriptors)
         self.all[self.descriptor] = self
         self.cursors = dict(cursors)
-        """Per feed the last offset that arrived, or that a gap skipped."""
+        """The last offset of each feed that arrived, or that a gap skipped."""
         self.controls = 0
-        """The controls that arrived."""
+        """The number of controls that arrived."""
         self.messages = 0
-        """The messages that arrived."""
+        """The number of messages that arrived."""
         self.is_slow = False
-        """Whether the next write will leave something behind."""
+        """Whether the next write will hold bytes back."""
         self.is_holding = False
-        """Whether something was left behind."""
+        """Whether bytes are held back."""
         self.is_recovering = False
-        """Whether messages may come although something is held."""
+        """Whether messages may arrive although bytes are held back."""
         self.is_closed = False
-        """Whether nothing more may come."""
+        """Whether nothing more may arrive."""
         self._begun = b""
 
     def send(self, frames: bytes) -> int:
-        """Take *frames*; half of their bytes where it is slow."""
+        """Take *frames*; a slow writer takes half of their bytes."""
         assert frames
         assert not self.is_closed
         assert not self.is_holding
@@ -97,7 +96,7 @@ class SlowWriter:
         return len(self._begun)
 
     def write(self, frames: bytes) -> bool:
-        """Take *frames* and look at each."""
+        """Take *frames* and check each."""
         assert frames
         assert not self.is_closed
         frames, self._begun = self._begun + frames, b""
@@ -107,7 +106,7 @@ class SlowWriter:
         return not self.is_holding
 
     def drain(self) -> None:
-        """Send all that is held, and be quick again."""
+        """Send all held bytes, and stop being slow."""
         self.is_slow = self.is_holding = False
 
     def _take(self, payload: bytes) -> None:
@@ -131,7 +130,7 @@ class SlowWriter:
 
 @dataclass
 class Reader:
-    """A subscriber and what it got."""
+    """A subscriber and its writer."""
 
     subscriber: Subscriber
     writer: SlowWriter

@@ -1,8 +1,8 @@
 """
-The product as real processes: server, generator and clients on one folder.
+The product as real processes: server, generator and clients in one folder.
 
-Everything is bounded: a process that does not do what a test waits for is
-reported with all that it said, and at the end every process is ended by its id.
+All waits are bounded: a process that does not do what a test waits for is reported with its
+output, and at the end every process is ended by its id.
 """
 
 from __future__ import annotations
@@ -31,42 +31,42 @@ from tools.waiting import PATIENCE_SECONDS, until
 __all__ = ["CHECKOUT", "PATIENCE_SECONDS", "Program", "Stack", "free_port", "until"]
 
 FIRST_PORT, WORKERS, PORTS_EACH = 12_000, 10, 2_000
-"""Ports from 12,000 up to 31,999, in equal parts for each process that runs tests at once."""
+"""Ports from 12,000 to 31,999, in equal parts for each process that runs tests at once."""
 _PORT_NUMBERS = count(os.getpid())
-"""Begins anywhere: who tests twice at once on one machine seldom meets himself."""
+"""Starts at a different number in each process, so two test runs on one machine rarely collide."""
 
 CHECKOUT = Path(__file__).parents[2]
 
 
 @dataclass
 class Program:
-    """A process, and the file that its output goes to."""
+    """A process, and the file with its output."""
 
     process: subprocess.Popen[bytes] | ForkedProcess
     output: Path
 
     @property
     def said(self) -> str:
-        """All that it said so far."""
+        """The output so far."""
         return self.output.read_text(encoding="utf-8", errors="replace")
 
     def wait_for(self, words: str) -> None:
-        """Wait until it said *words*; of one that ended or hangs the failure tells where."""
+        """Wait until the output has *words*; of a hanging program the failure shows where."""
         until(
             lambda: words in self.said or self.process.poll() is not None,
-            lambda: f"{words!r} was not said:\n{self.aborted()}",
+            lambda: f"{words!r} was not printed:\n{self.aborted()}",
         )
         code = self.process.returncode
-        assert words in self.said, f"{words!r} was not said before exit {code}:\n{self.said}"
+        assert words in self.said, f"{words!r} was not printed before exit {code}:\n{self.said}"
 
     def aborted(self) -> str:
-        """Abort it; return all that it said, where each thread was at the end."""
+        """Abort the program; return its output, including where each thread was."""
         self.process.send_signal(signal.SIGABRT)
         self.process.wait(PATIENCE_SECONDS)
         return self.said
 
     def stop(self, number: int = signal.SIGINT) -> int:
-        """End it with a signal; return the exit code."""
+        """End the program with a signal; return the exit code."""
         self.process.send_signal(number)
         return self.process.wait(PATIENCE_SECONDS)
 
@@ -98,11 +98,11 @@ class Stack:
             shutil.copytree(migrated_folder(), folder / "var")
 
     def run(self, *arguments: str, **environment: str) -> str:
-        """Run a command of manage.py to its end; return what it said."""
+        """Run a command of manage.py to its end; return its output."""
         with self.variables(environment):
             program = self.start(*arguments)
         code = program.process.wait(PATIENCE_SECONDS)
-        assert code == 0, f"exit {code}:\n{program.said}"
+        assert code == 0, f"exit code {code}:\n{program.said}"
         return program.said
 
     def server(self, *, reload: bool = False, port: int | None = None) -> Program:
@@ -110,11 +110,11 @@ class Stack:
         options = [] if reload else ["--noreload"]
         port = port or self.port
         program = self.start("runserver", str(port), *options)
-        until(lambda: _listens(port), lambda: f"it does not listen:\n{program.said}")
+        until(lambda: _listens(port), lambda: f"the server does not listen:\n{program.said}")
         return program
 
     def generator(self, *options: str) -> Program:
-        """Start ``generate`` and wait until it published something."""
+        """Start ``generate`` and wait until it has published something."""
         program = self.start("generate", *options)
         program.wait_for("offset")
         return program
@@ -128,7 +128,7 @@ class Stack:
 
     def leave(self, name: str, client: Program, *options: str) -> None:
         """
-        Let a client leave, and start it again until each report is acknowledged.
+        Stop a client, and restart it until each report is acknowledged.
 
         A client that leaves waits for acknowledgements, but not for long.
         """
@@ -156,7 +156,7 @@ class Stack:
         return self._spawn(arguments[0], command, self._checkout)
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Ask the database, past Django."""
+        """Query the database directly, without Django."""
         with closing(sqlite3.connect(self.folder / "var" / "db.sqlite3", timeout=30)) as database:
             return database.execute(query, values).fetchall()
 
@@ -169,7 +169,7 @@ class Stack:
         self.environment = before
 
     def close(self) -> None:
-        """End what still runs."""
+        """End all programs that still run."""
         for program in self._programs:
             if program.process.poll() is None:
                 program.process.kill()
@@ -206,7 +206,7 @@ class Stack:
 
 @cache
 def migrated_folder() -> Path:
-    """Return a data folder as ``migrate`` leaves it, to be copied: a migration takes a second."""
+    """Return a migrated data folder to copy from, because a migration takes a second."""
     folder = Path(tempfile.mkdtemp(prefix="blockfeed-migrated-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     environment = {
@@ -221,10 +221,10 @@ def migrated_folder() -> Path:
 
 def free_port() -> int:
     """
-    Return a port that nobody listens at, and that no other test gets.
+    Return a port without a listener that no other test gets.
 
-    It lies below those that systems give out by themselves: one of these could
-    be somebody else's before a server listens at it, or while it is started again.
+    It is below the ports that systems assign automatically: one of those could be taken before a
+    server listens at it, or while the server restarts.
     """
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     for number in _PORT_NUMBERS:
@@ -234,7 +234,7 @@ def free_port() -> int:
             with suppress(OSError):
                 probe.bind(("127.0.0.1", port))
                 return port
-    raise AssertionError("numbers end")
+    raise AssertionError("unreachable: the numbers never end")
 
 
 def _listens(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""A superuser of a running product who asks for pages without a browser."""
+"""A superuser of a running product who requests pages without a browser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.stack import PATIENCE_SECONDS, Stack
 
 
 class Staff:
-    """An account of *stack* that is signed in."""
+    """A signed-in account of *stack*."""
 
     def __init__(self, stack: Stack) -> None:
         options = ("--noinput", "--username=admin", "--email=admin@example.org")
@@ -31,6 +31,6 @@ class Staff:
         self.get("admin/login/", urlencode(said).encode())
 
     def get(self, path: str, data: bytes | None = None) -> str:
-        """Return a page; send *data* to it, where given."""
+        """Return a page; post *data* to it if given."""
         with self._opener.open(f"{self._home}{path}", data, PATIENCE_SECONDS) as page:
             return str(page.read().decode())

@@ -1,4 +1,4 @@
-"""A proxy that ends TLS, with the headers that docs/how-to/production.md has nginx set."""
+"""A proxy that terminates TLS and sets the headers that docs/how-to/production.md sets in nginx."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from tests.support.balancer import Balancer
 from tests.support.stack import CHECKOUT
 
 CLIENT = "203.0.113.9"
-"""The address that it says each client has."""
+"""The address that it reports for each client."""
 
 
 class TlsProxy(Balancer):
-    """One port that speaks TLS before one server; each connection brings one request."""
+    """One TLS port in front of one server; each connection has one request."""
 
     def __init__(self, port: int, folder: Path) -> None:
-        """Stand before *port*, with a certificate of its own in *folder*."""
+        """Stand in front of *port*, with a new certificate in *folder*."""
         super().__init__([port])
         self.home = f"https://127.0.0.1:{self.port}/"
         self.tls = _context(folder)
 
     async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Pass on what a client says, its headers as the document has it."""
+        """Forward a client's request with the headers of the document."""
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except (OSError, asyncio.IncompleteReadError):
@@ -41,7 +41,7 @@ class TlsProxy(Balancer):
 
 
 def rewritten(head: str) -> str:
-    """Return the head of a request as a server behind nginx gets it."""
+    """Return the head of a request as a server behind nginx receives it."""
     first, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
     came = {name.lower(): value.strip() for name, _, value in (x.partition(":") for x in lines)}
     values = {
@@ -59,7 +59,7 @@ def rewritten(head: str) -> str:
 
 
 def _context(folder: Path) -> ssl.SSLContext:
-    """Make a key and sign it with itself."""
+    """Make a key and a self-signed certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([])
     host = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])

@@ -1,4 +1,4 @@
-"""Trials whose figures can be worked out by hand."""
+"""Trials whose figures can be computed by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A virtual environment of its own, with just what a test asks for."""
+"""A separate virtual environment with exactly the packages a test requests."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import pytest
 from tests.support.guardian import mark
 
 PATIENCE_SECONDS = 300.0
-"""For a download; it only ends tests that fail anyway."""
+"""For downloads; it only ends tests that would fail anyway."""
 
 
 def make_venv(folder: Path, *requirements: str) -> Path:
     """
     Make a virtual environment with *requirements*; return its Python.
 
-    *requirements* are arguments of ``pip install``. Skips the test, with pip's
-    own words, where they cannot be had.
+    *requirements* are arguments of ``pip install``. Skips the test with pip's message if they are
+    not available.
     """
-    # This environment's pip installs there, too: to copy it takes three seconds.
+    # This environment's pip can also install there; copying pip takes three seconds.
     venv.create(folder, with_pip=False)
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     pip = [sys.executable, "-m", "pip", "--python", str(python)]
@@ -41,7 +41,7 @@ def make_venv(folder: Path, *requirements: str) -> Path:
 
 
 def without_checkout() -> dict[str, str]:
-    """Return an environment in which a Python finds only what is its own."""
+    """Return an environment in which a Python finds only its own packages."""
     path = os.pathsep.join(
         folder for folder in os.get_exec_path() if Path(folder) != Path(sys.executable).parent
     )

@@ -1,8 +1,8 @@
 /*
- * A wall clock that is wrong by as many seconds as a file says.
+ * A wall clock that is wrong by the number of seconds in a file.
  *
  * Preloaded into a program, it shifts CLOCK_REALTIME in every call that reads
- * it; all other clocks stay as they are. The file holds one int64_t, which is
+ * it; all other clocks are unaffected. The file holds one int64_t, which is
  * mapped into memory, so setting the clock needs no lock and no system call.
  */
 #define _GNU_SOURCE

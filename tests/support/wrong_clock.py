@@ -1,4 +1,4 @@
-"""A wall clock of its own for a process, which a test sets as it likes."""
+"""A separate wall clock for a process, which a test can set."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).with_suffix(".c")
-"""The library that shifts the wall clock; durations stay as they are."""
+"""The library that shifts the wall clock; durations are unaffected."""
 SHIFT = struct.Struct("=q")
-"""What its file holds: seconds."""
+"""The contents of its file: seconds."""
 needs_compiler = pytest.mark.skipif(
     sys.platform != "linux" or shutil.which("cc") is None,
-    reason="a wrong clock needs Linux and a C compiler (cc)",
+    reason="needs Linux and a C compiler (cc)",
 )
 
 
@@ -34,11 +34,11 @@ class WrongClock:
             "LD_PRELOAD": os.fspath(library),
             "WRONG_CLOCK_FILE": os.fspath(file),
         }
-        """Variables that give a program, and all that it starts, this clock."""
+        """Variables that give this clock to a program and all its children."""
         file.write_bytes(SHIFT.pack(seconds))
         with file.open("r+b") as opened:
             self._shift = mmap.mmap(opened.fileno(), SHIFT.size)
 
     def set(self, seconds: int) -> None:
-        """Make the clock wrong by *seconds*, at once."""
+        """Set the error of the clock to *seconds*, at once."""
         SHIFT.pack_into(self._shift, 0, seconds)

@@ -142,7 +142,7 @@ def test_loss_is_exact(tmp_path: Path) -> None:
         ([*users(1, 6), *users(10, 11), *users(13, 15), gap(16, 17), *users(19, 19)], 7),
         ([*users(1, 5), *users(8, 9), gap(3, 2, NEW), *users(3, 7)], 2),
     ],
-    ids=["in a block", "between blocks", "beside announced ones", "before a lower epoch"],
+    ids=["in a block", "between blocks", "beside an announced gap", "before a lower epoch"],
 )
 def test_unannounced_loss_counts(tmp_path: Path, came: list[Frame], missing: int) -> None:
     """Messages lost without an announcement count as expected in every session of a log."""
@@ -215,7 +215,7 @@ def test_blocks_of_a_damaged_session_line_are_left_out(tmp_path: Path) -> None:
         (b"", "no whole block"),
         (session_log(FOURS, users(1, 3)), "no whole block"),
     ],
-    ids=["something else", "empty", "no block yet"],
+    ids=["not a log", "empty", "no block"],
 )
 def test_file_without_measurements_is_refused(tmp_path: Path, text: bytes, why: str) -> None:
     """A file without measurements is refused in one sentence."""

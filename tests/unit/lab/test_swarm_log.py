@@ -20,22 +20,22 @@ from clientapp.wire.position import Position
 from tests.support.block_logs import ALICE, BOB, OLD
 
 AnyLog = BlockLog | MemoryLog
-Return = Callable[[], AnyLog]
+OpenLog = Callable[[], AnyLog]
 
 
 @pytest.fixture(params=["file", "memory"])
-def comes_back(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Return]:
+def open_log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenLog]:
     """Return a function that opens the client's log, each time it starts."""
     with ExitStack() as stack:
         memory = MemoryLog()
 
-        def comes_back() -> AnyLog:
+        def open_log() -> AnyLog:
             if request.param == "memory":
                 return memory
             stack.close()
             return stack.enter_context(BlockLog(tmp_path / "bob.log"))
 
-        yield comes_back
+        yield open_log
 
 
 def block(log: AnyLog, number: int) -> Block:
@@ -53,16 +53,16 @@ def numbers(log: AnyLog, above: int) -> list[int]:
     return [report.block for report in log.reports_above(above)]
 
 
-def test_new_log_is_empty(comes_back: Return) -> None:
+def test_new_log_is_empty(open_log: OpenLog) -> None:
     """A new log has no session and no blocks."""
-    log = comes_back()
+    log = open_log()
     assert (log.session, log.last, log.judged, log.torn_bytes) == (None, None, 0, 0)
     assert (log.reports_above(0), log.checksums(1)) == ([], {})
 
 
-def test_log_resumes_a_session(comes_back: Return) -> None:
+def test_log_resumes_a_session(open_log: OpenLog) -> None:
     """A client that restarts knows its session, its position and its unacknowledged reports."""
-    log = comes_back()
+    log = open_log()
     log.begin(BOB)
     blocks = [block(log, number) for number in (1, 2, 3)]
     for one in blocks:
@@ -71,7 +71,7 @@ def test_log_resumes_a_session(comes_back: Return) -> None:
     log.sync()
     assert log.last is not None
     assert log.last.report == blocks[2].report
-    log = comes_back()
+    log = open_log()
     assert (log.session, log.judged) == (BOB, 1)
     assert log.last is not None
     assert (log.last.report, log.last.positions) == (blocks[2].report, blocks[2].positions)
@@ -80,9 +80,9 @@ def test_log_resumes_a_session(comes_back: Return) -> None:
     assert log.reports_above(1, 1) == [blocks[1].report]
 
 
-def test_late_explanation_repeats_no_report(comes_back: Return) -> None:
+def test_late_explanation_repeats_no_report(open_log: OpenLog) -> None:
     """A broken block that is explained after later verdicts makes no report due again."""
-    log = comes_back()
+    log = open_log()
     log.begin(BOB)
     for number in (1, 2, 3):
         log.append(block(log, number))
@@ -90,13 +90,13 @@ def test_late_explanation_repeats_no_report(comes_back: Return) -> None:
     log.note(Ack(block=2, verdict="verified"))
     log.note(Ack(block=1, verdict="broken", reason="users: 2 missing"))
     assert (log.judged, numbers(log, above=log.judged)) == (2, [3])
-    log = comes_back()
+    log = open_log()
     assert (log.judged, numbers(log, above=log.judged)) == (2, [3])
 
 
-def test_block_without_a_verdict_is_due_again(comes_back: Return) -> None:
+def test_block_without_a_verdict_is_due_again(open_log: OpenLog) -> None:
     """A block without a verdict is due again, even if a later one was judged."""
-    log = comes_back()
+    log = open_log()
     log.begin(BOB)
     outbox = Outbox()
     for number in (1, 2, 3):
@@ -107,13 +107,13 @@ def test_block_without_a_verdict_is_due_again(comes_back: Return) -> None:
     for number in (1, 3):
         for ack in outbox.acknowledge(Ack(block=number, verdict="verified")):
             log.note(ack)
-    log = comes_back()
+    log = open_log()
     assert (log.judged, numbers(log, above=log.judged)) == (1, [2, 3])
 
 
-def test_new_session_starts_empty(comes_back: Return) -> None:
+def test_new_session_starts_empty(open_log: OpenLog) -> None:
     """A new session has nothing of the previous one."""
-    log = comes_back()
+    log = open_log()
     log.begin(BOB)
     log.append(block(log, 1))
     log.note(Ack(block=1, verdict="verified"))
@@ -121,12 +121,12 @@ def test_new_session_starts_empty(comes_back: Return) -> None:
     log.begin(ALICE)
     assert (log.session, log.judged) == (ALICE, 0)
     assert (log.reports_above(0), log.checksums(1)) == ([], {})
-    assert comes_back().last is None
+    assert open_log().last is None
 
 
-def test_checksums_are_in_order_of_receipt(comes_back: Return) -> None:
+def test_checksums_are_in_order_of_receipt(open_log: OpenLog) -> None:
     """The checksums of a block are in order of receipt, with those of dropped messages."""
-    log = comes_back()
+    log = open_log()
     log.begin(BOB)
     gap = Gap(feed="users", first=3, last=3, epoch=OLD, cause="unannounced")
     one = block(log, 1)

@@ -18,7 +18,7 @@ NOBODY = 65534
 HUGE = 2**41
 """Size of a sparse file in bytes; it takes no disk space."""
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs files of Linux")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
 
 @contextmanager
