@@ -10,7 +10,7 @@ from tests.support.stack import Stack
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    """Give a test an installation of its own."""
+    """Give a test its own installation."""
     one = Stack(tmp_path)
     yield one
     one.close()

@@ -49,8 +49,8 @@ def fed(stack: Stack) -> Stack:
     return stack
 
 
-def test_a_sweep_and_its_report(fed: Stack, tmp_path: Path) -> None:
-    """Every cell is measured, nothing is lost, and the page shows it at any width, alone."""
+def test_sweep_and_its_report(fed: Stack, tmp_path: Path) -> None:
+    """Every cell is measured without loss, and the page shows it at any width by itself."""
     out = tmp_path / "out"
     done = analyse(f"--url={fed.url}", f"--out={out}", *SWEEP)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -82,7 +82,7 @@ def test_a_sweep_and_its_report(fed: Stack, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_a_sweep(fed: Stack) -> None:
-    """Ctrl-C ends the clients too, and leaves no traceback."""
+    """Ctrl-C also ends the clients, and leaves no traceback."""
     out = fed.folder / "out"
     command = (sys.executable, "-m", "clientapp", "analyse", f"--url={fed.url}", f"--out={out}")
     sweep = fed.program("analyse", *command, *SWEEP)
@@ -95,7 +95,7 @@ def test_ctrl_c_ends_a_sweep(fed: Stack) -> None:
     )
 
 
-def test_no_feed(fed: Stack, tmp_path: Path) -> None:
+def test_sweep_of_an_unknown_feed_is_refused(fed: Stack, tmp_path: Path) -> None:
     """A feed that the server does not have ends the sweep with 3 and a sentence."""
     done = analyse(f"--url={fed.url}", "--feed=nothing", f"--out={tmp_path}", *SWEEP)
     assert done.returncode == 3
@@ -103,8 +103,8 @@ def test_no_feed(fed: Stack, tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_no_server(tmp_path: Path) -> None:
-    """Where no server is, the sweep ends at once, with a sentence."""
+def test_sweep_without_a_server_ends(tmp_path: Path) -> None:
+    """Without a server the sweep ends at once with a sentence."""
     done = analyse("--url=ws://127.0.0.1:9/", f"--out={tmp_path}", *SWEEP)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1

@@ -1,4 +1,4 @@
-"""The way without make: the README's own commands, in any start order."""
+"""The product without make: the README's own commands, in any start order."""
 
 import os
 import shlex
@@ -25,7 +25,7 @@ ORDERS = {
 
 
 class Terminal:
-    """Where somebody types commands of the README, on a folder of its own."""
+    """A terminal for the README's commands, with its own folder."""
 
     def __init__(self, folder: Path) -> None:
         path = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"
@@ -33,7 +33,7 @@ class Terminal:
         self._started = ExitStack()
 
     def start(self, command: str, *more: str) -> subprocess.Popen[str]:
-        """Start *command* as it stands in the README, with *more* behind it."""
+        """Start *command* as written in the README, followed by *more*."""
         assert command in (CHECKOUT / "README.md").read_text(encoding="utf-8").splitlines()
         process = subprocess.Popen(
             [*shlex.split(command), *more],
@@ -72,8 +72,10 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 
 
 @pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
-def test_any_start_order(order: tuple[str, ...], terminal: Terminal, tmp_path: Path) -> None:
-    """Whatever is started first waits for the rest, and a block arrives."""
+def test_programs_start_in_any_order(
+    order: tuple[str, ...], terminal: Terminal, tmp_path: Path
+) -> None:
+    """Each program waits for the others, and a block arrives."""
     port = free_port()
     log = tmp_path / "alice.log"
     more = {

@@ -1,4 +1,4 @@
-"""The judge of chaos runs notices whatever is spoiled, and a short run is good."""
+"""The judge of chaos runs notices every kind of damage, and a short run is good."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def run(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
 
 
-def test_selftest() -> None:
-    """Every spoiled copy is noticed, and the good one is not blamed."""
+def test_selftest_notices_all_damage() -> None:
+    """Every damaged copy is noticed, and the good one passes."""
     done = run("--selftest")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("as it is: good\n")
     assert done.stdout.count(": noticed\n") == 19
 
 
-def test_report(tmp_path: Path) -> None:
-    """A run says what was done, how long it was felt, and what was found."""
+def test_report_of_a_chaos_run(tmp_path: Path) -> None:
+    """The report lists the events, how long each was felt, and the findings."""
     done = run("--minutes=0.05", "--clients=3", f"--out={tmp_path}")
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))

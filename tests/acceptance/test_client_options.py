@@ -1,4 +1,4 @@
-"""Clients that come after the generator has ended: what they get, and when they give up."""
+"""Clients that start after the generator has ended: their messages, and their timeouts."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def ended(client: Program) -> int:
     return client.process.wait(PATIENCE_SECONDS)
 
 
-def test_a_client_that_comes_late_gets_all(stack: Stack) -> None:
-    """From the start, or from an offset; a log with blocks goes on; without, it gives up."""
+def test_late_client_gets_all_messages(stack: Stack) -> None:
+    """A late client starts at any offset, or resumes from its log; without messages it gives up."""
     stack.server()
     generator = stack.start("generate", "--feed=users", f"--count={MESSAGES}", "--rate=100")
     assert generator.process.wait(PATIENCE_SECONDS) == 0, generator.said

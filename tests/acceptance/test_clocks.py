@@ -1,4 +1,4 @@
-"""The clock set by an hour, forth and back, on each side: nothing is lost or told wrong."""
+"""The clock set by an hour, forward and back, on each side: nothing is lost or reported wrongly."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ PARTS = ("server", "generator", "client")
 @needs_compiler
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("hours", [1, -1])
-def test_clock_set_and_set_right(stack: Stack, part: str, hours: int) -> None:
-    """Blocks come in all the time, and every one is whole and stored once."""
+def test_clock_change_loses_nothing(stack: Stack, part: str, hours: int) -> None:
+    """Blocks keep arriving, and every one is whole and stored once."""
     clock = WrongClock(stack.folder)
     starts: dict[str, Callable[[], Program]] = {
         "server": stack.server,
@@ -47,8 +47,8 @@ def test_clock_set_and_set_right(stack: Stack, part: str, hours: int) -> None:
 
 
 @needs_compiler
-def test_generator_killed_and_the_clock_set_back(stack: Stack) -> None:
-    """A promise of a time to come, of a generator that is dead, keeps no other out."""
+def test_promise_from_a_wrong_clock_blocks_no_generator(stack: Stack) -> None:
+    """A promise in the future, from a dead generator, does not keep others out."""
     stack.server()
     clock = WrongClock(stack.folder, HOUR)
     with stack.variables(clock.environment):

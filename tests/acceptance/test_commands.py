@@ -1,4 +1,4 @@
-"""The commands of manage.py: how they refuse, start again and end."""
+"""The commands of manage.py: their refusals, restarts and ends."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ NOT_RUNNING = "feed users is not running; start it with: python manage.py genera
 NEVER_STARTED = "feed users was never started; start it with: python manage.py generate"
 
 
-def test_taken_port(stack: Stack) -> None:
-    """Where the port is taken the server says so, and ends with 1."""
+def test_taken_port_is_reported(stack: Stack) -> None:
+    """If the port is taken, the server says so and ends with 1."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", stack.port))
         holder.listen()
@@ -31,8 +31,8 @@ def test_taken_port(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("command", ["runserver", "serve", "generate"])
-def test_missing_tables(command: str, tmp_path: Path) -> None:
-    """Without tables a command names the one that makes them, and ends with 1."""
+def test_missing_tables_are_reported(command: str, tmp_path: Path) -> None:
+    """Without tables a command names the one that creates them, and ends with 1."""
     stack = Stack(tmp_path, migrated=False)
     program = stack.start(command)
     try:
@@ -44,8 +44,8 @@ def test_missing_tables(command: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_clean_end_of_the_server(stack: Stack, number: signal.Signals) -> None:
-    """A server under its reloader drains: clients see 4001, and it ends with 0."""
+def test_server_ends_with_a_drain(stack: Stack, number: signal.Signals) -> None:
+    """A server under its reloader drains: clients get 4001, and it ends with 0."""
     server = stack.server(reload=True)
     stack.generator("--rate", "50")
     client = stack.client("alice", "--json")
@@ -67,8 +67,8 @@ def test_clean_end_of_the_server(stack: Stack, number: signal.Signals) -> None:
     )
 
 
-def test_generator_goes_on_where_it_stopped(stack: Stack) -> None:
-    """Offsets are gapless over generators that ended in any way."""
+def test_generator_resumes_where_it_stopped(stack: Stack) -> None:
+    """Offsets have no holes across generators that ended in any way."""
     stack.server()
     client = stack.client("alice", "--feed=arrays", "--block-size=20")
     for number in (signal.SIGINT, signal.SIGKILL, signal.SIGTERM):
@@ -83,8 +83,8 @@ def test_generator_goes_on_where_it_stopped(stack: Stack) -> None:
     judge(stack.log("alice"))
 
 
-def test_second_generator(stack: Stack) -> None:
-    """A feed has one generator; another is refused, or takes it over."""
+def test_second_generator_is_refused_or_takes_over(stack: Stack) -> None:
+    """A feed has one generator; another one is refused, or takes it over."""
     first = stack.generator("--feed=users")
     second = stack.start("generate", "--feed=users")
     assert second.process.wait(PATIENCE_SECONDS) == 1
@@ -97,7 +97,7 @@ def test_second_generator(stack: Stack) -> None:
 
 
 def test_rate_and_seed_are_the_feeds_own(stack: Stack) -> None:
-    """What the command line sets stays set; a new seed is a new epoch."""
+    """Values set on the command line are kept; a new seed starts a new epoch."""
     options = ("--feed=arrays", "--for=1.5")
     assert stack.start("generate", *options, "--rate=40").process.wait(PATIENCE_SECONDS) == 0
     assert stack.start("generate", *options, "--seed=5").process.wait(PATIENCE_SECONDS) == 0
@@ -108,8 +108,8 @@ def test_rate_and_seed_are_the_feeds_own(stack: Stack) -> None:
     assert segments[0][0] != segments[1][0]
 
 
-def test_new_seed_under_a_client(stack: Stack) -> None:
-    """A seed changed in the database begins an epoch, which the log announces."""
+def test_new_seed_reaches_a_client(stack: Stack) -> None:
+    """A seed changed in the database starts an epoch, which the log announces."""
     stack.server()
     stack.generator("--feed=arrays", "--rate=50")
     client = stack.client("alice", "--feed=arrays", "--block-size=10")
@@ -128,8 +128,8 @@ def test_new_seed_under_a_client(stack: Stack) -> None:
     assert first[1] != second[1]
 
 
-def test_everybody_says_that_no_generator_runs(stack: Stack) -> None:
-    """Server, page and client name the command that is missing."""
+def test_missing_generator_is_reported_everywhere(stack: Stack) -> None:
+    """Server, page and client name the command that starts it."""
     server = stack.server()
     server.wait_for(NOT_RUNNING)
     client = stack.client("alice")
@@ -152,8 +152,8 @@ def test_client_waits_for_the_server(stack: Stack) -> None:
     assert "Block 1 received successfully" in client.said
 
 
-def test_feeds_come_and_go_under_a_generator(stack: Stack) -> None:
-    """One that is added begins by itself; one that is removed ends nothing but itself."""
+def test_feeds_can_be_added_and_removed(stack: Stack) -> None:
+    """An added feed starts without a restart; a removed one stops no other."""
     server = stack.server()
     generator = stack.generator("--rate=50")
     add = "Feed.objects.create(name='prices', kind='arrays', rate=50)"
@@ -168,7 +168,7 @@ def test_feeds_come_and_go_under_a_generator(stack: Stack) -> None:
     blocks = bob.said.count("received successfully")
     until(lambda: bob.said.count("received successfully") > blocks + 3, lambda: bob.said)
     assert bob.stop() == 0
-    # Also of the blocks that hold the last of the removed feed.
+    # This includes the blocks with the last messages of the removed feed.
     assert stack.rows("SELECT DISTINCT verdict FROM feeds_blockreport") == [("verified",)]
     server.wait_for("feed users was removed")
     carol = stack.client("carol", "--feed=users", "--block-size=5")

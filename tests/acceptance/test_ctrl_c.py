@@ -1,4 +1,4 @@
-"""Ctrl-C as it is pressed: in a terminal, where it reaches every process at once."""
+"""Ctrl-C in a terminal, where it reaches every process at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SERVERS = pytest.mark.parametrize(
 
 @pytest.fixture
 def open_window(stack: Stack) -> Iterator[Open]:
-    """Open terminals for programs of Python, in the checkout of the stack."""
+    """Open terminals for Python programs, in the checkout of the stack."""
     with ExitStack() as opened:
 
         def open_window(*command: str) -> TerminalWindow:
@@ -34,7 +34,7 @@ def open_window(stack: Stack) -> Iterator[Open]:
 
 
 def assert_clean_end(window: TerminalWindow) -> None:
-    """After Ctrl-C it ends with 0, without a traceback, and leaves nobody behind."""
+    """Press Ctrl-C; check that the program ends with 0, without a traceback or other processes."""
     window.press_ctrl_c()
     assert window.wait() == 0, window.said
     assert "Traceback" not in window.said
@@ -43,8 +43,8 @@ def assert_clean_end(window: TerminalWindow) -> None:
 
 
 @SERVERS
-def test_server(stack: Stack, open_window: Open, command: str) -> None:
-    """The server lets its clients go with 4001; they wait for it, and come back."""
+def test_ctrl_c_drains_the_server(stack: Stack, open_window: Open, command: str) -> None:
+    """The server closes its clients with 4001; they wait for it, and reconnect."""
     words = command.format(stack.port).split()
     server = open_window("manage.py", *words)
     client = stack.client("alice", "--block-size=5", "--json")
@@ -64,16 +64,16 @@ def test_server(stack: Stack, open_window: Open, command: str) -> None:
 
 
 @SERVERS
-def test_impatient(stack: Stack, open_window: Open, command: str) -> None:
-    """Ctrl-C pressed again and again until the server ended is no error either."""
+def test_repeated_ctrl_c_is_no_error(stack: Stack, open_window: Open, command: str) -> None:
+    """Ctrl-C pressed repeatedly until the server has ended is no error."""
     server = open_window("manage.py", *command.format(stack.port).split())
     server.wait_for("feed users is not running")
     server.keep_pressing_ctrl_c()
     assert_clean_end(server)
 
 
-def test_generator(stack: Stack, open_window: Open) -> None:
-    """The generator ends its live lines, and says how far it came."""
+def test_ctrl_c_ends_the_generator(stack: Stack, open_window: Open) -> None:
+    """The generator ends its live lines, and prints the last offsets."""
     generator = open_window("manage.py", "generate", "--rate=50")
     until(
         lambda: stack.rows("SELECT min(promised) > 0 FROM feeds_feed") == [(1,)],
@@ -85,8 +85,8 @@ def test_generator(stack: Stack, open_window: Open) -> None:
     assert "last offset" in generator.said
 
 
-def test_client(stack: Stack, open_window: Open) -> None:
-    """The client says bye, sums up, leaves a whole log, and is no longer online."""
+def test_ctrl_c_ends_the_client(stack: Stack, open_window: Open) -> None:
+    """The client says bye, prints a summary, leaves a whole log, and is no longer online."""
     server = stack.server()
     stack.generator("--rate=50")
     client = open_window(
@@ -99,7 +99,7 @@ def test_client(stack: Stack, open_window: Open) -> None:
         f"--log={stack.log('alice')}",
     )
     client.wait_for("Block 3 received successfully")
-    # One look serves all who ask within about a second.
+    # One look serves all requests within about a second.
     until(lambda: '"client": "alice"' in stack.get("status.json"), lambda: server.said)
     assert_clean_end(client)
     server.wait_for("alice left")

@@ -1,4 +1,4 @@
-"""The database locked, gone and full: the feeds go on, and nothing is stored twice or lost."""
+"""The database locked, gone and full: the feeds continue, and nothing is lost or stored twice."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AGAIN = "the database takes facts again"
 
 @pytest.fixture
 def impatient(tmp_path: Path) -> Iterator[Stack]:
-    """Give a test an installation that waits a second for a lock."""
+    """Give a test an installation that waits one second for a lock."""
     stack = Stack(tmp_path, settings="tests.support.impatient_settings")
     yield stack
     stack.close()
@@ -32,7 +32,7 @@ def impatient(tmp_path: Path) -> Iterator[Stack]:
 
 @pytest.fixture
 def cramped(tmp_path: Path) -> Iterator[Stack]:
-    """Give a test an installation whose database is soon full."""
+    """Give a test an installation whose database has little room."""
     stack = Stack(tmp_path, settings="tests.support.cramped_settings")
     yield stack
     stack.close()
@@ -43,8 +43,8 @@ def database(stack: Stack) -> Path:
     return stack.folder / "var" / "db.sqlite3"
 
 
-def test_locked(impatient: Stack) -> None:
-    """While another program holds the database, reports and promises wait."""
+def test_locked_database_delays_reports(impatient: Stack) -> None:
+    """While another program locks the database, reports and promises wait."""
     server = impatient.server()
     generator = impatient.generator("--rate=100")
     eight = Eight(impatient)
@@ -65,8 +65,8 @@ def test_locked(impatient: Stack) -> None:
     assert "Traceback" not in server.said + generator.said
 
 
-def test_stopped_while_locked(stack: Stack) -> None:
-    """A generator that has to wait for the database before it ends says so."""
+def test_generator_stopped_while_locked_says_so(stack: Stack) -> None:
+    """A generator that must wait for the database before it ends says so."""
     generator = stack.generator("--rate=100")
     with closing(sqlite3.connect(database(stack), timeout=30, isolation_level=None)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
@@ -77,8 +77,8 @@ def test_stopped_while_locked(stack: Stack) -> None:
     assert "Traceback" not in generator.said
 
 
-def test_server_stopped_while_locked(impatient: Stack) -> None:
-    """A server that could not store all before it ended says so, also by its exit code."""
+def test_server_stopped_while_locked_says_so(impatient: Stack) -> None:
+    """A server that could not store everything says so, also by its exit code."""
     server = impatient.server()
     impatient.generator("--rate=100")
     client = impatient.client("alice", "--block-size=10")
@@ -96,13 +96,13 @@ def test_server_stopped_while_locked(impatient: Stack) -> None:
     assert set(session.verdicts) == {block.header["block"] for block in session.blocks}
 
 
-def test_gone(impatient: Stack) -> None:
+def test_missing_database_does_not_stop_clients(impatient: Stack) -> None:
     """While the database cannot be opened, clients are served with what is known."""
     server = impatient.server()
     generator = impatient.generator("--rate=100")
     eight = Eight(impatient)
     eight.wait_for_blocks(1)
-    # In its place is something that no process can open; its journal stays.
+    # In its place is a folder, which no process can open as a database; its journal stays.
     path, away = database(impatient), impatient.folder / "away"
     path.rename(away)
     path.mkdir()
@@ -117,8 +117,8 @@ def test_gone(impatient: Stack) -> None:
     assert "Traceback" not in server.said + generator.said
 
 
-def test_full(cramped: Stack) -> None:
-    """Where nothing more can be stored, reports wait until there is room again."""
+def test_full_database_delays_reports(cramped: Stack) -> None:
+    """While the database is full, reports wait until there is room again."""
     with closing(sqlite3.connect(database(cramped))) as filler:
         filler.execute("CREATE TABLE ballast (bytes BLOB)")
         (pages,) = filler.execute("PRAGMA page_count").fetchone()

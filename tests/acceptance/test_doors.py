@@ -1,7 +1,7 @@
 """
-Nothing bad gets in: generated nonsense at every door of a real server.
+Generated nonsense at every interface of a real server.
 
-``BLOCKFEED_FUZZ`` is the number of inputs, ``BLOCKFEED_SEED`` where they begin.
+``BLOCKFEED_FUZZ`` is the number of inputs, ``BLOCKFEED_SEED`` their seed.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from tools.waiting import PATIENCE_SECONDS
 INPUTS = int(os.environ.get("BLOCKFEED_FUZZ", "2000"))
 SEED = int(os.environ.get("BLOCKFEED_SEED", "1"))
 ANSWER_SECONDS = 0.5
-"""A whole request is answered sooner; half a one never."""
+"""A complete request is answered within this time; an incomplete one never is."""
 BURST = 20
-"""Frames before the server is asked whether it still listens."""
+"""Frames between two checks that the server still answers."""
 OFFERED = [Subprotocol(SUBPROTOCOL)]
 BY_THE_STANDARD = {1002, 1003, 1007, 1009}
-"""Codes for a peer that breaks RFC 6455 itself."""
+"""Codes for a peer that violates RFC 6455 itself."""
 
 
 class Witness:
-    """A client of the feed arrays, whom nothing of this concerns."""
+    """A client of the feed arrays that must not notice any of this."""
 
     def __init__(self, url: str) -> None:
         self._url = f"{url}?client=witness&feed=arrays"
@@ -55,7 +55,7 @@ class Witness:
         self.closed = True
 
     async def advance(self) -> None:
-        """Wait until one more message has come."""
+        """Wait until one more message has arrived."""
         before = len(self.offsets)
         async with asyncio.timeout(PATIENCE_SECONDS):
             while len(self.offsets) == before:
@@ -63,7 +63,7 @@ class Witness:
 
 
 async def say_nonsense(url: str, nonsense: Nonsense, count: int) -> Counter[int]:
-    """Say *count* bad frames, over as many connections as that takes."""
+    """Send *count* bad frames, over as many connections as needed."""
     ends: Counter[int] = Counter()
     while count > 0:
         query = "client=mallory&feed=arrays&block_size=3"
@@ -75,7 +75,7 @@ async def say_nonsense(url: str, nonsense: Nonsense, count: int) -> Counter[int]
                         await socket.send(nonsense.frame())
                     await _answered(socket, count)
             except ConnectionClosed as closed:
-                # Without a close frame it is 0: the server owes a word to everybody.
+                # Without a close frame the code is 0, which the server must never cause.
                 ends[closed.rcvd.code if closed.rcvd else 0] += 1
     return ends
 
@@ -90,7 +90,7 @@ async def _answered(socket: ClientConnection, number: int) -> None:
 
 
 async def ask_nonsense(url: str, nonsense: Nonsense, count: int) -> Counter[int]:
-    """Connect by *count* URLs that may be wrong; return the close codes."""
+    """Connect to *count* URLs that may be wrong; return the close codes."""
     ends: Counter[int] = Counter()
     for _ in range(count):
         try:
@@ -122,7 +122,7 @@ async def send_nonsense(port: int, nonsense: Nonsense, count: int) -> Counter[st
                 answers[code] += 1
                 assert not code.startswith("5"), request
             except (ConnectionError, TimeoutError):
-                answers[""] += 1  # half a request, which the server waits for
+                answers[""] += 1  # an incomplete request, which the server waits for
             finally:
                 writer.transport.abort()
     return answers
@@ -135,8 +135,8 @@ def busy(stack: Stack) -> Stack:
     return stack
 
 
-def test_nonsense_disturbs_nobody(busy: Stack) -> None:
-    """Whatever comes is answered or refused; nothing fails, hangs, or is felt by others."""
+def test_nonsense_affects_no_other_client(busy: Stack) -> None:
+    """Every input is answered or refused; nothing fails, hangs, or affects other clients."""
     server = busy.server()
     generator = busy.generator("--feed", "arrays")
 
@@ -173,8 +173,8 @@ def test_nonsense_disturbs_nobody(busy: Stack) -> None:
     assert [line for line in lines if any(word in line for word in wrong)] == []
 
 
-def test_a_huge_frame_is_refused_by_its_length(stack: Stack) -> None:
-    """Of a frame that is too large the server reads the length and no more."""
+def test_huge_frame_is_refused_by_its_length(stack: Stack) -> None:
+    """The server reads only the length of a frame that is too large."""
     stack.server()
 
     async def run() -> tuple[str, int | None]:
@@ -193,8 +193,8 @@ def test_a_huge_frame_is_refused_by_its_length(stack: Stack) -> None:
     assert code == Close.LIMIT
 
 
-def test_whoever_reaches_the_port_may_connect(stack: Stack) -> None:
-    """Any site and name may connect (docs/how-to/production.md), each with its own session."""
+def test_any_site_may_connect(stack: Stack) -> None:
+    """As docs/how-to/production.md says: any site, any name, and a session per connection."""
     stack.server()
     query = "client=alice&feed=users&feed=arrays"
 
@@ -213,7 +213,7 @@ def test_whoever_reaches_the_port_may_connect(stack: Stack) -> None:
         "JOIN feeds_clientsession AS session ON session.id = message.session_id"
     )
     until(lambda: len(stack.rows(stored)) == 2, lambda: str(stack.rows(stored)))
-    # A text is handled after its connection has ended; the next one's may be handled before it.
+    # A text is handled after its connection has ended, and perhaps after the next one's text.
     assert sorted((client, text) for client, _, text in stack.rows(stored)) == [
         ("alice", "from https://elsewhere.example"),
         ("alice", "from null"),
@@ -221,8 +221,8 @@ def test_whoever_reaches_the_port_may_connect(stack: Stack) -> None:
     assert len({session for _, session, _ in stack.rows(stored)}) == 2
 
 
-def test_a_stopping_server_says_so(stack: Stack) -> None:
-    """Clients of a server that is told to stop hear 4001 and why, plain ones by the close alone."""
+def test_stopping_server_gives_the_reason(stack: Stack) -> None:
+    """Clients of a stopping server get 4001 and the reason, plain ones in the close frame."""
     server = stack.server()
 
     async def run() -> tuple[dict[str, object], list[tuple[int | None, str | None]]]:

@@ -1,4 +1,4 @@
-"""Ending a server: everybody hears of it, everything is stored, nothing is lost."""
+"""The end of a server: every client is notified, everything is stored, nothing is lost."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tools.waiting import PATIENCE_SECONDS
 CLIENTS = 200
 
 
-def test_everybody_hears_of_it(stack: Stack) -> None:
-    """Each client is told to come back at a time of its own, and each end is stored."""
+def test_every_client_is_told_to_return(stack: Stack) -> None:
+    """Each client is told to return at a different time, and each end is stored."""
     server = stack.server()
     stack.generator("--feed=arrays", "--rate=50")
 
@@ -43,8 +43,8 @@ def test_everybody_hears_of_it(stack: Stack) -> None:
     assert rows == [(Close.DRAIN, CLIENTS)]
 
 
-def test_who_does_not_read_holds_nobody_up(stack: Stack) -> None:
-    """A client to which no farewell comes through is cut off, after a while."""
+def test_client_that_does_not_read_does_not_delay_the_drain(stack: Stack) -> None:
+    """A client that no farewell reaches is cut off after a while."""
     server = stack.server()
     stack.generator("--feed=arrays", "--rate=2000")
     with RawClient(stack.port, "client=deaf&feed=arrays", buffer=SMALL_BUFFER) as deaf:
@@ -58,8 +58,8 @@ def test_who_does_not_read_holds_nobody_up(stack: Stack) -> None:
     assert ends == [(Close.DRAIN, "the server stops")] * 2
 
 
-def test_rolling_restart(stack: Stack) -> None:
-    """Two servers restarted in turn under load: every log is whole."""
+def test_rolling_restart_loses_nothing(stack: Stack) -> None:
+    """Two servers are restarted in turn under load, and every log is whole."""
     ports = [free_port(), free_port()]
     servers = {port: stack.server(port=port) for port in ports}
     stack.generator("--rate=100")

@@ -1,4 +1,4 @@
-"""Eight clients of all kinds at once, and what they are to live through."""
+"""Eight clients of all kinds at once, and the faults they must survive."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ RATE = "100"
 
 
 def assert_clean(*programs: Program) -> None:
-    """Nothing went wrong without being said."""
+    """Check that no program printed a traceback."""
     for program in programs:
         assert "Traceback" not in program.said, program.said
 
 
 def test_eight_clients_at_once(stack: Stack) -> None:
-    """Every log is gapless, every block its size, every report stored once."""
+    """Every log has no hole, every block its size, and every report is stored once."""
     server = stack.server()
     generator = stack.generator("--rate", RATE)
     eight = Eight(stack)
@@ -43,7 +43,7 @@ def test_eight_clients_at_once(stack: Stack) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_server_restarted_under_eight_clients(stack: Stack, how: signal.Signals) -> None:
-    """All come back by themselves; logs and block numbers go on."""
+    """All clients reconnect; logs and block numbers continue."""
     server = stack.server()
     stack.generator("--rate", RATE)
     eight = Eight(stack)
@@ -60,8 +60,8 @@ def test_server_restarted_under_eight_clients(stack: Stack, how: signal.Signals)
     assert_clean(server, again)
 
 
-def test_random_restarts(stack: Stack, restarts: int) -> None:
-    """Server and generator stopped and killed in any order leave no trace."""
+def test_random_restarts_leave_no_trace(stack: Stack, restarts: int) -> None:
+    """Server and generator are stopped and killed in any order without an effect on logs."""
     random_ = random.Random(7)
     parts: dict[str, Callable[[], Program]] = {
         "server": stack.server,
@@ -83,12 +83,12 @@ def test_random_restarts(stack: Stack, restarts: int) -> None:
 
 @pytest.fixture
 def restarts() -> int:
-    """Return how many restarts a test makes; the environment may ask for more."""
+    """Return the number of restarts; the environment may set it higher."""
     return int(os.environ.get("BLOCKFEED_RESTARTS", "4"))
 
 
-def test_logs_are_each_their_own(stack: Stack, tmp_path: Path) -> None:
-    """Two clients cannot write one log; the second says so and ends with 1."""
+def test_log_has_a_single_writer(stack: Stack, tmp_path: Path) -> None:
+    """Two clients cannot write one log; the second one says so and ends with 1."""
     stack.server()
     stack.generator("--rate", RATE)
     first = stack.client("alice")

@@ -1,4 +1,4 @@
-"""The client lifted out: its folder, elsewhere, with its own requirements alone."""
+"""The client alone: its folder in another place, with only its own requirements."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.support.venv import make_venv, without_checkout
 from tools.waiting import PATIENCE_SECONDS
 
 
-def test_client_alone(stack: Stack, tmp_path: Path) -> None:
-    """A copy of the client under any name needs its own requirements and no more."""
+def test_copied_client_needs_only_its_requirements(stack: Stack, tmp_path: Path) -> None:
+    """A copy of the client under any name works with its own requirements."""
     elsewhere = tmp_path / "my client"
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(CHECKOUT / "clientapp", elsewhere, ignore=ignore)

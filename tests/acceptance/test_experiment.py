@@ -1,4 +1,4 @@
-"""``make experiment``, as small as can be: its own server, two rates, one report."""
+"""``make experiment`` on the smallest scale: its own server, two rates, one report."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from tools import experiment, run
 SWEEP = ("--block-sizes=1,2", "--clients=2,3", "--repeats=1", "--seconds=1")
 
 
-def test_experiment(tmp_path: Path, worker_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every condition is measured at both rates, all of it labelled, and told in one report."""
+def test_experiment_measures_every_condition(
+    tmp_path: Path, worker_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every condition is measured at both rates, labelled, and part of one report."""
     monkeypatch.setattr(experiment, "OUT", tmp_path)
     monkeypatch.setattr(experiment, "RATES", (10, 20))
     monkeypatch.setattr(experiment, "SWEEP", SWEEP)
-    # Workers must not race for a port between finding it free and taking it.
+    # Workers must not race for a port between finding and taking it.
     monkeypatch.setattr(run, "FIRST_PORT", 8100 + 100 * int(re.sub(r"\D", "", worker_id) or 0))
     monkeypatch.setenv("BLOCKFEED_VAR", str(tmp_path))
     assert experiment.main() == 0

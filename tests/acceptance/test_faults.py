@@ -1,4 +1,4 @@
-"""Faults of the channel layer, and of a client's disk: none is seen in a log."""
+"""Faults of the channel layer, and of a client's disk: none is visible in a log."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ KILLS = 3
 
 @pytest.fixture
 def faulty(tmp_path: Path) -> Iterator[Stack]:
-    """Give a test an installation whose layer loses, doubles and reorders."""
+    """Give a test an installation whose layer loses, doubles and reorders batches."""
     stack = Stack(tmp_path, settings="tests.support.faulty_settings")
     yield stack
     stack.close()
 
 
-def test_batches_lost_doubled_and_reordered(faulty: Stack) -> None:
-    """Eight clients get everything through a layer that keeps no promise."""
+def test_faulty_layer_loses_nothing(faulty: Stack) -> None:
+    """Eight clients get everything through a layer that loses, doubles and reorders."""
     server = faulty.server()
     faulty.generator("--rate=100")
     eight = Eight(faulty)
@@ -50,7 +50,7 @@ def connected(stack: Stack) -> Redis:
 
 
 def valkey(stack: Stack) -> int | None:
-    """Return the process of the stack's embedded Valkey; None while it is away."""
+    """Return the process id of the stack's embedded Valkey; None while it is down."""
     with connected(stack) as client:
         try:
             return int(client.info("server")["process_id"])
@@ -58,8 +58,8 @@ def valkey(stack: Stack) -> int | None:
             return None
 
 
-def test_valkey_killed_and_frozen(stack: Stack) -> None:
-    """Eight clients go on while Valkey is killed, comes back, and hangs."""
+def test_killed_and_frozen_valkey_loses_nothing(stack: Stack) -> None:
+    """Eight clients continue while Valkey is killed, returns, and hangs."""
     server = stack.server()
     generator = stack.generator("--rate=100")
     eight = Eight(stack)
@@ -88,8 +88,8 @@ def test_valkey_killed_and_frozen(stack: Stack) -> None:
     assert "Traceback" not in server.said + generator.said
 
 
-def test_valkey_flushed_slow_and_hung_up(stack: Stack) -> None:
-    """Eight clients go on while Valkey forgets everything, dawdles, and drops everybody."""
+def test_flushed_and_slow_valkey_loses_nothing(stack: Stack) -> None:
+    """Eight clients continue while Valkey loses its data, is slow, and drops connections."""
     server = stack.server()
     generator = stack.generator("--rate=100")
     eight = Eight(stack)
@@ -97,7 +97,7 @@ def test_valkey_flushed_slow_and_hung_up(stack: Stack) -> None:
     with connected(stack) as client:
         client.flushall()
         eight.wait_for_blocks(1)
-        # Longer than a call may take, and than a server waits for a batch.
+        # Longer than a call may take, and longer than a server waits for a batch.
         client.client_pause(1500)
         eight.wait_for_blocks(1)
         assert client.client_kill_filter(_type="pubsub") >= 1
@@ -109,13 +109,13 @@ def test_valkey_flushed_slow_and_hung_up(stack: Stack) -> None:
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits another process")
-def test_disk_full_under_a_log(stack: Stack) -> None:
-    """A client that cannot write says so and ends with 1; later it goes on, and nothing is lost."""
+def test_full_disk_under_a_log_loses_nothing(stack: Stack) -> None:
+    """A client that cannot write says so and ends with 1; the next start resumes without loss."""
     stack.server()
     stack.generator("--rate=100")
     client = stack.client("alice", "--block-size=10")
     client.wait_for("Block 3 received successfully")
-    # In the middle of a block: what is written until then is cut off at the next start.
+    # In the middle of a block: the part written until then is cut off at the next start.
     room = stack.log("alice").stat().st_size + 5000
     resource.prlimit(client.process.pid, resource.RLIMIT_FSIZE, (room, room))
     assert client.process.wait(PATIENCE_SECONDS) == 1

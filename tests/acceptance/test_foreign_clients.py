@@ -1,4 +1,4 @@
-"""Clients that are not ours: whatever speaks WebSocket gets messages at once."""
+"""Clients of other people: any program that speaks WebSocket gets messages at once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def served(stack: Stack) -> tuple[Stack, Program]:
 
 
 def assert_heard(stack: Stack, server: Program) -> None:
-    """What the client sent was printed, and is kept as its message."""
+    """Check that the client's text was printed, and stored as its message."""
     server.wait_for("guest says: Hey Server!")
     until(
         lambda: stack.rows("SELECT text FROM feeds_clientmessage") == [("Hey Server!",)],
@@ -42,8 +42,8 @@ def assert_heard(stack: Stack, server: Program) -> None:
     assert "Traceback" not in server.said
 
 
-def test_python(served: tuple[Stack, Program], tmp_path: Path) -> None:
-    """One Python example prints records and why it was refused; the other collects blocks."""
+def test_python_examples_work(served: tuple[Stack, Program], tmp_path: Path) -> None:
+    """One example prints records and the reason of a refusal; the other collects blocks."""
     stack, server = served
     script = str(EXAMPLES / "python_client.py")
     client = stack.program("python", sys.executable, script, stack.url)
@@ -58,7 +58,7 @@ def test_python(served: tuple[Stack, Program], tmp_path: Path) -> None:
 
 
 def assert_collects_blocks_and_reconnects(stack: Stack, server: Program, log: Path) -> None:
-    """Each block is in the log and stored, before and after a restart of the server."""
+    """Check that each block is in the log and stored, before and after a server restart."""
     stored = (
         "SELECT r.text, r.size, r.plain, r.session_id FROM feeds_blockreport r "
         "JOIN feeds_clientsession s ON s.id = r.session_id WHERE s.client = 'bob' ORDER BY r.id"
@@ -87,7 +87,7 @@ def assert_collects_blocks_and_reconnects(stack: Stack, server: Program, log: Pa
     rows = stack.rows(stored)
     assert {(size, plain) for _, size, plain, _ in rows} == {(3, 1)}
     texts = [text for text, *_ in rows]
-    # A sentence that was under way when the server or the client ended is in the log alone.
+    # A sentence in transit when the server or the client ended is only in the log.
     assert texts == [line for line in said if line in texts]
     assert len(said) - len(texts) <= 2
     assert said[0].startswith("Client bob received 1 block in ")
@@ -96,8 +96,8 @@ def assert_collects_blocks_and_reconnects(stack: Stack, server: Program, log: Pa
     assert refused.said.startswith("closed 4501 client='!' ")
 
 
-def test_node(served: tuple[Stack, Program], tmp_path: Path) -> None:
-    """The JavaScript example runs in node as it stands, with or without a WebSocket of node's."""
+def test_node_example_works(served: tuple[Stack, Program], tmp_path: Path) -> None:
+    """The JavaScript example runs in node unchanged, with or without a built-in WebSocket."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is not installed")
@@ -121,7 +121,7 @@ def test_node(served: tuple[Stack, Program], tmp_path: Path) -> None:
 
 
 def npm_install(folder: Path, package: str) -> None:
-    """Install a package into *folder*; skips where that cannot be."""
+    """Install a package into *folder*; skips if that is impossible."""
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("npm is not installed")
@@ -136,19 +136,19 @@ def npm_install(folder: Path, package: str) -> None:
         pytest.skip(f"npm cannot install {package}: {installed.stderr[-200:]}")
 
 
-def test_wscat(served: tuple[Stack, Program], tmp_path: Path) -> None:
-    """wscat, which knows nothing of us, gets messages and is heard."""
+def test_wscat_works(served: tuple[Stack, Program], tmp_path: Path) -> None:
+    """The program wscat gets messages, and the server receives its text."""
     npm_install(tmp_path, "wscat@6.1.0")
     stack, server = served
     wscat = str(tmp_path / "node_modules" / ".bin" / "wscat")
     talk = ("--connect", stack.url, "--execute", "Hey Server!", "--wait", "60")
-    # It ends with its input, so it gets one that stays open.
+    # wscat ends with its input, so its input stays open.
     client = stack.program("wscat", wscat, *talk, stdin=subprocess.PIPE)
     client.wait_for('"username"')
     assert_heard(stack, server)
 
 
-def test_browser(served: tuple[Stack, Program], tmp_path: Path) -> None:
+def test_browser_example_works(served: tuple[Stack, Program], tmp_path: Path) -> None:
     """A browser's WebSocket shows records in the example page."""
     stack, server = served
     with browser(tmp_path / "profile") as page:
@@ -156,14 +156,14 @@ def test_browser(served: tuple[Stack, Program], tmp_path: Path) -> None:
         page.wait_for("""document.getElementById('log').innerText.includes('"username":')""")
         assert_heard(stack, server)
         assert not page.errors
-        page.open("data:text/html,")  # another hash alone would not load it again
+        page.open("data:text/html,")  # a new hash alone would not reload the page
         page.open(f"file://{EXAMPLES / 'browser_client.html'}#{stack.url}{NO_FEED}")
         page.wait_for(f"document.getElementById('log').innerText.includes({REFUSED!r})")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell runs the example")
-def test_command_line(served: tuple[Stack, Program], tmp_path: Path) -> None:
-    """The command of the page, with our client, collects blocks."""
+def test_command_on_the_page_works(served: tuple[Stack, Program], tmp_path: Path) -> None:
+    """The page's command for our client collects blocks."""
     stack, server = served
     script = (EXAMPLES / "command_line.sh").read_text(encoding="utf-8")
     ours = script.split("# Any WebSocket client")[0]
@@ -177,9 +177,9 @@ def test_command_line(served: tuple[Stack, Program], tmp_path: Path) -> None:
     server.wait_for("Client alice received 1 block in ")
 
 
-def test_clients_that_other_people_wrote(stack: Stack, tmp_path: Path) -> None:
+def test_clients_of_other_people_work(stack: Stack, tmp_path: Path) -> None:
     """
-    Whatever its style, a plain client gets messages only, and each of its sentences is stored.
+    A plain client of any style gets only messages, and its sentences are stored.
 
     First each gets the same sixty messages, so that the sizes of its blocks must
     sum to sixty. Then the server restarts while messages flow. Later each client
@@ -234,7 +234,7 @@ def wait_until_sizes_add_up(clients: list[Foreign], stack: Stack, server: Progra
 
 
 def wait_for_sentences(clients: list[Foreign], server: Program) -> None:
-    """Wait until each of *clients* has said two more sentences."""
+    """Wait until each of *clients* has sent two more sentences."""
     before = {one: len(one.said()) for one in clients}
     for one in clients:
         one.wait_until(lambda one=one: len(one.said()) >= before[one] + 2, server)  # type: ignore[misc]

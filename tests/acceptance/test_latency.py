@@ -1,4 +1,4 @@
-"""True latency with a client whose clock is wrong."""
+"""True latency despite a wrong clock of the client."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.support.wrong_clock import WrongClock, needs_compiler
 from tools.waiting import PATIENCE_SECONDS
 
 AHEAD = 3
-"""Seconds by which the clock of the client is off."""
+"""Seconds by which the client's clock is wrong."""
 
 
 @needs_compiler
 @pytest.mark.parametrize("off", [AHEAD, -AHEAD])
-def test_clock_of_the_client_is_off(stack: Stack, off: int) -> None:
-    """A clock off by 3 s is found out within the bound, and no latency shows it."""
+def test_wrong_clock_of_the_client_is_corrected(stack: Stack, off: int) -> None:
+    """An error of 3 s is measured within its bound, and affects no latency."""
     stack.server()
     stack.generator("--rate=50")
     with stack.variables(WrongClock(stack.folder, off).environment):
@@ -31,7 +31,7 @@ def test_clock_of_the_client_is_off(stack: Stack, off: int) -> None:
     for block in session.blocks[1:]:
         clock, latency = block.header["clock"], block.header["latency"]
         assert clock["offset"] == pytest.approx(-off, abs=clock["error"])
-        # Nothing leaves before it was due.
+        # No message is sent before it is due.
         assert latency["p50"] >= -clock["error"]
     (stored,) = stack.rows(
         "SELECT clock_offset, clock_error, label, latency_p50, verdict FROM feeds_blockreport "

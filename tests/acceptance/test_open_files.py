@@ -1,4 +1,4 @@
-"""A server that a shell lets open few files."""
+"""A server with a low limit of open files."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ CLIENTS = 300
         ("-n", "this process may open 200 files, so it serves about 0 connections"),
     ],
 )
-def test_a_low_limit_of_files(stack: Stack, limit: str, words: str | None) -> None:
-    """A limit that may be raised is raised; one that may not is told at the start."""
+def test_low_file_limit_is_raised_or_reported(stack: Stack, limit: str, words: str | None) -> None:
+    """A limit that can be raised is raised; any other is reported at the start."""
     command = f"ulimit {limit} {FEW}; exec {sys.executable} manage.py serve --bind 127.0.0.1:"
     server = stack.program("serve", "sh", "-c", f"{command}{stack.port}")
     server.wait_for("is not running" if words is None else words)

@@ -1,4 +1,4 @@
-"""The product in other places: another ASGI server, a changed file."""
+"""The product under another ASGI server, and with a changed file."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.support.judge import judge
 from tests.support.stack import CHECKOUT, PATIENCE_SECONDS, Stack, until
 
 
-def test_under_uvicorn(stack: Stack) -> None:
-    """The application runs under any ASGI server; clients of both kinds are served there."""
+def test_application_runs_under_uvicorn(stack: Stack) -> None:
+    """The application runs under any ASGI server and serves clients of both kinds."""
     server = stack.program(
         "uvicorn",
         sys.executable,
@@ -52,8 +52,8 @@ def test_under_uvicorn(stack: Stack) -> None:
     assert statuses == [("left",), ("away",)]
 
 
-def test_code_reload(tmp_path: Path) -> None:
-    """A changed file restarts the server under its clients, who go on."""
+def test_changed_file_restarts_the_server(tmp_path: Path) -> None:
+    """A changed file restarts the server, and its clients continue."""
     copy = tmp_path / "checkout"
     for part in ("manage.py", "clientapp", "feeds", "wsproject", "templates", "examples"):
         source = CHECKOUT / part

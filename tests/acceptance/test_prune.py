@@ -1,4 +1,4 @@
-"""``manage.py prune`` beside a server at work: what is old goes, and nobody feels it."""
+"""``manage.py prune`` beside a running server: old rows go, and clients are not affected."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tests.support.stack import PATIENCE_SECONDS, Stack
 
 OLD = "2020-01-01 00:00:00"
 COPIES = 1500
-"""Of each report of who left: more than the command removes in one transaction."""
+"""Copies of each report of the client that left: more than one transaction removes."""
 
 
 def let_grow_old(stack: Stack) -> None:
-    """Let alice's first three reports be old, and all of bob's, of which there are many."""
+    """Make alice's first three reports old, and all of bob's, which are many."""
     columns = [name for _, name, *_ in stack.rows("PRAGMA table_info(feeds_blockreport)")]
     kept = ", ".join(columns[1:])
     copied = re.sub(r"\bnumber\b", "number + 2 * n", kept)
@@ -36,8 +36,8 @@ def let_grow_old(stack: Stack) -> None:
         database.commit()
 
 
-def test_prune_disturbs_nobody(stack: Stack) -> None:
-    """While thousands of rows go, a client collects on; its kept reports and its log are whole."""
+def test_prune_does_not_affect_clients(stack: Stack) -> None:
+    """A client keeps collecting during a large prune; its kept reports and log are whole."""
     server = stack.server()
     generator = stack.generator("--rate=50")
     bob = stack.client("bob", "--block-size=5", "--blocks=2")
@@ -51,7 +51,7 @@ def test_prune_disturbs_nobody(stack: Stack) -> None:
     blocks = alice.said.count("received successfully")
     alice.wait_for(f"Block {blocks + 3} verified")
     assert alice.stop() == 0
-    # Who comes back is not asked for what was removed, and goes on where it stood.
+    # A client that reconnects is not asked for removed reports, and resumes where it was.
     again = stack.client("alice", "--block-size=5", "--blocks=1")
     assert again.process.wait(PATIENCE_SECONDS) == 0, again.said
     session = judge(stack.log("alice"))

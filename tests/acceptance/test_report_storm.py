@@ -1,7 +1,7 @@
 """
 Many reports, lost acknowledgements, cut connections, killed clients: each stored once.
 
-``BLOCKFEED_REPORTS`` is the number of reports, ``BLOCKFEED_SEED`` where chance begins.
+``BLOCKFEED_REPORTS`` is the number of reports, ``BLOCKFEED_SEED`` the seed.
 """
 
 from __future__ import annotations
@@ -23,21 +23,23 @@ REPORTS = int(os.environ.get("BLOCKFEED_REPORTS", "2000"))
 SEED = int(os.environ.get("BLOCKFEED_SEED", "1"))
 CLIENTS = 6
 RATE = 100
-"""Messages in a second, each a block of every client."""
+"""Messages per second; each is a block of every client."""
 LONGEST_LIFE_SECONDS = 2.0
-"""Before some client is killed, at any instant."""
+"""The longest time until another client is killed."""
 LOST_ACKS = 0.05
 CUTS = 0.0003
-"""Of all texts: each client is cut off every few seconds."""
+"""The share of texts that cut the connection: each client is cut off every few seconds."""
 GROWTH_BYTES = 96 * 2**20
-"""The server may grow by so much, however many reports come: its recent past,
-and the facts that wait for the database, of which `waiting_facts` is the bound."""
+"""
+The allowed growth of the server for any number of reports: its recent past, and the facts that
+wait for the database, bounded by `waiting_facts`.
+"""
 PATIENCE_SECONDS = 900.0
 
 
 @dataclass
 class Crew:
-    """The clients of a storm, each with its log and its present process."""
+    """The clients of a storm, each with its log and its current process."""
 
     stack: Stack
     url: str
@@ -51,7 +53,7 @@ class Crew:
         )
 
     def kill(self, name: str) -> None:
-        """Kill a client as the machine would, and start it again."""
+        """Kill a client with SIGKILL, and start it again."""
         program = self.running[name]
         assert program.process.poll() is None, program.said
         assert program.stop(signal.SIGKILL) == -signal.SIGKILL
@@ -81,9 +83,9 @@ def rage(stack: Stack, crew: Crew) -> None:
 
 
 def settle(crew: Crew) -> None:
-    """Start each client until it ends with nothing unacknowledged; each start sends the rest."""
+    """Start each client until all its reports are acknowledged; each start sends the rest."""
     for program in crew.running.values():
-        # One that was only just started has not asked Python for the signal yet.
+        # A process that has just started may not handle the signal in Python yet.
         assert program.stop() in (0, -signal.SIGINT), program.said
     left = list(crew.running)
     end = time.monotonic() + PATIENCE_SECONDS
@@ -98,7 +100,7 @@ def settle(crew: Crew) -> None:
 
 
 def judge_client(stack: Stack, name: str) -> None:
-    """The log is whole; each of its blocks is stored once and verified, on both sides."""
+    """Check that the log is whole, and each block is stored once and verified on both sides."""
     session = judge(stack.log(name))
     numbers = list(range(1, len(session.blocks) + 1))
     rows = stack.rows(
@@ -110,9 +112,9 @@ def judge_client(stack: Stack, name: str) -> None:
     assert session.verdicts == dict.fromkeys(numbers, "verified")
 
 
-def test_a_storm_of_reports(stack: Stack) -> None:
-    """Whatever is lost, cut and killed, every block ends up stored once and verified."""
-    # Many reports take longer than a test may that hangs; `rage` has an end of its own.
+def test_storm_of_reports_loses_nothing(stack: Stack) -> None:
+    """Whatever is lost, cut and killed, every block is stored once and verified."""
+    # Many reports take longer than a hanging test may; `rage` has a limit of its own.
     faulthandler.cancel_dump_traceback_later()
     server = stack.server()
     stack.generator("--feed=arrays", f"--rate={RATE}")

@@ -27,7 +27,7 @@ Start = Callable[[], "Running"]
 
 
 class Running:
-    """`tools.run` in a process of its own, and what it said so far."""
+    """`tools.run` in a separate process, and its output."""
 
     def __init__(self, folder: Path, first_port: int) -> None:
         self.said = ""
@@ -41,7 +41,7 @@ class Running:
         )
 
     def read_until(self, *patterns: str) -> list[str]:
-        """Read on until all *patterns* were said; return what stands in their groups."""
+        """Read until all *patterns* were printed; return the text of their groups."""
         assert self.process.stdout is not None
         while not all(found := [re.search(pattern, self.said) for pattern in patterns]):
             line = self.process.stdout.readline()
@@ -55,7 +55,7 @@ class Running:
         return self.process.returncode
 
     def children(self) -> dict[int, str]:
-        """Return its running children: process ids and command lines."""
+        """Return the running children: process ids and command lines."""
         listed = subprocess.run(
             ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
         )
@@ -65,7 +65,7 @@ class Running:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start everything on a new folder; end it whatever happens."""
+    """Start everything in a new folder; end it in any case."""
     first_port = stack.free_port()
     started: list[Running] = []
 
@@ -80,7 +80,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def can_log_in(admin: str, password: str) -> bool:
-    """Tell whether the account ``admin`` gets into the admin."""
+    """Tell whether the account ``admin`` can sign in."""
     cookies = CookieJar()
     opener = build_opener(HTTPCookieProcessor(cookies))
     opener.open(f"{admin}login/").close()
@@ -99,8 +99,8 @@ def is_running(pid: int) -> bool:
     return True
 
 
-def test_runs_and_stops_all(start: Start, tmp_path: Path) -> None:
-    """Blocks come in, the account works, Ctrl-C ends all cleanly, and the next start goes on."""
+def test_run_starts_and_stops_everything(start: Start, tmp_path: Path) -> None:
+    """Blocks arrive, the account works, Ctrl-C ends all cleanly, and the next start resumes."""
     running = start()
     admin, password = running.read_until(r"admin +(http\S+)\n", r"user admin, password (\S+) ")
     running.read_until(*(rf"{name} +\| Block 1 received" for name in ("alice", "bob", "carol")))
@@ -126,8 +126,8 @@ def test_runs_and_stops_all(start: Start, tmp_path: Path) -> None:
     again.read_until(re.escape(password), r"alice +\| Block [2-9] received")
 
 
-def test_a_changed_password_is_not_printed(start: Start, tmp_path: Path) -> None:
-    """Where the account has another password, the one that is kept is called wrong."""
+def test_changed_password_is_not_printed(start: Start, tmp_path: Path) -> None:
+    """If the account has another password, the stored one is reported as outdated."""
     first = start()
     old = first.read_until(r"user admin, password (\S+) ", r"alice +\| Block 1 received")[0]
     first.process.terminate()
@@ -149,8 +149,8 @@ def test_a_changed_password_is_not_printed(start: Start, tmp_path: Path) -> None
     assert can_log_in(admin, "another one")
 
 
-def test_taken_port() -> None:
-    """Where somebody listens, the next free port is taken."""
+def test_taken_port_is_skipped() -> None:
+    """If the port is taken, the next free one is used."""
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
         assert port < free_port(port) <= port + 100
@@ -159,8 +159,8 @@ def test_taken_port() -> None:
 
 @pytest.mark.parametrize("program", ["tools.run", "tools.experiment"])
 @pytest.mark.parametrize("port", ["abc", "0", "65536", "-1", "8000.0"])
-def test_wrong_port(program: str, port: str, tmp_path: Path) -> None:
-    """A PORT that is none ends the program with a sentence, before anything is made."""
+def test_wrong_port_is_refused(program: str, port: str, tmp_path: Path) -> None:
+    """An invalid PORT ends the program with a sentence before anything is created."""
     done = subprocess.run(
         [sys.executable, "-m", program],
         cwd=CHECKOUT,
@@ -174,8 +174,8 @@ def test_wrong_port(program: str, port: str, tmp_path: Path) -> None:
     assert list(tmp_path.glob("*.sqlite3")) == []
 
 
-def test_ports_end() -> None:
-    """Where the last port of all is taken, a sentence says which were tried."""
+def test_no_free_port_is_reported() -> None:
+    """If the last possible port is taken, a sentence names the ports that were tried."""
     with socket.socket() as one:
         one.bind((HOST, LAST_PORT))
         one.listen()
@@ -183,8 +183,8 @@ def test_ports_end() -> None:
             free_port(LAST_PORT)
 
 
-def test_a_program_that_ends_ends_no_other(start: Start, tmp_path: Path) -> None:
-    """A client that was told to leave, and a generator that died, leave the rest at work."""
+def test_program_that_ends_ends_no_other(start: Start, tmp_path: Path) -> None:
+    """A client that was told to leave, and a dead generator, do not stop the others."""
     running = start()
     admin = running.read_until(r"admin +(http\S+)\n", r"alice +\| Block 1 verified")[0]
     take_over(admin, tmp_path / "logs" / "alice.log")
@@ -209,7 +209,7 @@ def test_a_program_that_ends_ends_no_other(start: Start, tmp_path: Path) -> None
 
 
 def take_over(admin: str, log: Path) -> None:
-    """Do to a client what ends it with exit code 3: connect with the key of its session."""
+    """Make a client end with exit code 3: connect with the key of its session."""
     asked = json.loads(log.read_text().splitlines()[0].split(" ", 2)[2].rsplit(" crc32 ", 1)[0])
     names = {"client": asked["client"], "session": asked["session"]}
     query = urlencode({**names, "feed": "users", "block_size": asked["block_size"]})
@@ -217,8 +217,8 @@ def take_over(admin: str, log: Path) -> None:
         socket.recv(timeout=PATIENCE_SECONDS)
 
 
-def test_on_a_terminal(tmp_path: Path) -> None:
-    """80 columns are enough, each program has its colour, and Enter shows the addresses again."""
+def test_output_fits_a_terminal(tmp_path: Path) -> None:
+    """80 columns are enough, each program has a colour, and Enter shows the addresses again."""
     environment = {**os.environ, "BLOCKFEED_VAR": str(tmp_path), "PORT": str(stack.free_port())}
     environment.pop("NO_COLOR", None)
     window = TerminalWindow(
@@ -241,7 +241,7 @@ def test_on_a_terminal(tmp_path: Path) -> None:
 
 
 def tools_with_help() -> list[str]:
-    """Return the programs in ``tools/`` that can be run."""
+    """Return the runnable programs in ``tools/``."""
     files = (CHECKOUT / "tools").rglob("*.py")
     runnable = [file for file in files if '__name__ == "__main__"' in file.read_text()]
     names = [file.relative_to(CHECKOUT).with_suffix("") for file in runnable]
@@ -250,7 +250,7 @@ def tools_with_help() -> list[str]:
 
 @pytest.mark.parametrize("program", tools_with_help())
 def test_help_starts_nothing(program: str, tmp_path: Path) -> None:
-    """Whoever asks what a program does gets the answer, and no program."""
+    """A program that is asked for its help prints it and starts nothing."""
     done = subprocess.run(
         [sys.executable, "-m", program, "--help"],
         cwd=CHECKOUT,

@@ -1,4 +1,4 @@
-"""The same recipe makes the same bytes wherever it is installed."""
+"""The same recipe makes the same bytes in every environment."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ NEEDED = ("Faker", "numpy", "orjson")
 
 
 def digest(python: str) -> str:
-    """Return what an interpreter makes of seed 7: a line for each kind."""
+    """Return an interpreter's digest for seed 7, with a line for each kind."""
     done = subprocess.run(
         [python, "-c", DIGEST], cwd=CHECKOUT, capture_output=True, text=True, check=True
     )
     return done.stdout
 
 
-def test_second_virtual_environment(tmp_path: Path) -> None:
-    """An environment made anew from the pins makes the same lines."""
+def test_second_environment_makes_the_same_bytes(tmp_path: Path) -> None:
+    """A new environment with the pinned packages makes the same lines."""
     requirements = (CHECKOUT / "requirements.txt").read_text(encoding="utf-8")
     pins = re.findall(rf"^(?:{'|'.join(NEEDED)})==\S+", requirements, re.MULTILINE)
     assert len(pins) == len(NEEDED)

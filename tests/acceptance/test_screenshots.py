@@ -16,7 +16,7 @@ from tools.screenshots.pictures import PAGES, every
 
 
 def take(out: Path, *options: str) -> str:
-    """Take pictures; return what was said."""
+    """Take pictures; return the output."""
     if program() is None:
         pytest.skip(f"none of {', '.join(CHROMIUMS)} is installed")
     command = [sys.executable, "-m", "tools.screenshots", f"--out={out}", "--blocks=1", *options]
@@ -27,8 +27,8 @@ def take(out: Path, *options: str) -> str:
     return done.stdout
 
 
-def test_a_page_and_a_terminal(tmp_path: Path) -> None:
-    """The chosen ones are pictured at the asked width, and stand in the gallery."""
+def test_chosen_pictures_are_taken(tmp_path: Path) -> None:
+    """The chosen pictures have the requested width, and are in the gallery."""
     said = take(tmp_path, "--only=session", "--only=terminal-generator", "--width=390")
     assert said.splitlines() == [
         "session: session-390.png",
@@ -43,7 +43,7 @@ def test_a_page_and_a_terminal(tmp_path: Path) -> None:
         (session,) = (one for one in PAGES if one.name == "session")
         assert page.size == (390, session.height)
     with Image.open(images / "terminal-generator.png") as terminal:
-        # Not one colour: something was drawn, its title, its text and green words.
+        # More than one colour: a title, text and green words were drawn.
         assert len(terminal.getcolors() or ()) > 10
         assert terminal.width == 960
     gallery = (tmp_path / "gallery.md").read_text("utf-8")
@@ -53,7 +53,7 @@ def test_a_page_and_a_terminal(tmp_path: Path) -> None:
 
 
 def test_every_picture_is_described() -> None:
-    """Names differ, every picture has a title and one sentence; the first is the README's."""
+    """Names are unique, every picture has a title and one sentence; the first is the README's."""
     names = [one.name for one in every()]
     assert len(set(names)) == len(names)
     assert all(one.title and one.sentence.count(".") == 1 for one in every())

@@ -1,4 +1,4 @@
-"""``manage.py serve``: the server as it runs where others reach it."""
+"""``manage.py serve``: the server as it runs in production."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEBUG = "DEBUG is on"
 
 @pytest.fixture
 def stack(stack: Stack) -> Stack:
-    """Give a test an installation as it is in production."""
+    """Give a test an installation as in production."""
     stack.environment["DEBUG"] = "false"
     return stack
 
@@ -37,8 +37,8 @@ def serve(stack: Stack, *options: str) -> Program:
 
 
 @pytest.mark.parametrize("is_compiled", [True, False])
-def test_either_pass_serves(stack: Stack, is_compiled: bool) -> None:  # noqa: FBT001  parametrized
-    """Compiled where it was made, else Python's: each block arrives, and `serve` says which."""
+def test_either_pass_serves_clients(stack: Stack, is_compiled: bool) -> None:  # noqa: FBT001  parametrized
+    """Each block arrives with the compiled pass and with Python's; `serve` names the latter."""
     if is_compiled and not library().exists():
         pytest.skip("the pass was not compiled: python -m tools.compile")
     stack.environment["COMPILED_PASS"] = str(is_compiled)
@@ -56,7 +56,7 @@ def test_either_pass_serves(stack: Stack, is_compiled: bool) -> None:  # noqa: F
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_serves_and_drains(stack: Stack, number: signal.Signals) -> None:
-    """Pages, files and feeds are served with DEBUG off; the end is a drain, with 0."""
+    """With DEBUG off it serves pages, files and feeds; it ends with a drain and with 0."""
     server = serve(stack)
     assert 'src="/static/feeds/page.js"' in stack.get("")
     assert "import" in stack.get("static/feeds/page.js")
@@ -78,8 +78,8 @@ def test_serves_and_drains(stack: Stack, number: signal.Signals) -> None:
     judge(stack.log("alice"))
 
 
-def test_several_addresses(stack: Stack) -> None:
-    """One process listens wherever it is told to, and says where."""
+def test_one_process_serves_several_addresses(stack: Stack) -> None:
+    """One process listens at all given addresses, and prints them."""
     ports = [stack.port, free_port()]
     server = stack.start("serve", *(f"--bind=127.0.0.1:{port}" for port in ports))
     for port in ports:
@@ -90,7 +90,7 @@ def test_several_addresses(stack: Stack) -> None:
 
 
 def test_two_processes_share_a_port(stack: Stack) -> None:
-    """Each serves a part of the clients; when one drains, the other takes its part over."""
+    """Each serves a part of the clients; when one drains, the other takes over its part."""
     servers = [serve(stack, "--reuse-port") for _ in range(2)]
     stack.generator("--feed=arrays", "--rate=50")
 
@@ -115,8 +115,8 @@ def test_two_processes_share_a_port(stack: Stack) -> None:
     assert stack.rows("SELECT count(DISTINCT server) FROM feeds_connection") == [(2,)]
 
 
-def test_taken_address(stack: Stack) -> None:
-    """Where somebody listens, with or without --reuse-port, it is one sentence, and 1."""
+def test_taken_address_is_one_sentence(stack: Stack) -> None:
+    """A taken address is one sentence and exit code 1, with and without --reuse-port."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", stack.port))
         holder.listen()
@@ -137,8 +137,8 @@ def test_taken_address(stack: Stack) -> None:
         ("--backlog=many", "argument --backlog: 'many' is not allowed: a whole number from 1"),
     ],
 )
-def test_wrong_option(tmp_path: Path, option: str, sentence: str) -> None:
-    """A value that is not allowed is one sentence after the usage, and 2."""
+def test_wrong_option_is_one_sentence(tmp_path: Path, option: str, sentence: str) -> None:
+    """A wrong value is one sentence after the usage, and exit code 2."""
     stack = Stack(tmp_path, migrated=False)
     server = stack.start("serve", option)
     try:
@@ -148,8 +148,8 @@ def test_wrong_option(tmp_path: Path, option: str, sentence: str) -> None:
     assert sentence in server.said.splitlines()[-1]
 
 
-def test_debug(stack: Stack) -> None:
-    """With DEBUG on it serves all the same, and warns."""
+def test_debug_is_reported(stack: Stack) -> None:
+    """With DEBUG on it still serves, and prints a warning."""
     stack.environment["DEBUG"] = "true"
     server = serve(stack)
     assert server.said.count(DEBUG) == 1
@@ -157,8 +157,8 @@ def test_debug(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("command", ["serve", "runserver"])
-def test_who_comes_while_it_is_busy_waits(stack: Stack, command: str) -> None:
-    """Hundreds connect at once to a server that accepts none; no kernel has to try again."""
+def test_connections_wait_while_the_server_is_busy(stack: Stack, command: str) -> None:
+    """Hundreds of connections fit the backlog of a server that accepts none."""
     server = serve(stack) if command == "serve" else stack.server()
     server.process.send_signal(signal.SIGSTOP)
     with ExitStack() as comers:

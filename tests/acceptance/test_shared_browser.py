@@ -1,4 +1,4 @@
-"""The browser that tests share: what one test does to it, the next does not notice."""
+"""The browser that tests share: no test notices what another one did to it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ ADDRESS = "http://127.0.0.1/"
 
 @pytest.fixture
 def shared(tmp_path: Path) -> Iterator[SharedBrowser]:
-    """Give a test a browser of its own to share."""
+    """Give a test its own shared browser."""
     with closing(SharedBrowser(tmp_path)) as one:
         yield one
 
 
 def test_pages_share_no_cookies(shared: SharedBrowser) -> None:
-    """A cookie of one page is unknown to the next and to the one that is kept."""
+    """A cookie of one page is unknown to the next page and to the kept one."""
     with shared.page() as page:
         page.call("Network.setCookie", name="a", value="b", url=ADDRESS)
         assert len(page.call("Network.getCookies", urls=[ADDRESS])["cookies"]) == 1
@@ -32,8 +32,8 @@ def test_pages_share_no_cookies(shared: SharedBrowser) -> None:
             assert other.call("Network.getCookies", urls=[ADDRESS])["cookies"] == []
 
 
-def test_crash_is_that_of_one_test(shared: SharedBrowser) -> None:
-    """A page that crashes fails at once, and so does a browser; the next page is another one."""
+def test_crash_fails_one_test_only(shared: SharedBrowser) -> None:
+    """A crash of a page or a browser fails at once; the next page is a new one."""
     first = shared.kept()
     assert shared.kept() is first
     with pytest.raises(AssertionError, match="the page crashed"):

@@ -1,4 +1,4 @@
-"""Slow, deaf and loud clients: little is held for them, and nobody else feels them."""
+"""Slow, deaf and loud clients: little is held for them, and no other client is affected."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def blocks(program: Program) -> int:
 
 
 def closes(stack: Stack, client: str) -> list[tuple[int | None, str]]:
-    """Return how the connections of a client ended."""
+    """Return the close codes and reasons of a client's connections."""
     query = (
         "SELECT close_code, reason FROM feeds_connection c"
         " JOIN feeds_clientsession s ON s.id = c.session_id WHERE s.client = ? ORDER BY c.id"
@@ -40,17 +40,17 @@ def closes(stack: Stack, client: str) -> list[tuple[int | None, str]]:
 
 
 def has_ended(stack: Stack, client: str) -> bool:
-    """Tell whether a client was there and is gone."""
+    """Tell whether a client was connected and is gone."""
     return any(code is not None for code, _ in closes(stack, client))
 
 
-def test_slow_reader_loses_nothing_and_disturbs_nobody(stack: Stack) -> None:
+def test_slow_reader_loses_nothing_and_delays_no_other(stack: Stack) -> None:
     """A client that does not read for a while gets everything, in order."""
     stack.server()
     stack.generator("--feed=arrays", "--rate=5000")
     fast = stack.client("fast", "--feed=arrays", "--block-size=1000")
     with RawClient(stack.port, buffer=SMALL_BUFFER) as slow:
-        # Meanwhile far more is sent than sockets hold, and than the recent past keeps.
+        # Meanwhile far more is sent than sockets and the recent past can hold.
         until(lambda: blocks(fast) >= 15, lambda: fast.said)
         offsets = slow.offsets(14_000)
     assert offsets == list(range(offsets[0], offsets[0] + 14_000))
@@ -58,8 +58,8 @@ def test_slow_reader_loses_nothing_and_disturbs_nobody(stack: Stack) -> None:
     judge(stack.log("fast"))
 
 
-def test_who_reads_nothing_is_closed_and_resumes(impatient: Stack) -> None:
-    """A client that hangs is closed with 4008; where it stood it goes on."""
+def test_client_that_reads_nothing_is_closed_and_resumes(impatient: Stack) -> None:
+    """A client that hangs is closed with 4008, and later resumes where it was."""
     server = impatient.server()
     impatient.generator("--feed=arrays", "--rate=1000")
     fast = impatient.client("fast", "--feed=arrays", "--block-size=100")
@@ -78,8 +78,8 @@ def test_who_reads_nothing_is_closed_and_resumes(impatient: Stack) -> None:
 
 
 @QUIET
-def test_a_cut_cable_is_noticed(impatient: Stack) -> None:
-    """A client to which nothing comes through any more is closed with 4008, a plain one too."""
+def test_cut_cable_is_noticed(impatient: Stack) -> None:
+    """A client that no data reaches any more is closed with 4008, even a plain one."""
     server = impatient.server()
     with (
         RawClient(impatient.port, "client=deaf") as deaf,
@@ -98,8 +98,8 @@ def test_a_cut_cable_is_noticed(impatient: Stack) -> None:
     assert closes(impatient, "guest")[0][0] != 4008
 
 
-def test_a_quiet_client_stays(impatient: Stack) -> None:
-    """A client that only listens makes progress enough, also on a feed that rests."""
+def test_quiet_client_stays(impatient: Stack) -> None:
+    """A client that only listens makes enough progress, even on an idle feed."""
     server = impatient.server()
     with (
         RawClient(impatient.port, "client=quiet") as quiet,
@@ -107,7 +107,7 @@ def test_a_quiet_client_stays(impatient: Stack) -> None:
     ):
         for _ in range(12):
             quiet.wait_for("heartbeat")
-        # It answers no ping: that its kernel took it is enough.
+        # It answers no ping; it is enough that its kernel took the ping.
         for _ in range(3):
             plain.wait_for_ping()
         for name in ("quiet", "plain"):
@@ -115,8 +115,8 @@ def test_a_quiet_client_stays(impatient: Stack) -> None:
     assert server.stop() == 0
 
 
-def test_who_lags_is_heard(stack: Stack) -> None:
-    """A client that is behind in reading can still report; the other direction is its own."""
+def test_lagging_client_can_report(stack: Stack) -> None:
+    """A client that is behind in reading can still report, in the other direction."""
     server = stack.server()
     stack.generator("--feed=arrays", "--rate=5000")
     fast = stack.client("fast", "--feed=arrays", "--block-size=1000")
@@ -127,7 +127,7 @@ def test_who_lags_is_heard(stack: Stack) -> None:
         server.wait_for(sentence)
 
 
-def test_who_does_not_read_is_not_read_from(stack: Stack) -> None:
+def test_client_that_does_not_read_is_not_read_from(stack: Stack) -> None:
     """A client that only sends is stopped by its own backlog, not kept in memory."""
     stack.server()
     pings = text_frame('{"type":"ping","t0":1}') * 1000
@@ -139,8 +139,8 @@ def test_who_does_not_read_is_not_read_from(stack: Stack) -> None:
 
 
 @QUIET
-def test_who_says_more_than_is_handled_waits(stack: Stack) -> None:
-    """A flood of words is taken as it is handled, in order, and not kept in memory."""
+def test_flood_of_frames_is_not_held_in_memory(stack: Stack) -> None:
+    """A flood of frames is read as fast as it is handled, and in order."""
     server = stack.server()
     count = 40_000
     pings = b"".join(text_frame(f'{{"type":"ping","t0":{number}}}') for number in range(count))
@@ -155,8 +155,8 @@ def test_who_says_more_than_is_handled_waits(stack: Stack) -> None:
     assert peak_kilobytes(server) - before < 8 * 1024
 
 
-def test_a_message_in_too_many_parts(stack: Stack) -> None:
-    """A message that comes in ever more parts, empty ones too, is broken off."""
+def test_message_in_too_many_parts_is_refused(stack: Stack) -> None:
+    """A message in ever more parts, including empty ones, is broken off."""
     stack.server()
     with RawClient(stack.port) as client:
         first = text_frame("x", last=False)
@@ -167,7 +167,7 @@ def test_a_message_in_too_many_parts(stack: Stack) -> None:
 
 
 def peak_kilobytes(program: Program) -> int:
-    """Return the most memory that a process ever had, as Linux tells it."""
+    """Return the peak memory of a process, as Linux reports it."""
     status = Path(f"/proc/{program.process.pid}/status").read_text(encoding="utf-8")
     match = re.search(r"VmHWM:\s+(\d+) kB", status)
     assert match is not None

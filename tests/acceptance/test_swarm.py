@@ -1,4 +1,4 @@
-"""A swarm on a real installation, as its user has it."""
+"""A swarm on a real installation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.stack import PATIENCE_SECONDS, Program, Stack, until
 
 MIX = ("--mix=users:5:2", "--mix=users+arrays:10")
 LONG = "--seconds=600"
-"""For swarms that something else ends."""
+"""For swarms that end before their time."""
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def stored(stack: Stack) -> int:
 
 
 def children(program: Program) -> list[int]:
-    """Return the processes of a swarm."""
+    """Return the process ids of a swarm."""
     task = Path(f"/proc/{program.process.pid}/task/{program.process.pid}/children")
     return [int(text) for text in task.read_text().split()]
 
@@ -60,8 +60,8 @@ def is_pending(program: Program) -> bool:
     )
 
 
-def test_logs_and_results(served: Stack) -> None:
-    """Logs are whole, and outcome, table and database tell the same."""
+def test_logs_and_results_agree(served: Stack) -> None:
+    """Logs are whole, and outcome, table and database agree."""
     logs, results = served.folder / "logs", served.folder / "results"
     program = swarm(
         served,
@@ -96,8 +96,8 @@ def test_logs_and_results(served: Stack) -> None:
     assert sum(len(session.blocks) for session in sessions) == len(rows)
 
 
-def test_equal_parts_and_spare_processes(served: Stack) -> None:
-    """Parts that are the same add up, and no process is without a member."""
+def test_equal_parts_are_added_and_no_process_is_idle(served: Stack) -> None:
+    """Equal parts are added up, and no process is without a member."""
     program = swarm(
         served,
         *("--mix=users:5", "--mix=users:5", "--clients=2", "--seconds=1"),
@@ -109,8 +109,8 @@ def test_equal_parts_and_spare_processes(served: Stack) -> None:
     assert len(outcome["load"]) == outcome["asked"]["processes"] == 2
 
 
-def test_an_expectation_that_does_not_hold(served: Stack) -> None:
-    """It ends with 4 and a sentence for each."""
+def test_failed_expectation_ends_with_4(served: Stack) -> None:
+    """The swarm ends with 4 and a sentence for each failed expectation."""
     program = swarm(
         served,
         *("--clients=2", "--seconds=1", "--quiet"),
@@ -123,8 +123,8 @@ def test_an_expectation_that_does_not_hold(served: Stack) -> None:
     ]
 
 
-def test_ctrl_c(served: Stack) -> None:
-    """All members leave, what they came to is shown, and that is no failure."""
+def test_ctrl_c_ends_a_swarm(served: Stack) -> None:
+    """All members leave, their results are shown, and that is no failure."""
     program = swarm(served, "--clients=3", LONG, "--mix=users:5")
     until(lambda: stored(served) >= 3, lambda: program.said)
     assert program.stop() == 0
@@ -135,21 +135,21 @@ def test_ctrl_c(served: Stack) -> None:
     until(lambda: served.rows(query) == [("left",)], lambda: program.said)
 
 
-def test_ctrl_c_twice(served: Stack) -> None:
-    """The second time it does not wait for its members."""
+def test_second_ctrl_c_does_not_wait(served: Stack) -> None:
+    """After a second Ctrl-C the swarm does not wait for its members."""
     program = swarm(served, "--clients=3", LONG, "--mix=users:5")
     until(lambda: stored(served) >= 3, lambda: program.said)
     (child,) = children(program)
     os.kill(child, signal.SIGSTOP)
     program.process.send_signal(signal.SIGINT)
-    # Two of the same that wait together are one.
+    # Two pending signals of the same kind are one.
     until(lambda: not is_pending(program), lambda: program.said)
     assert program.stop() == 0
     assert "Traceback" not in program.said
 
 
-def test_server_killed(stack: Stack) -> None:
-    """A server that dies and comes back costs connections, and no message."""
+def test_killed_server_costs_no_message(stack: Stack) -> None:
+    """A server that dies and returns costs connections, but no message."""
     server = stack.server()
     stack.generator("--rate=50")
     program = swarm(stack, "--clients=3", LONG, "--mix=users:5", "--json", "--expect=reach==1")
@@ -165,8 +165,8 @@ def test_server_killed(stack: Stack) -> None:
     assert (measured["reach"], measured["reconnects"]) == (1, 3)
 
 
-def test_process_killed(served: Stack) -> None:
-    """Where one of its processes is killed a swarm ends, with a sentence."""
+def test_killed_process_ends_the_swarm(served: Stack) -> None:
+    """If one of its processes is killed, a swarm ends with a sentence."""
     program = swarm(served, "--clients=2", LONG, "--mix=users:5", "--processes=2", "--quiet")
     until(lambda: stored(served) >= 2, lambda: program.said)
     first, second = children(program)
@@ -176,8 +176,8 @@ def test_process_killed(served: Stack) -> None:
     assert not Path(f"/proc/{second}").exists()
 
 
-def test_killed(served: Stack) -> None:
-    """Where the swarm itself is killed its processes leave, and say bye."""
+def test_processes_of_a_killed_swarm_leave(served: Stack) -> None:
+    """If the swarm itself is killed, its processes leave and say bye."""
     program = swarm(served, "--clients=2", LONG, "--mix=users:5", "--quiet")
     until(lambda: stored(served) >= 2, lambda: program.said)
     program.stop(signal.SIGKILL)
@@ -186,23 +186,23 @@ def test_killed(served: Stack) -> None:
     assert program.said == ""
 
 
-def test_no_server(stack: Stack) -> None:
-    """Without a server it ends with 1 and a sentence."""
+def test_swarm_without_a_server_ends(stack: Stack) -> None:
+    """Without a server the swarm ends with 1 and a sentence."""
     program = swarm(stack)
     assert ended(program) == 1
     assert program.said.startswith(f"no server at {stack.url} (")
 
 
-def test_no_feed(served: Stack) -> None:
-    """A feed that the server does not have ends it with 3 and a sentence."""
+def test_swarm_of_an_unknown_feed_is_refused(served: Stack) -> None:
+    """A feed that the server does not have ends the swarm with 3 and a sentence."""
     program = swarm(served, "--mix=nothing:5")
     assert ended(program) == 3
     assert program.said.startswith("the server refuses this client: ")
     assert program.said.count("\n") == 1
 
 
-def test_results_that_cannot_be_written(served: Stack) -> None:
-    """It is found out before anybody is let loose."""
+def test_unwritable_results_are_reported_first(served: Stack) -> None:
+    """Results that cannot be written are reported before any member starts."""
     (served.folder / "blocks.csv").mkdir()
     program = swarm(served, f"--results={served.folder}")
     assert ended(program) == 1

@@ -1,4 +1,4 @@
-"""Faults on the way between server and client: each is caught, and rightly named."""
+"""Faults between server and client: each is noticed and named correctly."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ FAULTS: dict[tuple[str, int], Fault] = {
     ("users", 50): "lost",
     ("users", 52): "doubled",
 }
-"""Each in the midst of its own block, and a whole block between two of them."""
+"""Each is in the middle of a block, with a whole block between two of them."""
 BROKEN = {
     2: "users: 8 missing",
     6: "users: 29 out of order",
     8: "users: 40 altered",
     10: "users: 50 missing, 52 doubled",
 }
-"""The blocks that are broken, and why."""
+"""The broken blocks, with the reasons."""
 DIFFERENCES = {
     2: {"users": {"missing": [[8, 8]]}},
     6: {"users": {"out of order": [[29, 29]]}},
@@ -39,22 +39,22 @@ DIFFERENCES = {
     10: {"users": {"missing": [[50, 50]], "doubled": [[52, 52]]}},
 }
 DUPLICATES = {4: 19, 6: 29, 10: 52}
-"""The blocks that note a message that came again, and its offset."""
+"""The blocks that note a duplicate, with its offset."""
 GAPS = {2: 8, 6: 29, 10: 50}
-"""The blocks in which an offset did not come in its place, and that offset."""
+"""The blocks in which an offset was not in its place, with that offset."""
 LAST = 11
-"""The last block that any of this is about."""
+"""The last block with any of these faults."""
 
 
 @pytest.fixture
 def proxy(stack: Stack) -> Iterator[FaultProxy]:
-    """Put the faults before the server, anew for each connection."""
+    """Put the faults in front of the server, again for each connection."""
     with FaultProxy(stack.port, lambda: MessageFaults(FAULTS)) as proxy:
         yield proxy
 
 
 def collect(stack: Stack, proxy: FaultProxy, *options: str) -> Program:
-    """Run alice from offset 1 on until she knows what is wrong with every block."""
+    """Run alice from offset 1 on until she knows the fault of every block."""
     server = stack.server()
     alice = stack.client("alice", f"--url={proxy.url}", f"--block-size={SIZE}", *options)
     server.wait_for("alice connected")
@@ -66,7 +66,7 @@ def collect(stack: Stack, proxy: FaultProxy, *options: str) -> Program:
 
 
 def is_judged(stack: Stack) -> bool:
-    """Tell whether the log has the last word about every block."""
+    """Tell whether the log has the final verdict of every block."""
     text = stack.log("alice").read_text(encoding="utf-8")
     words = [f"{block}: broken, {reason}" for block, reason in BROKEN.items()]
     return all(f"of block {word}\n" in text for word in [*words, f"{LAST}: verified"])
@@ -78,7 +78,7 @@ def expected(block: int) -> tuple[str, str]:
 
 
 def judge_log(session: OracleSession) -> None:
-    """Every fault stands in the log where it happened, and nowhere else."""
+    """Check that every fault is in the log where it happened, and nowhere else."""
     for block in session.blocks[:LAST]:
         number = block.number
         verdict = ", ".join(filter(None, expected(number)))
@@ -92,7 +92,7 @@ def judge_log(session: OracleSession) -> None:
 
 
 def judge_rows(stack: Stack) -> None:
-    """What the server stored says the same."""
+    """Check that the stored rows agree."""
     rows = stack.rows(
         "SELECT number, verdict, reason, difference, json_extract(ranges, '$.users.duplicates')"
         " FROM feeds_blockreport WHERE number <= ? ORDER BY number",
@@ -102,7 +102,7 @@ def judge_rows(stack: Stack) -> None:
     for number, verdict, reason, difference, duplicates in rows:
         assert (verdict, reason) == expected(number)
         found = json.loads(difference) if difference else {}
-        # What arrived of an altered message: the fault proxy may alter it in any way.
+        # The fault proxy may alter a message in any way, so its checksum is not compared.
         arrived = found.get("users", {}).pop("checksums", [])
         assert found == DIFFERENCES.get(number, {})
         altered = found.get("users", {}).get("altered", [])
@@ -112,7 +112,7 @@ def judge_rows(stack: Stack) -> None:
 
 
 def test_faults_are_named_to_a_person(stack: Stack, proxy: FaultProxy) -> None:
-    """Lost, doubled, swapped and altered: log, terminal and database name each."""
+    """Log, terminal and database name each lost, doubled, swapped and altered message."""
     alice = collect(stack, proxy)
     lines = alice.said.splitlines()
     for block in range(1, LAST + 1):
@@ -126,7 +126,7 @@ def test_faults_are_named_to_a_person(stack: Stack, proxy: FaultProxy) -> None:
 
 
 def test_faults_are_named_to_a_program(stack: Stack, proxy: FaultProxy) -> None:
-    """With ``--json`` the last word about each block is the same, and the counts add up."""
+    """With ``--json`` the final verdict of each block is the same, and the counts add up."""
     alice = collect(stack, proxy, "--json")
     events = [json.loads(line) for line in alice.said.splitlines()]
     last = {event["block"]: event for event in events if event["event"] == "ack"}
@@ -141,8 +141,8 @@ def test_faults_are_named_to_a_program(stack: Stack, proxy: FaultProxy) -> None:
     assert summary["unacknowledged"] == 0
 
 
-def test_a_lost_tail_is_fetched(tmp_path: Path) -> None:
-    """What is lost before the feed stops is asked for again, once heartbeats tell of it."""
+def test_lost_tail_is_fetched(tmp_path: Path) -> None:
+    """Messages lost before the feed stops are requested again after heartbeats name them."""
     stack = Stack(tmp_path, settings="tests.support.impatient_settings")
     tail = MessageFaults({("users", 9): "lost", ("users", 10): "lost"})
     try:

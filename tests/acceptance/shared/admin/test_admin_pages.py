@@ -1,4 +1,4 @@
-"""Every page of the admin in a real browser: for everybody, at both widths, light and dark."""
+"""Every page of the admin in a real browser: accessible, at both widths, light and dark."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.busy_stack import HAND_WRITTEN, BusyStack
 from tests.support.signing_in import admin_of
 
 CHOOSER = ("aria-prohibited-attr",)
-"""Django's chooser of two columns labels help icons that have no role; its script makes them."""
+"""Django's two-column chooser labels help icons without a role, which its script creates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +21,11 @@ class Page:
     """A page of the admin."""
 
     path: str
-    """Below ``/admin/``; a word in braces stands for the key of a row."""
+    """The path below ``/admin/``; a word in braces stands for the key of a row."""
     shows: str
-    """What stands on it once it is ready, in any case of letters."""
+    """Text on the page once it is ready, in any case of letters."""
     excused: tuple[str, ...] = ()
-    """Rules that it breaks by what is not ours; docs/how-to/admin.md says why."""
+    """Rules that third-party parts of the page break; docs/how-to/admin.md explains them."""
 
 
 PAGES = {
@@ -53,7 +53,7 @@ PAGES = {
     "new-role": Page(path="auth/group/add/", shows="permissions", excused=CHOOSER),
     "dashboard": Page(
         path="", shows="messages that the client furthest behind lacked"
-    ),  # hidden before a sample
+    ),  # hidden until there is a sample
 }
 
 
@@ -71,7 +71,7 @@ def address(busy: BusyStack, path: str) -> str:
 
 
 def inspect(page: Browser, url: str, one: Page) -> None:
-    """Open a page light and dark, each at both widths; nothing is wrong with it."""
+    """Open a page light and dark, at both widths; check that nothing is wrong with it."""
     for dark in (False, True):
         page.open(url, width=min(WIDTHS), dark=dark)
         for width in sorted(WIDTHS):
@@ -86,18 +86,18 @@ def inspect(page: Browser, url: str, one: Page) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page_is_for_everybody(busy: BusyStack, operator: Browser, name: str) -> None:
-    """No serious fault by axe-core, no error, no other host, nothing beside the window."""
+def test_page_is_accessible(busy: BusyStack, operator: Browser, name: str) -> None:
+    """The page has no serious axe-core fault, no error, no other host and no overflow."""
     inspect(operator, address(busy, PAGES[name].path), PAGES[name])
 
 
-def test_signing_in_is_for_everybody(busy: BusyStack, page: Browser) -> None:
-    """The same holds for the page that asks who one is."""
+def test_sign_in_page_is_accessible(busy: BusyStack, page: Browser) -> None:
+    """The sign-in page meets the same conditions."""
     inspect(page, address(busy, "login/"), Page(path="login/", shows="password"))
 
 
 def test_pale_text_is_found(busy: BusyStack, operator: Browser) -> None:
-    """Text too pale to be read is a fault, also in the notation of colours that unfold uses."""
+    """Low contrast is found as a fault, even in the colour notation that unfold uses."""
     operator.open(address(busy, "feeds/feed/add/"))
     operator.evaluate("document.querySelector('label').style.color = 'oklch(85% 0 0)'")
     assert [fault["id"] for fault in faults(operator)] == ["color-contrast"]
@@ -105,7 +105,7 @@ def test_pale_text_is_found(busy: BusyStack, operator: Browser) -> None:
 
 @pytest.mark.parametrize("name", ["sessions", "reports"])
 def test_row_of_a_list_is_short_on_a_phone(busy: BusyStack, operator: Browser, name: str) -> None:
-    """At 390 pixels fifty rows take a third of the 21,000 pixels that unfold gives them."""
+    """At 390 pixels fifty rows take a third of the 21,000 pixels of unfold's own layout."""
     operator.open(address(busy, PAGES[name].path), width=min(WIDTHS))
     operator.wait_for("document.querySelector('.data-row') !== null")
     rows = "[...document.querySelectorAll('.data-row')].map(row => row.offsetHeight)"
@@ -128,7 +128,7 @@ def test_feeds_of_the_dashboard_fit_a_phone(busy: BusyStack, operator: Browser) 
     assert operator.evaluate(f"{table}.scrollWidth <= {table}.clientWidth")
 
 
-def test_example_is_put_into_the_form(busy: BusyStack, operator: Browser) -> None:
+def test_example_fills_in_the_form(busy: BusyStack, operator: Browser) -> None:
     """One click on an example fills in its spec and its kind."""
     operator.open(address(busy, "feeds/feed/add/"))
     recipe = RECIPES[-1]

@@ -1,4 +1,4 @@
-"""The admin's first page in a real browser: true without a reload, at both widths."""
+"""The admin's first page in a real browser: current without a reload, at both widths."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from tests.support.busy_stack import ShakenStack
 from tests.support.signing_in import sign_in
 from tests.support.stack import Stack
 
-# The charts that hold a figure, and are wide enough to be read.
+# The charts that have a value, and are wide enough to read.
 DRAWN = """
 [...document.querySelectorAll('#charts canvas')].filter(canvas =>
   Chart.getChart(canvas).data.datasets.every(line => line.data.some(value => value !== null))
   && canvas.getBoundingClientRect().width > 200).length
 """
 COUNTED = slice(1, 3)
-"""Of the charts: sessions, and the lag in messages."""
+"""The charts of sessions and of the lag in messages."""
 MARKS = """
 [...document.querySelectorAll('#charts canvas')].map(canvas =>
   Chart.getChart(canvas).scales.y.ticks.map(tick => tick.label))
@@ -25,8 +25,8 @@ HEAD = "Number(document.querySelector('#feeds [data-field=head]').textContent.re
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_dashboard_draws_what_happens(stack: Stack, page: Browser, *, dark: bool) -> None:
-    """The page fills itself while it is open: tiles, heads, and six charts of clear marks."""
+def test_dashboard_updates_itself(stack: Stack, page: Browser, *, dark: bool) -> None:
+    """The open page fills with tiles, heads, and six charts with clear tick marks."""
     stack.server()
     admin = sign_in(stack, page)
     page.open(admin, dark=dark)
@@ -48,10 +48,8 @@ def test_dashboard_draws_what_happens(stack: Stack, page: Browser, *, dark: bool
         assert all("." not in label for labels in marks[COUNTED] for label in labels), marks
 
 
-def test_dashboard_says_that_the_server_is_gone_and_comes_back(
-    shaken: ShakenStack, visited: Browser
-) -> None:
-    """While the server is away the page says so; then it goes on by itself."""
+def test_dashboard_reports_an_outage_and_recovers(shaken: ShakenStack, visited: Browser) -> None:
+    """While the server is down the page says so; afterwards it continues."""
     visited.open(sign_in(shaken, visited))
     visited.wait_for("document.body.innerText.includes('Live,')")
     shaken.running.stop()

@@ -1,4 +1,4 @@
-"""An operator in the admin, a real browser: what is done there reaches real processes."""
+"""An operator in the admin with a real browser: actions reach real processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NEWEST = "SELECT rate_milli FROM feeds_segment WHERE feed_id = ? ORDER BY first 
 
 @pytest.fixture
 def feed(busy: BusyStack) -> Iterator[int]:
-    """Return the key of a feed that the test may change; at the end it is as it was."""
+    """Return the key of a feed that the test may change; restore the feed afterwards."""
     ((key,),) = busy.rows("SELECT id FROM feeds_feed WHERE name = 'users'")
     yield key
     path = busy.folder / "var" / "db.sqlite3"
@@ -29,20 +29,20 @@ def feed(busy: BusyStack) -> Iterator[int]:
 
 
 def collect(busy: BusyStack, name: str) -> Program:
-    """Start a client that collects blocks of five, and wait for its first."""
+    """Start a client that collects blocks of five, and wait for its first one."""
     client = busy.client(name, "--block-size=5")
     client.wait_for("Block 1 verified")
     return client
 
 
 def wait_for_blocks(client: Program, more: int) -> None:
-    """Wait until a client received so many *more* blocks."""
+    """Wait until a client has received *more* blocks."""
     blocks = client.said.count("received successfully")
     client.wait_for(f"Block {blocks + more} received successfully")
 
 
 def press(page: Browser, words: str) -> None:
-    """Press the link or button that says *words*, and wait for the next page."""
+    """Press the link or button labelled *words*, and wait for the next page."""
     page.evaluate("document.body.dataset.old = 'yes'")
     page.evaluate(
         "[...document.querySelectorAll('#content a, #content button, a, button')]"
@@ -52,13 +52,13 @@ def press(page: Browser, words: str) -> None:
 
 
 def open_session(busy: BusyStack, page: Browser, client: str) -> None:
-    """Go to the page of the client's session."""
+    """Open the page of the client's session."""
     ((key,),) = busy.rows("SELECT id FROM feeds_clientsession WHERE client = ?", client)
     page.open(f"{admin_of(busy)}feeds/clientsession/{key}/change/")
 
 
-def test_disconnect_takes_a_client_off(busy: BusyStack, operator: Browser) -> None:
-    """A client that is disconnected says who ended it, and ends with exit code 3."""
+def test_disconnect_ends_a_client(busy: BusyStack, operator: Browser) -> None:
+    """A disconnected client prints the reason, and ends with exit code 3."""
     client = collect(busy, "dave")
     open_session(busy, operator, "dave")
     press(operator, "Disconnect")
@@ -74,7 +74,7 @@ def test_disconnect_takes_a_client_off(busy: BusyStack, operator: Browser) -> No
 
 
 def test_notice_is_printed_by_the_client(busy: BusyStack, operator: Browser) -> None:
-    """What an operator says is printed by the client, which goes on."""
+    """The client prints an operator's notice, and continues."""
     open_session(busy, operator, "alice")
     press(operator, "Send a notice")
     operator.evaluate("document.querySelector('[name=text]').value = 'Maintenance at <noon>'")
@@ -85,7 +85,7 @@ def test_notice_is_printed_by_the_client(busy: BusyStack, operator: Browser) -> 
 
 
 def test_rate_reaches_the_generator(busy: BusyStack, feed: int, operator: Browser) -> None:
-    """A rate that is saved in the admin is the one of its next segment."""
+    """A rate saved in the admin is the rate of the generator's next segment."""
     operator.open(f"{admin_of(busy)}feeds/feed/{feed}/change/")
     operator.evaluate("document.querySelector('[name=rate]').value = '80'")
     press(operator, "Save")
@@ -94,7 +94,7 @@ def test_rate_reaches_the_generator(busy: BusyStack, feed: int, operator: Browse
 
 
 def choose(page: Browser, admin: str, key: int, action: str) -> None:
-    """Do an action of the list of feeds to one of them."""
+    """Apply an action of the list of feeds to one of them."""
     page.open(f"{admin}feeds/feed/")
     page.evaluate(
         "document.body.dataset.old = 'yes';"
@@ -106,11 +106,11 @@ def choose(page: Browser, admin: str, key: int, action: str) -> None:
 
 
 def test_pause_and_start_reach_the_generator(busy: BusyStack, feed: int, operator: Browser) -> None:
-    """A feed that is paused in the list stands still; started again, it goes on without a hole."""
+    """A feed paused in the list stops; when it is started again, it continues without a hole."""
     client = collect(busy, "erin")
     choose(operator, admin_of(busy), feed, "pause")
     assert "Paused: users." in operator.evaluate("document.body.innerText")
-    # The other feed shows that the generator looked: it promises both in turn.
+    # The other feed shows that the generator has looked, because it promises both in turn.
     heads = "SELECT promised FROM feeds_feed ORDER BY name = 'users'"
     other, still = (row[0] for row in busy.rows(heads))
 
@@ -119,7 +119,7 @@ def test_pause_and_start_reach_the_generator(busy: BusyStack, feed: int, operato
         (now,), (users,) = busy.rows(heads)
         if users != still:
             other, still = now, users
-        return bool(now > other + 40)  # two seconds of the feed that runs
+        return bool(now > other + 40)  # two seconds of the running feed
 
     until(stands_still, lambda: f"the feed goes on: {busy.rows(heads)}")
     choose(operator, admin_of(busy), feed, "start")
@@ -130,8 +130,8 @@ def test_pause_and_start_reach_the_generator(busy: BusyStack, feed: int, operato
     judge(busy.log("erin"))
 
 
-def test_list_of_sessions_stays_true(busy: BusyStack, operator: Browser) -> None:
-    """Without a reload the list shows the next blocks, and that a client went away."""
+def test_list_of_sessions_updates_itself(busy: BusyStack, operator: Browser) -> None:
+    """Without a reload the list shows the next blocks, and that a client disconnected."""
     client = collect(busy, "frank")
     operator.open(f"{admin_of(busy)}feeds/clientsession/")
     row = (

@@ -1,4 +1,4 @@
-"""Every figure of page, dashboard, analysis page and ``analyse``, worked out by hand."""
+"""Every figure of page, dashboard, analysis page and ``analyse``, computed by hand."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ CLIENTS = {
 }
 MEMBERS = 28
 NEAR_US = 300_000
-"""A message so near to the end or the beginning of a connection may belong to either side."""
+"""A message this close to the end or start of a connection may belong to either side."""
 CAUGHT_UP_US = 5_000_000
-"""So long after a reconnect every prompt message is live: what it cost is over."""
+"""This long after a reconnect every prompt message is live."""
 PROMPT_US = 40_000
-"""A message that comes so soon after it was due is prompt; on a busy machine many are not."""
+"""A message this soon after it was due is prompt; on a busy machine many are not."""
 
 
 @dataclass
 class Played:
-    """A product on which everything happened, and is over."""
+    """A product on which all events have happened and ended."""
 
     stack: Stack
     staff: Staff
@@ -47,12 +47,12 @@ class Played:
 
 
 def verified(program: Program) -> int:
-    """Return how many blocks the server has verified for a client, by its own word."""
+    """Return how many blocks of a client were verified, according to its output."""
     return len(re.findall(r"^Block \d+ verified", program.said, re.MULTILINE))
 
 
 def collect_more(clients: list[Program], blocks: int) -> None:
-    """Wait until each client has so many *blocks* more."""
+    """Wait until each client has this many more *blocks*."""
     wanted = [verified(client) + blocks for client in clients]
     until(
         lambda: all(verified(one) >= most for one, most in zip(clients, wanted, strict=True)),
@@ -69,7 +69,7 @@ def set_rate(stack: Stack, feed: str, rate: float) -> None:
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
-    """Play two clients, a restart, a change of rate and a swarm of 28 on one installation."""
+    """Run two clients, a restart, a change of rate and a swarm of 28 on one installation."""
     stack = Stack(tmp_path_factory.mktemp("figures"))
     try:
         yield _play(stack)
@@ -108,18 +108,18 @@ def _play(stack: Stack) -> Played:
 
 
 def servers(stack: Stack) -> list[str]:
-    """Return the names of the two servers that ran, in that order."""
+    """Return the names of the two servers, in the order they ran."""
     return [name for (name,) in stack.rows("SELECT DISTINCT server FROM feeds_connection")]
 
 
 def sampled(stack: Stack) -> int:
-    """Return how many reports the samples of the second server count."""
+    """Return the number of reports in the samples of the second server."""
     query = "SELECT TOTAL(blocks) FROM feeds_sample WHERE server = ?"
     return int(stack.rows(query, servers(stack)[-1])[0][0])
 
 
 def before_restart(stack: Stack) -> list[int]:
-    """Return the ids of the reports that the first server stored."""
+    """Return the ids of the reports stored by the first server."""
     query = "SELECT MAX(closed_at) FROM feeds_connection WHERE server = ?"
     ((ended,),) = stack.rows(query, servers(stack)[0])
     stored = "SELECT id FROM feeds_blockreport WHERE received_at <= ?"
@@ -131,8 +131,8 @@ def seconds(value: float) -> str:
     return f"{value:,.2f} s" if abs(value) >= 1 else f"{value * 1000:z,.1f} ms"
 
 
-def test_everything_happened(played: Played) -> None:
-    """There are two rates of users, clients of one and of two feeds, a catch-up, and 28 members."""
+def test_all_conditions_occurred(played: Played) -> None:
+    """There are two rates of users, one and two feeds, a catch-up, and 28 members."""
     labels = {block.label for block in played.blocks}
     rates = {f"{arrays}users {rate}/s" for rate in (5, 20) for arrays in ("", "arrays 10/s + ")}
     assert rates <= labels
@@ -141,8 +141,8 @@ def test_everything_happened(played: Played) -> None:
     assert any(block.interrupted for block in played.blocks)
 
 
-def test_stored_ideal_is_that_of_the_schedule(played: Played) -> None:
-    """Each report has the time from its first to its last message by the segments."""
+def test_stored_ideal_matches_the_schedule(played: Played) -> None:
+    """Each report has the time from its first to its last message, by the segments."""
     query = (
         "SELECT key, number, ideal, interrupted FROM feeds_blockreport"
         " JOIN feeds_clientsession ON feeds_clientsession.id = session_id"
@@ -156,13 +156,13 @@ def test_stored_ideal_is_that_of_the_schedule(played: Played) -> None:
 
 
 def is_prompt(block: HandBlock) -> bool:
-    """Tell whether each message of a block came when it was due."""
+    """Tell whether each message of a block arrived promptly."""
     pairs = zip(block.due, block.received, strict=True)
     return all(received - due < PROMPT_US for due, received in pairs)
 
 
 def test_blocks_around_the_restart_are_interrupted(played: Played) -> None:
-    """Each holds a message due before the reconnect that came after it; live ones do not."""
+    """Each has a message due before the reconnect and received after it; live ones do not."""
     query = (
         "SELECT key, strftime('%s', opened_at) * 1000000 + substr(opened_at, 21, 6),"
         " strftime('%s', closed_at) * 1000000 + substr(closed_at, 21, 6)"
@@ -191,8 +191,8 @@ def test_blocks_around_the_restart_are_interrupted(played: Played) -> None:
     assert live >= 4
 
 
-def test_page_by_hand(played: Played) -> None:
-    """Each row of the page, its latency, and how many blocks it leaves out."""
+def test_page_matches_a_calculation_by_hand(played: Played) -> None:
+    """The page's rows, its latency and the number of blocks left out match."""
     status = json.loads(played.stack.get("status.json"))
     groups = grouped(played.blocks, lambda block: (block.label, f"{block.size:,}"))
     shown = {(row["rates"], row["size"]): row for row in status["sizes"]}
@@ -220,8 +220,8 @@ def test_page_by_hand(played: Played) -> None:
     assert status["left_out"] == f"Left out: {whole['left_out']} around a reconnect or catch-up."
 
 
-def test_analysis_page_by_hand(played: Played) -> None:
-    """Each row of the first table, and all blocks of the second one."""
+def test_analysis_page_matches_a_calculation_by_hand(played: Played) -> None:
+    """The rows of the first table, and all blocks of the second one, match."""
     page = unescape(played.staff.get("admin/feeds/blockreport/analysis/"))
     first, second = re.findall(r"<tbody>(.*?)</tbody>", page, re.DOTALL)[-2:]
     rows = [re.findall(r"<td>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", first)]
@@ -248,16 +248,16 @@ def test_analysis_page_by_hand(played: Played) -> None:
     assert sum(int(row[3]) for row in more) == sum(int(row[2]) for row in rows)
 
 
-def test_filter_means_exactly_its_feeds(played: Played) -> None:
-    """Asked for users, the page holds no block of a client with both feeds."""
+def test_filter_selects_exactly_its_feeds(played: Played) -> None:
+    """With the filter for users the page has no block of a client with both feeds."""
     page = played.staff.get("admin/feeds/blockreport/analysis/?feeds=users")
     alone = [b for b in played.blocks if b.verdict and not b.label.startswith("arrays")]
     assert f"{len(alone)} reports." in page
     assert "<td>arrays" not in page
 
 
-def test_analyse_by_hand(played: Played) -> None:
-    """Each cell of the study."""
+def test_analyse_matches_a_calculation_by_hand(played: Played) -> None:
+    """Each cell of the study matches."""
     out = played.stack.folder / "study"
     folder = played.stack.folder / "swarm"
     paths = [str(played.stack.log(name)) for name in CLIENTS] + [*map(str, folder.glob("*.log"))]
@@ -285,8 +285,8 @@ def test_analyse_by_hand(played: Played) -> None:
         assert cell["received"] == cell["expected"]
 
 
-def test_dashboard_by_hand(played: Played) -> None:
-    """Overhead and latency of the second server's samples, and the most sessions at once."""
+def test_dashboard_matches_a_calculation_by_hand(played: Played) -> None:
+    """Overhead and latency of the second server, and the peak of sessions, match."""
     stack = played.stack
     old = before_restart(stack)
     wanted = stack.rows("SELECT COUNT(*) FROM feeds_blockreport")[0][0]

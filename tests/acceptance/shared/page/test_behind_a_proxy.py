@@ -1,4 +1,4 @@
-"""Behind a proxy that ends TLS: what the server believes of it, and what it does not."""
+"""A server behind a proxy that terminates TLS, and the headers it trusts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def serve(stack: Stack) -> Program:
 
 
 def get(stack: Stack, path: str) -> tuple[str, str]:
-    """Return a page and its cookies, asked for as a proxy that ends TLS does."""
+    """Return a page and its cookies, requested like a proxy that terminates TLS."""
     request = Request(f"http://127.0.0.1:{stack.port}/{path}", headers=SAID)
     with urlopen(request, timeout=PATIENCE_SECONDS) as answer:
         return answer.read().decode(), str(answer.headers["Set-Cookie"])
@@ -37,8 +37,10 @@ def get(stack: Stack, path: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("command", ["serve", "runserver"])
 @pytest.mark.parametrize("believed", [True, False])
-def test_headers_of_a_proxy(stack: Stack, command: str, *, believed: bool) -> None:
-    """They are believed where the setting says so, the nearest proxy's alone; else nobody's."""
+def test_proxy_headers_are_trusted_if_configured(
+    stack: Stack, command: str, *, believed: bool
+) -> None:
+    """With the setting the headers of the nearest proxy are trusted, without it none are."""
     if believed:
         stack.environment["BEHIND_TLS_PROXY"] = "true"
     server = serve(stack) if command == "serve" else stack.server()
@@ -67,14 +69,14 @@ def test_headers_of_a_proxy(stack: Stack, command: str, *, believed: bool) -> No
     assert "198.51.100.1" not in server.said
 
 
-# asyncio drops a connection unclosed that the browser opens and leaves in the middle of a
-# handshake; the socket is the test proxy's, not the server's.
+# asyncio warns about a connection that the browser opens and leaves during a handshake; the socket
+# belongs to the test proxy, not to the server.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("configured", [True, False])
-def test_a_page_that_came_by_tls(
+def test_page_over_tls_connects_over_tls(
     stack: Stack, page: Browser, tmp_path: Path, *, configured: bool
 ) -> None:
-    """Its client connects by TLS, whatever the server knows; where it does, all of it works."""
+    """Its client connects over TLS in any case; with the setting everything works."""
     stack.environment |= {"DEBUG": "false", "BEHIND_TLS_PROXY": str(configured)}
     serve(stack)
     stack.generator("--rate=20")
@@ -88,7 +90,7 @@ def test_a_page_that_came_by_tls(
         page.wait_for(f"{VERIFIED} >= 1")
         if configured:
             assert stack.rows(PEERS) == [(CLIENT,)]
-            # Signing in sends a form, which Django holds against the Host and the scheme.
+            # Signing in sends a form, which Django compares with the Host and the scheme.
             page.open(f"{sign_in(stack, page, proxy.home)}feeds/blockreport/")
             page.wait_for("document.querySelector('#result_list')?.innerText.includes('browser')")
             cookies = page.call("Network.getCookies")["cookies"]

@@ -1,4 +1,4 @@
-"""The page on / in a real browser: it shows what is sent, and is a client like any other."""
+"""The page on / in a real browser: live messages, and a client like any other."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.support.signing_in import admin_of
 from tests.support.stack import Stack, until
 
 VISITORS = count(1)
-"""Each client in a page gets a name of its own: many share one installation."""
+"""Each client in a page gets a unique name, because many share one installation."""
 LOOKS = (
     "performance.getEntriesByType('resource').filter(e => e.name.includes('status.json')).length"
 )
-"""How often the page asked the server for its last word."""
+"""How often the page requested the server's status."""
 
 SENTENCE = "document.querySelector('#client .sentence').textContent"
 VERIFIED = "document.querySelectorAll('#client tr[data-state=verified]').length"
@@ -31,7 +31,7 @@ NEWEST = "Number(document.querySelector('#messages [data-field=offset]')?.textCo
 ROWS = "document.querySelectorAll('#messages tr').length"
 PAUSE = "document.querySelector('#hold').click()"
 
-# Counts how often the newest row has become an older one.
+# Counts how often the newest row was replaced by an older one.
 WATCH_BACKWARD = f"""
 window.backward = 0;
 let newest = {NEWEST};
@@ -42,7 +42,7 @@ new MutationObserver(() => {{
 }}).observe(document.querySelector('#messages'), {{ childList: true }});
 """
 
-# Plays [verb, messages as [offset, at_us]] to a list of three rows; shown are their offsets.
+# Plays [verb, messages as [offset, at_us]] to a list of three rows; shown gets their offsets.
 PLAY_ROWS = """
 window.shown = undefined;
 import("/static/feeds/stream.js").then(({ Stream }) => {
@@ -58,7 +58,7 @@ import("/static/feeds/stream.js").then(({ Stream }) => {
 });
 """
 
-# In place of a socket: says the frames of a script as soon as somebody listens.
+# Replaces the socket: sends the frames of a script once there is a listener.
 SAY_FRAMES = """
 window.WebSocket = class {
   static OPEN = 1;
@@ -72,7 +72,7 @@ window.WebSocket = class {
 
 @pytest.fixture(scope="module")
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Keep a server without a generator, for tests that look at it."""
+    """Keep a server without a generator, for tests that only look at it."""
     with closing(Stack(tmp_path_factory.mktemp("quiet"))) as one:
         one.server()
         yield one
@@ -84,7 +84,7 @@ def home(stack: Stack) -> str:
 
 
 def start(page: Browser, *, feeds: tuple[str, ...] = ("users",), size: int = 5) -> str:
-    """Fill in the form and press Start, as a user does; return the client's name."""
+    """Fill in the form and press Start like a user; return the client's name."""
     wanted = json.dumps(feeds)
     page.wait_for("!document.querySelector('#client form').hidden")
     page.evaluate(
@@ -100,7 +100,7 @@ def start(page: Browser, *, feeds: tuple[str, ...] = ("users",), size: int = 5) 
 
 
 def reports(stack: Stack, name: str, columns: str) -> list[tuple[Any, ...]]:
-    """Return what is stored of the blocks of a client."""
+    """Return columns of the stored reports of a client."""
     return stack.rows(
         f"SELECT {columns} FROM feeds_blockreport JOIN feeds_clientsession s ON s.id = session_id "
         "WHERE client = ? ORDER BY number",
@@ -126,20 +126,18 @@ def press(page: Browser, key: str, *, code: int, text: str = "") -> None:
 
 
 def tab_to(page: Browser, selector: str) -> None:
-    """Go to an element with the tabulator, as somebody without a mouse does."""
+    """Move the focus to an element with the Tab key, as a user without a mouse does."""
     for _ in range(60):
         press(page, "Tab", code=9)
         if page.evaluate(f"document.activeElement.matches({json.dumps(selector)})"):
             return
-    raise AssertionError(f"the tabulator does not lead to {selector}")
+    raise AssertionError(f"the Tab key does not reach {selector}")
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_shows_what_is_sent_now(
-    busy: BusyStack, operator: Browser, width: int, *, dark: bool
-) -> None:
-    """New messages come to the top, in bounded rows, and the page stays in its width."""
+def test_shows_live_messages(busy: BusyStack, operator: Browser, width: int, *, dark: bool) -> None:
+    """New messages appear at the top, in a bounded number of rows, within the page's width."""
     operator.open(home(busy), width=width, dark=dark)
     newest = operator.evaluate(NEWEST)
     operator.wait_for(f"{NEWEST} > {newest + 30}")
@@ -148,8 +146,8 @@ def test_shows_what_is_sent_now(
     assert operator.evaluate("document.querySelector('[data-field=rate]').textContent") == "40"
 
 
-def test_another_feed_is_looked_at_without_a_reload(busy: BusyStack, operator: Browser) -> None:
-    """The feed that is clicked is shown, marked, and named in the address."""
+def test_feed_can_be_changed_without_a_reload(busy: BusyStack, operator: Browser) -> None:
+    """The selected feed is shown, marked, and named in the address."""
     operator.open(home(busy))
     operator.wait_for(f"{NEWEST} > 0")
     operator.evaluate("window.kept = true; [...document.querySelectorAll('.feed a')][0].click()")
@@ -161,7 +159,7 @@ def test_another_feed_is_looked_at_without_a_reload(busy: BusyStack, operator: B
 
 
 def test_rows_can_be_paused(busy: BusyStack, operator: Browser) -> None:
-    """While paused the rows stand still, though the rest goes on; then they catch up."""
+    """While paused the rows stay, although the rest updates; afterwards they catch up."""
     operator.open(home(busy))
     operator.wait_for(f"{NEWEST} > 0")
     held = operator.evaluate(f"{PAUSE}; {NEWEST}")
@@ -173,8 +171,8 @@ def test_rows_can_be_paused(busy: BusyStack, operator: Browser) -> None:
     operator.wait_for(f"{NEWEST} > {held + 40}")
 
 
-def test_a_held_list_stays_held_with_another_feed(busy: BusyStack, operator: Browser) -> None:
-    """The other feed's rows are shown once, and stand still until the list is released."""
+def test_paused_list_stays_paused_with_another_feed(busy: BusyStack, operator: Browser) -> None:
+    """The other feed's rows are shown once, and stay until the list is resumed."""
     operator.open(home(busy))
     operator.wait_for(f"{NEWEST} > 0")
     operator.evaluate(f"{PAUSE}; [...document.querySelectorAll('.feed a')][0].click()")
@@ -191,10 +189,10 @@ def test_a_held_list_stays_held_with_another_feed(busy: BusyStack, operator: Bro
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_records_and_clients_open_in_full(
+def test_records_and_clients_have_cards(
     busy: BusyStack, operator: Browser, width: int, *, dark: bool
 ) -> None:
-    """A click or Enter opens a card, without faults and within the width; Escape closes it."""
+    """A click or Enter opens an accessible card within the width; Escape closes it."""
     operator.open(home(busy), width=width, dark=dark)
     operator.wait_for("document.body.innerText.includes('Live')")
     card = "document.querySelector('dialog[open] #card')?.innerText"
@@ -214,8 +212,8 @@ def test_records_and_clients_open_in_full(
     assert "/admin/feeds/clientsession/" in address
 
 
-def test_last_clients_card_is_complete_on_a_phone(busy: BusyStack, operator: Browser) -> None:
-    """The box of the clients ends below the last card, with eight clients as with one."""
+def test_last_client_is_complete_on_a_phone(busy: BusyStack, operator: Browser) -> None:
+    """The box of clients ends below the last card, with one client and with eight."""
     operator.open(home(busy), width=390)
     operator.wait_for("document.body.innerText.includes('Live')")
     below = operator.evaluate(
@@ -229,7 +227,7 @@ def test_last_clients_card_is_complete_on_a_phone(busy: BusyStack, operator: Bro
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_sparklines_are_drawn(busy: BusyStack, operator: Browser, *, dark: bool) -> None:
-    """Each feed and each tile has a line, drawn and told in words, in a colour that is seen."""
+    """Each feed and each tile has a line with a description, in a visible colour."""
     operator.open(home(busy), dark=dark)
     operator.wait_for("document.querySelectorAll('.feed .spark path:not([d=\"\"])').length === 2")
     said = "[...document.querySelectorAll('.spark')].map(svg => svg.getAttribute('aria-label'))"
@@ -239,8 +237,8 @@ def test_sparklines_are_drawn(busy: BusyStack, operator: Browser, *, dark: bool)
     assert lines[-1].endswith("/s")
 
 
-def test_rows_never_go_back(busy: BusyStack, operator: Browser) -> None:
-    """What the client in the page brings stays, though the server's last word is older."""
+def test_rows_never_go_backward(busy: BusyStack, operator: Browser) -> None:
+    """Rows from the client in the page stay, even if the server's status is older."""
     operator.open(home(busy))
     start(operator)
     operator.wait_for(f"{VERIFIED} >= 1")
@@ -273,18 +271,18 @@ def test_rows_never_go_back(busy: BusyStack, operator: Browser) -> None:
         pytest.param([("add", [(1, 10)]), ("show", [])], [1], id="an end before the feed began"),
     ],
 )
-def test_rows_are_of_one_feed(
+def test_rows_belong_to_one_feed(
     busy: BusyStack, operator: Browser, script: list[object], shown: list[int]
 ) -> None:
-    """An end that is lower is another feed's where it was due later, else only an older one."""
+    """A lower end is another feed if it was due later, otherwise only an older status."""
     operator.open(home(busy))
     operator.evaluate(PLAY_ROWS.replace("SCRIPT", json.dumps(script)))
     operator.wait_for("window.shown !== undefined")
     assert operator.evaluate("shown") == shown
 
 
-def test_a_broken_block_is_counted_once(busy: BusyStack, operator: Browser) -> None:
-    """What is wrong with it is said when its row is long gone, and it is no second block."""
+def test_broken_block_is_counted_once(busy: BusyStack, operator: Browser) -> None:
+    """Its cause may arrive long after its row is gone, and makes no second block."""
     told = [("broken", 1, ""), *(("verified", block, "") for block in range(2, 15))]
     told += [("broken", 1, "users 1 is altered"), ("verified", 15, "")]
     frames = [welcome(), *(message("users", offset) for offset in range(1, 16))]
@@ -299,8 +297,8 @@ def test_a_broken_block_is_counted_once(busy: BusyStack, operator: Browser) -> N
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_client_in_the_page(busy: BusyStack, operator: Browser, width: int) -> None:
-    """Its blocks are verified by the server and stored, of several feeds too; Stop leaves."""
+def test_client_in_the_page_collects_blocks(busy: BusyStack, operator: Browser, width: int) -> None:
+    """Its blocks are verified and stored, also of several feeds; Stop leaves."""
     operator.open(home(busy), width=width)
     name = start(operator, feeds=("users", "arrays"), size=6)
     operator.wait_for(f"{VERIFIED} >= 3")
@@ -320,19 +318,19 @@ def test_client_in_the_page(busy: BusyStack, operator: Browser, width: int) -> N
     assert codes == [(1000,)]
 
 
-def test_its_blocks_stand_in_the_admin(busy: BusyStack, operator: Browser) -> None:
-    """The admin's table has a row for a block of the page's client."""
+def test_blocks_of_the_page_are_in_the_admin(busy: BusyStack, operator: Browser) -> None:
+    """The admin's list has a row for a block of the page's client."""
     operator.open(home(busy))
     name = start(operator)
     operator.wait_for(f"{VERIFIED} >= 1")
     operator.open(f"{admin_of(busy)}feeds/blockreport/")
     operator.wait_for(f"document.querySelector('#result_list')?.innerText.includes('{name}')")
-    # A client whose user goes to another page has left, as by Stop.
+    # A client whose user opens another page has left, as after Stop.
     until(lambda: sessions(busy, name) == [("left",)], lambda: "the session did not end")
 
 
-def test_client_survives_a_restart_of_the_server(shaken: ShakenStack, visited: Browser) -> None:
-    """The page says that the server is gone, comes back, and no message is missed."""
+def test_client_in_the_page_survives_a_restart(shaken: ShakenStack, visited: Browser) -> None:
+    """The page reports the outage, reconnects, and misses no message."""
     visited.open(home(shaken))
     name = start(visited)
     visited.wait_for(f"{VERIFIED} >= 2")
@@ -350,8 +348,8 @@ def test_client_survives_a_restart_of_the_server(shaken: ShakenStack, visited: B
     assert all(b["first"] == a["last"] + 1 for a, b in pairwise(spans))
 
 
-def test_no_feed_is_running(stack: Stack, page: Browser) -> None:
-    """Where no generator runs, feed, messages and client say so, and what to start."""
+def test_missing_generator_is_explained(stack: Stack, page: Browser) -> None:
+    """Feed, messages and client say that no generator runs, and how to start it."""
     stack.server()
     page.open(home(stack))
     said = "feed users is not running; start it with: python manage.py generate"
@@ -365,12 +363,12 @@ def test_no_feed_is_running(stack: Stack, page: Browser) -> None:
     page.wait_for(f"{VERIFIED} >= 1")
     page.wait_for("document.querySelector('#stream').dataset.state === 'running'")
     page.wait_for("document.querySelector('#health').innerText.startsWith('All is well')")
-    # That it runs is news until the next block.
+    # The notice that the feed runs disappears with the next block.
     page.wait_for("document.querySelector('#client .notice').textContent === ''")
 
 
-def test_no_feed_is_chosen(busy: BusyStack, operator: Browser) -> None:
-    """Who chooses no feed is told to, and nothing is connected."""
+def test_client_needs_a_feed(busy: BusyStack, operator: Browser) -> None:
+    """A user who selects no feed is told to, and nothing is connected."""
     operator.open(home(busy))
     name = start(operator, feeds=())
     operator.wait_for("document.querySelector('.complaint').textContent !== ''")
@@ -387,7 +385,7 @@ def test_no_feed_is_chosen(busy: BusyStack, operator: Browser) -> None:
 def test_names_are_checked_in_the_form(
     busy: BusyStack, operator: Browser, name: str, *, allowed: bool
 ) -> None:
-    """The form takes the names that the server takes, and no other."""
+    """The form accepts exactly the names that the server accepts."""
     operator.open(home(busy))
     field = "document.querySelector('[name=client]')"
     operator.wait_for("!document.querySelector('#client form').hidden")
@@ -395,10 +393,10 @@ def test_names_are_checked_in_the_form(
     assert operator.evaluate(f"{field}.checkValidity()") is allowed
 
 
-def test_a_broken_block_is_explained(busy: BusyStack, operator: Browser) -> None:
-    """A client that lost a message unawares tells the server what it has, and shows why."""
+def test_broken_block_is_explained(busy: BusyStack, operator: Browser) -> None:
+    """A client with a wrong digest explains its block to the server, and shows the reason."""
     operator.open(home(busy))
-    # The digest is spoilt on its way, as if a line had been altered.
+    # The digest is altered in transit, as if a line had been altered.
     operator.evaluate(
         "const send = WebSocket.prototype.send;"
         "WebSocket.prototype.send = function (text) {"
@@ -415,8 +413,8 @@ def test_a_broken_block_is_explained(busy: BusyStack, operator: Browser) -> None
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_is_accessible(busy: BusyStack, operator: Browser, width: int, *, dark: bool) -> None:
-    """Axe-core finds no serious fault, neither before the client runs nor while it does."""
+def test_page_is_accessible(busy: BusyStack, operator: Browser, width: int, *, dark: bool) -> None:
+    """Axe-core finds no serious fault, neither before the client runs nor while it runs."""
     operator.open(home(busy), width=width, dark=dark)
     operator.wait_for("document.body.innerText.includes('Live')")
     assert faults(operator) == []
@@ -427,22 +425,22 @@ def test_is_accessible(busy: BusyStack, operator: Browser, width: int, *, dark: 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_outages_are_accessible(quiet: Stack, page: Browser, *, dark: bool) -> None:
-    """Axe-core finds no serious fault in a page that says what is wrong."""
+    """Axe-core finds no serious fault in a page that reports an outage."""
     page.open(home(quiet), dark=dark)
     start(page)
     page.wait_for("document.querySelector('#client .notice').textContent !== ''")
     assert faults(page) == []
 
 
-def test_a_fault_is_found(busy: BusyStack, operator: Browser) -> None:
-    """A picture without words, put into the page, is found to be a fault."""
+def test_accessibility_fault_is_found(busy: BusyStack, operator: Browser) -> None:
+    """An image without a description is found as a fault."""
     operator.open(home(busy))
     operator.evaluate("document.querySelector('.brand img').removeAttribute('alt')")
     assert [fault["id"] for fault in faults(operator)] == ["image-alt"]
 
 
-def test_works_with_the_keyboard_alone(busy: BusyStack, operator: Browser) -> None:
-    """Feed, pause, form and Stop are reached by the tabulator, and the focus is seen."""
+def test_page_works_with_the_keyboard_alone(busy: BusyStack, operator: Browser) -> None:
+    """Feed, pause, form and Stop are reached with Tab, and the focus is visible."""
     operator.open(home(busy))
     operator.wait_for("document.body.innerText.includes('Live')")
     outline = "getComputedStyle(document.activeElement).outlineStyle"
@@ -469,8 +467,8 @@ def test_works_with_the_keyboard_alone(busy: BusyStack, operator: Browser) -> No
     operator.wait_for(f"{SENTENCE}.startsWith('Left.')")
 
 
-def test_moves_nothing_where_that_is_asked_for(busy: BusyStack, operator: Browser) -> None:
-    """For who wants reduced motion nothing is animated, while rows come."""
+def test_reduced_motion_is_respected(busy: BusyStack, operator: Browser) -> None:
+    """With reduced motion nothing is animated while rows arrive."""
     moving = "document.getAnimations().length"
     operator.open(home(busy))
     operator.wait_for(f"{moving} > 0")
@@ -481,8 +479,8 @@ def test_moves_nothing_where_that_is_asked_for(busy: BusyStack, operator: Browse
     assert operator.evaluate(moving) == 0
 
 
-def test_policy_is_enforced(busy: BusyStack, visited: Browser) -> None:
-    """The browser runs no inline script and asks no other host: the policy forbids both."""
+def test_content_security_policy_is_enforced(busy: BusyStack, visited: Browser) -> None:
+    """The browser runs no inline script and requests no other host."""
     visited.open(home(busy))
     visited.evaluate(
         "const script = document.createElement('script'); script.textContent = 'window.ran = 1';"
@@ -494,8 +492,8 @@ def test_policy_is_enforced(busy: BusyStack, visited: Browser) -> None:
     assert any("Content Security Policy" in error for error in visited.errors)
 
 
-def test_database_is_away_and_comes_back(shaken: ShakenStack, visited: Browser) -> None:
-    """While its tables are gone the page says what to do, and goes on by itself."""
+def test_page_survives_a_database_outage(shaken: ShakenStack, visited: Browser) -> None:
+    """While its tables are missing the page says what to do, and then continues."""
     visited.open(home(shaken))
     visited.wait_for("document.body.innerText.includes('Live')")
     path = shaken.folder / "var" / "db.sqlite3"

@@ -1,4 +1,4 @@
-"""A page on another port, as a front-end developer has one, reads this server."""
+"""A page on another port, like a front-end developer's, reads this server."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ fetch("%sstatus.json")
 </script>"""
 
 
-def test_a_page_on_another_port_reads_the_status(stack: Stack, page: Browser) -> None:
-    """With DEBUG on, as it comes, a browser lets the page have the answer."""
+def test_page_on_another_port_reads_the_status(stack: Stack, page: Browser) -> None:
+    """With DEBUG on, the default, a browser gives the answer to the page."""
     stack.server()
     content = (PAGE % stack.url.replace("ws:", "http:")).encode()
 
@@ -31,7 +31,7 @@ def test_a_page_on_another_port_reads_the_status(stack: Stack, page: Browser) ->
             self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Page) as elsewhere:
         thread = threading.Thread(target=elsewhere.serve_forever)

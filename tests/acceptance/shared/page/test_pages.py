@@ -1,4 +1,4 @@
-"""Every page in a real browser: it shows the truth, and nothing goes wrong."""
+"""Every page in a real browser: correct, and without errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LISTS = {
     "blockreport/": ("alice", "verified"),
     "clientmessage/": ("guest", HAND_WRITTEN),
 }
-"""What stands in the rows of each list of the admin, in any case of letters."""
+"""Texts in the rows of each list of the admin, in any case of letters."""
 
 
 def home(stack: Stack) -> str:
@@ -27,7 +27,7 @@ def home(stack: Stack) -> str:
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_page_updates_itself(busy: BusyStack, operator: Browser, width: int, *, dark: bool) -> None:
-    """The page shows the client, and its next block without a reload."""
+    """The page shows the client and its next block without a reload."""
     operator.open(home(busy), width=width, dark=dark)
     operator.wait_for("document.body.innerText.includes('alice received')")
     now = operator.evaluate("document.body.innerText.match(/alice received (\\d+) block/)[1]")
@@ -38,10 +38,8 @@ def test_page_updates_itself(busy: BusyStack, operator: Browser, width: int, *, 
     assert operator.evaluate(SCROLL_WIDTH) <= width
 
 
-def test_page_says_that_the_server_is_gone_and_comes_back(
-    shaken: ShakenStack, visited: Browser
-) -> None:
-    """While the server is away the page says so; then it goes on by itself."""
+def test_page_reports_an_outage_and_recovers(shaken: ShakenStack, visited: Browser) -> None:
+    """While the server is down the page says so; afterwards it continues."""
     visited.open(home(shaken))
     visited.wait_for("document.body.innerText.includes('Live')")
     shaken.running.stop()
@@ -50,8 +48,8 @@ def test_page_says_that_the_server_is_gone_and_comes_back(
     visited.wait_for("document.body.innerText.includes('Live')")
 
 
-def test_admin(busy: BusyStack, page: Browser) -> None:
-    """Every list shows its rows at both widths, and leads to pages with what they must show."""
+def test_admin_lists_show_their_rows(busy: BusyStack, page: Browser) -> None:
+    """Every list shows its rows at both widths, and links to their pages."""
     admin = sign_in(busy, page)
     for width in WIDTHS:
         for path, words in LISTS.items():
@@ -68,7 +66,7 @@ def test_admin(busy: BusyStack, page: Browser) -> None:
     page.wait_for("document.body.innerText.toLowerCase().includes('next records')")
 
 
-# The page's own charts, drawn: as many as there are canvases, each with a line of points.
+# Each canvas with a chart: whether it has a line of points and enough width.
 DRAWN = """
 [...document.querySelectorAll('canvas.chart')].map(canvas =>
   Chart.getChart(canvas).data.datasets.every(line => line.data.length > 0)
@@ -77,8 +75,8 @@ DRAWN = """
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_analysis(busy: BusyStack, operator: Browser, *, dark: bool) -> None:
-    """The analysis is led to by the sidebar, fits both widths, and draws what was reported."""
+def test_analysis_is_linked_and_drawn(busy: BusyStack, operator: Browser, *, dark: bool) -> None:
+    """The sidebar links the analysis, which fits both widths and draws the reports."""
     operator.open(admin_of(busy), dark=dark)
     address = operator.evaluate(
         "document.querySelector('nav a[href*=analysis], a[href*=analysis]').href"

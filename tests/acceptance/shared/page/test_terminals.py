@@ -1,4 +1,4 @@
-"""Client, swarm and generator on a terminal, where people watch them, and in a pipe."""
+"""Client, swarm and generator on a terminal and in a pipe."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CURSOR = re.compile(r"\x1b\[[\d?]*[A-Zhl]")
 
 @pytest.fixture
 def open_window(stack: Stack) -> Iterator[Open]:
-    """Open terminals for programs of Python, with more in their environment."""
+    """Open terminals for Python programs, with more variables in their environment."""
     with ExitStack() as opened:
 
         def open_window(*command: str, **environment: str) -> TerminalWindow:
@@ -38,7 +38,7 @@ def open_window(stack: Stack) -> Iterator[Open]:
 
 @pytest.fixture
 def beside(stack: Stack, busy: BusyStack) -> Stack:
-    """Give a test an installation of its own, whose clients connect to the busy one."""
+    """Give a test its own installation, whose clients connect to the busy one."""
     stack.url = busy.url
     return stack
 
@@ -59,14 +59,14 @@ def wait_for(window: TerminalWindow, pattern: str) -> None:
 
 
 def end(window: TerminalWindow) -> list[str]:
-    """Press Ctrl-C; return what is left on the screen, without the key's own echo."""
+    """Press Ctrl-C; return the final screen without the key's own echo."""
     window.press_ctrl_c()
     assert window.wait() == 0, window.said
     return [line.removeprefix("^C") for line in window.screen]
 
 
-def test_generator(open_window: Open) -> None:
-    """One table follows the feeds; a summary with the lateness takes its place."""
+def test_generator_shows_a_table(open_window: Open) -> None:
+    """A table follows the feeds; a summary with the lateness replaces it."""
     generator = open_window(*GENERATE, "--count=100000")
     wait_for(generator, r"^users +running +50/s +\d+ +\S+ ms +\d\d+ +0$")
     wait_for(generator, r"^feed +state +rate +head +late by +published +not pushed$")
@@ -78,16 +78,16 @@ def test_generator(open_window: Open) -> None:
     assert len(left) == 1
 
 
-def test_generator_without_a_channel_layer(open_window: Open) -> None:
-    """What goes wrong stands on a line of its own above the table, which goes on."""
+def test_generator_without_a_channel_layer_says_so(open_window: Open) -> None:
+    """A problem is printed on its own line above the table, which continues."""
     generator = open_window(*GENERATE, REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
     wait_for(generator, r"^\d\d:\d\d:\d\d  the channel layer does not take batches")
     wait_for(generator, r"^users +running .* [1-9]\d*$")
     assert re.search(r", [1-9]\d* batches not pushed$", end(generator)[-1])
 
 
-def test_generator_waits_for_its_feed(stack: Stack, open_window: Open) -> None:
-    """A feed that is switched off under its generator is shown so, and on again."""
+def test_generator_shows_a_switched_off_feed(stack: Stack, open_window: Open) -> None:
+    """A feed that is switched off and on again is shown so."""
     generator = open_window(*GENERATE)
     wait_for(generator, r"^users +running ")
     path = stack.folder / "var" / "db.sqlite3"
@@ -99,8 +99,8 @@ def test_generator_waits_for_its_feed(stack: Stack, open_window: Open) -> None:
     end(generator)
 
 
-def test_generator_without_a_database(stack: Stack, open_window: Open) -> None:
-    """While another program holds the database, table and log say so; then all goes on."""
+def test_generator_without_a_database_says_so(stack: Stack, open_window: Open) -> None:
+    """While another program locks the database, table and log say so; then all continues."""
     generator = open_window(*GENERATE, DJANGO_SETTINGS_MODULE="tests.support.impatient_settings")
     wait_for(generator, r"^users +running ")
     path = stack.folder / "var" / "db.sqlite3"
@@ -113,8 +113,8 @@ def test_generator_without_a_database(stack: Stack, open_window: Open) -> None:
     end(generator)
 
 
-def test_client(stack: Stack, open_window: Open) -> None:
-    """One live line stands below what happened; a summary takes its place."""
+def test_client_shows_a_live_line(stack: Stack, open_window: Open) -> None:
+    """A live line is below the events; a summary replaces it."""
     client = open_window(*collect(stack))
     wait_for(client, f"^no server at {stack.url} yet .* trying again in")
     stack.server()
@@ -131,8 +131,8 @@ def test_client(stack: Stack, open_window: Open) -> None:
     assert re.fullmatch(r"latency p50 \S+ s, p99 \S+ s ± \S+ s", latency)
 
 
-def test_swarm(busy: BusyStack, open_window: Open) -> None:
-    """One table follows the members; another one sums them up."""
+def test_swarm_shows_a_table(busy: BusyStack, open_window: Open) -> None:
+    """A table follows the members; a summary replaces it."""
     swarm = open_window(*SWARM, f"--url={busy.url}")
     wait_for(swarm, r"^users:5 +3/3 +[1-9]\S* +[1-9]\S* +100\.00% +\S+ ms +\S+ ms$")
     header, row, counts, *_ = end(swarm)
@@ -146,8 +146,10 @@ def test_swarm(busy: BusyStack, open_window: Open) -> None:
 
 
 @pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
-def test_colour(beside: Stack, open_window: Open, no_color: str, *, coloured: bool) -> None:
-    """NO_COLOR takes the colour from client, generator and what commands refuse."""
+def test_no_color_is_respected(
+    beside: Stack, open_window: Open, no_color: str, *, coloured: bool
+) -> None:
+    """NO_COLOR removes the colours of client, generator and refusals."""
     generator = open_window(*GENERATE, NO_COLOR=no_color)
     wait_for(generator, "^users +running ")
     client = open_window(*collect(beside), NO_COLOR=no_color)
@@ -159,8 +161,8 @@ def test_colour(beside: Stack, open_window: Open, no_color: str, *, coloured: bo
         assert bool(COLOUR.search(window.said)) is coloured, window.said
 
 
-def test_quiet(beside: Stack, open_window: Open) -> None:
-    """With --quiet none of them says a word, on a terminal either."""
+def test_quiet_prints_nothing(beside: Stack, open_window: Open) -> None:
+    """With --quiet none of them prints a word, even on a terminal."""
     generator = open_window(*GENERATE, "--quiet")
     client = open_window(*collect(beside, "--quiet", "--blocks=2"))
     swarm = open_window(*SWARM[:4], "--seconds=1", f"--url={beside.url}", "--quiet")
@@ -173,8 +175,8 @@ def test_quiet(beside: Stack, open_window: Open) -> None:
     assert said == ["", "", ""]
 
 
-def test_pipe(beside: Stack) -> None:
-    """In a pipe they say plain lines, also where colour is forced upon them."""
+def test_pipe_gets_plain_lines(beside: Stack) -> None:
+    """In a pipe they print plain lines, even if colour is forced."""
     beside.environment["FORCE_COLOR"] = "1"
     generator = beside.generator("--rate=50")
     client = beside.client("grace", "--block-size=5", "--blocks=2")

@@ -18,7 +18,7 @@ Spoil = Callable[[bytes], bytes]
 
 @pytest.fixture(scope="module")
 def collected(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Return a log of three blocks of five from offset 1 on, as the real client wrote it."""
+    """Return a log of three blocks of five from offset 1 on, written by the real client."""
     stack = Stack(tmp_path_factory.mktemp("collected"))
     try:
         server = stack.server()
@@ -38,18 +38,18 @@ def line_of(log: bytes, offset: int) -> bytes:
 
 
 def lose(log: bytes) -> bytes:
-    """Take a message out."""
+    """Remove a message."""
     return log.replace(line_of(log, 8), b"")
 
 
 def double(log: bytes) -> bytes:
-    """Let a message stand there twice."""
+    """Double a message."""
     line = line_of(log, 8)
     return log.replace(line, line * 2)
 
 
 def swap(log: bytes) -> bytes:
-    """Let two messages change places."""
+    """Swap two messages."""
     one, other = line_of(log, 8), line_of(log, 9)
     return log.replace(one + other, other + one)
 
@@ -70,7 +70,7 @@ def alter_checksum(log: bytes) -> bytes:
 
 
 def verify(log: bytes, folder: Path) -> tuple[int, str]:
-    """Return the exit code of the command, and what it says."""
+    """Return the exit code of the command, and its output."""
     copy = folder / "copy.log"
     copy.write_bytes(log)
     done = subprocess.run(
@@ -84,7 +84,7 @@ def verify(log: bytes, folder: Path) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def test_spoiled_by_nobody(collected: bytes, tmp_path: Path) -> None:
+def test_unspoiled_log_is_whole(collected: bytes, tmp_path: Path) -> None:
     """The log itself is whole, and sealing it again changes nothing."""
     assert seal(collected) == collected
     code, said = verify(collected, tmp_path)
@@ -99,12 +99,14 @@ NAMES: dict[str, tuple[Spoil, list[str]]] = {
     "swapped": (swap, ["users 8 stands after users 9", DIGEST]),
     "altered": (alter_checksum, [DIGEST]),
 }
-"""Per kind of fault what makes it, and what is said of it whoever sealed the block."""
+"""For each kind of fault: the function that makes it, and the messages about it, sealed or not."""
 
 
 @pytest.mark.parametrize(("spoil", "names"), NAMES.values(), ids=NAMES)
-def test_spoiled(spoil: Spoil, names: list[str], collected: bytes, tmp_path: Path) -> None:
-    """Each fault is named, and by the block's own checksum too unless that was made anew."""
+def test_each_fault_is_named(
+    spoil: Spoil, names: list[str], collected: bytes, tmp_path: Path
+) -> None:
+    """Each fault is named, and also by the block's checksum unless that was updated."""
     spoiled = spoil(collected)
     assert spoiled != collected
     for log, is_sealed in ((spoiled, False), (seal(spoiled), True)):
@@ -116,8 +118,8 @@ def test_spoiled(spoil: Spoil, names: list[str], collected: bytes, tmp_path: Pat
         assert "block 3 " not in said
 
 
-def test_altered_record(collected: bytes, tmp_path: Path) -> None:
-    """A record that was altered contradicts the checksum of its block."""
+def test_altered_record_is_noticed(collected: bytes, tmp_path: Path) -> None:
+    """An altered record contradicts the checksum of its block."""
     code, said = verify(alter_record(collected), tmp_path)
     assert code == 1
     assert CHECKSUM in said
