@@ -30,14 +30,14 @@ SENTENCES = {
     "database": "The database was unavailable",
     "recorder": "Reports could not be stored",
 }
-"""How the outages of each part are told."""
+"""Sentences about the outages of each part."""
 LINES = {
     SERVER: "no server",
     "layer": "no channel layer",
     "database": "no database",
     "recorder": "reports wait",
 }
-"""What each part's line in the chart is called."""
+"""Names of the lines in the chart, by part."""
 
 Spans = list[tuple[datetime, datetime]]
 """Beginnings and ends, the newest first."""
