@@ -22,16 +22,23 @@ FEWEST_WORKERS = 4
 ReportT = TypeVar("ReportT", pytest.TestReport, pytest.CollectReport)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Let the processes that tests start use the project's own settings, and die with this one."""
     guard()
     # Hundreds of processes import the project: each would compile all of it again.
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["DJANGO_SETTINGS_MODULE"] = "wsproject.settings"
-    # A shell makes its background processes, and their children, ignore Ctrl-C.
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A shell lets background jobs ignore Ctrl-C, and nohup lets its command ignore SIGHUP. The
+    # programs that tests start would inherit that.
+    _heed(signal.SIGINT, signal.default_int_handler)
+    if not config.getoption("numprocesses", None):  # this process runs tests
+        _heed(signal.SIGHUP, signal.SIG_DFL)
+
+
+def _heed(number: signal.Signals, handler: Any) -> None:
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, handler)
 
 
 @pytest.hookimpl(optionalhook=True)
