@@ -14,7 +14,7 @@ from asgiref.sync import async_to_sync
 from django.contrib import messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
-from django.db import OperationalError, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import Form
 from django.http import HttpResponse, HttpResponseRedirect
@@ -26,6 +26,7 @@ from feeds.admin.forms import NoticeForm
 from feeds.layer import operator_messages
 from feeds.layer.link import LayerUnavailable
 from feeds.models import ClientSession, Connection
+from feeds.running.database import is_unavailable
 
 MOST_SESSIONS = 50
 """Sessions in one operation: as many as one page of the list shows, so all were seen."""
@@ -82,7 +83,9 @@ class OperationView(UnfoldModelAdminViewMixin, FormView):  # type: ignore[type-a
                 messages.error(self.request, self.none)
         except LayerUnavailable as error:
             messages.error(self.request, f"Nothing was done: {error}. Try again in a moment.")
-        except OperationalError as error:
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
             messages.error(self.request, f"Nothing was done: the database is busy ({error}).")
         return HttpResponseRedirect(self._back())
 

@@ -107,6 +107,7 @@ class Hub:
         """Write *frames*, the messages of *feed* that *subscriber* lacked, up to *last*."""
         subscriber.recovering = False
         if subscriber in self.subscribers:
+            self.sent[feed] += last - subscriber.cursors[feed]
             _move(subscriber.cursors, feed, last)
             subscriber.blocked = not subscriber.writer.write(subscriber.form.frames(frames))
             self._enqueue(subscriber)

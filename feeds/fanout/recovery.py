@@ -110,7 +110,6 @@ class Recovery:
             over = started + count / fastest(self._limits, self._catalog.feeds[feed].rate)
             await asyncio.sleep(max(over - clock(), 0))
             hub.recovered(subscriber, feed, end, frames)
-            hub.sent[feed] += count
         except UnavailableError as lost:
             hub.skip(subscriber, feed, lost.last, self._gap(feed, first, lost.last))
         except LookupError:

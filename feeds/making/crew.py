@@ -14,11 +14,12 @@ from contextlib import suppress
 
 from feeds.making import promise
 from feeds.making.catalog import is_attended, recipe_of
-from feeds.making.generator import NO_DATABASE, Generator
+from feeds.making.generator import Generator
 from feeds.making.progress import Progress
 from feeds.making.regeneration import source_of
 from feeds.models import Feed
 from feeds.running.clock import now_us
+from feeds.running.database import is_unavailable
 from feeds.running.worker import Worker
 from feeds.sources import SpecError
 
@@ -109,18 +110,22 @@ class Crew:
     async def _look(self) -> None:
         assert self._recruit is not None
         mine = [generator.progress.feed for generator in self._generators.values()]
-        # Without a database there is nothing new; the generators say so.
-        with suppress(*NO_DATABASE):
-            for feed, trouble in await self._database.run(unattended, mine):
-                if trouble:
-                    self._say(feed, f"{trouble}; it waits until that is mended")
-                else:
-                    self._said.pop(feed, None)
-                    self._begin(self._recruit(feed))
-            if self._generators:
-                self._said.pop("", None)
+        try:
+            found = await self._database.run(unattended, mine)
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            return  # the generators say so
+        for feed, trouble in found:
+            if trouble:
+                self._say(feed, f"{trouble}; it waits until that is mended")
             else:
-                self._say("", "there is no feed to generate; waiting for one")
+                self._said.pop(feed, None)
+                self._begin(self._recruit(feed))
+        if self._generators:
+            self._said.pop("", None)
+        else:
+            self._say("", "there is no feed to generate; waiting for one")
 
     def _say(self, feed: str, text: str) -> None:
         if self._said.get(feed) != text:

@@ -16,7 +16,6 @@ from decimal import Decimal
 from functools import partial
 
 from channels.layers import BaseChannelLayer
-from django.db import InterfaceError, OperationalError
 
 from feeds.core.schedule import Segment
 from feeds.core.succession import successor
@@ -25,12 +24,12 @@ from feeds.making.progress import Progress, State
 from feeds.making.publisher import Publisher
 from feeds.making.regeneration import source_of, stretches
 from feeds.running.clock import now_us
+from feeds.running.database import is_unavailable
 from feeds.running.worker import Worker
 from feeds.sources import SpecError
 
 log = logging.getLogger(__name__)
 
-NO_DATABASE = (OperationalError, InterfaceError)
 """What a database raises that is away, or busy for too long."""
 
 AHEAD_US = 1_000_000
@@ -165,7 +164,9 @@ class Generator:
                 elif is_over:
                     raise
                 seen = seen or taken.promised_us
-            except NO_DATABASE as error:
+            except Exception as error:
+                if not is_unavailable(error):
+                    raise
                 self._miss_database(error)
                 give_up = time.monotonic() + patience
             await self._rest(0.1)
@@ -186,7 +187,9 @@ class Generator:
                 segment = self._next_segment(now)
                 last = self._reach(segment or self._hold.schedule.last, now)
             self._hold = await self._database.run(promise.promise, self._hold, last, now, segment)
-        except NO_DATABASE as error:
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
             self._miss_database(error)
         else:
             self._failing = False

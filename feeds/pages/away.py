@@ -6,11 +6,11 @@ import logging
 import time
 
 from django.conf import settings
-from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, NotSupportedError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 
+from feeds.running.database import is_unavailable
 from feeds.running.outages import Outage
 
 log = logging.getLogger(__name__)
@@ -20,10 +20,6 @@ OWN_FILES_ONLY = (
     "object-src 'none'"
 )
 """The Content-Security-Policy of our own pages; the admin's scripts need more."""
-AWAY = (DatabaseError, InterfaceError)
-"""Errors raised if the database is unreachable, locked, damaged or not set up ..."""
-OUR_FAULTS = (DataError, IntegrityError, NotSupportedError)
-"""... except these, which are caused by the query."""
 LOGGED_SECONDS = 60.0
 """Interval of log lines with the same cause: open pages ask every second."""
 
@@ -33,7 +29,7 @@ class DatabaseAway(MiddlewareMixin):
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the answer, or None if *error* has another cause."""
-        if not isinstance(error, AWAY) or isinstance(error, OUR_FAULTS):
+        if not is_unavailable(error):
             return None
         response = render(request, "503.html", {"trouble": no_answer(error)}, status=503)
         response["Content-Security-Policy"] = OWN_FILES_ONLY
@@ -41,7 +37,7 @@ class DatabaseAway(MiddlewareMixin):
         return response
 
 
-def no_answer(error: DatabaseError | InterfaceError) -> str:
+def no_answer(error: Exception) -> str:
     """Return a sentence with the advice for *error*, and log its cause."""
     cause = str(error)
     _CAUSES.note(cause, time.monotonic())

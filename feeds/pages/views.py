@@ -13,10 +13,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from clientapp.figures.summary import RULE
-from feeds.pages.away import AWAY, OWN_FILES_ONLY, no_answer
+from feeds.pages.away import OWN_FILES_ONLY, no_answer
 from feeds.pages.cards import Card, client_card, message_card
 from feeds.pages.examples import examples
 from feeds.pages.overview import drawn, overview, watched
+from feeds.running.database import is_unavailable
 
 P = ParamSpec("P")
 
@@ -60,7 +61,9 @@ def status(request: HttpRequest) -> HttpResponse:
     try:
         values = asdict(overview()) | {"watched": asdict(watched(request.GET.get("watch", "")))}
         lines = drawn(request.GET.get("drawn", ""))
-    except AWAY as error:
+    except Exception as error:
+        if not is_unavailable(error):
+            raise
         return JsonResponse({"trouble": no_answer(error)}, status=503)
     return JsonResponse(values | {"sparklines": lines and asdict(lines)})
 

@@ -116,7 +116,7 @@ class Conversation:
 
     def notify(self, text: str) -> None:
         """Tell a sentence, unless the client is behind: then it would come late."""
-        if not self._outlet.is_behind:
+        if not self._outlet.is_blocked:
             self.tell(Notice(text=text))
 
     async def receive(self, text: str) -> bool:

@@ -35,7 +35,7 @@ class Outlet:
         return self._form.has_controls
 
     @property
-    def is_behind(self) -> bool:
+    def is_blocked(self) -> bool:
         """Whether the client does not take what is sent: anything told now comes late."""
         return self.subscriber.blocked
 

@@ -69,7 +69,7 @@ class Receipts:
             if untruth:
                 self._refuse_untrue(report.block, untruth)
                 return
-            judgement = self._verifier.judge(report) or await self._verifier.judge_again(report)
+            judgement = await self._verifier.judge(report)
         except Exception as error:
             if not isinstance(error, UnknownYetError | ChildEndedError):
                 log.exception("a report could not be judged")

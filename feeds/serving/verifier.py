@@ -41,16 +41,9 @@ class Verifier:
         self._remade: OrderedDict[tuple[str, int, int], int] = OrderedDict()
         """The digests made last: many clients report the same ranges."""
 
-    def judge(self, report: Report) -> Judgement | None:
-        """Return what *report* is; None where messages must be made to tell."""
-        found = [self._judge(feed, part) for feed, part in report.feeds.items()]
-        if None in found:
-            return None
-        return judgement.of_all(one for one in found if one is not None)
-
-    async def judge_again(self, report: Report) -> Judgement:
+    async def judge(self, report: Report) -> Judgement:
         """
-        Return what *report* is, making again what is not known any more.
+        Return the judgement of *report*, regenerating messages whose digests are gone.
 
         Raises UnknownYetError and ChildEndedError.
         """

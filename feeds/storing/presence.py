@@ -14,12 +14,11 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
-from django.db import InterfaceError, OperationalError
-
 from feeds.core.hub import Hub
 from feeds.core.limits import Limits
 from feeds.core.subscriber import Subscriber
 from feeds.layer.replacer import Replacer
+from feeds.running.database import is_unavailable
 from feeds.running.outages import OUTAGES
 from feeds.running.worker import Worker
 from feeds.storing import ledger
@@ -74,7 +73,9 @@ class Presence:
                 lost = timedelta(seconds=self._limits.lost_seconds)
                 await self._database.run(ledger.close_lost, now - lost, now + lost)
             await self._database.run(self._sampler.store)
-        except (OperationalError, InterfaceError) as error:
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
             self._books.interrupt()
             log.warning("the database does not answer (%s); nobody is marked as seen", error)
 
@@ -84,7 +85,9 @@ class Presence:
         await self._database.run(self._sampler.take, self._look(now, self._lags()))
         try:
             await self._database.run(self._sampler.store)
-        except (OperationalError, InterfaceError) as error:
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
             log.warning("the database does not answer (%s); the last sample is lost", error)
 
     def _lags(self) -> dict[str, int]:

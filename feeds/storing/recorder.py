@@ -13,18 +13,23 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from django.db import InterfaceError, OperationalError
+from django.conf import settings
 
 from feeds.core.limits import Limits
 from feeds.running.child import ChildEndedError
+from feeds.running.database import is_unavailable
 from feeds.running.outages import OUTAGES, Outage
 from feeds.running.worker import Worker
 from feeds.storing import ledger
 from feeds.storing.clerk import Clerk
 from feeds.storing.facts import Closed, Fact, Outcome
 from feeds.storing.samples import Sampler
+from feeds.storing.set_aside import set_aside
 
 log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 0.5
+"""Between two attempts to commit while the database is unavailable."""
 
 Done = Callable[[Outcome], None]
 
@@ -96,26 +101,14 @@ class Recorder:
         facts = [fact for fact, _ in batch]
         try:
             outcomes = await self._store.run(ledger.commit, facts)
-        except (OperationalError, InterfaceError, ChildEndedError) as error:
-            if not self._failing:
-                log.warning("the database does not take facts (%s); they wait", error)
-            self._failing = True
-            OUTAGES.begin(
-                "recorder",
-                Outage(
-                    what="The database takes no reports",
-                    cause=str(error),
-                    then="they wait, and none is lost.",
-                ),
-            )
-            await asyncio.sleep(0.5)
-            return
-        except Exception:
-            # One fact must not keep the others out: find it by going singly.
-            if size == 1:
-                log.exception("a fact cannot be stored and is dropped: %r", facts[0])
-                self._waiting.popleft()
-            self._single = max(self._single - 1, 0) if size == 1 else size
+        except Exception as error:  # noqa: BLE001  the judge tells what it means
+            if isinstance(error, ChildEndedError) or is_unavailable(error):
+                await self._wait(error)
+            elif size > 1:
+                # One fact must not keep the others out: find it by committing singly.
+                self._single = size
+            else:
+                await self._refuse(error)
             return
         if self._failing:
             log.warning("the database takes facts again")
@@ -128,6 +121,41 @@ class Recorder:
         if self._sampler is not None:
             self._sampler.note(facts, outcomes)
         self._answer(batch, outcomes)
+
+    async def _wait(self, error: Exception) -> None:
+        """Keep all facts until the database takes them again."""
+        if not self._failing:
+            log.warning("the database does not take facts (%s); they wait", error)
+        self._failing = True
+        OUTAGES.begin(
+            "recorder",
+            Outage(
+                what="The database takes no reports",
+                cause=str(error),
+                then="they wait, and none is lost.",
+            ),
+        )
+        await asyncio.sleep(RETRY_SECONDS)
+
+    async def _refuse(self, error: Exception) -> None:
+        """Set the first fact aside, which failed alone, if the database takes anything else."""
+        try:
+            await self._store.run(ledger.probe)
+            path = await asyncio.to_thread(set_aside, settings.VAR_DIR, self._waiting[0][0], error)
+        except Exception as failed:  # noqa: BLE001  then the fact is not to blame
+            await self._wait(failed)
+            return
+        self._waiting.popleft()
+        self._single = max(self._single - 1, 0)
+        log.error("a fact cannot be stored (%s); it was set aside in %s", error, path)
+        OUTAGES.begin(
+            "set aside",
+            Outage(
+                what="A report or text of a client could not be stored",
+                cause=str(error),
+                then=f"it was set aside in {path.name}, in the folder of local state.",
+            ),
+        )
 
     def _answer(self, batch: Sequence[tuple[Fact, Done | None]], outcomes: list[Outcome]) -> None:
         for (_, done), outcome in zip(batch, outcomes, strict=True):

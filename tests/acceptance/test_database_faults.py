@@ -20,6 +20,8 @@ from tests.support.stack import PATIENCE_SECONDS, Stack, until
 LOCKED_SECONDS = float(os.environ.get("BLOCKFEED_LOCKED", "4"))
 WAIT = "the database does not take facts"
 AGAIN = "the database takes facts again"
+HEADER_BYTES = 100
+"""The header of an SQLite file: https://www.sqlite.org/fileformat2.html."""
 
 
 @pytest.fixture
@@ -115,6 +117,32 @@ def test_missing_database_does_not_stop_clients(impatient: Stack) -> None:
     eight.stop()
     eight.judge()
     assert "Traceback" not in server.said + generator.said
+
+
+def test_damaged_database_ends_nothing(impatient: Stack) -> None:
+    """The generator waits for a damaged database; a client that connects meanwhile is not lost."""
+    server = impatient.server()
+    generator = impatient.generator("--rate=100")
+    alice = impatient.client("alice", "--block-size=10")
+    alice.wait_for("Block 1 verified")
+    with database(impatient).open("r+b", buffering=0) as file:
+        header = file.read(HEADER_BYTES)
+        file.seek(0)
+        file.write(bytes(HEADER_BYTES))
+        generator.wait_for("the database does not answer (file is not a database); waiting")
+        server.wait_for("the database does not answer (file is not a database)")
+        bob = impatient.client("bob", "--block-size=500")
+        server.wait_for("bob connected from")
+        file.seek(0)
+        file.write(header)
+    bob.wait_for("Block 1 verified")
+    alice.wait_for(f"Block {alice.said.count('received successfully') + 1} verified")
+    assert generator.process.poll() is None
+    for name, client in (("alice", alice), ("bob", bob)):
+        assert client.stop() == 0
+        judge(impatient.log(name))
+    assert "Traceback" not in server.said + generator.said
+    assert not (impatient.folder / "var" / "set_aside.jsonl").exists()
 
 
 def test_full_database_delays_reports(cramped: Stack) -> None:

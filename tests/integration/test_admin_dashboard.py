@@ -347,8 +347,9 @@ def test_feed_is_chosen(admin_client: Client, name: str) -> None:
         return float(max(value for value in line["data"] if value is not None))
 
     assert (most("Sessions"), most("Worst lag")) == (1, 7)
-    # 100 in 20 s, or in 10 s if a step ends between the samples; of all feeds it is 40/s.
-    assert 5 <= round(most("Messages"), 6) <= 10
+    # 100 in 20 s, or in up to 10 s if a step ends meanwhile, or what of them is in the newer step.
+    # All feeds together have 40/s.
+    assert 0 < round(most("Messages"), 6) <= 10
     all_of_them = look_back(now, SPANS[name]).now
     assert look_back(now, SPANS[name], "users").now == all_of_them
     assert tiles(admin_client)["Messages/s"][0] == "40"

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
+import stat
 from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
 from feeds.core.limits import LIMITS
 from feeds.models import ClientMessage
+from feeds.running.outages import OUTAGES
 from feeds.storing.facts import Opened, Outcome, Said
 from feeds.storing.recorder import Recorder
 from tools.waiting import PATIENCE_SECONDS
@@ -74,6 +79,21 @@ async def test_facts_wait_while_the_database_is_locked(recorder: Recorder) -> No
     assert (await ClientMessage.objects.aget()).text == "in the dark"
 
 
+async def test_facts_wait_while_the_database_is_damaged(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Facts that arrive while the file is no database are stored once it is one again."""
+    damaged = tmp_path / "damaged"
+    damaged.write_bytes(bytes(4096))
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setitem(connection.settings_dict, "NAME", str(damaged))
+        recorder.record(OPENED)
+        recorder.record(said("in the dark"))
+        assert not await recorder.flush(0.3)
+    assert await recorder.flush(PATIENCE_SECONDS)
+    assert (await ClientMessage.objects.aget()).text == "in the dark"
+
+
 async def test_too_many_facts_are_refused() -> None:
     """A recorder that cannot commit refuses facts beyond its bound."""
     recorder = Recorder(replace(LIMITS, waiting_facts=3))
@@ -81,10 +101,11 @@ async def test_too_many_facts_are_refused() -> None:
     await recorder.stop()
 
 
-async def test_fact_that_cannot_be_stored_stops_no_other(
-    recorder: Recorder, caplog: pytest.LogCaptureFixture
+async def test_fact_that_cannot_be_stored_is_set_aside(
+    recorder: Recorder, settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A single fact that the database rejects is dropped and logged."""
+    """A fact that the database refuses goes to a private file; the others are stored."""
+    settings.VAR_DIR = tmp_path
     recorder.record(OPENED)
     recorder.record(said("before"))
     recorder.record(said("half a pair: \ud800"))
@@ -92,4 +113,30 @@ async def test_fact_that_cannot_be_stored_stops_no_other(
     assert await recorder.flush(PATIENCE_SECONDS)
     texts = [row.text async for row in ClientMessage.objects.order_by("pk")]
     assert texts == ["before", "after"]
-    assert "a fact cannot be stored and is dropped" in caplog.text
+    path = tmp_path / "set_aside.jsonl"
+    (line,) = path.read_text().splitlines()
+    kept = json.loads(line)
+    assert (kept["kind"], kept["fact"]["text"]) == ("Said", "half a pair: \ud800")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert str(path) in caplog.text
+    assert OPENED.session not in caplog.text
+    assert "it was set aside" in OUTAGES.sentences(detailed=False)[0]
+    OUTAGES.end("set aside")
+
+
+async def test_fact_waits_while_the_database_takes_nothing(
+    recorder: Recorder, settings: Settings, tmp_path: Path
+) -> None:
+    """A refused fact is set aside only if a write of another row succeeds."""
+    settings.VAR_DIR = tmp_path
+    recorder.record(OPENED)
+    assert await recorder.flush(PATIENCE_SECONDS)
+    with closing(sqlite3.connect(connection.settings_dict["NAME"])) as other:
+        other.execute("ALTER TABLE feeds_sample RENAME TO feeds_sample_gone")
+        recorder.record(said("half a pair: \ud800"))
+        assert not await recorder.flush(0.3)
+        assert not (tmp_path / "set_aside.jsonl").exists()
+        other.execute("ALTER TABLE feeds_sample_gone RENAME TO feeds_sample")
+    assert await recorder.flush(PATIENCE_SECONDS)
+    assert (tmp_path / "set_aside.jsonl").exists()
+    OUTAGES.end("set aside")

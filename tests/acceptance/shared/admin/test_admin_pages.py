@@ -34,9 +34,9 @@ PAGES = {
     "new-feed": Page(path="feeds/feed/add/", shows="messages per second"),
     "sessions": Page(path="feeds/clientsession/", shows="online"),
     "session": Page(path="feeds/clientsession/{carol}/change/", shows="newest connections"),
-    "disconnect": Page(path="feeds/clientsession/disconnect/?id={bob}", shows="farewell"),
+    "disconnect": Page(path="feeds/clientsession/disconnect/?id={bob}", shows="told why"),
     "notice": Page(path="feeds/clientsession/notice/?id={bob}", shows="one line"),
-    "forget": Page(path="feeds/clientsession/forget/?id={bob}", shows="left out"),
+    "forget": Page(path="feeds/clientsession/forget/?id={bob}", shows="selected sessions"),
     "reports": Page(path="feeds/blockreport/?q=carol", shows="verified"),
     "no-reports": Page(
         path="feeds/blockreport/?verdict__exact=unverifiable", shows="0 block reports"

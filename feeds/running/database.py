@@ -1,0 +1,21 @@
+"""The judge of database errors: an unavailable database, or a wrong value."""
+
+from __future__ import annotations
+
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, NotSupportedError
+
+UNAVAILABLE = (DatabaseError, InterfaceError)
+"""The database is unreachable, locked, full, read-only, damaged or not set up ..."""
+ABOUT_A_VALUE = (DataError, IntegrityError, NotSupportedError)
+"""... except these, which the query or a value causes."""
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """
+    Tell whether *error* means that the database is unavailable.
+
+    Drivers use their classes differently: PostgreSQL reports a read-only standby
+    and a damaged table as an InternalError, SQLite a damaged file as a plain
+    DatabaseError. So everything counts that is not about a value.
+    """
+    return isinstance(error, UNAVAILABLE) and not isinstance(error, ABOUT_A_VALUE)
