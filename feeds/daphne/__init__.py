@@ -1,1 +1,1 @@
-"""Daphne with our WebSocket connections: the only package that knows Twisted."""
+"""Daphne with our WebSocket connections: the only package that uses Twisted."""

@@ -1,8 +1,9 @@
 """
 The answer to a request whose headers are too large.
 
-Twisted reads at most 16,384 bytes of headers. It closes the connection without
-a word at a longer line, and answers 400 without a reason to more lines.
+Twisted reads at most 16,384 bytes of headers. If one line exceeds that, it
+closes the connection without an answer; if the lines do together, it answers 400
+without a reason.
 """
 
 from __future__ import annotations
@@ -25,27 +26,27 @@ ANSWER = (
 
 
 class HeaderChannel(HTTPChannel):
-    """Twisted's reader of requests, which says when headers are too large."""
+    """Twisted's reader of requests, with an answer to headers that are too large."""
 
     def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802  Twisted's name
         """Answer a single line that is too long."""
         self._refuse()
 
     def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802
-        """Answer a bad request; headers that are too large by their size."""
+        """Answer a bad request; if its headers are too large, say so."""
         if self._receivedHeaderSize > self.totalHeadersSize:
             self._refuse()
         else:
             super()._respondToBadRequestAndDisconnect()  # type: ignore[no-untyped-call]
 
     def _refuse(self) -> None:
-        channel: Any = self  # Twisted has types in part
+        channel: Any = self  # Twisted is only partly typed
         channel.transport.write(ANSWER)
         channel.loseConnection()
 
 
 def answer_large_headers(factory: Any) -> None:
-    """Let the connections of *factory*, Daphne's, answer headers that are too large."""
+    """Make connections of Daphne's *factory* answer headers that are too large."""
     channel: Any = HeaderChannel
-    # As Twisted's own, which adds HTTP/2 to TLS.
+    # The same wrapper as Twisted's own, which adds HTTP/2 over TLS.
     factory.protocol = lambda: _GenericHTTPChannelProtocol(channel())

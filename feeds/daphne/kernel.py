@@ -1,8 +1,8 @@
 """
-What the operating system holds for a socket, and knows of its other end.
+The kernel's buffers for a socket, and its counters of bytes sent and received.
 
-A slow client's backlog belongs into its cursor, which costs an integer, and
-not into memory of the kernel, which nobody sees.
+A slow client's backlog belongs in its cursor, which is one integer, not in
+kernel memory, which nobody sees.
 """
 
 from __future__ import annotations
@@ -14,24 +14,23 @@ from struct import Struct, error
 from feeds.core.patience import Traffic
 
 UNSENT_BYTES = 16 * 2**10
-"""What the kernel may hold unsent for a socket."""
+"""Unsent bytes that the kernel may hold for a socket."""
 UNREAD_BYTES = 32 * 2**10
-"""What the kernel may hold for a server that does not read; Linux doubles it.
-Clients send little, so a window of this size keeps none of them waiting."""
+"""Received bytes that the kernel may hold until the server reads them; Linux doubles
+this. Clients send little, so a window of this size does not delay them."""
 
 _TCP_NOTSENT_LOWAT = 25
-"""Linux' number of the option; Python names it from 3.12 on."""
+"""The option's number on Linux; Python names it since 3.12."""
 _TCP_INFO = Struct("@24x I 92x QQ 8x I")
-"""Of Linux' ``struct tcp_info``: tcpi_unacked, tcpi_bytes_acked,
+"""From Linux' ``struct tcp_info``: tcpi_unacked, tcpi_bytes_acked,
 tcpi_bytes_received and tcpi_notsent_bytes (since Linux 4.6)."""
 
 
 def allow_files(wanted: int) -> int:
     """
-    Let this process open *wanted* files, or as many as it may; return how many.
+    Let this process open *wanted* files, or as many as allowed; return the number.
 
-    A shell sets a limit of 1,024 for programs that know no better, and each
-    connection is a file.
+    Each connection is a file, and the default limit in a shell is 1,024.
     """
     allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = resource.RLIM_INFINITY
@@ -40,13 +39,13 @@ def allow_files(wanted: int) -> int:
     within = wanted if most == unlimited else min(wanted, most)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (within, most))
-    except (OSError, ValueError):  # macOS has a limit below the one that it tells
+    except (OSError, ValueError):  # the limit of macOS is below the reported one
         return allowed
     return within
 
 
 def bound_memory(sock: socket.socket) -> None:
-    """Let the kernel hold little for *sock*, in both directions."""
+    """Limit the kernel's buffers of *sock* in both directions."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UNREAD_BYTES)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, UNSENT_BYTES)
@@ -55,7 +54,7 @@ def bound_memory(sock: socket.socket) -> None:
 
 
 def traffic(sock: socket.socket) -> Traffic | None:
-    """Return what *sock* moved; None where the system does not tell."""
+    """Return the byte counts of *sock*; None if the system does not report them."""
     try:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
         in_flight, taken, received, unsent = _TCP_INFO.unpack(info)

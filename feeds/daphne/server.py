@@ -1,9 +1,9 @@
 """
-Daphne with `FeedProtocol` in place of its own, and an end without losses.
+Daphne with `FeedProtocol` instead of its own protocol, and a stop without loss.
 
-Daphne ends by cancelling its applications: no close frame is sent, and what
-they owe to others is not done. `FeedServer.drain` tells every client, lets
-every application come to its end, and stores every fact.
+Daphne stops by cancelling its applications: it sends no close frame, and they
+cannot finish their work. `FeedServer.drain` notifies every client, waits for
+every application to end, and stores every fact.
 """
 
 from __future__ import annotations
@@ -40,37 +40,37 @@ from feeds.storing.clerk import Clerk
 log = logging.getLogger("feeds.daphne.server")
 
 SAME_SIGNAL_SECONDS = 1.0
-"""Two signals within this time are one wish to stop."""
+"""Two signals within this time count as one request to stop."""
 AWAY_SECONDS = 0.5
-"""A server that restarts is not back sooner."""
+"""Shortest time that a restart takes."""
 LOOK_SECONDS = 2.0
-"""Between two looks for connections that have stalled, as Daphne has it."""
+"""Interval between checks for stalled connections, the same as Daphne's."""
 LOOKED_AT = 50
-"""Connections in one turn of the loop: 0.1 ms. A look at ten thousand takes 24."""
+"""Connections checked in one turn of the loop: 0.1 ms. Ten thousand take 24 ms."""
 GARBAGE_OBJECTS = 5000
-"""New ones before a search for garbage: then every session is looked at once in about 3,000
-connections, which takes 0.2 s where 5,000 are open. By Python's 700 a crowd had that about once
-in 1,000, a fifth of all its time. What is gone meanwhile takes about 50 MB."""
+"""New objects before a garbage collection: a full one then happens about once in 3,000 new
+connections and takes 0.2 s while 5,000 are open. With Python's default of 700 it happened about
+once in 1,000, a fifth of the time in a rush. Garbage takes about 50 MB meanwhile."""
 SPARE_FILES = 200
-"""Of the files of a process: those that are no connections of clients."""
+"""Files that a process needs besides the connections of clients."""
 AT_ONCE = 100
-"""Farewells said in one turn of the loop: about 10 ms."""
+"""Farewells sent in one turn of the loop: about 10 ms."""
 
 
 class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
-    """Daphne's server with `FeedProtocol`, and a drain in place of a kill."""
+    """Daphne's server with `FeedProtocol`, and a drain instead of a kill."""
 
     def __init__(self, application: Any, **options: Any) -> None:
-        """Serve *application*; in the main thread, signals that ask to stop drain from now on."""
-        # Daphne's pings end a client whose pong waits behind a backlog, and its
-        # timeout ends every connection after a day: heartbeats do their work.
+        """Serve *application*; in the main thread, let stop signals start a drain from now on."""
+        # Both are off, since heartbeats replace them: Daphne's pings disconnect a client
+        # whose pong waits behind a backlog, and its timeout ends all connections after a day.
         options |= {"ping_interval": 2**31, "websocket_timeout": -1, "signal_handlers": False}
         options |= {
             f"websocket_max_{unit}_size": LIMITS.frame_bytes for unit in ("message", "frame")
         }
         options |= {"ready_callable": self._prepare, "endpoints": ["see listen_at"]}
         super().__init__(self._serve, **options)
-        self.endpoints: list[str] = []  # Daphne wants one, and makes sockets of it
+        self.endpoints: list[str] = []  # Daphne requires one, and opens sockets for it
         self._application = application
         self.exit_code = 0
         self._sockets: list[socket.socket] = []
@@ -81,12 +81,12 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
             self._drain_on_signals()
 
     def listen_at(self, listener: socket.socket) -> None:
-        """Take over a socket that listens and never blocks; to be called before `run`."""
+        """Take over a listening, non-blocking socket; call this before `run`."""
         self._sockets.append(listener)
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
-        """Start the application; a feed's connection gets its writer."""
-        # Not by Daphne's own options: it believes the word of whoever came first, the client.
+        """Start the application, with a writer if it is a WebSocket connection."""
+        # Daphne's own option would trust the first entry, which the client can forge.
         if settings.BEHIND_TLS_PROXY and (host := forwarded_host(scope["headers"])):
             protocol.client_addr = scope["client"] = [host, NO_PORT]
         if isinstance(protocol, FeedProtocol):
@@ -95,7 +95,7 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         return super().create_application(protocol, scope)
 
     def protocol_opened(self, protocol: FeedProtocol) -> None:
-        """Let *protocol* be served, or go at once where the server stops."""
+        """Serve *protocol*, or dismiss it at once if the server is stopping."""
         if self._draining_since is not None:
             self._dismiss(protocol)
 
@@ -103,9 +103,9 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         """
         End every connection with a reason, store every fact, and stop.
 
-        Must be called in the reactor's thread. A second call stops at once,
-        if it does not come with the first: a terminal and a parent process
-        may both pass the same Ctrl-C on.
+        Must be called in the reactor's thread. A second call stops at once, unless
+        it comes with the first: a terminal and a parent process may both pass on
+        the same Ctrl-C.
         """
         now = time.monotonic()
         if self._draining_since is not None:
@@ -118,7 +118,7 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         self._end = asyncio.ensure_future(self._drain())
 
     def timeout_checker(self, left: Iterator[Any] | None = None) -> None:
-        """Look at some connections in each turn; Daphne's own looks at all in one."""
+        """Check some connections per turn of the loop; Daphne checks all in one."""
         if left is None:
             left = iter(list(self.connections))
         some = list(islice(left, LOOKED_AT))
@@ -132,7 +132,7 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
             loop.call_later(LOOK_SECONDS, self.timeout_checker)
 
     def kill_all_applications(self) -> Any:
-        """Cancel what is left; Daphne's own raises after any upgrade."""
+        """Cancel the remaining applications; Daphne's own method raises after any upgrade."""
         left = self._running_applications()
         for task in left:
             task.cancel()
@@ -147,7 +147,7 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
     async def _drain(self) -> None:
         for port in self._ports:
             port.stopListening()
-        # The HTTP request that each began as stays listed for up to a second.
+        # Leave out HTTP requests: one that was upgraded stays listed for up to a second.
         feeds = [one for one in self.connections if isinstance(one, FeedProtocol)]
         self._return_seconds = len(feeds) / LIMITS.returns_per_second
         for number, protocol in enumerate(feeds, 1):
@@ -156,7 +156,7 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
                 await asyncio.sleep(0)
         clock = asyncio.get_running_loop().time
         end = clock() + LIMITS.drain_seconds
-        # One that was just being opened comes in after the others were told.
+        # Ask again each time: a connection that was just opening is added later.
         while (open_ := self._running_applications()) and (seconds := end - clock()) > 0:
             await asyncio.wait(open_, timeout=seconds)
         is_kept = await stop_node()
@@ -187,11 +187,11 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
                 max(0, files - SPARE_FILES),
                 wanted,
             )
-        # What is loaded by now, 100,000 objects, is never garbage: no search looks at it.
+        # The 100,000 objects loaded by now are never garbage: exclude them from collections.
         gc.collect()
         gc.freeze()
         gc.set_threshold(GARBAGE_OBJECTS)
-        # Pages from a file have the origin "null", which a second call would forget.
+        # Pages from a file have the origin "null"; a second call would reset this option.
         self.ws_factory.setProtocolOptions(
             closeHandshakeTimeout=LIMITS.close_seconds, allowNullOrigin=True
         )
@@ -201,7 +201,7 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
             self._ports.append(
                 reactor.adoptStreamPort(listener.fileno(), listener.family, self.http_factory)
             )
-            listener.close()  # Twisted has a copy
+            listener.close()  # Twisted has duplicated it
         reactor.callWhenRunning(lambda: asyncio.ensure_future(get_node(Clerk)))
 
     def _drain_on_signals(self) -> None:

@@ -1,17 +1,17 @@
 """
-One WebSocket connection of a server: whole frames out, the client's words in, and its end.
+One WebSocket connection of a server: frames out, the client's messages in, and its end.
 
-Daphne sends through Twisted's transport, which copies, queues without bound
-and waits for another turn of the loop. A feed's frames are made already, so
-`FeedProtocol.write` gives them to the socket whenever nothing is queued before
-them. Every byte of a connection leaves through `_send`, so data and controls
-keep their order.
+Daphne sends through Twisted's transport, which copies, queues without bound and
+waits for another turn of the loop. A feed's frames are already encoded, so
+`FeedProtocol.write` writes them to the socket unless something is queued before
+them. Every byte of a connection is sent by `_send`, so data and controls keep
+their order.
 
-Defends: whatever a client does, little is held for it. One that does not read
-its answers is not read from; nor is one whose words come faster than they are
-handled. A client that only lags is read from: a kernel drops what comes to a
-full buffer, acknowledgements of our data with it, and both ends would hang
-(docs/decisions/0010-reading-from-who-lags.md).
+Defends: whatever a client does, the server holds little for it. It stops reading
+from a client that does not read its answers, and from one that sends faster than
+the server handles. It keeps reading from a client that only lags: a kernel whose
+receive buffer is full drops packets, even the acknowledgements of our data, and
+both ends would hang (docs/decisions/0010-reading-from-who-lags.md).
 """
 
 from __future__ import annotations
@@ -39,66 +39,66 @@ from feeds.daphne import kernel
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 ACCEPTED = b"HTTP/1.1 101 "
-"""How the answer to a handshake begins that succeeded."""
+"""First bytes of the answer to a successful handshake."""
 EVENT_BYTES = 512
-"""What an event of a client takes in memory, beside its text."""
+"""Memory that a client's event takes in addition to its text."""
 
 
 @implementer(IPushProducer)
 class _Source:
-    """What a transport knows of a protocol: whether it may give more bytes."""
+    """The producer that a transport pauses and resumes for a protocol."""
 
     def __init__(self, protocol: FeedProtocol) -> None:
         self._protocol = protocol
 
     def pauseProducing(self) -> None:  # noqa: N802  Twisted's name
-        """Take nothing more from the hub until all has left."""
+        """Stop the feeds until everything has been sent."""
         self._protocol.hold()
 
     def resumeProducing(self) -> None:  # noqa: N802
-        """Let the data go on."""
+        """Resume the feeds."""
         self._protocol.go_on()
 
     def stopProducing(self) -> None:  # noqa: N802
-        """Do nothing: `FeedProtocol.connectionLost` is always called, this is not."""
+        """Do nothing: unlike this method, `FeedProtocol.connectionLost` is always called."""
 
 
 class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not typed
-    """A WebSocket connection that takes whole frames (a hub's `Writer`) and defends itself."""
+    """A WebSocket connection that accepts whole frames (a hub's `Writer`) within limits."""
 
     descriptor = -1
-    """The socket's number, as `Writer` says; -1 through another transport."""
+    """The socket's number, see `Writer`; -1 if the transport is not a plain socket."""
     held: Callable[[], None] = staticmethod(lambda: None)
-    """Called when bytes wait, or nothing more may be said, or the socket was closed:
-    `descriptor` must not be used then."""
+    """Called when bytes are unsent, or the closing handshake begins, or the socket was
+    closed: `descriptor` must not be used then."""
     drained: Callable[[], None] = staticmethod(lambda: None)
-    """Called when everything taken has been sent, and more may be said."""
+    """Called when all accepted bytes have been sent and more may follow."""
     _direct = False
-    """Whether the transport is a plain TCP socket: through TLS, bytes written
-    to the socket itself would leave unencrypted."""
+    """Whether the transport is a plain TCP socket: under TLS, bytes written to the
+    socket itself would be sent unencrypted."""
     _holds = False
-    """Whether bytes wait that the socket does not take."""
+    """Whether there are bytes that the socket has not accepted."""
     _answer = b""
-    """What accepts the connection; it leaves with the welcome, in one write less."""
+    """The answer to the handshake; it is sent with the welcome, which saves a write."""
     form: Form = PROTOCOL
-    """The form of its client, known before the handshake is answered."""
+    """The client's form, known before the handshake is answered."""
     parting: Farewell | None = None
-    """What was said before this side closed; None while it did not."""
+    """The farewell sent before this side closed; None if it has not closed."""
     _patience: Patience | None = None
-    """None before the first look at what was moved."""
+    """None before the first check of the byte counts."""
     _silence: Silence | None = None
-    """None before the first look, and of clients that get heartbeats."""
+    """None before the first check, and for clients that get heartbeats."""
     _inbox = 0
-    """Bytes of what the client said since nothing was left to be handled."""
+    """Bytes received since the queue of unhandled events was last empty."""
 
     def onConnect(self, request: ConnectionRequest) -> Any:  # noqa: N802
-        """Begin the handshake; a header on which Daphne would fail ends it."""
+        """Begin the handshake; deny it if Daphne would fail on a header."""
         if not request.headers.get("sec-websocket-protocol", "").isascii():
             raise ConnectionDeny(400, "Sec-WebSocket-Protocol must be ASCII")  # type: ignore[no-untyped-call]
         return super().onConnect(request)
 
     def connectionMade(self) -> None:  # noqa: N802  Twisted's name
-        """Take the transport over from HTTP, with a kernel that holds little."""
+        """Take the transport over from HTTP, and limit the kernel's buffers."""
         transport = self.transport
         self._direct = isinstance(transport, tcp.Connection) and not transport.TLS
         if self._direct:
@@ -106,23 +106,23 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
         transport.unregisterProducer()
         transport.registerProducer(_Source(self), True)
         super().connectionMade()
-        self.send_queue = ()  # Autobahn's; `sendData` has no use for its 700 bytes
+        self.send_queue = ()  # Autobahn's; `sendData` does not need it, and it takes 700 bytes
         kernel.bound_memory(transport.socket)
 
     def onOpen(self) -> None:  # noqa: N802
-        """Begin; a server that stops says so."""
+        """Begin, or say goodbye if the server is stopping."""
         super().onOpen()
         self.server.protocol_opened(self)
 
     def handle_reply(self, message: dict[str, Any]) -> None:
-        """Do what the application asks; Daphne's own drops the reason of a close (daphne#374)."""
+        """Obey the application; Daphne's own method drops the reason of a close (daphne#374)."""
         if message["type"] == "websocket.close" and self.state != self.STATE_CONNECTING:
             self.sendClose(code=message.get("code", Close.DONE.value), reason=message.get("reason"))
         else:
             super().handle_reply(message)
 
     def receiving(self, receive: Receive) -> Receive:
-        """Return *receive* such that this protocol knows what was handled."""
+        """Wrap *receive* so that this protocol knows which events were handled."""
 
         async def take() -> dict[str, Any]:
             event = await receive()
@@ -136,34 +136,34 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
         return take
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: FBT001, N802, N803
-        """Queue what the client said, and stop reading where that is much."""
+        """Queue the client's message; stop reading if too much is unhandled."""
         self._inbox += len(payload) + EVENT_BYTES
         self._grown()
         super().onMessage(payload, isBinary)
 
     def processData(self) -> bool:  # noqa: N802
-        """Take one more frame of what was read: Autobahn's loop."""
+        """Handle the next frame read, unless the client must wait; Autobahn loops over this."""
         return not self._must_wait() and bool(super().processData())
 
     def onMessageFrameBegin(self, length: int) -> None:  # noqa: N802
-        """Take one more part of a message; empty ones fill memory, too."""
+        """Begin the next fragment of a message; empty ones take memory too."""
         super().onMessageFrameBegin(length)
         if len(self.message_data) > LIMITS.fragments and not self.failedByMe:
-            text = f"a message in more than {LIMITS.fragments} parts came"
+            text = f"a message has more than {LIMITS.fragments} fragments"
             self._break_off(text)
 
     def connectionLost(self, *reason: Any) -> None:  # noqa: N802
-        """Forget the socket, closed just now: its number is the next connection's."""
+        """Forget the closed socket: the next connection may get its number."""
         self.descriptor = -1
         self.held()
         super().connectionLost(*reason)
 
     def write(self, frames: bytes) -> bool:
-        """Take whole frames; return False until `drained`, as `Writer` says."""
+        """Accept whole frames; return False if `drained` must be awaited, see `Writer`."""
         return bool(self.state == self.STATE_OPEN) and self._send(frames)
 
     def sendData(self, data: bytes, *options: Any, **more: Any) -> None:  # noqa: N802
-        """Send bytes for Autobahn; its options slow a debugged connection down."""
+        """Send bytes for Autobahn; ignore its options, which slow a connection for debugging."""
         if self.state == self.STATE_CONNECTING and data.startswith(ACCEPTED):
             self._answer = data
             asyncio.get_running_loop().call_soon(self._send_answer)
@@ -171,34 +171,34 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
             self._send(data)
 
     def sendCloseFrame(self, *words: Any, **more: Any) -> None:  # noqa: N802
-        """Say that nothing follows, and let nothing follow."""
+        """Send the close frame, and nothing after it."""
         self.held()
         super().sendCloseFrame(*words, **more)
 
     def hold(self) -> None:
-        """Give nothing of a feed until what is held has left."""
+        """Stop the feeds until the unsent bytes have been sent."""
         self._holds = True
         self.held()
         self._grown()
 
     def go_on(self) -> None:
-        """Note that all that was held has left."""
+        """Note that all unsent bytes have been sent."""
         self._holds = False
         if self.state == self.STATE_OPEN:
             self.drained()
         self._read_on()
 
     def check_timeouts(self) -> None:
-        """End a connection that has stalled, ping a silent one: asked every other second."""
+        """End a stalled connection, ping a silent one; called every other second."""
         if self.state != self.STATE_OPEN:
             return
         traffic, now = self._traffic(), time.monotonic()
         self._patience = self._patience or Patience(LIMITS, traffic, now)
         if self._patience.is_over(traffic, now):
-            text = f"nothing was taken and nothing said for {LIMITS.stall_seconds:g} s"
+            text = f"the client read nothing and sent nothing for {LIMITS.stall_seconds:g} s"
             self.farewell(Close.STALLED, text, retry_after=0.0)
         elif not self.form.has_controls:
-            # Proxies end silent connections. No pong is waited for: TCP confirms the ping.
+            # Proxies end silent connections. A pong is not awaited: TCP confirms the ping.
             seconds = LIMITS.ping_seconds
             self._silence = self._silence or Silence(seconds, traffic, now)
             if self._silence.is_over(traffic, now):
@@ -216,12 +216,12 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
             self.write(control_frame(control))
 
     def _must_wait(self) -> bool:
-        """Tell whether the client must not say more before something else is done."""
+        """Tell whether the client must not send more until some bytes are handled or sent."""
         is_full = self._inbox >= LIMITS.inbox_bytes or self._unsent() >= LIMITS.unsent_bytes
         return self.state == self.STATE_OPEN and is_full
 
     def _grown(self) -> None:
-        """Read nothing from a client that must wait."""
+        """Stop reading if the client must wait."""
         if self._must_wait():
             self.transport.pauseProducing()
 
@@ -235,27 +235,27 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
         known = kernel.traffic(self.transport.socket)
         if known is not None:
             return known
-        # Without the kernel's word, what this process holds has to do.
+        # Without the kernel's counters, use what this process holds.
         received = self.trafficStats.incomingOctetsWireLevel
         return Traffic(taken=-self._unsent(), received=received, in_flight=True, waits=self._holds)
 
     def _max_message_size_exceeded(self, size: int, most: int, reason: str) -> None:
-        """Refuse a frame by its length, before it is read: Autobahn's hook."""
+        """Reject a frame by its length, before it is read; a hook of Autobahn."""
         self._break_off(f"a frame of {size} bytes came; {most} are allowed")
 
     def _break_off(self, text: str) -> None:
         if self.state == self.STATE_OPEN:
             self._tell(Failure(code="too_large", text=text, retryable=False))
             self.farewell(Close.LIMIT, text, retry_after=0.0)
-        self.failedByMe = True  # so that Autobahn throws the rest away
+        self.failedByMe = True  # so that Autobahn discards the rest
 
     def _unsent(self) -> int:
-        """Return how many bytes this process holds for the client."""
+        """Return the number of unsent bytes that this process holds for the client."""
         transport = self.transport
         if self._direct:
             held: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen  # noqa: SLF001  no public name
             return held
-        # What another transport holds it does not tell.
+        # Other transports do not report how much they hold.
         return LIMITS.unsent_bytes if self._holds else 0
 
     def _send(self, data: bytes) -> bool:
@@ -273,11 +273,11 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError:
-            return False  # Twisted reads the same error and ends the connection
+            return False  # Twisted gets the same error on reading and ends the connection
         if sent == len(data):
             return True
         transport.write(data[sent:])
-        # Twisted tells a producer that the buffer is empty only if it paused it.
+        # Twisted resumes a producer after an empty buffer only if it had paused it.
         transport.producerPaused = True
         self.hold()
         return False
@@ -289,15 +289,15 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
 
 def configured(factory: WebSocketServerFactory) -> type[FeedProtocol]:
     """
-    Return the protocol with the options of *factory*.
+    Return the protocol class with the options of *factory*.
 
-    Autobahn would copy some forty options to each connection, and print them
-    for a log that nobody reads: a third of what it takes to open one.
+    Autobahn would copy some forty options to each connection and format them for
+    an unused log, which takes a third of the time to open a connection.
     """
     options = {name: _option(getattr(factory, name)) for name in FeedProtocol.CONFIG_ATTRS}
     return type(FeedProtocol.__name__, (FeedProtocol,), {**options, "CONFIG_ATTRS": ()})
 
 
 def _option(value: Any) -> Any:
-    """Return *value* such that a class that has it gives it to its instances as it is."""
+    """Return *value* as a class attribute that instances get unbound."""
     return staticmethod(value) if callable(value) else value

@@ -68,7 +68,7 @@ def test_client_that_reads_nothing_is_closed_and_resumes(impatient: Stack) -> No
         epoch = slow.wait_for("welcome")["feeds"]["arrays"]["epoch"]
         seen = slow.offsets(10)
         until(lambda: has_ended(impatient, "slow"), lambda: server.said)
-    assert closes(impatient, "slow") == [(4008, "nothing was taken and nothing said for 2 s")]
+    assert closes(impatient, "slow") == [(4008, "the client read nothing and sent nothing for 2 s")]
     with RawClient(impatient.port, f"{query}&after=arrays:{epoch}:{seen[-1]}") as again:
         seen += again.offsets(5000)
     assert seen == list(range(seen[0], seen[0] + 5010))
@@ -162,7 +162,7 @@ def test_message_in_too_many_parts_is_refused(stack: Stack) -> None:
         first = text_frame("x", last=False)
         client.socket.sendall(first + text_frame("", opcode=0, last=False) * 300)
         error = client.wait_for("error")
-        assert error["text"] == "a message in more than 256 parts came"
+        assert error["text"] == "a message has more than 256 fragments"
         assert client.wait_for("bye")["code"] == 4504
 
 
