@@ -1,8 +1,8 @@
 """
-What a process tells all of its clients: that it lives, and what their feeds do.
+Heartbeats and notices from one process to all of its clients.
 
-A client that is held up is left out: what is said here would come late. The
-others are told a few at a time, so that no message waits until all are.
+Clients that are behind are skipped: these controls would reach them late. The
+others get them a few at a time, so that no message waits for all of them.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ log = logging.getLogger("feeds.node")
 
 
 class Announcer:
-    """Tells the subscribers of *hub* what is so of the feeds in *catalog*."""
+    """Sends the state of the feeds in *catalog* to the subscribers of *hub*."""
 
     def __init__(self, catalog: Catalog, hub: Hub) -> None:
         self._catalog = catalog
         self._hub = hub
         self._said: dict[str, str] = {}
-        """Per feed what it did at the last look."""
+        """Per feed, its state at the last check as a sentence."""
 
     async def beat(self) -> None:
-        """Tell everybody that this process lives, and how far each feed is."""
+        """Send a heartbeat with the head of each feed to all clients."""
         heads = {name: stream.head for name, stream in self._hub.streams.items()}
         await self._tell(Heartbeat(now=now_us(), heads=heads))
 
     async def notice_changes(self, now: int) -> None:
-        """Tell those who have a feed that does something else than at the last look."""
+        """Notify the clients of each feed whose state has changed since the last check."""
         for name, feed in self._catalog.feeds.items():
             text, before = feed.sentence(now), self._said.get(name)
             self._said[name] = text

@@ -1,9 +1,9 @@
 """
-What comes into the streams of a process: pushed by a generator, or made again.
+The input of a process's streams: batches from generators, or regenerated messages.
 
-The promise of a feed says what must exist. What of it does not come from the
-generator in time, or lies before what came, is made here; so a stream has no
-hole, whatever the channel layer lost.
+A feed's promise says which messages must exist. Those that the generator does
+not push in time, or that are missing before a batch, are regenerated here, so a
+stream has no hole, whatever the channel layer loses.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Intake:
         recovery: Recovery,
         digests: RecentDigests,
     ) -> None:
-        """Give what is appended to *digests*, too."""
+        """Add the appended lines to *digests* as well."""
         self._limits = limits
         self._catalog = catalog
         self._hub = hub
@@ -46,15 +46,15 @@ class Intake:
         self._order = asyncio.Lock()
 
     async def run(self, batches: AsyncIterator[Batch]) -> None:
-        """Take *batches* until there are no more."""
+        """Append *batches* until there are no more."""
         async for batch in batches:
             try:
                 await self.take(batch)
             except Exception:
-                log.exception("a batch could not be taken; its messages are regenerated")
+                log.exception("a batch could not be appended; its messages are regenerated")
 
     async def poll(self) -> None:
-        """Read the promises: open the streams of new feeds, regenerate what did not come."""
+        """Read the promises, open streams for new feeds, and regenerate overdue messages."""
         await self._catalog.refresh()
         await self._keep_up(now_us())
 
@@ -68,13 +68,13 @@ class Intake:
         return self._catalog.reachable
 
     async def take(self, batch: Batch) -> None:
-        """Append a batch to its stream, after what is missing before it."""
+        """Append a batch to its stream, after any messages missing before it."""
         async with self._order:
             stream = self._hub.streams.get(batch.feed)
             known = self._catalog.feeds.get(batch.feed)
             if stream is None or known is None:
                 return
-            # Where no segment is known, the epoch is only the one that the first would have.
+            # Without a known segment, the epoch is only the one that the first would have.
             is_new = known.schedule.last is None or known.epoch_at(batch.first) != batch.epoch
             if is_new and not await self._catalog.refresh():
                 return
@@ -85,12 +85,12 @@ class Intake:
                 self._append(batch.feed, batch.first + skip, batch.lines[skip:])
 
     async def reach(self, feed: str, offset: int) -> None:
-        """Have the stream of *feed* up to *offset*, which is promised, if that can be."""
+        """Fill the stream of *feed* up to the promised *offset*, if possible."""
         async with self._order:
             await self._fill(feed, offset)
 
     async def _keep_up(self, now: int) -> None:
-        """Open the streams of new feeds, and make what should have come before *now*."""
+        """Open streams for new feeds, and regenerate messages that are overdue at *now*."""
         async with self._order:
             for name, feed in self._catalog.feeds.items():
                 if name not in self._hub.streams:
@@ -100,7 +100,7 @@ class Intake:
                 await self._fill(name, feed.head(now - self._limits.push_grace_us))
 
     async def _fill(self, feed: str, last: int) -> None:
-        """Make what the stream of *feed* lacks up to *last*."""
+        """Regenerate the messages up to *last* that the stream of *feed* lacks."""
         stream = self._hub.streams[feed]
         if last > self._catalog.feeds[feed].promised:
             await self._catalog.refresh()
@@ -118,7 +118,7 @@ class Intake:
             self._append(feed, stream.head + 1, lines)
 
     def _append(self, feed: str, first: int, lines: list[bytes]) -> None:
-        """Give *lines* to all subscribers, and to those who check what they got."""
+        """Publish *lines* to all subscribers, and add them to the digests."""
         frames = make_frames(feed, self._catalog.feeds[feed].schedule, first, lines)
         self._hub.publish(feed, first, frames)
         self._digests.extend(feed, first, lines)

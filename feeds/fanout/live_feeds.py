@@ -1,4 +1,4 @@
-"""The feeds that this process serves, and how far each has got here."""
+"""The feeds that this process serves, each with its head in this process."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from feeds.making.catalog import Catalog, KnownFeed
 
 @dataclass(frozen=True, slots=True)
 class LiveFeed:
-    """One feed in this process: what the database says of it, and its stream."""
+    """One feed in this process: its state in the database, and its stream."""
 
     known: KnownFeed
     stream: Stream
 
     @property
     def head(self) -> int:
-        """The last offset that was sent here."""
+        """The last offset that this process has sent."""
         return self.stream.head
 
     @property
     def end(self) -> int:
-        """The last offset that surely exists: promised, or already sent."""
+        """The last offset that is known to exist: promised, or already sent."""
         return max(self.known.promised, self.stream.head)
 
     def epoch_at(self, offset: int) -> str:
-        """Return the epoch of *offset*, which may lie ahead."""
+        """Return the epoch of *offset*, which may be in the future."""
         return self.known.epoch_at(offset)
 
 
@@ -39,7 +39,7 @@ class LiveFeeds:
         self._hub = hub
 
     def get(self, name: str) -> LiveFeed | None:
-        """Return the feed *name*, also one that was removed; None if it is unknown here."""
+        """Return the feed *name*, even if it was removed; None if it is unknown here."""
         known, stream = self._catalog.feeds.get(name), self._hub.streams.get(name)
         return None if known is None or stream is None else LiveFeed(known, stream)
 
@@ -48,5 +48,5 @@ class LiveFeeds:
         return LiveFeed(self._catalog.feeds[name], self._hub.streams[name])
 
     def names(self) -> list[str]:
-        """Return the names of the feeds that were not removed, in order."""
+        """Return the names of the feeds that were not removed, sorted."""
         return sorted(name for name, feed in self._catalog.feeds.items() if not feed.removed)

@@ -1,7 +1,7 @@
 /*
- * The pass over a cohort's sockets, in C; `python_pass` of passes.py beside it
- * is the same in Python, and says the rest. `python -m tools.compile` makes a
- * library of it.
+ * The pass over a cohort's sockets, in C. `python_pass` in passes.py does the
+ * same in Python; see there. `python -m tools.compile` compiles this file to a
+ * library.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -9,9 +9,9 @@
 #include <sys/types.h>
 
 /*
- * Give the same `size` bytes to each of `count` sockets, waiting for none.
- * `sent` gets what each took, 0 where that failed. Return how many did not take
- * all.
+ * Write the same `size` bytes to each of `count` sockets without blocking. Store
+ * in `sent` the number of bytes that each accepted, 0 if that failed. Return how
+ * many sockets did not accept all bytes.
  */
 size_t pass(const int *sockets, size_t count, const void *bytes, size_t size, int64_t *sent)
 {

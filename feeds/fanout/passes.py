@@ -1,8 +1,8 @@
 """
-The pass: the same frames to each socket of a cohort, waiting for none.
+The pass: writes the same frames to each socket of a cohort without blocking.
 
-All that a server does for each client and message is done here: in C where
-``python -m tools.compile`` has been run, as `make` does, else in Python, with
+This is all the work that a server does per client and message. It runs in C if
+``python -m tools.compile`` has been run, as `make` does, otherwise in Python, with
 the same result (docs/decisions/0011-a-compiled-pass-where-there-is-a-compiler.md).
 """
 
@@ -19,17 +19,17 @@ from feeds.core.subscriber import Pass
 
 SOURCE = Path(__file__).with_name("pass.c")
 FOLDER = SOURCE.parents[2] / "build"
-"""Where the library is looked for."""
+"""The folder of the compiled library."""
 
 
 def library(folder: Path = FOLDER) -> Path:
-    """Return where the library is, if it was made: of this source, for this machine."""
-    made_of = zlib.crc32(SOURCE.read_bytes())
-    return folder / f"pass-{sysconfig.get_platform()}-{made_of:08x}.so"
+    """Return the path of the library that is compiled from this source for this platform."""
+    checksum = zlib.crc32(SOURCE.read_bytes())
+    return folder / f"pass-{sysconfig.get_platform()}-{checksum:08x}.so"
 
 
 def best_pass(folder: Path = FOLDER) -> Pass:
-    """Return the compiled pass, or Python's where there is none that can be loaded."""
+    """Return the compiled pass, or the Python one if no library can be loaded."""
     try:
         return CompiledPass(library(folder))
     except OSError:
@@ -37,10 +37,10 @@ def best_pass(folder: Path = FOLDER) -> Pass:
 
 
 def python_pass(sockets: array[int], frames: bytes) -> list[tuple[int, int]]:
-    """Write *frames* to each of *sockets*, as `Pass` says."""
+    """Write *frames* to each of *sockets*; see `Pass`."""
     size = len(frames)
     short = []
-    # What is added here is paid for by each client and message.
+    # Anything added to this loop costs time for each client and message.
     for at, descriptor in enumerate(sockets):
         try:
             if (sent := os.write(descriptor, frames)) == size:
@@ -52,7 +52,7 @@ def python_pass(sockets: array[int], frames: bytes) -> list[tuple[int, int]]:
 
 
 class CompiledPass:
-    """The pass of a library; other threads run meanwhile."""
+    """The pass of a compiled library; other threads run meanwhile."""
 
     def __init__(self, path: Path) -> None:
         """Load the library at *path*; raises OSError."""
@@ -63,7 +63,7 @@ class CompiledPass:
         self._sent = array("q")
 
     def __call__(self, sockets: array[int], frames: bytes) -> list[tuple[int, int]]:
-        """Write *frames* to each of *sockets*, as `Pass` says."""
+        """Write *frames* to each of *sockets*; see `Pass`."""
         count, size = len(sockets), len(frames)
         if len(self._sent) < count:
             self._sent = array("q", bytes(count * self._sent.itemsize))

@@ -12,15 +12,15 @@ log = logging.getLogger("feeds.node")
 
 
 class Pump:
-    """Runs a hub whenever there is something to do."""
+    """Runs a hub whenever it has work."""
 
     def __init__(self, turn_seconds: float) -> None:
-        """Let other tasks run whenever turns took *turn_seconds*."""
+        """Let other tasks run after each *turn_seconds* of work."""
         self._turn_seconds = turn_seconds
         self._work = asyncio.Event()
 
     def wake(self) -> None:
-        """Take note that the hub has something to do."""
+        """Note that the hub has work."""
         self._work.set()
 
     async def run(self, hub: Hub) -> None:

@@ -1,10 +1,9 @@
 """
-Messages that are no longer, or not yet, in the recent past: made again.
+Regeneration of messages that are no longer, or not yet, in the recent past.
 
-What a session lacks, and the past of a server that starts, is made by the
-maker, a step of bounded size at a time, so that however many sessions catch
-up, those who are live do not feel it. What a stream lacks is little, and made
-at once by a thread.
+The maker regenerates what sessions lack, and the recent past of a starting server,
+in steps of bounded size. So live clients are not slowed down, however many sessions
+catch up. A stream lacks only a few messages; a thread regenerates these at once.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class Recovery:
-    """Brings subscribers that fell behind the recent past back to it."""
+    """Brings subscribers that fell behind the recent past back into it."""
 
     def __init__(
         self,
@@ -54,23 +53,23 @@ class Recovery:
         """
         Return lines from *first* on, at most to *last*.
 
-        Raises UnavailableError, UnknownYetError, and LookupError for what never
-        existed.
+        Raises UnavailableError, UnknownYetError, and LookupError for offsets that
+        never existed.
         """
         last = self._end(first, last)
         schedule = await self._catalog.schedule(feed, last)
         return await self._worker.run(lines_between, feed, schedule, first, last)
 
     def start(self, hub: Hub, subscriber: Subscriber, feed: str) -> None:
-        """Make the next frames of *feed* for *subscriber*, and hand them to *hub*."""
+        """Regenerate the next frames of *feed* for *subscriber*, and pass them to *hub*."""
         self._begin(self._recover(hub, subscriber, feed))
 
     def remember(self, stream: Stream, feed: str, since: int) -> None:
-        """Give *stream* of *feed* the past from offset *since* on that it has not."""
+        """Prepend to *stream* the messages of *feed* from offset *since* that it lacks."""
         self._begin(self._remember(stream, feed, since))
 
     async def stop(self) -> None:
-        """End what is under way."""
+        """Cancel the recoveries in progress."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -82,15 +81,15 @@ class Recovery:
         task.add_done_callback(self._tasks.discard)
 
     async def _remember(self, stream: Stream, feed: str, since: int) -> None:
-        """Newest first, a step at a time: who comes meanwhile is served as ever."""
+        """Work in steps, newest first: clients that connect meanwhile are served as usual."""
         while since < stream.first:
             first = max(since, stream.first - self._limits.recovery_messages)
             try:
                 last = stream.first - 1
                 schedule = await self._part(feed, first, last)
                 frames = await self._maker.run(frames_between, feed, schedule, first, last)
-            except Exception as error:  # noqa: BLE001  each reader will meet it, and tell
-                log.debug("the past of %s is not made: %s", feed, error)
+            except Exception as error:  # noqa: BLE001  the next recovery gets the same error and logs it
+                log.debug("the past of %s is not regenerated: %s", feed, error)
                 return
             if not stream.prepend(first, frames):
                 return
@@ -116,16 +115,16 @@ class Recovery:
             hub.skip(subscriber, feed, last, self._gap(feed, first, last))
         except Exception as error:
             if not isinstance(error, UnknownYetError | ChildEndedError):
-                log.exception("recovery failed and is tried again")
+                log.exception("recovery failed; retrying")
             await asyncio.sleep(1)
             hub.recovered(subscriber, feed, first - 1, b"")
 
     def _end(self, first: int, last: int) -> int:
-        """Return where the step that begins at *first* ends, at *last* at most."""
+        """Return the last offset of the step that begins at *first*, at most *last*."""
         return min(last, first + self._limits.recovery_messages - 1)
 
     async def _part(self, feed: str, first: int, last: int) -> Schedule:
-        """Return what the maker must know of a feed's schedule."""
+        """Return the part of a feed's schedule that the maker needs."""
         return (await self._catalog.schedule(feed, last)).part(first, last)
 
     def _gap(self, feed: str, first: int, last: int) -> bytes:
@@ -135,5 +134,5 @@ class Recovery:
 
 
 def fastest(limits: Limits, rate: float) -> float:
-    """Return how many messages a second are made again of a feed that has *rate* of new ones."""
+    """Return the messages per second to regenerate for one session of a feed with *rate*."""
     return max(limits.recovery_rate, 2 * rate)

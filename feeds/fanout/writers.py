@@ -1,4 +1,4 @@
-"""The writer for a server that gives only ASGI's ``send``."""
+"""A writer for servers that offer only ASGI's ``send``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class SendWriter:
     """
     Sends frames through ASGI, one event each: correct anywhere, but slower.
 
-    It takes everything and then asks for no more until all has left; the
+    It accepts any frames, then asks for no more until all of them are sent; the
     server's own backpressure makes ``send`` wait.
     """
 
@@ -24,22 +24,22 @@ class SendWriter:
 
     def __init__(self, send: Send) -> None:
         self.held: Callable[[], None] = lambda: None
-        """Never called: it says so itself, by what `write` returns."""
+        """Never called: `write` always returns False instead."""
         self.drained: Callable[[], None] = lambda: None
-        """Called when everything taken has been sent."""
+        """Called when all accepted frames have been sent."""
         self._send = send
         self._waiting: list[bytes] = []
         self._task: asyncio.Task[None] | None = None
 
     def write(self, frames: bytes) -> bool:
-        """Take whole frames; always returns False: wait for `drained`."""
+        """Accept whole frames; always return False: wait for `drained`."""
         self._waiting.append(frames)
         if self._task is None:
             self._task = asyncio.ensure_future(self._run())
         return False
 
     async def flush(self) -> None:
-        """Wait until all that was taken has been sent."""
+        """Wait until all accepted frames have been sent."""
         if self._task is not None:
             await asyncio.shield(self._task)
 
@@ -50,7 +50,7 @@ class SendWriter:
                 self._waiting.clear()
                 for payload in payloads(frames):
                     await self._send({"type": "websocket.send", "text": payload.decode()})
-        except Exception:  # noqa: BLE001  the socket is gone; its disconnect event tells
+        except Exception:  # noqa: BLE001  the socket is closed; a disconnect event follows
             self._waiting.clear()
             return
         finally:
