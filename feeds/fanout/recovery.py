@@ -88,7 +88,7 @@ class Recovery:
                 last = stream.first - 1
                 schedule = await self._part(feed, first, last)
                 frames = await self._maker.run(frames_between, feed, schedule, first, last)
-            except Exception as error:  # noqa: BLE001  the next recovery gets the same error and logs it
+            except Exception as error:  # noqa: BLE001  logged by the next recovery
                 log.debug("the past of %s is not regenerated: %s", feed, error)
                 return
             if not stream.prepend(first, frames):

@@ -1,1 +1,1 @@
-"""Between processes: the channel layer, the batches of feeds, the embedded Valkey."""
+"""Communication between processes: channel layer, batches of feeds, embedded Valkey."""

@@ -1,10 +1,10 @@
 """
-Batches of a feed between processes: the only file that says group for data.
+Batches of a feed between processes: the only module that uses groups for data.
 
-Each server process is *one* member of the group ``feed.<name>``, whatever
-the number of its clients: a member per client would put every message
-through the channel layer once per client (decision 0005). The layer is at
-most once and its errors mean nothing: what does not come is made again.
+Each server process is *one* member of the group ``feed.<name>``, however many
+clients it has: with a member per client, every message would pass through the
+channel layer once per client (decision 0005). The layer delivers at most once;
+messages that it loses are regenerated, so its errors do no harm.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Batch:
 
 
 async def push(layer: BaseChannelLayer, batch: Batch) -> None:
-    """Send *batch* to every server process; raises what the layer raises."""
+    """Send *batch* to every server process; raises the layer's errors."""
     await layer.group_send(
         _group(batch.feed),
         {
@@ -54,7 +54,7 @@ class Membership:
         self._joined: set[str] = set()
 
     async def join(self, feed: str) -> None:
-        """Become a member of the group of *feed*; raises what the layer raises."""
+        """Join the group of *feed*; raises the layer's errors."""
         if feed not in self._joined:
             if self._channel is None:
                 self._channel = await self._layer.new_channel()
@@ -62,14 +62,14 @@ class Membership:
             self._joined.add(feed)
 
     async def batches(self) -> AsyncIterator[Batch]:
-        """Yield each batch that comes, for ever, whatever the layer does."""
+        """Yield each received batch, forever, even if the layer fails."""
         while True:
             if self._channel is None:
                 await asyncio.sleep(0.05)
                 continue
             try:
                 message = await self._layer.receive(self._channel)
-            except Exception as error:  # noqa: BLE001  a layer raises what its driver raises
+            except Exception as error:  # noqa: BLE001  the errors depend on the driver
                 log.warning("the channel layer failed: %s", error)
                 await asyncio.sleep(1)
                 continue

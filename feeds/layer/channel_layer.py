@@ -1,10 +1,10 @@
 """
 The channel layer: groups and private channels between processes.
 
-channels_redis' pub/sub layer with what live sessions need on top: connects
-and disconnects cost no round trip, and an outage neither fails a connect nor
-has to be noticed by a caller (decision 0004). It is at most once: what is
-sent while the server is away, or before a member is subscribed, is lost.
+This is channels_redis' pub/sub layer, adapted to live sessions: connects and
+disconnects need no round trip, and in an outage connects still succeed and callers
+need not react (decision 0004). It delivers at most once: messages sent while the
+server is unavailable, or before a member is subscribed, are lost.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ EMBEDDED = "embedded"
 
 
 class Mailbox:
-    """A queue with one reader, of a tenth of the 3 KB that asyncio's takes of each session."""
+    """A queue with one reader: a tenth of the 3 KB per session of asyncio's queue."""
 
     __slots__ = ("_arrived", "_messages")
 
@@ -37,7 +37,7 @@ class Mailbox:
         self._arrived: asyncio.Future[None] | None = None
 
     def __len__(self) -> int:
-        """Return how many wait to be read."""
+        """Return the number of unread messages."""
         return len(self._messages)
 
     def put_nowait(self, message: bytes) -> None:
@@ -56,11 +56,11 @@ class Mailbox:
 
 class FeedLayer(RedisPubSubChannelLayer):
     """
-    The layer that settings name: one per process, a part per event loop.
+    The layer named in the settings: one per process, with a part per event loop.
 
     *url* is ``embedded`` or a ``redis://``, ``rediss://`` or ``unix://``
-    address; *prefix* keeps apart projects that share one server. Only `send`
-    and `group_send` may fail, with LayerUnavailable and within a second.
+    address; *prefix* separates projects that share one server. Only `send`
+    and `group_send` can fail, with LayerUnavailable and within a second.
     """
 
     def __init__(self, url: str = EMBEDDED, prefix: str = "blockfeed") -> None:
@@ -79,10 +79,10 @@ class FeedLayer(RedisPubSubChannelLayer):
 
 class LoopLayer(RedisPubSubLoopLayer):
     """
-    The part of one event loop: its channels, its groups and its link.
+    The part for one event loop: its channels, groups and link.
 
-    A private channel is a name under the one channel of this node, and a
-    message to it carries the name in its first line.
+    All private channels share one channel of the server, that of this node. The
+    first line of a message to a private channel is the channel's name.
     """
 
     def __init__(self, layer: FeedLayer, locate: Callable[[], str], prefix: str) -> None:
@@ -93,10 +93,10 @@ class LoopLayer(RedisPubSubLoopLayer):
 
     async def new_channel(self, prefix: str = "") -> str:
         """
-        Return a new private channel, also while the server is away.
+        Return a new private channel, even while the server is unavailable.
 
-        It ends when a `receive` on it is cancelled; Channels has no other
-        sign of a consumer's end. *prefix* is Channels' and means nothing.
+        It ends when a `receive` on it is cancelled: Channels does not signal a
+        consumer's end in any other way. *prefix* is required by Channels and ignored.
         """
         await self._shards[0].subscribe(self._node)
         channel = f"{self._node}!{next(self._numbers):x}"
@@ -104,7 +104,7 @@ class LoopLayer(RedisPubSubLoopLayer):
         return channel
 
     async def send(self, channel: str, message: dict[str, Any]) -> None:
-        """Send to a channel of any process; raises LayerUnavailable."""
+        """Send *message* to a channel of any process; raises LayerUnavailable."""
         data = self.channel_layer.serialize(message)
         node, private, _ = channel.partition("!")
         if private:
@@ -112,7 +112,7 @@ class LoopLayer(RedisPubSubLoopLayer):
         await self._shards[0].publish(node, data)
 
     async def receive(self, channel: str) -> dict[str, Any]:
-        """Return the next message; cancelled, the channel leaves its groups."""
+        """Return the next message; on cancellation, remove the channel from its groups."""
         try:
             message: dict[str, Any] = await super().receive(channel)
         except asyncio.CancelledError:
@@ -135,16 +135,16 @@ class LoopLayer(RedisPubSubLoopLayer):
 
 def locate(url: str) -> Callable[[], str]:
     """
-    Return what finds the server that *url* names, and may block for it.
+    Return a function that returns the address of the server of *url*; it may block.
 
-    Raises ImproperlyConfigured where *url* is not allowed.
+    Raises ImproperlyConfigured if *url* is not allowed.
     """
     if url == EMBEDDED:
         return lambda: valkey.acquire(str(settings.VAR_DIR))
     try:
         ConnectionPool.from_url(url).make_connection()  # type: ignore[no-untyped-call]
     except (TypeError, ValueError):
-        # The address is not repeated: it may hold a password.
+        # Do not repeat the address: it may contain a password.
         raise ImproperlyConfigured(
             "REDIS_URL must be 'embedded' or an address such as redis://HOST:6379, "
             "rediss://HOST:6379 or unix:///PATH"

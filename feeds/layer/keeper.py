@@ -1,28 +1,28 @@
 """
-The process that owns one embedded Valkey: started by a user, left by the last.
+The process that owns one embedded Valkey: it ends when its last user ends.
 
-Started as ``python -I -S keeper.py DIRECTORY BINARY LOCK`` by
-``feeds.layer.valkey``; standard library only, so that it is up in no time.
-Two locks in the directory decide everything. They are flocks: the operating
-system drops them with their holder, however it ends.
+``feeds.layer.valkey`` starts it as ``python -I -S keeper.py DIRECTORY BINARY LOCK``.
+It uses only the standard library, so that it starts fast. Two locks in the directory
+coordinate everything. They are flocks: the operating system releases them when their
+holder ends, in whatever way.
 
 ``users``   shared, held by each process that uses the server, until it ends
 ``keeper``  exclusive, held by the keeper
 
-1. One keeper at most. A starter takes ``keeper`` without waiting and hands the
-   very lock, an open descriptor, to the process that it starts.
-2. No keeper without a user. A starter is a user first; a keeper that can take
-   ``users`` exclusively stops its server and leaves. Who wants to become a
-   user at that moment waits until it has left.
-3. No server without a keeper. Linux kills it with its keeper; elsewhere the
-   next keeper stops the one it finds.
-4. A lock is only ever closed, never unlocked: a fork shares it, and an unlock
-   in one process would take it from the other.
-5. A keeper that leaves takes the directory along, and a person may remove it at
-   any time. So a lock counts only while its file is the one at its path.
+1. At most one keeper. A starter takes ``keeper`` without waiting and passes the
+   same lock, as an open descriptor, to the process that it starts.
+2. No keeper without a user. A starter becomes a user first. A keeper that can take
+   ``users`` exclusively stops its server and exits. A process that wants to become
+   a user at that moment waits until the keeper has exited.
+3. No server without a keeper. Linux kills it with its keeper; on other systems the
+   next keeper stops a server that it finds.
+4. Locks are only closed, never unlocked: a fork shares the lock, and an unlock
+   in one process would release it in the other.
+5. An exiting keeper removes the directory, and a person may remove it at any time.
+   So a lock counts only while its file is the one at its path.
 
-The server stores nothing, so it is never asked to stop but killed: this also
-works on one that hangs.
+The server stores nothing, so it is killed instead of asked to stop: this also works
+if it hangs.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ SOCKET = "socket"
 LOG = "log"
 
 POLL_SECONDS = 0.1
-"""How soon a keeper notices that its server died or its last user left."""
+"""Interval at which a keeper checks whether its server or its last user has ended."""
 RESTART_SECONDS = 1.0
-"""At most one start per this time, or a server that cannot run fills the log."""
+"""Shortest time between two starts, or a server that cannot run would fill the log."""
 TOUCH_SECONDS = 3600.0
-"""How often the files are touched, because cleaners of /tmp remove old ones."""
+"""Interval at which the files are touched, since cleaners of /tmp remove old files."""
 ANSWER_SECONDS = 2.0
-"""A server that takes longer to answer a ping hangs."""
+"""Time to answer a ping; a server that takes longer hangs."""
 
 PR_SET_PDEATHSIG = 1
-"""From ``linux/prctl.h``: the signal a process gets when its parent ends."""
+"""From ``linux/prctl.h``: the option for a signal when the parent process ends."""
 
 
 def open_lock(path: Path) -> int:
@@ -62,7 +62,7 @@ def open_lock(path: Path) -> int:
 
 
 def try_lock(lock: int, how: int) -> bool:
-    """Tell whether *lock* could be taken now; it is held until closed."""
+    """Try to take *lock* now; tell whether that succeeded. It is held until closed."""
     try:
         fcntl.flock(lock, how | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -71,7 +71,7 @@ def try_lock(lock: int, how: int) -> bool:
 
 
 def is_current(lock: int, path: Path) -> bool:
-    """Tell whether *path* is still the file that *lock* was opened at."""
+    """Tell whether the file at *path* is still the one that *lock* was opened on."""
     try:
         return os.path.samestat(os.fstat(lock), path.stat())
     except FileNotFoundError:
@@ -80,10 +80,10 @@ def is_current(lock: int, path: Path) -> bool:
 
 def ask(path: Path, command: bytes) -> bytes | None:
     """
-    Return the first bytes that a server answers to *command*.
+    Return the first bytes of a server's answer to *command*.
 
-    They are empty where it ends instead. None: there is no server on the
-    socket *path*, or it hangs.
+    They are empty if it closes the connection instead. None if no server listens
+    on the socket *path*, or it hangs.
     """
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(ANSWER_SECONDS)
@@ -97,11 +97,11 @@ def ask(path: Path, command: bytes) -> bytes | None:
 
 def keep(directory: Path, binary: str, lock: int) -> None:
     """
-    Run the server in *directory* until its last user ends, or somebody removes it.
+    Run the server in *directory* until its last user ends or the directory is removed.
 
-    *lock* is the lock ``keeper``, taken by the caller; it is closed at the end.
+    *lock* is the ``keeper`` lock, taken by the caller; it is closed at the end.
     """
-    ask(directory / SOCKET, b"SHUTDOWN NOSAVE")  # to the server of a killed keeper, if it lives
+    ask(directory / SOCKET, b"SHUTDOWN NOSAVE")  # if the server of a killed keeper is still running
     users = open_lock(directory / USERS)
     server = start(directory, binary)
     started = touched = time.monotonic()
@@ -116,16 +116,16 @@ def keep(directory: Path, binary: str, lock: int) -> None:
                 os.utime(file)
     server.kill()
     server.wait()
-    # Where no server came up, the directory stays: a user was told to read the log in it.
+    # If no server started, keep the directory: the error message refers to the log in it.
     if (directory / SOCKET).exists() and is_current(users, directory / USERS):
         remove(directory)
-    # In this order: who becomes a user next must find the other lock free.
+    # In this order: the next user must find the ``keeper`` lock free.
     os.close(lock)
     os.close(users)
 
 
 def remove(directory: Path) -> None:
-    """Remove *directory* in one instant: who comes meanwhile makes another, all its own."""
+    """Rename *directory*, then delete it: a process starting meanwhile creates a fresh one."""
     leaving = directory.rename(f"{directory}-{os.getpid()}")
     for file in leaving.iterdir():
         file.unlink()
@@ -143,19 +143,19 @@ def start(directory: Path, binary: str) -> subprocess.Popen[bytes]:
         "appendonly": ["no"],
         "daemonize": ["no"],
         "loglevel": ["warning"],
-        # There is nothing to keep: a key that somebody sets may not grow.
+        # The server needs no memory for data: bound any keys that somebody sets.
         "maxmemory": ["64mb"],
-        # A subscriber may fall behind by a pause of its event loop: several
-        # seconds of a fast feed. The default, 8 MB a minute, cuts it off.
+        # A pause of its event loop may leave a subscriber several seconds of a fast
+        # feed behind. The default, 8 MB for a minute, would disconnect it.
         "client-output-buffer-limit": ["pubsub", "64mb", "32mb", "10"],
     }
     arguments = [word for name, values in options.items() for word in (f"--{name}", *values)]
-    return subprocess.Popen(  # noqa: S603  its own binary
+    return subprocess.Popen(  # noqa: S603  a binary that the caller chose
         [binary, *arguments],
         stdin=subprocess.DEVNULL,
-        # A locale that is set, but not installed, would stop it.
+        # With a locale that is set but not installed, it would not start.
         env={**os.environ, "LC_ALL": "C"},
-        preexec_fn=_end_with_parent(os.getpid()),  # noqa: PLW1509  there are no threads here
+        preexec_fn=_end_with_parent(os.getpid()),  # noqa: PLW1509  no threads here
     )
 
 
@@ -166,18 +166,18 @@ def _end_with_parent(parent: int) -> Callable[[], None] | None:
 
     def ask_kernel() -> None:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it ended before the kernel was asked
+        if os.getppid() != parent:  # the parent ended before the call
             os._exit(1)
 
     return ask_kernel
 
 
 def main() -> None:
-    """Become a process of its own, then keep; the starter need not wait."""
+    """Fork, so that the starter need not wait, and run `keep` in the child."""
     directory, binary, lock = sys.argv[1:]
     if os.fork():
         os._exit(0)
-    # It leaves when its users do: a signal to all of them must not hurry it.
+    # It ends after its users: ignore signals that are sent to all of them.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     keep(Path(directory), binary, int(lock))

@@ -1,8 +1,8 @@
 """
 One event loop's connection to the Redis or Valkey server of the layer.
 
-Defends: what is wanted is subscribed whenever the server is there, without
-anybody else's help, and no caller waits longer than a second for it.
+Defends: whenever the server is available, all wanted channels get subscribed
+without a caller's help, and no caller waits longer than a second.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from feeds.running.outages import OUTAGES, Outage
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 1.0
-"""No caller waits longer: what is published is made again, or asked again."""
+"""Longest wait of a caller: lost messages are regenerated or requested again."""
 RETRY_SECONDS = 0.5
-"""Between two attempts to reach a server that is away."""
+"""Interval between attempts to reach an unavailable server."""
 SILENCE_SECONDS = 5.0
-"""A server that is silent for so long is pinged, and after twice that, left."""
+"""Silence after which a server is pinged; after twice as long, the link reconnects."""
 
 
 class LayerUnavailable(ConnectionError):
-    """A message may not have been published, for the reason in the text."""
+    """A message may not have been published; the text gives the reason."""
 
 
 class Link:
     """
-    What is published to the server, and what is wanted of it.
+    The connections to the server: one to publish, one for the wanted channels.
 
-    *locate* returns its address, after it has seen to it that a server is
-    there; it may block, raises OSError, and is called again after each loss.
-    *take* gets each message that comes: its channel and its data.
+    *locate* makes sure that a server is running and returns its address. It may
+    block, raises OSError, and is called again after each connection loss.
+    *take* is called with the channel and data of each received message.
     """
 
     def __init__(self, locate: Callable[[], str], take: Callable[[str, bytes], None]) -> None:
@@ -52,16 +52,16 @@ class Link:
         self._locating: asyncio.Future[str] | None = None
         self._publishing = asyncio.Lock()
         self._wanted: dict[str, asyncio.Event] = {}
-        """The channels, and whether the server has confirmed each once."""
+        """The wanted channels, and whether the server has ever confirmed each."""
         self._pubsub: PubSub | None = None
-        """The connection that receives; None while there is none."""
+        """The receiving connection; None while there is none."""
         self._listener: asyncio.Task[None] | None = None
 
     async def publish(self, channel: str, data: bytes) -> None:
         """
         Publish in the order of the calls; raises LayerUnavailable.
 
-        Without an error it went to whoever was subscribed at that moment.
+        Without an error, it was sent to all processes subscribed at that moment.
         """
         try:
             async with asyncio.timeout(ANSWER_SECONDS), self._publishing:
@@ -74,17 +74,17 @@ class Link:
 
     async def subscribe(self, channel: str) -> None:
         """
-        Want what is published to *channel*, from now on.
+        Receive what is published to *channel*, from now on.
 
-        Returns as soon as the server has confirmed it. Where that takes more
-        than a second, it returns too, and the subscription follows later.
+        Returns once the server has confirmed the subscription, or after a second;
+        then the subscription follows later.
         """
         if channel in self._wanted:
             return
         confirmed = self._wanted[channel] = asyncio.Event()
         if self._listener is None:
             self._listener = asyncio.create_task(self._listen(), name="channel layer")
-        # Whatever the driver raises amid a loss: the listener then subscribes to all.
+        # Suppress any error of the driver in an outage: the listener subscribes again later.
         with contextlib.suppress(Exception):
             async with asyncio.timeout(ANSWER_SECONDS):
                 if self._pubsub is not None:
@@ -93,15 +93,15 @@ class Link:
 
     async def unsubscribe(self, channel: str) -> None:
         """
-        Want *channel* no longer; nothing happens if nobody did.
+        Stop receiving from *channel*; do nothing if it is not subscribed.
 
-        The server is told when it next sends something on it: so an end needs
-        no connection, and cannot fail.
+        The server is told only when it next sends a message on the channel, so this
+        needs no connection and cannot fail.
         """
         self._wanted.pop(channel, None)
 
     async def flush(self) -> None:
-        """Forget what was wanted and close the connections."""
+        """Forget the wanted channels and close the connections."""
         self._wanted.clear()
         if self._listener is not None:
             self._listener.cancel()
@@ -112,12 +112,12 @@ class Link:
             self._redis = None
 
     async def _connect(self) -> Redis:
-        """Return the client, after a loss not before the server was located."""
+        """Return the client; after a connection loss, locate the server first."""
         if not self._located or self._redis is None:
             if self._locating is None or self._locating.done():
                 loop = asyncio.get_running_loop()
                 self._locating = loop.run_in_executor(None, self._locate)
-                # Nobody may be waiting any more when it fails.
+                # Retrieve the error of a failure that nobody awaits any more.
                 self._locating.add_done_callback(lambda done: done.cancelled() or done.exception())
             address = await asyncio.shield(self._locating)
             self._located = True
@@ -130,7 +130,7 @@ class Link:
         return self._redis
 
     async def _listen(self) -> None:
-        """Receive for as long as the loop runs, over as many connections as it takes."""
+        """Receive for as long as the loop runs; reconnect after each loss."""
         away = False
         while True:
             heed_cancellation()
@@ -144,7 +144,7 @@ class Link:
                     away = False
                     OUTAGES.end("layer")
                     await self._receive(pubsub)
-            except Exception as error:  # noqa: BLE001  whatever the driver raises, go on
+            except Exception as error:  # noqa: BLE001  retry after any error of the driver
                 if not away:
                     log.warning("the channel layer is unreachable, trying again: %s", error)
                 away = True
@@ -153,7 +153,7 @@ class Link:
                     Outage(
                         what="The channel layer is unreachable",
                         cause=str(error),
-                        then="messages come up to 1 s late.",
+                        then="messages arrive up to 1 s late.",
                     ),
                 )
             finally:
@@ -162,7 +162,7 @@ class Link:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _receive(self, pubsub: PubSub) -> None:
-        """Hand out what comes until the connection fails."""
+        """Pass received messages on until the connection fails."""
         silent = False
         while True:
             heed_cancellation()

@@ -1,9 +1,9 @@
 """
-What an operator tells connected clients, over the channel layer.
+Messages from an operator to connected clients, over the channel layer.
 
-A client is reached by the channel name of its consumer, whichever process
-holds it. The layer is at most once: that a call returns means that it was
-said, not that anybody was there to hear it.
+A client is addressed by the channel name of its consumer, in any process. The
+layer delivers at most once: when a call returns, the message was sent, but it
+may not have been received.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ async def disconnect(channels: Iterable[str]) -> None:
 
 
 async def notify(channels: Iterable[str], text: str) -> None:
-    """Say *text* to the people at the clients behind *channels*; raises LayerUnavailable."""
+    """Send *text* to the people at the clients behind *channels*; raises LayerUnavailable."""
     await _send(channels, {"type": "client.notice", "text": text})
 
 
@@ -36,6 +36,6 @@ async def _send(channels: Iterable[str], message: dict[str, Any]) -> None:
                 await layer.send(channel, message)
     except LayerUnavailable:
         raise
-    except Exception as error:  # a layer raises what its driver raises
+    except Exception as error:  # the errors depend on the driver
         reason = str(error) or f"no answer within {LIMITS.layer_seconds:g} s"
         raise LayerUnavailable(f"the channel layer is unreachable: {reason}") from error

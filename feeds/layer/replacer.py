@@ -1,4 +1,4 @@
-"""The end of connections that newer ones of their sessions have replaced."""
+"""Messages that end connections which newer ones of the same sessions have replaced."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from feeds.running.timelimit import at_most
 
 
 class Replacer:
-    """Tells consumers, here or in another process, that they were replaced."""
+    """Tells consumers, in this or another process, that they were replaced."""
 
     def __init__(self, layer: BaseChannelLayer, seconds: float) -> None:
-        """Give up a message after *seconds*: presence repeats it."""
+        """Give up sending after *seconds*; `Presence` sends the message again."""
         self._layer = layer
         self._seconds = seconds
         self._sending: set[asyncio.Task[None]] = set()
-        """Keeps tasks alive that nobody waits for."""
+        """Keeps references to tasks that nobody awaits."""
 
     def end(self, channels: Iterable[str]) -> None:
-        """End the connections of the consumers at *channels*, without waiting for it."""
+        """End the connections of the consumers at *channels*, without waiting."""
         for channel in channels:
             message = self._layer.send(channel, {"type": "session.replaced"})
             task = asyncio.ensure_future(at_most(self._seconds, message))

@@ -1,9 +1,9 @@
 """
-The embedded Valkey, as those see it who use it.
+The embedded Valkey, from the point of view of its users.
 
-One server per user account and *key*, shared by all processes that name the
-same key: the first starts it, and with the last one it ends. How its life is
-bound to theirs is written in ``feeds.layer.keeper``.
+There is one server per user account and *key*, shared by all processes with the
+same key: the first one starts it, and it ends with the last one.
+``feeds.layer.keeper`` describes how.
 """
 
 from __future__ import annotations
@@ -25,17 +25,18 @@ if sys.platform != "win32":
 
     from feeds.layer import keeper
 
-PLACE = Path("/tmp")  # noqa: S108  the directories in it are made with mode 700 and checked
+PLACE = Path("/tmp")  # noqa: S108  directories are created in it with mode 700, and checked
 """
-Where the directories are, whatever ``TMPDIR`` and ``XDG_RUNTIME_DIR`` say.
+The parent of the directories, regardless of ``TMPDIR`` and ``XDG_RUNTIME_DIR``.
 
-A server in a terminal and a generator under cron differ in those, and still
-must meet. It is short, too: the path of a socket has 104 bytes at most.
+A server in a terminal and a generator under cron have different values of these,
+but must find the same directory. It is also short: a socket's path is limited to
+104 bytes.
 """
 PATIENCE_SECONDS = 10.0
-"""A server is up within 0.2 s; on a machine under load it may take seconds."""
+"""Time to start a server: it takes 0.2 s, but seconds on a busy machine."""
 START_SECONDS = 2.0
-"""How long a keeper that was started is waited for before the next one is."""
+"""Time to wait for a started keeper before starting another."""
 POLL_SECONDS = 0.02
 
 NO_SERVER = (
@@ -44,21 +45,21 @@ NO_SERVER = (
 )
 
 _users: dict[Path, int] = {}
-"""The lock ``users`` of each directory in use, held until the process ends."""
+"""The ``users`` lock of each directory in use, held until the process ends."""
 _guard = threading.Lock()
 
 
 class ValkeyUnavailable(ConnectionError):
-    """There is no embedded server, for the reason that the text gives."""
+    """There is no embedded server; the text gives the reason."""
 
 
 def acquire(key: str) -> str:
     """
-    Return the address of the server for *key*, which answers now.
+    Return the address of the server for *key*, starting it if necessary.
 
-    It runs for as long as this process does, or a fork of it. Call again
-    whenever it is unreachable. Any thread may call; it blocks for about 10 s
-    at most. Raises ValkeyUnavailable.
+    It answers now, and runs for as long as this process or a fork of it. Call
+    again whenever it is unreachable. Any thread may call; this blocks for at most
+    about 10 s. Raises ValkeyUnavailable.
     """
     if sys.platform == "win32":
         raise ValkeyUnavailable(NO_SERVER)
@@ -66,7 +67,7 @@ def acquire(key: str) -> str:
     deadline = time.monotonic() + PATIENCE_SECONDS
     path = directory / keeper.SOCKET
     while True:
-        # A keeper that leaves takes the directory along, at any line of these.
+        # An exiting keeper may remove the directory at any of these lines.
         with contextlib.suppress(FileNotFoundError):
             _make(directory)
             if _join(directory):
@@ -81,7 +82,7 @@ def acquire(key: str) -> str:
 
 
 def runtime_directory(key: str) -> Path:
-    """Return where the directory of the server for *key* is, while there is one."""
+    """Return the path of the directory of the server for *key*; it need not exist."""
     name = hashlib.sha256(key.encode()).hexdigest()[:12]
     return PLACE / f"blockfeed-{os.getuid()}-{name}"
 
@@ -100,13 +101,13 @@ def find_binary() -> str:
 
 
 def _make(directory: Path) -> None:
-    """Make *directory* if need be; raises ValkeyUnavailable where it is not this user's alone."""
+    """Create *directory* if missing; raises ValkeyUnavailable unless it is private."""
     try:
         directory.mkdir(mode=0o700)
     except FileExistsError:
         pass
     except OSError as error:
-        text = f"the directory {directory} cannot be made: {error.strerror}"
+        text = f"the directory {directory} cannot be created: {error.strerror}"
         raise ValkeyUnavailable(text) from error
     status = directory.lstat()
     if not (
@@ -114,12 +115,12 @@ def _make(directory: Path) -> None:
         and status.st_uid == os.getuid()
         and stat.S_IMODE(status.st_mode) == 0o700
     ):
-        text = f"{directory} is not a directory of this user alone; remove it"
+        text = f"{directory} is not a directory that only this user can access; remove it"
         raise ValkeyUnavailable(text)
 
 
 def _join(directory: Path) -> bool:
-    """Tell whether this process is a user now; a keeper that leaves forbids."""
+    """Become a user of the server; return False while its keeper is exiting."""
     path = directory / keeper.USERS
     with _guard:
         if directory in _users:
@@ -145,15 +146,15 @@ def _wait(path: Path) -> None:
 
 
 def _start_keeper(directory: Path) -> bool:
-    """Start a keeper unless there is one; tell whether that was so."""
+    """Start a keeper unless there is one; tell whether one was started."""
     with _guard:
         lock = keeper.open_lock(directory / keeper.KEEPER)
         try:
             if not keeper.try_lock(lock, fcntl.LOCK_EX):
                 return False
             with (directory / keeper.LOG).open("wb") as log:
-                subprocess.run(  # noqa: S603  this interpreter, and paths of ours
-                    # Isolated and without site-packages: it starts in 30 ms.
+                subprocess.run(  # noqa: S603  this interpreter, and our own paths
+                    # Isolated and without site-packages, it starts in 30 ms.
                     [
                         sys.executable,
                         "-I",
@@ -177,7 +178,7 @@ def _start_keeper(directory: Path) -> bool:
 
 
 if sys.platform != "win32":
-    # A fork in the middle of a start would hold the keeper's lock for ever.
+    # A process forked during a start would hold the keeper's lock forever.
     os.register_at_fork(
         before=_guard.acquire, after_in_parent=_guard.release, after_in_child=_guard.release
     )

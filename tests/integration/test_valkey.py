@@ -287,11 +287,11 @@ def test_directory_open_to_others_is_refused(key: str) -> None:
     path = valkey.runtime_directory(key)
     path.mkdir()
     path.chmod(0o755)
-    with pytest.raises(valkey.ValkeyUnavailable, match="not a directory of this user alone"):
+    with pytest.raises(valkey.ValkeyUnavailable, match="not a directory that only this user"):
         valkey.acquire(key)
     path.rmdir()
     path.symlink_to(key)
-    with pytest.raises(valkey.ValkeyUnavailable, match="not a directory of this user alone"):
+    with pytest.raises(valkey.ValkeyUnavailable, match="not a directory that only this user"):
         valkey.acquire(key)
     path.unlink()
 
