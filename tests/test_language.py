@@ -19,7 +19,6 @@ SUBJECT_CHARACTERS = 72
 PENDING = (
     "clientapp",
     "feeds/making",
-    "feeds/running",
     "feeds/serving",
     "feeds/storing",
     "tests",

@@ -1,1 +1,1 @@
-"""What a process needs to run: threads, child processes, signals, a clock and its outages."""
+"""Parts that every process needs: threads, child processes, signals, a clock, outages."""

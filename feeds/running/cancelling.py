@@ -1,9 +1,9 @@
 """
-A cancellation that is not lost.
+Cancellation that is never lost.
 
-Before Python 3.12 `asyncio.wait_for` forgets one that comes in the very moment
-in which what it waits for is done (cpython#86296), and the driver of the channel
-layer waits so for each write. A task that goes round for ever would never end.
+Before Python 3.12, `asyncio.wait_for` drops a cancellation that arrives at the very
+moment when the awaited call finishes (cpython#86296). The channel layer's driver
+uses it for each write, so a task with an endless loop might never end.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 
 
 def heed_cancellation() -> None:
-    """Raise CancelledError where the current task was told to end, heard or not."""
+    """Raise CancelledError if the current task was cancelled, even if that was lost."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

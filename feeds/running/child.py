@@ -1,11 +1,10 @@
 """
-A process beside the server's: it makes calls, one after the other.
+A child process of the server that runs calls, one after the other.
 
-What is nothing but work for the interpreter would, in a thread beside the
-event loop, keep each of the loop's sends waiting for the interpreter's lock:
-one client that catches up (decision 0006), or many that report (decision
-0008), would slow down all others. Here it takes one core at most. This module
-knows no Django.
+In a thread beside the event loop, pure Python work would make each of the loop's
+sends wait for the interpreter's lock: one client that catches up (decision 0006),
+or many that report (decision 0008), would slow down all others. In a process it
+takes one core at most. This module does not use Django.
 """
 
 from __future__ import annotations
@@ -28,23 +27,23 @@ Ts = TypeVarTuple("Ts")
 
 CHECKOUT = Path(__file__).parents[2]
 NICENESS = 10
-"""Of a process that works for those who are behind: a tenth of a core that others want."""
+"""Niceness of a process that works for lagging clients: a tenth of a contended core."""
 PROGRAM = "from feeds.running.child import give_way, serve; give_way(); serve()"
 
 
 class ChildEndedError(Exception):
-    """The process ended in the middle of its work; the next call starts another."""
+    """The process ended during a call; the next call starts another."""
 
 
 class Child:
     """
-    One process, started at the first call or before; calls are made one after the other.
+    One process that runs calls one after the other, started at the first call or before.
 
-    It ends with its owner, however that ends: nobody writes to it any more.
+    It ends with its owner, in whatever way: then its standard input is closed.
     """
 
     def __init__(self, name: str = "maker", program: str = PROGRAM) -> None:
-        """Run *program*, some Python that ends in `serve`."""
+        """Run *program*, Python code that ends with a call of `serve`."""
         self._name = name
         self._program = program
         self._waiter = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
@@ -52,22 +51,22 @@ class Child:
 
     async def run(self, call: Callable[[*Ts], T], *args: *Ts) -> T:
         """
-        Return what *call* returns in the process; raises what it raises.
+        Return the result of *call* in the process; raises its errors, and ChildEndedError.
 
-        *call* is a function of a module, and all that crosses can be pickled.
-        Raises ChildEndedError.
+        *call* must be a function of a module; its arguments, result and errors must
+        be picklable.
         """
         loop = asyncio.get_running_loop()
         made: T = await loop.run_in_executor(self._waiter, self._ask, call, args)
         return made
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Return the process, started where it is not there; a call need not wait for that."""
+        """Return the process, started if necessary; the next call then need not wait for that."""
         self._process = self._process or _start(self._program)
         return self._process
 
     async def stop(self) -> None:
-        """End the process at once, whatever it does."""
+        """Kill the process at once."""
         if self._process is not None:
             self._process.kill()
         await asyncio.get_running_loop().run_in_executor(self._waiter, self._end)
@@ -96,40 +95,40 @@ class Child:
 
 
 def give_way() -> None:
-    """Let others have the core first; where all cores are busy, a tenth of one is left."""
+    """Lower this process's priority: if all cores are busy, it gets a tenth of one."""
     os.nice(NICENESS)
 
 
 def serve() -> None:
-    """Answer calls from standard input on standard output until whoever makes them ends."""
-    # What stops all processes of a service is not for this one: its owner decides.
+    """Answer calls from standard input on standard output until the owner ends."""
+    # Ignore signals sent to all processes of a service: the owner ends this one.
     for number in STOPS:
         signal.signal(number, signal.SIG_IGN)
     calls, answers = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr
     while True:
         try:
-            call, args = pickle.load(calls)  # noqa: S301  from the process that started this one
-        except (EOFError, pickle.UnpicklingError):  # ended, maybe in the middle of a call
+            call, args = pickle.load(calls)  # noqa: S301  from our own parent
+        except (EOFError, pickle.UnpicklingError):  # the owner ended, maybe during a call
             return
         try:
             answer = (True, call(*args))
-        except Exception as error:  # noqa: BLE001  whoever asked is told
+        except Exception as error:  # noqa: BLE001  raised again in the owner
             answer = (False, error)
         try:
             pickle.dump(answer, answers)
             answers.flush()
-        except BrokenPipeError:  # ended before it was answered
+        except BrokenPipeError:  # the owner ended before the answer
             return
 
 
 def _start(program: str) -> subprocess.Popen[bytes]:
     paths = [str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return subprocess.Popen(  # noqa: S603  this interpreter, and a module of ours
+    return subprocess.Popen(  # noqa: S603  this interpreter, and our own module
         [sys.executable, "-c", program],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        # Ctrl-C on a terminal is not for this process, from its first instant on.
+        # So that Ctrl-C on a terminal never reaches this process.
         process_group=0,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )

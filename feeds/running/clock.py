@@ -1,4 +1,4 @@
-"""The wall clock of this process, in the unit of the wire."""
+"""The wall clock of this process, in the unit of the protocol."""
 
 import time
 

@@ -3,14 +3,14 @@
 import signal
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""From Ctrl-C, from a supervisor, and from a terminal or connection that was closed."""
+"""Sent by Ctrl-C, by a supervisor, and when a terminal or connection is closed."""
 
 
 def heeded_stops() -> list[signal.Signals]:
     """
-    Return the signals that a program must stop on.
+    Return the signals on which a program must stop.
 
-    Without SIGHUP where it was ignored at the start: that is what nohup does.
+    SIGHUP is left out if it is ignored already, as it is under nohup.
     """
     return [
         number
@@ -21,10 +21,10 @@ def heeded_stops() -> list[signal.Signals]:
 
 def ignore_stops() -> None:
     """
-    Let no signal kill a process that has stopped and is about to end.
+    Ignore the stop signals in a process that has stopped and is about to exit.
 
-    One Ctrl-C may come twice, from the terminal and from a parent, and Python
-    gives signals their deadly default back while it ends.
+    One Ctrl-C may arrive twice, from the terminal and from a parent, and during
+    its exit Python restores the default, which kills the process.
     """
     for number in STOPS:
         signal.signal(number, signal.SIG_IGN)

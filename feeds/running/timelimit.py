@@ -1,4 +1,4 @@
-"""A limit on the time of calls whose outcome nothing depends on."""
+"""A time limit for calls whose outcome does not matter."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ log = logging.getLogger(__name__)
 
 
 async def at_most(seconds: float, call: Awaitable[None]) -> None:
-    """Await *call* for *seconds* at most; whatever it raises is only logged, for debugging."""
+    """Await *call* for *seconds* at most; log its errors at level DEBUG only."""
     try:
         async with asyncio.timeout(seconds):
             await call
-    except Exception as error:  # noqa: BLE001  a channel layer raises what its driver raises
-        log.debug("given up: %s", error)
+    except Exception as error:  # noqa: BLE001  the errors depend on the driver
+        log.debug("a call failed or timed out: %s", error)

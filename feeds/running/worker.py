@@ -1,9 +1,9 @@
 """
-A thread for blocking work, with a database connection of its own.
+A thread for blocking work, with its own database connection.
 
-Django closes connections at the end of requests. Calls here belong to none, so
-a connection is kept from call to call, which takes a twentieth of the time of a
-new one (decision 0014).
+Django closes connections at the end of requests. Calls here belong to no request, so
+the connection is kept between calls, which takes a twentieth of the time of opening
+a new one (decision 0014).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
 SWITCH_SECONDS = 0.0005
-"""A thread beside an event loop gives the interpreter back to it so soon, where its
-process says so; each send and each read of the loop waits for that. Python's own
-5 ms, some thousand times a second, are more than a second has."""
+"""The switch interval for processes with an event loop and threads: the time after which
+a thread returns the interpreter to the loop. Each send and read of the loop waits for that.
+Python's default of 5 ms, a thousand times a second, would take more than a second."""
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -32,18 +32,18 @@ Ts = TypeVarTuple("Ts")
 
 class Worker:
     """
-    Runs calls one after the other in one thread.
+    A thread that runs calls one after the other.
 
-    Unlike ``database_sync_to_async``, whose one thread all parts of a process
-    share, a worker keeps nobody waiting but its owner. A caller that is
-    cancelled is cancelled; the call comes to its end alone.
+    All parts of a process share the one thread of ``database_sync_to_async``; a
+    worker delays only its owner. If a caller is cancelled, it does not wait; its
+    call still runs to its end.
     """
 
     def __init__(self, name: str) -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
     async def run(self, call: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Return what *call* returns; raises what it raises."""
+        """Return the result of *call*; raises its errors."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, afresh, call, *args)
 
@@ -56,25 +56,26 @@ class Worker:
 
 def afresh(call: Callable[[*Ts], T], *args: *Ts) -> T:
     """
-    Return what *call* returns; a database connection that is of no use is replaced first.
+    Return the result of *call*, after replacing unusable database connections.
 
-    Such is one on which an error occurred, one that its server has ended, and one
-    to an SQLite file in whose place there is another, or none, by now.
+    A connection is unusable if an error occurred on it, if its server closed it, or
+    if its SQLite file was replaced or removed.
 
-    Outside of requests nobody else empties the list of queries that Django keeps
-    if DEBUG is on: up to 9,000, 50 KB for each commit of a thousand reports.
+    This also empties the list of queries that Django keeps if DEBUG is on. Outside
+    of requests nothing else does, and it holds up to 9,000: 50 KB for each commit of
+    a thousand reports.
     """
     for one in connections.all(initialized_only=True):
         if one.errors_occurred or _files.get(one) != _file(one):
             one.close()
-        # Django asks a server whether the connection lives, once before it is used.
+        # Makes Django check once, before the next use, whether the connection is alive.
         one.health_check_done = False  # type: ignore[attr-defined]  # the stubs lack it
     reset_queries()
     return call(*args)
 
 
 _files: WeakKeyDictionary[BaseDatabaseWrapper, tuple[int, int] | None] = WeakKeyDictionary()
-"""Per connection the file of its database when it was opened."""
+"""Per connection, the file of its database when it was opened."""
 
 
 @receiver(connection_created)
@@ -83,7 +84,7 @@ def _remember_file(connection: BaseDatabaseWrapper, **_: Any) -> None:
 
 
 def _file(connection: BaseDatabaseWrapper) -> tuple[int, int] | None:
-    """Return device and inode of an SQLite file; None: there is none, or another database."""
+    """Return device and inode of an SQLite file; None if missing, or for other databases."""
     if connection.vendor == "sqlite":
         with suppress(OSError):
             found = Path(connection.settings_dict["NAME"]).stat()

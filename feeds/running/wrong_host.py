@@ -1,4 +1,4 @@
-"""What the log says of a request for a host that the server does not answer to."""
+"""The log line for requests whose Host header is not in ALLOWED_HOSTS."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import logging
 import time
 
 LOGGED_SECONDS = 60.0
-"""Between two lines about the same host: an open page asks every second."""
+"""Shortest time between lines about the same host: an open page asks every second."""
 LONGEST = 300
-"""Characters of a line: whoever sends the request chooses the host."""
+"""Longest line, in characters: the client chooses the host."""
 
 
 class WrongHost(logging.Filter):
     """
-    Django's own sentence, which names ALLOWED_HOSTS, without its traceback.
+    A filter that keeps Django's message, which names ALLOWED_HOSTS, without its traceback.
 
     The traceback is always the same. A line that repeats the last one within
-    `LOGGED_SECONDS` is left out.
+    `LOGGED_SECONDS` is dropped.
     """
 
     def __init__(self, name: str = "") -> None:
