@@ -1,1 +1,1 @@
-"""From recipes to messages: what exists of each feed, who makes it, and old messages again."""
+"""From recipes to messages: promises, generators, and regeneration of old messages."""

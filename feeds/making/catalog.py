@@ -1,8 +1,8 @@
 """
 The feeds as a process knows them: rows, schedules, and their sources.
 
-Everything but `Catalog.refresh` uses what the last refresh found, so feeds are
-served while the database is unavailable.
+Everything but `Catalog.refresh` uses the result of the last refresh, so feeds are
+served even while the database is unavailable.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from feeds.sources import SpecError
 log = logging.getLogger("feeds.node")
 
 ATTENDED_US = 3_000_000
-"""A generator is at work if its promise is younger: three times as long as one lasts."""
+"""A generator is at work if its promise is younger than this, three times its reach."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedOverview:
-    """One feed in a few words, for people."""
+    """A summary of one feed, for people."""
 
     pk: int
     name: str
@@ -41,11 +41,11 @@ class FeedOverview:
     enabled: bool
     running: bool
     head: int
-    """The last offset whose time has come; 0: none yet."""
+    """The last offset that is due; 0: none yet."""
     promised: int
-    """The last offset that was promised; 0: no generator ever had the feed."""
+    """The last offset that was promised; 0: the feed never had a generator."""
     promised_us: int
-    """When its generator last promised; 0: never, or it stopped cleanly."""
+    """The time of its generator's last promise; 0: none, or the generator stopped cleanly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,23 +58,23 @@ class KnownFeed:
     rate: float
     """Messages per second."""
     recipe: Recipe
-    """What the feed is to be made from; its newest segment may differ."""
+    """The recipe in the feed's row; that of its newest segment may differ."""
     fields: tuple[str, ...]
-    """The members of each record; empty where records are not objects."""
+    """The members of each record; empty if records are not objects."""
     next_epoch: str
-    """The epoch of `recipe`; empty where its spec is wrong."""
+    """The epoch of `recipe`; empty if its spec is invalid."""
     promised: int
     promised_us: int
     schedule: Schedule = field(repr=False)
     removed: bool = False
-    """Whether it is no more: then it is switched off for good."""
+    """Whether the feed was removed: then it is switched off for good."""
 
     def running(self, now_us: int) -> bool:
         """Tell whether a generator is at work on the feed."""
         return self.enabled and is_attended(self.promised_us, now_us)
 
     def sentence(self, now_us: int) -> str:
-        """Return what it does, and where it does nothing, what to do."""
+        """Return the feed's state as a sentence, with what to do if it is not running."""
         if self.removed:
             return notices.removed(self.name)
         if not self.enabled:
@@ -86,7 +86,7 @@ class KnownFeed:
         return self.schedule.due(now_us, self.promised)
 
     def epoch_at(self, offset: int) -> str:
-        """Return the epoch of *offset*, which may lie ahead."""
+        """Return the epoch of *offset*, which may be in the future."""
         if self.schedule.last is None:
             return self.next_epoch
         try:
@@ -97,9 +97,9 @@ class KnownFeed:
 
 def is_attended(promised_us: int, now_us: int) -> bool:
     """
-    Tell whether a promise is so young that its generator lives, also of a feed that is off.
+    Tell whether a promise is recent, so that its generator is alive, even if the feed is off.
 
-    One that lies far ahead was made before the clock was set back.
+    A promise far in the future was made before the clock was set back.
     """
     return abs(now_us - promised_us) < ATTENDED_US
 
@@ -111,7 +111,7 @@ def recipe_of(row: Feed | SegmentRow) -> Recipe:
 
 
 def segment_of(row: SegmentRow) -> Segment:
-    """Return a segment row as the schedule wants it."""
+    """Return a segment row as a segment of a schedule."""
     return Segment(
         recipe=recipe_of(row),
         epoch=row.epoch,
@@ -125,7 +125,7 @@ class Catalog:
     """The feeds of the database, as of the last refresh."""
 
     def __init__(self, database: Worker) -> None:
-        """Read by *database*: building a new vocabulary takes about a second."""
+        """Read in the worker *database*: building a new vocabulary takes about a second."""
         self._database = database
         self._segments: dict[int, list[Segment]] = {}
         self.feeds: Mapping[str, KnownFeed] = {}
@@ -137,15 +137,15 @@ class Catalog:
         """Read the feeds again; return False if the database is unavailable."""
         try:
             await self._database.run(self.read)
-        except Exception as error:  # noqa: BLE001  whatever it is, what is known is served
+        except Exception as error:  # noqa: BLE001  any error: serve the last known feeds
             if self.reachable:
-                log.warning("the database does not answer (%s); serving what is known", error)
+                log.warning("the database does not answer (%s); serving the known feeds", error)
             OUTAGES.begin(
                 "database",
                 Outage(
                     what="The database does not answer",
                     cause=str(error),
-                    then="what is known is served.",
+                    then="known feeds are still served.",
                 ),
             )
             self.reachable = False
@@ -158,31 +158,31 @@ class Catalog:
         """
         Return the schedule of *feed*, reliable up to offset *last*.
 
-        A segment is written together with the promise of its first offset, so
-        whoever knows the promise knows the segments. Raises UnknownYetError.
+        A segment is written together with the promise of its first offset, so if
+        the promise is known, so are its segments. Raises UnknownYetError.
         """
         if self.feeds[feed].promised < last and not await self.refresh():
             raise UnknownYetError
         return self.feeds[feed].schedule
 
     def read(self) -> None:
-        """Read what changed, in this thread; raises what the database raises."""
+        """Read the changes, in this thread; raises the database's errors."""
         rows = list(Feed.objects.all())
         if any(row.name not in self.feeds for row in rows):
-            # A source may take a second to build, in which the promise just read grows old, and
-            # its generator would seem gone.
+            # Building a source may take a second. Meanwhile the promise just read gets old, and
+            # its generator would seem stopped. So build first and read again.
             for row in rows:
                 self._know(row)
             rows = list(Feed.objects.all())
         unknown = Q(pk=None)
         for row in rows:
             known = self._segments.setdefault(row.pk, [])
-            # By offset, in each feed: keys of different feeds may be committed out of order.
+            # By offset within each feed, since primary keys may be committed out of order.
             unknown |= Q(feed=row.pk, first__gt=known[-1].first if known else 0)
         for new in SegmentRow.objects.filter(unknown).order_by("first"):
             self._segments[new.feed_id].append(segment_of(new))
         found = {row.name: self._know(row) for row in rows}
-        # What was sent of a feed that is no more can still be told and made again.
+        # Keep removed feeds, so that messages already sent can be regenerated and checked.
         gone = {
             name: replace(feed, enabled=False, removed=True)
             for name, feed in self.feeds.items()
@@ -218,9 +218,9 @@ class Catalog:
 
 
 def overview(now_us: int) -> list[FeedOverview]:
-    """Read all feeds for people, as of *now_us*."""
+    """Read summaries of all feeds, as of *now_us*."""
     rows = Feed.objects.prefetch_related(
-        # The head lies in one of the last two segments.
+        # The head is in one of the last two segments.
         Prefetch("segments", SegmentRow.objects.order_by("-first")[:2], to_attr="newest")
     )
     return [

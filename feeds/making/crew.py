@@ -1,8 +1,8 @@
 """
 The generators of one process, one for each feed.
 
-Where no feed was chosen, the crew follows the admin: a feed that is added or
-switched on later gets its generator, too, unless another process has it.
+If no feeds were chosen, the crew follows the admin: a feed that is added or
+switched on later also gets a generator, unless another process generates it.
 """
 
 from __future__ import annotations
@@ -26,35 +26,36 @@ from feeds.sources import SpecError
 log = logging.getLogger(__name__)
 
 FAILURES = (promise.TakenError, promise.FencedError, promise.RemovedError, SpecError)
-"""How a generator may end that cannot go on."""
+"""The errors with which a generator ends if it cannot continue."""
 LOOK_SECONDS = 0.5
-"""Between two looks for feeds that nobody generates: as often as a generator promises."""
+"""Interval between searches for unattended feeds: that of a generator's promises."""
 
 
 class Crew:
-    """Generators that run until all are done or told to stop, or one of them fails."""
+    """Generators that run until all are done or asked to stop, or one of them fails."""
 
     def __init__(
         self, given: Sequence[Generator], recruit: Callable[[str], Generator] | None = None
     ) -> None:
-        """Begin with those that are *given*; *recruit* makes those of feeds found later."""
+        """Begin with the *given* generators; *recruit* creates those of feeds found later."""
         self.progress: list[Progress] = []
-        """How far each is; it changes with the crew."""
+        """The progress of each generator; the list changes with the crew."""
         self._given = given
         self._recruit = recruit
         self._generators: dict[asyncio.Task[None], Generator] = {}
         self._said: dict[str, str] = {}
-        """What was said of a feed, or with an empty name of all, lest it is said again."""
+        """Last warning logged per feed ("" for the whole crew), to avoid repeats."""
         self._news = asyncio.Event()
         self._is_stopping = False
         self._database = Worker("crew")
 
     async def run(self) -> None:
         """
-        Generate; raises what `Generator.run` raises.
+        Generate; raises the errors of `Generator.run`.
 
-        A crew that follows goes on without a feed that is removed, taken over or
-        cannot be made; it ends when nothing is left that was not taken over.
+        A crew that follows the admin continues without a feed that was removed or
+        taken over, or that cannot be generated. It ends when other processes have
+        taken over all its feeds.
         """
         try:
             for generator in self._given:
@@ -74,7 +75,7 @@ class Crew:
             await self._database.stop()
 
     def stop(self) -> None:
-        """Let `run` come to its end soon."""
+        """Let `run` end soon."""
         self._is_stopping = True
         self._news.set()
         for generator in self._generators.values():
@@ -99,10 +100,10 @@ class Crew:
                 raise
             self.progress.remove(generator.progress)
             if isinstance(error, promise.RemovedError | promise.FencedError):
-                log.warning("%s%s", error, "; the others go on" if self._generators else "")
+                log.warning("%s%s", error, "; the others continue" if self._generators else "")
 
     def _is_over(self, generator: Generator, error: Exception) -> bool:
-        """Tell whether somebody else does the work of the whole crew."""
+        """Tell whether another process does the work of the whole crew."""
         if isinstance(error, promise.TakenError):
             return generator in self._given
         return isinstance(error, promise.FencedError) and not self._generators
@@ -115,10 +116,10 @@ class Crew:
         except Exception as error:
             if not is_unavailable(error):
                 raise
-            return  # the generators say so
+            return  # the generators report it
         for feed, trouble in found:
             if trouble:
-                self._say(feed, f"{trouble}; it waits until that is mended")
+                self._say(feed, f"{trouble}; waiting until this is fixed")
             else:
                 self._said.pop(feed, None)
                 self._begin(self._recruit(feed))
@@ -135,9 +136,9 @@ class Crew:
 
 def unattended(mine: Collection[str]) -> list[tuple[str, str]]:
     """
-    Return the feeds that are switched on, not *mine*, and that nobody generates.
+    Return the feeds that are switched on, not *mine*, and without a generator.
 
-    Each with a sentence that says why it cannot be made, empty where it can.
+    Each comes with the reason why it cannot be generated, empty if it can.
     """
     now = now_us()
     others = Feed.objects.filter(enabled=True).exclude(name__in=mine)

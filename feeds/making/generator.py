@@ -1,9 +1,9 @@
 """
-The generator of one feed: promises ahead, publishes on time.
+The generator of one feed: it promises ahead and publishes on time.
 
-It paces by the schedule, not by sleeping a period: what is due is what the
-segment says, so no delay adds up. What is due next is made while nothing is,
-so that its time finds it ready.
+The segments of the schedule say which messages are due. It does not sleep for a fixed
+period, so delays do not add up. It generates the next batch before that is due, so
+that it can be pushed on time.
 """
 
 from __future__ import annotations
@@ -30,22 +30,21 @@ from feeds.sources import SpecError
 
 log = logging.getLogger(__name__)
 
-"""What a database raises that is away, or busy for too long."""
 
 AHEAD_US = 1_000_000
-"""How far a promise reaches: what a crash may leave to the servers to make."""
+"""Reach of a promise: after a crash, the servers generate at most this much."""
 PROMISE_SECONDS = 0.5
-"""How often a promise is made: twice in the time that one reaches."""
+"""Interval of promises: half of the reach of one."""
 BATCH_LINES = 500
-"""Lines in one batch at most: about 100 KB, a few milliseconds of work."""
+"""Most lines in one batch: about 100 KB, a few milliseconds of work."""
 LOOK_SECONDS = 0.05
-"""Between two looks at what is promised: how late a segment may begin."""
+"""Interval of checks for new promises: a segment may begin this late."""
 TICK_SECONDS = 0.005
-"""Between two batches at least: fast feeds go in hundreds, slower ones on time."""
+"""Shortest time between batches: fast feeds send hundreds at once, slower ones on time."""
 
 
 class Generator:
-    """The work on one feed, from taking it to letting it go."""
+    """The work on one feed, from taking to releasing it."""
 
     def __init__(
         self,
@@ -59,10 +58,10 @@ class Generator:
         seed: int | None = None,
     ) -> None:
         """
-        Stop after *count* messages or *seconds*, where given.
+        Stop after *count* messages or *seconds*, if given.
 
-        With *take_over* a generator that works on the feed is stopped. *rate*
-        and *seed* become the feed's own once it is taken.
+        With *take_over*, another generator at work on the feed is stopped. *rate*
+        and *seed* are stored in the feed once it is taken.
         """
         self.progress = Progress(feed)
         self._feed = feed
@@ -74,9 +73,9 @@ class Generator:
         self._sent = 0
         self._last: int | None = None
         self._tick_over = 0.0
-        """When the next batch may leave, by the clock that only goes on."""
-        # The wall clock says what is due. How long ago something was, it cannot
-        # say: it may be set, so that is asked of a clock that only goes on.
+        """Earliest time of the next batch, by the monotonic clock."""
+        # The wall clock decides which messages are due. It may be set, so the
+        # monotonic clock measures durations.
         self._deadline: float | None = None
         self._is_over = False
         self._failing = False
@@ -88,7 +87,7 @@ class Generator:
         Generate until done or stopped.
 
         Raises promise.TakenError, promise.FencedError, promise.RemovedError, and
-        what the source or the database raises.
+        errors of the source or the database.
         """
         try:
             hold = await self._take()
@@ -109,15 +108,15 @@ class Generator:
 
     def stop(self) -> None:
         """
-        Let `run` come to its end soon.
+        Let `run` end soon.
 
-        Not by cancelling it, which may get lost (`feeds.running.cancelling`), and
-        would cut off what it pushes.
+        It is not cancelled: a cancellation may get lost (`feeds.running.cancelling`)
+        and would interrupt a push.
         """
         self._stopping.set()
 
     async def _work(self) -> None:
-        """Promise and publish side by side: a message that is due waits for no database."""
+        """Promise and publish concurrently: due messages do not wait for the database."""
         await self._promise()
         publishing = asyncio.ensure_future(self._keep_publishing())
         try:
@@ -137,7 +136,7 @@ class Generator:
                 continue
             made = list(stretches(self._feed, self._hold.schedule, self._sent + 1, last))
             await self._rest(min(at - now_us(), at - now) / 1e6)
-            # Earlier, if the clock was set back meanwhile: then all is asked again.
+            # If the clock was set back meanwhile, the batch is not due yet: start over.
             if now_us() >= at and not self._stopping.is_set():
                 is_full = last - self._sent == BATCH_LINES
                 self._tick_over = 0.0 if is_full else time.monotonic() + TICK_SECONDS
@@ -146,9 +145,9 @@ class Generator:
 
     async def _take(self) -> promise.Hold | None:
         """
-        Take the feed; None: stopped before.
+        Take the feed; return None if stopped before.
 
-        Waits until a generator that was killed counts as dead, and for the database.
+        Waits for the database, and until a killed generator counts as dead.
         """
         patience = promise.ALIVE_US / 1e6 + PROMISE_SECONDS
         give_up = time.monotonic() + patience
@@ -159,7 +158,7 @@ class Generator:
             except promise.TakenError as taken:
                 is_over = time.monotonic() > give_up
                 if is_over and taken.promised_us == seen:
-                    # Its promise lies ahead, because the clock was set back since.
+                    # Its promise is in the future only because the clock was set back since.
                     self._claim = partial(self._claim, by_force=True)
                 elif is_over:
                     raise
@@ -178,10 +177,10 @@ class Generator:
             return
         now = now_us()
         try:
-            # Looked at first, so that what is changed in the admin waits for no
-            # promise but those that were made before it.
+            # Look first, so that a change in the admin takes effect right after the
+            # promises made before it.
             self._hold = await self._database.run(promise.look, self._hold)
-            # A feed that is switched off goes no further, and stays in these hands.
+            # A feed that is switched off is promised no further, but stays owned.
             segment, last = None, self._hold.promised
             if self._hold.enabled:
                 segment = self._next_segment(now)
@@ -202,7 +201,7 @@ class Generator:
         self.progress.state = State.NO_DATABASE
 
     def _next_segment(self, now: int) -> Segment | None:
-        """Return the segment to begin, or None to go on with the last."""
+        """Return the segment to begin, or None to continue the last one."""
         hold = self._hold
         try:
             source = source_of(hold.recipe)
@@ -223,23 +222,23 @@ class Generator:
         ahead = AHEAD_US
         if self._deadline is not None:
             ahead = min(ahead, max(round((self._deadline - time.monotonic()) * 1e6), 0))
-        # A segment holds one message at least: two cannot begin at one offset.
+        # A segment has at least one message: two cannot begin at the same offset.
         reach = max(segment.due(now + ahead), segment.first, self._hold.promised)
         return reach if self._last is None else min(reach, self._last)
 
     def _next_batch(self, now: int) -> tuple[int, int | None]:
-        """Return when to publish next, and up to which offset; None if nothing is promised."""
+        """Return the time and last offset of the next batch; None if nothing more is promised."""
         first = self._sent + 1
         schedule, promised = self._hold.schedule, self._hold.promised
         if first > promised:
             return now, None
         at = now if schedule.due(now, promised) >= first else schedule.at(first)
         at = max(at, now + round((self._tick_over - time.monotonic()) * 1e6))
-        # What is due by then goes with it: little, or much where all was late.
+        # Include all messages due by then: a few, or many after a delay.
         return at, min(max(schedule.due(at, promised), first), self._sent + BATCH_LINES)
 
     async def _rest(self, seconds: float) -> None:
-        """Sleep, but not longer than until `stop`."""
+        """Sleep, but end at `stop`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(max(seconds, 0)):
                 await self._stopping.wait()

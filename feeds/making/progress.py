@@ -1,4 +1,4 @@
-"""How far a generator is, for people: kept by the generator, read by who shows it."""
+"""The progress of a generator, which updates it for the terminal to show."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 BATCHES_KEPT = 10_000
-"""Batches behind the percentiles: the last minutes of a fast feed, for 300 KB."""
+"""Batches in the percentiles: the last minutes of a fast feed, in 300 KB."""
 
 
 class State(StrEnum):
-    """What a generator does with its feed, in a word or two."""
+    """The state of a generator, in a word or two."""
 
     STARTING = "starting"
-    """It takes the feed, or makes its first promise."""
+    """It is taking the feed, or making its first promise."""
     RUNNING = "running"
     OFF = "switched off"
-    """The feed is, in the admin; the generator waits until it is switched on."""
+    """The feed is switched off in the admin; the generator waits until it is on."""
     NO_DATABASE = "no database"
-    """It waits for the database, without which it may promise nothing."""
+    """It waits for the database, without which it cannot promise."""
 
 
 @dataclass(slots=True)
 class Progress:
-    """How far a generator is."""
+    """The progress of a generator."""
 
     feed: str
     state: State = State.STARTING
@@ -35,10 +35,10 @@ class Progress:
     published: int = 0
     """Messages published by this generator."""
     failures: int = 0
-    """Batches that the channel layer did not take."""
+    """Batches that the channel layer did not accept."""
     latenesses: deque[float] = field(default_factory=lambda: deque(maxlen=BATCHES_KEPT))
-    """Of the last batches: seconds from the intended time of the oldest message
-    in it to the end of its push."""
+    """Latenesses of the last batches: seconds from the intended time of the oldest
+    message in a batch to the end of its push."""
 
     def add(self, offset: int, messages: int, lateness: float) -> None:
         """Count a batch of *messages* that ends at *offset*."""
@@ -48,9 +48,9 @@ class Progress:
 
     def lateness(self, percent: int) -> float:
         """
-        Return what *percent* of the kept latenesses do not exceed, in seconds.
+        Return a percentile of the kept latenesses, in seconds, by nearest rank.
 
-        By nearest rank. Raises ValueError where nothing was published.
+        Raises ValueError if nothing was published.
         """
         if not self.latenesses:
             raise ValueError("nothing was published")

@@ -1,10 +1,10 @@
 """
-Who generates a feed, and how far it surely exists.
+Ownership of feeds, and promises of their messages.
 
-A generator owns a feed by the number it drew when it took it. It publishes
-only what it promised before, and each promise is one conditional UPDATE: if
-it changes no row, somebody else owns the feed, and this generator must stop.
-So no offset is ever published in two versions.
+A generator owns a feed by the number that it got when it took the feed. It publishes
+only messages that it has promised, and each promise is one conditional UPDATE: if
+that changes no row, another generator owns the feed, and this one must stop. So no
+offset is ever published in two versions.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from feeds.models import Feed
 from feeds.models import Segment as SegmentRow
 
 ALIVE_US = 2_000_000
-"""A generator lives if its promise is younger; it promises twice a second."""
+"""A generator is alive if its promise is younger; it promises twice a second."""
 
 
 class TakenError(Exception):
@@ -35,7 +35,7 @@ class TakenError(Exception):
             "stop that one first, or take over with --take-over"
         )
         self.promised_us = promised_us
-        """When it last promised: a generator that lives goes on doing so."""
+        """Time of its last promise; it changes while the generator is alive."""
 
 
 class FencedError(Exception):
@@ -43,7 +43,7 @@ class FencedError(Exception):
 
 
 class RemovedError(Exception):
-    """The feed is no more."""
+    """The feed was removed."""
 
     def __init__(self, name: str) -> None:
         super().__init__(notices.removed(name))
@@ -51,7 +51,7 @@ class RemovedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A feed in the hands of this generator, as of its last promise."""
+    """A feed owned by this generator, as of its last promise."""
 
     pk: int
     name: str
@@ -73,9 +73,9 @@ def take(
     seed: int | None = None,
 ) -> Hold:
     """
-    Become the owner of the feed; *rate* and *seed* become its own, where given.
+    Become the owner of the feed; store *rate* and *seed* in it, if given.
 
-    Raises TakenError while another owner's promise is fresh, unless *by_force*:
+    Raises TakenError while another owner's promise is recent, unless *by_force*:
     then that owner can promise nothing more. Raises RemovedError.
     """
     with transaction.atomic():
@@ -95,10 +95,10 @@ def take(
 
 def promise(hold: Hold, last: int, now_us: int, segment: Segment | None = None) -> Hold:
     """
-    Promise the feed up to *last*, in a new *segment* where one is given.
+    Promise the feed up to *last*, in a new *segment* if one is given.
 
-    Returns the hold as it is now, with what was changed in the admin. Raises
-    FencedError where the feed has another owner, and RemovedError.
+    Returns the current hold, with changes made in the admin. Raises FencedError if
+    the feed has another owner, and RemovedError.
     """
     with transaction.atomic():
         mine = Feed.objects.filter(pk=hold.pk, owner=hold.owner, promised=hold.promised)
@@ -121,7 +121,7 @@ def promise(hold: Hold, last: int, now_us: int, segment: Segment | None = None) 
 
 
 def look(hold: Hold) -> Hold:
-    """Return the hold with what was changed in the admin; raises RemovedError."""
+    """Return the hold with changes made in the admin; raises RemovedError."""
     row = Feed.objects.filter(pk=hold.pk).first()
     if row is None:
         raise RemovedError(hold.name)
@@ -129,7 +129,7 @@ def look(hold: Hold) -> Hold:
 
 
 def release(hold: Hold) -> None:
-    """Let go of the feed, so that the next generator may take it at once."""
+    """Release the feed, so that the next generator can take it at once."""
     Feed.objects.filter(pk=hold.pk, owner=hold.owner).update(promised_us=0)
 
 

@@ -1,8 +1,7 @@
 """
-What pushes the messages of one feed to the servers.
+The publisher, which pushes the messages of one feed to the servers.
 
-Publishing only makes things quicker: what the channel layer loses, the
-servers make again.
+It only saves time: the servers regenerate messages that the channel layer loses.
 """
 
 from __future__ import annotations
@@ -24,26 +23,26 @@ from feeds.running.clock import now_us
 log = logging.getLogger(__name__)
 
 SILENT_SECONDS = 1.0
-"""For so long nothing is pushed after a failure: a layer that hangs would hold
-up the schedule, and the servers make these messages themselves."""
+"""Pause of pushing after a failure: a layer that hangs would delay the schedule, and
+the servers regenerate these messages."""
 
 
 class Publisher:
-    """The way of one feed's batches into the channel layer."""
+    """Pushes the batches of one feed into the channel layer."""
 
     def __init__(self, layer: BaseChannelLayer, progress: Progress) -> None:
-        """Count in *progress*."""
+        """Update *progress* with each batch."""
         self._layer = layer
         self._progress = progress
         self._silent_until = float("-inf")
 
     async def publish(self, made: Sequence[Stretch], schedule: Schedule) -> None:
-        """Push *made*, consecutive stretches that *schedule* holds; never fails."""
+        """Push *made*, consecutive stretches of *schedule*; never fails."""
         for stretch in made:
             await self._push(stretch)
         first, last = made[0].first, made[-1].first + len(made[-1].lines) - 1
         self._progress.rate = schedule.segment(last).rate_milli / 1000
-        # The oldest message of a batch was late by most.
+        # The oldest message of a batch has the highest lateness.
         self._progress.add(last, last - first + 1, (now_us() - schedule.at(first)) / 1e6)
 
     async def _push(self, stretch: Stretch) -> None:
@@ -54,7 +53,7 @@ class Publisher:
         try:
             async with asyncio.timeout(LIMITS.layer_seconds):
                 await push(self._layer, batch)
-        except Exception as error:  # noqa: BLE001  a layer raises what its driver raises
+        except Exception as error:  # noqa: BLE001  the errors depend on the driver
             if self._progress.failures == 0:
                 log.warning("the channel layer does not take batches: %s", error)
             self._progress.failures += 1

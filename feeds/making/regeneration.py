@@ -1,7 +1,7 @@
 """
-Stretches of a feed made from its schedule and sources, in any process.
+Regeneration of stretches of a feed from its schedule and sources, in any process.
 
-Nothing here knows Django: the maker runs it where there is none.
+This module does not use Django: the maker runs it without.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from feeds.core.schedule import Recipe, Schedule
 from feeds.sources import Source, SpecError, make_source
 
 PIECE = 64
-"""Messages made at once where it is not known how many fill a write: each is as cheap as
-in larger pieces (their records take 0.04 ms for arrays, 0.1 ms for users)."""
+"""Messages generated at once if it is unknown how many fill a write. Larger pieces would
+not be cheaper per message (the records of a piece take 0.04 ms for arrays, 0.1 ms for users)."""
 
 
 class UnavailableError(Exception):
-    """A stretch of a feed cannot be made here."""
+    """A stretch of a feed cannot be generated here."""
 
     def __init__(self, last: int) -> None:
-        """*last* is the end of the stretch."""
+        """Take the *last* offset of the stretch."""
         super().__init__(last)
         self.last = last
 
     def __str__(self) -> str:
-        """Return why."""
-        return f"the libraries here make other messages up to offset {self.last}"
+        """Return the reason."""
+        return f"the libraries installed here generate other messages up to offset {self.last}"
 
 
 class UnknownYetError(Exception):
-    """What a stretch must be made from cannot be told while the database is away."""
+    """The recipe of a stretch is unknown while the database is unavailable."""
 
 
 @lru_cache(maxsize=32)
@@ -56,11 +56,11 @@ class Stretch:
 
 def stretches(feed: str, schedule: Schedule, first: int, last: int) -> Iterator[Stretch]:
     """
-    Make the lines of the offsets from *first* to *last*, segment by segment.
+    Generate the lines of the offsets from *first* to *last*, segment by segment.
 
-    Raises LookupError before the first segment, and UnavailableError at one
-    whose epoch this process does not make: another version of the libraries
-    made it, and messages made here would be other ones.
+    Raises LookupError before the first segment, and UnavailableError at a segment
+    whose epoch this process cannot generate: another version of the libraries
+    generated it, and messages generated here would differ.
     """
     while first <= last:
         segment = schedule.segment(first)
@@ -78,10 +78,9 @@ def stretches(feed: str, schedule: Schedule, first: int, last: int) -> Iterator[
 
 def lines_between(feed: str, schedule: Schedule, first: int, last: int) -> list[bytes]:
     """
-    Make the lines of the offsets from *first* on, at most to *last*.
+    Generate the lines of the offsets from *first* on, at most to *last*.
 
-    Stops before a stretch that is unavailable; raises UnavailableError where
-    that is at once.
+    Stops before an unavailable stretch; raises UnavailableError if it is the first.
     """
     lines: list[bytes] = []
     try:
@@ -94,7 +93,7 @@ def lines_between(feed: str, schedule: Schedule, first: int, last: int) -> list[
 
 
 def frames_between(feed: str, schedule: Schedule, first: int, last: int) -> list[bytes]:
-    """Make what a server sends for `lines_between`."""
+    """Generate the frames that a server sends for `lines_between`."""
     return make_frames(feed, schedule, first, lines_between(feed, schedule, first, last))
 
 
@@ -102,10 +101,10 @@ def write_between(
     feed: str, schedule: Schedule, first: int, last: int, most_bytes: int
 ) -> tuple[int, bytes]:
     """
-    Make one write: whole frames from *first* on, joined, and return the last offset with them.
+    Generate one write: whole frames from *first* on; return their last offset and bytes.
 
-    They take no more than *most_bytes*, or are one message that does. Little
-    more is made than that. Raises what `frames_between` raises.
+    They take at most *most_bytes*, unless a single message takes more. Only a few
+    more messages than needed are generated. Raises the errors of `frames_between`.
     """
     frames: list[bytes] = []
     room = most_bytes
@@ -126,7 +125,7 @@ def write_between(
 
 
 def digest_between(feed: str, schedule: Schedule, first: int, last: int) -> int:
-    """Make the digest of the lines of the offsets *first* to *last*."""
+    """Generate the digest of the lines of the offsets *first* to *last*."""
     made = digest.EMPTY
     for crc in checksums_between(feed, schedule, first, last):
         made = digest.extend(made, crc)
@@ -134,6 +133,6 @@ def digest_between(feed: str, schedule: Schedule, first: int, last: int) -> int:
 
 
 def checksums_between(feed: str, schedule: Schedule, first: int, last: int) -> list[int]:
-    """Make the CRC-32s of the lines of the offsets *first* to *last*."""
+    """Generate the CRC-32s of the lines of the offsets *first* to *last*."""
     made = stretches(feed, schedule, first, last)
     return [crc32(line) for stretch in made for line in stretch.lines]

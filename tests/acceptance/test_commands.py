@@ -164,7 +164,7 @@ def test_feeds_can_be_added_and_removed(stack: Stack) -> None:
     bob.wait_for("Block 2 verified")
     remove = "Feed.objects.get(name='users').delete()"
     stack.run("shell", "-v0", "-c", f"from feeds.models import Feed; {remove}")
-    generator.wait_for("feed users was removed; the others go on")
+    generator.wait_for("feed users was removed; the others continue")
     blocks = bob.said.count("received successfully")
     until(lambda: bob.said.count("received successfully") > blocks + 3, lambda: bob.said)
     assert bob.stop() == 0

@@ -108,7 +108,7 @@ async def test_removed_feed_ends_only_its_generator(caplog: pytest.LogCaptureFix
         await until(lambda: at_work(crew) == ["arrays"])
         before = crew.progress[0].published
         await until(lambda: crew.progress[0].published > before)
-    assert "feed users was removed; the others go on" in caplog.text
+    assert "feed users was removed; the others continue" in caplog.text
 
 
 async def test_feed_that_cannot_be_made_waits(caplog: pytest.LogCaptureFixture) -> None:
@@ -121,12 +121,12 @@ async def test_feed_that_cannot_be_made_waits(caplog: pytest.LogCaptureFixture) 
         await until(lambda: "feed users: an item of fields is 'nope'" in caplog.text)
         await until(lambda: "feed prices: " in caplog.text)
         await asyncio.sleep(2 * LOOK_SECONDS)
-        assert caplog.text.count("it waits until that is mended") == 2
+        assert caplog.text.count("waiting until this is fixed") == 2
         await Feed.objects.filter(name="users").aupdate(spec={})
         await until(lambda: at_work(crew) == ["arrays", "users"])
         await Feed.objects.filter(name="arrays").aupdate(spec=[1])
         await until(lambda: at_work(crew) == ["users"])
-        await until(lambda: caplog.text.count("it waits until that is mended") == 3)
+        await until(lambda: caplog.text.count("waiting until this is fixed") == 3)
 
 
 async def test_feed_taken_over_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
@@ -137,7 +137,7 @@ async def test_feed_taken_over_is_given_up(caplog: pytest.LogCaptureFixture) -> 
         other = Generator("users", ListLayer(), take_over=True)
         elsewhere = [asyncio.ensure_future(other.run())]
         await until(lambda: at_work(crew) == ["arrays"])
-        assert "feed users was taken over by another generator; the others go on" in caplog.text
+        assert "feed users was taken over by another generator; the others continue" in caplog.text
         last = Generator("arrays", ListLayer(), take_over=True)
         elsewhere.append(asyncio.ensure_future(last.run()))
         with pytest.raises(promise.FencedError, match="feed arrays was taken over"):

@@ -87,7 +87,7 @@ def test_unavailable_records_are_explained(segment: Segment) -> None:
     broken = block(1, 3, verdict="broken")
     Segment.objects.update(epoch="0" * 12)
     (note,) = expected_of(broken).notes
-    assert "the libraries here make other messages" in note
+    assert "the libraries installed here generate other messages" in note
     Feed.objects.filter(name="arrays").delete()
     (note,) = expected_of(broken).notes
     assert note == "The records of arrays cannot be shown: the feed was removed."
