@@ -1,1 +1,1 @@
-"""One process and its connections: who is admitted, what is said, and which reports are true."""
+"""One process and its connections: admission, conversations, and checks of reports."""

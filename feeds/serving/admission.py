@@ -1,8 +1,8 @@
 """
-From what a connection asks for to where it starts, or a refusal.
+Admission: turns a connection's request into its start positions, or refuses it.
 
-What can be checked without the database is checked always; what needs it is
-left out while it is away, so that an existing feed is served all the same.
+Checks that need the database are skipped while it is unavailable, so that existing
+feeds are still served. All other checks are always made.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from feeds.storing import ledger
 
 log = logging.getLogger(__name__)
 
+_UNKNOWN = "this server does not know feed {} up to the requested offset"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
@@ -38,12 +40,12 @@ class Admission:
     key: str
     """The session's key."""
     cursors: dict[str, int]
-    """Per feed the offset that the session has, or starts after."""
+    """Per feed, the offset after which the session starts or resumes."""
     welcome: Welcome
     notices: tuple[str, ...]
     """Sentences about feeds that are not running."""
     gaps: tuple[Gap, ...]
-    """What the session must be told before its first message."""
+    """Gaps to send before the session's first message."""
 
 
 class Admissions:
@@ -52,7 +54,7 @@ class Admissions:
     def __init__(
         self, limits: Limits, hub: Hub, feeds: LiveFeeds, intake: Intake, lookups: Worker
     ) -> None:
-        """Look sessions up by *lookups*, and what is not known here yet by *intake*."""
+        """Look sessions up in *lookups*; let *intake* read feeds and offsets not known yet."""
         self._limits = limits
         self._hub = hub
         self._feeds = feeds
@@ -60,7 +62,7 @@ class Admissions:
         self._lookups = lookups
 
     async def admit(self, request: Request) -> Admission:
-        """Grant *request*; raises Refusal. Until the next await there is room for it."""
+        """Grant *request*; raises Refusal. There is room for it until the next await."""
         self._ensure_room()
         key = request.session or secrets.token_urlsafe(16)
         blocks = await self._stored_blocks(request, request.session) if request.session else 0
@@ -102,12 +104,12 @@ class Admissions:
             raise TooMany(self._limits.connections)
 
     async def _stored_blocks(self, request: Request, key: str) -> int:
-        """Return the session's highest stored block; check what its session has fixed."""
+        """Return the session's highest stored block; check that feeds and block size match."""
         try:
             async with asyncio.timeout(self._limits.database_seconds):
                 known = await self._lookups.run(ledger.find_session, key)
-        except Exception as error:  # noqa: BLE001  whatever it is, the feed is served
-            log.warning("the database does not answer (%s); a session is not looked up", error)
+        except Exception as error:  # noqa: BLE001  any error: serve the feed
+            log.warning("the database does not answer (%s); a session is served unchecked", error)
             return 0
         if known is None:
             return 0
@@ -125,7 +127,7 @@ class Admissions:
             answered = await self._intake.look_again()
         strangers, ahead = self._strangers(request), self._ahead(request)
         if not answered and (strangers or ahead):
-            raise Unavailable(f"{(strangers or ahead)[0]} is not known here as far as asked for")
+            raise Unavailable(_UNKNOWN.format((strangers or ahead)[0]))
         if strangers:
             here = self._feeds.names()
             raise Forbidden(
@@ -138,31 +140,31 @@ class Admissions:
                 raise Forbidden(f"from={request.first} lies ahead of {name}, which ends at {end}")
             raise Forbidden(
                 f"after={name}:…:{request.after[name].offset} lies ahead of the feed, "
-                f"which ends at {end}; what another server or database sent "
-                "cannot go on here, only in a new log"
+                f"which ends at {end}; a log from another server or database cannot "
+                "be continued here; start a new log"
             )
 
     async def _ensure_here(self, request: Request) -> None:
         """
-        Make sure that this process has sent as much as the session has.
+        Make sure that this process has sent at least as much as the session has.
 
-        Another process may have sent what this one has not heard of yet: to start
-        behind it would be to send it twice.
+        Another process may have sent messages that this one has not received yet.
+        Starting before them would send them twice.
         """
         for name, after in self._positions(request).items():
             feed = self._feeds[name]
             if after.offset > feed.head and is_of(feed.epoch_at, after):
                 await self._intake.reach(name, after.offset)
                 if after.offset > feed.head:
-                    raise Unavailable(f"{name} is not known here as far as asked for")
+                    raise Unavailable(_UNKNOWN.format(name))
 
     def _strangers(self, request: Request) -> list[str]:
-        """Return the feeds of *request* that are unknown here, or were removed."""
+        """Return the feeds of *request* that are unknown here or were removed."""
         found = {name: self._feeds.get(name) for name in request.feeds}
         return [name for name, feed in found.items() if feed is None or feed.known.removed]
 
     def _ahead(self, request: Request) -> list[str]:
-        """Return the feeds that end before the position that *request* has in them."""
+        """Return the feeds that end before the position requested in them."""
         found = {name: self._feeds.get(name) for name in request.feeds}
         positions = self._positions(request)
         return [
@@ -172,7 +174,7 @@ class Admissions:
         ]
 
     def _positions(self, request: Request) -> Mapping[str, Position]:
-        """Return per feed where the session stands, in epochs as known now; others start live."""
+        """Return the requested positions, in the epochs known now; other feeds start live."""
         if request.first is None:
             return request.after
         at = request.first - 1

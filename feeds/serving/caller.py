@@ -9,10 +9,10 @@ from clientapp.wire.request import Request
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """What identifies one connection of a client."""
+    """The identity of one connection of a client."""
 
     request: Request
-    """What its URL asks for."""
+    """The request in its URL."""
     key: str
     """The key of its session, which is a secret."""
     channel: str

@@ -2,8 +2,8 @@
 The consumer: Channels' view of one connection of a client.
 
 It tracks the client in control groups (``clients``, ``clients.<feed>``) and
-hands everything else to a `Conversation`. Data never passes through here,
-and no part of serving an existing feed waits for the channel layer.
+passes everything else to a `Conversation`. Data never passes through here,
+and serving an existing feed never waits for the channel layer.
 """
 
 from __future__ import annotations
@@ -44,28 +44,28 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
     """One connection of one client."""
 
     conversation: Conversation | None = None
-    """None until the request is granted, and for ever if it is refused."""
+    """None until the request is granted; stays None if it is refused."""
     request: Request | None = None
     form = PLAIN
-    """Known from the first event on."""
+    """The client's form; set at the first event."""
     sender: SendWriter | None = None
-    """The writer, where the server has none of its own."""
+    """The writer, if the server does not provide one."""
     ended: tuple[int, str] | None = None
-    """The close code and reason, where this side closed first."""
+    """The close code and reason, if this side closed first."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve; whoever was served is gone then, also where an error or the server ends it."""
+        """Serve; record the end even if an error or the server ends the connection."""
         try:
             await super().__call__(scope, receive, send)
         finally:
             self._depart(CLOSED_WITHOUT_A_WORD, "")
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """Handle one event, without the thread hop that Channels makes for each."""
+        """Handle one event without Channels' hop to a thread."""
         await getattr(self, get_handler_name(message))(message)
 
     async def websocket_connect(self, message: dict[str, Any]) -> None:
-        """Accept the connection, then serve what its URL asks for, or refuse."""
+        """Accept the connection, then serve the request in its URL, or refuse it."""
         self.form = form_of(self.scope)
         offered = self.scope.get("subprotocols", ())
         await self.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
@@ -79,7 +79,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             await self._tell(refusal.failure)
             await self._end(refusal.close, str(refusal), refusal.retry_after)
             return
-        # feeds.daphne.server gives a writer; elsewhere ``send`` has to do.
+        # feeds.daphne.server provides a writer; under other servers use ``send``.
         writer = self.scope.get("extensions", {}).get("blockfeed.writer")
         if writer is None:
             writer = self.sender = SendWriter(self.base_send)
@@ -95,11 +95,11 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         await at_most(LIMITS.layer_seconds, self._for_each_group(self.channel_layer.group_add))
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
-        """Take one frame of the client; frames are taken one at a time."""
+        """Handle one frame from the client; they are handled one at a time."""
         if self.conversation is None or self.ended is not None:
             return
         if self.sender is not None:
-            # Who does not read is not heard: the answers would pile up.
+            # If the client does not read, wait: the answers would pile up.
             await self.sender.flush()
         text = message.get("text")
         if text is None:
@@ -113,7 +113,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             await self._end(Close.DONE, "the client left")
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
-        """Leave the hub first, then tell the database; the layer comes last."""
+        """Leave the hub first, then record the end, then leave the groups of the layer."""
         code, reason = message.get("code"), message.get("reason")
         if self._depart(code or CLOSED_WITHOUT_A_WORD, reason or ""):
             leave = self.channel_layer.group_discard
@@ -125,11 +125,11 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         await self._end(Close.REPLACED, "a newer connection of this session took over")
 
     async def client_removed(self, message: dict[str, Any]) -> None:
-        """End this connection: an operator does not want it (sent to its channel)."""
+        """End this connection: an operator disconnected it (sent to its channel)."""
         await self._end(Close.REMOVED, notices.REMOVED)
 
     async def client_notice(self, message: dict[str, Any]) -> None:
-        """Pass a sentence of the operator on (sent to a control group)."""
+        """Forward an operator's notice to the client (sent to its channel or a control group)."""
         if self.conversation is not None:
             self.conversation.notify(message["text"])
 
@@ -145,13 +145,13 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             raise Forbidden(str(refused)) from None
 
     async def _for_each_group(self, call: Callable[[str, str], Awaitable[None]]) -> None:
-        """Make *call*, of the layer, with each of the control groups."""
+        """Make *call*, a method of the layer, for each of the control groups."""
         feeds = self.request.feeds if self.request else ()
         for group in ("clients", *(f"clients.{feed}" for feed in feeds)):
             await call(group, self.channel_name)
 
     def _depart(self, code: int, reason: str) -> bool:
-        """Leave the hub and record the end, once; tell whether there was anything to leave."""
+        """Leave the hub and record the end, once; return False if that was done before."""
         conversation, self.conversation = self.conversation, None
         if conversation is None:
             return False
@@ -164,7 +164,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             await self.send(text_data=encode(control.write()))
 
     async def _end(self, code: Close, reason: str, retry_after: float = 0.0) -> None:
-        """Say why and close; data that is under way is not waited for."""
+        """Send the reason and close, without waiting for unsent data."""
         if self.ended is not None:
             return
         self.ended = (code, reason)

@@ -1,9 +1,9 @@
 """
-One connection of a session while it is served: what it says and is told.
+The conversation with one client: its messages and the server's controls.
 
 Data goes from the hub to the writer without passing here. Everything that a
-client says is printed the moment it comes, recorded, and acknowledged after
-the commit. A plain client is told nothing: the hub writes no control to it.
+client sends is logged on receipt, recorded, and acknowledged after the commit.
+A plain client gets no controls: the hub writes none to it.
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ class Conversation:
 
     def record_opening(self) -> bool:
         """
-        Print and record that the connection is open; older ones of its session are ended then.
+        Log and record the opening; then end older connections of the session.
 
-        Returns False if it cannot be recorded: then nothing that the client says
-        can be kept, and the connection must end.
+        Returns False if it cannot be recorded: then nothing that the client sends
+        can be stored, and the connection must end.
         """
         request = self._caller.request
         has_size = request.declares_size or self._outlet.has_controls
@@ -106,21 +106,21 @@ class Conversation:
         return self._is_recorded
 
     def tell(self, control: Control) -> None:
-        """Send a control, in order with the data; a plain client gets none."""
+        """Send a control, in order with the data; a plain client gets nothing."""
         self._outlet.tell(control)
 
     def refuse(self, failure: Failure) -> None:
-        """Tell, and print, why something was not taken."""
+        """Log the *failure* and send it to the client."""
         log.info("%s: refused: %s", self._sentences.client, printable(failure.text))
         self.tell(failure)
 
     def notify(self, text: str) -> None:
-        """Tell a sentence, unless the client is behind: then it would come late."""
+        """Send a notice, unless the client is behind: it would arrive late."""
         if not self._outlet.is_blocked:
             self.tell(Notice(text=text))
 
     async def receive(self, text: str) -> bool:
-        """Take what the client said; return False once it said goodbye."""
+        """Handle a message from the client; return False once it has said goodbye."""
         try:
             said = self._read(text)
         except MalformedMessage as error:
@@ -143,12 +143,12 @@ class Conversation:
         return not self._left
 
     def stop_serving(self) -> None:
-        """Send no more data; what has begun still leaves."""
+        """Send no more data; frames already begun are still sent."""
         self._outlet.close()
         self._presence.leave(self._outlet.subscriber)
 
     def record_end(self, code: int, reason: str) -> None:
-        """Print that the connection has ended, and record it if its opening was."""
+        """Log the end of the connection, and record it if its opening was recorded."""
         how = "left" if self._left else f"disconnected with code {code}"
         why = f" ({reason})" if reason else ""
         log.info(
@@ -192,4 +192,4 @@ class Conversation:
         if not self._recorder.record(
             Said(session=self._caller.key, text=kept, at=datetime.now(UTC))
         ):
-            self.tell(Failure(code="busy", text="the text was not kept", retryable=True))
+            self.tell(Failure(code="busy", text="the text was not stored", retryable=True))

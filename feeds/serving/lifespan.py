@@ -1,4 +1,4 @@
-"""The lifespan of the application, for ASGI servers that have one."""
+"""The lifespan of the application, for ASGI servers that support it."""
 
 from __future__ import annotations
 

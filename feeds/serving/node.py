@@ -1,8 +1,8 @@
 """
 One server process: its parts wired together, and the tasks that keep them running.
 
-A node is made at the first connection and serves what it knows while the
-channel layer or the database are unavailable.
+A node is created at the first connection. It keeps serving known feeds while the
+channel layer or the database is unavailable.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ class Node:
     """The running parts of one server process."""
 
     def __init__(self, limits: Limits = LIMITS, store: Clerk | None = None) -> None:
-        """Store facts by *store*; in a thread of this process if there is none."""
+        """Store facts in *store*, or in a thread of this process if None."""
         name = f"{socket.gethostname()[:20]}:{os.getpid()}:{secrets.token_hex(4)}"
         layer = get_channel_layer()
         self._limits = limits
         self._database = Worker("database")
         self._lookups = Worker("lookups")
-        """For what connections ask: a thousand of them must not hold up the feeds."""
+        """For lookups of connecting sessions: a thousand of them must not delay the feeds."""
         self._maker = Child()
         self._membership = Membership(layer)
         self._replacer = Replacer(layer, limits.layer_seconds)
@@ -99,7 +99,7 @@ class Node:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Look at the feeds once and start the tasks."""
+        """Read the feeds once and start the tasks."""
         await self.poll()
         self._tasks = [
             asyncio.ensure_future(task)
@@ -129,20 +129,20 @@ class Node:
         return is_kept
 
     async def poll(self) -> None:
-        """Read the promises: new feeds, what did not come, and which feeds are running."""
+        """Read the promises: serve new feeds, fill holes, notice which feeds are running."""
         await self.intake.poll()
         await self._announcer.notice_changes(now_us())
         for name in self.catalog.feeds:
             await at_most(self._limits.layer_seconds, self._membership.join(name))
 
     async def admit(self, request: Request) -> Admission:
-        """Grant *request*; raises Refusal. Until the next await there is room for it."""
+        """Grant *request*; raises Refusal. There is room for it until the next await."""
         return await self._admissions.admit(request)
 
     def converse(
         self, caller: Caller, admission: Admission, form: Form, writer: ServedWriter
     ) -> Conversation:
-        """Serve *caller*; there must be no await since its *admission*, which read the cursors."""
+        """Serve *caller*; never await after its *admission*, which read the cursors."""
         outlet = Outlet(self.hub, writer, admission.cursors, form)
         return Conversation(
             caller,
@@ -178,7 +178,7 @@ _nodes: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[Node]] = WeakK
 
 
 async def get_node(clerk: Callable[[], Clerk | None] = lambda: None) -> Node:
-    """Return the node of this process, started at the first call, with a *clerk*."""
+    """Return the node of this process; the first call starts it, with a *clerk*."""
     loop = asyncio.get_running_loop()
     if loop not in _nodes:
         _nodes[loop] = asyncio.ensure_future(_started(Node(store=clerk())))
@@ -186,7 +186,7 @@ async def get_node(clerk: Callable[[], Clerk | None] = lambda: None) -> Node:
 
 
 async def stop_node() -> bool:
-    """Stop the node of this process, if there is one; return False where facts are lost."""
+    """Stop the node of this process, if there is one; return False if facts are lost."""
     task = _nodes.pop(asyncio.get_running_loop(), None)
     return task is None or await (await task).stop()
 

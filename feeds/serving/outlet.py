@@ -1,4 +1,4 @@
-"""The outlet of one connection: its place in the hub, and what its client is told."""
+"""The outlet of one connection: its subscription to the hub, and its controls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from feeds.core.subscriber import Subscriber, Writer
 
 
 class ServedWriter(Writer, Protocol):
-    """A writer that says when it holds bytes back, and when all of them have left."""
+    """A writer with callbacks for when bytes are unsent, and when all have been sent."""
 
     held: Callable[[], None]
     drained: Callable[[], None]
@@ -23,7 +23,7 @@ class Outlet:
     """One reader of a hub."""
 
     def __init__(self, hub: Hub, writer: ServedWriter, cursors: dict[str, int], form: Form) -> None:
-        """Begin to send what follows *cursors*, one offset per feed, to *writer*."""
+        """Start sending what follows *cursors*, one offset per feed, to *writer*."""
         self._hub = hub
         self._form = form
         self.subscriber: Subscriber = hub.subscribe(writer, cursors, form)
@@ -31,36 +31,36 @@ class Outlet:
 
     @property
     def has_controls(self) -> bool:
-        """Whether the client is told anything; a plain client receives messages only."""
+        """Whether the client gets controls; a plain client receives messages only."""
         return self._form.has_controls
 
     @property
     def is_blocked(self) -> bool:
-        """Whether the client does not take what is sent: anything told now comes late."""
+        """Whether bytes for the client are still unsent: a control would arrive late."""
         return self.subscriber.blocked
 
     @property
     def readers(self) -> int:
-        """How many connections this process serves."""
+        """Number of connections that this process serves."""
         return len(self._hub.subscribers)
 
     def tell(self, control: Control) -> None:
-        """Send *control*, in order with the data; a plain client gets none."""
+        """Send *control*, in order with the data; a plain client gets nothing."""
         if self.has_controls:
             self._hub.write(self.subscriber, control_frame(control))
 
     def written(self) -> int:
-        """Return how many messages were written so far."""
+        """Return the number of messages written so far."""
         return self._hub.written(self.subscriber)
 
     def held(self) -> None:
-        """Send no more data until `drained`: the writer holds something back."""
+        """Pause the data until `drained`: the writer has unsent bytes."""
         self._hub.held(self.subscriber)
 
     def drained(self) -> None:
-        """Continue with the data: the writer has sent all it held."""
+        """Resume the data: the writer has sent all its bytes."""
         self._hub.drained(self.subscriber)
 
     def close(self) -> None:
-        """Send no more data; what has begun still leaves."""
+        """Send no more data; frames already begun are still sent."""
         self._hub.unsubscribe(self.subscriber)

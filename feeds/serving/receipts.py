@@ -1,9 +1,8 @@
 """
-The receipts of one connection: what its client reports, and is answered.
+The receipts of one connection: its client's reports, and the answers to them.
 
-A report is printed the moment it comes, judged, stored, and only then
-acknowledged, with what is stored. A client whose block is broken is asked
-what it received.
+A report is logged on receipt, judged, stored, and only then acknowledged, with the
+stored verdict. If a block is broken, its client is asked what it received.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ log = logging.getLogger("feeds.clients")
 
 
 class Receipts:
-    """The reports that come by one connection."""
+    """The reports received over one connection."""
 
     def __init__(
         self,
@@ -47,7 +46,7 @@ class Receipts:
         verifier: Verifier,
         recorder: Recorder,
     ) -> None:
-        """Answer *caller* by *outlet*."""
+        """Answer *caller* through *outlet*."""
         self._caller = caller
         self._outlet = outlet
         self._limits = limits
@@ -59,10 +58,10 @@ class Receipts:
         self._telling = 0
         """The block that is being explained."""
         self._told: dict[str, array[int]] = {}
-        """What was said of it so far: pair after pair, since tuples take eight times as much."""
+        """Its explanation so far, as flat pairs, since tuples take eight times as much memory."""
 
     async def take(self, report: Report) -> None:
-        """Take a report; the client is told what became of it."""
+        """Judge and store a report; tell the client the outcome."""
         self._print(report.text)
         try:
             untruth = await self._screening.find_untruth(report, self._caller.request)
@@ -78,14 +77,14 @@ class Receipts:
             self._store(report, judgement)
 
     async def take_explanation(self, said: Explained) -> None:
-        """Take a part of what the client received of a broken block."""
+        """Handle a part of the client's explanation of a broken block."""
         report = self._asked.get(said.block)
         if report is None:
             self._refuse(f"block {said.block} was not asked about")
             return
         if self._telling != said.block:
             self._telling, self._told = said.block, {}
-        # Of other feeds messages were dropped at most; to keep them would be without bound.
+        # Other feeds are not part of the block, and keeping them would not be bounded.
         for feed in report.feeds.keys() & said.lines.keys():
             self._told.setdefault(feed, array("Q")).extend(chain.from_iterable(said.lines[feed]))
         most = _most_told(report)
@@ -95,8 +94,8 @@ class Receipts:
         del self._asked[said.block]
         told, self._telling, self._told = self._told, 0, {}
         if is_too_long:
-            text = f"the explanation of block {said.block} has more than {most} messages"
-            self._refuse(f"{text}, the most that it may have")
+            text = f"the explanation of block {said.block} has more than {most} messages, its limit"
+            self._refuse(text)
         else:
             spans = {feed: list(zip(*[iter(flat)] * 2, strict=True)) for feed, flat in told.items()}
             await self._explain(report, spans)
@@ -133,7 +132,7 @@ class Receipts:
         self._outlet.tell(Ack(block=block, verdict=judgement.verdict, reason=judgement.reason))
 
     def _ask(self, report: Report) -> None:
-        """Ask what came of a broken block, unless it spans too much, or much is asked already."""
+        """Ask what was received of a broken block, unless it or the open questions are too many."""
         limits = self._limits
         spanned = sum(part.last - part.first + 1 for part in report.feeds.values())
         if spanned <= limits.explained_messages and len(self._asked) < limits.open_explanations:
@@ -166,11 +165,11 @@ class Receipts:
         self._outlet.tell(Failure(code="malformed", text=text, retryable=False))
 
     def _refuse_for_now(self, block: int) -> None:
-        text = f"block {block} was not taken; send it again later"
+        text = f"block {block} was not stored; send it again later"
         self._outlet.tell(Failure(code="busy", text=text, retryable=True, block=block))
 
 
 def _most_told(report: Report) -> int:
-    """Return how many messages an explanation may have: each that came, twice."""
+    """Return the most messages in an explanation: each received one, twice."""
     came = report.size + sum(part.duplicates for part in report.feeds.values())
     return min(2 * came, 2 * MAX_BLOCK_SIZE)

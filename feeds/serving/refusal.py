@@ -1,4 +1,4 @@
-"""Why a connection is not served, in the words of the protocol."""
+"""Reasons not to serve a connection, in the words of the protocol."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ class Refusal(Exception):
     A connection is not served.
 
         Refusal
-        ├── Forbidden       what its URL asks for will never be granted
+        ├── Forbidden       the request in its URL will never be granted
         ├── TooMany         there is no room for it now
-        └── Unavailable     the database would have to be asked, and is away
+        └── Unavailable     the database is needed and unavailable
     """
 
     failure: Failure
-    """What the client is told first."""
+    """The error to send before the farewell."""
     close: Close
-    """Why the connection ends."""
+    """The close code."""
     retry_after = 0.0
-    """Seconds to wait at least before coming back."""
+    """Seconds to wait, at least, before the next attempt."""
 
 
 class Forbidden(Refusal):
-    """What the URL asks for is not allowed."""
+    """The request in the URL is not allowed."""
 
     close = Close.BAD_REQUEST
 
@@ -35,24 +35,24 @@ class Forbidden(Refusal):
 
 
 class TooMany(Refusal):
-    """The server has as many connections as it takes."""
+    """The server has as many connections as it allows."""
 
     close = Close.TOO_MANY
     retry_after = 5.0
 
     def __init__(self, most: int) -> None:
-        text = f"this server has {most} connections, which is all it takes; come back later"
+        text = f"this server has {most} connections, its limit; try again later"
         super().__init__(text)
         self.failure = Failure(code="too_many", text=text, retryable=True)
 
 
 class Unavailable(Refusal):
-    """The server cannot answer for this connection at present."""
+    """The server cannot serve this connection at present."""
 
     close = Close.UNAVAILABLE
     retry_after = 1.0
 
     def __init__(self, what: str) -> None:
-        text = f"{what}; the database does not answer; come back later"
+        text = f"{what}; the database does not answer; try again later"
         super().__init__(text)
         self.failure = Failure(code="unavailable", text=text, retryable=True)

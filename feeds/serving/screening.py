@@ -1,8 +1,8 @@
 """
-Whether a report can be true: nobody receives what was never sent.
+A check whether a report can be true: no client receives what was never sent.
 
-This needs no message. Whether those of the report are those of the feed is for
-the `Verifier`.
+This needs no messages. The `Verifier` checks whether the reported messages are
+those of the feed.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from feeds.making.regeneration import UnknownYetError
 
 
 class _Ahead(Exception):
-    """A report ends after its feed does, as far as is known here."""
+    """A report ends after the feed's end known here."""
 
 
 class Screening:
-    """Compares reports with how far feeds have got."""
+    """Compares reports with the ends and epochs of their feeds."""
 
     def __init__(self, feeds: LiveFeeds, intake: Intake) -> None:
-        """Read promises again by *intake* if a report is ahead of *feeds*."""
+        """Let *intake* read the promises again if a report is ahead of *feeds*."""
         self._feeds = feeds
         self._intake = intake
 
     async def find_untruth(self, report: Report, request: Request) -> str:
         """
-        Return why *report* cannot be true of the session of *request*; empty: it can be.
+        Return why *report* cannot be true for the session of *request*; empty if it can.
 
-        Raises UnknownYetError if only the database could tell and does not answer.
+        Raises UnknownYetError if that depends on the database and it does not answer.
         """
         if report.size != request.block_size:
             return f"size is {report.size}; blocks of this session hold {request.block_size}"
         try:
             return self._find(report, request)
         except _Ahead:
-            # Another process may have sent what this one has not heard of yet.
+            # Another process may have sent messages that this one does not know yet.
             answered = await self._intake.look_again()
         try:
             return self._find(report, request)
@@ -62,7 +62,7 @@ class Screening:
         if part.last > feed.end:
             raise _Ahead(f"{name}: last is {part.last}, but the feed ends at {feed.end}")
         epoch = feed.epoch_at(part.last)
-        # A range that ends with a gap has the epoch that the gap leads to.
+        # A range that ends with a gap has the epoch that follows the gap.
         if part.epoch not in (epoch, feed.epoch_at(part.last + 1)):
             return f"{name}: offset {part.last} is of epoch {epoch!r}, not {part.epoch!r}"
         return ""

@@ -1,9 +1,9 @@
 """
-The sentences of one connection: what a client without receipts reports.
+The sentences of one connection: the reports of a client without receipts.
 
-The server cannot check such a report. It knows how many messages it has
-written to the connection since the last sentence: that many are in the block,
-unless the client declared a block size.
+The server cannot check such a report. Unless the client declared a block size,
+the block has as many messages as the server has written to the connection since
+the last sentence.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ log = logging.getLogger("feeds.clients")
 
 
 class Sentences:
-    """The sentences that come by one connection."""
+    """The sentences received over one connection."""
 
     def __init__(self, caller: Caller, outlet: Outlet, recorder: Recorder) -> None:
-        """Answer *caller* by *outlet*."""
+        """Answer *caller* through *outlet*."""
         self._caller = caller
         self._outlet = outlet
         self._recorder = recorder
         self._reported = 0
         """Messages in the blocks reported so far."""
         self.client = caller.request.client
-        """What the client is called: a guest as its first sentence says."""
+        """The client's name; a guest takes the one in its first sentence."""
 
     def take(self, sentence: Sentence, text: str) -> None:
-        """Print and store a sentence, said as *text*."""
+        """Log and store a sentence with its original *text*."""
         if self.client == DEFAULT_CLIENT and is_client_name(sentence.client):
             self.client = sentence.client
         log.info("%s: %s", self.client, printable(text))
@@ -77,6 +77,6 @@ class Sentences:
         )
 
     def _refuse(self) -> None:
-        log.warning("%s: a sentence was not kept: the database does not keep up", self.client)
-        text = "the sentence was not kept; say it again later"
+        log.warning("%s: a sentence was not stored: the database does not keep up", self.client)
+        text = "the sentence was not stored; send it again later"
         self._outlet.tell(Failure(code="busy", text=text, retryable=True))

@@ -1,9 +1,9 @@
 """
-Reports held against what their feeds hold.
+Verification: reports are compared with what their feeds contain.
 
-What lies in the recent past is checked with two numbers, at once; what is
-older is made again by the maker, so that however many old blocks are
-reported, those who are live do not feel it.
+Blocks in the recent past are checked at once, with two numbers. For older ones, the
+maker regenerates the messages, so that live clients are not slowed down, however
+many old blocks are reported.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from feeds.running.child import Child
 
 
 class Verifier:
-    """Checks reports by the digests of the recent past, and by messages made again."""
+    """Checks reports against recent digests, or against regenerated messages."""
 
     def __init__(
         self,
@@ -33,13 +33,13 @@ class Verifier:
         catalog: Catalog,
         maker: Child,
     ) -> None:
-        """Compare with *digests* where these reach back far enough, else regenerate by *maker*."""
+        """Compare with *digests* if they reach back far enough; otherwise regenerate in *maker*."""
         self._limits = limits
         self._catalog = catalog
         self._digests = digests
         self._maker = maker
         self._remade: OrderedDict[tuple[str, int, int], int] = OrderedDict()
-        """The digests made last: many clients report the same ranges."""
+        """The last digests regenerated: many clients report the same ranges."""
 
     async def judge(self, report: Report) -> Judgement:
         """
@@ -58,10 +58,10 @@ class Verifier:
         self, feeds: Mapping[str, FeedRange], received: Mapping[str, Sequence[Span]]
     ) -> Mapping[str, Difference]:
         """
-        Return what differs in a block of *feeds* of which *received* came.
+        Return the differences between a block of *feeds* and what was *received* of it.
 
         Raises UnavailableError, UnknownYetError, ChildEndedError or LookupError
-        where what the block should hold cannot be made.
+        if the messages of the block cannot be regenerated.
         """
         found = {}
         for feed, part in feeds.items():
@@ -102,7 +102,7 @@ class Verifier:
         return self._remade[key]
 
     def _steps(self, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """Cut a range, so that others who wait for the maker come between."""
+        """Split a range, so that other calls of the maker get a turn in between."""
         size = self._limits.remade_messages
         for start in range(first, last + 1, size):
             yield start, min(last, start + size - 1)

@@ -198,9 +198,7 @@ async def test_endless_explanation_is_refused(
         await explain(one, [[1, 1]] * most, more=True, block=2)
         await explain(one, [[1, 1]], more=True, block=2)
         said = await receive(one, "error")
-        text = (
-            f"the explanation of block 2 has more than {most} messages, the most that it may have"
-        )
+        text = f"the explanation of block 2 has more than {most} messages, its limit"
         assert (said["code"], said["text"]) == ("malformed", text)
     assert (await BlockReport.objects.aget(number=2)).difference is None
 

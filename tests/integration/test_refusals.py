@@ -131,7 +131,7 @@ async def test_connection_above_the_limit_ends_no_other(node: Node) -> None:
         await receive(first, "welcome")
         async with client() as second:
             assert (await receive(second, "error"))["text"] == (
-                "this server has 1 connections, which is all it takes; come back later"
+                "this server has 1 connections, its limit; try again later"
             )
             assert (await receive(second, "bye"))["retry_after"] == 5.0
         await generate(1)
