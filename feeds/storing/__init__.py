@@ -1,1 +1,1 @@
-"""What happened, in the database: sessions, reports, presence and samples."""
+"""Storage of facts in the database: sessions, reports, presence and samples."""

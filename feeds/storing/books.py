@@ -1,13 +1,13 @@
-"""How steadily a process keeps the books of who is alive."""
+"""Whether a process has marked its connections as alive without a break."""
 
 from __future__ import annotations
 
 SET_SECONDS = 2.0
-"""Two clocks that part by more than this between two looks: one was set."""
+"""Difference between the two clocks' progress from which on the wall clock was set."""
 
 
 class Books:
-    """Whether this process has kept its books without a break for long enough."""
+    """A record of how long this process has marked its connections without a break."""
 
     def __init__(self, seconds: float, longest_break: float) -> None:
         self._seconds = seconds
@@ -17,15 +17,15 @@ class Books:
         self._wall = 0.0
 
     def interrupt(self) -> None:
-        """Note that the books could not be kept."""
+        """Note that the connections could not be marked."""
         self._since = None
 
     def are_steady(self, now: float, wall: float) -> bool:
         """
-        Note that they were kept at *now*; tell whether that is so for long.
+        Note that they were marked at *now*; tell whether without a break for long enough.
 
-        *wall* is the time that is written into the books: where that clock was
-        set, what others wrote before looks old, or as if it were to come.
+        *wall* is the time that was stored. If that clock was set, times stored by
+        other processes seem old, or in the future, so that counts as a break.
         """
         passed = now - self._last
         is_set = abs(wall - self._wall - passed) > SET_SECONDS

@@ -1,8 +1,8 @@
 """
 The clerk: the process in which a node's facts are stored.
 
-Storing is Python above all: Django's, a millisecond for a new connection, a
-tenth for a report. In a thread it kept the event loop waiting (decision 0008).
+Storing takes mostly Python time in Django: 1 ms for a new connection, 0.1 ms for a
+report. In a thread it delayed the event loop (decision 0008).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 NICENESS = 5
-"""It gets a quarter of a core that others want: a crowd that comes is let in first, and its facts
-are stored for three quarters of the work. With a core to spare, acknowledgements take as long."""
+"""It gets a quarter of a contended core: in a rush, connections are admitted first, and storing
+their facts takes three quarters of the work. With a spare core, acknowledgements take as long."""
 PROGRAM = f"""
 import os
 os.nice({NICENESS})
@@ -30,13 +30,13 @@ serve()
 
 
 class Clerk(Child):
-    """A child with a database connection; what a `Worker` does, apart."""
+    """A child process with a database connection: a `Worker` in its own process."""
 
     def __init__(self) -> None:
-        """Start the process: Django takes most of a second to come up."""
+        """Start the process at once, since loading Django takes most of a second."""
         super().__init__("clerk", PROGRAM)
         self.start()
 
     async def run(self, call: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Return what *call* returns; raises what it raises, and ChildEndedError."""
+        """Return the result of *call*; raises its errors, and ChildEndedError."""
         return await super().run(afresh, call, *args)

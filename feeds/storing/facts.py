@@ -1,4 +1,4 @@
-"""What happens to sessions, one fact at a time, on its way to the database."""
+"""Facts: events of sessions that the database is to store."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Opened:
     client: str
     feeds: tuple[str, ...]
     block_size: int
-    """0: a plain client's that did not declare one."""
+    """0: a plain client that did not declare one."""
     server: str
     channel: str
     peer: str
@@ -36,7 +36,7 @@ class Closed:
     code: int
     reason: str
     left: bool
-    """Whether the client said it leaves for good."""
+    """Whether the client said goodbye for good."""
     at: datetime
 
 
@@ -51,14 +51,14 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainReport:
-    """A block of which only the sentence is known, and what was written to its client."""
+    """A block known only by its sentence and by what was written to its client."""
 
     client: str
-    """The name in the sentence; may be none that a client may have."""
+    """The name in the sentence; not necessarily a valid client name."""
     number_said: int
     seconds: float
     text: str
-    """The sentence as it was said."""
+    """The sentence as received."""
     size: int
     """Messages in the block, as far as the server knows."""
 
@@ -77,12 +77,12 @@ class Reported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """A client told what it received of a block that is broken."""
+    """A client explained what it received of a broken block."""
 
     session: str
     block: int
     difference: Mapping[str, Difference]
-    """Per feed of the block."""
+    """The difference per feed of the block."""
 
 
 Fact = Opened | Closed | Said | Reported | Explanation
@@ -90,21 +90,21 @@ Fact = Opened | Closed | Said | Reported | Explanation
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one fact."""
+    """The outcome of one fact."""
 
     kept: bool = True
-    """Whether it is stored now; not so where its session is not known."""
+    """Whether it is stored now; False if its session is unknown."""
     replaced: tuple[str, ...] = ()
     """Channel names of older connections of the same session."""
     judgement: Judgement | None = None
-    """What is stored of a report, or was found now where it was removed for its
-    age; None for other facts, and where the stored report has other contents:
-    then that one stays."""
+    """The stored judgement on a report, or the new one if the report was removed for its
+    age. None for other facts, and if the stored report has other contents: then the
+    stored report stays."""
     number: int = 0
-    """The number that a plain report got; 0 for other facts."""
+    """The number assigned to a plain report; 0 for other facts."""
     is_new: bool = False
-    """Whether a report was not stored before."""
+    """Whether a report is stored for the first time."""
     ideal: float | None = None
-    """The ideal time of a report that is new, in seconds; None: not known."""
+    """The ideal time of a new report, in seconds; None if unknown."""
     is_explained: bool = False
-    """Whether it is known what is wrong with a broken block, or cannot be stored any more."""
+    """Whether a broken block needs no explanation: there is one, or none can be stored."""

@@ -1,9 +1,9 @@
 """
-Many new rows of one model into the database, by one prepared statement.
+Insertion of many rows of one model into the database, by one prepared statement.
 
-Django's ``bulk_create`` builds, in Python, a statement of some dozens of rows
-for each some dozens of rows. For reports that took a third of a commit, and
-while it is built the event loop's sends wait for the interpreter's lock.
+Django's ``bulk_create`` builds, in Python, one statement for every few dozen rows.
+For reports that took a third of a commit, and in a thread the event loop's sends
+waited meanwhile for the interpreter's lock.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from django.db.models.constants import OnConflict
 
 def insert(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> None:
     """
-    Insert *rows*, all of one model; the keys that they get are not read back.
+    Insert *rows*, all of one model, without reading back their keys.
 
-    With *ignore_conflicts* a row is left out where a unique one is there already.
+    With *ignore_conflicts*, rows that violate a unique constraint are skipped.
     """
     if not rows:
         return

@@ -1,10 +1,10 @@
 """
-What the facts of sessions become in the database: one transaction a batch.
+Commits of facts to the database, one transaction per batch.
 
-Whatever is committed twice is stored once: sessions by their key, connections
-by their channel (``feeds.storing.openings``), reports by session and number
-(``feeds.storing.reports``), sentences and texts by session and time of receipt. So a batch whose
-answer was lost with its process is committed again.
+A fact that is committed twice is stored once: a session is identified by its key, a
+connection by its channel (``feeds.storing.openings``), a report by session and number
+(``feeds.storing.reports``), a sentence or text by session and time of receipt. So a
+batch can be committed again if the answer was lost because its process ended.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ from feeds.storing.facts import (
 Status = ClientSession.Status
 
 ASKED_AT_ONCE = 400
-"""Sessions in one query, with their channels: SQLite takes a thousand parameters everywhere."""
+"""Sessions in one query, with their channels: any SQLite allows a thousand parameters."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownSession:
-    """What is stored of a session that comes back."""
+    """The stored state of a returning session."""
 
     feeds: tuple[str, ...]
     block_size: int
     blocks: int
-    """The number up to which every block is stored, or was; 0: not even the first."""
+    """The number up to which every block is or was stored; 0: not even the first."""
 
 
 def find_session(key: str) -> KnownSession | None:
-    """Return what is stored of the session *key*."""
+    """Return the stored state of the session *key*; None if it is unknown."""
     sessions = ClientSession.objects.filter(key=key)
-    # No more is read than is needed: whoever connects waits for this.
+    # Read no more than necessary: a connecting client waits for this.
     for session, feeds, block_size, forgotten in sessions.values_list(
         "pk", "feeds", "block_size", "forgotten"
     ):
@@ -113,7 +113,7 @@ def commit(facts: Sequence[Fact]) -> list[Outcome]:
 
 
 def _store_texts(ids: Mapping[str, int], said: Sequence[Said]) -> None:
-    """Store what is new of the texts *said*: a session says one in a microsecond."""
+    """Store the new texts of *said*; a session sends at most one per microsecond."""
     if not said:
         return
     same_time = ClientMessage.objects.filter(received_at__in={fact.at for fact in said})
@@ -127,7 +127,7 @@ def _store_texts(ids: Mapping[str, int], said: Sequence[Said]) -> None:
 
 
 def _settle(ids: Mapping[str, int], stored: Mapping[int, Outcome], fact: Fact) -> Outcome:
-    """Return what became of *fact*, which opens no connection."""
+    """Return the outcome of *fact*, which is not an `Opened`."""
     match fact:
         case Closed() if fact.session in ids:
             _close(ids[fact.session], fact)
@@ -144,11 +144,11 @@ def mark_seen(server: str, at: datetime, behind: Mapping[str, int]) -> set[str]:
     """
     Note that the open connections of *server* are alive; return their channels.
 
-    *behind* says how many messages a connection lacks, by its channel; one
-    that is not named lacks none.
+    *behind* holds the number of messages that a connection lacks, by its channel;
+    connections not in it lack none.
     """
     alive = Connection.objects.filter(server=server, closed_at=None)
-    # Of ten thousand rows, a model for each would keep the interpreter for itself.
+    # Tuples: ten thousand model instances would block the interpreter.
     rows = list(alive.values_list("pk", "channel", "behind"))
     changed = [
         Connection(pk=row, behind=behind.get(channel, 0))
@@ -162,12 +162,12 @@ def mark_seen(server: str, at: datetime, behind: Mapping[str, int]) -> set[str]:
 
 
 def find_replaced(connections: Mapping[str, str]) -> list[str]:
-    """Return which of *connections*, sessions by channel, a newer one has replaced."""
+    """Return those of *connections*, session keys by channel, that were replaced."""
     replaced = Connection.objects.filter(close_code=Close.REPLACED)
     channels, found = list(connections), list[str]()
     for start in range(0, len(channels), ASKED_AT_ONCE):
         some = channels[start : start + ASKED_AT_ONCE]
-        # By session, whose index leads to a few rows.
+        # Filter by session first: its index finds a few rows.
         rows = replaced.filter(session__key__in=[connections[one] for one in some])
         found += rows.filter(channel__in=some).values_list("channel", flat=True)
     return found
@@ -175,10 +175,10 @@ def find_replaced(connections: Mapping[str, str]) -> list[str]:
 
 def close_lost(before: datetime, after: datetime) -> int:
     """
-    Close the connections that no server has seen since *before*.
+    Close the connections that no server has seen since *before*; return their number.
 
-    Returns how many there were: their server ended without a word. One seen
-    *after* now was seen by a clock that has been set back since.
+    Their server ended without closing them. If one was seen later than *after*, which
+    is in the future, the clock has been set back since.
     """
     is_unseen = Q(seen_at__lt=before) | Q(seen_at__gt=after)
     lost = Connection.objects.filter(is_unseen, closed_at=None)
@@ -193,8 +193,8 @@ def _close(session: int, fact: Closed) -> None:
     if not mine.update(
         closed_at=fact.at, seen_at=fact.at, close_code=fact.code, reason=fact.reason
     ):
-        return  # replaced or declared lost before
-    # A client may still say that it leaves after an operator told it to.
+        return  # already replaced or closed as lost
+    # A client may still say goodbye after an operator disconnected it.
     if fact.code == Close.REMOVED:
         _set_gone([session], Status.DISCONNECTED)
     elif fact.left:

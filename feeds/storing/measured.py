@@ -1,4 +1,4 @@
-"""Stored reports as the figures take them: a few columns of each."""
+"""Stored reports as input of the figures: a few columns of each."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ COLUMNS = (
 def measured(
     reports: QuerySet[BlockReport], *more: str
 ) -> Iterator[tuple[Measured, tuple[Any, ...]]]:
-    """Yield each of *reports* as measured, with the columns *more*; one query."""
+    """Yield each of *reports* as `Measured`, with the columns *more*; makes one query."""
     for row in reports.values_list(*COLUMNS, *more):
         yield _measured(*row[: len(COLUMNS)]), row[len(COLUMNS) :]
 
 
-def _measured(  # noqa: PLR0917  the columns of a row, in their order
+def _measured(  # noqa: PLR0917  the columns of a row, in order
     feeds: str,
     rates: Mapping[str, float | None],
     size: int | None,
@@ -37,7 +37,7 @@ def _measured(  # noqa: PLR0917  the columns of a row, in their order
     *latency: float | None,
 ) -> Measured:
     *seen, clock_offset = latency
-    # A client's own clock may be off by any time: then nothing is known.
+    # Without a clock offset the latency is unknown: a client's clock may be off by any time.
     is_known = clock_offset is not None and None not in seen
     return Measured(
         rates=plain_label(feeds.split()) if plain else _label(feeds, tuple(rates.items())),

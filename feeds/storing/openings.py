@@ -1,9 +1,9 @@
 """
-Sessions and their new connections in the database, many at a time.
+Storage of sessions and their new connections, many at a time.
 
-After a restart of a server a thousand clients come back in a few seconds.
-Whatever is done here for each of them alone keeps the event loop from
-serving them, since both need the interpreter.
+After a server restart, a thousand clients return within a few seconds. Work for each
+of them separately delays the event loop that serves them, since both need the
+interpreter.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from feeds.storing.insertion import insert
 
 
 def create_sessions(opened: Iterable[Opened]) -> None:
-    """Create the sessions of *opened* that are not there yet."""
+    """Create the sessions of *opened* that do not exist yet."""
     insert(
         [
             ClientSession(
@@ -40,7 +40,7 @@ def create_sessions(opened: Iterable[Opened]) -> None:
 
 
 def open_connections(ids: Mapping[str, int], opened: Sequence[Opened]) -> Iterator[tuple[str, ...]]:
-    """Store *opened* in their order; yield the channels that each replaces."""
+    """Store *opened* in order; yield the channels that each replaces."""
     while opened:
         length = _distinct(opened)
         yield from _open(ids, opened[:length])
@@ -48,7 +48,7 @@ def open_connections(ids: Mapping[str, int], opened: Sequence[Opened]) -> Iterat
 
 
 def _distinct(opened: Sequence[Opened]) -> int:
-    """Return how many there are before a session opens a second connection."""
+    """Return how many of *opened* precede the first second connection of a session."""
     seen = set[str]()
     for number, fact in enumerate(opened):
         if fact.session in seen:
@@ -58,10 +58,10 @@ def _distinct(opened: Sequence[Opened]) -> int:
 
 
 def _open(ids: Mapping[str, int], opened: Sequence[Opened]) -> list[tuple[str, ...]]:
-    """Store *opened*, which all came within one commit, as if at the time of the last."""
+    """Store *opened*, all of one commit, as if they had opened when the last one did."""
     at = max(fact.at for fact in opened)
     channels = {ids[fact.session]: fact.channel for fact in opened}
-    # A connection that was stored before, as the commit's answer was lost, may be closed by now.
+    # Connections may be stored already, and even closed, if a commit's answer was lost.
     is_known = Q(closed_at=None) | Q(channel__in=list(channels.values()))
     found = Connection.objects.filter(is_known, session__in=list(channels))
     known = list(found.values_list("session_id", "channel", "closed_at"))
@@ -97,7 +97,7 @@ def _open(ids: Mapping[str, int], opened: Sequence[Opened]) -> list[tuple[str, .
         seen_at=at,
     )
     for session, client in sessions.values_list("pk", "client"):
-        # A guest keeps the name that it took from its sentence.
+        # A guest keeps the name taken from its sentence.
         if client != clients[session] != DEFAULT_CLIENT:
             ClientSession.objects.filter(pk=session).update(client=clients[session])
     return [replaced[ids[fact.session]] for fact in opened]

@@ -1,9 +1,9 @@
 """
-The reports of plain clients in the database: each sentence stored once, and counted.
+Storage of plain clients' reports: each sentence is stored once, and counted.
 
-A client may give its blocks any number, also the same to each, so the server
-counts the sentences of a session, and the count is the report's number. A
-sentence that is committed again is found by its session, text and time of
+A client may give its blocks any numbers, even the same one to all, so the server
+counts the sentences of a session and uses the count as the report's number. A
+sentence that is committed again is recognised by its session, text and time of
 receipt. The caller holds the transaction.
 """
 
@@ -23,13 +23,13 @@ from feeds.storing.insertion import insert
 
 
 def store(ids: Mapping[str, int], reported: Sequence[Reported]) -> dict[int, Outcome]:
-    """Store what is new of the plain reports; return the outcome of each by the id of its fact."""
+    """Store the new plain reports; return the outcome of each by the id of its fact."""
     if not reported:
         return {}
     rows = {id(fact): reports.report_row(ids[fact.session], fact) for fact in reported}
     stored = _stored(list(rows.values()))
     new = [row for row in rows.values() if _key(row) not in stored]
-    # Counted before they are numbered: other processes wait for the rows of the sessions.
+    # Count before numbering: this locks the rows of the sessions for other processes.
     reports.count(new)
     _number(new)
     insert(new)
@@ -49,7 +49,7 @@ def _key(row: BlockReport) -> tuple[object, ...]:
 
 
 def _stored(again: Sequence[BlockReport]) -> dict[tuple[object, ...], int]:
-    """Return the numbers of those of *again* that are stored already."""
+    """Return the numbers of the reports in *again* that are stored already."""
     times = [row.received_at for row in again]
     found = {}
     for start in range(0, len(times), reports.PAIRS):
@@ -61,7 +61,7 @@ def _stored(again: Sequence[BlockReport]) -> dict[tuple[object, ...], int]:
 
 
 def _number(new: Sequence[BlockReport]) -> None:
-    """Give *new* rows, which are counted already, the last numbers of their sessions."""
+    """Give the *new* rows, already counted, the last numbers of their sessions."""
     sessions = ClientSession.objects.filter(pk__in={row.session_id for row in new})
     counts = dict(sessions.values_list("pk", "sentences"))
     left = Counter(row.session_id for row in new)
@@ -71,7 +71,7 @@ def _number(new: Sequence[BlockReport]) -> None:
 
 
 def _name_guests(ids: Mapping[str, int], reported: Sequence[Reported]) -> None:
-    """Let sessions whose client gave no name be called as their first sentence says."""
+    """Name sessions whose client gave no name after their first sentence."""
     names: dict[int, str] = {}
     for fact in reported:
         if isinstance(fact.report, PlainReport) and is_client_name(fact.report.client):

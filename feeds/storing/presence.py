@@ -1,9 +1,9 @@
 """
-Who is there, as the database has it.
+The presence of connections in the database.
 
-The connections of this process are marked as alive, with how far they are
-behind; those of a process that ended without a word are closed as lost. What
-the process did meanwhile is stored as a sample.
+The connections of this process are marked as alive, with their lag. Connections of a
+process that ended without closing them are closed as lost. The activity of this
+process is stored as a sample.
 """
 
 from __future__ import annotations
@@ -49,18 +49,18 @@ class Presence:
         self._books = Books(limits.lost_seconds, 2 * limits.heartbeat_seconds)
         self._replacer = replacer
         self._connections: dict[Subscriber, tuple[str, str]] = {}
-        """Per subscriber the channel of its consumer, and the key of its session."""
+        """Per subscriber, the channel of its consumer and the key of its session."""
 
     def enter(self, subscriber: Subscriber, channel: str, session: str) -> None:
-        """Count *subscriber* in; its row is found by its consumer's *channel*."""
+        """Add *subscriber*; its consumer's *channel* identifies its row."""
         self._connections[subscriber] = channel, session
 
     def leave(self, subscriber: Subscriber) -> None:
-        """Count *subscriber* out; twice is the same as once."""
+        """Remove *subscriber*, if it was not removed before."""
         self._connections.pop(subscriber, None)
 
     async def keep(self) -> None:
-        """Tell the database who is alive and how far behind, and who is lost."""
+        """Mark connections as alive, with their lag; close lost ones; store a sample."""
         now = datetime.now(UTC)
         lags = self._lags()
         behind = {channel: lag for channel, lag in lags.items() if lag}
@@ -68,7 +68,7 @@ class Presence:
         try:
             known = await self._database.run(ledger.mark_seen, self.server, now, behind)
             await self._end_replaced(known)
-            # While the database was away nobody could be seen: that is no sign of death.
+            # If the database was unavailable, unmarked connections need not be lost.
             if self._books.are_steady(time.monotonic(), now.timestamp()):
                 lost = timedelta(seconds=self._limits.lost_seconds)
                 await self._database.run(ledger.close_lost, now - lost, now + lost)
@@ -77,10 +77,10 @@ class Presence:
             if not is_unavailable(error):
                 raise
             self._books.interrupt()
-            log.warning("the database does not answer (%s); nobody is marked as seen", error)
+            log.warning("the database does not answer (%s); no connection is marked", error)
 
     async def finish(self) -> None:
-        """Store the sample of the last period, which the end of the process cuts short."""
+        """Store the sample of the last period, shortened by the end of the process."""
         now = datetime.now(UTC)
         await self._database.run(self._sampler.take, self._look(now, self._lags()))
         try:
@@ -91,7 +91,7 @@ class Presence:
             log.warning("the database does not answer (%s); the last sample is lost", error)
 
     def _lags(self) -> dict[str, int]:
-        """Return how many messages each connection lacks, by its channel."""
+        """Return the number of messages that each connection lacks, by its channel."""
         return {channel: self._hub.lag(one) for one, (channel, _) in self._connections.items()}
 
     def _look(self, now: datetime, lags: Mapping[str, int]) -> Look:
@@ -107,9 +107,10 @@ class Presence:
 
     async def _end_replaced(self, known: Collection[str]) -> None:
         """
-        End those that a newer connection has replaced, and that did not hear of it.
+        End connections that were replaced but did not get the message.
 
-        They are served, but not *known* as open. So is one that is not stored yet.
+        They are served here but not *known* as open. The same is true of connections
+        that are not stored yet.
         """
         connections = self._connections.values()
         unknown = {channel: session for channel, session in connections if channel not in known}

@@ -1,9 +1,9 @@
 """
-Facts to the database in bulk, off the hot path.
+The recorder: stores facts in batches, off the hot path.
 
-Facts are kept in order and committed many at a time, beside the event loop. What was
-taken is committed or the process ends: while the database is away the facts
-wait, in bounded number, and beyond that new ones are refused.
+Facts stay in order and are committed many at a time, outside of the event loop. An
+accepted fact is committed unless the process ends first. While the database is
+unavailable, a bounded number of facts waits, and further ones are rejected.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ Done = Callable[[Outcome], None]
 
 
 class Recorder:
-    """The queue of facts and who commits them."""
+    """The queue of facts, and the loop that commits them."""
 
     def __init__(
         self, limits: Limits, store: Clerk | Worker | None = None, sampler: Sampler | None = None
     ) -> None:
-        """Commit facts by *store*, and count them in *sampler*."""
+        """Commit facts in *store*, and count them in *sampler*."""
         self._limits = limits
         self._sampler = sampler
         self._waiting: deque[tuple[Fact, Done | None]] = deque()
@@ -50,15 +50,15 @@ class Recorder:
         self._store = store or Worker("recorder")
         self._failing = False
         self._commits = 0
-        """Batches that were committed."""
+        """Number of batches committed."""
         self._single = 0
         """Facts still to be committed one by one."""
 
     def record(self, fact: Fact, done: Done | None = None) -> bool:
         """
-        Take *fact*; return False where too many are waiting already.
+        Queue *fact*; return False if too many are waiting already.
 
-        An end is always taken: there are no more of them than connections.
+        A `Closed` is always accepted: there are no more of them than connections.
         *done* is called with the outcome, on the event loop, after the commit.
         """
         is_full = len(self._waiting) >= self._limits.waiting_facts
@@ -70,7 +70,7 @@ class Recorder:
         return True
 
     async def run(self) -> None:
-        """Commit what comes until cancelled."""
+        """Commit facts until cancelled."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -79,7 +79,7 @@ class Recorder:
             self._idle.set()
 
     async def flush(self, seconds: float) -> bool:
-        """Wait until all is committed; return False once nothing was committed for *seconds*."""
+        """Wait until all facts are committed; return False after *seconds* without a commit."""
         while not self._idle.is_set():
             commits = self._commits
             try:
@@ -92,7 +92,7 @@ class Recorder:
         return True
 
     async def stop(self) -> None:
-        """Give the database connection back, and end who had it."""
+        """Close the database connection and end the store's thread or process."""
         await self._store.stop()
 
     async def _commit(self) -> None:
@@ -105,7 +105,7 @@ class Recorder:
             if isinstance(error, ChildEndedError) or is_unavailable(error):
                 await self._wait(error)
             elif size > 1:
-                # One fact must not keep the others out: find it by committing singly.
+                # One bad fact must not block the others: commit singly to find it.
                 self._single = size
             else:
                 await self._refuse(error)
@@ -163,4 +163,4 @@ class Recorder:
                 try:
                     done(outcome)
                 except Exception:
-                    log.exception("a client could not be told what became of a fact")
+                    log.exception("the outcome of a fact could not be handled")

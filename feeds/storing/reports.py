@@ -1,10 +1,10 @@
 """
-The reports of clients in the database: stored once, with what they were found.
+Storage of clients' reports, each once, with its judgement.
 
-A report that comes again is the stored one; one that differs is a conflict,
-and the stored one stays. One that was removed for its age stays removed. The
-caller holds the transaction. Plain reports have numbers of their own, and are
-stored by ``feeds.storing.plain_reports``.
+For a report sent again, the outcome is that of the stored one. If its contents differ,
+that is a conflict, and the stored one stays. A report removed for its age is not stored
+again. The caller holds the transaction. ``feeds.storing.plain_reports`` stores and
+numbers plain reports.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from feeds.storing.insertion import insert
 from feeds.storing.segments import Segments
 
 PAIRS = 200
-"""Reports looked up in one query: SQLite nests at most 1,000 expressions."""
+"""Reports in one query: SQLite nests at most 1,000 expressions."""
 _SEGMENTS = Segments()
 LONGEST_REASON = 500
-"""Characters of a reason at most, as the column has them."""
+"""Most characters of a reason: the length of the column."""
 
 
 def store(ids: dict[str, int], reported: Sequence[Reported]) -> dict[int, Outcome]:
-    """Store what is new; return the outcome of each by the id of its fact."""
+    """Store new reports; return the outcome of each report by the id of its fact."""
     rows = {id(fact): report_row(ids[fact.session], fact) for fact in reported}
     forgotten, highest, feeds = _sessions({row.session_id for row in rows.values()})
     stored = _stored_reports(
@@ -62,7 +62,7 @@ def store(ids: dict[str, int], reported: Sequence[Reported]) -> dict[int, Outcom
 def _time(
     rows: dict[int, BlockReport], reported: Sequence[Reported], feeds: dict[int, Sequence[str]]
 ) -> None:
-    """Say in each of *rows* when its messages were due; *feeds* are those of its session."""
+    """Set the rates and ideal time of each of *rows*; *feeds* holds the feeds per session."""
     judged = [(rows[id(fact)], fact.report) for fact in reported if isinstance(fact.report, Report)]
     if not judged:
         return
@@ -70,7 +70,7 @@ def _time(
     for row, report in judged:
         timing = timing_of(report.feeds, feeds[row.session_id], schedules)
         row.rates = dict(timing.rates)
-        # A broken block may lack its ends, whatever its ranges say.
+        # A broken block may lack its first or last message, whatever its ranges say.
         row.ideal = None if row.verdict == Verdict.BROKEN else timing.ideal
 
 
@@ -82,7 +82,7 @@ def count(new: Sequence[BlockReport]) -> None:
         total.update({"blocks": 1, "messages": row.size or 0, row.verdict: 1})
         if row.plain:
             total["sentences"] += 1
-    # Most sessions of a batch have the same to add: one statement for all of them.
+    # Most sessions of a batch get the same increments: update these in one statement.
     alike: dict[frozenset[tuple[str, int]], list[int]] = {}
     for session, total in totals.items():
         alike.setdefault(frozenset(total.items()), []).append(session)
@@ -94,7 +94,7 @@ def count(new: Sequence[BlockReport]) -> None:
 
 
 def _outcome(stored: BlockReport, again: BlockReport) -> Outcome:
-    """Return what is stored, whatever a report that came again is found to be."""
+    """Return the stored judgement, even if that on the report sent *again* differs."""
     if not _same(stored, again):
         return Outcome()
     return Outcome(
@@ -106,13 +106,13 @@ def _outcome(stored: BlockReport, again: BlockReport) -> Outcome:
 
 
 def _outcome_of_forgotten(again: BlockReport) -> Outcome:
-    """Return what a report is found to be now: what it was found to be then is gone."""
+    """Return the new judgement on a report: the earlier one was removed with it."""
     judgement = Judgement(Verdict(again.verdict), again.reason)
     return Outcome(judgement=judgement, is_explained=True)
 
 
 def explain(session: int, fact: Explanation) -> Outcome:
-    """Store what is wrong with a block, unless that is known."""
+    """Store the difference of a broken block, unless one is stored."""
     unexplained = BlockReport.objects.filter(
         session=session,
         plain=False,
@@ -128,7 +128,7 @@ def explain(session: int, fact: Explanation) -> Outcome:
 
 
 def _stored_reports(again: Sequence[BlockReport]) -> dict[tuple[int, int], BlockReport]:
-    """Return what is stored under the numbers of *again*."""
+    """Return the stored reports with the sessions and numbers of *again*."""
     found = {}
     pairs = [Q(session=row.session_id, number=row.number) for row in again]
     for start in range(0, len(pairs), PAIRS):
@@ -141,7 +141,7 @@ def _stored_reports(again: Sequence[BlockReport]) -> dict[tuple[int, int], Block
 def _sessions(
     sessions: Collection[int],
 ) -> tuple[dict[int, int], dict[int, int], dict[int, Sequence[str]]]:
-    """Return per session the highest block forgotten, and stored, or 0; and its feeds."""
+    """Return per session its highest forgotten block, highest stored block, and feeds."""
     reports = BlockReport.objects.filter(session=OuterRef("pk"), plain=False).order_by("-number")
     newest = Subquery(reports.values("number")[:1])
     found = ClientSession.objects.filter(pk__in=sessions).values_list(
@@ -163,7 +163,7 @@ def _same(stored: BlockReport, again: BlockReport) -> bool:
 
 
 def report_row(session: int, fact: Reported) -> BlockReport:
-    """Return the row of a report; a plain one has no number yet."""
+    """Return the row of a report; a plain report has no number yet."""
     report = fact.report
     row = BlockReport(
         session_id=session, seconds=report.seconds, clients=fact.clients, received_at=fact.at

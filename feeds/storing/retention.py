@@ -1,10 +1,10 @@
 """
-What is old enough to be forgotten, removed a little at a time.
+Removal of old rows, in small batches.
 
-Each batch is a transaction of its own, so that nobody waits long for SQLite's
-one write lock; what is removed stays removed if the rest never follows. A
-session remembers up to which block its reports are gone: they count as
-reported, and its client is not asked for them again.
+Each batch is a separate transaction, so that no process waits long for SQLite's single
+write lock. An interrupted removal keeps what it has done. A session remembers the
+number up to which its reports were removed: they count as reported, and its client
+is not asked for them again.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from django.db.models import QuerySet
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Sample
 
 BATCH = 500
-"""Rows removed in one transaction: some 10 ms of the write lock."""
+"""Rows removed in one transaction, which holds the write lock for about 10 ms."""
 
 KINDS = ("samples", "reports", "messages", "connections", "sessions")
-"""What can be removed; each has its own age."""
+"""Kinds of rows that can be removed; each has its own age."""
 
 
 def old(kind: str, before: datetime) -> QuerySet[Any]:
@@ -44,10 +44,10 @@ def old(kind: str, before: datetime) -> QuerySet[Any]:
 
 def remove(kind: str, before: datetime) -> Iterator[int]:
     """
-    Remove what is *old*; yield after each batch how many rows of *kind* it took.
+    Remove the *old* rows; after each batch, yield the number of rows of *kind* removed.
 
-    A session goes with its reports, messages and connections; one that comes
-    back meanwhile keeps what is left. Raises what the database raises.
+    A session is removed with its reports, messages and connections. One that returns
+    meanwhile keeps the remaining rows. Raises the database's errors.
     """
     rows = old(kind, before)
     match kind:
@@ -77,7 +77,7 @@ def _reports(reports: QuerySet[BlockReport]) -> Iterator[int]:
             for _, session, number, plain in found:
                 if not plain:
                     highest[session] = max(number, highest.get(session, 0))
-            # Many sessions are equally far: one statement for all of them.
+            # Many sessions have the same highest number: update these in one statement.
             alike: dict[int, list[int]] = {}
             for session, number in highest.items():
                 alike.setdefault(number, []).append(session)
@@ -94,7 +94,7 @@ def _sessions(gone: QuerySet[ClientSession]) -> Iterator[int]:
     last = 0
     while keys := list(gone.filter(pk__gt=last).values_list("pk", flat=True)[:BATCH]):
         last = keys[-1]
-        # Each batch asks again: whoever comes back keeps what is left, and its new connection.
+        # Query again: a returning session keeps its remaining rows and its new connection.
         still = gone.filter(pk__in=keys)
         for _ in _reports(BlockReport.objects.filter(session__in=still).order_by("pk")):
             yield 0
@@ -103,7 +103,7 @@ def _sessions(gone: QuerySet[ClientSession]) -> Iterator[int]:
             for _ in _rows(rows.filter(session__in=still).order_by("pk")):
                 yield 0
         with transaction.atomic():
-            # Who comes back at this moment waits for the lock, and begins a new session.
+            # A session that returns now waits for the lock, and then begins anew.
             still_gone = list(still.select_for_update().values_list("pk", flat=True))
             ClientSession.objects.filter(pk__in=still_gone).delete()
         yield len(still_gone)

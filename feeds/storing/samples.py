@@ -1,9 +1,9 @@
 """
-What a server process does, as rows of a history that outlives it.
+Samples of a server process: rows of a history that outlives it.
 
-Every few seconds one row, whoever is connected: nothing here runs per message
-or per session. While the database is away the rows wait, an hour of them at
-most. The table bounds itself: storing a row removes rows that are too old.
+There is one row every few seconds, however many clients are connected: nothing here
+runs per message or per session. While the database is unavailable, at most an hour of
+rows waits. Storing a row removes rows that are too old, which bounds the table.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from feeds.models import Sample
 from feeds.storing.facts import Fact, Outcome, Reported
 
 MOST_MEASURED = 10_000
-"""Reports that the percentiles of one sample rest on; drawn by lot from more."""
+"""Most reports in the percentiles of one sample; a random choice if there are more."""
 MOST_WAITING = 360
-"""Samples that wait for the database: an hour of them."""
+"""Most samples that wait for the database: an hour of them."""
 MOST_FEEDS = 100
-"""Feeds that one sample tells apart, the busiest: 2 KB."""
+"""Most feeds listed in one sample, the busiest ones: 2 KB."""
 REMOVED_AT_ONCE = 100
-"""Old samples removed with each new one: enough to shrink, and no long lock."""
+"""Most old samples removed per new one: the table shrinks, and no lock takes long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What is seen of a process at one instant."""
+    """The state of a process at one moment."""
 
     at: datetime
     clock: float
@@ -47,9 +47,9 @@ class Look:
     """Messages of each feed sent to clients since the process began."""
     worst_lag: int
     readers: Mapping[str, tuple[int, int]]
-    """Per feed its readers, and the most messages of it that one lacks."""
+    """Per feed, its readers and the most messages that one of them lacks."""
     unavailable: Sequence[str]
-    """Parts that did not work at some time since the last look."""
+    """Parts that had an outage at any time since the last look."""
 
 
 @dataclass(slots=True)
@@ -62,10 +62,10 @@ class Tally:
     left_out: int = 0
     plain: int = 0
     measured: list[Measured] = field(default_factory=list)
-    """`MOST_MEASURED` at most, of those that are in some figure."""
+    """At most `MOST_MEASURED` of the reports that count in any figure."""
 
     def add(self, fact: Reported, outcome: Outcome, verdict: Verdict) -> None:
-        """Count a report that was stored just now."""
+        """Count a newly stored report."""
         self.blocks += 1
         self.verified += verdict == Verdict.VERIFIED
         self.broken += verdict == Verdict.BROKEN
@@ -80,7 +80,7 @@ class Tally:
 
 
 class Sampler:
-    """Makes the samples of the process *server*; called from several threads."""
+    """Makes the samples of the process *server*; several threads may call it."""
 
     def __init__(self, server: str, clock: float) -> None:
         """Begin the first period at *clock*, seconds by the monotonic clock."""
@@ -92,14 +92,14 @@ class Sampler:
         self._waiting: deque[Sample] = deque(maxlen=MOST_WAITING)
 
     def note(self, facts: Sequence[Fact], outcomes: Sequence[Outcome]) -> None:
-        """Take note of what was committed; called by the thread that did it."""
+        """Count committed facts; called by the thread that committed them."""
         with self._lock:
             for fact, outcome in zip(facts, outcomes, strict=True):
                 if isinstance(fact, Reported) and outcome.is_new and outcome.judgement:
                     self._tally.add(fact, outcome, outcome.judgement.verdict)
 
     def take(self, look: Look) -> None:
-        """Make the sample of the period that ends with *look*; it waits for `store`."""
+        """Make the sample of the period that ends with *look*, for `store` to store."""
         with self._lock:
             tally, self._tally = self._tally, Tally()
         found = summarise(tally.measured)
@@ -131,7 +131,7 @@ class Sampler:
         self._since, self._sent = look.clock, look.sent
 
     def store(self) -> None:
-        """Store what waits and remove what is too old; raises what the database raises."""
+        """Store waiting samples and remove old ones; raises the database's errors."""
         waiting = list(self._waiting)
         if waiting:
             Sample.objects.bulk_create(waiting)
@@ -146,7 +146,7 @@ class Sampler:
 def _feeds(
     readers: Mapping[str, tuple[int, int]], sent: Counter[str]
 ) -> dict[str, tuple[int, int, int]]:
-    """Return sessions, messages and worst lag of each feed in use, of the busiest if many."""
+    """Return sessions, messages and worst lag per feed in use; the busiest if many."""
     busiest = sorted({*readers, *sent}, key=lambda feed: (sent[feed], feed), reverse=True)
     found = {}
     for feed in busiest[:MOST_FEEDS]:
@@ -159,7 +159,7 @@ def _measured(fact: Reported, outcome: Outcome, verdict: Verdict) -> Measured:
     report = fact.report
     known = report if isinstance(report, Report) else None
     latency = None
-    # By a client's own clock they may be off by any time, and one would be the p99 of all.
+    # Latencies by a client's own clock may be off by any time, and one would set the p99.
     if known is not None and known.clock is not None:
         latency = LatencySeen(known.latency.p50, known.latency.p99, known.latency.max)
     return Measured(

@@ -1,8 +1,8 @@
 """
-The schedules of feeds as the database has them, for whoever stores reports.
+The stored schedules of feeds, for storing reports.
 
-Segments never change, so each is read once. A segment that is gone or other
-than it was read means that the database is another one: all are read again.
+Segments never change, so each is read once. If a segment is missing or differs from
+what was read, the database was replaced: then all are read again.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Segments:
 
     def schedules(self, feeds: Collection[str]) -> Mapping[str, Schedule]:
         """
-        Return the schedules of *feeds* as they are now, in two queries.
+        Return the current schedules of *feeds*, using two queries.
 
-        One that is no more is left out. Raises what the database raises.
+        Removed feeds are left out. Raises the database's errors.
         """
         keys = dict(Feed.objects.filter(name__in=feeds).values_list("name", "pk"))
         if not self._read(keys.values()):
@@ -36,11 +36,11 @@ class Segments:
         return {name: Schedule(self._known.get(key, ())) for name, key in keys.items()}
 
     def _read(self, keys: Collection[int]) -> bool:
-        """Read what is new of each feed; return False where the known end is not there."""
+        """Read new segments of each feed; return False if the last known one is missing."""
         wanted = Q(pk=None)
         ends = {key: self._known[key][-1] for key in keys if self._known.get(key)}
         for key in keys:
-            # The known end once more: it tells that the rest still holds.
+            # Read the last known segment again: if it is unchanged, so are the earlier ones.
             wanted |= Q(feed=key, first__gte=ends[key].first if key in ends else 0)
         found: dict[int, list[Segment]] = {}
         for row in SegmentRow.objects.filter(wanted).order_by("first"):
