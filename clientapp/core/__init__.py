@@ -1,5 +1,5 @@
 """
-What the client thinks: pure, without loop, clock, socket or terminal.
+The client's pure logic, without loop, clock, socket or terminal.
 
-Time and randomness are passed in, so every behaviour can be shown again.
+Time and randomness are passed in, so every behaviour can be reproduced.
 """

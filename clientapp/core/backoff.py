@@ -1,13 +1,13 @@
-"""How long to wait before the next try."""
+"""The delays between connection attempts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 BASE_SECONDS = 0.25
-"""The longest first wait: a restarted server is back in about that time."""
+"""The longest first wait: a restarted server needs about this long."""
 CAP_SECONDS = 10.0
-"""The longest wait: a person who starts the server sees clients come soon."""
+"""The longest wait: after a server starts, its clients connect soon."""
 
 
 def backoff(random: Callable[[], float]) -> Iterator[float]:
@@ -15,9 +15,9 @@ def backoff(random: Callable[[], float]) -> Iterator[float]:
     Yield the seconds to wait before each try, without end.
 
     Full jitter: each wait is anywhere between 0 and a ceiling that doubles,
-    so that clients which were cut off together do not come back together.
-    *random* returns a number from 0 to 1. The caller makes a new generator
-    once a connection has proved itself.
+    so that clients disconnected together do not reconnect together.
+    *random* returns a number from 0 to 1. The caller creates a new generator
+    once a connection has proved to work.
     """
     ceiling = BASE_SECONDS
     while True:

@@ -25,8 +25,8 @@ from .session import Session
 from .stamp import Stamp
 
 NOTED_DUPLICATES = 1000
-"""Duplicates with a line in one block; a server that repeats itself without end
-must not fill the memory of its clients."""
+"""Duplicates that get a line in one block; a server that repeats messages endlessly
+must not fill its clients' memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,20 +35,20 @@ class Block:
 
     report: Report
     lines: tuple[str, ...]
-    """The block's messages and gaps as the log has them, in order."""
+    """The block's log lines for messages, duplicates and gaps, in order."""
     latencies: tuple[float, ...]
-    """Of its messages, in seconds, as the report sums them up."""
+    """Latency of each message in seconds; the report summarises them."""
     positions: Mapping[str, Position]
-    """Where each feed of the session stood at the end of the block."""
+    """The position of each feed of the session at the end of the block."""
     due: tuple[int, int]
     """The first and last intended time of its messages, microseconds since 1970."""
     rates: Mapping[str, float | None]
-    """Messages a second of each feed; None: it changed within the block."""
+    """Messages per second of each feed; None: the rate changed within the block."""
 
 
 @dataclass(slots=True)
 class RangeBuilder:
-    """What a block holds of one feed, as far as it was collected or read."""
+    """One feed's range in a block that is being collected or read."""
 
     first: int
     epoch: str = ""
@@ -59,19 +59,19 @@ class RangeBuilder:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing but a change of epoch so far."""
+        """Whether the range has only had a change of epoch so far."""
         return self.last < self.first
 
     def add(self, offset: int, epoch: str, crc: int) -> None:
-        """Take a message."""
+        """Add a message."""
         self.last = offset
         self.epoch = epoch
         self.count += 1
         self.digest = digest.extend(self.digest, crc)
 
     def add_gap(self, gap: Gap) -> None:
-        """Take a gap; what the server did not announce is not counted."""
-        # Where the offsets of a new epoch are lower, the range begins with them.
+        """Add a gap; offsets that the server did not announce are not counted."""
+        # If a new epoch starts at lower offsets, the range begins with them.
         self.first = min(self.first, gap.last + 1)
         self.last = gap.last
         self.epoch = gap.epoch
@@ -106,9 +106,9 @@ class BlockBuilder:
     """
     The block that is being collected.
 
-    Its latencies are taken when it is finished, all by what *clock* knows
-    then: the best there is of each message, also of one that came before the
-    first pong. Its report carries *label*.
+    Latencies are computed when the block is finished, with the latest estimate
+    of *clock*: the best available one for each message, even for one received
+    before the first pong. The report contains *label*.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class BlockBuilder:
         return self.count == self._session.block_size
 
     def expect(self, rates: Mapping[str, float]) -> None:
-        """Take the *rates* of the feeds that a welcome names."""
+        """Take the *rates* of the feeds from a welcome."""
         self._cadence.begin(rates)
 
     def add(self, message: Message, epoch: str, stamp: Stamp, line: str) -> None:
@@ -157,14 +157,14 @@ class BlockBuilder:
         self._range(gap.feed, gap.first).add_gap(gap)
 
     def add_duplicate(self, feed: str, line: str) -> None:
-        """Count a message of *feed* that came again, and note the first ones."""
+        """Count a duplicate of *feed*; keep the *line* of the first ones."""
         self._duplicates[feed] += 1
         self._draft.dropped += 1
         if self._draft.dropped <= NOTED_DUPLICATES:
             self._draft.lines.append(line)
 
     def interrupt(self) -> None:
-        """Note that the connection was lost or a message caught up, if the block has begun."""
+        """Mark the block, if it has begun: a connection was lost or a message caught up."""
         self._draft.interrupted |= self.count > 0
 
     def finish(self, positions: Mapping[str, Position]) -> Block:

@@ -1,8 +1,8 @@
 """
-How fast each feed of a session runs, by the intended times of its messages.
+The rate of each feed of a session, by the intended times of its messages.
 
-The welcome names a rate, but no frame says that an operator changed it. The
-intended times do, to the microsecond.
+The welcome names a rate, but no frame announces that an operator changed it.
+The intended times show it, to the microsecond.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 MICROSECONDS_PER_1000_S = 10**9
-"""Rates are whole messages per 1,000 seconds, as a server has them."""
+"""Rates are whole messages per 1,000 seconds, as in the server."""
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Cadence:
         self._stretches: dict[str, _Stretch] = {}
 
     def begin(self, rates: Mapping[str, float]) -> None:
-        """Take the *rates* that a welcome names."""
+        """Take the *rates* from a welcome."""
         self._rates = {feed: round(rate * 1000) for feed, rate in rates.items()}
 
     def take(self, feed: str, offset: int, at: int) -> None:
@@ -70,7 +70,7 @@ class Cadence:
         }
 
     def _guess(self, feed: str, here: tuple[int, int]) -> None:
-        """Take a new rate from the step before the block, where one explains it."""
+        """Infer the rate from the step before the block, if a rate explains it."""
         before = self._last.get(feed)
         if before is not None and here[0] > before[0]:
             self._rates[feed] = self._rate(feed, before, here) or self._rates.get(feed, 0)
@@ -79,7 +79,7 @@ class Cadence:
         """
         Return the rate that explains the time between two messages, or None.
 
-        That is the known one where it does, else the roundest that does.
+        The known rate if it does, otherwise the roundest one that does.
         """
         # Each intended time is rounded down, so the true span is within a microsecond of this.
         count, span = (end[0] - begin[0]) * MICROSECONDS_PER_1000_S, end[1] - begin[1]

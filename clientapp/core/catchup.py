@@ -1,9 +1,9 @@
 """
-Which messages of a connection are caught up rather than live.
+The distinction between live and caught-up messages of a connection.
 
-A client that comes back gets at once what it missed. Such blocks take next to
-no time and their messages are late by the client's absence, so they say nothing
-about the feed.
+A client that reconnects receives at once what it missed. Such blocks take almost
+no time, and their messages are late by the client's absence, so they must not
+count as measurements of the feed.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from ..wire.welcome import Welcome
 from .serverclock import DRIFT_PPM
 
 LIVE_SPREAD_US = 50_000
-"""A live message is seldom later than this against the promptest one; late messages
-behind a catch-up were 145 to 243 ms."""
+"""A live message is seldom later than the promptest one by more than this; late
+messages after a catch-up were late by 145 to 243 ms."""
 SETTLE_US = 1_000_000
-"""How long after a reconnect or the last caught-up message a late one still belongs to
-it: a server that stays slow, or whose clock was set, must not hide from the figures."""
+"""Until this long after a reconnect or the last caught-up message, a late message still
+counts as caught up. Not longer: the figures must show a server that stays slow."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Backlog:
-    """What one feed still has to catch up."""
+    """The messages of one feed that are still to be caught up."""
 
     end: int
-    """The last offset of it."""
+    """Its last offset."""
     rate: float
     since: float
-    """When the client last knew that this was all."""
+    """When the client last knew that no more messages were due."""
     more: int | None = None
     """
-    How many messages became due during the last step; None: it is the first.
+    Messages that became due during the last step; None: this is the first step.
 
-    A client that catches up halves this with each step at least. One that is
-    live gets as many in the time in which as many become due, for ever.
+    While a client catches up, each step at least halves this number. Once the
+    client is live it no longer shrinks.
     """
 
 
@@ -45,11 +45,11 @@ class _Prompt:
     """The promptest live message of a feed, in microseconds."""
 
     lag_us: int
-    """From its intended time to its receipt, by clocks that need not agree."""
+    """From its intended time to its receipt; the two clocks need not agree."""
     taken_us: int
 
     def lag_at(self, now_us: int) -> float:
-        """Return its lag by clocks that have drifted apart until *now_us*."""
+        """Return its lag at *now_us*, with the most that the clocks may have drifted."""
         return self.lag_us + (now_us - self.taken_us) * DRIFT_PPM / 1_000_000
 
 
@@ -57,18 +57,18 @@ class CatchUp:
     """
     The backlog of each connection, per feed.
 
-    A message is caught up if its offset is at most the *head* that the welcome
-    named, or if it became due while the client was still getting those. The
-    first messages behind these are caught up as well while they are later than
-    live ones were, for `SETTLE_US` at most.
+    A message is caught up if its offset is at most the *head* in the welcome,
+    or if it became due while the client was still receiving those. The first
+    messages after these count as caught up, too, while they are later than live
+    messages were, for `SETTLE_US` at most.
     """
 
     def __init__(self) -> None:
         self._backlogs: dict[str, _Backlog] = {}
         self._prompt: dict[str, _Prompt] = {}
-        """Kept from one connection to the next: what a reconnect is compared with."""
+        """Kept from one connection to the next, as the reference after a reconnect."""
         self._settles: dict[str, int] = {}
-        """Feeds without a live message since the welcome, and until when to wait for one."""
+        """Feeds without a live message since the welcome, each with its deadline for one."""
 
     def begin(self, welcome: Welcome, seconds: float) -> None:
         """Take the *welcome* of a new connection, received at *seconds*, monotonic."""
@@ -93,7 +93,7 @@ class CatchUp:
                 return True
             del self._settles[feed]
             if is_late:
-                # It stays so: the server is slower now, or its clock was set.
+                # The delay is permanent: the server is slower now, or its clock was set.
                 usual_us = lag_us
         if lag_us <= usual_us:
             self._prompt[feed] = _Prompt(lag_us, now_us)
@@ -105,7 +105,7 @@ class CatchUp:
             return False
         end = backlog.end
         if offset >= end:
-            # Meanwhile more became due, which waits behind the backlog as well.
+            # More messages became due meanwhile, and wait behind the backlog.
             more = int(backlog.rate * (seconds - backlog.since))
             is_shrinking = backlog.more is None or 2 * more <= backlog.more
             if offset == end and more > 0 and is_shrinking:

@@ -1,4 +1,4 @@
-"""Numbers of things in sentences for people."""
+"""Counts with nouns, for sentences."""
 
 from __future__ import annotations
 

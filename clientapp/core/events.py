@@ -1,8 +1,8 @@
 """
-The events of a client, and the interface of whatever shows them.
+The events of a client, and the interface of their observers.
 
 ``NAME`` is the ``event`` of ``--json``; the fields are its other members.
-Texts of the server are unchanged here: an observer escapes them.
+Texts from the server are unchanged; the observer must escape them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..wire.report import Clock, FeedRange, Latency
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected:
-    """The server said welcome."""
+    """The server sent its welcome."""
 
     NAME: ClassVar[str] = "connected"
     url: str
@@ -31,19 +31,19 @@ class Connected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """There is no connection; the next try comes after some seconds."""
+    """There is no connection; the client retries after some seconds."""
 
     NAME: ClassVar[str] = "waiting"
     url: str
     reason: str
     seconds: float
     attempt: int
-    """Counts the tries since the last good connection, from 1."""
+    """Number of the attempt since the last good connection, from 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disconnected:
-    """A connection that was welcomed is gone."""
+    """A connection was lost after its welcome."""
 
     NAME: ClassVar[str] = "disconnected"
     reason: str
@@ -76,7 +76,7 @@ class Completed:
     """Receipt of the first message, microseconds since 1970."""
     latency: Latency
     clock: Clock | None
-    """What the latency was corrected by; None: it is by the client's own clock."""
+    """The correction of the latency; None: it is by the client's own clock."""
     interrupted: bool
     bytes: int
     """The size of the block in the log."""
@@ -95,7 +95,7 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missed:
-    """Offsets of a feed that will not come; none where last is first - 1."""
+    """Offsets of a feed that will never arrive; if last is first - 1, none is lost."""
 
     NAME: ClassVar[str] = "gap"
     feed: str
@@ -107,7 +107,7 @@ class Missed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noticed:
-    """The server says a sentence to the person at the client."""
+    """The server sent a sentence for the person at the client."""
 
     NAME: ClassVar[str] = "notice"
     text: str
@@ -115,7 +115,7 @@ class Noticed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warned:
-    """Something is not as it should be, and the client goes on."""
+    """Something is wrong, but the client continues."""
 
     NAME: ClassVar[str] = "warning"
     text: str
@@ -128,22 +128,22 @@ class Summary:
     NAME: ClassVar[str] = "summary"
     blocks: int
     interrupted: int
-    """Those of them around a reconnect or catch-up."""
+    """The blocks around a reconnect or catch-up."""
     messages: int
     reconnects: int
     gaps: int
-    """Offsets that did not come."""
+    """Offsets that did not arrive."""
     duplicates: int
     verdicts: Mapping[str, int]
-    """Blocks by what the server found; those without a verdict are left out."""
+    """Number of blocks per verdict; blocks without one are not counted."""
     unfinished: int
-    """Messages of a block that is not complete; the next start gets them again."""
+    """Messages of an incomplete block; the next start receives them again."""
     unacknowledged: int
     """Reports that the next start sends again."""
     latency: Latency | None
-    """Of the last messages in blocks that were not interrupted; None where there was none."""
+    """Of the last messages in blocks that were not interrupted; None: no such block."""
     clock: Clock | None
-    """The last offset and the largest error behind it; None: the client's own clock."""
+    """The last clock offset and the largest error; None: the client's own clock."""
     log: str
 
 
@@ -162,7 +162,7 @@ Event = (
 
 
 class Observer(Protocol):
-    """A terminal, a program or a statistic that follows one client."""
+    """A terminal, a program or statistics that receive a client's events."""
 
     def show(self, event: Event) -> None:
-        """Take note of *event*; may raise CouldNot, which ends the client."""
+        """Handle *event*; may raise CouldNot, which ends the client."""

@@ -1,11 +1,11 @@
 """
 The reports of a session until the server has acknowledged them.
 
-A server acknowledges in the order in which reports come. So an acknowledgement
-that overtakes one of an earlier report tells that the earlier one was lost:
-that report is sent again, and what overtook it waits. Invariant: what
-`acknowledge` hands out is in the order of the reports, so that a log of
-verdicts has no hole, wherever its client is killed.
+A server acknowledges reports in the order of their arrival. So if a later report
+is acknowledged first, the earlier one or its acknowledgement was lost: that report
+is sent again, and the later acknowledgement waits. Invariant: `acknowledge` returns
+acknowledgements in the order of the reports, so that the verdicts in a log have no
+hole, even if the client is killed at any point.
 """
 
 from __future__ import annotations
@@ -19,47 +19,47 @@ from ..wire.verdict import Verdict
 
 WINDOW = 256
 """
-Reports under way at once, and read back from a log at once.
+Reports in flight at once, and read back from a log at once.
 
-A client that comes back after long may have many; sent all at once, the loss
-of one acknowledgement would hold up the verdicts of all, and be repaired last.
+A client that reconnects after a long time may have many. If all were sent at once,
+one lost acknowledgement would delay the verdicts of all, and be repaired last.
 """
 
 
 class Outbox:
-    """What is to be sent, was sent, and is not acknowledged yet."""
+    """The reports to send, and those sent but not acknowledged yet."""
 
     def __init__(self) -> None:
         self._reports: dict[int, Report] = {}
         """By block, in the order in which they were added."""
         self._due: set[int] = set()
         self._sent: dict[int, None] = {}
-        """What this connection sent, in that order; unacknowledged."""
+        """Unacknowledged blocks that this connection sent, in the order of sending."""
         self._early: dict[int, Ack] = {}
-        """Acknowledgements that wait for those of earlier reports."""
+        """Acknowledgements that wait until earlier reports are acknowledged."""
         self._refused: set[int] = set()
-        """What the server will never take."""
+        """Blocks whose reports the server will never accept."""
         self._newest: int | None = None
-        """What was sent last before the last reminder."""
+        """The last block sent before the last reminder."""
 
     def __len__(self) -> int:
-        """Return how many reports are not acknowledged."""
+        """Return the number of unacknowledged reports."""
         return len(self._reports)
 
     @property
     def is_due(self) -> bool:
-        """Whether there is something to send, and half of the window is free for it."""
+        """Whether there is something to send, and at least half of the window is free."""
         has_room = len(self._sent) <= WINDOW // 2
         return bool(self._due) and (has_room or not self._due.isdisjoint(self._sent))
 
     def connect(self) -> None:
-        """Forget what the last connection sent; nothing is due before `repeat`."""
+        """Forget the reports of the last connection; nothing is due before `repeat`."""
         self._due.clear()
         self._sent.clear()
         self._newest = None
 
     def clear(self) -> None:
-        """Forget all but what was refused: the rest is to be added anew."""
+        """Forget all but the refused blocks; the caller adds the rest anew."""
         self._reports.clear()
         self._early.clear()
         self.connect()
@@ -77,17 +77,17 @@ class Outbox:
 
     def remind(self) -> None:
         """
-        Send again what was sent last, if it was so already at the last call.
+        Resend the last report sent, if it was the last one at the previous call, too.
 
-        Its acknowledgement tells what of the rest was lost; sending all again
-        would be a flood for a server that is only slow.
+        Its acknowledgement shows which of the others were lost. Resending all of
+        them would flood a server that is only slow.
         """
         if self._newest in self._sent:
             self._due.add(self._newest)
         self._newest = next(reversed(self._sent), None)
 
     def refuse(self, block: int) -> bool:
-        """Give *block* up; returns False where it was given up already."""
+        """Give up *block*; returns False if it was given up already."""
         self._reports.pop(block, None)
         self._sent.pop(block, None)
         is_new = block not in self._refused
@@ -95,7 +95,7 @@ class Outbox:
         return is_new
 
     def take(self) -> list[Report]:
-        """Return what is to be sent now, by block: the window's worth at most."""
+        """Return the reports to send now, by block; at most one window of new ones."""
         if not self.is_due:
             return []
         waiting = self._due & self._reports.keys()
@@ -106,9 +106,9 @@ class Outbox:
         return [self._reports[block] for block in sorted([*again, *new])]
 
     def acknowledge(self, ack: Ack) -> list[Ack]:
-        """Take an acknowledgement; return those that say something new, in order."""
+        """Take an acknowledgement; return those that are new and ready, in order."""
         if ack.block not in self._reports:
-            # A second word about a broken block says what is wrong with it.
+            # A second acknowledgement of a broken block explains what is wrong with it.
             return [ack] if ack.verdict == Verdict.BROKEN else []
         self._early[ack.block] = ack
         if ack.block in self._sent:
@@ -119,7 +119,7 @@ class Outbox:
         return self.ready()
 
     def ready(self) -> list[Ack]:
-        """Return the acknowledgements that wait for nothing any more, in order."""
+        """Return the acknowledgements that no longer wait for others, in order."""
         found = []
         while (block := next(iter(self._reports), None)) in self._early:
             del self._reports[block]

@@ -1,8 +1,8 @@
 """
 The client's side of the protocol, without a socket.
 
-It owns the cursor of each feed. Invariant: what `receive` returns has each
-offset once and in order, or a gap in its place.
+It owns the cursor of each feed. Invariant: `receive` returns each offset once
+and in order, or a gap in its place.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from ..wire.welcome import Welcome
 from .session import Session
 
 UNANNOUNCED = "unannounced"
-"""The cause of a gap that the server did not say, but the client saw."""
+"""The cause of a gap that the client detected and the server did not announce."""
 
 STALLED_HEARTBEATS = 3
-"""After so many heartbeats that name a later end of a feed, what did not come
-is lost on the way, and a new connection asks for it again."""
+"""After this many heartbeats that name a later head of a feed without progress, the
+messages were lost on the way; a new connection requests them again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """A message that came again, or after a later one, and is dropped."""
+    """A message that arrived again, or after a later one, and is dropped."""
 
     feed: str
     offset: int
@@ -40,8 +40,8 @@ class ClientProtocol:
     """
     The cursors of one session.
 
-    Without *positions* it asks for messages from the offset *first* on; None:
-    for the next new ones.
+    Without *positions* it requests the messages from offset *first* on; if that
+    is None, the next new ones.
     """
 
     def __init__(
@@ -54,27 +54,27 @@ class ClientProtocol:
         self._session = session
         self._first = first
         self._positions = dict(positions or {})
-        # Messages do not name their epoch: the welcome does, and gaps after it.
+        # Messages do not contain their epoch; the welcome and later gaps name it.
         self._epochs: dict[str, str] = {}
         self._stalls: dict[str, tuple[int, int]] = {}
-        """Per feed that is behind the server: where, and for how many heartbeats."""
+        """For each feed behind the server: its offset, and for how many heartbeats."""
         self.heads: Mapping[str, int] = {}
-        """How far the last heartbeat said each feed to be; it outlives connections."""
+        """The head of each feed in the last heartbeat; kept across connections."""
         self.welcome: Welcome | None = None
-        """What the server said first on this connection; None until then."""
+        """The server's welcome on this connection; None until it arrives."""
         self.farewell: Farewell | None = None
-        """What the server said last on this connection; None until then."""
+        """The server's bye on this connection; None until it arrives."""
         self.proven = False
-        """Whether the server did more on this connection than to accept it."""
+        """Whether a message or heartbeat has arrived on this connection."""
 
     @property
     def positions(self) -> Mapping[str, Position]:
-        """A copy of where each feed stands; a feed never heard of is absent."""
+        """A copy of the position of each feed; a feed without one is absent."""
         return dict(self._positions)
 
     @property
     def retry_after(self) -> float:
-        """Seconds that the server's bye asks to wait at least; else 0."""
+        """The least seconds to wait according to the server's bye; 0 without one."""
         return 0.0 if self.farewell is None else self.farewell.retry_after
 
     def epoch(self, feed: str) -> str:
@@ -82,23 +82,23 @@ class ClientProtocol:
         return self._positions[feed].epoch
 
     def connect(self) -> Request:
-        """Forget the last connection; return what the next one asks for."""
+        """Forget the last connection; return the request for the next one."""
         self.welcome = self.farewell = None
         self.proven = False
         self._stalls.clear()
-        # A feed that cannot run yet has no epoch to ask for.
+        # A feed that cannot run yet has no epoch to request.
         after = {feed: at for feed, at in self._positions.items() if at.epoch}
         return self._session.request(after, first=None if self._positions else self._first)
 
     def take_back(self, message: Message) -> None:
-        """Ask for *message* again, which `receive` returned last: it cannot be kept."""
-        # What was missed before it was told in a gap, so it is not told again.
+        """Undo the receipt of *message*, returned last, so that it is requested again."""
+        # A gap before the message was reported already, so it is not reported again.
         at = self._positions[message.feed]
         self._positions[message.feed] = Position(at.epoch, message.offset - 1)
 
     def receive(self, frame: Message | Control) -> list[Message | Control | Duplicate]:
         """
-        Take one frame; return what it means to the caller, in order.
+        Take one frame; return what the caller must handle, in order.
 
         A message is returned only if it is new; a jump in the offsets is
         returned as a `Gap` before the message. Raises MalformedMessage if the
@@ -128,7 +128,7 @@ class ClientProtocol:
             state = welcome.feeds[feed]
             self._epochs[feed] = state.epoch
             at = self._positions.get(feed)
-            # Before the first message of a feed there is nothing to be missed.
+            # Before the first message of a feed nothing can be missing.
             if at is None or (at.offset == 0 and at.epoch != state.epoch):
                 self._positions[feed] = Position(state.epoch, state.offset)
 
@@ -151,7 +151,7 @@ class ClientProtocol:
         self._positions[gap.feed] = Position(gap.epoch, gap.last)
         if gap.first > at.offset + 1 and gap.last >= gap.first - 1:
             return [_jump(gap.feed, at, Position(at.epoch, gap.first - 1)), gap]
-        # What is here already is not missing, wherever the server begins to count.
+        # Messages received already are not missing, wherever the server's gap begins.
         return [replace(gap, first=min(at.offset, gap.last) + 1)]
 
     def _heartbeat(self, beat: Heartbeat) -> None:
@@ -174,6 +174,6 @@ class ClientProtocol:
 
 
 def _jump(feed: str, at: Position, to: Position) -> Gap:
-    # In a new epoch offsets may start lower; then nothing is known to be missing.
+    # In a new epoch offsets may start lower; then no offset is known to be missing.
     first = min(at.offset, to.offset) + 1
     return Gap(feed=feed, first=first, last=to.offset, epoch=to.epoch, cause=UNANNOUNCED)

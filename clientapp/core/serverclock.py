@@ -1,10 +1,9 @@
 """
-The server's clock, as far as pings and pongs tell.
+An estimate of the server's clock from pings and pongs.
 
-A pong says what the server's clock showed at some moment between ping and
-pong, so half the round trip bounds the error, however unequal the two ways
-are. The client's side of it is its monotonic clock: whoever sets the wall
-clock of the client changes no latency.
+A pong contains the server's time at some moment between ping and pong, so half
+the round trip bounds the error, even if the two directions are unequal. The
+client uses its monotonic clock, so setting its wall clock changes no latency.
 """
 
 from __future__ import annotations
@@ -17,25 +16,25 @@ from ..wire.welcome import Welcome
 from .stamp import Stamp
 
 DRIFT_PPM = 100
-"""By how much two clocks run apart at most: 50 ppm each, what quartz is sold with."""
+"""The most by which two clocks drift apart: 50 ppm each, as specified for quartz."""
 RESOLUTION_US = 1
 """Both clocks are read in whole microseconds."""
 STEP_US = 100_000
-"""A wall clock that moves so much against the monotonic one was set, or the machine
-slept; less may pass between reading the two on a busy machine."""
+"""If the wall clock moves this much against the monotonic one, it was set or the machine
+slept. Less may pass between the two readings on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """One pong: when it was asked for and came, in microseconds of the monotonic clock."""
+    """One pong's measurement, in microseconds of the monotonic clock."""
 
     ahead_us: float
-    """What the server's clock is ahead of the monotonic clock."""
+    """How far the server's clock is ahead of the monotonic clock."""
     bound_us: float
     taken_us: int
 
     def error_us(self, monotonic_us: int) -> float:
-        """Return the bound of its error at another time, earlier or later."""
+        """Return the bound of its error at *monotonic_us*, earlier or later."""
         return self.bound_us + abs(monotonic_us - self.taken_us) * DRIFT_PPM / 1_000_000
 
 
@@ -43,29 +42,28 @@ class ServerClock:
     """
     An estimate of the server's clock, and the bound of its error.
 
-    Holds the one pong that bounds it best. The bound grows with age, so that
-    a fresher pong takes its place and drift is followed. A pong that cannot
-    be true together with the held one means that the server's clock was set;
-    it counts alone.
+    Keeps the pong with the smallest bound. The bound grows with age, so that a
+    fresher pong replaces it and the estimate follows drift. If a pong contradicts
+    the kept one, the server's clock was set; then the new one replaces it.
     """
 
     def __init__(self) -> None:
         self._best: _Sample | None = None
         self._is_old = False
-        """Whether the next pong takes the place of the held one, whatever they say."""
+        """Whether the next pong replaces the kept one in any case."""
         self._apart_us: int | None = None
         """The wall clock of the last stamp minus its monotonic one."""
         self._doubt_us = 0
-        """How far the client's clocks moved against each other since the held pong."""
+        """How far the client's clocks moved against each other since the kept pong."""
 
     def receive(self, frame: object, stamp: Stamp) -> None:
         """
         Take a frame of the server, in order of receipt.
 
-        A pong counts by its ``t0``, which must be what the monotonic clock
-        showed at the ping, in microseconds; one from the future is ignored.
-        After a welcome the server may be another one: the next pong takes the
-        place of what is known, which holds until then.
+        The ``t0`` of a pong must be the monotonic clock at the ping, in
+        microseconds; a pong from the future is ignored. After a welcome the server
+        may be another one: the next pong replaces the estimate, which is used until
+        then.
         """
         self._notice(stamp)
         match frame:
@@ -75,17 +73,17 @@ class ServerClock:
                 self._take(frame, stamp.monotonic_us)
 
     def ahead_us(self, stamp: Stamp) -> float:
-        """Return what to add to the wall clock of *stamp*; 0 where nothing is known."""
+        """Return the microseconds to add to the wall clock of *stamp*; 0 if unknown."""
         if self._best is None:
             return 0.0
         return self._best.ahead_us - _apart_us(stamp)
 
     def between(self, first: Stamp, last: Stamp) -> Clock | None:
         """
-        Return offset and error of what happened from *first* to *last*.
+        Return clock offset and error for the time from *first* to *last*.
 
-        The offset is that of *last*, the error the largest of the time
-        between; None before the first pong.
+        The offset is the one at *last*, the error the largest in that time;
+        None before the first pong.
         """
         if self._best is None:
             return None
@@ -100,10 +98,10 @@ class ServerClock:
 
     def _notice(self, stamp: Stamp) -> None:
         """
-        Look whether the client's clocks still run together.
+        Check whether the client's clocks still run together.
 
-        A clock that was set does no harm, but a machine that slept does, and
-        nobody can tell them apart: all begins anew, and until the next pong the
+        A clock that was set does no harm, but a machine that slept does, and the
+        two look the same. So the estimate starts anew, and until the next pong the
         step counts as error.
         """
         apart = _apart_us(stamp)
@@ -127,7 +125,7 @@ def _apart_us(stamp: Stamp) -> int:
 
 
 def _is_better(new: _Sample, held: _Sample) -> bool:
-    """Tell whether *new* bounds the clock closer than *held*, or refutes it."""
+    """Tell whether *new* bounds the clock more closely than *held*, or contradicts it."""
     error = held.error_us(new.taken_us)
     apart = abs(new.ahead_us - held.ahead_us)
     return new.bound_us <= error or apart > new.bound_us + error

@@ -1,4 +1,4 @@
-"""The address of a server, and the credentials that must not be seen in it."""
+"""The address of a server, with its credentials kept out of sight."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ _CREDENTIALS = re.compile(r"//[^/\s]*@")
 
 class ServerUrl(str):
     """
-    An address as text without credentials, which only `full` holds.
+    An address as text without credentials; only `full` has them.
 
-    So whatever shows, keeps or compares an address does it without them.
+    So code that shows, stores or compares an address never includes them.
     """
 
     __slots__ = ("credentials",)
 
     credentials: str
-    """User and password as they were written, with a colon between; empty: none."""
+    """User and password as written, with a colon between; empty: none."""
 
     def __new__(cls, text: str) -> Self:
-        """Split *text*; an address that is split already stays as it is."""
+        """Split *text*; a `ServerUrl` is returned unchanged."""
         if isinstance(text, cls):
             return text
         scheme, mark, rest = text.partition("://")

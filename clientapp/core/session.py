@@ -1,4 +1,4 @@
-"""What a client asked for, as the session line of its log keeps it."""
+"""A client's session, as stored in the session line of its log."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Session:
     session: str
     """The key, a secret; only its prefix is ever shown."""
     url: str
-    """A `ServerUrl` where it may have credentials: they are none of the session's identity."""
+    """A `ServerUrl` if it may have credentials, which are not part of the session."""
     feeds: tuple[str, ...]
-    """In the order asked for."""
+    """In the order requested."""
     block_size: int
     select: tuple[str, ...] = ()
     """The members of each record that are kept; empty: all."""
@@ -38,7 +38,7 @@ class Session:
 
     @classmethod
     def read(cls, obj: Json) -> Session:
-        """Take a session line apart; raises MalformedMessage."""
+        """Parse the JSON object of a session line; raises MalformedMessage."""
         written = codec.integer(obj, "format")
         if written != FORMAT:
             raise MalformedMessage(f"its format is {written}; this client knows format {FORMAT}")
@@ -56,11 +56,11 @@ class Session:
         )
 
     def asks_like(self, other: Session) -> bool:
-        """Tell whether *other* asks for the same, whatever its key."""
+        """Tell whether *other* requests the same, apart from its key."""
         return replace(self, session=other.session) == other
 
     def request(self, after: Mapping[str, Position], *, first: int | None = None) -> Request:
-        """Return what the next connection asks for."""
+        """Return the request for the next connection."""
         return Request(
             client=self.client,
             feeds=self.feeds,

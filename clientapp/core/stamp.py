@@ -1,4 +1,4 @@
-"""When something was received, by the two clocks of a client."""
+"""The time of a receipt, by the two clocks of a client."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """When a frame was received, by two clocks."""
+    """The time at which a frame was received, by two clocks."""
 
     wall_us: int
     """Microseconds since 1970."""
@@ -16,5 +16,5 @@ class Stamp:
 
     @property
     def monotonic_us(self) -> int:
-        """The monotonic clock in whole microseconds, as a ping names it."""
+        """The monotonic clock in whole microseconds, as sent in a ping."""
         return int(self.monotonic * 1_000_000)

@@ -1,4 +1,4 @@
-"""What a run has come to so far, in numbers."""
+"""The counters of a run so far."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LATENCIES_KEPT = 100_000
 
 @dataclass(slots=True)
 class Tally:
-    """Counters of one run, kept by the collector and read by who shows them."""
+    """Counters of one run, kept by the collector and read by observers."""
 
     block_size: int
     in_block: int = 0
@@ -24,24 +24,24 @@ class Tally:
     messages: int = 0
     blocks: int = 0
     interrupted: int = 0
-    """Blocks around a reconnect or catch-up, whose latencies are left out."""
+    """Blocks around a reconnect or catch-up; their latencies are not counted."""
     connects: int = 0
     gaps: int = 0
-    """Offsets that did not come."""
+    """Offsets that did not arrive."""
     duplicates: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
-    """Blocks by what the server found."""
+    """Number of blocks per verdict."""
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES_KEPT))
     """Of the last messages in blocks, in seconds."""
     clock: Clock | None = None
-    """Behind those latencies: the last offset, the largest error; None: the client's own."""
+    """The last offset and largest error of those latencies; None: the client's own clock."""
 
     def add_block(self, block: Block) -> None:
         """
         Count a complete block, with its latencies if it was live.
 
-        Latencies by the client's own clock are forgotten once there are some by
-        the server's: the two must not be mixed.
+        The two clocks must not be mixed: once there are latencies by the server's
+        clock, those by the client's own are dropped.
         """
         self.blocks += 1
         self.in_block = 0
@@ -58,11 +58,11 @@ class Tally:
 
     @property
     def reconnects(self) -> int:
-        """How often the client came back."""
+        """The number of times the client reconnected."""
         return max(0, self.connects - 1)
 
     def summary(self, *, unacknowledged: int, log: str) -> Summary:
-        """Return the end of the run."""
+        """Return the summary event that ends the run."""
         return Summary(
             blocks=self.blocks,
             interrupted=self.interrupted,

@@ -1,8 +1,8 @@
 """
 The last verdict of each block, in little memory.
 
-Invariant: the counts that it keeps hold each block once, however often and in
-whatever order it is judged.
+Invariant: the counts include each block once, however often and in whatever
+order verdicts arrive.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from __future__ import annotations
 from bisect import bisect_right
 
 NONE = ""
-"""What stands for a block without a verdict."""
+"""Stands for a block without a verdict."""
 
 
 class Verdicts:
     """
-    The verdicts of the blocks of one session, summed up in *counts*.
+    The verdicts of one session's blocks, summed up in *counts*.
 
-    They are kept as stretches of blocks with the same verdict, so the memory
-    grows with how often the verdict changes from one block to the next, and not
-    with the blocks: a session that is verified throughout is one stretch.
+    They are kept as stretches of blocks with the same verdict. So the memory
+    grows with the changes of verdict from one block to the next, not with the
+    number of blocks: a session that is verified throughout is one stretch.
     """
 
     def __init__(self, counts: dict[str, int]) -> None:
         self._counts = counts
-        # Two lists, since a search goes through the first alone.
+        # Two lists, because a search needs the first one only.
         self._firsts = [0]
         """The first block of each stretch, which ends before the next one."""
         self._words = [NONE]
@@ -32,11 +32,11 @@ class Verdicts:
 
     @property
     def stretches(self) -> int:
-        """How many stretches of blocks with the same verdict are kept."""
+        """The number of stretches of blocks with the same verdict."""
         return len(self._words) - self._words.count(NONE)
 
     def take(self, block: int, verdict: str) -> None:
-        """Count *block* under *verdict*, and no more under an earlier one."""
+        """Count *block* under *verdict*, and no longer under an earlier one."""
         at = bisect_right(self._firsts, block) - 1
         before = self._words[at]
         if before == verdict:

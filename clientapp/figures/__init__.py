@@ -1,6 +1,6 @@
 """
-What blocks say together: the one rule for every figure of block time and latency.
+Figures of block time and latency over many blocks, computed by one rule.
 
-The server's pages and the client's `analyse` take their figures from here, so
-that the same blocks give the same figures. Standard library only.
+The server's pages and the client's `analyse` both use this package, so the same
+blocks give the same figures. Standard library only.
 """

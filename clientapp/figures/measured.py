@@ -1,4 +1,4 @@
-"""One block as the figures see it, whether it was read from a database or a log."""
+"""The measurements of one block, read from a database or a log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UNKNOWN = "at an unknown rate"
 
 
 class Reason(StrEnum):
-    """Why a block is left out of the figures, as a sentence names it."""
+    """The reason for leaving a block out of the figures, as sentences name it."""
 
     PLAIN = "of plain clients"
     BROKEN = "broken"
@@ -32,24 +32,24 @@ class LatencySeen(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What is known of one block."""
+    """The measurements of one block."""
 
     rates: str
     """The feeds of its session and their rates, as `label_of` names them."""
     size: int | None
-    """Messages; None: its client did not say."""
+    """Messages; None: its client did not report it."""
     seconds: float
     """The block time."""
     ideal: float | None
-    """Seconds from the intended time of its first message to that of its last; None: not known."""
+    """Seconds from the intended time of its first message to that of its last; None: unknown."""
     verdict: str
-    """Empty: not yet judged."""
+    """Empty: not yet checked."""
     interrupted: bool
-    """Whether it lies around a reconnect, or holds messages that were caught up."""
+    """Whether it spans a reconnect, or contains caught-up messages."""
     plain: bool
-    """Whether its client said only the sentence."""
+    """Whether its client reported only the sentence."""
     latency: LatencySeen | None
-    """None where it is not by the server's clock."""
+    """None if it is not by the server's clock."""
 
     @property
     def overhead(self) -> float:
@@ -59,7 +59,7 @@ class Measured(NamedTuple):
 
     @property
     def left_out(self) -> Reason | None:
-        """Why the block is in no figure of time or latency; None: it is in them."""
+        """The reason why time and latency leave the block out; None: they include it."""
         if self.plain:
             return Reason.PLAIN
         if self.verdict == Verdict.BROKEN:
@@ -77,14 +77,14 @@ def label_of(feeds: Sequence[str], rates: Mapping[str, float | None]) -> str:
     """
     Return the name of a group: feeds by name, each with its rate.
 
-    Such as ``arrays 2/s + users 1/s``. None stands for a rate that changed
-    within the block; a feed that *rates* leaves out has an unknown one.
+    For example ``arrays 2/s + users 1/s``. None means that a rate changed within
+    the block; a feed absent from *rates* has an unknown one.
     """
     return " + ".join(_feed(name, rates) for name in sorted(feeds))
 
 
 def plain_label(feeds: Sequence[str]) -> str:
-    """Return the name of the group of plain clients with *feeds*: nothing tells their rates."""
+    """Return the name of the group of plain clients with *feeds*, whose rates are unknown."""
     return f"{' + '.join(sorted(feeds))}, plain clients"
 
 

@@ -1,4 +1,4 @@
-"""Percentiles by nearest rank: each one is a value that was measured."""
+"""Percentiles by nearest rank: each one is a measured value."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from math import ceil, fsum
 
 
 def rank(percent: float, count: int) -> int:
-    """Return the place, from 1, of the value for *percent* among *count* sorted values."""
-    # In thousandths, because 99.9 is no binary number and would round up a rank.
+    """Return the rank, from 1, of the value for *percent* among *count* sorted values."""
+    # In thousandths: 99.9 has no exact binary form, and could round up to the next rank.
     return max(1, ceil(round(percent * 1000) * count / 100_000))
 
 
@@ -17,14 +17,14 @@ def nearest_rank(ordered: Sequence[float], percent: float) -> float:
     """
     Return the smallest value that *percent* of all values do not exceed.
 
-    *ordered* is sorted and not empty.
+    *ordered* must be sorted and not empty.
     """
     return ordered[rank(percent, len(ordered)) - 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """Many values in a few numbers."""
+    """A summary of many values."""
 
     count: int
     mean: float
@@ -36,7 +36,7 @@ class Spread:
 
 
 def spread(values: Iterable[float]) -> Spread | None:
-    """Return the figures of *values*; None where there is none."""
+    """Return the figures of *values*; None if there are no values."""
     ordered = sorted(values)
     if not ordered:
         return None
@@ -53,5 +53,5 @@ def spread(values: Iterable[float]) -> Spread | None:
 
 
 def figure(figures: Spread | None, name: str) -> float | None:
-    """Return the figure called *name*; None where nothing was measured."""
+    """Return the figure called *name*; None if nothing was measured."""
     return None if figures is None else float(getattr(figures, name))

@@ -1,4 +1,4 @@
-"""What a group of blocks comes to, and what was left out of it."""
+"""The figures of a group of blocks, and the blocks left out of them."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ BASIS = (
 )
 
 POINT_BLOCKS = 20
-"""Blocks that a point of a chart rests on at least. Of 20 the median lies, at 95 %
-confidence, between the sixth and the fifteenth, so a few odd blocks do not move it far."""
+"""The fewest blocks behind a point of a chart. Of 20 blocks, the median lies between the
+sixth and the fifteenth at 95 % confidence, so a few odd blocks do not move it far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The figures of some blocks; None where no block gives one."""
+    """The figures of some blocks; None if no block has the value."""
 
     blocks: int
-    """All blocks, also those left out."""
+    """All blocks, including those left out."""
     left_out: Mapping[Reason, int]
-    """Blocks that are in no figure below."""
+    """Blocks per reason that the figures below do not include."""
     seconds: Spread | None
     """Block time."""
     ideal: float | None
-    """The median ideal, like the median block time beside which it is shown."""
+    """The median ideal; shown beside the median block time."""
     overhead: Spread | None
     latency: LatencySeen | None
     """Median of the blocks' medians, 99th percentile of their p99 (an upper estimate), maximum."""
     latency_blocks: int
     """Blocks whose latencies are by the server's clock."""
     plain: Spread | None
-    """Block times of plain clients, by their own word: a series of its own."""
+    """Block times as plain clients report them: a series of its own."""
 
     @property
     def timed(self) -> int:
-        """Blocks that the times rest on."""
+        """The number of blocks behind the times."""
         return 0 if self.seconds is None else self.seconds.count
 
 
 def summarise(blocks: Iterable[Measured]) -> Summary:
-    """Return what *blocks* come to."""
+    """Return the figures of *blocks*."""
     found = list(blocks)
     reasons = [block.left_out for block in found]
     timed = [block for block, reason in zip(found, reasons, strict=True) if reason is None]
@@ -72,7 +72,7 @@ def summarise(blocks: Iterable[Measured]) -> Summary:
 
 
 def latency_of(blocks: Sequence[LatencySeen]) -> LatencySeen | None:
-    """Return the latency of many *blocks* together; None of none."""
+    """Return the latency of all *blocks* together; None if there are no blocks."""
     if not blocks:
         return None
     return LatencySeen(
@@ -85,7 +85,7 @@ def latency_of(blocks: Sequence[LatencySeen]) -> LatencySeen | None:
 def grouped(
     blocks: Iterable[Measured], key: Callable[[Measured], Key]
 ) -> dict[Key, list[Measured]]:
-    """Return *blocks* by what *key* says of each."""
+    """Group *blocks* by *key*."""
     together: defaultdict[Key, list[Measured]] = defaultdict(list)
     for block in blocks:
         together[key(block)].append(block)
@@ -94,9 +94,9 @@ def grouped(
 
 def left_out_sentence(left_out: Mapping[Reason, int]) -> str:
     """
-    Return how many blocks were left out and why; empty where none was.
+    Return a sentence on the blocks left out and why; empty if there are none.
 
-    Blocks of plain clients are in figures of their own, so they are told apart.
+    Blocks of plain clients have figures of their own, so they get a separate sentence.
     """
     told = [
         f"{left_out[reason]:,} {reason}"

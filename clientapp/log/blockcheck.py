@@ -1,8 +1,8 @@
 """
 One block of a log, and the comparison of its lines with its header.
 
-Of a message only what the next line is compared with is kept, so a block of
-any size takes the same memory.
+Only the part of a message that the next line is compared with is kept, so
+memory use does not depend on the size of the block.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from .text import format_head
 
 
 def clock_tolerance(seconds: float) -> float:
-    """Return by how much two clocks may differ over *seconds*: 0.1 s and 0.1 %."""
+    """Return how far two clocks may differ over *seconds*: 0.1 s plus 0.1 %."""
     return 0.1 + seconds / 1000
 
 
 @dataclass(slots=True)
 class ScannedBlock:
     """
-    A block whose lines only count towards its checksum, except for gaps.
+    A block whose lines are not parsed, except gaps; they only enter its checksum.
 
-    The methods that return sentences return the faults that were found.
+    The methods that return sentences return the faults found.
     """
 
     header: LoggedBlock
     gaps: int = 0
-    """Offsets that the gap lines name; the header's ranges know only announced ones."""
+    """Offsets that the gap lines name; the header's ranges count only announced ones."""
     is_readable: bool = True
-    """Whether all lines that must be read could be."""
+    """Whether every line that must be parsed could be parsed."""
     is_whole: bool = False
-    """Whether it was read to its end line, is readable, and fits its checksum."""
+    """Whether it was read to its end line, is readable, and matches its checksum."""
 
     @property
     def report(self) -> Report:
@@ -74,7 +74,7 @@ class ScannedBlock:
         return []
 
     def oddities(self) -> list[str]:
-        """Return the sentences about clocks that disagree; they may have been set."""
+        """Return sentences about clocks that disagree; a clock may have been set."""
         return []
 
     def _count_gap(self, gap: Gap) -> int:
@@ -87,8 +87,8 @@ class CheckedBlock(ScannedBlock):
     """
     A block whose lines are compared with its header and with *session*.
 
-    *positions* is where each feed stands before the block; a feed that is
-    absent may begin anywhere.
+    *positions* has the position of each feed before the block; a feed that is
+    absent may begin at any offset.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class CheckedBlock(ScannedBlock):
         return found
 
     def oddities(self) -> list[str]:
-        """Return the sentences about clocks that disagree; they may have been set."""
+        """Return sentences about clocks that disagree; a clock may have been set."""
         found = []
         if self._went_back:
             found.append("the stamps go back within the block")
@@ -208,7 +208,7 @@ class CheckedBlock(ScannedBlock):
         return []
 
     def _begins_anew(self, feed: str, at: Position) -> bool:
-        # A feed that never had a message takes on any epoch without a word.
+        # A feed that never had a message changes its epoch without a gap line.
         now = self.header.positions.get(feed)
         return at.offset == 0 and now is not None and now.epoch != at.epoch
 

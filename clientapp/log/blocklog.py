@@ -1,9 +1,8 @@
 """
 The block log: the file that is the client's memory.
 
-It only grows, by whole blocks, each in one write, under an exclusive lock.
-What is torn at its end is cut when it is opened, so the last block in it is
-where the client stands.
+It only grows, by whole blocks, each in one write, under an exclusive lock. A torn
+tail is cut off when the log is opened, so the client resumes after its last block.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ from .reader import Tail, Text, checksums, read_tail, reports_above
 from .text import format_block, format_message, format_session, format_verdict
 
 CANNOT_SYNC = (errno.EACCES, errno.EINVAL, errno.ENOTSUP)
-"""From a folder that one may write to and not read, or whose file system has no
-sync of folders: the log can be kept there, and maybe outlives no power cut."""
+"""Raised for a folder that is writable but not readable, or if its file system cannot
+sync folders. A log can be kept there, but may not survive a power cut."""
 
 
 class BlockLog:
@@ -41,15 +40,15 @@ class BlockLog:
     One open block log, held by this process alone.
 
     Every failure is a `CouldNot` whose sentence names the file. With *is_synced*
-    false reports need not wait for the disk: the log outlives its process, and
-    maybe no crash of the machine.
+    false, reports need not wait for the disk: the log survives its process, but
+    may not survive a crash of the machine.
     """
 
     def __init__(self, path: Path, *, is_synced: bool = True) -> None:
         self.path = path
         self.is_synced = is_synced
         self.torn_bytes = 0
-        """What was cut off the end when the log was opened."""
+        """Bytes cut off the end when the log was opened."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
@@ -87,7 +86,7 @@ class BlockLog:
         return self._tail.last
 
     def begin(self, session: Session) -> None:
-        """Open a new session: the blocks that follow belong to it."""
+        """Begin a new session: all later blocks belong to it."""
         blank = b"\n" if self._tail.end else b""
         end = self._append(blank + format_session(session))
         self._tail = Tail(session=session, blocks_from=end, end=end)
@@ -114,26 +113,26 @@ class BlockLog:
         """
         Read back the reports of the first *most* blocks above *number*, in order.
 
-        This may be called in a thread, while the session goes on.
+        This may be called in a thread while the session continues.
         """
         tail = self._tail
         with self._text() as text:
             return reports_above(text, tail, number, most)
 
     def note(self, ack: Ack) -> None:
-        """Write what the server found; it is not synced, for the server knows it."""
+        """Write a verdict; it is not synced, because the server has stored it."""
         end = self._append(format_verdict(ack))
         judged = max(self._tail.judged, ack.block)
         self._tail = replace(self._tail, end=end, judged=judged)
 
     def checksums(self, number: int) -> dict[str, list[tuple[int, int]]]:
-        """Read back offset and CRC-32 of each message of a block, per feed."""
+        """Read back the offset and CRC-32 of each message of a block, by feed."""
         with self._text() as text:
             return checksums(text, self._tail, number)
 
     def sync(self) -> None:
         """Wait until everything written so far is on the disk, under its name."""
-        # This may run in a thread, while the session goes on.
+        # This may run in a thread while the session continues.
         end = self._tail.end
         try:
             os.fsync(self._file)
@@ -177,7 +176,7 @@ class BlockLog:
 
     @contextmanager
     def _text(self) -> Iterator[Text]:
-        """Map the file; an empty one cannot be mapped."""
+        """Map the file; yield empty bytes for an empty one, which cannot be mapped."""
         try:
             is_empty = os.fstat(self._file).st_size == 0
             text = None if is_empty else mmap.mmap(self._file, 0, access=mmap.ACCESS_READ)
@@ -191,9 +190,9 @@ class BlockLog:
 
     def _require_untouched(self, end: int) -> None:
         """
-        Raise CouldNot if somebody else moved or removed the log, or cut it below *end* bytes.
+        Raise CouldNot if the log was moved or removed, or cut below *end* bytes.
 
-        The next start would not find what is written to such a log.
+        The next start would not find blocks written to such a log.
         """
         mine = os.fstat(self._file)
         try:
@@ -215,14 +214,14 @@ class BlockLog:
             while written < len(text):
                 written += os.write(self._file, text[written:])
         except OSError as error:
-            with suppress(OSError):  # what stays torn is cut at the next start
+            with suppress(OSError):  # the next start cuts off a torn tail
                 os.ftruncate(self._file, self._tail.end)
             raise CouldNot(f"the log {self.path} cannot be written: {_why(error)}") from None
         return self._tail.end + written
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring a new file's name to the disk, where its folder allows it."""
+    """Sync a new file's name to the disk, if its folder allows it."""
     try:
         handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
         try:

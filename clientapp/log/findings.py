@@ -11,12 +11,12 @@ from .line import LoggedVerdict
 from .scanner import Fault, Finding, Oddity, Part
 
 MAX_KEPT = 20
-"""Findings kept of each kind: one damaged place may show in many lines."""
+"""The most findings of each kind that are kept: one damaged place can affect many lines."""
 
 
 @dataclass(slots=True)
 class Notes:
-    """The first findings of one kind, and how many there are."""
+    """The first findings of one kind, and the number of all."""
 
     kept: list[Finding] = field(default_factory=list)
     count: int = 0
@@ -30,7 +30,7 @@ class Notes:
 
 @dataclass(slots=True)
 class SessionSummary:
-    """The blocks of one session in a log, summed up."""
+    """A summary of one session's blocks in a log."""
 
     asked: Session
     blocks: int = 0
@@ -38,7 +38,7 @@ class SessionSummary:
     gaps: int = 0
     """Offsets that its gaps name."""
     verdicts: dict[str, int] = field(default_factory=dict)
-    """Blocks by verdict; those without one are left out."""
+    """Number of blocks per verdict; blocks without one are not counted."""
     started_at: int | None = None
     """Receipt of the first message, microseconds since 1970; None: no message."""
     finished_at: int | None = None
@@ -62,7 +62,7 @@ class Findings:
     sessions: list[SessionSummary] = field(default_factory=list)
     faults: Notes = field(default_factory=Notes)
     warnings: Notes = field(default_factory=Notes)
-    """Findings that are odd but may be true: clocks can be set."""
+    """Findings that are odd but may be correct: clocks can be set."""
     torn_bytes: int = 0
     """Bytes after the last whole block or line; the next start cuts them off."""
     _verdicts: Verdicts = field(default_factory=lambda: Verdicts({}), compare=False)
@@ -85,5 +85,5 @@ class Findings:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the log has no fault; a torn tail is none."""
+        """Whether the log has no fault; a torn tail is not a fault."""
         return self.faults.count == 0

@@ -1,8 +1,8 @@
 """
-The lines of a block log, read back.
+The parsers of block log lines.
 
 Every function takes one line as bytes, without its line feed, and raises
-MalformedMessage with what is wrong with it.
+MalformedMessage with a sentence that describes the error.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SESSION, HEAD, HEADER, GAP, AGAIN, END, VERDICT = (
         VERDICT_MARK,
     )
 )
-"""The beginnings of all lines but those of messages."""
+"""The prefixes of all lines except message lines."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -66,7 +66,7 @@ _VERDICT = re.compile(VERDICT_MARK + r"([1-9][0-9]{0,15}): ([a-z_]{1,40})(?:, (.
 
 
 class NotABlockLog(ValueError):
-    """The file is something else, and must not be written to."""
+    """The file is not a block log, and must not be written to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ class LoggedBlock:
     due: tuple[int, int] | None = None
     """First and last intended time; None: the log is older than this member."""
     rates: Mapping[str, float | None] = field(default_factory=dict)
-    """Messages a second of each feed; None: it changed within the block."""
+    """Messages per second of each feed; None: the rate changed within the block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class LoggedMessage:
     feed: str
     offset: int
     crc: int
-    """The CRC-32 of the line of the wire."""
+    """The CRC-32 of the line on the wire."""
     data: Any
 
 
@@ -123,7 +123,7 @@ def read_session(line: bytes) -> Session:
 
 
 def read_header(line: bytes) -> LoggedBlock:
-    """Read the line of a block that is for programs."""
+    """Read a block's header line, the one for programs."""
     obj = codec.decode(line.removeprefix(HEADER))
     positions = codec.mapping(obj, "positions")
     rates = codec.mapping(obj, "rates") if "rates" in obj else {}
@@ -159,9 +159,9 @@ def read_duplicate(line: bytes) -> Duplicate:
 
 def read_checksums(lines: Iterable[bytes]) -> dict[str, list[tuple[int, int]]]:
     """
-    Return by feed the offset and CRC-32 of each message among *lines*.
+    Return the offset and CRC-32 of each message among *lines*, by feed.
 
-    In their order, with those that were dropped; lines of gaps are passed over.
+    Their order is kept; dropped messages are included, gap lines are skipped.
     """
     found: dict[str, list[tuple[int, int]]] = {}
     for text in map(_text, lines):
@@ -193,7 +193,7 @@ def read_trailer(line: bytes) -> Trailer:
 
 
 def read_verdict(line: bytes) -> LoggedVerdict:
-    """Read the line of what the server found."""
+    """Read the line of a verdict."""
     match = _VERDICT.fullmatch(_text(line))
     if match is None:
         raise MalformedMessage("this is not the line of a verdict")

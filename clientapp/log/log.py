@@ -41,7 +41,7 @@ class Log(Protocol):
         """The highest block of the session with a verdict; 0 if there is none."""
 
     def begin(self, session: Session) -> None:
-        """Open a new session: the blocks that follow belong to it."""
+        """Begin a new session: all later blocks belong to it."""
 
     def line(self, message: Message, data: Any, stamp: Stamp) -> str:
         """

@@ -1,8 +1,8 @@
 """
-The end of a block log: where its client resumes.
+The reader of a block log's end, from which the client resumes.
 
-A log only grows and may be large, so nothing here reads it from the start: a
-search goes backwards from the end or by halves, over bytes or a memory map.
+A log only grows and may be large, so this module never reads it from the start: it
+searches backwards from the end, or by bisection, in bytes or a memory map.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ class Tail:
     session: Session | None = None
     """None: the log is empty."""
     blocks_from: int = 0
-    """Where the session line ends, in bytes from the start."""
+    """The end of the session line, in bytes from the start."""
     end: int = 0
-    """Where the last whole line or block ends; what follows is torn."""
+    """The end of the last whole line or block; later bytes are a torn tail."""
     last: LoggedBlock | None = None
     """The last block of the session; None before its first."""
     judged: int = 0
     """
     The highest block with a verdict in the session; 0: there is none.
 
-    Every block up to it has one, or was refused: verdicts come in the order of
-    the blocks, and only a second one of a broken block comes later.
+    Every block up to it has one, or was refused: verdicts are in the order of the
+    blocks, except for a second verdict of a broken block.
     """
 
 
@@ -60,8 +60,8 @@ def read_tail(text: Text) -> Tail:
     """
     Find the last session of a log and its last whole block.
 
-    Raises NotABlockLog. A file is taken for a log with a torn first line only
-    where that line begins as ours do.
+    Raises NotABlockLog. A file counts as a log with a torn first line only if
+    that line begins like a session line.
     """
     if len(text) == 0:
         return Tail()
@@ -94,10 +94,10 @@ def reports_above(text: Text, tail: Tail, number: int, most: int) -> list[Report
 
 def checksums(text: Text, tail: Tail, number: int) -> dict[str, list[tuple[int, int]]]:
     """
-    Return per feed the offset and CRC-32 of each message of block *number*.
+    Return the offset and CRC-32 of each message of block *number*, by feed.
 
-    In order of receipt, with those that were dropped; empty where the tail
-    has no such block.
+    In order of receipt, dropped messages included; empty if the tail has no such
+    block.
     """
     at = _header_above(text, tail, number - 1)
     if at == -1 or _read_header(text, at).report.block != number:
@@ -107,7 +107,7 @@ def checksums(text: Text, tail: Tail, number: int) -> dict[str, list[tuple[int, 
 
 
 def _after_verdicts(text: Text, end: int) -> int:
-    """Return where the whole lines of verdicts that follow *end* end."""
+    """Return the end of the whole verdict lines that follow *end*."""
     while text[end - 1 : end - 1 + len(_VERDICT)] == _VERDICT:
         newline = text.find(b"\n", end)
         if newline == -1:
@@ -117,7 +117,7 @@ def _after_verdicts(text: Text, end: int) -> int:
 
 
 def _judged(text: Text, start: int, end: int) -> int:
-    """Return the highest block with a verdict, from the end as far as needed."""
+    """Return the highest block with a verdict; read backwards only as far as needed."""
     highest = 0
     while (at := text.rfind(_VERDICT, start, end)) != -1:
         try:
@@ -125,7 +125,7 @@ def _judged(text: Text, start: int, end: int) -> int:
         except MalformedMessage:
             break
         highest = max(highest, found.block)
-        # What comes out of its order is the second word about a broken block.
+        # Only the second verdict of a broken block can be out of order.
         if found.verdict != Verdict.BROKEN:
             break
         end = at
@@ -133,7 +133,7 @@ def _judged(text: Text, start: int, end: int) -> int:
 
 
 def _last_session(text: Text) -> tuple[int, int]:
-    """Return where the last whole session line begins and ends; end -1: none."""
+    """Return begin and end of the last whole session line; end -1: there is none."""
     end = len(text)
     while True:
         start = text.rfind(b"\n" + SESSION, 0, end) + 1
@@ -144,7 +144,7 @@ def _last_session(text: Text) -> tuple[int, int]:
 
 
 def _last_block(text: Text, blocks_from: int) -> tuple[int, int]:
-    """Return the span of the last whole block; an empty one if there is none."""
+    """Return the span of the last whole block; an empty span if there is none."""
     end = len(text)
     while True:
         trailer = text.rfind(_END, blocks_from, end)
@@ -158,7 +158,7 @@ def _last_block(text: Text, blocks_from: int) -> tuple[int, int]:
 
 
 def _is_whole(text: Text, start: int, trailer: int, newline: int) -> bool:
-    """Tell whether the block from *start* on fits the trailer up to *newline*."""
+    """Tell whether the block from *start* matches its trailer, which ends at *newline*."""
     try:
         crc = read_trailer(text[trailer:newline]).crc
     except MalformedMessage:
@@ -167,8 +167,8 @@ def _is_whole(text: Text, start: int, trailer: int, newline: int) -> bool:
 
 
 def _header_above(text: Text, tail: Tail, number: int) -> int:
-    """Return where the header of the first block above *number* begins; -1: none."""
-    # By halves, for the blocks of a session stand in their order.
+    """Return the begin of the header of the first block above *number*; -1: none."""
+    # By bisection, because the blocks of a session are in order.
     found, low, high = -1, tail.blocks_from, tail.end
     while low < high:
         middle = (low + high) // 2

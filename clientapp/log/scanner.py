@@ -1,8 +1,8 @@
 """
-The reader of whole block logs: forwards, a line at a time.
+The reader of whole block logs, forwards, one line at a time.
 
-After a fault it continues with the next line that has its place, so that one
-damaged line is a fault or a few, and not one for every line after it.
+After a fault it continues with the next line whose place in the log is clear. So
+one damaged line causes one fault or a few, not one for every line after it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from .line import (
 from .text import format_trailer
 
 LINE_BYTES = 2**26
-"""No line of a log is longer: four times the largest frame, however it is written."""
+"""The limit for a line of a log: four times the largest frame, enough for any escaping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +44,16 @@ class Finding:
     line: int
     """From 1."""
     byte: int
-    """Where that line begins, from 0."""
+    """The offset of the line's first byte, from 0."""
     text: str
 
 
 class Fault(Finding):
-    """A contradiction to the format, or in the log itself."""
+    """A contradiction to the format, or within the log."""
 
 
 class Oddity(Finding):
-    """A finding that is odd but may be true: clocks can be set."""
+    """A finding that is odd but may be correct: clocks can be set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class LostBlock:
     """The end line of a block whose beginning cannot be read."""
 
     is_ownerless: bool
-    """Whether it is the line of its session that cannot be read."""
+    """Whether the unreadable line is that of its session."""
 
 
 Part = Session | ScannedBlock | LostBlock | LoggedVerdict | Fault | Oddity
@@ -71,47 +71,47 @@ class Scanner:
     """
     One pass over a block log.
 
-    A *thorough* one compares each message with its block and its session, and
-    yields a `CheckedBlock` for each block. Otherwise it reads no messages, and
-    finds only the faults that headers, gaps and checksums show.
+    With *thorough*, it compares each message with its block and session, and
+    yields a `CheckedBlock` per block. Otherwise it does not parse messages, and
+    finds only the faults that headers, gaps and checksums reveal.
     """
 
     def __init__(self, *, thorough: bool) -> None:
         self._is_thorough = thorough
         self._found: list[Part] = []
-        """Parts to yield after the present line."""
+        """Parts to yield after the current line."""
         self._take = self._first_line
         """The method for the next line."""
         self._line = 0
         self._byte = 0
-        """Where the present line begins."""
+        """The begin of the current line."""
         self._end = 0
-        """Where it ends."""
+        """The end of the current line."""
         self._whole = 0
-        """Where the last whole block, session line or verdict ends."""
+        """The end of the last whole block, session line or verdict."""
         self._session: Session | None = None
         self._number = 1
-        """The number that the next block should have."""
+        """The expected number of the next block."""
         self._positions: dict[str, Position] = {}
         self._head: tuple[int, int, bytes] | None = None
-        """Number, first byte and text of the block's line for people; None: it was lost."""
+        """Line number, first byte and text of the block's line for people; None: lost."""
         self._header = (0, 0)
-        """Number and first byte of the block's header."""
+        """Line number and first byte of the block's header."""
         self._block: ScannedBlock | None = None
         self._crc: int | None = None
-        """Of the block up to here; None: its beginning is not known."""
+        """CRC-32 of the block so far; None: its beginning is unknown."""
 
     @property
     def torn_bytes(self) -> int:
-        """The bytes so far that follow the last whole block, session line or verdict."""
+        """Bytes read so far after the last whole block, session line or verdict."""
         return self._end - self._whole
 
     def scan(self, lines: Iterable[bytes]) -> Iterator[Part]:
         """
-        Yield the parts of a log, in their order, a session before its blocks.
+        Yield the parts of a log in order, each session before its blocks.
 
-        Each of *lines* has its line feed; only the last may lack it, and is torn
-        then. Raises NotABlockLog if the first line is no session line.
+        Each of *lines* must end with a line feed; if the last one does not, it is
+        torn. Raises NotABlockLog if the first line is not a session line.
         """
         for line in lines:
             self._line += 1
@@ -257,7 +257,7 @@ class Scanner:
         self._found.append(found)
 
     def _save_verdict(self, line: bytes) -> None:
-        """Take a verdict that stands among damaged lines, if it can be read."""
+        """Keep a verdict found among damaged lines, if it can be read."""
         with suppress(MalformedMessage):
             self._found.append(read_verdict(line[:-1]))
 
@@ -272,7 +272,7 @@ class Scanner:
         self._lose(line)
 
     def _lose(self, line: bytes) -> None:
-        """Continue with the next line that tells what it is, perhaps this one."""
+        """Continue with the next line whose kind is clear, perhaps this one."""
         self._take = self._lost
         if not line.startswith(HEADER):
             self._lost(line)
@@ -290,7 +290,7 @@ class Scanner:
             self._save_verdict(line)
 
     def _ownerless(self, line: bytes) -> None:
-        """Pass over a line of a session whose own line cannot be read."""
+        """Skip a line of a session whose session line cannot be read."""
         if line.startswith(SESSION):
             self._open_session(line)
         elif line.startswith(END):
@@ -310,24 +310,24 @@ class Scanner:
         texts: Sequence[str],
         at: tuple[int, int] | None = None,
     ) -> None:
-        """Find *texts* at a line and its first byte; None: the present line."""
+        """Add findings with *texts* at a line and its first byte; None: the current line."""
         line, byte = at or (self._line, self._byte)
         self._found += [kind(line, byte, text) for text in texts]
 
 
 def scan_file(path: Path, scanner: Scanner) -> Iterator[Part]:
     """
-    Yield the parts of the log at *path* in the memory of a line.
+    Yield the parts of the log at *path*, with one line in memory at a time.
 
-    Its client may be writing it: a block that is not complete yet is a torn
-    tail. Raises NotABlockLog and OSError.
+    A client may be writing to it: an incomplete block is a torn tail. Raises
+    NotABlockLog and OSError.
     """
     with path.open("rb") as log:
         yield from scanner.scan(_lines(log))
 
 
 def _lines(log: BinaryIO) -> Iterator[bytes]:
-    """Yield the lines there are now; only the last one may lack its line feed."""
+    """Yield the lines present now; only the last one may lack its line feed."""
     line = b"\n"
     while line.endswith(b"\n") and (line := log.readline(LINE_BYTES)):
         if len(line) == LINE_BYTES:

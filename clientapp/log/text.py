@@ -1,8 +1,8 @@
 """
 The text of a block log, as ``docs/reference/blocklog.md`` describes it.
 
-Invariant: a record never holds a line break and a message line starts with a
-digit, so the marks at the start of a line are only ever ours.
+Invariant: a record never contains a line break, and a message line starts with a
+digit, so only this module writes marks at the start of a line.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def format_time(microseconds: int) -> str:
-    """Write an instant as UTC with microseconds, such as 2026-11-21T08:40:01.123456Z."""
+    """Format a time as UTC with microseconds, such as 2026-11-21T08:40:01.123456Z."""
     instant = _EPOCH + timedelta(microseconds=microseconds)
     return instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
@@ -48,7 +48,7 @@ def select_members(data: Any, select: Sequence[str]) -> Any:
 
 def format_message(message: Message, data: Any, stamp: Stamp) -> str:
     """
-    Write the line of a message whose kept record is *data*.
+    Format the line of a message whose kept record is *data*.
 
     Raises ValueError for a record that JSON cannot write.
     """
@@ -57,24 +57,24 @@ def format_message(message: Message, data: Any, stamp: Stamp) -> str:
 
 
 def format_duplicate(duplicate: Duplicate) -> str:
-    """Write the line of a message that was dropped."""
+    """Format the line of a message that was dropped."""
     return f"{AGAIN_MARK}{duplicate.feed} {duplicate.offset} {duplicate.crc:08x}"
 
 
 def format_gap(gap: Gap) -> str:
-    """Write the line of a gap, with what the server says in it escaped."""
+    """Format the line of a gap, with the server's texts escaped."""
     span = f"{gap.first} to {gap.last}"
     return f"{GAP_MARK}{gap.feed} {span}: {printable(gap.cause)}, goes on in {printable(gap.epoch)}"
 
 
 def format_session(session: Session) -> bytes:
-    """Write the line that opens a session."""
+    """Format the line that begins a session."""
     asked = _utf8(codec.encode(session.write()))
     return b"%b%b crc32 %08x\n" % (SESSION_MARK.encode("ascii"), asked, crc32(asked))
 
 
 def format_head(report: Report) -> str:
-    """Write the line of a block that is for people."""
+    """Format a block's line for people."""
     feeds = " and ".join(report.feeds)
     seconds = f"{report.seconds:.3f}"
     span = f"{format_time(report.started_at)} to {format_time(report.finished_at)}"
@@ -82,7 +82,7 @@ def format_head(report: Report) -> str:
 
 
 def format_trailer(report: Report, crc: int) -> bytes:
-    """Write the last line of a block whose bytes before it have that CRC-32."""
+    """Format a block's last line; *crc* is the CRC-32 of all bytes before it."""
     return b"%b%d: %d messages, crc32 %08x\n" % (
         END_MARK.encode("ascii"),
         report.block,
@@ -92,7 +92,7 @@ def format_trailer(report: Report, crc: int) -> bytes:
 
 
 def format_block(block: Block) -> bytes:
-    """Write a whole block, from its first line to its trailer."""
+    """Format a whole block, from its first line to its trailer."""
     report = block.report
     header = report.write()
     del header["type"]
@@ -107,11 +107,11 @@ def format_block(block: Block) -> bytes:
 
 
 def format_verdict(ack: Ack) -> bytes:
-    """Write the line of what the server found, with its reason escaped."""
+    """Format the line of a verdict, with its reason escaped."""
     reason = f", {printable(ack.reason)}" if ack.reason else ""
     return f"{VERDICT_MARK}{ack.block}: {printable(ack.verdict)}{reason}\n".encode()
 
 
 def _utf8(text: str) -> bytes:
-    # Half a surrogate pair is no UTF-8; as an escape it still is the same JSON.
+    # Half a surrogate pair is not valid UTF-8; escaped, it is still the same JSON.
     return text.encode("utf-8", "backslashreplace")
