@@ -1,10 +1,10 @@
 """
-The words both sides speak: what may cross the socket, and nothing else.
+The messages and controls that client and server exchange, and nothing else.
 
 Standard library only, no I/O, no clock. The server imports this package and
 no other part of the client (decision 0001), so that ``clientapp/`` can be
-copied out of the project as one folder. ``docs/reference/protocol.md`` says the same in
-prose and is normative.
+copied out of the project as one folder. ``docs/reference/protocol.md`` is the
+normative description in prose.
 """
 
 SUBPROTOCOL = "blockfeed.v1"

@@ -1,8 +1,8 @@
 """
-Close codes, whose range tells a client whether to come back.
+Close codes; their range tells a client whether to reconnect.
 
-A client written for an older version obeys a code it has never heard of by
-its range alone: 4000-4499 come back with backoff, 4500-4999 stay away.
+A client written for an older version handles an unknown code by its range
+alone: 4000-4499 reconnect with back-off, 4500-4999 do not reconnect.
 """
 
 from enum import IntEnum
@@ -10,38 +10,38 @@ from enum import IntEnum
 from .printable import printable
 
 MAX_REASON_BYTES = 123
-"""Bytes of UTF-8 in the reason of a close frame at most (RFC 6455, 5.5)."""
+"""The most bytes of UTF-8 in the reason of a close frame (RFC 6455, 5.5)."""
 _CUT = "…"
 
 
 class Close(IntEnum):
-    """Why a connection was closed."""
+    """The reason for closing a connection."""
 
     DONE = 1000
-    """Nobody needs this connection any more."""
+    """The connection is no longer needed."""
     DRAIN = 4001
     """The server is stopping or restarting."""
     STALLED = 4008
-    """The client took nothing and said nothing for too long; it seems gone."""
+    """The client received and sent nothing for too long; it seems gone."""
     TOO_MANY = 4013
-    """The server has as many connections as it takes; some will end."""
+    """The server has no room for more connections at present; retry later."""
     UNAVAILABLE = 4014
-    """The server cannot tell yet whether it may serve this; its database is away."""
+    """The server's database is unavailable, so it cannot check the request yet."""
     BAD_REQUEST = 4501
     """A parameter of the URL is not allowed; the same URL will fail again."""
     REMOVED = 4503
-    """An operator of the server ended this connection, and does not want it back."""
+    """An operator ended this connection; do not reconnect."""
     LIMIT = 4504
-    """The client sent more, or larger frames, than it may."""
+    """The client sent more frames, or larger ones, than allowed."""
     REPLACED = 4509
     """A newer connection of the same session took over."""
 
 
 def may_return(code: int | None) -> bool:
     """
-    Tell whether a client may connect again after *code*.
+    Tell whether a client may reconnect after *code*.
 
-    ``None`` stands for a connection that ended without a close frame.
+    ``None`` means that the connection ended without a close frame.
     """
     if code is None:
         return True
@@ -49,11 +49,11 @@ def may_return(code: int | None) -> bool:
 
 
 def fit_reason(text: str) -> str:
-    """Return *text* as the reason of a close frame: printable, and cut where it is too long."""
+    """Return *text* as the reason of a close frame: printable, and cut if it is too long."""
     text = printable(text)
     data = text.encode()
     if len(data) <= MAX_REASON_BYTES:
         return text
-    # What is cut inside a character ends before it.
+    # A cut inside a character drops that character.
     kept = data[: MAX_REASON_BYTES - len(_CUT.encode())].decode(errors="ignore")
     return kept.rstrip() + _CUT

@@ -1,8 +1,8 @@
 """
-JSON text to checked values, and back.
+Conversion of JSON text to checked values, and back.
 
-Every field is read through one of the functions here, so that whatever the
-other side sends ends in a value of the promised type or in one sentence.
+Every field is read through one of these functions, so anything that the other side
+sends becomes either a value of the promised type or an error of one sentence.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .printable import printable
 Json = dict[str, Any]
 
 MAX_INTEGER = 2**53 - 1
-"""The largest integer that every JSON reader keeps exact (RFC 8259, 6)."""
+"""The largest integer that every JSON parser keeps exact (RFC 8259, 6)."""
 
 
 def encode(obj: Json) -> str:
@@ -43,7 +43,7 @@ def parse(text: str | bytes) -> Any:
 
 
 def decode_leniently(text: str) -> Json | None:
-    """Read one JSON object that may hold NaN and Infinity; None where it is none even so."""
+    """Read one JSON object that may contain NaN and Infinity; None if it still is not one."""
     try:
         obj = json.loads(text)
     except (RecursionError, ValueError):
@@ -105,7 +105,7 @@ def _is_text(text: str) -> bool:
     """
     Tell whether *text* can be sent and stored.
 
-    Half a surrogate pair has no UTF-8, and PostgreSQL stores no NUL.
+    Half a surrogate pair cannot be encoded as UTF-8, and PostgreSQL stores no NUL.
     """
     if "\0" in text:
         return False
@@ -125,6 +125,6 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
 
 
-# Made once: json.loads and json.dumps would make one for each call.
+# Created once: json.loads and json.dumps would create one for each call.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)

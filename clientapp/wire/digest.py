@@ -2,12 +2,12 @@
 The digest of a feed's lines: one number for many lines and their order.
 
 A polynomial hash (Karp and Rabin, 1987) modulo the Mersenne prime 2^61 - 1
-over the CRC-32 of each line. The digest of the lines up to an offset is a
-prefix, and two prefixes give the digest of what lies between them, so a
-server checks a block of any size with two numbers.
+over the CRC-32 of each line. The digests of all lines up to two offsets give
+the digest of the lines between them, so a server checks a block of any size
+with two numbers.
 
-It finds accidents, not forgeries: a line that is changed keeps its CRC-32
-once in 2^32 times, and whoever wants to can make one that does.
+It detects accidents, not forgeries: a changed line keeps its CRC-32 once in
+2^32 times, and an attacker can construct such a line.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from zlib import crc32
 
 MODULUS = 2**61 - 1
 BASE = 0x1E3779B97F4A7C15
-"""2^64 divided by the golden ratio, to 61 bits: a number without a pattern."""
+"""2^64 divided by the golden ratio, cut to 61 bits: a number without a pattern."""
 EMPTY = 0
 """The digest of no lines."""
 
 
 def extend(digest: int, crc: int) -> int:
-    """Return the digest of the lines of *digest* and one more with that CRC-32."""
-    # One more than the CRC: otherwise lines with a CRC of 0 in front changed nothing.
+    """Return *digest* extended by one line with that CRC-32."""
+    # The CRC plus one: otherwise leading lines with a CRC of 0 would change nothing.
     return (digest * BASE + crc + 1) % MODULUS
 
 
 def join(digest: int, more: int, count: int) -> int:
-    """Return the digest of the lines of *digest* and then the *count* of *more*."""
+    """Return the digest of the lines of *digest*, then the *count* lines of *more*."""
     return (digest * pow(BASE, count, MODULUS) + more) % MODULUS
 
 
@@ -47,5 +47,5 @@ def digest_of(lines: Iterable[bytes]) -> int:
 
 
 def format_digest(digest: int) -> str:
-    """Write a digest as the wire has it: sixteen hexadecimal digits."""
+    """Format a digest as on the wire: sixteen hexadecimal digits."""
     return f"{digest:016x}"

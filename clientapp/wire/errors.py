@@ -1,5 +1,5 @@
 """
-What can be wrong with what the other side sent.
+Errors in data from the other side.
 
     WireError               a sentence that may be shown to the other side
     ├── BadRequest          a parameter of the URL is not allowed
@@ -8,7 +8,7 @@ What can be wrong with what the other side sent.
 
 
 class WireError(ValueError):
-    """Something that came over the wire is not allowed."""
+    """Data received over the wire is not allowed."""
 
 
 class BadRequest(WireError):
@@ -19,4 +19,4 @@ class MalformedMessage(WireError):
     """A frame is not JSON, or lacks a field, or a field has a wrong value."""
 
     block: int | None = None
-    """The block of the report that is wrong; None: it is no report, or tells no block."""
+    """The block of the wrong report; None: it is not a report, or names no block."""

@@ -1,9 +1,9 @@
 """
-What a client says: reports, explanations, pings, a farewell, or any text.
+The frames of a client: reports, explanations, pings, a farewell, or any text.
 
-Text that is none of the protocol's own is never an error: a client written
-by hand that sends ``Hey Server!`` is a client like any other. A plain client,
-which does not speak the protocol, says the sentence or any text.
+Text outside the protocol is never an error: a client written by hand may send
+``Hey Server!``. A plain client, which does not speak the protocol, sends the
+sentence or any text.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from .request import MAX_FEEDS
 from .sentence import Sentence, parse_sentence
 
 EXPLAINED_LINES = 5000
-"""Messages in one frame of an explanation: 140 KB at most, within what a server takes."""
+"""Messages in one frame of an explanation: 140 KB at most, within the server's limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ping:
-    """A client asks for a pong."""
+    """A client requests a pong."""
 
     t0: int
-    """Anything; comes back in the pong."""
+    """Anything; the pong returns it."""
 
     def write(self) -> Json:
         """Return the JSON object."""
@@ -38,13 +38,13 @@ class Ping:
 
     @classmethod
     def read(cls, obj: Json) -> Ping:
-        """Take a decoded frame apart; raises MalformedMessage."""
+        """Parse a decoded frame; raises MalformedMessage."""
         return cls(t0=codec.integer(obj, "t0"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bye:
-    """A client leaves for good and wants to be taken off the list."""
+    """A client leaves for good and asks to be removed from the list."""
 
     def write(self) -> Json:
         """Return the JSON object."""
@@ -52,24 +52,24 @@ class Bye:
 
     @classmethod
     def read(cls, _obj: Json) -> Bye:
-        """Take a decoded frame apart."""
+        """Parse a decoded frame."""
         return cls()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
     """
-    What a client received of a block, message by message.
+    The messages of a block that a client received, one by one.
 
-    The answer to `Explain`; a long one comes in several frames.
+    The answer to `Explain`; a long one is split into several frames.
     """
 
     block: int
     lines: Mapping[str, Sequence[tuple[int, int]]]
-    """Per feed the offset and the CRC-32 of each message, in order of receipt,
-    those included that were dropped."""
+    """Per feed the offset and CRC-32 of each message, in order of receipt, dropped
+    messages included."""
     more: bool
-    """Whether the next frame goes on with the same block."""
+    """Whether the next frame continues the same block."""
 
     def write(self) -> Json:
         """Return the JSON object."""
@@ -77,7 +77,7 @@ class Explained:
 
     @classmethod
     def read(cls, obj: Json) -> Explained:
-        """Take a decoded frame apart; raises MalformedMessage."""
+        """Parse a decoded frame; raises MalformedMessage."""
         lines = codec.mapping(obj, "lines", most=MAX_FEEDS)
         return cls(
             block=codec.integer(obj, "block", low=1),
@@ -87,7 +87,7 @@ class Explained:
 
 
 def explanations(block: int, lines: Mapping[str, Sequence[tuple[int, int]]]) -> Iterator[Explained]:
-    """Yield what is to be said of a block, `EXPLAINED_LINES` to a frame."""
+    """Yield the explanation of a block, `EXPLAINED_LINES` messages per frame."""
     rest = [(feed, pair) for feed, pairs in lines.items() for pair in pairs]
     for start in range(0, max(len(rest), 1), EXPLAINED_LINES):
         part: dict[str, list[tuple[int, int]]] = {}
@@ -115,7 +115,7 @@ def _read_pair(feed: str, pair: object) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Anything else a client sends: printed and kept as its message."""
+    """Any other text from a client: printed, and stored as its message."""
 
     text: str
 
@@ -134,9 +134,9 @@ def read_from_client(text: str) -> FromClient:
     """
     Read one frame of a client that speaks the protocol.
 
-    Raises MalformedMessage only for JSON whose ``type`` is the protocol's own
-    but whose fields are wrong, or not JSON's: NaN and Infinity. Everything else
-    is the sentence or plain text.
+    Raises MalformedMessage only for JSON with a ``type`` of the protocol and wrong
+    fields, or with NaN or Infinity, which JSON does not allow. Everything else is
+    the sentence or plain text.
     """
     sentence = parse_sentence(text)
     if sentence is not None:
@@ -153,7 +153,7 @@ def read_from_client(text: str) -> FromClient:
 
 
 def read_from_plain_client(text: str) -> Sentence | Text:
-    """Read one text of a plain client: the sentence, or anything, JSON too."""
+    """Read one text of a plain client: the sentence, or any text, including JSON."""
     return parse_sentence(text) or Text(text)
 
 
@@ -163,7 +163,7 @@ def _reader(obj: Json) -> Callable[[Json], FromClient] | None:
 
 
 def _refuse_numbers(text: str, error: MalformedMessage) -> None:
-    """Raise *error* if *text* is a frame of the protocol but for numbers that JSON has not."""
+    """Raise *error* if *text* is a frame of the protocol apart from NaN and Infinity."""
     obj = codec.decode_leniently(text)
     if obj is None or _reader(obj) is None:
         return

@@ -1,9 +1,9 @@
 """
-What a server says, besides messages.
+The controls of a server, that is, all its frames except messages.
 
-Each class is one control: ``write`` returns its JSON object, ``read`` takes
-one apart and raises MalformedMessage. Fields that are not known are ignored,
-so a client understands a newer server of the same version.
+Each class is one control: ``write`` returns its JSON object, ``read`` parses one
+and raises MalformedMessage. Unknown fields are ignored, so a client understands
+a newer server of the same version.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from .welcome import Welcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ack:
-    """The server has stored the report of a block; it may be forgotten."""
+    """The server has stored the report of a block; the client may forget it."""
 
     block: int
     verdict: str
-    """One of `Verdict`; a newer server may say another word."""
+    """One of `Verdict`; a newer server may use another word."""
     reason: str = ""
-    """A sentence for everything but ``verified``."""
+    """A sentence for every verdict except ``verified``."""
 
     def write(self) -> Json:
         """Return the JSON object."""
-        # Written out: `asdict` takes as long as all else that an acknowledgement takes.
+        # Written out: `asdict` takes as long as all other work for an acknowledgement.
         obj: Json = {"type": "ack", "block": self.block, "verdict": self.verdict}
         if self.reason:
             obj["reason"] = self.reason
@@ -39,7 +39,7 @@ class Ack:
 
     @classmethod
     def read(cls, obj: Json) -> Ack:
-        """Take a decoded frame apart."""
+        """Parse a decoded frame."""
         return cls(
             block=codec.integer(obj, "block", low=1),
             verdict=_read_verdict(obj),
@@ -56,7 +56,7 @@ def _read_verdict(obj: Json) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explain:
-    """The server asks what a block holds whose report it found broken."""
+    """The server asks for the messages of a block that it found broken."""
 
     block: int
 
@@ -66,17 +66,17 @@ class Explain:
 
     @classmethod
     def read(cls, obj: Json) -> Explain:
-        """Take a decoded frame apart."""
+        """Parse a decoded frame."""
         return cls(block=codec.integer(obj, "block", low=1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
     """
-    Offsets that this session will never get, and where it goes on.
+    Offsets that this session will never receive, and where it continues.
 
-    The next message of the feed is ``last + 1`` of ``epoch``; where nothing
-    is missing, ``last`` is ``first - 1``.
+    The next message of the feed is ``last + 1`` of ``epoch``. If ``last`` is
+    ``first - 1``, no message was lost.
     """
 
     feed: str
@@ -93,7 +93,7 @@ class Gap:
 
     @classmethod
     def read(cls, obj: Json) -> Gap:
-        """Take a decoded frame apart."""
+        """Parse a decoded frame."""
         return cls(
             feed=codec.string(obj, "feed", longest=40),
             first=codec.integer(obj, "first", low=1),
@@ -105,7 +105,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """A sign of life, with how far each feed of the session is."""
+    """A sign of life, with the head of each feed of the session."""
 
     now: int
     """The server's wall clock, microseconds since 1970."""
@@ -117,7 +117,7 @@ class Heartbeat:
 
     @classmethod
     def read(cls, obj: Json) -> Heartbeat:
-        """Take a decoded frame apart."""
+        """Parse a decoded frame."""
         heads = codec.mapping(obj, "heads")
         return cls(
             now=codec.integer(obj, "now"),
@@ -130,7 +130,7 @@ class Pong:
     """The answer to a client's ping."""
 
     t0: int
-    """What the ping said."""
+    """The ``t0`` of the ping."""
     now: int
     """The server's wall clock, microseconds since 1970."""
 
@@ -140,7 +140,7 @@ class Pong:
 
     @classmethod
     def read(cls, obj: Json) -> Pong:
-        """Take a decoded frame apart."""
+        """Parse a decoded frame."""
         return cls(t0=codec.integer(obj, "t0"), now=codec.integer(obj, "now"))
 
 
@@ -156,21 +156,21 @@ class Notice:
 
     @classmethod
     def read(cls, obj: Json) -> Notice:
-        """Take a decoded frame apart."""
+        """Parse a decoded frame."""
         return cls(text=codec.string(obj, "text"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Something the client asked for was not done (type ``error``)."""
+    """A request of the client failed (type ``error``)."""
 
     code: str
     """One of the words in ``docs/reference/protocol.md``, such as ``bad_request``."""
     text: str
     retryable: bool
-    """Whether the same may work later."""
+    """Whether the same request may work later."""
     block: int | None = None
-    """The block whose report was not taken; None: it is about no report."""
+    """The block whose report was not accepted; None: it is not about a report."""
 
     def write(self) -> Json:
         """Return the JSON object."""
@@ -181,7 +181,7 @@ class Failure:
 
     @classmethod
     def read(cls, obj: Json) -> Failure:
-        """Take a decoded frame apart."""
+        """Parse a decoded frame."""
         return cls(
             code=codec.string(obj, "code", longest=40),
             text=codec.string(obj, "text"),
@@ -192,13 +192,13 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Farewell:
-    """The last thing a server says before it closes (type ``bye``)."""
+    """The server's last frame before it closes (type ``bye``)."""
 
     code: int
     """The close code that follows."""
     reason: str
     retry_after: float
-    """Seconds to wait at least before coming back."""
+    """Seconds to wait at least before reconnecting."""
 
     def write(self) -> Json:
         """Return the JSON object."""
@@ -206,7 +206,7 @@ class Farewell:
 
     @classmethod
     def read(cls, obj: Json) -> Farewell:
-        """Take a decoded frame apart."""
+        """Parse a decoded frame."""
         return cls(
             code=codec.integer(obj, "code", low=1000, high=4999),
             reason=codec.string(obj, "reason"),
@@ -233,8 +233,8 @@ def read_from_server(text: str | bytes) -> Message | Control | None:
     """
     Read one frame of a server.
 
-    Returns None for a type that this version does not know, which is to be
-    ignored. Raises MalformedMessage.
+    Returns None for a type unknown to this version; the caller must ignore it.
+    Raises MalformedMessage.
     """
     obj = codec.decode(text)
     kind = obj.get("type")

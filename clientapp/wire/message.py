@@ -22,7 +22,7 @@ class Message:
 
     feed: str
     offset: int
-    """From 1, gapless within the feed."""
+    """From 1, without gaps within the feed."""
     at: int
     """The intended time by the feed's schedule, microseconds since 1970."""
     data: Any

@@ -1,16 +1,16 @@
 """
-The grammar of names: what a client, a feed and a session may be called.
+The rules for names of clients, feeds and sessions.
 
-Names travel in URLs, file names, terminals and channel group names, so none
-may hold a control character, a path separator or anything invisible.
+Names appear in URLs, file names, terminals and channel group names, so they must
+not contain a control character, a path separator or anything invisible.
 """
 
 import re
 
 MAX_BLOCK_SIZE = 100_000
-"""Messages in a block at most: a block lives in its client's memory."""
+"""The most messages in a block: the client keeps a block in memory."""
 MAX_LABEL = 64
-"""Characters in a label at most: it is a name, not a text."""
+"""The most characters in a label: it is a name, not a text."""
 
 CLIENT_NAME = re.compile(r"\w[\w .@+-]{0,63}")
 FEED_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
@@ -54,5 +54,5 @@ def is_label(label: str) -> bool:
 
 
 def key_prefix(key: str) -> str:
-    """Return the part of a session key that may be printed and shown."""
+    """Return the part of a session key that may be shown."""
     return key[:8]

@@ -1,4 +1,4 @@
-"""Where a reader stands in a feed."""
+"""The position of a reader in a feed."""
 
 from __future__ import annotations
 
@@ -8,28 +8,27 @@ from .errors import BadRequest
 from .names import EPOCH, is_feed_name
 
 MAX_OFFSET = 2**53 - 1
-"""The largest offset: the largest integer that JavaScript counts exactly."""
+"""The largest offset: the largest integer that JavaScript represents exactly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
     """
-    Where a reader stands in a feed: the last offset it has.
+    The position of a reader in a feed: the last offset it has.
 
-    Offsets only compare within one epoch: after the recipe of a feed
-    changed, 41 is not the neighbour of yesterday's 40. That is why there is
-    no ``__lt__`` here.
+    Offsets can be compared within one epoch only: after the recipe of a feed
+    changed, 41 does not follow yesterday's 40. So there is no ``__lt__``.
     """
 
     epoch: str
     """Twelve hexadecimal digits that name the recipe of the feed."""
     offset: int
-    """From 1; 0 stands before the first message."""
+    """From 1; 0 means before the first message."""
 
 
 def parse_after(text: str) -> tuple[str, Position]:
     """
-    Read ``users:EPOCH:OFFSET``, the form a position has in a URL.
+    Read ``users:EPOCH:OFFSET``, the form of a position in a URL.
 
     Raises BadRequest.
     """
@@ -47,5 +46,5 @@ def parse_after(text: str) -> tuple[str, Position]:
 
 
 def format_after(feed: str, position: Position) -> str:
-    """Write the position of *feed* as `parse_after` reads it."""
+    """Format the position of *feed* as `parse_after` reads it."""
     return f"{feed}:{position.epoch}:{position.offset}"

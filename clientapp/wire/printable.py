@@ -1,12 +1,12 @@
-"""What the other side said, made safe for a terminal, a log and a page."""
+"""Escaping that makes foreign text safe for a terminal, a log and a page."""
 
 
 def printable(text: str) -> str:
     r"""
-    Return *text* with every character that does not print escaped.
+    Return *text* with every non-printable character escaped.
 
-    A line feed becomes ``\n``, an escape character ``\x1b``: what one side
-    sends can neither move the cursor nor forge a line on the other.
+    A line feed becomes ``\n``, an escape character ``\x1b``, so text from the
+    other side can neither move the cursor nor forge a line.
     """
     if text.isprintable():
         return text

@@ -21,22 +21,22 @@ from .request import MAX_FEEDS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedRange:
-    """What a block holds of one feed."""
+    """One feed's part of a block."""
 
     epoch: str
-    """Of the offset `last`; where it changed in the block, a gap says so in the log."""
+    """The epoch of `last`; if it changed within the block, the log has a gap there."""
     first: int
-    """The offset after the one at which the feed stood before the block."""
+    """The first offset after the feed's position before the block."""
     last: int
-    """The offset at which the feed stands after the block."""
+    """The feed's offset after the block."""
     count: int
-    """Messages of this feed in the block; 0 where all of the range is a gap."""
+    """Messages of this feed in the block; 0 if the whole range is a gap."""
     digest: str | None
-    """Of their lines, in order of receipt; None: the client keeps none."""
+    """The digest of their lines, in order of receipt; None: the client computes none."""
     gaps: int
     """Offsets of the range that the server announced as missing."""
     duplicates: int
-    """Messages that came again and were dropped."""
+    """Messages that arrived again and were dropped."""
 
     def write(self) -> Json:
         """Return the JSON object."""
@@ -45,7 +45,7 @@ class FeedRange:
 
     @classmethod
     def read(cls, obj: Json) -> FeedRange:
-        """Take a decoded range apart; raises MalformedMessage."""
+        """Parse a decoded range; raises MalformedMessage."""
         part = cls(
             epoch=codec.string(obj, "epoch", longest=12),
             first=codec.integer(obj, "first", low=1),
@@ -71,12 +71,12 @@ class Latency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """How a client's clock was held against the server's, in seconds."""
+    """The correction of a client's clock to the server's, in seconds."""
 
     offset: float
-    """What was added to the client's clock for the latencies of the report."""
+    """Added to the client's clock for the latencies of the report."""
     error: float
-    """By how much that may be wrong."""
+    """How far the offset may be wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,10 +102,10 @@ class Report:
     clock: Clock | None = None
     """None: the latencies are by the client's own clock."""
     label: str = ""
-    """What the client calls its experiment; empty: nothing."""
+    """The client's name for its experiment; empty: none."""
 
     def write(self) -> Json:
-        """Return the JSON object; what is not said is left out."""
+        """Return the JSON object; an absent clock or label is left out."""
         obj = {"type": "report", **asdict(self)}
         obj["feeds"] = {name: part.write() for name, part in self.feeds.items()}
         if self.clock is None:
@@ -116,7 +116,7 @@ class Report:
 
     @classmethod
     def read(cls, obj: Json) -> Report:
-        """Take a decoded frame apart; raises MalformedMessage, which names the block."""
+        """Parse a decoded frame; raises MalformedMessage, which names the block."""
         block = codec.integer(obj, "block", low=1)
         try:
             return cls._read(obj, block)

@@ -1,5 +1,5 @@
 """
-What a client asks for, which is all in the URL of its connection.
+A client's request, which is entirely in the URL of its connection.
 
 So any WebSocket client works at once, and there is no handshake state.
 """
@@ -17,42 +17,42 @@ from .position import MAX_OFFSET, Position, format_after, parse_after
 DEFAULT_CLIENT = "guest"
 DEFAULT_FEEDS = ("users",)
 MAX_FEEDS = 16
-"""Feeds of one session at most: each costs a cursor and a control group."""
+"""The most feeds of one session: each costs a cursor and a control group."""
 MAX_QUERY = 8192
-"""Characters of a query string at most: longer ones are refused unread."""
+"""The most characters of a query string: a longer one is refused unread."""
 MAX_FIELDS = 64
-"""Parameters of a query string at most."""
+"""The most parameters of a query string."""
 PARAMETERS = ("client", "feed", "block_size", "session", "after", "from")
 FROM_START = "start"
-"""What ``from`` says for the first message of each feed."""
+"""The value of ``from`` for the first message of each feed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What one connection asks for."""
+    """The request of one connection."""
 
     client: str = DEFAULT_CLIENT
-    """The name the client gives itself; need not be unique."""
+    """The client's name, chosen by itself; need not be unique."""
     feeds: tuple[str, ...] = DEFAULT_FEEDS
-    """The feeds wanted, each once, in the order asked for."""
+    """The requested feeds, each once, in the order requested."""
     block_size: int = 1
     """Messages in one block of this client."""
     declares_size: bool = True
-    """Whether the URL names the block size; a plain client may leave open what its blocks hold."""
+    """Whether the URL names the block size; a plain client may leave its size open."""
     session: str | None = None
-    """The key of the session to go on with; None: the server makes one."""
+    """The key of the session to resume; None: the server creates one."""
     after: Mapping[str, Position] = field(default_factory=dict)
-    """Per feed the position to go on after; a feed left out starts live."""
+    """Per feed the position to resume after; a feed left out starts live."""
     first: int | None = None
     """The offset to begin with in every feed; None: live, or after `after`."""
     unknown: tuple[str, ...] = ()
-    """Names of parameters that the protocol does not know; they are ignored."""
+    """Names of parameters unknown to the protocol; they are ignored."""
 
     def query(self) -> str:
         """
         Return the query string that `parse_request` reads as this request.
 
-        What is not known is not asked for again.
+        Unknown parameters are left out.
         """
         pairs = [("client", self.client)]
         pairs += [("feed", name) for name in self.feeds]
@@ -69,8 +69,8 @@ def parse_request(query: str) -> Request:
     """
     Read the query string of a connection's URL.
 
-    Every parameter has a default. Raises BadRequest with a sentence that
-    names the value and what is allowed.
+    Every parameter has a default. Raises BadRequest with a sentence that names
+    the value and the rule.
     """
     if len(query) > MAX_QUERY:
         raise BadRequest(f"the query string has {len(query)} characters; {MAX_QUERY} are allowed")
@@ -100,8 +100,8 @@ def speaks_protocol(offered: Collection[str], query: str) -> bool:
     """
     Tell whether a client speaks the protocol: it offers it, or names a session.
 
-    Every other client is plain, and receives nothing but messages. *offered*
-    are subprotocols; *query* may be anything, also what `parse_request` refuses.
+    Every other client is plain, and receives messages only. *offered* are
+    subprotocols; *query* may be any text, even one that `parse_request` refuses.
     """
     if SUBPROTOCOL in offered:
         return True

@@ -1,9 +1,9 @@
 """
-The sentence a client says for each block it received.
+The sentence that a client sends for each block it received.
 
-The wording is fixed and pinned in ``tests/vectors/sentence.json``. Clients
-written by hand may say it without any JSON around it, and in many forms:
-any case, ``blocks``, and the time as a program prints a float or a timedelta.
+The wording is fixed by ``tests/vectors/sentence.json``. Clients written by hand
+may send it without JSON around it, and in many forms: in any case, with
+``blocks``, and with the time as a program prints a float or a timedelta.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from .codec import MAX_INTEGER
 
 LONGEST_SENTENCE = 200
-"""Characters of a sentence at most, as a server stores it."""
+"""The most characters of a sentence, as a server stores it."""
 MOST_SECONDS = 1e9
-"""Of a block: 31 years; a time that is longer, or no number, is no sentence."""
+"""The longest block time: 31 years. With a longer time, or one that is not a number,
+the text is not a sentence."""
 
 _PATTERN = re.compile(
     r"""
@@ -30,19 +31,19 @@ _PATTERN = re.compile(
     )
     \s+ time \.?
     """,
-    # ASCII: an Arabic digit is not a digit here, and a long s not an s.
+    # ASCII: an Arabic digit does not count as a digit here, nor a long s as an s.
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """What a block sentence says."""
+    """The content of a block sentence."""
 
     client: str
-    """The name as it was said: anything, at most 64 characters; may be empty."""
+    """The name as sent: anything, at most 64 characters; may be empty."""
     block: int
-    """The number that the client gives the block: from 1 in our own, anything in others."""
+    """The client's number of the block: from 1 in our own client, anything in others."""
     seconds: float
     """Time from the first to the last message of the block."""
 
@@ -52,7 +53,7 @@ class Sentence:
 
 
 def parse_sentence(text: str) -> Sentence | None:
-    """Return what *text* says, or None where it is not the block sentence."""
+    """Return the content of *text*, or None if it is not the block sentence."""
     text = text.strip()
     if len(text) > LONGEST_SENTENCE:
         return None

@@ -1,14 +1,14 @@
-"""What a server finds when it holds a report against what it sent."""
+"""The result of a server's comparison of a report with what it sent."""
 
 from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """Whether a block holds what its feeds hold."""
+    """The result of checking a block."""
 
     VERIFIED = "verified"
-    """Every message of the block's ranges, unaltered and in order."""
+    """Every message of the block's ranges arrived, unaltered and in order."""
     BROKEN = "broken"
-    """Something is missing, doubled, altered or out of order."""
+    """A message is missing, duplicated, altered or out of order."""
     UNVERIFIABLE = "unverifiable"
-    """It cannot be told; the reason says why."""
+    """The block cannot be checked; the reason says why."""

@@ -1,4 +1,4 @@
-"""The welcome: the first thing a server says, and all that a client needs."""
+"""The welcome: the server's first frame, with all that a client needs to begin."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ class FeedState:
     """One feed of a session as the `Welcome` describes it."""
 
     epoch: str
-    """The recipe's name; offsets compare only within one epoch."""
+    """The recipe's name; offsets can be compared within one epoch only."""
     offset: int
-    """The session gets the messages after this offset."""
+    """The session receives the messages after this offset."""
     head: int = 0
     """The newest offset of the feed; messages up to it are caught up. 0: not given."""
     rate: float
     """Messages per second at present."""
     running: bool
-    """Whether a generator is at work on it."""
+    """Whether a generator runs it."""
     fields: tuple[str, ...]
-    """The members of each record; empty where records are not objects."""
+    """The members of each record; empty if records are not objects."""
 
     def write(self) -> Json:
         """Return the JSON object."""
@@ -40,17 +40,17 @@ class FeedState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Welcome:
-    """The first thing a server says on a connection."""
+    """The server's first frame on a connection."""
 
     session: str
-    """The key to come back with."""
+    """The key to reconnect with."""
     feeds: Mapping[str, FeedState]
     blocks: int
     """The number up to which every block of the session is stored; 0: none."""
     limits: Mapping[str, int]
-    """What the server refuses beyond: ``block_size``, ``frame_bytes``."""
+    """The server's limits: ``block_size``, ``frame_bytes``."""
     heartbeat: float
-    """Seconds between heartbeats; three of them missed mean a dead server."""
+    """Seconds between heartbeats; three missed ones mean that the server is dead."""
 
     def write(self) -> Json:
         """Return the JSON object."""
@@ -65,7 +65,7 @@ class Welcome:
 
     @classmethod
     def read(cls, obj: Json) -> Welcome:
-        """Take a decoded frame apart."""
+        """Parse a decoded frame."""
         feeds = codec.mapping(obj, "feeds")
         limits = codec.mapping(obj, "limits")
         return cls(
