@@ -1,4 +1,4 @@
-"""The processor time of other processes, where the system tells it."""
+"""The processor time of other processes, on systems that report it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 PROC = Path("/proc")
 ENDED = ("Z", "X")
-"""States of a process that has ended and that its parent has not asked for yet."""
+"""States of a process that has ended but that its parent has not waited for yet."""
 
 
 def seconds_of(process: int | None) -> float | None:
     """
     Return the processor seconds of a running process, or None.
 
-    None where none is given, it has ended, or there is no ``/proc`` (macOS).
+    None if no process is given, it has ended, or there is no ``/proc`` (macOS).
     """
     try:
         # The name in brackets may hold spaces: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
@@ -28,7 +28,7 @@ def seconds_of(process: int | None) -> float | None:
 
 
 class Watch:
-    """The processor time of one process, look by look."""
+    """The processor time of one process, sampled by each call of `look`."""
 
     def __init__(self, process: int | None) -> None:
         """Watch *process*; None: watch nothing."""
@@ -36,12 +36,12 @@ class Watch:
         self._spent = seconds_of(process)
         self._at = time.monotonic()
         self.shares: list[float] = []
-        """Of a core, between two looks each; empty: unknown."""
+        """Shares of a core, each between two samples; empty: unknown."""
         self.is_gone = False
-        """Whether it has ended since it was first seen."""
+        """Whether the process has ended since it was first seen."""
 
     def look(self) -> None:
-        """Note what the process took since the last look, or that it has ended."""
+        """Record the share used since the last sample, or that the process has ended."""
         if self._spent is None:
             return
         before, since = self._spent, self._at

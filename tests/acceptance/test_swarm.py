@@ -172,7 +172,7 @@ def test_killed_process_ends_the_swarm(served: Stack) -> None:
     first, second = children(program)
     os.kill(first, signal.SIGKILL)
     assert ended(program) == 1
-    assert program.said == "a process of the swarm was ended by signal 9\n"
+    assert program.said == "a process of the swarm was killed by signal 9\n"
     assert not Path(f"/proc/{second}").exists()
 
 
@@ -212,4 +212,4 @@ def test_unwritable_results_are_reported_first(served: Stack) -> None:
     file.touch()
     program = swarm(served, f"--results={file}")
     assert ended(program) == 1
-    assert program.said == f"the folder {file} cannot be made: File exists\n"
+    assert program.said == f"the folder {file} cannot be created: File exists\n"

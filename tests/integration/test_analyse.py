@@ -59,7 +59,7 @@ def test_report_is_written(
     assert cli.main(["analyse", *logs, "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert said.endswith(f"The report is {out / 'report.html'}.\n")
-    assert "48 of 50 expected messages came (96.0000%)" in said
+    assert "48 of 50 expected messages arrived (96.0000%)" in said
     study = json.loads((out / "study.json").read_text())
     assert [cell["block_size"] for cell in study["cells"]] == [3, 4]
     assert study["cells"][1]["expected"] - study["cells"][1]["received"] == 2
@@ -88,7 +88,7 @@ def test_page_explains_a_missing_fit(logs: list[str], tmp_path: Path) -> None:
     """With a single number of clients there is no model, and the page says so."""
     assert cli.main(["analyse", *logs, "--out", str(tmp_path)]) == 0
     page = (tmp_path / "report.html").read_text()
-    assert "No fit is given: clients is the same at every point" in page
+    assert "No fit: clients is the same at every point" in page
     assert "R²" not in page
 
 

@@ -1,6 +1,6 @@
 """
-What many blocks say together: pure statistics over what was measured.
+Statistics of many blocks, as pure functions over measured data.
 
-Needs numpy and scipy (``requirements-analysis.txt``). Nothing that collects
-or verifies imports this package, so that a client runs without them.
+Needs numpy and scipy (``requirements-analysis.txt``). Code that collects or
+verifies does not import this package, so a client runs without them.
 """

@@ -1,4 +1,4 @@
-"""What a study answers, in sentences whose figures are its own."""
+"""The answers of a study, as sentences with its figures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NO_DIFFERENCE = 0.01
 
 
 def answers(study: Study) -> list[str]:
-    """Return the answers, the most asked first; what was not measured is left out."""
+    """Return the answers to measured questions, the most common question first."""
     return [
         *_block_size(study),
         *_clients(study),
@@ -34,8 +34,8 @@ def _block_size(study: Study) -> Iterator[str]:
     condition = worst.condition
     share = f" ({abs(worst.overhead) / worst.ideal:.2%} off)" if worst.ideal else ""
     yield (
-        f"Block size: the mean block time was never further than {_seconds(abs(worst.overhead))} "
-        f"from the ideal. That was at "
+        f"Block size: the mean block time was at most {_seconds(abs(worst.overhead))} "
+        f"away from the ideal. The largest difference was at "
         f"{condition.clients} clients with blocks of {_blocks(condition)}: "
         f"{worst.mean:.4f} s, ideal {worst.ideal:.4f} s{share}."
     )
@@ -51,8 +51,8 @@ def _clients(study: Study) -> Iterator[str]:
         line = max(timed, key=_spread)
         fewest, most = line[0].condition, line[-1].condition
         yield (
-            f"Clients: the mean overheads with {fewest.clients} to {most.clients} clients lay "
-            f"{_seconds(_spread(line))} apart at most (blocks of {_blocks(fewest)})."
+            f"Clients: the mean overheads with {fewest.clients} to {most.clients} clients differ "
+            f"by at most {_seconds(_spread(line))} (blocks of {_blocks(fewest)})."
         )
     pairs = [(line[0], line[-1]) for line in lines]
     measured = [pair for pair in pairs if pair[0].latency and pair[1].latency]
@@ -79,8 +79,8 @@ def _total(study: Study) -> Iterator[str]:
         yield (
             f"Total: a larger block does not shorten it. The same {line[0].messages} messages took "
             f"{fast.seconds:.4f} to {slow.seconds:.4f} s at every block size {sizes} "
-            f"({where}); what a larger block saves is reports, "
-            f"{line[0].reports} against {line[-1].reports}."
+            f"({where}). A larger block only saves reports: {line[-1].reports} instead of "
+            f"{line[0].reports}."
         )
     else:
         yield (
@@ -91,7 +91,7 @@ def _total(study: Study) -> Iterator[str]:
 
 
 def _fits(study: Study) -> Iterator[str]:
-    """Say which lines were refused, and how far the others reach."""
+    """Yield a sentence about the fits that were refused, and the range of the others."""
     if len(study.cells) == 1:
         return
     refused = [model.response for model in study.models if isinstance(model.outcome, NoFit)]
@@ -112,11 +112,11 @@ def _reach(cells: Sequence[Cell]) -> Iterator[str]:
         return
     duplicates = sum(cell.duplicates for cell in cells)
     if received == expected:
-        came = f"all {expected:,} expected messages came"
+        came = f"all {expected:,} expected messages arrived"
     else:
-        came = f"{received:,} of {expected:,} expected messages came ({received / expected:.4%})"
-    again = f"{duplicates:,} came twice and were dropped" if duplicates else "none came twice"
-    yield f"Reach, of the blocks that the server judged: {came}; {again}."
+        came = f"{received:,} of {expected:,} expected messages arrived ({received / expected:.4%})"
+    again = f"{duplicates:,} arrived twice and were dropped" if duplicates else "none arrived twice"
+    yield f"Reach, in the blocks that the server judged: {came}; {again}."
 
 
 def _blocks(condition: Condition) -> str:

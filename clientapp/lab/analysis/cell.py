@@ -1,4 +1,4 @@
-"""A cell of the experiment: one condition, all its repeats."""
+"""A cell of the experiment: one condition with all its repeats."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from .trial import Condition, LatencyFigures, Trial
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """What the trials of one condition come to."""
+    """The figures of all trials of one condition."""
 
     condition: Condition
     repeats: int
     left_out: Mapping[Reason, int]
-    """Blocks that are in no figure of time or latency."""
+    """Blocks that figures of time and latency leave out, by reason."""
     seconds: Spread
-    """Of the time of all blocks."""
+    """Spread of the times of all blocks."""
     overheads: Spread
-    """Of their overheads."""
+    """Spread of their overheads."""
     mean: float
-    """Of the repeats' mean block times, each repeat counting the same."""
+    """Mean of the repeats' mean block times; each repeat counts the same."""
     ideal: float
-    """Of the repeats' mean ideals, in the same way."""
+    """Mean of the repeats' mean ideals; each repeat counts the same."""
     interval: Interval | None
-    """Of the mean overhead; None with a single repeat."""
+    """Interval of the mean overhead; None if there is a single repeat."""
     received: int
     expected: int
     duplicates: int
     latency: LatencyFigures | None
-    """Of each figure the median of the repeats, of the maximum the largest."""
+    """The median of the repeats for each figure; for the maximum, the largest."""
 
     @property
     def overhead(self) -> float:
-        """Seconds that a block takes longer than ideal, in the mean."""
+        """Seconds that a block takes beyond the ideal, on average."""
         return self.mean - self.ideal
 
     @property

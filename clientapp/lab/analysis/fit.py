@@ -1,9 +1,9 @@
 """
-A straight line through what was measured, or the reasons to draw none.
+A straight line fitted to measurements, or the reasons to refuse one.
 
 Ordinary least squares: https://en.wikipedia.org/wiki/Ordinary_least_squares.
-A fit whose predictors cannot be told apart, or whose residuals contradict
-it, is refused: its numbers would look exact and mean nothing.
+A fit is refused if its predictors cannot be told apart, or if its residuals
+contradict it: its numbers would look exact and mean nothing.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from .interval import CONFIDENCE
 from .residuals import complaints
 
 LEAST_FREEDOM = 5
-"""Points beyond the coefficients: with fewer, residuals say nothing about the fit."""
+"""Points beyond the coefficients; with fewer, residuals cannot test the fit."""
 MOST_INFLATION = 5.0
-"""Variance inflation factor: above, the other predictors explain over 80 % of one."""
+"""Variance inflation factor; above it, the other predictors explain over 80 % of one."""
 MOST_CONDITION = 30.0
 """Condition number of the standardised predictors: the usual sign of collinearity."""
 
@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coefficient:
-    """What one more of a predictor adds to the response."""
+    """The increase of the response per unit of a predictor."""
 
     name: str
     value: float
@@ -42,7 +42,7 @@ class Coefficient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """A line that the points bear out."""
+    """A line that the points support."""
 
     coefficients: tuple[Coefficient, ...]
     """The intercept first."""
@@ -58,13 +58,13 @@ class Fit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoFit:
-    """No line, and why."""
+    """A fit that was refused, with the reasons."""
 
     reasons: tuple[str, ...]
-    """Sentences."""
+    """Sentences, without a full stop."""
     fitted: tuple[float, ...] = ()
     residuals: tuple[float, ...] = ()
-    """Of the line that was refused; empty where none could be drawn."""
+    """Residuals of the refused line; empty if no line could be computed."""
 
 
 def fit(response: Sequence[float], predictors: Mapping[str, Sequence[float]]) -> Fit | NoFit:
@@ -109,11 +109,11 @@ def fit(response: Sequence[float], predictors: Mapping[str, Sequence[float]]) ->
 
 
 def _design_faults(columns: Array, names: Sequence[str], points: int) -> tuple[list[str], float]:
-    """Return why no line can be drawn through any response, and the inflation."""
+    """Return the reasons why these predictors fit no response, and the inflation."""
     constant = [name for name, column in zip(names, columns.T, strict=True) if np.ptp(column) == 0]
     if constant:
         same = " and ".join(constant)
-        return [f"{same} is the same at every point, so that nothing tells what it does"], 1.0
+        return [f"{same} is the same at every point, so its effect cannot be estimated"], 1.0
     needed = len(names) + 1 + LEAST_FREEDOM
     if points < needed:
         return [f"there are {points} points, and {needed} are needed"], 1.0
@@ -123,9 +123,9 @@ def _design_faults(columns: Array, names: Sequence[str], points: int) -> tuple[l
     if inflation < MOST_INFLATION and condition < MOST_CONDITION:
         return [], inflation
     why = (
-        f"{' and '.join(names)} go together (variance inflation factor {inflation:.3g}, allowed "
+        f"{' and '.join(names)} are correlated (variance inflation factor {inflation:.3g}, allowed "
         f"below {MOST_INFLATION:g}; condition number {condition:.3g}, allowed below "
-        f"{MOST_CONDITION:g}), so that their parts cannot be told apart"
+        f"{MOST_CONDITION:g}), so their effects cannot be told apart"
     )
     return [why], inflation
 

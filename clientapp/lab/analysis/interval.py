@@ -1,4 +1,4 @@
-"""A mean with the confidence that repeats give."""
+"""The confidence interval of a mean over repeats."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Where a mean lies, with a confidence of `CONFIDENCE`."""
+    """The range that holds a mean with a confidence of `CONFIDENCE`."""
 
     low: float
     high: float
@@ -21,9 +21,9 @@ class Interval:
 
 def interval(means: Sequence[float]) -> Interval | None:
     """
-    Return where the mean of *means* lies; None where one value alone says.
+    Return the interval of the mean of *means*; None for a single value.
 
-    Student's t over independent repeats, each of which gave one mean.
+    By Student's t over independent repeats, with one mean each.
     """
     if len(means) < 2:
         return None

@@ -1,5 +1,5 @@
 """
-What residuals say against a fit.
+Objections to a fit, from its residuals.
 
 Three usual tests, each at the level `LEVEL`: Ramsey's RESET with squares and
 products of the predictors (is the form wrong?), Breusch and Pagan's in
@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 from scipy import stats
 
 LEVEL = 0.01
-"""A sound fit is refused by one of the tests once in a hundred times."""
+"""Each test refuses a sound fit once in a hundred times."""
 ROUNDING = 1e-9
-"""Residuals so small against the response are the rounding of the arithmetic."""
+"""Residuals this small relative to the response are rounding errors."""
 
 Array = NDArray[np.float64]
 
 
 def complaints(x: Array, y: Array, residuals: Array) -> list[str]:
     """
-    Return what speaks against the fit of *y* on the columns of *x*, as sentences.
+    Return the objections to the fit of *y* on the columns of *x*, as sentences.
 
-    *x* has the constant as its first column and leaves some freedom.
+    The first column of *x* is the constant; there are more points than columns.
     """
     if np.abs(residuals).max() <= ROUNDING * max(1.0, float(np.abs(y).max())):
         return []
@@ -35,7 +35,7 @@ def complaints(x: Array, y: Array, residuals: Array) -> list[str]:
         ("a straight line has the wrong form: squares and products explain more", _form(x, y)),
         ("the spread of the residuals changes with the predictors", _spread(x, residuals)),
         (
-            "a few points stand far off, so that the residuals are not normal",
+            "a few points are outliers, so the residuals are not normal",
             float(stats.shapiro(residuals).pvalue),
         ),
     ]

@@ -1,4 +1,4 @@
-"""A study: trials, and what they come to."""
+"""A study: trials and their statistics."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ BLOCK_SIZE = "block size"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One question about a dependence, and its answer."""
+    """A model of one response, and its fit."""
 
     response: str
     unit: str
-    """Of the response; coefficients are per one of their predictor."""
+    """Unit of the response; coefficients are per unit of their predictor."""
     points: str
-    """What a point is."""
+    """A phrase that describes one point."""
     outcome: Fit | NoFit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """All that a report says, without the words around it."""
+    """The figures of a report, without its text."""
 
     trials: tuple[Trial, ...]
     cells: tuple[Cell, ...]
@@ -38,7 +38,7 @@ class Study:
 
 
 def study(trials: Sequence[Trial]) -> Study:
-    """Return what *trials*, at least one, come to."""
+    """Return the study of *trials*, of which there is at least one."""
     return Study(
         trials=tuple(trials),
         cells=tuple(cells(trials)),
@@ -48,7 +48,7 @@ def study(trials: Sequence[Trial]) -> Study:
 
 
 def _block_time(trials: Sequence[Trial]) -> Model:
-    # A block of one takes no time by definition; it would only feign precision.
+    # A block of one takes no time by definition; it would only suggest false precision.
     points = [trial for trial in trials if trial.condition.block_size > 1]
     return Model(
         response="mean block time",

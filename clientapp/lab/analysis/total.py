@@ -1,9 +1,9 @@
 """
-The same messages at each block size, to see whether a larger one is quicker.
+The time for the same messages at each block size, to see whether a larger one is faster.
 
 The sizes run side by side, so that every client waits for the same messages.
-Compared is what each one needed for its first N, where N is a whole number
-of blocks at every size.
+Each total is the time for a client's first N messages; N is a whole number of
+blocks at every size.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from .trial import TimedBlock, Trial
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Total:
-    """What N messages took at one block size, with one number of clients and rate."""
+    """The time for N messages at one block size, with one number of clients and rate."""
 
     rate: float
     clients: int
     feeds: str
     block_size: int
     messages: int
-    """N."""
+    """The N above."""
     seconds: float
     """From the first to the last of the N messages: mean over clients, then repeats."""
     interval: Interval | None
     in_blocks: float
-    """Seconds that the block times add up to: without the waits between blocks."""
+    """Sum of the block times in seconds, without the waits between blocks."""
     reports: int
-    """Blocks, and so reports, of one client."""
+    """Blocks of one client, which sends one report for each."""
     ideal: float
-    """Seconds where every message comes when it is due: mean over clients, then repeats."""
+    """Seconds if every message arrived when due: mean over clients, then repeats."""
 
 
 def totals(trials: Iterable[Trial]) -> list[Total]:
     """
     Return the totals of *trials*, ordered by rate, clients and block size.
 
-    Of a rate and number of clients with a single block size, or where no
-    client has N messages, there are none.
+    A rate and number of clients has no totals if there is a single block size,
+    or if no client has N messages.
     """
     together: defaultdict[tuple[float, int, str], list[Trial]] = defaultdict(list)
     for trial in trials:
@@ -106,7 +106,7 @@ def _by_client(trial: Trial) -> dict[str, list[TimedBlock]]:
     clients: defaultdict[str, list[TimedBlock]] = defaultdict(list)
     for block in sorted(trial.blocks, key=lambda block: block.number):
         run = clients[block.client]
-        # Behind a block that is left out, the clock ran on without it.
+        # After a block that is left out, the total would include its time.
         if not run or run[0].number + len(run) == block.number:
             run.append(block)
     return clients

@@ -1,9 +1,9 @@
 """
-What was measured, as the statistics take it.
+Measured data in the form that the statistics need.
 
-A block is no independent observation: the clients of one run wait for the
+Blocks are not independent observations: the clients of one run wait for the
 same messages on the same machine. A *trial*, one condition in one repeat, is
-the smallest thing that may be counted twice.
+the smallest independent unit.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from ...figures.measured import Reason
 
 @dataclass(frozen=True, slots=True, order=True)
 class Condition:
-    """What was set, and what the block time may depend on."""
+    """The settings of a run, on which the block time may depend."""
 
     rate: float
-    """Messages a second, of all feeds of a client together; 0: it changed within the blocks."""
+    """Messages per second of all feeds of a client; 0: the rate changed within the blocks."""
     clients: int
-    """Clients connected at the time, of all block sizes together."""
+    """Clients connected at the time, over all block sizes."""
     block_size: int
     feeds: str = "users 1/s"
-    """Names with their rates, as all figures name them."""
+    """Names with rates, in the form that all figures use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedBlock:
-    """One block, and how long it took."""
+    """One block and its times."""
 
     client: str
-    """Tells the sessions of a trial apart; no secret."""
+    """A name that distinguishes the sessions of a trial; not secret."""
     number: int
     seconds: float
     """From the first to the last message, by a monotonic clock."""
@@ -45,12 +45,12 @@ class TimedBlock:
 
     @property
     def ideal(self) -> float:
-        """Seconds that the block takes where every message comes when it is due."""
+        """Seconds that the block takes if every message arrives when it is due."""
         return (self.due[1] - self.due[0]) / 1_000_000
 
     @property
     def overhead(self) -> float:
-        """Seconds that it took longer than that."""
+        """Seconds that the block took beyond the ideal."""
         return self.seconds - self.ideal
 
 
@@ -62,7 +62,7 @@ class LatencyFigures:
     p99: float
     max: float
     clock_error: float | None
-    """Bound of the error that all figures share; None: the clocks were not compared."""
+    """Error bound that all figures share; None: the clocks were not compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,17 +72,17 @@ class Trial:
     condition: Condition
     repeat: int
     blocks: tuple[TimedBlock, ...]
-    """Those that the figures rest on."""
+    """The blocks that figures use."""
     left_out: Mapping[Reason, int] = field(default_factory=dict)
-    """The others."""
+    """The number of other blocks, by reason."""
     received: int
-    """Messages that came in judged blocks, each counted once."""
+    """Messages that arrived in judged blocks, each counted once."""
     expected: int
-    """Offsets that should have come in these."""
+    """Offsets that should have arrived in these blocks."""
     duplicates: int
     latency: LatencyFigures | None
 
     def __post_init__(self) -> None:
-        """Refuse a trial without a block: it has no block time."""
+        """Raise ValueError if there is no block, and so no block time."""
         if not self.blocks:
             raise ValueError("a trial needs a block")

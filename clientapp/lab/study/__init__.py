@@ -1,6 +1,6 @@
 """
-Studies: measured blocks read, or made by a sweep, and written as a report.
+Studies: read measured blocks, or produce them by a sweep, and write a report.
 
-Needs ``requirements-analysis.txt``, all but its options; only the command
-`analyse` imports the rest.
+All modules except `options` need ``requirements-analysis.txt``; only the command
+`analyse` imports them.
 """

@@ -1,4 +1,4 @@
-"""The command `analyse`: trials read, or made by a sweep, and their report written."""
+"""The command `analyse`: reads logs or does a sweep, and writes a report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .sweep import sweep
 
 def analyse(options: argparse.Namespace) -> None:
     """
-    Do as *options* say, and tell what was found and where the report is.
+    Run the analysis that *options* describe; print its answers and the report's path.
 
     Raises ClientError, with a sentence.
     """
@@ -37,7 +37,7 @@ def analyse(options: argparse.Namespace) -> None:
 
 
 def _sweep(options: argparse.Namespace) -> Path:
-    """Do the sweep that *options* ask for; return its folder."""
+    """Do the sweep that *options* describe; return its folder."""
     plan = Plan(
         url=options.url,
         feed=options.feed,
@@ -54,7 +54,7 @@ def _sweep(options: argparse.Namespace) -> Path:
 
 
 def _read(paths: Sequence[Path]) -> Reading:
-    """Read logs, all together, and the folders of sweeps, swarms and clients."""
+    """Read all logs as one, and the folders of sweeps, swarms and clients."""
     logs = [path for path in paths if not path.is_dir()]
     parts = [read_folder(path) for path in paths if path.is_dir()]
     if logs:

@@ -1,4 +1,4 @@
-"""The whole blocks of block logs, with the verdicts of the server."""
+"""The whole blocks of block logs, with the server's verdicts."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class LoggedSession:
 
 @dataclass(slots=True)
 class BlockFile:
-    """The sessions of a log, and the number of blocks that are left out."""
+    """The sessions of a log, and the numbers of blocks that are left out."""
 
     sessions: list[LoggedSession] = field(default_factory=list)
     damaged: int = 0
-    """Blocks that do not fit their checksum."""
+    """Blocks that do not match their checksum."""
     ownerless: int = 0
     """Blocks of sessions whose line cannot be read."""
 
@@ -67,12 +67,12 @@ def read_blocks(path: Path) -> BlockFile:
 
 
 def left_out(files: Sequence[BlockFile]) -> list[str]:
-    """Return the sentences about what *files* leave out."""
+    """Return sentences about the blocks that *files* leave out."""
     found = {
-        "Blocks that do not fit their checksum and are left out": sum(
+        "Blocks left out because they do not match their checksum": sum(
             file.damaged for file in files
         ),
-        "Blocks that are left out, for the line of their session cannot be read": sum(
+        "Blocks left out because the line of their session cannot be read": sum(
             file.ownerless for file in files
         ),
     }

@@ -1,4 +1,4 @@
-"""A study on disk: the page, its pictures, and its figures for programs."""
+"""The files of a study: the page, its pictures, and the figures for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a folder holds: a sweep, the logs of a swarm, or any block logs."""
+"""Trials from a folder: of a sweep, of a swarm with logs, or of any block logs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read_folder(folder: Path) -> Reading:
 
 
 def _bound(outcome: Path) -> tuple[str, ...]:
-    """Return why the load side of a swarm was the bottleneck, if it was."""
+    """Return the reason why the load side of a swarm was the bottleneck, if it was."""
     try:
         said = json.loads(outcome.read_text(encoding="utf-8"))
         return (str(said["why"]),) if said["is_load_bound"] else ()

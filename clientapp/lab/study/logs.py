@@ -1,8 +1,8 @@
 """
 Block logs as trials.
 
-A log says what its client asked for and what came, but not how many others
-were connected. So clients are counted among the logs that are given.
+A log records its client's request and the messages that arrived, but not the
+number of connected clients. So clients are counted among the given logs.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ OF_BLOCKS = (
     "Latencies come from block reports: p50 is the median of the blocks' medians, p99 the 99th "
     "percentile of the blocks' own p99, which is an upper estimate."
 )
-COUNTED = "Clients are counted among the logs that were given."
+COUNTED = "Clients are counted among the given logs."
 
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """A session with blocks, and from when to when it collected them."""
+    """A session with blocks, and the time in which it collected them."""
 
     session: LoggedSession
     start: int
@@ -85,7 +85,7 @@ def _span(session: LoggedSession) -> _Span:
 
 
 def _runs(spans: Sequence[_Span]) -> Iterable[list[_Span]]:
-    """Yield those of *spans*, which are ordered by start, that overlap."""
+    """Yield groups of *spans* that overlap; *spans* are ordered by start."""
     run: list[_Span] = []
     end = 0
     for span in spans:

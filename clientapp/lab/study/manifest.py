@@ -1,4 +1,4 @@
-"""What a report rests on: when, where and with which versions it was made."""
+"""The manifest of a report: its time, machine and versions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 def manifest(command: str, facts: Mapping[str, Any]) -> dict[str, str]:
-    """Return what is to be known about a report, in order, as text."""
+    """Return the facts about a report, in order, as text."""
     return {
         "made": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
         "command": command,

@@ -11,13 +11,13 @@ from ...options import DEFAULT_URL, URL_RULE, number, one, process, url, whole
 from ...wire import names
 
 MAX_CLIENTS = 1000
-"""Of a sweep: every block of theirs is logged, and read again for the report."""
+"""Clients of a sweep: all their blocks are logged, and read again for the report."""
 MAX_REPEATS = 100
-"""Of a sweep: ten times as many make an interval a third as wide."""
+"""Repeats of a sweep: ten times as many make an interval a third as wide."""
 MAX_SECONDS = 3600
-"""Of one run: an hour, whose logs are held in memory for the report."""
+"""Seconds of one run: an hour; the report holds its logs in memory."""
 MAX_RATE = 1_000_000
-"""Of a feed, as its server has it."""
+"""Messages per second of a feed: the server's limit."""
 SWEEP: dict[str, Any] = {
     "url": DEFAULT_URL,
     "feed": "users",
@@ -28,7 +28,7 @@ SWEEP: dict[str, Any] = {
     "seed": 1,
     "server_pid": None,
 }
-"""The options of a sweep alone, with their defaults."""
+"""The options that only a sweep has, with their defaults."""
 
 
 def add_analyse_options(parser: argparse.ArgumentParser) -> None:
@@ -40,27 +40,27 @@ def add_analyse_options(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="PATH",
         help="a block log, whose client may be running, or a folder: of a sweep, of a swarm with "
-        "logs, or of any block logs (default: none, and a sweep is done)",
+        "logs, or of any block logs (default: do a sweep)",
     )
     add(
         "--rate",
         type=number(0.001, MAX_RATE),
         metavar="R",
-        help="messages a second of the running feed; a sweep needs it, logs hold their own",
+        help="messages per second of the running feed; only a sweep needs it, since logs have it",
     )
     add(
         "--out",
         type=Path,
         default=Path("study"),
         metavar="FOLDER",
-        help="where the report is written; files of the same names are replaced (default: study)",
+        help="folder for the report; files with the same names are replaced (default: study)",
     )
     _add_sweep_options(parser.add_argument_group("options of a sweep"))
     parser.set_defaults(parser=parser)
 
 
 def fill_in(options: argparse.Namespace) -> None:
-    """Fill in the defaults of a sweep; end with exit code 2 where options do not fit."""
+    """Fill in the defaults of a sweep; exit with code 2 if options contradict each other."""
     given = [name for name in ("rate", *SWEEP) if getattr(options, name) is not None]
     if options.paths and given:
         option = "--" + given[0].replace("_", "-")
@@ -94,13 +94,13 @@ def _add_sweep_options(group: Any) -> None:
         "--block-sizes",
         type=_several(whole(names.MAX_BLOCK_SIZE)),
         metavar="N,...",
-        help=f"block sizes side by side, commas between them (default: {_shown('block_sizes')})",
+        help=f"block sizes, side by side, separated by commas (default: {_shown('block_sizes')})",
     )
     add(
         "--clients",
         type=_several(whole(MAX_CLIENTS)),
         metavar="N,...",
-        help="numbers of clients, of all block sizes together, commas between them "
+        help="numbers of clients, over all block sizes, separated by commas "
         f"(default: {_shown('clients')})",
     )
     add(
@@ -113,14 +113,14 @@ def _add_sweep_options(group: Any) -> None:
         "--seconds",
         type=number(1, MAX_SECONDS),
         metavar="S",
-        help="of each run, once all clients are connected; several of the largest block must fit "
+        help="duration of each run once all clients are connected; must fit several largest blocks "
         f"(default: {SWEEP['seconds']:g})",
     )
     add(
         "--seed",
         type=whole(2**31, least=0),
         metavar="N",
-        help=f"of the order of the runs (default: {SWEEP['seed']})",
+        help=f"seed for the order of the runs (default: {SWEEP['seed']})",
     )
     add(
         "--server-pid",

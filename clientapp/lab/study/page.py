@@ -1,4 +1,4 @@
-"""The report of a study as one HTML page that asks nobody for anything."""
+"""The report of a study as one HTML page that loads nothing else."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from .plots import Plot
 from .reading import Reading
 
 NEEDS_BLOCKS = {"p90": 10, "p99": 100, "p999": 1000}
-"""With fewer blocks than these, a percentile is the largest value."""
+"""With fewer blocks than this, a percentile is the largest value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Titles and rows, as they are shown."""
+    """Titles and rows of a table, as shown."""
 
     titles: Sequence[str]
     rows: Sequence[Sequence[str]]
 
 
 def page(study: Study, plots: Sequence[Plot], reading: Reading, manifest: Mapping[str, Any]) -> str:
-    """Return the page; everything from outside is escaped."""
+    """Return the page; all values from outside are escaped."""
     environment = Environment(
         loader=PackageLoader(__package__, "templates"),
         autoescape=True,
@@ -107,7 +107,7 @@ def _delivery(cell: Cell) -> list[str]:
         figures = [latency.p50, latency.p99, latency.max, latency.clock_error]
     return [
         *_condition(condition.feeds, condition.clients, condition.block_size),
-        # Rounding must not make a whole out of what is none.
+        # Rounding must not turn a smaller share into 100 %.
         "100 %" if cell.received == cell.expected else f"{cell.reach * 100:.6f} %",
         f"{cell.received:,}",
         f"{cell.expected:,}",

@@ -1,4 +1,4 @@
-"""What a sweep is to measure, and what its runs cost; kept beside its logs."""
+"""The plan of a sweep, and the cost of its runs; kept beside its logs."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ FILE = "sweep.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to be measured."""
+    """The measurements that a sweep makes."""
 
     url: str
     feed: str
     rate: float
-    """Messages a second of the feed, as its server was told."""
+    """Messages per second of the feed, as configured on the server."""
     block_sizes: tuple[int, ...]
     clients: tuple[int, ...]
     repeats: int
     seconds: float
-    """Of each run, once all clients are connected."""
+    """Duration of each run once all clients are connected."""
     seed: int
-    """Of the order of the runs."""
+    """Seed for the order of the runs."""
 
     def runs(self) -> list[tuple[int, int]]:
         """
-        Return clients and repeat of every run, in the order to be done.
+        Return clients and repeat of every run, in the order to run them.
 
-        A random one: what drifts with time must not look like an effect of
-        clients.
+        The order is random, so that a drift over time does not look like an
+        effect of clients.
         """
         repeats = range(1, self.repeats + 1)
         runs = [(clients, repeat) for repeat in repeats for clients in self.clients]
@@ -43,20 +43,20 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepRun:
-    """A run that was done."""
+    """A completed run."""
 
     clients: int
     repeat: int
     load: float
     """Cores that the clients used."""
     server: float | None
-    """Cores that the server used; None: not known."""
+    """Cores that the server used; None: unknown."""
     bound: str = ""
-    """Why the load side was the bottleneck, a sentence; empty: it was not."""
+    """The sentence that explains why the load side was the bottleneck; empty: it was not."""
     failed: int = 0
-    """Clients that could not go on, or were never connected."""
+    """Clients that could not continue, or never connected."""
     why: str = ""
-    """The sentence of the first one."""
+    """The reason of the first failed client."""
     unacknowledged: int = 0
     """Reports that the server did not acknowledge before their clients left."""
 
@@ -67,7 +67,7 @@ def folder_of(clients: int, repeat: int) -> str:
 
 
 def write_sweep(folder: Path, plan: Plan, runs: list[SweepRun]) -> None:
-    """Keep *plan* and the *runs* done so far beside their logs; raises CouldNot."""
+    """Write *plan* and the completed *runs* beside their logs; raises CouldNot."""
     text = json.dumps({"plan": asdict(plan), "runs": [asdict(run) for run in runs]}, indent=1)
     try:
         (folder / FILE).write_text(text, encoding="utf-8")
@@ -76,7 +76,7 @@ def write_sweep(folder: Path, plan: Plan, runs: list[SweepRun]) -> None:
 
 
 def read_plan(folder: Path) -> tuple[Plan, list[SweepRun]]:
-    """Return what `write_sweep` kept in *folder*; raises CouldNot."""
+    """Read what `write_sweep` wrote to *folder*; raises CouldNot."""
     path = folder / FILE
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))

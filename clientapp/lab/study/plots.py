@@ -1,4 +1,4 @@
-"""The plots of a study, each as large as a phone is wide."""
+"""The plots of a study, each sized for the width of a phone."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ COLOURS = ("#0f766e", "#b45309", "#1d4ed8", "#be185d", "#4d7c0f", "#6d28d9", "#3
 Key = tuple[str, int]
 
 SIZE = (5.4, 3.6)
-"""Inches: letters of 10 points are still read where the page is 360 pixels wide."""
+"""Inches: letters of 10 points are readable on a page 360 pixels wide."""
 DPI = 150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
-    """A picture, and how to read it."""
+    """A picture with its title and caption."""
 
     name: str
-    """Of its file, without the suffix."""
+    """The name of its file, without the suffix."""
     title: str
     caption: str
     png: bytes
@@ -46,22 +46,22 @@ def plots(study: Study) -> Iterator[Plot]:
         yield _plot(
             "block-time",
             "Block time against block size",
-            "Points: mean of a cell. Line: the mean ideal. Points of different numbers of "
-            "clients lie on each other where clients make no difference.",
+            "Points: mean of a cell. Line: the mean ideal. Points for different numbers of "
+            "clients coincide if clients make no difference.",
             lambda axes: _block_time(axes, several),
         )
         yield _plot(
             "overhead",
-            "What a block takes beyond the ideal",
+            "Overhead: block time beyond the ideal",
             "Points: mean with its 95 % confidence interval over repeats. Crosses: p99 of all "
-            "blocks. Below zero, blocks were quicker than the schedule.",
+            "blocks. Below zero, blocks were faster than the schedule.",
             lambda axes: _overhead(axes, several),
         )
     if timed:
         yield _plot(
             "latency",
             "Latency against clients",
-            "Solid: median. Dashed: p99. Shaded: the bound of the clock's error, where clocks "
+            "Solid: median. Dashed: p99. Shaded: the error bound of the clock, if clocks "
             "were compared.",
             lambda axes: _latency(axes, timed),
         )
@@ -69,8 +69,8 @@ def plots(study: Study) -> Iterator[Plot]:
         yield _plot(
             "total",
             "The same messages at each block size",
-            "Circles: from the first to the last message. Squares: what the block times add up to, "
-            "which leaves out the waits between blocks. Line: the ideal.",
+            "Circles: from the first to the last message. Squares: the sum of the block times, "
+            "without the waits between blocks. Line: the ideal.",
             lambda axes: _total(axes, study),
         )
     for model in study.models:
@@ -78,12 +78,12 @@ def plots(study: Study) -> Iterator[Plot]:
             yield _plot(
                 f"residuals-{model.response.replace(' ', '-')}",
                 f"Residuals: {model.response}",
-                "A fit is given only where these scatter around zero without a pattern.",
+                "A fit is given only if these scatter around zero without a pattern.",
                 lambda axes, model=model: _residuals(axes, model),  # type: ignore[misc]
             )
 
 
-# The names of feeds come from logs, and are no formulas.
+# The names of feeds come from logs; they are not formulas.
 @rc_context({"text.parse_math": False})
 def _plot(name: str, title: str, caption: str, draw: Callable[[Axes], None]) -> Plot:
     figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
@@ -188,7 +188,7 @@ def _coloured(
 
 
 def _colour(number: int, count: int) -> str:
-    """Return the colour of one of *count* lines: no two have the same."""
+    """Return the colour of one of *count* lines; no two lines share a colour."""
     if count <= len(COLOURS):
         return COLOURS[number]
     return to_hex(hls_to_rgb(number / count, 0.3 + 0.15 * (number % 3), 0.7))
@@ -200,7 +200,7 @@ def _client_axis(axes: Axes, cells: Sequence[Cell]) -> None:
 
 
 def _number_axis(axes: Axes, values: Sequence[int]) -> None:
-    """Let the axis be one of numbers, with a mark at each value that was measured."""
+    """Format the axis as numbers, with a tick at each measured value."""
     counts = sorted(set(values))
     if counts[-1] > 10 * counts[0]:
         axes.set_xscale("log")

@@ -1,4 +1,4 @@
-"""What reading came to, whatever was read."""
+"""The result of reading logs, a sweep or a swarm."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from ...figures.summary import BASIS, RULE, left_out_sentence
 from ..analysis.trial import Trial
 
 UNKNOWN_LOAD = (
-    "Whether the clients' own machine was the bottleneck is not known: block logs do not say how "
-    "busy their clients were. A sweep or a swarm does."
+    "It is unknown whether the clients' own machine was the bottleneck: block logs do not record "
+    "how busy their clients were. A sweep or a swarm does."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Trials, and what must be known about them."""
+    """Trials with the facts needed to judge them."""
 
     trials: tuple[Trial, ...]
     notes: tuple[str, ...] = ()
-    """Sentences about how the figures came about."""
+    """Sentences about the origin of the figures."""
     facts: dict[str, Any] = field(default_factory=dict)
-    """What the load side said of itself, for the manifest."""
+    """Facts about the load side, for the manifest."""
     left_out: Mapping[Reason, int] = field(default_factory=dict)
-    """Blocks that are in no figure of time or latency."""
+    """Blocks that figures of time and latency leave out, by reason."""
     bound: tuple[str, ...] | None = None
-    """Why the load side was the bottleneck, sentences; empty: it was not; None: not known."""
+    """Reasons why the load side was the bottleneck; empty: it was not; None: unknown."""
 
     def opening(self) -> Iterator[str]:
-        """Yield what a report begins with: whether it can be believed, and its rule."""
+        """Yield the opening of a report: whether its figures can be trusted, and its rule."""
         for sentence in self.bound or ():
             yield f"Do not trust the figures below: {sentence}."
         yield RULE
@@ -55,6 +55,6 @@ def joined(parts: Sequence[Reading]) -> Reading:
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         facts={name: value for part in parts for name, value in part.facts.items()},
         left_out=left_out,
-        # One that is known to be bound spoils the whole; one that is unknown leaves it unknown.
+        # One known bottleneck affects the whole; otherwise, one unknown part leaves it unknown.
         bound=bound if bound or len(known) == len(parts) else None,
     )

@@ -1,8 +1,8 @@
 """
-The logs of a sweep as trials: what settled between coming and leaving.
+The logs of a sweep as trials: the settled blocks between joining and leaving.
 
-A client that connects is behind at first and catches up. Blocks from then
-are shorter than ideal, and say nothing about the feed.
+A client that connects is behind at first and catches up. Blocks from this time
+are shorter than ideal, and reveal nothing about the feed.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from .reading import Reading
 from .trials import SeenBlock, condition_of, left_out_of, seen_blocks, trial_of
 
 SETTLE_SECONDS = 1.0
-"""After the last client connected: what its welcome cost is over."""
+"""Wait after the last client connected, until the cost of its welcome is over."""
 SETTLED = (
-    f"Only blocks are counted that began {SETTLE_SECONDS:g} s after the last client had its first "
+    f"Only blocks count that began {SETTLE_SECONDS:g} s after the last client received its first "
     "message, and ended before the first client left."
 )
 
@@ -56,7 +56,7 @@ def read_sweep(folder: Path) -> Reading:
 
 
 def _settled(sessions: Sequence[LoggedSession]) -> list[SeenBlock]:
-    """Return the blocks of a run that settled."""
+    """Return the settled blocks of a run."""
     logged = [session.blocks for session in sessions if session.blocks]
     if not logged:
         return []
@@ -81,7 +81,7 @@ def _trials(run: SweepRun, settled: Sequence[SeenBlock]) -> Iterator[Trial]:
 
 
 def _facts(plan: Plan, runs: Sequence[SweepRun]) -> dict[str, str]:
-    """Return the manifest's part of a sweep, under names that tell sweeps apart."""
+    """Return the manifest entries of a sweep, under names that distinguish sweeps."""
     at = f"at {plan.rate:g} messages/s"
     load = _by_clients(runs, [run.load for run in runs])
     servers = [run.server for run in runs if run.server is not None]
@@ -100,9 +100,9 @@ def _warnings(plan: Plan, runs: Sequence[SweepRun]) -> Iterator[str]:
     at = f"At {plan.rate:g} messages/s"
     if failed := [run for run in runs if run.failed]:
         yield (
-            f"{at}, clients that could not do all they should: "
+            f"{at}, clients that failed: "
             f"{sum(run.failed for run in failed)}, in {len(failed)} of {len(runs)} runs; "
-            f"the first one: {failed[0].why}"
+            f"the first: {failed[0].why}"
         )
     if left := sum(run.unacknowledged for run in runs):
         yield f"{at}, reports not acknowledged before their clients left: {left}"

@@ -1,8 +1,8 @@
 """
-A sweep: the same measurement at many numbers of clients, several times each.
+A sweep: the same measurement with several numbers of clients, each repeated.
 
-Each run is a swarm. Block sizes are its parts, side by side, so that all of
-them see the same feed on the same machine in the same mood.
+Each run is a swarm. Its parts are the block sizes, side by side, so that all of
+them see the same feed on the same machine under the same load.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from .settled import SETTLE_SECONDS
 
 def sweep(plan: Plan, folder: Path, server: int | None) -> None:
     """
-    Do all runs of *plan*, their logs in *folder*; raises CouldNot and Refused.
+    Do all runs of *plan* with logs in *folder*; raises CouldNot and Refused.
 
-    *server*: its process on this machine, to measure its processor time.
+    *server* is the server's process on this machine, to measure its processor time.
     """
     runs = plan.runs()
     done: list[SweepRun] = []
@@ -45,10 +45,10 @@ def sweep(plan: Plan, folder: Path, server: int | None) -> None:
 
 def roles(plan: Plan, clients: int) -> tuple[Role, ...]:
     """
-    Return what the *clients* of a run do, whose block sizes take turns.
+    Return the roles of the *clients* of a run; the block sizes alternate.
 
-    All are there for `Plan.seconds` once the last one has settled, and then as
-    long as the largest block takes: the one that they leave unfinished.
+    All stay for `Plan.seconds` once the last one has settled, and then as long
+    as the largest block takes, which they leave unfinished.
     """
     joining = (clients - 1) / JOIN_PER_SECOND
     unfinished = max(plan.block_sizes) / plan.rate
@@ -58,7 +58,7 @@ def roles(plan: Plan, clients: int) -> tuple[Role, ...]:
 
 
 def run_of(clients: int, repeat: int, outcome: Outcome) -> SweepRun:
-    """Return what is kept of a run that came to *outcome*."""
+    """Return the record of a run with this *outcome*."""
     return SweepRun(
         clients=clients,
         repeat=repeat,
@@ -85,7 +85,7 @@ async def _swarm(plan: Plan, roles: tuple[Role, ...], logs: Path, server: int | 
 
 
 def _empty(logs: Path) -> None:
-    """Make the folder, without old logs: clients would go on with the sessions in them."""
+    """Create the folder without old logs, whose sessions clients would resume."""
     try:
         logs.mkdir(parents=True, exist_ok=True)
         for old in logs.glob("*.log"):

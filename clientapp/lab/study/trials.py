@@ -1,4 +1,4 @@
-"""Logged blocks as trials: which count, and in which group."""
+"""Logged blocks as trials: selected and grouped by condition."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .blockfiles import LoggedSession
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenBlock:
-    """A block of a log, as the figures take it."""
+    """A block of a log, in the form that figures use."""
 
     client: str
-    """Tells the sessions of a log apart; no secret."""
+    """A name that distinguishes the sessions of a log; not secret."""
     block: ScannedBlock
     measured: Measured
 
@@ -50,7 +50,7 @@ def seen_blocks(session: LoggedSession) -> Iterator[SeenBlock]:
 
 
 def condition_of(seen: SeenBlock, clients: int) -> Condition:
-    """Return the condition of a block that was collected beside so many *clients*."""
+    """Return the condition of a block collected while *clients* clients were connected."""
     rates = seen.block.header.rates.values()
     return Condition(
         rate=0.0 if None in rates else sum(rate for rate in rates if rate is not None),
@@ -61,12 +61,12 @@ def condition_of(seen: SeenBlock, clients: int) -> Condition:
 
 
 def trial_of(condition: Condition, repeat: int, seen: Sequence[SeenBlock]) -> Trial | None:
-    """Return what was *seen* of a condition; None where no block of it can be timed."""
+    """Return the trial of the blocks *seen*; None if no block can be timed."""
     reasons = [(one, one.measured.left_out) for one in seen]
     timed = [one for one, reason in reasons if reason is None]
     if not timed:
         return None
-    # Broken blocks are where messages are lost, so they count here.
+    # Messages are lost in broken blocks, so these count here.
     judged = [one.block for one in seen if one.measured.verdict]
     parts = [part for block in judged for part in block.report.feeds.values()]
     received = sum(part.count for part in parts)
@@ -83,7 +83,7 @@ def trial_of(condition: Condition, repeat: int, seen: Sequence[SeenBlock]) -> Tr
 
 
 def left_out_of(seen: Sequence[SeenBlock]) -> Counter[Reason]:
-    """Return how many blocks of all that were *seen* are left out, by reason."""
+    """Return the number of *seen* blocks that are left out, by reason."""
     reasons = (one.measured.left_out for one in seen)
     return Counter(reason for reason in reasons if reason is not None)
 

@@ -1,6 +1,6 @@
 """
-A swarm: many clients at once, in as few processes as keep pace.
+A swarm: many clients at once, in as few processes as can keep up.
 
-Its members are clients like any other, which report their blocks and are
-told what the server finds; but for logs on request they keep nothing.
+Its members are ordinary clients: they report their blocks and receive the
+server's verdicts. They keep nothing, except block logs on request.
 """

@@ -29,7 +29,7 @@ COLUMNS = (
     "duplicates",
     "interrupted",
 )
-"""*clients* are the members of the same process that were connected then."""
+"""*clients* counts the members of the same process that were connected at the time."""
 
 
 class BlockTable:
@@ -61,12 +61,12 @@ class BlockTable:
 
 
 def path_of(folder: Path, process: int) -> Path:
-    """Return where the process of that number writes its rows."""
+    """Return the path of the rows that process number *process* writes."""
     return folder / f"{FILE}.{process}"
 
 
 def begin_table(folder: Path) -> None:
-    """Write the columns of the table in *folder*; raises CouldNot where it cannot be written."""
+    """Write the columns of the table in *folder*; raises CouldNot if that fails."""
     with _writing(folder / FILE, "w") as table:
         table.write(",".join(COLUMNS) + "\n")
 

@@ -1,4 +1,4 @@
-"""The command `swarm`: planned, run, shown and judged."""
+"""The command `swarm`: plans, runs, shows and judges a swarm."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from .swarm import Swarm
 from .swarmplan import Part, Role, Stage, plan
 
 NOT_MET = 4
-"""The exit code where something expected does not hold."""
+"""The exit code if an expectation does not hold."""
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do as *options* say; return the exit code. Raises ClientError."""
+    """Run the swarm that *options* describe; return the exit code. Raises ClientError."""
     parts = options.parts or [Part(("users",), 10)]
     stages = options.stages or [Stage(options.clients, options.seconds)]
     if not any(stage.clients for stage in stages):
@@ -126,4 +126,4 @@ def _make(folder: Path | None) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CouldNot(f"the folder {folder} cannot be made: {error.strerror}") from None
+        raise CouldNot(f"the folder {folder} cannot be created: {error.strerror}") from None

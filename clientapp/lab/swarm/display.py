@@ -1,4 +1,4 @@
-"""A swarm on a terminal, live, or in a log, line by line, and its end."""
+"""The display of a swarm: live on a terminal, line by line in a log, and its result."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from .swarm import Swarm
 
 LIVE_SECONDS = 0.5
 LINE_SECONDS = 5.0
-"""Between two lines where the output is no terminal."""
+"""Between two lines if the output is not a terminal."""
 FILE_WIDTH = 120
-"""Characters of a line in a file, which wraps nothing."""
+"""Characters per line in a file, which wraps nothing."""
 WIDE = 1000
 """More characters than any table needs."""
 FAILURES_SHOWN = 5
 DELIVERED = ("members", "messages", "reach", "missing", "again")
 BLOCKS = ("blocks", "verified", "p50", "p99", "p99.9")
-"""The columns of a result: of two tables where they do not fit side by side."""
+"""The columns of a result; these become two tables if they do not fit side by side."""
 
 
 class Display:
-    """Shows a swarm to a person; with *quiet* nothing."""
+    """Shows a swarm to a person; with *quiet*, shows nothing."""
 
     def __init__(self, swarm: Swarm, *, quiet: bool) -> None:
         self._swarm = swarm
         self._console = Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
-        # Where colour is forced upon a file, it still is none to draw on.
+        # Even if colour is forced, a file cannot show a live display.
         self._is_live = self._console.is_interactive and self._console.file.isatty()
         if not self._is_live:
             self._console.width = FILE_WIDTH
@@ -57,7 +57,7 @@ class Display:
             self._console.print(self._line())
 
     def end(self, outcome: Outcome) -> None:
-        """Show what the swarm came to."""
+        """Show the outcome of the swarm."""
         whole_table = _result(outcome, (*DELIVERED, *BLOCKS))
         anywhere = self._console.options.update_width(WIDE)
         needed = self._console.measure(whole_table, options=anywhere).maximum
@@ -70,7 +70,7 @@ class Display:
             self._console.print(printable(line))
 
     def _rate(self, messages: int) -> float:
-        """Return messages a second since the last call."""
+        """Return messages per second since the last call."""
         now = time.monotonic()
         since, before = self._before
         self._before = (now, messages)
@@ -131,7 +131,7 @@ def _result(outcome: Outcome, names: Sequence[str]) -> Table:
 
 
 def _cells(part: PartStatus) -> dict[str, str]:
-    """Return what a result says of *part*, by the name of its column."""
+    """Return the row of *part* in a result, by column name."""
     found = measured(part)
     return {
         "members": str(part.members),
@@ -148,7 +148,7 @@ def _cells(part: PartStatus) -> dict[str, str]:
 
 
 def _table(names: Sequence[str], **options: Any) -> Table:
-    """Return a table whose numbers are never cut; a long name of a part is folded."""
+    """Return a table that never cuts numbers and folds long names of parts."""
     table = Table(box=None, pad_edge=False, **options)
     table.add_column("part", overflow="fold")
     for name in names:
@@ -179,14 +179,14 @@ def _remarks(outcome: Outcome) -> list[str]:
     lines += _processors(outcome)
     lines += list(outcome.failures[:FAILURES_SHOWN])
     if len(outcome.failures) > FAILURES_SHOWN:
-        lines.append(f"and {len(outcome.failures) - FAILURES_SHOWN} more could not go on")
+        lines.append(f"and {len(outcome.failures) - FAILURES_SHOWN} more members failed")
     if outcome.why_bound is not None:
         lines.append(outcome.why_bound)
     return lines
 
 
 def _processors(outcome: Outcome) -> list[str]:
-    """Return what each process of the load side took of a core, and the server."""
+    """Return the shares of a core that each load process and the server used."""
     lines = [
         f"load process {number}: {_cores(load.processor)}"
         for number, load in enumerate(outcome.loads, 1)

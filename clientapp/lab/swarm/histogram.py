@@ -1,9 +1,9 @@
 """
 Latencies counted in buckets, so that millions of them take little memory.
 
-Histograms of many clients add up to one, which percentiles of percentiles do
-not. The buckets are those of an HDR histogram (Tene, hdrhistogram.org) of two
-digits: each spans 1/64 of its value at most, and single microseconds up to 127.
+Histograms of many clients can be added up; percentiles cannot. The buckets are
+those of an HDR histogram (Tene, hdrhistogram.org) with two digits: each spans at
+most 1/64 of its value, and a single microsecond up to 127.
 """
 
 from __future__ import annotations
@@ -14,39 +14,39 @@ from collections.abc import Mapping
 from ...figures.ranks import rank
 
 BITS = 7
-"""Of a value that its bucket keeps: an error of 1/64 at most."""
+"""Bits of a value that its bucket keeps: an error of at most 1/64."""
 
 
 class Histogram:
-    """How often each latency was seen, to two digits."""
+    """The count of each latency, to two digits."""
 
     def __init__(self, counts: Mapping[int, int] | None = None) -> None:
-        """Go on with *counts* of another histogram, by bucket."""
+        """Start with the *counts* of another histogram, by bucket."""
         self.counts = Counter(counts or {})
-        """Per bucket, by its lowest value in microseconds."""
+        """Count per bucket, by the lowest value of the bucket in microseconds."""
 
     @property
     def total(self) -> int:
-        """How many latencies were seen."""
+        """The number of latencies counted."""
         return self.counts.total()
 
     def add(self, seconds: float) -> None:
-        """Count a latency; a clock that is ahead makes it negative."""
+        """Count a latency; it is negative if a clock is ahead."""
         self.counts[_bucket(round(seconds * 1_000_000))] += 1
 
     def merge(self, other: Histogram) -> None:
-        """Count all that *other* has seen."""
+        """Add the counts of *other*."""
         self.counts.update(other.counts)
 
     def percentile(self, percent: float) -> float:
         """
         Return the seconds that *percent* of all latencies do not exceed.
 
-        By nearest rank, and as the lowest value of its bucket. Raises
-        ValueError where nothing was seen.
+        By nearest rank, as the lowest value of its bucket. Raises ValueError if
+        nothing was counted.
         """
         if not self.counts:
-            raise ValueError("nothing was seen")
+            raise ValueError("nothing was counted")
         left = rank(percent, self.total)
         for value in sorted(self.counts):
             left -= self.counts[value]

@@ -21,11 +21,11 @@ from .status import PartStatus
 from .swarmplan import Role, Stay
 
 ARRIVE_SECONDS = 3.0
-"""For what is on its way when a member is about to leave."""
+"""Wait at most this long for messages in transit when a member is about to leave."""
 
 
 class Member:
-    """A client that comes, collects, and leaves as its role says."""
+    """A client that connects, collects and leaves according to its role."""
 
     def __init__(
         self,
@@ -40,11 +40,11 @@ class Member:
         table: BlockTable | None,
     ) -> None:
         """
-        Keep a block log in *folder*, where given; *latencies* are those of the part.
+        Create a member; it keeps a block log in *folder*, if given.
 
-        *heads* is the newest known offset of each feed in this process. The
-        member's number is in *present* while it is connected. Each block becomes
-        a row of *table*, if there is one.
+        *latencies* are those of its part. *heads* has the newest known offset of
+        each feed in this process. *present* holds the member's number while it is
+        connected. Each block becomes a row of *table*, if given.
         """
         self.role = role
         self._session = session
@@ -63,31 +63,31 @@ class Member:
         self._stop = asyncio.Event()
         self._left = 0
         self._obstacle = ""
-        """Why it was not connected at the last try, in brackets; empty: nothing is known."""
+        """The reason, in brackets, why the last attempt to connect failed; empty: unknown."""
         self.failure: str | None = None
-        """Why it could not go on; None: it can."""
+        """The reason why the member could not continue; None: it can."""
 
     @property
     def positions(self) -> dict[str, int]:
-        """How far it has received each feed."""
+        """The offset up to which each feed has been received."""
         positions = {} if self._run is None else self._run.positions
         return {feed: at.offset for feed, at in positions.items()}
 
     @property
     def known(self) -> dict[str, int]:
-        """How far it knows each feed to be: it received that, or a heartbeat said so."""
+        """The newest offset known of each feed, from a message or a heartbeat."""
         known = self.positions
         heads = {} if self._run is None else self._run.heads
         return known | {feed: at for feed, at in heads.items() if at > known.get(feed, 0)}
 
     async def play(self, began: float) -> None:
-        """Do what the role says; *began* is the loop's time of the beginning."""
+        """Play the role; *began* is the start of the swarm by the loop's clock."""
         with ExitStack() as stack:
             log: Log = MemoryLog()
             try:
                 if self._folder is not None:
                     path = self._folder / f"{self.role.name}.log"
-                    # What syncs take is not to be measured; after a crash it is measured again.
+                    # Syncs would distort the measurement; after a crash, measure again.
                     log = stack.enter_context(BlockLog(path, is_synced=False))
                 for stay in self.role.stays:
                     await self._stay(log, stay, began)
@@ -97,11 +97,11 @@ class Member:
                 self.failure = str(error)
 
     def stop(self) -> None:
-        """Leave soon, and come back no more."""
+        """Leave soon, and do not return."""
         self._stop.set()
 
     def show(self, event: events.Event) -> None:
-        """Count what the statistics of a swarm need."""
+        """Record what the statistics of a swarm need."""
         match event:
             case events.Connected():
                 self._present.add(self.role.number)
@@ -115,7 +115,7 @@ class Member:
                 self._table.add(self.role, event, len(self._present))
 
     def add_to(self, part: PartStatus) -> None:
-        """Add what this member has come to, but for its latencies."""
+        """Add the counts of this member, without its latencies."""
         tally = self._tally
         part.members += 1
         part.reached += tally.connects > 0
@@ -152,7 +152,7 @@ class Member:
         )
         self._tally.forget_rest()
         if not self.positions:
-            # It left before its first block, so it begins anew where its feeds are then.
+            # It left before its first block, so it starts again at the current heads.
             self._begin, self._end = {}, {}
         leaving = asyncio.create_task(self._leave(self._run, began + stay.end))
         try:
@@ -172,7 +172,7 @@ class Member:
             with suppress(TimeoutError):
                 async with asyncio.timeout(ARRIVE_SECONDS):
                     await self._reach(target)
-            # It may have got more while it waited.
+            # More may have arrived while it waited.
             mine = self.positions
             self._end = {feed: max(end, mine[feed]) for feed, end in target.items()}
         elif self._begin:
@@ -181,7 +181,7 @@ class Member:
         run.interrupt()
 
     async def _reach(self, target: Mapping[str, int]) -> None:
-        while any(self.positions.get(feed, 0) < end for feed, end in target.items()):  # noqa: ASYNC110  a run tells nobody
+        while any(self.positions.get(feed, 0) < end for feed, end in target.items()):  # noqa: ASYNC110  a run has no event for it
             await asyncio.sleep(0.02)
 
     async def _until(self, when: float) -> None:

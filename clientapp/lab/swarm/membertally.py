@@ -1,4 +1,4 @@
-"""What one member of a swarm has come to, in numbers."""
+"""The counters of one member of a swarm."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .histogram import Histogram
 @dataclass(slots=True)
 class MemberTally(Tally):
     """
-    Counters of a member, whose latencies go to those of its part.
+    Counters of a member, which adds its latencies to those of its part.
 
-    What was intended while the member was away is late by its own doing: those
-    blocks are interrupted. So is everything that a slow reader gets, which has
-    no histogram. Of both no latency is kept.
+    Messages intended while the member was disconnected are late because of the
+    member itself, so their blocks are interrupted and their latencies dropped.
+    A slow reader is always late; it has no histogram, and no latency is kept.
     """
 
     histogram: Histogram | None = None
     gaps_in_blocks: int = 0
-    """Those that complete blocks hold."""
+    """Gaps in complete blocks."""
 
     def add_block(self, block: Block) -> None:
         """Count a complete block, and its latencies if it was live."""
@@ -33,6 +33,6 @@ class MemberTally(Tally):
                 self.histogram.add(latency)
 
     def forget_rest(self) -> None:
-        """Forget the block that a stay left unfinished: all of it comes again."""
+        """Forget the block that a stay left unfinished: the server sends all of it again."""
         self.gaps = self.gaps_in_blocks
         self.in_block = 0

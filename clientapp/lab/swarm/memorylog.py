@@ -1,7 +1,7 @@
 """
 A log in memory, for members of a swarm that keep no file.
 
-It remembers what a client needs to resume within its process: the session, the
+It keeps what a client needs to resume within its process: the session, the
 last block, and the reports that are not acknowledged.
 """
 
@@ -21,7 +21,7 @@ from ...wire.message import Message
 from ...wire.report import Report
 
 BLOCKS_KEPT = 16
-"""Blocks whose messages are kept: a server asks for them soon, and about few."""
+"""Blocks whose messages are kept: a server asks about few of them, and soon."""
 
 
 class MemoryLog:
@@ -39,7 +39,7 @@ class MemoryLog:
         self._lines: OrderedDict[int, tuple[str, ...]] = OrderedDict()
 
     def begin(self, session: Session) -> None:
-        """Open a new session: the blocks that follow belong to it."""
+        """Begin a new session: the blocks that follow belong to it."""
         self.session = session
         self.last = None
         self.judged = 0
@@ -47,11 +47,11 @@ class MemoryLog:
         self._lines.clear()
 
     def line(self, message: Message, data: Any, stamp: Stamp) -> str:
-        """Return the least that tells which message it was."""
+        """Return the shortest line that identifies the message."""
         return f"--- again {message.feed} {message.offset} {message.crc:08x}"
 
     def append(self, block: Block) -> int:
-        """Remember a block; return 0, for nothing is written."""
+        """Keep a block; return 0, because nothing is written."""
         report = block.report
         self.last = LoggedBlock(
             report=report, positions=block.positions, due=block.due, rates=block.rates
@@ -73,7 +73,7 @@ class MemoryLog:
 
     def reports_above(self, number: int, most: int = WINDOW) -> list[Report]:
         """Return the first *most* unacknowledged reports above *number*, in order."""
-        # A copy, for this is called in a thread.
+        # A copy, because this is called in a thread.
         reports = self._reports.copy()
         return [reports[block] for block in sorted(reports) if block > number][:most]
 

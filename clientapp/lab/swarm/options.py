@@ -13,13 +13,13 @@ from .expectation import RULE, Expectation, parse_expectation
 from .swarmplan import Part, Stage
 
 MAX_MEMBERS = 20_000
-"""Members of one swarm: as many connections as a server takes."""
+"""Members of one swarm: as many as the connections that a server accepts."""
 MAX_SECONDS = 86_400
-"""Of a swarm, or of a stage: a day."""
+"""Seconds of a swarm or a stage: a day."""
 MAX_WEIGHT = 1000
-"""Of a part: so rare may another one be."""
+"""Weight of a part, relative to the rarest one."""
 MAX_PROCESSES = 64
-"""Of a swarm: as many cores as a large machine has."""
+"""Processes of a swarm: the cores of a large machine."""
 PART_RULE = (
     "FEED[+FEED...]:BLOCK_SIZE[:WEIGHT], for example users:10 or users+arrays:100:3; "
     f"a weight is a whole number from 1 to {MAX_WEIGHT}"
@@ -45,7 +45,7 @@ def add_swarm_options(parser: argparse.ArgumentParser) -> None:
         type=number(0.1, MAX_SECONDS),
         default=30.0,
         metavar="S",
-        help=f"how long it takes, at most {MAX_SECONDS} (default: 30)",
+        help=f"duration of the swarm, at most {MAX_SECONDS} (default: 30)",
     )
     add(
         "--stage",
@@ -54,7 +54,7 @@ def add_swarm_options(parser: argparse.ArgumentParser) -> None:
         dest="stages",
         metavar="MEMBERS:SECONDS",
         help=f"a stage of a ramp, in place of --clients and --seconds: {STAGE_RULE}; "
-        "repeat it for more, one after the other",
+        "repeat the option for further stages, which run one after another",
     )
     add(
         "--mix",
@@ -62,7 +62,7 @@ def add_swarm_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         dest="parts",
         metavar="PART",
-        help=f"what members collect: {PART_RULE}; repeat it for more, side by side "
+        help=f"feeds and block size of a part: {PART_RULE}; repeat it for more, side by side "
         "(default: users:10)",
     )
     add(
@@ -70,7 +70,7 @@ def add_swarm_options(parser: argparse.ArgumentParser) -> None:
         type=number(0, 1),
         default=0.0,
         metavar="SHARE",
-        help="the share of members that leave and come back, from 0 to 1 (default: 0)",
+        help="the share of members that leave and return, from 0 to 1 (default: 0)",
     )
     add(
         "--slow",
@@ -84,21 +84,21 @@ def add_swarm_options(parser: argparse.ArgumentParser) -> None:
         type=whole(10**9),
         default=1024,
         metavar="N",
-        help="how many bytes a second those read (default: 1024)",
+        help="bytes per second that a slow member reads (default: 1024)",
     )
     add(
         "--seed",
         type=whole(2**31, least=0),
         default=1,
         metavar="N",
-        help="the same seed makes the same plan (default: 1)",
+        help="the same seed gives the same plan (default: 1)",
     )
     add(
         "--processes",
         type=whole(MAX_PROCESSES),
         metavar="N",
         help=f"processes that the members share, at most {MAX_PROCESSES} (default: as few as keep "
-        "pace with the rate of the feeds, at most one for each core)",
+        "up with the rate of the feeds, at most one per core)",
     )
     add(
         "--expect",
@@ -107,7 +107,7 @@ def add_swarm_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         dest="expectations",
         metavar="EXPECTATION",
-        help=f"end with exit code 4 where this does not hold: {_percent(RULE)}; repeat it for more",
+        help=f"exit with code 4 if this does not hold: {_percent(RULE)}; repeat it for more",
     )
     add(
         "--label",
@@ -120,28 +120,28 @@ def add_swarm_options(parser: argparse.ArgumentParser) -> None:
         "--logs",
         type=Path,
         metavar="FOLDER",
-        help="keep a block log of each member there (default: none is kept)",
+        help="keep a block log of each member in this folder (default: none)",
     )
     add(
         "--results",
         type=Path,
         metavar="FOLDER",
-        help="write outcome.json there, and blocks.csv with a row for each block "
-        "(default: nothing is written)",
+        help="write outcome.json to this folder, and blocks.csv with a row for each block "
+        "(default: none)",
     )
     add(
         "--server-pid",
         type=process,
         metavar="PID",
-        help="the server's process on this machine, to tell what it takes of a core",
+        help="the server's process on this machine, to measure its share of a core",
     )
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument(
         "--json",
         action="store_true",
-        help="the outcome as one JSON object on standard output (default: off)",
+        help="print the outcome as one JSON object (default: off)",
     )
-    shape.add_argument("--quiet", action="store_true", help="errors only (default: off)")
+    shape.add_argument("--quiet", action="store_true", help="print errors only (default: off)")
     parser.set_defaults(parser=parser)
 
 
@@ -177,5 +177,5 @@ def _expectation(text: str) -> Expectation:
 
 
 def _percent(text: str) -> str:
-    # argparse takes a % in a help text for one of its own.
+    # argparse interprets a % in a help text as a format.
     return text.replace("%", "%%")

@@ -1,4 +1,4 @@
-"""What one process of a swarm is told to do."""
+"""The orders for one process of a swarm."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from .swarmplan import Part, Role, Stay
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """What a process is to do."""
+    """The roles that a process plays, and where."""
 
     url: str
     label: str
     roles: tuple[Role, ...]
     logs: str | None
-    """The folder of the members' block logs; None: they keep none."""
+    """The folder of the members' block logs; None: no logs."""
     blocks: str | None
-    """The file with a row for each block; None: none is written."""
+    """The file with a row for each block; None: no file."""
 
     def write(self) -> bytes:
-        """Return them as the first line of standard input."""
+        """Return the orders as the first line of standard input."""
         return json.dumps(asdict(self)).encode() + b"\n"
 
     @classmethod
     def read(cls, line: str) -> Orders:
-        """Read such a line."""
+        """Parse such a line."""
         obj: dict[str, Any] = json.loads(line)
         roles = tuple(_read_role(role) for role in obj.pop("roles"))
         return cls(roles=roles, **obj)

@@ -1,4 +1,4 @@
-"""What a swarm came to: numbers, whose fault they may be, and files of them."""
+"""The outcome of a swarm: its numbers, the bottleneck, and the files."""
 
 from __future__ import annotations
 
@@ -17,75 +17,75 @@ from .status import PartStatus, whole
 
 PERCENTS = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99_9": 99.9, "max": 100.0}
 BUSY = 0.9
-"""The share of a core at which a process has no room left."""
+"""The share of a core at which a process is saturated."""
 LATE_SECONDS = 0.1
-"""So late a loop spoils the latencies that it measures."""
+"""A loop this late distorts the latencies that it measures."""
 BOUND_SECONDS = 3
-"""So many seconds of either make the load side the bottleneck."""
+"""After this many seconds of either, the load side is the bottleneck."""
 
 
 @dataclass(slots=True)
 class Load:
-    """What one process of a swarm took."""
+    """The resources that one process of a swarm used."""
 
     processor: list[float] = field(default_factory=list)
     """The share of a core, second by second."""
     late: list[float] = field(default_factory=list)
-    """The longest that its loop was late, second by second, in seconds."""
+    """The largest delay of its loop, second by second, in seconds."""
 
     @property
     def why_bound(self) -> str | None:
-        """Why the process could not keep pace; None: it could."""
+        """The reason why the process could not keep up; None: it could."""
         busy = sum(share >= BUSY for share in self.processor)
         late = sum(seconds >= LATE_SECONDS for seconds in self.late)
         if busy >= BOUND_SECONDS:
-            return f"it used {max(self.processor):.0%} of a core"
+            return f"used {max(self.processor):.0%} of a core"
         if late >= BOUND_SECONDS:
-            return f"its event loop was up to {max(self.late):.2f} s late"
+            return f"had its event loop up to {max(self.late):.2f} s late"
         return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The end of a swarm."""
+    """The result of a swarm."""
 
     asked: Mapping[str, Any]
-    """The options, seed among them."""
+    """The options, including the seed."""
     parts: Mapping[str, PartStatus]
     loads: Sequence[Load]
-    """Of each process."""
+    """One per process."""
     server: Sequence[float]
-    """The share of a core that the server's process took, second by second; empty: unknown."""
+    """The share of a core that the server used, second by second; empty: unknown."""
     failures: Sequence[str]
-    """Why members could not go on, one sentence each."""
+    """The reasons why members could not continue, one sentence each."""
     seconds: float
-    """From the first process to the last."""
+    """From the start of the first process to the end of the last."""
     is_server_gone: bool = False
     """Whether the server's process ended before the swarm did."""
 
     @property
     def why_bound(self) -> str | None:
-        """Why the load side was the bottleneck, in a sentence; None: it was not."""
+        """The sentence that explains why the load side was the bottleneck; None: it was not."""
         for number, load in enumerate(self.loads, 1):
             if load.why_bound is not None:
                 return (
-                    f"the load side is the bottleneck: of process {number} of {len(self.loads)} "
-                    f"{load.why_bound}; latencies hold its own delays"
+                    f"the load side is the bottleneck: process {number} of {len(self.loads)} "
+                    f"{load.why_bound}; latencies include its own delays"
                 )
         return None
 
     def require_anybody(self) -> None:
-        """Raise CouldNot, with the first sentence, where no member could go on."""
+        """Raise CouldNot with the first failure if every member failed."""
         members = sum(part.members for part in self.parts.values())
         if self.failures and len(self.failures) == members:
             raise CouldNot(self.failures[0])
 
     def measured(self) -> dict[str, float]:
-        """Return what may be expected something of; what was not measured is left out."""
+        """Return the measures of all members; those without a value are left out."""
         return measured(whole(self.parts.values()))
 
     def write(self) -> dict[str, Any]:
-        """Return all of it as JSON has it."""
+        """Return the JSON object of the outcome."""
         return {
             "asked": dict(self.asked),
             "seconds": round(self.seconds, 3),
@@ -110,7 +110,7 @@ class Outcome:
 
 
 def measured(part: PartStatus) -> dict[str, float]:
-    """Return the measures of *part* by their names; what was not measured is left out."""
+    """Return the measures of *part* by name; those without a value are left out."""
     found: dict[str, float] = {
         "gaps": part.gaps,
         "duplicates": part.duplicates,
@@ -131,7 +131,7 @@ def measured(part: PartStatus) -> dict[str, float]:
 
 
 def describe(part: PartStatus) -> dict[str, Any]:
-    """Return what *part* counts and what it measures."""
+    """Return the counts and the measures of *part*."""
     return {
         "members": part.members,
         "messages": part.messages,

@@ -1,4 +1,4 @@
-"""One look at the server before a swarm: whether it is there, and how fast its feeds are."""
+"""A probe before a swarm: checks that the server answers, and gets the feeds' rates."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ class Probe:
         self._rates: dict[str, float] = {}
 
     async def rates(self) -> Mapping[str, float]:
-        """Return messages a second by feed; raises CouldNot and Refused."""
+        """Return messages per second by feed; raises CouldNot and Refused."""
         await self._connector.run()
         return self._rates
 
     def received(self, frame: Message | Control, stamp: Stamp) -> None:
-        """Take the welcome and leave."""
+        """Read the rates from the welcome, and leave."""
         self._protocol.receive(frame)
         if isinstance(frame, Welcome):
             self._rates = {feed: state.rate for feed, state in frame.feeds.items()}
             self._connector.leave()
 
     def lost(self, reason: str) -> None:
-        """Do nothing: the answer is known."""
+        """Do nothing: the rates are known."""
 
     def waiting(self, reason: str, seconds: float, attempt: int) -> None:
-        """Do nothing: the first try must succeed."""
+        """Do nothing: the first attempt must succeed."""
 
     async def to_send(self) -> list[Json]:
-        """Return nothing: a probe reports nothing."""
+        """Return nothing: a probe has no reports."""
         return []

@@ -1,8 +1,8 @@
 """
-One process of a swarm: its members, and what it says of them every second.
+One process of a swarm: its members, and their status every second.
 
-It is told what to do by the first line of its standard input. When that input
-ends, whoever started it wants it to stop, or is dead.
+The first line of standard input has its orders. When that input ends, the
+swarm's main process wants this one to stop, or has died.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from .swarmplan import Role
 
 STATUS_SECONDS = 1.0
 TICK_SECONDS = 0.05
-"""How often it is looked whether the loop is late."""
+"""Interval at which the loop's delay is measured."""
 LOOK_SECONDS = 0.25
-"""How often it is looked how far the members are: each look costs as they are many."""
+"""Interval at which heads are collected from the members; the cost grows with their number."""
 
 
 class Process:
@@ -39,7 +39,7 @@ class Process:
         self._orders = orders
         self._heads: dict[str, int] = {}
         self._present: set[int] = set()
-        """Numbers of the members that are connected: to count them for each block is too much."""
+        """Numbers of the connected members; counting them anew for each block costs too much."""
         self._latencies = {str(role.part): Histogram() for role in orders.roles}
         folder = None if orders.logs is None else Path(orders.logs)
         self._members = [
@@ -58,7 +58,7 @@ class Process:
         self._late = 0.0
 
     async def run(self) -> None:
-        """Let every member do its part; print a status every second, and the last."""
+        """Let every member play its role; print a status every second and at the end."""
         loop = asyncio.get_running_loop()
         loop.add_reader(sys.stdin.fileno(), self._stop)
         async with asyncio.TaskGroup() as group:
@@ -85,7 +85,7 @@ class Process:
             member.stop()
 
     async def _watch(self) -> None:
-        """Note how late the loop is."""
+        """Record the delay of the loop."""
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() + TICK_SECONDS
@@ -93,7 +93,7 @@ class Process:
             self._late = max(self._late, loop.time() - due)
 
     async def _look(self) -> None:
-        """Note how far anybody here knows each feed to be."""
+        """Record the newest offset of each feed that any member here knows."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             for member in self._members:
@@ -121,7 +121,7 @@ class Process:
 
 
 def main() -> None:
-    """Do what the first line of standard input says."""
+    """Run the orders in the first line of standard input."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     orders = Orders.read(sys.stdin.readline())
@@ -137,7 +137,7 @@ def _tell(status: Status) -> None:
     try:
         print(status.write(), flush=True)
     except BrokenPipeError:
-        # Whoever started it is dead; its members leave all the same.
+        # The main process is dead; the members leave nevertheless.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,4 +1,4 @@
-"""How a swarm stands: what its processes say every second, and their sum."""
+"""The status of a swarm: the reports of its processes every second, and their sum."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from .histogram import Histogram
 
 @dataclass(slots=True)
 class PartStatus:
-    """The members of one part, as far as they came."""
+    """The progress of the members of one part."""
 
     members: int = 0
     reached: int = 0
-    """Members that were connected at all."""
+    """Members that ever connected."""
     connected: int = 0
     """Members that are connected now."""
     messages: int = 0
     expected: int = 0
-    """Offsets from where members began to where their feeds were known to be when they ended."""
+    """Offsets from the members' starts to the newest ones known when the members ended."""
     received: int = 0
-    """Those of them that came; what came again after a stay counts once."""
+    """Those of them that arrived; a message that arrived again after a stay counts once."""
     behind: int = 0
-    """Messages that slow readers had not read when they ended; nobody expects them."""
+    """Messages that slow readers had not read when they ended; they do not count as expected."""
     blocks: int = 0
     interrupted: int = 0
-    """Blocks around a reconnect or catch-up, which are in no latency."""
+    """Blocks around a reconnect or catch-up; latencies leave them out."""
     gaps: int = 0
     duplicates: int = 0
     reconnects: int = 0
@@ -37,10 +37,10 @@ class PartStatus:
     verdicts: Counter[str] = field(default_factory=Counter)
     latencies: Histogram = field(default_factory=Histogram)
     clock_error: float | None = None
-    """The largest bound of error of the members' clocks, in seconds; None: unknown."""
+    """The largest error bound of the members' clocks, in seconds; None: unknown."""
 
     def write(self) -> dict[str, Any]:
-        """Return what JSON can hold of it: all."""
+        """Return the status as a JSON object."""
         return {
             **{name: getattr(self, name) for name in _COUNTS},
             "verdicts": self.verdicts,
@@ -50,13 +50,13 @@ class PartStatus:
 
     @classmethod
     def read(cls, obj: dict[str, Any]) -> PartStatus:
-        """Take such an object apart."""
+        """Parse such an object."""
         verdicts = Counter(obj.pop("verdicts"))
         latencies = Histogram(dict(obj.pop("latencies")))
         return cls(verdicts=verdicts, latencies=latencies, **obj)
 
     def add(self, other: PartStatus) -> None:
-        """Add what *other* counts."""
+        """Add the counts of *other*."""
         for name in _COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.verdicts.update(other.verdicts)
@@ -70,15 +70,15 @@ _COUNTS = tuple(name for name, kind in get_type_hints(PartStatus).items() if kin
 
 @dataclass(slots=True)
 class Status:
-    """What one process says of its members and of itself."""
+    """The status of one process and its members."""
 
     parts: dict[str, PartStatus] = field(default_factory=dict)
     processor: float = 0.0
     """The share of a core it used in the last second."""
     late: float = 0.0
-    """The longest that its event loop was late in the last second, in seconds."""
+    """The largest delay of its event loop in the last second, in seconds."""
     failures: list[str] = field(default_factory=list)
-    """Why members could not go on, one sentence each."""
+    """The reasons why members could not continue, one sentence each."""
 
     def write(self) -> str:
         """Return one line of JSON."""
@@ -92,7 +92,7 @@ class Status:
 
     @classmethod
     def read(cls, line: str | bytes) -> Status:
-        """Read such a line."""
+        """Parse such a line."""
         obj: dict[str, Any] = json.loads(line)
         parts = {name: PartStatus.read(part) for name, part in obj.pop("parts").items()}
         return cls(parts=parts, **obj)

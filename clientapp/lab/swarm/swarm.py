@@ -1,4 +1,4 @@
-"""The swarm itself: it starts the processes, hears of them, and adds up."""
+"""The swarm itself: starts the processes, reads their status, and adds it up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .status import PartStatus, Status, total
 from .swarmplan import Role
 
 LONGEST_LINE = 2**24
-"""Bytes of a status: some thousand buckets for each part."""
+"""Bytes of a status, which has some thousand buckets for each part."""
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class _Running:
 
 
 class Swarm:
-    """Members in processes, from the first to the last."""
+    """The processes of a swarm and their members, from start to end."""
 
     def __init__(
         self,
@@ -50,10 +50,10 @@ class Swarm:
         asked: Mapping[str, Any] | None = None,
     ) -> None:
         """
-        Keep block logs in the folder *logs*, and the table of blocks in *results*.
+        Create a swarm with block logs in *logs* and the table of blocks in *results*.
 
-        *server* is the server's process on this machine, whose processor time
-        is measured; *asked* is kept with the outcome.
+        *server* is the server's process on this machine; its processor time is
+        measured. *asked*, the options, is kept with the outcome.
         """
         self._orders = [
             Orders(
@@ -73,17 +73,17 @@ class Swarm:
 
     @property
     def parts(self) -> Mapping[str, PartStatus]:
-        """How the members stand, by their part."""
+        """The status of the members, by part."""
         return total(one.status for one in self._running)
 
     @property
     def processor(self) -> list[float]:
-        """The share of a core that each process took in the last second."""
+        """The share of a core that each process used in the last second."""
         return [one.status.processor for one in self._running]
 
     @property
     def server(self) -> float | None:
-        """The share of a core that the server took in the last second; None: unknown."""
+        """The share of a core that the server used in the last second; None: unknown."""
         return self._server.shares[-1] if self._server.shares else None
 
     @property
@@ -92,7 +92,7 @@ class Swarm:
         return self._server.is_gone
 
     async def run(self) -> Outcome:
-        """Let all members do their part; raises CouldNot."""
+        """Let all members play their roles; raises CouldNot."""
         began = time.monotonic()
         require_files(max(map(_files, self._orders)))
         if self._results is not None:
@@ -121,7 +121,7 @@ class Swarm:
         )
 
     def stop(self) -> None:
-        """Let every member leave; the second time, at once."""
+        """Let every member leave; the second call kills the processes."""
         for one in self._running:
             if self._is_stopped and one.process.returncode is None:
                 one.process.kill()
@@ -138,12 +138,12 @@ class Swarm:
             stdout=subprocess.PIPE,
             limit=LONGEST_LINE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            # Ctrl-C reaches this process alone, which tells the others.
+            # Ctrl-C reaches only this process, which stops the others.
             process_group=0,
         )
         assert process.stdin is not None
         process.stdin.write(orders.write())
-        # Where it ended already, `_hear` finds out.
+        # If it has ended already, `_hear` notices.
         with suppress(ConnectionError):
             await process.stdin.drain()
         if self._is_stopped:
@@ -159,8 +159,8 @@ class Swarm:
                 one.load.late.append(one.status.late)
         code = await one.process.wait()
         if code != 0 and not self._is_stopped:
-            how = f"with exit code {code}" if code > 0 else f"by signal {-code}"
-            raise CouldNot(f"a process of the swarm was ended {how}")
+            how = f"exited with code {code}" if code > 0 else f"was killed by signal {-code}"
+            raise CouldNot(f"a process of the swarm {how}")
 
     async def _watch_server(self) -> None:
         while True:
@@ -169,5 +169,5 @@ class Swarm:
 
 
 def _files(orders: Orders) -> int:
-    """Return how many connections and logs a process keeps open."""
+    """Return the number of connections and logs that a process keeps open."""
     return len(orders.roles) * (1 if orders.logs is None else 2)

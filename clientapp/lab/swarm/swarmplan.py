@@ -1,9 +1,9 @@
 """
-Who is in a swarm, and when: the same plan from the same seed.
+The plan of a swarm: its members and their times, reproducible from a seed.
 
-A swarm goes through *stages*, each so many members for so many seconds. A
-member comes with the first stage that has room for it and leaves with the first
-one that has not, for good or until another one has room again.
+A swarm has *stages*, each with a number of members and a duration. A member
+joins in the first stage that has room for it. It leaves in the first one that
+has not, and returns if a later stage has room again.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 JOIN_PER_SECOND = 100
-"""Members that connect in a second: fewer than a server takes, so that nobody waits."""
+"""Members that connect per second: fewer than a server accepts, so that none waits."""
 AWAY_SECONDS = (0.5, 3.0)
-"""How long a member that comes back is away: from and to."""
+"""The shortest and the longest absence of a member that returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +24,16 @@ class Part:
     feeds: tuple[str, ...]
     block_size: int
     weight: int = 1
-    """How many of them there are, as to the other parts."""
+    """The number of its members, relative to the other parts."""
 
     def __str__(self) -> str:
-        """Return the part as the command line has it, without its weight."""
+        """Return the part as on the command line, without its weight."""
         return f"{'+'.join(self.feeds)}:{self.block_size}"
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """So many members, so long."""
+    """A number of members for some time."""
 
     clients: int
     seconds: float
@@ -41,7 +41,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """A time in which a member is there, in seconds from the beginning."""
+    """A time in which a member is connected, in seconds from the start of the swarm."""
 
     begin: float
     end: float
@@ -49,14 +49,14 @@ class Stay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """What one member of a swarm does."""
+    """The role of one member of a swarm."""
 
     number: int
     part: Part
     stays: tuple[Stay, ...]
-    """When it is connected; it leaves gracefully and goes on where it was."""
+    """Its times in the swarm; it leaves gracefully and resumes from its position."""
     bytes_per_second: float | None = None
-    """How much a slow reader reads; None: all there is."""
+    """The limit of a slow reader; None: no limit."""
 
     @property
     def name(self) -> str:
@@ -76,9 +76,9 @@ def plan(
     """
     Return the roles of a swarm, one for each member.
 
-    *churn* and *slow* are shares of them, from 0 to 1: those who leave and
-    come back in the middle of a stay, and those who read *slow_bytes* a
-    second. *random* returns a number from 0 to 1.
+    *churn* is the share of members that leave in the middle of a stay and
+    return. *slow* is the share that reads *slow_bytes* per second. Both are from
+    0 to 1. *random* returns a number from 0 to 1.
     """
     kinds = [part for part in parts for _ in range(part.weight)]
     roles = []
@@ -116,7 +116,7 @@ def _stays(number: int, stages: Sequence[Stage]) -> list[Stay]:
 
 
 def _interrupted(stay: Stay, random: Callable[[], float]) -> list[Stay]:
-    """Return what is left of a stay with an absence somewhere in its middle."""
+    """Return the rest of a stay with an absence somewhere in its middle."""
     shortest, longest = AWAY_SECONDS
     away = shortest + random() * (longest - shortest)
     room = stay.end - stay.begin - away

@@ -35,7 +35,7 @@ def test_small_and_negative_latencies_are_exact() -> None:
 
 def test_empty_histogram_has_no_percentile() -> None:
     """A percentile of an empty histogram is an error."""
-    with pytest.raises(ValueError, match="nothing was seen"):
+    with pytest.raises(ValueError, match="nothing was counted"):
         Histogram().percentile(50)
 
 

@@ -164,7 +164,7 @@ def test_damaged_block_is_left_out_and_counted(tmp_path: Path) -> None:
     log = session_log(FOURS, users(1, 12)).replace(b"del 6", b"del 5")
     reading = read_logs(write(tmp_path, alice=log))
     assert [block.number for block in reading.trials[0].blocks] == [1, 3]
-    assert "Blocks that do not fit their checksum and are left out: 1." in reading.notes
+    assert "Blocks left out because they do not match their checksum: 1." in reading.notes
 
 
 def test_torn_tail_is_no_block(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_blocks_of_a_damaged_session_line_are_left_out(tmp_path: Path) -> None:
     reading = read_logs(write(tmp_path, alice=log))
     counted = {trial.condition.block_size: len(trial.blocks) for trial in reading.trials}
     assert counted == {4: 2, 3: 1}
-    sentence = "Blocks that are left out, for the line of their session cannot be read: 3."
+    sentence = "Blocks left out because the line of their session cannot be read: 3."
     assert sentence in reading.notes
     with pytest.raises(CouldNot, match=f"no block to measure. {sentence}"):
         read_logs(write(tmp_path, alone=lost))

@@ -90,8 +90,8 @@ def test_costs_are_reported(tmp_path: Path) -> None:
     )
     assert reading.notes[2:] == (
         (
-            "At 1 messages/s, clients that could not do all they should: 1, in 1 of 1 runs; "
-            "the first one: member-00001: the server is away"
+            "At 1 messages/s, clients that failed: 1, in 1 of 1 runs; "
+            "the first: member-00001: the server is away"
         ),
         "At 1 messages/s, reports not acknowledged before their clients left: 3",
     )
@@ -103,7 +103,7 @@ def test_damaged_block_is_left_out(tmp_path: Path) -> None:
     log.write_bytes(log.read_bytes().replace(b"del 8", b"del 9"))
     reading = read_sweep(tmp_path)
     assert [block.number for block in reading.trials[1].blocks] == [2, 4]
-    assert "Blocks that do not fit their checksum and are left out: 1." in reading.notes
+    assert "Blocks left out because they do not match their checksum: 1." in reading.notes
 
 
 def test_unjudged_blocks_are_left_out(tmp_path: Path) -> None:

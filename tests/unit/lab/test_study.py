@@ -61,13 +61,13 @@ def test_response_without_data_is_not_fitted() -> None:
 def test_answers_of_a_grid() -> None:
     """Each question that the trials can answer is answered with its figures."""
     size, clients, latency, total, fits, reach = answers(study(grid(lost=1)))
-    assert size.startswith("Block size: the mean block time was never further than 0.0")
-    assert "the mean overheads with 10 to 100 clients lay 0.0" in clients
+    assert size.startswith("Block size: the mean block time was at most 0.0")
+    assert "the mean overheads with 10 to 100 clients differ by at most 0.0" in clients
     assert "the median went from 1.20 ms to 3.00 ms, the p99 from 3.60 ms to 9.00 ms" in latency
     assert "a larger block does not shorten it. The same 20 messages took 1.9000" in total
-    assert "20 against 2" in total
+    assert "2 instead of 20." in total
     assert fits == "Fit: given below; nothing was measured with more than 100 clients."
-    assert reach.endswith(": 720 of 756 expected messages came (95.2381%); none came twice.")
+    assert reach.endswith(": 720 of 756 expected messages arrived (95.2381%); none arrived twice.")
 
 
 def test_effect_of_block_size_is_reported() -> None:
@@ -97,4 +97,4 @@ def test_answers_omit_questions_without_data() -> None:
     """A single cell gives no answer about clients, latency or totals."""
     said = answers(study([trial(duplicates=2)]))
     assert [text.split(":")[0].split(",")[0] for text in said] == ["Block size", "Reach"]
-    assert said[1].endswith(": all 20 expected messages came; 2 came twice and were dropped.")
+    assert said[1].endswith(": all 20 expected messages arrived; 2 arrived twice and were dropped.")

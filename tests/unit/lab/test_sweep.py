@@ -53,7 +53,7 @@ def test_run_is_summarised() -> None:
         2,
         outcome("a: one", "b: two", server=[0.5, 0.75], loads=[Load(processor=[0.25]), bound]),
     )
-    assert kept.bound.startswith("the load side is the bottleneck: of process 2 of 2")
+    assert kept.bound.startswith("the load side is the bottleneck: process 2 of 2")
     assert kept == SweepRun(
         clients=4,
         repeat=2,
