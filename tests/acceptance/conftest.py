@@ -1,4 +1,4 @@
-"""What tests of real processes share."""
+"""Fixtures of the tests of real processes."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -49,7 +49,7 @@ class Terminal:
         return process
 
     def close(self) -> None:
-        """End what still runs."""
+        """End the programs that still run."""
         self._started.close()
 
 

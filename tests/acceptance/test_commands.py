@@ -143,7 +143,7 @@ def test_missing_generator_is_reported_everywhere(stack: Stack) -> None:
 
 
 def test_client_waits_for_the_server(stack: Stack) -> None:
-    """Without a server the client says what it waits for, and then collects."""
+    """Without a server the client prints what it waits for, and then collects."""
     client = stack.client("alice", "--block-size=2", "--blocks=1")
     client.wait_for(f"no server at {stack.url} yet")
     stack.server()

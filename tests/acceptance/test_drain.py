@@ -18,7 +18,7 @@ CLIENTS = 200
 
 
 def test_every_client_is_told_to_return(stack: Stack) -> None:
-    """Each client is told to return at a different time, and each end is stored."""
+    """Each client is asked to return at a different time, and each end is stored."""
     server = stack.server()
     stack.generator("--feed=arrays", "--rate=50")
 

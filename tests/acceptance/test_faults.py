@@ -83,7 +83,7 @@ def test_killed_and_frozen_valkey_loses_nothing(stack: Stack) -> None:
     eight.stop()
     eight.judge()
     assert server.stop() == 0
-    # Samples, of which the last one is stored at the end, keep the outage for the dashboard.
+    # Samples keep the outage for the dashboard; the last one is stored at the end.
     assert stack.rows("SELECT count(*) FROM feeds_sample WHERE unavailable = 'layer'") > [(0,)]
     assert "Traceback" not in server.said + generator.said
 

@@ -51,7 +51,7 @@ def test_prune_does_not_affect_clients(stack: Stack) -> None:
     blocks = alice.said.count("received successfully")
     alice.wait_for(f"Block {blocks + 3} verified")
     assert alice.stop() == 0
-    # A client that reconnects is not asked for removed reports, and resumes where it was.
+    # A reconnecting client is not asked for removed reports, and resumes at its position.
     again = stack.client("alice", "--block-size=5", "--blocks=1")
     assert again.process.wait(PATIENCE_SECONDS) == 0, again.said
     session = judge(stack.log("alice"))

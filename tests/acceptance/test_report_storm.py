@@ -113,7 +113,7 @@ def judge_client(stack: Stack, name: str) -> None:
 
 
 def test_storm_of_reports_loses_nothing(stack: Stack) -> None:
-    """Whatever is lost, cut and killed, every block is stored once and verified."""
+    """Despite losses, cuts and kills, every block is stored once and verified."""
     # Many reports take longer than a hanging test may; `rage` has a limit of its own.
     faulthandler.cancel_dump_traceback_later()
     server = stack.server()
@@ -136,7 +136,7 @@ def test_storm_of_reports_loses_nothing(stack: Stack) -> None:
     assert storm.acks_lost > 0
     assert crew.kills > 0
     assert grown < GROWTH_BYTES, f"the server grew by {grown / 2**20:.0f} MiB"
-    print(  # noqa: T201  for whoever runs it with -s
+    print(  # noqa: T201  shown if pytest runs with -s
         f"{reports} reports in {seconds:.0f} s, {reports / seconds:.0f}/s; {crew.kills} clients"
         f" killed, {storm.connections_cut} connections cut, {storm.acks_lost} acknowledgements"
         f" lost; the server grew by {grown / 2**20:.0f} MiB"

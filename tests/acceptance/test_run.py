@@ -184,7 +184,7 @@ def test_no_free_port_is_reported() -> None:
 
 
 def test_program_that_ends_ends_no_other(start: Start, tmp_path: Path) -> None:
-    """A client that was told to leave, and a dead generator, do not stop the others."""
+    """A client that was disconnected, and a dead generator, do not stop the others."""
     running = start()
     admin = running.read_until(r"admin +(http\S+)\n", r"alice +\| Block 1 verified")[0]
     take_over(admin, tmp_path / "logs" / "alice.log")

@@ -59,7 +59,7 @@ def test_slow_reader_loses_nothing_and_delays_no_other(stack: Stack) -> None:
 
 
 def test_client_that_reads_nothing_is_closed_and_resumes(impatient: Stack) -> None:
-    """A client that hangs is closed with 4008, and later resumes where it was."""
+    """A client that hangs is closed with 4008, and later resumes at its position."""
     server = impatient.server()
     impatient.generator("--feed=arrays", "--rate=1000")
     fast = impatient.client("fast", "--feed=arrays", "--block-size=100")

@@ -30,7 +30,7 @@ def steps(document: str) -> list[tuple[str, str]]:
 
 
 def shape(output: str) -> str:
-    """Return *output* without what differs from run to run: offsets, names and times."""
+    """Return *output* without the parts that differ between runs: offsets, names and times."""
     named = re.sub(r"^\d+ .+$", "OFFSET NAME", output, flags=re.MULTILINE)
     return re.sub(r"\d+", "0", named)
 
@@ -77,7 +77,7 @@ def test_ci_guide(tmp_path: Path) -> None:
 
 
 def run(command: str, folder: Path) -> str:
-    """Return what *command* prints."""
+    """Return the output of *command*."""
     done = subprocess.run(
         ["sh", "-e", "-c", command],
         cwd=folder,

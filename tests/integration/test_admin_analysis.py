@@ -141,7 +141,7 @@ def test_left_out_blocks_are_counted_by_reason(admin_client: Client) -> None:
 
 
 def test_plain_clients_are_a_separate_group(admin_client: Client) -> None:
-    """Their block times are as they say, without ideal, overhead and latency."""
+    """Their block times are those they reported, without ideal, overhead and latency."""
     alice = connect("alice")
     report(alice, 1, **measured(2.0))
     plain: dict[str, Any] = {"plain": True, "ideal": None, "rates": {}, "verdict": "unverifiable"}

@@ -295,7 +295,7 @@ def test_quick_restart_is_no_outage() -> None:
 
 @pytest.mark.parametrize("name", SPANS)
 def test_outage_of_a_part_is_told_and_drawn(admin_client: Client, name: str) -> None:
-    """Samples that name a part make one outage of it, as long as they are, over any span."""
+    """Consecutive samples that name a part are one outage of it, over any span."""
     now = datetime.now(UTC)
     marks = ["", "database recorder", "database", "", "layer", ""]
     for number, unavailable in enumerate(marks):
@@ -321,7 +321,7 @@ def test_outage_of_a_part_is_told_and_drawn(admin_client: Client, name: str) -> 
 
 
 def test_no_outage_is_said_and_not_drawn(admin_client: Client) -> None:
-    """Where everything always worked there is a sentence and no chart."""
+    """If every part always worked, there is a sentence and no chart."""
     sample(datetime.now(UTC))
     said = told(admin_client)
     assert said["outages"].startswith("No outage: ")
@@ -330,7 +330,7 @@ def test_no_outage_is_said_and_not_drawn(admin_client: Client) -> None:
 
 @pytest.mark.parametrize("name", SPANS)
 def test_feed_is_chosen(admin_client: Client, name: str) -> None:
-    """Sessions, messages and lag are those of the feed; reports, which tell none, are left out."""
+    """Sessions, messages and lag are those of the feed; reports name none and are left out."""
     Feed.objects.get_or_create(name="users", defaults={"kind": "users"})
     now = datetime.now(UTC)
     feeds = {"users": [1, 100, 7], "arrays": [2, 300, 3]}
@@ -363,14 +363,14 @@ def test_feed_is_chosen(admin_client: Client, name: str) -> None:
 
 @pytest.mark.parametrize("name", SPANS)
 def test_samples_that_do_not_tell_feeds_are_a_hole(name: str) -> None:
-    """Of a sample of an older version nothing is known of a feed, so no zero is drawn."""
+    """A sample of an older version has no figures per feed, so no zero is drawn."""
     sample(NOW)
     assert look_back(NOW, SPANS[name]).points[-1].sessions == 2
     assert look_back(NOW, SPANS[name], "users").points[-1] == history.Point()
 
 
 def test_feed_that_is_not_there_stands_for_all(admin_client: Client, client: Client) -> None:
-    """So does a feed that the reader may not view: he is not told whether there is one."""
+    """So does a feed that the user may not view, which hides whether it exists."""
     Feed.objects.get_or_create(name="users", defaults={"kind": "users"})
     sample(datetime.now(UTC))
     assert admin_client.get(reverse("dashboard"), {"feed": "nope"}).json()["feed"] == ""

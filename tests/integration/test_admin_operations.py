@@ -261,7 +261,7 @@ def test_operation_is_bounded_to_visible_sessions(admin_client: Client) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("query", ["id=x", "id=" + "9" * 400, "id=-1", "id=%C2%B2", ""])
 def test_invalid_ids_name_no_session(admin_client: Client, query: str) -> None:
-    """Whatever ids are in the address, the page opens with no session."""
+    """With invalid ids in the address, the page opens with no session."""
     page = admin_client.get(f"{reverse('admin:feeds_clientsession_disconnect')}?{query}")
     assert page.status_code == 200
     assert page.context["reached"] == []

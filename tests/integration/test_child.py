@@ -129,7 +129,7 @@ def test_child_of_a_killed_owner_ends_silently(moment: str) -> None:
 
 
 def is_alive(process: int) -> bool:
-    """Tell whether a process runs, whoever owns it."""
+    """Tell whether a process runs, regardless of its owner."""
     try:
         status = Path(f"/proc/{process}/stat").read_text(encoding="ascii")
     except FileNotFoundError:

@@ -26,7 +26,7 @@ WALL_US = 1_795_000_000_000_000
 FEEDS = ("users", "arrays")
 KEY = "a-key-of-a-session"
 
-# Plays a script of [word, text, stamp] and prints everything that the client says.
+# Plays a script of [word, text, stamp] and prints all output of the client.
 PLAY = """
 import { Client } from "./client.js";
 const heard = [];

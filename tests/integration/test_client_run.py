@@ -145,7 +145,7 @@ async def test_long_log_is_reported_by_windows(tmp_path: Path) -> None:
 
 
 async def test_unacknowledged_reports_wait_in_the_log(tmp_path: Path) -> None:
-    """However long no acknowledgement comes, memory holds only one window of reports."""
+    """Without acknowledgements, memory still holds only one window of reports."""
     blocks = 2 * WINDOW
     shown = Seen()
     async with FeedServer() as server:
@@ -165,7 +165,7 @@ async def test_unacknowledged_reports_wait_in_the_log(tmp_path: Path) -> None:
 
 
 def write_blocks(log: BlockLog, session: Session, count: int) -> None:
-    """Write *count* blocks of *session*, as a client does that got all its messages."""
+    """Write *count* blocks of *session*, as a client that received all its messages."""
     log.begin(session)
     builder = BlockBuilder(session, 1)
     for offset in range(1, count + 1):

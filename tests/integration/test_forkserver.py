@@ -1,4 +1,4 @@
-"""The fork server of tests: what it starts is what a new interpreter would be."""
+"""The fork server of tests: a forked program behaves like one in a new interpreter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ child = Child()
 process = child.start()
 print(type(process).__name__, child._ask(os.getpid, ()) == process.pid, flush=True)
 process.kill()
-select.select([process._forks._channel], [], [])  # the news of its end, which nobody reads
+select.select([process._forks._channel], [], [])  # its end is reported, and stays unread
 print("has ended", flush=True)
 time.sleep(600)
 """
@@ -45,7 +45,7 @@ def stack(tmp_path: Path) -> Stack:
 
 
 def test_child_of_a_killed_program(stack: Stack) -> None:
-    """A child is forked and works; a program killed before it heard of its end ends no other."""
+    """A forked child works; killing a program with unread reports affects no other program."""
     program = start(stack, ASK.replace("CHECKOUT", repr(str(Path(__file__).parents[2]))))
     program.wait_for("ForkedProcess True")
     program.wait_for("has ended")

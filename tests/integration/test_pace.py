@@ -69,7 +69,7 @@ def test_pace_covers_the_last_minute(session: ClientSession) -> None:
 def test_pace_of_many_reports_uses_the_newest(
     session: ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If more reports came than are counted, the pace is that of the newest ones."""
+    """If more reports arrived than are counted, the pace is that of the newest ones."""
     monkeypatch.setattr(module, "MOST_COUNTED", 10)
     for number in range(20):
         report(session, number + 1, ago=number + 1)
@@ -128,7 +128,7 @@ def test_interrupted_and_broken_blocks_are_in_no_figure(session: ClientSession) 
 
 
 def test_plain_clients_are_a_separate_row(session: ClientSession) -> None:
-    """Their block time is as they say, without ideal and overhead."""
+    """Their block time is the reported one, without ideal and overhead."""
     report(session, 1)
     plain: dict[str, Any] = {"plain": True, "verdict": "unverifiable", "ideal": None, "rates": {}}
     report(session, 2, seconds=3.0, clock_offset=None, **plain)

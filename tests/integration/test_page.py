@@ -380,7 +380,7 @@ def test_long_record_is_cut(client: Client) -> None:
 
 
 def test_missing_messages_are_explained(client: Client) -> None:
-    """Beside the messages of a feed that does not run stands what to do."""
+    """Beside the messages of a stopped feed, the page shows what to do."""
     page = client.get("/?watch=users").content.decode()
     sentence = re.search(r'id="stream-sentence">([^<]*)<', page)
     assert sentence is not None
@@ -452,7 +452,7 @@ def test_database_outage_is_explained(
     *,
     debug: bool,
 ) -> None:
-    """Page and admin say what is wrong and what to do; the driver's words are logged."""
+    """Page and admin show what is wrong and what to do; the driver's words are logged."""
     settings.DEBUG = debug
     monkeypatch.setattr("feeds.pages.away._CAUSES", Causes())
     with connection.cursor() as cursor:

@@ -159,7 +159,7 @@ async def test_unexplained_block_keeps_an_unknown_cause() -> None:
 
 
 async def test_wrong_digest_of_correct_messages_is_explained() -> None:
-    """A client with a wrong digest is told that its messages are correct."""
+    """A client with a wrong digest learns that its messages are correct."""
     async with client(BLOCKS) as one:
         await receive(one, "welcome")
         await generate(3)

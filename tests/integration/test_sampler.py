@@ -268,7 +268,7 @@ def test_feeds_are_told_apart() -> None:
 
 
 def test_feeds_of_a_sample_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of many feeds the busiest are told apart; all are counted."""
+    """With many feeds the busiest have their own figures; all are counted."""
     monkeypatch.setattr(module, "MOST_FEEDS", 2)
     sent = Counter({"a": 1, "b": 3, "c": 2})
     sample = keep(Sampler("one", 0.0), replace(look(10.0), sent=sent))

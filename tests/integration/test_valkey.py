@@ -1,4 +1,4 @@
-"""The embedded Valkey: one server for all users, as long as there is any."""
+"""The embedded Valkey: one server for all users, which runs until the last one leaves."""
 
 import contextlib
 import os
@@ -216,7 +216,7 @@ def test_fork_is_a_user(key: str, directory: Path, start: Start) -> None:
 
 
 def test_kills_leave_a_working_server(directory: Path, start: Start) -> None:
-    """Whatever is killed, users get a working server, and no process is left over."""
+    """After any kill, users get a working server, and no process is left over."""
     dice = random.Random(7)
     users = [start(), start()]
     for user in users:
@@ -297,7 +297,7 @@ def test_directory_open_to_others_is_refused(key: str) -> None:
 
 
 def test_missing_server_binary_is_explained(directory: Path, start: Start, tmp_path: Path) -> None:
-    """Without a server binary one sentence says what to do."""
+    """Without a server binary, one sentence explains what to do."""
     user = start(*BARE, path=str(tmp_path))
     sentence = user.answer()
     assert sentence.startswith("unavailable: no Valkey server is installed")

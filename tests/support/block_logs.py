@@ -16,9 +16,9 @@ from clientapp.wire.welcome import FeedState, Welcome
 
 OLD, NEW = "0123456789ab", "ba9876543210"
 STARTED_US = 1_795_250_000_000_000
-"""When the first message of every log here was received."""
+"""The time at which the first message of every log here is received."""
 LATE_US = 2000
-"""How late messages are received, if none is lost and feeds are not mixed."""
+"""The delay of every message, if none is lost and feeds are not mixed."""
 ALICE = Session(
     client="alice",
     session="first-session-key",

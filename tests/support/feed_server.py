@@ -52,7 +52,7 @@ class FeedServer:
         """The number of answered pings."""
         self.answers_pings = True
         self.ahead_us = 0
-        """How far its clock is ahead of the machine's."""
+        """The lead of its clock over the machine's, in microseconds."""
         self.is_deaf = False
         """Whether to read nothing from clients after their welcome."""
         self.acknowledges = True
@@ -127,7 +127,7 @@ class FeedServer:
             if index >= lost:
                 for socket, request in list(self._sockets.items()):
                     if feed in request.feeds:
-                        # A client that has just left gets it after it reconnects.
+                        # A client that has just left receives it after reconnecting.
                         with suppress(ConnectionClosed):
                             await socket.send(line.decode())
 

@@ -5,11 +5,11 @@ Starting Python and importing Django, Twisted and the rest takes a server three
 times as long as importing the project. A test run starts hundreds of programs,
 so each process of pytest has one fork server, which imports the libraries once
 and forks for each program. Nothing of the project is imported before the fork:
-a program reads its settings, and runs its script, as it always does. The
-processes of `feeds.running.child` that such a program starts, a server's clerk
-first of all, are forked here too.
+a program reads its settings and runs its script as usual. The processes of
+`feeds.running.child` that such a program starts, for example a server's clerk,
+are forked here too.
 
-Linux only: elsewhere a fork without an exec is not safe.
+It needs Linux: on other systems, a fork without an exec is not safe.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ LIBRARIES = (
 OF_THE_INTERPRETER = ("PYTHON", "LD_", "LC_", "LANG")
 """Prefixes of variables that only a new interpreter obeys."""
 FIXED = {"PYTHONFAULTHANDLER": "1", "PYTHONUNBUFFERED": "1"}
-"""Variables of the fork server, and so of all its programs."""
+"""Variables of the fork server, which all its programs inherit."""
 LONGEST_MESSAGE = 2**18
 
 
@@ -55,7 +55,7 @@ Request = tuple[list[str], str, dict[str, str]]
 
 
 class ForkedProcess:
-    """A program that was forked; the part of `subprocess.Popen` that its users need."""
+    """A forked program, with the part of `subprocess.Popen` that its users need."""
 
     stdin: IO[bytes] | None = None
     stdout: IO[bytes] | None = None
@@ -107,16 +107,16 @@ class ForkedProcess:
 
 
 class Forks:
-    """The fork server, and what it forked, as one of its users sees them."""
+    """A connection to the fork server, and the programs forked through it."""
 
     def __init__(self, channel: socket.socket) -> None:
-        """Ask through *channel*; any thread may use this."""
+        """Send requests through *channel*; any thread may use this object."""
         self._channel = channel
         self._lock = threading.Lock()
         self._running: dict[int, ForkedProcess] = {}
 
     def start(self, request: Request, streams: Sequence[int]) -> ForkedProcess:
-        """Start a program with *streams* for its input, output and errors."""
+        """Start a program with *streams* as its input, output and errors."""
         with self._lock:
             socket.send_fds(self._channel, [pickle.dumps(request)], streams)
             while True:
@@ -127,7 +127,7 @@ class Forks:
                 self._running.pop(pid).returncode = code
 
     def read(self, seconds: float | None) -> None:
-        """Take news of programs that ended; wait *seconds* for some, None: until there are."""
+        """Read which programs ended; wait at most *seconds* for the first, None: without limit."""
         with self._lock:
             while select.select([self._channel], [], [], seconds)[0]:
                 pid, code = self._receive()
@@ -135,19 +135,19 @@ class Forks:
                 seconds = 0
 
     def _receive(self) -> tuple[int, int | None]:
-        """Return a program's pid, and its exit code if it ended: None says that it started."""
+        """Return a program's pid and its exit code; None: the program has just started."""
         told = self._channel.recv(LONGEST_MESSAGE)
         assert told, "the fork server has ended"
         pid, code = pickle.loads(told)
         return pid, code
 
     def close(self) -> None:
-        """Ask for nothing any more; programs that still run are not this one's concern."""
+        """Close the channel; programs that still run continue."""
         self._channel.close()
 
 
 class ForkServer:
-    """The process that forks, as seen by its owner."""
+    """The fork server as a process of its owner."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -167,12 +167,12 @@ class ForkServer:
     def start(
         self, arguments: list[str], folder: Path, environment: Mapping[str, str], output: int
     ) -> ForkedProcess:
-        """Run a script with *arguments* in *folder*; *output* is a descriptor for both outputs."""
+        """Run a script with *arguments* in *folder*; *output* is the descriptor of both outputs."""
         request = (arguments, str(folder), dict(environment))
         return self._forks.start(request, (self._nothing, output, output))
 
     def close(self) -> None:
-        """End the fork server; programs that still run are not its concern."""
+        """End the fork server; programs that still run continue."""
         self._forks.close()
         os.close(self._nothing)
         self._process.wait()
@@ -200,14 +200,14 @@ def _of_the_interpreter(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class _Server:
-    """The fork server itself."""
+    """The loop of the fork server."""
 
     def __init__(self, owner: socket.socket) -> None:
         self._owner = owner
         self._users = [owner]
-        """The owner, and each program that was forked: it may ask for more."""
+        """The owner, and each forked program, which may request further forks."""
         self._asked: dict[int, socket.socket] = {}
-        """Who asked for each program that runs."""
+        """The requester of each running program, by process id."""
         self._awake, self._wake = socket.socketpair()
         for end in (self._awake, self._wake):
             end.setblocking(False)
@@ -215,7 +215,7 @@ class _Server:
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def serve(self) -> tuple[Request, socket.socket] | None:
-        """Fork for each request; return what a fork is to run, None once the owner has ended."""
+        """Fork for each request; return the request in a fork, None once the owner has ended."""
         while True:
             ready, _, _ = select.select([*self._users, self._awake], [], [])
             for one in ready:
@@ -225,7 +225,7 @@ class _Server:
                     continue
                 told = b""
                 files: list[int] = []
-                # A program that is killed may leave news unread, which resets its channel.
+                # A killed program may leave unread data, which resets its channel.
                 with contextlib.suppress(ConnectionResetError):
                     told, files, _, _ = socket.recv_fds(one, LONGEST_MESSAGE, 3)
                 if told:
@@ -238,7 +238,7 @@ class _Server:
                     one.close()
 
     def _fork(self, user: socket.socket, files: list[int]) -> socket.socket | None:
-        """Fork for *user*; in the fork, return what it can ask the server through."""
+        """Fork for *user*; in the fork, return its own channel to the server."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if not (pid := os.fork()):
             signal.set_wakeup_fd(-1)
@@ -255,7 +255,7 @@ class _Server:
             os.close(file)
         self._users.append(ours)
         self._asked[pid] = user
-        # Here as well: a test may send a signal to the group before the fork gets to it.
+        # Here as well: a test may signal the group before the fork has created it.
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
         _tell(user, pid, None)
@@ -269,13 +269,13 @@ class _Server:
 
 
 def _tell(user: socket.socket, pid: int, code: int | None) -> None:
-    # Who asked may have ended.
+    # The requester may have ended.
     with contextlib.suppress(OSError):
         user.send(pickle.dumps((pid, code)))
 
 
 def _fork_children(forks: Forks) -> None:
-    """Let this program's `feeds.running.child` start its processes by a fork as well."""
+    """Let `feeds.running.child` in this program start its processes by forking."""
 
     class Popen(subprocess.Popen[bytes]):
         def __new__(cls, command: Any, **options: Any) -> Any:
@@ -295,7 +295,7 @@ def _fork_children(forks: Forks) -> None:
 
 
 def _is_child(command: Any, options: dict[str, Any]) -> bool:
-    """Tell whether a process is started just as `feeds.running.child` does."""
+    """Tell whether a process is started exactly as `feeds.running.child` does it."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     return (
         isinstance(command, list)

@@ -7,18 +7,18 @@ from feeds.core.subscriber import Subscriber
 
 
 class Recoveries:
-    """Remembers the recoveries that a hub asks for."""
+    """Recoveries that are only recorded."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[Subscriber, str]] = []
 
     def start(self, hub: Hub, subscriber: Subscriber, feed: str) -> None:
-        """Remember whose frames of which feed are to be regenerated."""
+        """Record the subscriber and the feed whose frames the hub needs."""
         self.asked.append((subscriber, feed))
 
 
 class ByHand:
-    """A pump that runs nothing: the test does, by `Hub.turns`."""
+    """A pump that runs nothing: the test runs `Hub.turns` itself."""
 
     def wake(self) -> None:
         """Do nothing."""

@@ -1,4 +1,4 @@
-"""The reports of a client: which are sent, when, and which again."""
+"""The reports of a client: their order, their time, and their repetition."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Client:
         self.shown.append(event)
 
     def collect(self, blocks: int) -> None:
-        """Complete so many blocks."""
+        """Complete *blocks* blocks."""
         for _ in range(blocks):
             number = self._builder.number
             for offset in range(number * 3 - 2, number * 3 + 1):
@@ -48,7 +48,7 @@ class Client:
         return [(frame["type"], frame["block"]) for frame in await self.reporting.to_send()]
 
     def verdicts(self) -> list[int]:
-        """Return the blocks whose verdict was shown, in that order."""
+        """Return the blocks whose verdicts were shown, in the order shown."""
         return [one.block for one in self.shown if isinstance(one, events.Acknowledged)]
 
 
@@ -79,7 +79,7 @@ async def test_reports_wait_for_the_welcome() -> None:
     assert await client.sent() == []
 
 
-async def test_a_new_connection_gets_what_is_not_acknowledged(client: Client) -> None:
+async def test_new_connection_sends_unacknowledged_reports_again(client: Client) -> None:
     """Reports without an acknowledgement are sent again after the next welcome, not before."""
     await client.sent()
     client.reporting.receive(ack(1))
@@ -89,8 +89,8 @@ async def test_a_new_connection_gets_what_is_not_acknowledged(client: Client) ->
     assert await client.sent() == [("report", 2), ("report", 3)]
 
 
-async def test_verdicts_in_order(client: Client) -> None:
-    """An ack that overtook another is shown after it; a heartbeat shows late ones."""
+async def test_verdicts_are_shown_in_order(client: Client) -> None:
+    """An ack that overtook another waits for it; after two heartbeats it is shown."""
     await client.sent()
     client.reporting.due.clear()
     client.reporting.receive(ack(2))
@@ -106,8 +106,8 @@ async def test_verdicts_in_order(client: Client) -> None:
     assert client.tally.verdicts == {"verified": 2}
 
 
-async def test_a_refused_report_is_never_sent_again(client: Client) -> None:
-    """A final refusal is shown once, and the report is not waited for."""
+async def test_refused_report_is_never_sent_again(client: Client) -> None:
+    """A final refusal is shown once, and the client does not wait for the report."""
     await client.sent()
     refusal = Failure(code="malformed", text="no", block=1, retryable=False)
     for _ in range(2):
@@ -117,10 +117,10 @@ async def test_a_refused_report_is_never_sent_again(client: Client) -> None:
     assert await client.sent() == [("report", 2), ("report", 3)]
 
 
-async def test_a_busy_server_gets_reports_again_after_a_pause(
+async def test_busy_server_gets_reports_again_after_a_pause(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the refused reports the first one and all after it are sent again, in order."""
+    """The first refused report and all later ones are sent again, in order."""
     monkeypatch.setattr(module, "BUSY_SECONDS", 0)
     await client.sent()
     client.reporting.receive(ack(1))
@@ -131,8 +131,8 @@ async def test_a_busy_server_gets_reports_again_after_a_pause(
     assert await client.sent() == [("report", 2), ("report", 3)]
 
 
-async def test_a_question_is_answered_once(client: Client) -> None:
-    """The answer about a broken block follows the reports, and dies with its connection."""
+async def test_request_to_explain_is_answered_once(client: Client) -> None:
+    """The explanation of a block follows the reports, and is dropped with its connection."""
     client.reporting.receive(Explain(block=1))
     sent = await client.sent()
     assert sent == [("report", 1), ("report", 2), ("report", 3), ("explained", 1)]
@@ -143,7 +143,7 @@ async def test_a_question_is_answered_once(client: Client) -> None:
 
 
 async def test_finished_after_the_last_acknowledgement(client: Client) -> None:
-    """All is finished once no report follows and none is unacknowledged."""
+    """Reporting is finished once no report follows and every report is acknowledged."""
     await client.sent()
     client.reporting.expect_no_more()
     for block in (1, 2, 3):

@@ -25,7 +25,7 @@ class World:
     """The client's wall clock."""
     monotonic_us: int = 5000 * SECOND
     ahead_us: int = 0
-    """How far the server's clock is ahead of the client's wall clock."""
+    """The lead of the server's clock over the client's wall clock."""
 
     def __post_init__(self) -> None:
         self.clock = ServerClock()

@@ -148,7 +148,7 @@ class HubMachine(RuleBasedStateMachine):
 
     @rule(feed=st.sampled_from([None, *FEEDS]))
     def tell(self, feed: str | None) -> None:
-        """Tell every reader that can be told at once, exactly once."""
+        """Send a control to every reader that is not blocked, exactly once."""
         expected = [
             reader.writer.controls
             + (

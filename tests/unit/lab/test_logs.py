@@ -80,7 +80,7 @@ def test_ideal_comes_from_the_intended_times(tmp_path: Path) -> None:
 
 
 def test_left_out_blocks_are_counted(tmp_path: Path) -> None:
-    """Broken, unverifiable and unjudged blocks are in no time; broken ones count for the loss."""
+    """Broken, unverifiable and unjudged blocks are not timed; broken ones count as loss."""
     log = session_log(FOURS, [*users(1, 6), *users(9, 22)])
     log = judged(log, block_2="broken", block_3="unverifiable")
     log = log.replace(b"=== verdict of block 4: verified\n", b"")

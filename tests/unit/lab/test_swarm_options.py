@@ -41,7 +41,7 @@ def test_defaults() -> None:
 
 
 def test_server_may_be_any_process() -> None:
-    """Any process of this machine may be the server, whoever owns it."""
+    """Any process of this machine may be the server, regardless of its owner."""
     for pid in (os.getpid(), 1):
         assert options(f"--server-pid={pid}").server_pid == pid
 

@@ -56,7 +56,7 @@ def expected() -> str:
 
 
 def run(program: str, **environment: str) -> str:
-    """Return what *program* prints in a process of its own."""
+    """Return the output of *program*, run in a process of its own."""
     finished = subprocess.run(
         [sys.executable, "-c", program, str(VECTORS)],
         cwd=CHECKOUT,

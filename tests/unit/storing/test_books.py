@@ -23,7 +23,7 @@ def test_books_are_steady_after_an_unbroken_period() -> None:
 
 @pytest.mark.parametrize("step", [-3600.0, 3600.0])
 def test_step_of_the_clock_restarts_the_period(step: float) -> None:
-    """What others wrote by the previous clock says nothing about them."""
+    """Entries that others wrote by the previous clock do not count."""
     books = Books(30.0, 20.0)
     assert keep(books, 0.0, 15.0, 30.0) == [False, False, True]
     assert keep(books, 40.0, 55.0, 69.0, wall=WALL + step) == [False] * 3

@@ -49,7 +49,7 @@ def test_dashboard_updates_itself(stack: Stack, page: Browser, *, dark: bool) ->
 
 
 def test_dashboard_reports_an_outage_and_recovers(shaken: ShakenStack, visited: Browser) -> None:
-    """While the server is down the page says so; afterwards it continues."""
+    """While the server is down, the page reports it; afterwards it continues."""
     visited.open(sign_in(shaken, visited))
     visited.wait_for("document.body.innerText.includes('Live,')")
     shaken.running.stop()

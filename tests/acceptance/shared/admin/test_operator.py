@@ -110,7 +110,7 @@ def test_pause_and_start_reach_the_generator(busy: BusyStack, feed: int, operato
     client = collect(busy, "erin")
     choose(operator, admin_of(busy), feed, "pause")
     assert "Paused: users." in operator.evaluate("document.body.innerText")
-    # The other feed shows that the generator has looked, because it promises both in turn.
+    # The generator promises both feeds in turn, so the other feed shows that it has looked.
     heads = "SELECT promised FROM feeds_feed ORDER BY name = 'users'"
     other, still = (row[0] for row in busy.rows(heads))
 
@@ -121,7 +121,7 @@ def test_pause_and_start_reach_the_generator(busy: BusyStack, feed: int, operato
             other, still = now, users
         return bool(now > other + 40)  # two seconds of the running feed
 
-    until(stands_still, lambda: f"the feed goes on: {busy.rows(heads)}")
+    until(stands_still, lambda: f"the feed continues: {busy.rows(heads)}")
     choose(operator, admin_of(busy), feed, "start")
     assert "Started: users." in operator.evaluate("document.body.innerText")
     blocks = client.said.count("received successfully")

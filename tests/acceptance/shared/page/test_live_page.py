@@ -23,7 +23,7 @@ VISITORS = count(1)
 LOOKS = (
     "performance.getEntriesByType('resource').filter(e => e.name.includes('status.json')).length"
 )
-"""How often the page requested the server's status."""
+"""The number of times that the page requested the server's status."""
 
 SENTENCE = "document.querySelector('#client .sentence').textContent"
 VERIFIED = "document.querySelectorAll('#client tr[data-state=verified]').length"
@@ -349,7 +349,7 @@ def test_client_in_the_page_survives_a_restart(shaken: ShakenStack, visited: Bro
 
 
 def test_missing_generator_is_explained(stack: Stack, page: Browser) -> None:
-    """Feed, messages and client say that no generator runs, and how to start it."""
+    """Feed, messages and client report that no generator runs, and show how to start it."""
     stack.server()
     page.open(home(stack))
     said = "feed users is not running; start it with: python manage.py generate"
@@ -368,7 +368,7 @@ def test_missing_generator_is_explained(stack: Stack, page: Browser) -> None:
 
 
 def test_client_needs_a_feed(busy: BusyStack, operator: Browser) -> None:
-    """A user who selects no feed is told to, and nothing is connected."""
+    """A user who selects no feed is asked to select one, and nothing is connected."""
     operator.open(home(busy))
     name = start(operator, feeds=())
     operator.wait_for("document.querySelector('.complaint').textContent !== ''")
@@ -493,7 +493,7 @@ def test_content_security_policy_is_enforced(busy: BusyStack, visited: Browser) 
 
 
 def test_page_survives_a_database_outage(shaken: ShakenStack, visited: Browser) -> None:
-    """While its tables are missing the page says what to do, and then continues."""
+    """While its tables are missing, the page shows what to do; then it continues."""
     visited.open(home(shaken))
     visited.wait_for("document.body.innerText.includes('Live')")
     path = shaken.folder / "var" / "db.sqlite3"

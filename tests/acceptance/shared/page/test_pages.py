@@ -39,7 +39,7 @@ def test_page_updates_itself(busy: BusyStack, operator: Browser, width: int, *, 
 
 
 def test_page_reports_an_outage_and_recovers(shaken: ShakenStack, visited: Browser) -> None:
-    """While the server is down the page says so; afterwards it continues."""
+    """While the server is down, the page reports it; afterwards it continues."""
     visited.open(home(shaken))
     visited.wait_for("document.body.innerText.includes('Live')")
     shaken.running.stop()

@@ -100,7 +100,7 @@ def test_generator_shows_a_switched_off_feed(stack: Stack, open_window: Open) ->
 
 
 def test_generator_without_a_database_says_so(stack: Stack, open_window: Open) -> None:
-    """While another program locks the database, table and log say so; then all continues."""
+    """While another program locks the database, table and log report it; then both continue."""
     generator = open_window(*GENERATE, DJANGO_SETTINGS_MODULE="tests.support.impatient_settings")
     wait_for(generator, r"^users +running ")
     path = stack.folder / "var" / "db.sqlite3"
@@ -162,7 +162,7 @@ def test_no_color_is_respected(
 
 
 def test_quiet_prints_nothing(beside: Stack, open_window: Open) -> None:
-    """With --quiet none of them prints a word, even on a terminal."""
+    """With --quiet the programs print nothing, even on a terminal."""
     generator = open_window(*GENERATE, "--quiet")
     client = open_window(*collect(beside, "--quiet", "--blocks=2"))
     swarm = open_window(*SWARM[:4], "--seconds=1", f"--url={beside.url}", "--quiet")
