@@ -1,1 +1,1 @@
-"""Load and statistics: a client that collects needs none of it."""
+"""Load and statistics, which a client does not need to collect."""

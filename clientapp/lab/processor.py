@@ -13,7 +13,7 @@ ENDED = ("Z", "X")
 
 def seconds_of(process: int | None) -> float | None:
     """
-    Return the processor seconds of a running process, or None.
+    Return the processor seconds of a running process.
 
     None if no process is given, it has ended, or there is no ``/proc`` (macOS).
     """

@@ -259,12 +259,12 @@ async def test_stay_without_a_server_ends(server: FeedServer) -> None:
 
 
 async def test_member_that_never_connected_fails(server: FeedServer) -> None:
-    """A member that was never connected in its time fails; one that is stopped does not."""
+    """A member that never connected in its time fails; one that is stopped does not."""
     await server.stop()
     alone = Played(server, Stay(0.0, 0.5))
     part = await alone.over()
     assert alone.member.failure is not None
-    assert alone.member.failure.startswith("it was never connected")
+    assert alone.member.failure.startswith("it never connected")
     assert (part.members, part.reached) == (1, 0)
     stopped = Played(server)
     await stopped.end()

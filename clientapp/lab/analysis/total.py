@@ -43,8 +43,8 @@ def totals(trials: Iterable[Trial]) -> list[Total]:
     """
     Return the totals of *trials*, ordered by rate, clients and block size.
 
-    A rate and number of clients has no totals if there is a single block size,
-    or if no client has N messages.
+    There are none for a rate and number of clients with a single block size, or
+    if a client has fewer messages than the sizes' least common multiple.
     """
     together: defaultdict[tuple[float, int, str], list[Trial]] = defaultdict(list)
     for trial in trials:

@@ -56,7 +56,7 @@ class SweepRun:
     failed: int = 0
     """Clients that could not continue, or never connected."""
     why: str = ""
-    """The reason of the first failed client."""
+    """The reason why the first of these clients failed; empty: none failed."""
     unacknowledged: int = 0
     """Reports that the server did not acknowledge before their clients left."""
 

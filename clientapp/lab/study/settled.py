@@ -2,7 +2,7 @@
 The logs of a sweep as trials: the settled blocks between joining and leaving.
 
 A client that connects is behind at first and catches up. Blocks from this time
-are shorter than ideal, and reveal nothing about the feed.
+are shorter than ideal, and do not represent the feed.
 """
 
 from __future__ import annotations

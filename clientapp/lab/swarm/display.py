@@ -169,13 +169,13 @@ def _remarks(outcome: Outcome) -> list[str]:
     if part.messages and not part.blocks:
         lines.append("no block was complete: try smaller ones (--mix users:2) or --seconds")
     if part.clock_error is not None:
-        lines.append(f"latencies by the server's clock, known to {_ms(part.clock_error)}")
+        lines.append(f"latencies by the server's clock, accurate to {_ms(part.clock_error)}")
     if part.interrupted:
         lines.append(
             f"latencies leave out {part.interrupted:,} blocks around a reconnect or catch-up"
         )
     if part.behind:
-        lines.append(f"slow readers had {part.behind:,} messages still to read")
+        lines.append(f"slow readers still had {part.behind:,} messages to read")
     lines += _processors(outcome)
     lines += list(outcome.failures[:FAILURES_SHOWN])
     if len(outcome.failures) > FAILURES_SHOWN:

@@ -92,7 +92,7 @@ class Member:
                 for stay in self.role.stays:
                     await self._stay(log, stay, began)
                 if self._tally.connects == 0 and not self._stop.is_set():
-                    raise CouldNot(f"it was never connected{self._obstacle}")
+                    raise CouldNot(f"it never connected{self._obstacle}")
             except ClientError as error:
                 self.failure = str(error)
 

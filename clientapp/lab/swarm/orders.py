@@ -11,7 +11,7 @@ from .swarmplan import Part, Role, Stay
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """The roles that a process plays, and where."""
+    """The roles of a process, with its server and its files."""
 
     url: str
     label: str

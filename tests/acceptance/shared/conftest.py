@@ -27,7 +27,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedBrowser
 
 @pytest.fixture
 def visited(chromium: SharedBrowser) -> Iterator[Browser]:
-    """Open a page that knows nothing of other tests; at the end it has asked no other host."""
+    """Open a page with a context of its own; at the end it has requested no other host."""
     with chromium.page() as one:
         yield one
         assert other_hosts(one) == set()
@@ -35,7 +35,7 @@ def visited(chromium: SharedBrowser) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(visited: Browser) -> Iterator[Browser]:
-    """Open a page in which, at the end, nothing went wrong."""
+    """Open a page; at the end, check that nothing went wrong in it."""
     yield visited
     assert not visited.errors, visited.errors
 
@@ -53,8 +53,8 @@ def operator(busy: BusyStack, chromium: SharedBrowser) -> Iterator[Browser]:
     """
     Give a test a page of the busy installation, signed in, in which nothing may go wrong.
 
-    One page serves many tests, as a context of its own takes as long to open as
-    most of them run. What a test leaves in the page is gone before the next.
+    One page serves many tests, because opening a new context takes as long as most
+    of them run. Before each test, the page forgets the previous one.
     """
     one = chromium.kept()
     if not is_signed_in(busy, one):
