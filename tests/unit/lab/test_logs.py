@@ -257,7 +257,7 @@ def test_folder_of_logs_is_read(tmp_path: Path) -> None:
     write(tmp_path, alice=session_log(FOURS, users(1, 8)), bob=session_log(THREES, users(1, 9)))
     reading = read_folder(tmp_path)
     assert [len(trial.blocks) for trial in reading.trials] == [2, 3]
-    assert "is not known" in [*reading.opening()][-1]
+    assert "is unknown whether" in [*reading.opening()][-1]
 
 
 def test_load_side_bottleneck_is_reported_first(tmp_path: Path) -> None:
