@@ -15,11 +15,6 @@ CHECKOUT = Path(__file__).parent.parent
 FOLDERS = ("benchmarks", "clientapp", "feeds", "tests", "tools", "wsproject")
 SUBJECT_CHARACTERS = 72
 
-# Folders whose sentences are not rewritten yet. Remove each once it is done.
-PENDING = (
-    "clientapp",
-)
-
 QUESTION = re.compile(r"(What|Whatever|Who|Whoever|Whose|How|Why|Which)\b")
 # A "who" without a noun before it; `test_patterns` has examples.
 HEADLESS = re.compile(
@@ -32,9 +27,7 @@ HEADLESS = re.compile(
 
 def modules() -> list[Path]:
     """Return the modules whose sentences are checked."""
-    pending = [CHECKOUT / folder for folder in PENDING]
-    found = [path for folder in FOLDERS for path in sorted((CHECKOUT / folder).rglob("*.py"))]
-    return [path for path in found if not any(path.is_relative_to(each) for each in pending)]
+    return [path for folder in FOLDERS for path in sorted((CHECKOUT / folder).rglob("*.py"))]
 
 
 def docstrings(text: str) -> Iterator[tuple[int, str]]:
@@ -110,10 +103,6 @@ def test_patterns(text: str, is_question: bool, is_headless: bool) -> None:  # n
     """The patterns find what they are for, and leave relative clauses with a noun alone."""
     assert (bool(questions(text)), bool(headless(text))) == (is_question, is_headless)
 
-
-def test_pending_folders_exist() -> None:
-    """The list of folders to rewrite names none that is gone."""
-    assert [folder for folder in PENDING if not (CHECKOUT / folder).is_dir()] == []
 
 
 # Not a skip, which fails in CI: `.ci/run` tests a copy without history.

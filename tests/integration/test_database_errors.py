@@ -28,7 +28,7 @@ from feeds.running.database import is_unavailable
     ids=lambda error: type(error).__name__,
 )
 def test_an_unavailable_database_is_waited_for(error: Exception) -> None:
-    """Whatever class a driver chooses for it, the database counts as unavailable."""
+    """The class that a driver chooses for an unavailable database does not matter."""
     assert is_unavailable(error)
 
 
@@ -44,5 +44,5 @@ def test_an_unavailable_database_is_waited_for(error: Exception) -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_a_wrong_value_is_not_waited_for(error: Exception) -> None:
-    """What a value or the program causes would be the same after any wait."""
+    """Waiting does not help if a value, or the program, causes the error."""
     assert not is_unavailable(error)
