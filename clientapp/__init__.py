@@ -1,6 +1,6 @@
 """
-The client of Blockfeed: collects a feed in blocks and proves what it got.
+The client of Blockfeed: it collects feeds in blocks and proves what it received.
 
-This folder stands alone: copy it, install its ``requirements.txt``, run
+This folder works on its own: copy it, install its ``requirements.txt``, run
 ``python client.py``. It never imports Django.
 """

@@ -1,4 +1,4 @@
-"""The command line: what may be asked for, and with which exit code it ends."""
+"""The command line: commands, options and exit codes."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from .wire.printable import printable
 from .wire.request import DEFAULT_FEEDS, MAX_FEEDS
 
 COLLECT = "Collect a feed in blocks, write them to a log and report them to the server."
-VERIFY = "Read block logs from beginning to end and tell whether they are whole."
+VERIFY = "Read block logs from beginning to end and check that they are whole."
 VERIFY_EXIT_CODES = """\
 exit codes:
-  0  every log is whole; a torn tail is no fault, the next start cuts it off
+  0  every log is whole; a torn tail is not a fault, the next start cuts it off
   1  a log has a fault, or cannot be read, or the output cannot be written
   2  an option has a value that is not allowed
 """
-SWARM = "Let many clients collect at once, and tell what they came to."
+SWARM = "Run many clients at once, and summarise the results."
 SWARM_EXIT_CODES = """\
 exit codes:
-  0  done, or ended by Ctrl-C, and all that was expected holds
-  1  could not: no server, no room for so many clients, a folder that cannot be written
+  0  done, or ended by Ctrl-C, and every expectation holds
+  1  failed: no server, no room for so many clients, a folder that cannot be written
   2  an option has a value that is not allowed
   3  the server refuses the swarm
-  4  something that was expected does not hold
+  4  an expectation does not hold
 """
 ANALYSE = (
     "Read block logs, or measure by a sweep over numbers of clients and block sizes, and write a "
@@ -45,7 +45,7 @@ ANALYSE = (
 ANALYSE_EXIT_CODES = """\
 exit codes:
   0  the report is written
-  1  could not: no server, a log that cannot be read, a package that is missing
+  1  failed: no server, a log that cannot be read, a missing package
   2  an option has a value that is not allowed
   3  the server refuses the sweep
 """
@@ -53,16 +53,16 @@ ANALYSE_PACKAGES = "pip install -r clientapp/requirements-analysis.txt"
 EXIT_CODES = """\
 exit codes:
   0  done, or ended by Ctrl-C
-  1  could not: no server (with --no-wait), a proxy or a log that cannot be used,
+  1  failed: no server (with --no-wait), a proxy or a log that cannot be used,
      an output that cannot be written, reports that were not acknowledged
   2  an option has a value that is not allowed
   3  the server refuses this client
-  4  no new message came for as long as --timeout allows
+  4  no new message arrived within --timeout
 """
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that answers a mistake with one sentence."""
+    """A parser that reports an error in one sentence."""
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
@@ -104,7 +104,7 @@ def script(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_collect(options: argparse.Namespace) -> int:
-    """Collect as *options* say; return the exit code."""
+    """Collect with *options*; return the exit code."""
     feeds = tuple(options.feeds or DEFAULT_FEEDS)
     for feed in feeds:
         if feeds.count(feed) > 1:
@@ -136,8 +136,8 @@ def run_collect(options: argparse.Namespace) -> int:
 
 
 def run_swarm(options: argparse.Namespace) -> int:
-    """Run a swarm as *options* say; return the exit code."""
-    # Here, so that whoever only collects does not wait for it.
+    """Run a swarm with *options*; return the exit code."""
+    # Imported here, so that `collect` starts without it.
     from .lab.swarm.command import run  # noqa: PLC0415
 
     try:
@@ -147,7 +147,7 @@ def run_swarm(options: argparse.Namespace) -> int:
 
 
 def run_verify(options: argparse.Namespace) -> int:
-    """Verify the logs that *options* name; return the exit code."""
+    """Verify the logs in *options*; return the exit code."""
     show = show_as_json if options.json else show_as_text
     try:
         is_whole = [show(verify(path)) for path in options.logs]
@@ -157,10 +157,10 @@ def run_verify(options: argparse.Namespace) -> int:
 
 
 def run_analyse(options: argparse.Namespace) -> int:
-    """Write the report that *options* ask for; return the exit code."""
+    """Write the report for *options*; return the exit code."""
     fill_in(options)
     try:
-        # Here, so that whoever only collects needs none of its packages.
+        # Imported here, so that `collect` does not need its packages.
         from .lab.study.analyse import analyse  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == __package__.partition(".")[0]:
@@ -175,9 +175,9 @@ def run_analyse(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    """Run the command that was asked for; return the exit code."""
+    """Run the command in *options*; return the exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # What cannot be shown is escaped.
+        # Escape characters that the output cannot encode.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with guarded_output():

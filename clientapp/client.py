@@ -1,8 +1,8 @@
 """
 The client as a script: ``python client.py`` is ``python -m clientapp collect``.
 
-Works from any directory, and in a copy of this folder under any name: the
-folder it stands in becomes the package ``clientapp``.
+It works from any directory, and in a copy of this folder under any name: the
+folder that contains it becomes the package ``clientapp``.
 """
 
 import sys
@@ -14,13 +14,13 @@ HERE = Path(__file__).resolve().parent
 
 def load_package() -> None:
     """Make the folder of this script the package ``clientapp``."""
-    # Python put the folder itself on the path, where its modules have no package.
+    # Python puts the folder itself on the path; imported that way, its modules have no package.
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != HERE]
     spec = spec_from_file_location(
         "clientapp", HERE / "__init__.py", submodule_search_locations=[str(HERE)]
     )
     if spec is None or spec.loader is None:
-        sys.exit(f"{HERE} is not a whole copy of the client")
+        sys.exit(f"{HERE} is not a complete copy of the client")
     package = module_from_spec(spec)
     sys.modules["clientapp"] = package
     spec.loader.exec_module(package)
@@ -30,7 +30,7 @@ def run() -> int:
     """Run the client; return the exit code."""
     load_package()
     try:
-        from clientapp.cli import script  # noqa: PLC0415 - there is no package before
+        from clientapp.cli import script  # noqa: PLC0415 - the package is loaded above
     except KeyboardInterrupt:
         return 0
     except ModuleNotFoundError as error:

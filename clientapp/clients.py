@@ -1,4 +1,4 @@
-"""The clients of one command: one, or several side by side, each with its own log."""
+"""The clients of one command: one, or several in parallel, each with its own log."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class _Client:
 
 def collect(sessions: Sequence[Session], options: argparse.Namespace) -> int:
     """
-    Let clients that ask for *sessions* collect as *options* say; return the exit code.
+    Run one client for each of *sessions* with *options*; return the exit code.
 
-    Of several clients one that cannot go on does not end the others, and the
-    exit code is the highest of all. Raises ClientError where that is about all
-    of them.
+    If one of several clients fails, the others continue, and the exit code is the
+    highest of all. Raises ClientError if the only client fails, or if the failure
+    concerns all of them.
     """
     is_alone = len(sessions) == 1
     with ExitStack() as stack:
@@ -55,7 +55,7 @@ def collect(sessions: Sequence[Session], options: argparse.Namespace) -> int:
                 observer = stack.enter_context(terminal)
             clients.append(_Client(session, log, tally, observer))
         code = asyncio.run(_run(clients, options))
-        # All is said and done: a second Ctrl-C must not look like a failure.
+        # The work is done: a second Ctrl-C must not look like a failure.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
     return code
@@ -98,7 +98,7 @@ async def _run(clients: Sequence[_Client], options: argparse.Namespace) -> int:
 
 
 async def _to_end(run: Run, name: str, runs: Sequence[Run]) -> int:
-    """Return the exit code of one of several *runs*; a failed output ends them all."""
+    """Await one of several *runs*; return its exit code. A failed output ends all runs."""
     try:
         await run.to_end()
     except OutputGone:

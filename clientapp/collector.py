@@ -1,8 +1,8 @@
 """
-The way of a frame through the client: to blocks, log and reports.
+The path of a frame through the client: to blocks, log and reports.
 
-The order keeps the promise: a block is written, then synced, then reported,
-then acknowledged, then forgotten.
+The order guarantees that nothing is lost: a block is written, then synced, then
+reported, then acknowledged, then forgotten.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from .wire.welcome import Welcome
 
 class Collector:
     """
-    The listener of a session: it keeps what the server sends.
+    The listener of a session: it collects and logs the messages.
 
-    Its reports go to *reporting*. After *blocks* blocks it takes no more
-    messages, and waits for the remaining acknowledgements as long as some come.
+    Its reports go to *reporting*. After *blocks* blocks it accepts no more
+    messages, and waits for the remaining acknowledgements while some still arrive.
     """
 
     heard_at = 0.0
-    """When the last new message came, by the monotonic clock; 0: none came."""
+    """Receipt of the last new message, by the monotonic clock; 0: none yet."""
 
     def __init__(
         self,
@@ -67,16 +67,16 @@ class Collector:
 
     @property
     def is_closed(self) -> bool:
-        """Whether no more messages are taken."""
+        """Whether no more messages are accepted."""
         return self._is_closed
 
     def close(self) -> None:
-        """Take no more messages; acknowledgements still count."""
+        """Accept no more messages; acknowledgements still count."""
         self._is_closed = True
         self._reporting.expect_no_more()
 
     def received(self, frame: Message | Control, stamp: Stamp) -> None:
-        """Take one frame of the server."""
+        """Handle one frame of the server."""
         self._clock.receive(frame, stamp)
         for meaning in self._protocol.receive(frame):
             match meaning:
@@ -95,13 +95,13 @@ class Collector:
                     self._reporting.receive(meaning)
 
     def lost(self, reason: str) -> None:
-        """Note in the block being collected that it was interrupted."""
+        """Mark the block being collected as interrupted, and show *reason*."""
         self._builder.interrupt()
         self._reporting.lost()
         self._observer.show(events.Disconnected(reason=reason))
 
     def waiting(self, reason: str, seconds: float, attempt: int) -> None:
-        """Show why there is no connection, and when the next try comes."""
+        """Show the reason for the missing connection, and the delay of the next attempt."""
         self._observer.show(
             events.Waiting(url=self._session.url, reason=reason, seconds=seconds, attempt=attempt)
         )
@@ -191,7 +191,7 @@ class Collector:
         )
 
     def _note(self, text: str) -> None:
-        """Show a notice unless it is what the server said last of that feed."""
+        """Show a notice, unless it repeats the last one about the same feed."""
         subject = next((feed for feed in self._session.feeds if f"feed {feed} " in text), "")
         if self._notices.get(subject) != text:
             self._notices[subject] = text

@@ -1,4 +1,4 @@
-"""One connection to the server: what comes, what is sent, and the end of it."""
+"""One connection to the server: receiving, sending and closing."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from .wire.from_server import Control, read_from_server
 from .wire.message import Message
 
 WELCOME_SECONDS = 10
-"""For the welcome, once the connection is open."""
+"""The wait for the welcome, once the connection is open."""
 MISSED_HEARTBEATS = 3
-"""So many heartbeats without a frame mean that the server is dead."""
+"""After this many heartbeats without a frame the server counts as dead."""
 NOTED_SECONDS = 0.1
-"""The precision of the time at which the last frame came."""
+"""The precision of the receipt time of the last frame."""
 
 
 class Listener(Protocol):
     """The receiver of the frames of all connections of a session."""
 
     def received(self, frame: Message | Control, stamp: Stamp) -> None:
-        """Take one frame; may raise MalformedMessage or a ClientError."""
+        """Handle one frame; may raise MalformedMessage or a ClientError."""
 
     def lost(self, reason: str) -> None:
-        """Note that a connection with a welcome ended."""
+        """Handle the loss of a connection that had its welcome."""
 
     def waiting(self, reason: str, seconds: float, attempt: int) -> None:
-        """Note that there is no connection, and when the next try comes."""
+        """Handle the lack of a connection; the next attempt is in *seconds*."""
 
 
 class Speaker(Protocol):
@@ -80,17 +80,17 @@ class Connection:
 
     async def hold(self) -> int | None:
         """
-        Talk until the end; return the server's close code, None if there is none.
+        Exchange frames until the end; return the server's close code, None without one.
 
-        Raises MalformedMessage, NotConnected, Refused, and what the listener
-        and the speaker raise.
+        Raises MalformedMessage, NotConnected, Refused, and any error of the
+        listener or speaker.
         """
         try:
             async with self._socket:
                 try:
                     await self._talk()
                 except Exception:
-                    # A closing handshake would wait for a server that reads nothing,
+                    # A closing handshake would wait for a server that may not read,
                     # and needs a reader on our side, which has ended.
                     self.abort()
                     raise
@@ -101,12 +101,12 @@ class Connection:
         return None
 
     def leave(self) -> None:
-        """Say bye after everything else."""
+        """Send bye after everything else."""
         self._is_leaving = True
         self._speaker.due.set()
 
     def abort(self) -> None:
-        """Drop the connection without another word."""
+        """Drop the connection without bye or closing handshake."""
         self._socket.transport.abort()
 
     async def _talk(self) -> None:
@@ -136,13 +136,13 @@ class Connection:
                 welcome = self._protocol.welcome
                 if welcome is not None:
                     self._welcomed.set()
-                # Not for each message: resetting a timer costs as much as a message.
+                # Not for each message: resetting a timer costs as much as a message does.
                 if welcome is not None and clock() - noted >= NOTED_SECONDS:
                     noted = clock()
                     silence.reschedule(clock() + MISSED_HEARTBEATS * welcome.heartbeat)
 
     async def _speak(self) -> None:
-        # The listener learns of a closed connection after the frames before it.
+        # `_listen` reports a closed connection, after the frames before it.
         with suppress(ConnectionClosed):
             while True:
                 await self._speaker.due.wait()

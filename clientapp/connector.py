@@ -1,4 +1,4 @@
-"""The connections of a session, one after another, for as long as it takes."""
+"""The loop that opens a session's connections, one after another."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Connector:
     """
     The loop that keeps a session connected.
 
-    With *patient* false the first try must succeed. A slow reader reads
+    With *patient* false the first attempt must succeed. A slow reader reads
     *bytes_per_second*.
     """
 
@@ -44,10 +44,10 @@ class Connector:
 
     async def run(self) -> None:
         """
-        Stay connected until the server says that it is done.
+        Stay connected until the server closes with `Close.DONE`, or after `leave`.
 
-        Raises Refused if the server says to stay away, and CouldNot if the
-        first try fails and must not.
+        Raises Refused if the server forbids reconnecting, and CouldNot if the
+        first attempt fails and *patient* is false.
         """
         delays = backoff(random.random)
         attempt = 0
@@ -71,7 +71,7 @@ class Connector:
         return self._connection is not None
 
     def leave(self) -> bool:
-        """Say bye and do not reconnect; returns False if there is no connection."""
+        """Send bye and do not reconnect; returns False if there is no connection."""
         if self._connection is None:
             return False
         self._is_leaving = True
@@ -79,12 +79,12 @@ class Connector:
         return True
 
     def abort(self) -> None:
-        """Drop the connection without another word."""
+        """Drop the connection without bye or closing handshake."""
         if self._connection is not None:
             self._connection.abort()
 
     async def _converse(self) -> str | None:
-        """Hold one connection until it ends; return why, None when done."""
+        """Hold one connection until it ends; return the reason, None if done."""
         try:
             socket = await open_socket(self._url, self._protocol.connect().query())
             self._connection = Connection(
@@ -109,7 +109,7 @@ class Connector:
             self._connection = None
 
     def _judge_close(self, code: int | None) -> str | None:
-        """Return why the server closed with *code*; None when done."""
+        """Return the server's reason for closing with *code*; None if done."""
         farewell = self._protocol.farewell
         if code is None and farewell is not None:
             code = farewell.code

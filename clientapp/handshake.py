@@ -1,7 +1,7 @@
 """
 The opening of a connection: proxies, redirects, and refusals by HTTP.
 
-Every failure becomes a sentence, and is either final or worth another try.
+Every failure becomes a sentence, and is either final or worth a retry.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from .network import describe, is_loopback
 from .wire import SUBPROTOCOL
 
 OPEN_SECONDS = 10
-"""For the handshake."""
+"""The wait for the handshake."""
 CLOSE_SECONDS = 1
-"""For the closing handshake: a dead peer must not delay the next try."""
+"""The wait for the closing handshake: a dead peer must not delay the next attempt."""
 MAX_FRAME_BYTES = 2**24
-"""A frame is held in memory; no record of a sensible feed comes near."""
+"""A frame is kept in memory; no record of a sensible feed is nearly as large."""
 
 
 class NotConnected(Exception):
-    """A connection failed, and may work later; the text is the reason."""
+    """A connection failed but may work later; the text is the reason."""
 
 
 async def open_socket(url: ServerUrl, query: str) -> ClientConnection:
@@ -52,11 +52,11 @@ async def open_socket(url: ServerUrl, query: str) -> ClientConnection:
             open_timeout=OPEN_SECONDS,
             close_timeout=CLOSE_SECONDS,
             max_size=MAX_FRAME_BYTES,
-            # A proxy for the outside world does not lead to this machine.
+            # A proxy for the outside world does not reach this machine.
             proxy=True if has_proxy else None,
         )
     except OSError as error:
-        # First, because a certificate that is not accepted is a ValueError too.
+        # First, because a rejected certificate is also a ValueError.
         raise failure(url, error) from error
     except (InvalidURI, ValueError) as error:
         # The library follows redirects without checking the host and the port.
@@ -85,7 +85,7 @@ def _may_retry(error: OSError | WebSocketException) -> bool:
 
 
 def _may_lack_tls(error: OSError | WebSocketException) -> bool:
-    """Tell whether a connection by TLS failed as it does if the server has none."""
+    """Tell whether a TLS connection may have failed because the server has no TLS."""
     if isinstance(error, ssl.SSLError):
         # A server that sends an alert or a certificate has TLS.
         return "CERTIFICATE" not in error.reason and "ALERT" not in error.reason
@@ -96,7 +96,7 @@ def _check_proxy(url: str) -> None:
     """
     Raise CouldNot if the environment names a proxy that cannot be used.
 
-    No retry would help: the environment of a process stays as it is.
+    A retry would not help: the environment of a process does not change.
     """
     proxy = get_proxy(parse_uri(url))
     if proxy is None:
@@ -105,7 +105,7 @@ def _check_proxy(url: str) -> None:
     try:
         scheme = parse_proxy(proxy).scheme
     except (InvalidProxy, ValueError) as error:
-        # The address may hold a password, so it is not repeated.
+        # The address may contain a password, so the message leaves it out.
         reason = error.msg if isinstance(error, InvalidProxy) else str(error)
         raise CouldNot(f"the proxy for {url} cannot be used: {reason}; {rule}") from None
     if scheme.startswith("socks") and find_spec("python_socks") is None:
@@ -116,7 +116,7 @@ def _check_proxy(url: str) -> None:
 
 
 def _why(error: OSError | WebSocketException) -> str:
-    """Say in a few words why a connection failed."""
+    """Return the reason for a failed connection in a few words."""
     if isinstance(error, InvalidStatus):
         return f"it answers with HTTP status {error.response.status_code}"
     if isinstance(error, OSError):

@@ -1,4 +1,4 @@
-"""What this machine says of hosts and of failed connections."""
+"""Local facts about hosts, and descriptions of failed connections."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import ssl
 from ipaddress import ip_address
 
 UNKNOWN_AUTHORITY = (18, 19, 20, 21)
-"""What OpenSSL says where nobody known signed a certificate (X509_V_ERR, x509_vfy.h)."""
+"""OpenSSL's codes for a certificate of an unknown authority (X509_V_ERR, x509_vfy.h)."""
 
 
 def is_loopback(host: str) -> bool:
@@ -20,12 +20,12 @@ def is_loopback(host: str) -> bool:
 
 
 def describe(error: OSError) -> str:
-    """Say in a few words why a connection failed, such as ``connection refused``."""
+    """Return the reason for a failed connection, such as ``connection refused``."""
     if isinstance(error, TimeoutError):
         return "nothing was heard in time"
     if isinstance(error, ssl.SSLCertVerificationError):
         return _describe_certificate(error)
-    # Where a name has several addresses, asyncio only keeps the numbers as text.
+    # If a name has several addresses, asyncio keeps the error numbers only as text.
     number = re.search(r"\[Errno (\d+)\]", str(error))
     if number is not None:
         return os.strerror(int(number[1])).lower()

@@ -1,7 +1,7 @@
 """
-The options of the client: their defaults, and what is allowed.
+The options of the client, their defaults and their rules.
 
-A value that is not allowed ends in one sentence that names it and the rule.
+A value that is not allowed causes one sentence with the value and the rule.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from .wire.request import DEFAULT_CLIENT, DEFAULT_FEEDS, MAX_FEEDS
 DEFAULT_URL = "ws://127.0.0.1:8000/"
 DEFAULT_BLOCK_SIZE = 10
 MAX_TIMEOUT = 86_400
-"""Seconds without a message: a day."""
+"""The most seconds without a message: a day."""
 MAX_CLIENTS = 64
-"""Clients of one command, whose lines a person reads; `swarm` plays more."""
+"""The most clients of one command, because a person reads their lines; `swarm` runs more."""
 MAX_PID = 2**31 - 1
-"""Of a process: what the type of their numbers holds."""
+"""The largest number of a process, by its type."""
 URL_RULE = "the server's address, ws://HOST:PORT/ or wss://HOST:PORT/"
 
 
@@ -56,8 +56,8 @@ def add_collect_options(parser: argparse.ArgumentParser) -> None:
         type=_select,
         default=(),
         metavar="FIELD,...",
-        help="keep only these fields of each record: names of fields of the feeds, commas "
-        "between them (default: all)",
+        help="keep only these fields of each record: field names of the feeds, separated by "
+        "commas (default: all)",
     )
     add(
         "--block-size",
@@ -70,7 +70,7 @@ def add_collect_options(parser: argparse.ArgumentParser) -> None:
         "--blocks",
         type=whole(10**9),
         metavar="N",
-        help="stop after so many blocks: a whole number from 1 (default: go on until Ctrl-C)",
+        help="stop after this many blocks: a whole number from 1 (default: run until Ctrl-C)",
     )
     add(
         "--from",
@@ -84,15 +84,15 @@ def add_collect_options(parser: argparse.ArgumentParser) -> None:
         "--timeout",
         type=number(0.1, MAX_TIMEOUT),
         metavar="SECONDS",
-        help="end with exit code 4 where no new message came for so long, from the start on: "
-        f"0.1 to {MAX_TIMEOUT} (default: wait)",
+        help="end with exit code 4 if no new message arrives for this long, counted from the "
+        f"start: 0.1 to {MAX_TIMEOUT} (default: wait)",
     )
     add(
         "--clients",
         type=whole(MAX_CLIENTS),
         default=1,
         metavar="N",
-        help="run so many clients, called NAME-1 to NAME-N, each with its own log: 1 to "
+        help="run this many clients, called NAME-1 to NAME-N, each with its own log: 1 to "
         f"{MAX_CLIENTS} (default: 1)",
     )
     add(
@@ -105,10 +105,10 @@ def add_collect_options(parser: argparse.ArgumentParser) -> None:
         "--label",
         type=one(names.is_label, names.LABEL_RULE),
         metavar="NAME",
-        help=f"the name of an experiment, which every report carries: {names.LABEL_RULE} "
+        help=f"the name of an experiment, sent with every report: {names.LABEL_RULE} "
         "(default: none)",
     )
-    add("--console", action="store_true", help="show each message too (default: off)")
+    add("--console", action="store_true", help="also show each message (default: off)")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument(
         "--json",
@@ -119,7 +119,7 @@ def add_collect_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--no-wait",
         action="store_true",
-        help="end at once where no server is there (default: wait for it)",
+        help="end at once if there is no server (default: wait for it)",
     )
     parser.set_defaults(parser=parser)
 
@@ -141,20 +141,20 @@ def url(text: str) -> ServerUrl:
         parts = urlsplit(text)
         (parts.hostname or "").encode("idna")
         is_good = parts.scheme in {"ws", "wss"} and bool(parts.hostname) and parts.port != 0
-        # The WebSocket library reads both this way, and takes no user alone.
+        # The WebSocket library decodes both this way, and rejects a user without password.
         unquote(parts.netloc, errors="strict")
         is_good &= (parts.username is None) == (parts.password is None)
     except ValueError:
         is_good = False
     if not is_good or re.search(r"[\s?#]", text) or not text.isprintable():
-        # What may be a password is not repeated, however it is written.
+        # The message leaves out anything that may be a password.
         shown = re.sub(r"//.*@", "//USER:PASSWORD@", text)
         raise argparse.ArgumentTypeError(f"{shown!r} is not allowed: {URL_RULE}")
     return ServerUrl(text)
 
 
 def one(is_allowed: Callable[[str], bool], rule: str) -> Callable[[str], str]:
-    """Return a type of options whose texts are allowed, as *rule* says."""
+    """Return an option type for texts that *is_allowed* accepts; *rule* describes them."""
 
     def read(text: str) -> str:
         if not is_allowed(text):
@@ -165,7 +165,7 @@ def one(is_allowed: Callable[[str], bool], rule: str) -> Callable[[str], str]:
 
 
 def whole(most: int, least: int = 1) -> Callable[[str], int]:
-    """Return a type of options that are whole numbers from *least* to *most*."""
+    """Return an option type for whole numbers from *least* to *most*."""
 
     def read(text: str) -> int:
         number = int(text) if re.fullmatch("[0-9]{1,16}", text) else -1
@@ -178,7 +178,7 @@ def whole(most: int, least: int = 1) -> Callable[[str], int]:
 
 
 def number(least: float, most: float) -> Callable[[str], float]:
-    """Return a type of options that are numbers from *least* to *most*."""
+    """Return an option type for numbers from *least* to *most*."""
 
     def read(text: str) -> float:
         try:
@@ -200,7 +200,7 @@ def process(text: str) -> int:
         os.kill(pid, 0)
     except ProcessLookupError:
         raise argparse.ArgumentTypeError(f"there is no process {pid} on this machine") from None
-    except PermissionError:  # it is there, and somebody else's
+    except PermissionError:  # it exists and belongs to another user
         pass
     return pid
 
@@ -212,7 +212,7 @@ def _first(text: str) -> int:
 def _select(text: str) -> tuple[str, ...]:
     members = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     if "" in members:
-        rule = "names of fields, commas between them"
+        rule = "field names, separated by commas"
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}")
     return members
 

@@ -1,8 +1,8 @@
 """
 The standard output of a program, which may fail: a full disk, a closed pipe.
 
-One place turns that into a sentence, so that neither a client nor a command of
-the server ends in a traceback over a line that nobody can read.
+This module turns such a failure into a sentence, so that neither a client nor a
+command of the server ends in a traceback because of it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from .core.errors import CouldNot
 
 
 class OutputGone(CouldNot):
-    """Standard output cannot be written any more."""
+    """Standard output can no longer be written."""
 
 
 class Output:
-    """Standard output as before, except that a failure raises `OutputGone` once."""
+    """A wrapper of standard output whose first failure raises `OutputGone`."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -38,15 +38,15 @@ class Output:
             raise self._gone(error) from None
 
     def flush(self) -> None:
-        """Write what is buffered."""
+        """Flush the buffer."""
         try:
             self._stream.flush()
         except OSError as error:
             raise self._gone(error) from None
 
     def _gone(self, error: OSError) -> OutputGone:
-        """Let all that follows go nowhere; return what to raise."""
-        # Otherwise the interpreter tries once more at exit, and complains.
+        """Discard all further output; return the exception to raise."""
+        # Otherwise the interpreter flushes again at exit, and prints an error.
         with suppress(UnsupportedOperation):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
@@ -58,14 +58,14 @@ class Output:
 
 @contextmanager
 def guarded_output() -> Iterator[None]:
-    """Let failures of standard output raise `OutputGone`, also those of its last flush."""
+    """Make failures of standard output raise `OutputGone`, including the last flush."""
     stream = sys.stdout
     guarded = Output(stream)
     sys.stdout = cast(TextIO, guarded)
     try:
         yield
     except BaseException:
-        # What ended the program is what counts.
+        # The exception that ended the program matters more.
         with suppress(OutputGone):
             guarded.flush()
         raise

@@ -1,4 +1,4 @@
-"""When the server is asked for its time."""
+"""The pings that ask the server for its time."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .wire import codec
 from .wire.from_client import Ping
 
 FIRST_PINGS = 5
-"""Right after the welcome: the best of a few is close, a single one may be unlucky."""
+"""Pings right after the welcome: the best of a few is accurate, a single one may not be."""
 FIRST_PING_SECONDS = 0.2
-"""Between those, so that one pause of the machine does not delay them all."""
+"""The interval of the first pings, so that one pause of the machine does not delay all."""
 PING_SECONDS = 10.0
-"""Between all others: within it two clocks run a millisecond apart at most."""
+"""The interval of all others: in it two clocks drift a millisecond apart at most."""
 
 
 async def ask_time(send: Callable[[str], Awaitable[None]]) -> None:

@@ -1,8 +1,8 @@
 """
-The reports of a client: sent, sent again, judged and explained.
+The reports of a client: sending, resending, verdicts and explanations.
 
 A report is on the disk before it is sent. It is sent again until the server
-acknowledges it, or refuses it for good.
+acknowledges it or refuses it for good.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from .wire.from_server import Ack, Explain, Failure, Heartbeat
 from .wire.report import Report
 
 ACK_SECONDS = 10
-"""Without an acknowledgement, after the last block asked for: then there will be none."""
+"""After the last requested block: without an acknowledgement for this long, give up."""
 BUSY_SECONDS = 1
-"""Before reports are sent again that the server could not take."""
+"""The pause before resending reports that the server could not accept."""
 
 
 class Reporting:
     """
     The reports of one session: an outbox, and the log behind it.
 
-    It tells the connections of the session what to send. A session may have
-    many reports to send: the outbox holds a window of them, and `_unread` says
-    where the others begin in the log.
+    It supplies the frames that the session's connections send. A session may have
+    many reports to send: the outbox has a window of them, and the others are in the
+    log, from `_unread` on.
     """
 
     def __init__(self, log: Log, tally: Tally, observer: events.Observer) -> None:
@@ -44,7 +44,7 @@ class Reporting:
         self.due = asyncio.Event()
         """Set when there may be something to send."""
         self.finished = asyncio.Event()
-        """Set when no report follows and all are acknowledged, or given up."""
+        """Set when no more reports follow and all are acknowledged or given up."""
         self._is_welcomed = False
         self._is_last_said = False
         self._unread: int | None = None
@@ -52,11 +52,11 @@ class Reporting:
         self._repeat_from: int | None = None
         """The first block to report again after the pause; None: no pause."""
         self._giving_up: asyncio.TimerHandle | None = None
-        """Started anew by each acknowledgement after the last block; None before that block."""
+        """Restarted by each acknowledgement after the last block; None before that block."""
 
     def begin(self, stored: int) -> None:
-        """Begin on a connection whose server has the first *stored* blocks."""
-        # The log has all of them, in their order, those under way before as well.
+        """Begin a connection whose server has stored the first *stored* blocks."""
+        # The log has all reports in order, including those sent on the last connection.
         self._outbox.clear()
         self._explanations.clear()
         self._is_welcomed = True
@@ -83,7 +83,7 @@ class Reporting:
         return frames
 
     def send(self, report: Report) -> None:
-        """Report the last block of the log, after those before it."""
+        """Report the last block of the log, after all earlier ones."""
         if self._unread is None:
             if len(self._outbox) < WINDOW:
                 self._outbox.add(report)
@@ -92,7 +92,7 @@ class Reporting:
         self.due.set()
 
     def receive(self, frame: Ack | Explain | Failure | Heartbeat) -> None:
-        """Take what the server says of reports; a heartbeat is a reminder."""
+        """Handle a frame about reports; a heartbeat is a reminder."""
         match frame:
             case Ack():
                 self._note_verdicts(self._outbox.acknowledge(frame))
@@ -109,11 +109,11 @@ class Reporting:
             self.due.set()
 
     def expect_no_more(self) -> None:
-        """Know that no report follows."""
+        """Expect no more reports."""
         self._is_last_said = True
 
     def give_up_later(self) -> None:
-        """Finish also if no acknowledgement comes for `ACK_SECONDS`."""
+        """Finish even without all acknowledgements, once none arrives for `ACK_SECONDS`."""
         if self._giving_up is not None:
             self._giving_up.cancel()
         loop = asyncio.get_running_loop()
@@ -137,10 +137,10 @@ class Reporting:
             # In a thread: a slow disk must not delay the stamps of incoming messages.
             reports = await asyncio.to_thread(self._log.reports_above, first - 1, WINDOW)
             if self._unread != first:
-                continue  # a welcome came meanwhile
+                continue  # a welcome arrived meanwhile
             for report in reports:
                 self._outbox.add(report)
-            # Blocks that came meanwhile are read the next time.
+            # Blocks completed meanwhile are read next time.
             following = reports[-1].block + 1 if len(reports) == WINDOW else last + 1
             self._unread = following if following <= self._last else None
             self._finish_when_acknowledged()
@@ -172,7 +172,7 @@ class Reporting:
         self._observer.show(events.Warned(text=f"{failure.code}: {failure.text}"))
 
     def _repeat_later(self, first: int) -> None:
-        # One pause for all that is refused during it.
+        # One pause for all reports that are refused during it.
         if self._repeat_from is None:
             asyncio.get_running_loop().call_later(BUSY_SECONDS, self._repeat)
             self._repeat_from = first

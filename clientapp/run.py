@@ -1,4 +1,4 @@
-"""One run of the client, from the first try to the summary."""
+"""One run of the client, from the first attempt to the summary."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from .reporting import ACK_SECONDS, Reporting
 from .wire.position import Position
 
 LEAVE_SECONDS = 5
-"""For the last acknowledgements, and for the answer to a bye; the log is safe
-without either."""
+"""The wait for the last acknowledgements, and for the answer to a bye; the log is
+safe without either."""
 
 
 class Run:
     """
-    Everything one run needs, wired together; needs a running loop.
+    The wired parts of one run; needs a running loop.
 
-    Goes on with the log's session where *asked* asks for the same, else
-    begins a new one. Ends after *blocks* blocks, by `interrupt`, or when the
-    server says so, and with a *timeout* once no new message came for so many
-    seconds. Its reports carry *label*. With *patient* false the server must be
-    there at once. A session that has no block begins at the offset *first* of
-    each feed; None: with what comes next. A slow reader reads *bytes_per_second*.
+    It resumes the log's session if *asked* requests the same, otherwise it begins
+    a new one. It ends after *blocks* blocks, by `interrupt`, when the server ends
+    it, or after *timeout* seconds without a new message. Its reports contain
+    *label*. With *patient* false the first connection attempt must succeed. A
+    session without a block begins at offset *first* of each feed; None: with the
+    next message. A slow reader reads *bytes_per_second*.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Run:
         self._blocks = blocks
         self._timeout = timeout
         self._is_silent = False
-        """Whether no message came for as long as was allowed."""
+        """Whether the run ended because no message arrived within the timeout."""
         self._stop = asyncio.Event()
         positions = None if last is None else last.positions
         self._protocol = ClientProtocol(session, positions, first=first)
@@ -94,12 +94,12 @@ class Run:
 
     @property
     def positions(self) -> Mapping[str, Position]:
-        """Where each feed stands; one never heard of is absent."""
+        """The position of each feed; a feed without one is absent."""
         return self._protocol.positions
 
     @property
     def heads(self) -> Mapping[str, int]:
-        """How far the server last said each feed to be; empty before it said so."""
+        """The head of each feed in the last heartbeat; empty before the first one."""
         return self._protocol.heads
 
     @property
@@ -108,13 +108,13 @@ class Run:
         return self._reporting.unacknowledged
 
     def interrupt(self) -> None:
-        """Let `to_end` come to its end; the second time, at once."""
+        """End `to_end` gracefully; if called again, at once."""
         if self._stop.is_set() or self._reporting.finished.is_set():
             self._connector.abort()
         self._stop.set()
 
     async def to_end(self) -> None:
-        """Collect until the end; raises a ClientError where it is not a good one."""
+        """Collect until the end; raises a ClientError if the run failed."""
         if self._log.torn_bytes:
             text = f"{self._log.torn_bytes} bytes of a torn block were cut off {self._log.path}"
             self._observer.show(events.Warned(text=text))
@@ -138,7 +138,7 @@ class Run:
         self._judge()
 
     async def _watch_silence(self) -> None:
-        """Stop once no new message came for as long as is allowed."""
+        """Stop the run once no new message has arrived within the timeout."""
         if self._timeout is None:
             return
         began = time.monotonic()
@@ -151,7 +151,7 @@ class Run:
             await asyncio.sleep(left)
 
     async def _wait_for_acknowledgements(self, conversation: asyncio.Task[None]) -> None:
-        """Give reports that are on their way the time to be stored."""
+        """Wait until the server has stored the reports in flight, for a limited time."""
         if self._reporting.unacknowledged and self._connector.is_open:
             acknowledged = asyncio.create_task(self._reporting.finished.wait())
             await asyncio.wait(
@@ -178,5 +178,5 @@ class Run:
         if self._tally.blocks == self._blocks and left:
             raise CouldNot(
                 f"the server did not acknowledge {counted(left, 'report')}, nor anything else for "
-                f"{ACK_SECONDS} s; the next start sends again"
+                f"{ACK_SECONDS} s; the next start sends them again"
             )

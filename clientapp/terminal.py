@@ -1,7 +1,7 @@
 """
-Events for a person: permanent lines, and one live line on a terminal.
+The display of events: permanent lines, and one live line on a terminal.
 
-Whatever came over the network is escaped here before it is shown.
+Text from the network is escaped here before it is shown.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .wire.report import Clock
 from .wire.verdict import Verdict
 
 RATE_SECONDS = 5.0
-"""The rate is an average over so long: steady at one message per second."""
+"""The rate is an average over this long: steady at one message per second."""
 
 VERDICT_STYLES: dict[str, str] = {Verdict.VERIFIED: "green", Verdict.BROKEN: "bold red"}
 """Every other verdict is yellow."""
@@ -32,16 +32,17 @@ VERDICT_STYLES: dict[str, str] = {Verdict.VERIFIED: "green", Verdict.BROKEN: "bo
 
 class Terminal:
     """
-    Shows events to a person; with *quiet* none, for errors end the client.
+    An observer that shows events to a person; with *quiet* it shows none.
 
-    One of several clients has a *name*, which stands before each of its lines.
+    Errors are not events: they end the client. If there are several clients, *name*
+    precedes each line of one.
     """
 
     def __init__(self, tally: Tally, *, quiet: bool = False, name: str = "") -> None:
         self._tally = tally
         self._name = Text(f"{name} | " if name else "")
         self._console = Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
-        # Where colour is forced upon a file, it still is none to draw on.
+        # Forced colour makes a file look like a terminal, but nothing can be redrawn there.
         is_terminal = self._console.is_interactive and self._console.file.isatty()
         self._is_live = is_terminal and not name
         self._waiting: str | None = None
@@ -62,7 +63,7 @@ class Terminal:
         self._live.stop()
 
     def show(self, event: events.Event) -> None:
-        """Say what happened."""
+        """Show *event*."""
         match event:
             case events.Connected():
                 self._waiting = None
@@ -115,7 +116,7 @@ class Terminal:
         when = "yet " if self._tally.connects == 0 else ""
         text = f"{yet} {event.url} {when}({event.reason}); trying again in {event.seconds:.1f} s"
         self._waiting = printable(text)
-        # Ever more seldom: an unattended client must not fill its output.
+        # Less and less often: an unattended client must not fill its output.
         is_power_of_two = event.attempt & (event.attempt - 1) == 0
         if not self._is_live and is_power_of_two:
             self._say(text)
@@ -168,5 +169,5 @@ class Terminal:
 
 
 def _bound(clock: Clock | None) -> str:
-    """Say how far a latency may be wrong."""
+    """Return how far a latency may be wrong, as the end of a sentence."""
     return " by this machine's own clock" if clock is None else f" ± {clock.error:.4f} s"

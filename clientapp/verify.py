@@ -19,21 +19,21 @@ from .wire.printable import printable
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """One log, and the result of reading it."""
+    """One log and its verification."""
 
     path: Path
     findings: Findings | None
     """None: it cannot be read as a block log."""
     why: str = ""
-    """The sentence that says why not; empty if it can."""
+    """The reason, as a sentence; empty if it can be read."""
 
 
 def verify(path: Path) -> Verified:
     """
-    Read the log at *path* from beginning to end, in the memory of a line.
+    Read the log at *path* from beginning to end, with one line in memory at a time.
 
-    Its client may be writing it: what is there now is read, and a block that
-    is not complete yet is a torn tail.
+    A client may be writing to it: only its present content is read, and an
+    incomplete block is a torn tail.
     """
     findings, scanner = Findings(), Scanner(thorough=True)
     try:
@@ -51,7 +51,7 @@ def verify(path: Path) -> Verified:
 
 
 def show_as_text(verified: Verified) -> bool:
-    """Tell a person; return whether the log is whole."""
+    """Print the result for a person; return whether the log is whole."""
     findings = verified.findings
     if findings is None:
         print(printable(verified.why), file=sys.stderr)
@@ -73,7 +73,7 @@ def show_as_text(verified: Verified) -> bool:
 
 
 def show_as_json(verified: Verified) -> bool:
-    """Tell a program; return whether the log is whole."""
+    """Print the result for a program; return whether the log is whole."""
     findings = verified.findings
     shown: dict[str, Any] = {"log": str(verified.path)}
     if findings is None:
@@ -114,7 +114,7 @@ def _summary_json(session: SessionSummary) -> dict[str, Any]:
     asked = session.asked
     shown = asdict(session)
     del shown["asked"]
-    # The key is a secret; its prefix is what may be shown.
+    # The key is a secret; only its prefix may be shown.
     return {
         "session": key_prefix(asked.session),
         "client": asked.client,

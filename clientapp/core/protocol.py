@@ -122,7 +122,7 @@ class ClientProtocol:
     def _welcome(self, welcome: Welcome) -> None:
         missing = set(self._session.feeds) - set(welcome.feeds)
         if missing:
-            raise MalformedMessage(f"the welcome says nothing of feed {min(missing)}")
+            raise MalformedMessage(f"the welcome does not mention feed {min(missing)}")
         self.welcome = welcome
         for feed in self._session.feeds:
             state = welcome.feeds[feed]

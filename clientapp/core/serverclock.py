@@ -29,7 +29,7 @@ class _Sample:
     """One pong's measurement, in microseconds of the monotonic clock."""
 
     ahead_us: float
-    """How far the server's clock is ahead of the monotonic clock."""
+    """The lead of the server's clock over the monotonic clock."""
     bound_us: float
     taken_us: int
 
@@ -54,7 +54,7 @@ class ServerClock:
         self._apart_us: int | None = None
         """The wall clock of the last stamp minus its monotonic one."""
         self._doubt_us = 0
-        """How far the client's clocks moved against each other since the kept pong."""
+        """The shift of the client's clocks against each other since the kept pong."""
 
     def receive(self, frame: object, stamp: Stamp) -> None:
         """

@@ -114,7 +114,7 @@ class CheckedBlock(ScannedBlock):
         """Compare the line for people with the header."""
         if line == f"{format_head(self.report)}\n".encode():
             return []
-        return ["this line says something else than the header"]
+        return ["this line does not match the header"]
 
     def take(self, line: bytes) -> list[str]:
         """Take the next line after the header; raises MalformedMessage."""
@@ -168,14 +168,14 @@ class CheckedBlock(ScannedBlock):
         feed, offset = message.feed, message.offset
         faults = []
         if feed not in self._session.feeds:
-            return [f"feed {feed} is none of the session's"]
+            return [f"feed {feed} is not part of this session"]
         at = self._at.get(feed)
         if at is not None and offset <= at.offset:
             faults.append(f"{feed} {offset} stands after {feed} {at.offset}")
         elif at is not None and offset > at.offset + 1:
             faults.append(f"{feed} {offset} follows {feed} {at.offset}, and no gap is noted")
         if not self._is_selected(message.data):
-            faults.append(f"{feed} {offset} has other members than select says")
+            faults.append(f"the members of {feed} {offset} do not match select")
         epoch = self._first_epoch(feed) if at is None else at.epoch
         self._at[feed] = Position(epoch, offset)
         self._range(feed, offset).add(offset, epoch, message.crc)
@@ -186,7 +186,7 @@ class CheckedBlock(ScannedBlock):
     def _add_gap(self, gap: Gap) -> list[str]:
         feed = gap.feed
         if feed not in self._session.feeds:
-            return [f"feed {feed} is none of the session's"]
+            return [f"feed {feed} is not part of this session"]
         at = self._at.get(feed)
         missing = self._count_gap(gap)
         self._at[feed] = Position(gap.epoch, gap.last)
@@ -201,7 +201,7 @@ class CheckedBlock(ScannedBlock):
 
     def _add_duplicate(self, duplicate: Duplicate) -> list[str]:
         if duplicate.feed not in self._session.feeds:
-            return [f"feed {duplicate.feed} is none of the session's"]
+            return [f"feed {duplicate.feed} is not part of this session"]
         at = self._at.get(duplicate.feed)
         if at is not None and duplicate.offset > at.offset:
             return [f"{duplicate.feed} {duplicate.offset} is new, but was dropped"]

@@ -118,7 +118,7 @@ def read_session(line: bytes) -> Session:
     if match is None:
         raise MalformedMessage("this is not a session line with its checksum")
     if crc32(match[1]) != int(match[2], 16):
-        raise MalformedMessage("the session line does not fit its checksum")
+        raise MalformedMessage("the session line does not match its checksum")
     return Session.read(codec.decode(match[1]))
 
 

@@ -168,7 +168,7 @@ class Scanner:
         elif line.startswith(SESSION):
             self._open_session(line)
         elif line == b"\n":
-            self._fault("this empty line is one too many")
+            self._fault("there is one empty line too many")
         else:
             self._fault("neither a block nor a session begins with this line")
             self._lose(line)
@@ -244,7 +244,7 @@ class Scanner:
             )
         block.is_whole = block.is_readable and trailer.crc == self._crc
         if self._crc is not None and trailer.crc != self._crc:
-            self._fault(f"block {number} does not fit its checksum")
+            self._fault(f"block {number} does not match its checksum")
 
     def _read_verdict(self, line: bytes) -> None:
         try:

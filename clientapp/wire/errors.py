@@ -3,7 +3,7 @@ Errors in data from the other side.
 
     WireError               a sentence that may be shown to the other side
     ├── BadRequest          a parameter of the URL is not allowed
-    └── MalformedMessage    a frame is not what the protocol says
+    └── MalformedMessage    a frame violates the protocol
 """
 
 

@@ -76,7 +76,7 @@ class Clock:
     offset: float
     """Added to the client's clock for the latencies of the report."""
     error: float
-    """How far the offset may be wrong."""
+    """The largest possible error of the offset."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,7 +96,7 @@ def settle(crew: Crew) -> None:
         codes = {name: crew.running[name].process.wait(PATIENCE_SECONDS) for name in left}
         left = [name for name, code in codes.items() if code != 0]
         for name in left:
-            assert "the next start sends again" in crew.running[name].said
+            assert "the next start sends them again" in crew.running[name].said
 
 
 def judge_client(stack: Stack, name: str) -> None:

@@ -31,7 +31,7 @@ export class Cursors {
     this.#stalls.clear();
     for (const feed of this.#feeds) {
       const state = frame.feeds[feed];
-      if (!state) throw new Malformed(`the welcome says nothing of feed ${feed}`);
+      if (!state) throw new Malformed(`the welcome does not mention feed ${feed}`);
       this.#epochs.set(feed, state.epoch);
       const at = this.#at.get(feed);
       // Before the first message of a feed, none can be missing.

@@ -54,7 +54,7 @@ def test_select_splits_at_commas() -> None:
         ("--url", "ws://" + "x" * 64 + "/", "ws://HOST:PORT/ or wss://HOST:PORT/"),
         ("--name", "../etc", "1 to 64 letters"),
         ("--feed", "Users", "1 to 40 lower-case letters"),
-        ("--select", "name,,country", "names of fields"),
+        ("--select", "name,,country", "field names"),
         ("--block-size", "0", "from 1 to 100000"),
         ("--block-size", "100001", "from 1 to 100000"),
         ("--block-size", "ten", "from 1 to 100000"),

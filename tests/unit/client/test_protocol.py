@@ -191,7 +191,7 @@ def test_welcome_without_a_feed_is_an_error() -> None:
     half = welcome()
     protocol = ClientProtocol(SESSION)
     protocol.connect()
-    with pytest.raises(MalformedMessage, match="says nothing of feed arrays"):
+    with pytest.raises(MalformedMessage, match="does not mention feed arrays"):
         protocol.receive(
             Welcome(
                 session=half.session,

@@ -54,7 +54,7 @@ def test_faults_are_listed(path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert cli.main(["verify", str(path)]) == 1
     said = capsys.readouterr().out.splitlines()
     assert said[0] == f"{path}: 1 fault"
-    assert said[-1] == "  line 9, byte 1154: block 1 does not fit its checksum"
+    assert said[-1] == "  line 9, byte 1154: block 1 does not match its checksum"
 
 
 def test_many_faults_are_counted(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,18 +107,18 @@ def test_gap_cause_cannot_forge_a_line() -> None:
     [
         (b"users 9 ", b"users 7 ", "users 7 stands after users 8"),
         (b"users 9 ", b"users 10 ", "users 10 follows users 8, and no gap is noted"),
-        (b"users 9 ", b"other 9 ", "feed other is none of the session's"),
+        (b"users 9 ", b"other 9 ", "feed other is not part of this session"),
         (b"gap users 11", b"gap users 12", "the gap in users begins at 12, but users stood at 10"),
-        (b"gap users 11", b"gap other 11", "feed other is none of the session's"),
+        (b"gap users 11", b"gap other 11", "feed other is not part of this session"),
         (b"11 to 13", b"11 to 9", "the gap in users ends at 9 before it begins at 11"),
         (b"15 to 14: unavailable, goes on in b", b"15 to 14: unavailable, goes on in c", "epoch"),
         (b"in ba9876543210", b"in 0123456789ab", "the gap in users changes nothing"),
         (b'{"name":"G\xc3\xb6del 9"}', b"{", "this is not JSON"),
         (b'{"name":"G\xc3\xb6del 9"}', b"\xff", "this is not UTF-8"),
-        (b'{"name":"G\xc3\xb6del 9"}', b'{"age":9}', "has other members than select says"),
+        (b'{"name":"G\xc3\xb6del 9"}', b'{"age":9}', "the members of users 9 do not match select"),
         (b"--- gap users 11 to", b"--- gap users 11 till", "this is not the line of a gap"),
         (b"11-21T08:33:21", b"13-21T08:33:21", "is not a time"),
-        (b"=== block 1: 4", b"=== block 1: 5", "this line says something else than the header"),
+        (b"=== block 1: 4", b"=== block 1: 5", "this line does not match the header"),
         (b"# block {", b"# block [", "this header cannot be read"),
         (b"# block {", b"# black {", "the header is missing before this line"),
         (b"=== block 1", b"=== black 1", "neither a block nor a session begins with this line"),
@@ -138,11 +138,11 @@ def test_damage_is_explained(old: bytes, new: bytes, expected: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        (b"users 9 00000009 ", b"users 9 00000009  ", "block 1 does not fit its checksum"),
-        (b"del 9", b"del 8", "block 1 does not fit its checksum"),
-        (b'"interrupted":false', b'"interrupted":true', "block 1 does not fit its checksum"),
-        (b"crc32 ca16ca1b", b"crc32 ca16ca10", "block 1 does not fit its checksum"),
-        (b'"client":"bob"', b'"client":"rob"', "the session line does not fit its checksum"),
+        (b"users 9 00000009 ", b"users 9 00000009  ", "block 1 does not match its checksum"),
+        (b"del 9", b"del 8", "block 1 does not match its checksum"),
+        (b'"interrupted":false', b'"interrupted":true', "block 1 does not match its checksum"),
+        (b"crc32 ca16ca1b", b"crc32 ca16ca10", "block 1 does not match its checksum"),
+        (b'"client":"bob"', b'"client":"rob"', "the session line does not match its checksum"),
     ],
 )
 def test_checksum_reveals_other_damage(old: bytes, new: bytes, expected: str) -> None:
@@ -280,7 +280,7 @@ def test_blocks_of_a_damaged_session_are_not_judged() -> None:
     """The blocks below a damaged session line are not judged; the next session is."""
     findings = check(GOOD.replace(b"first-session-key", b"worst-session-key", 1))
     expected = (
-        "the session line does not fit its checksum; the blocks of this session are not judged"
+        "the session line does not match its checksum; the blocks of this session are not judged"
     )
     assert [fault.text for fault in findings.faults.kept] == [expected]
     assert [session.asked.client for session in findings.sessions] == ["bob"]
@@ -390,7 +390,7 @@ def test_dropped_messages_are_noted() -> None:
     for line, fault in (
         (b"--- again users 9 00000009\n", None),
         (b"--- again users 10 0000000a\n", "users 10 is new, but was dropped"),
-        (b"--- again other 9 00000009\n", "feed other is none of the session's"),
+        (b"--- again other 9 00000009\n", "feed other is not part of this session"),
         (b"--- again users 9\n", "this is not the line of a message that came again"),
     ):
         found = texts(seal(GOOD.replace(after, after + line, 1)))

@@ -91,7 +91,7 @@ def test_unspoiled_log_is_whole(collected: bytes, tmp_path: Path) -> None:
     assert (code, said.splitlines()[0]) == (0, f"{tmp_path / 'copy.log'}: whole")
 
 
-CHECKSUM = "block 2 does not fit its checksum"
+CHECKSUM = "block 2 does not match its checksum"
 DIGEST = "the header says digest of users"
 NAMES: dict[str, tuple[Spoil, list[str]]] = {
     "lost": (lose, ["users 9 follows users 7, and no gap is noted", DIGEST]),
