@@ -104,7 +104,6 @@ def test_patterns(text: str, is_question: bool, is_headless: bool) -> None:  # n
     assert (bool(questions(text)), bool(headless(text))) == (is_question, is_headless)
 
 
-
 # Not a skip, which fails in CI: `.ci/run` tests a copy without history.
 if git("rev-parse", "--show-cdup") == "\n":
 
