@@ -21,6 +21,7 @@ from feeds.core.schedule import Schedule
 from feeds.core.stream import Stream
 from feeds.core.subscriber import Subscriber
 from feeds.making.catalog import Catalog
+from feeds.making.maker import Maker
 from feeds.making.regeneration import (
     UnavailableError,
     UnknownYetError,
@@ -28,7 +29,7 @@ from feeds.making.regeneration import (
     lines_between,
     write_between,
 )
-from feeds.running.child import Child, ChildEndedError
+from feeds.running.child import ChildEndedError
 from feeds.running.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class Recovery:
         self,
         limits: Limits,
         catalog: Catalog,
-        maker: Child,
+        maker: Maker,
     ) -> None:
         self._limits = limits
         self._catalog = catalog

@@ -26,9 +26,6 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 CHECKOUT = Path(__file__).parents[2]
-NICENESS = 10
-"""Niceness of a process that works for lagging clients: a tenth of a contended core."""
-PROGRAM = "from feeds.running.child import give_way, serve; give_way(); serve()"
 
 
 class ChildEndedError(Exception):
@@ -42,7 +39,7 @@ class Child:
     It ends with its owner, in whatever way: then its standard input is closed.
     """
 
-    def __init__(self, name: str = "maker", program: str = PROGRAM) -> None:
+    def __init__(self, name: str, program: str) -> None:
         """Run *program*, Python code that ends with a call of `serve`."""
         self._name = name
         self._program = program
@@ -92,11 +89,6 @@ class Child:
         if process is not None:
             process.kill()
             process.communicate()
-
-
-def give_way() -> None:
-    """Lower this process's priority: if all cores are busy, it gets a tenth of one."""
-    os.nice(NICENESS)
 
 
 def serve() -> None:

@@ -33,8 +33,8 @@ from feeds.fanout.recovery import Recovery
 from feeds.layer.batches import Membership
 from feeds.layer.replacer import Replacer
 from feeds.making.catalog import Catalog
+from feeds.making.maker import Maker
 from feeds.running.cancelling import heed_cancellation
-from feeds.running.child import Child
 from feeds.running.clock import now_us
 from feeds.running.timelimit import at_most
 from feeds.running.worker import Worker
@@ -65,7 +65,7 @@ class Node:
         self._database = Worker("database")
         self._lookups = Worker("lookups")
         """For lookups of connecting sessions: a thousand of them must not delay the feeds."""
-        self._maker = Child()
+        self._maker = Maker()
         self._membership = Membership(layer)
         self._replacer = Replacer(layer, limits.layer_seconds)
         self.catalog = Catalog(self._database)

@@ -19,8 +19,8 @@ from feeds.core.judgement import Judgement
 from feeds.core.limits import Limits
 from feeds.core.prefixes import RecentDigests
 from feeds.making.catalog import Catalog
+from feeds.making.maker import Maker
 from feeds.making.regeneration import UnavailableError, checksums_between, digest_between
-from feeds.running.child import Child
 
 
 class Verifier:
@@ -31,7 +31,7 @@ class Verifier:
         limits: Limits,
         digests: RecentDigests,
         catalog: Catalog,
-        maker: Child,
+        maker: Maker,
     ) -> None:
         """Compare with *digests* if they reach back far enough; otherwise regenerate in *maker*."""
         self._limits = limits

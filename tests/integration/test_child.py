@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from feeds.core.schedule import Recipe, Schedule, Segment
+from feeds.making.maker import NICENESS, PROGRAM, Maker
 from feeds.making.regeneration import UnavailableError, frames_between, lines_between, source_of
-from feeds.running.child import NICENESS, PROGRAM, Child, ChildEndedError
+from feeds.running.child import ChildEndedError
 from feeds.running.stops import STOPS
 from tools.waiting import PATIENCE_SECONDS
 
@@ -27,14 +28,14 @@ def schedule(epoch: str) -> Schedule:
 
 
 @pytest.fixture
-async def maker() -> AsyncIterator[Child]:
+async def maker() -> AsyncIterator[Maker]:
     """Return a maker, and end it."""
-    maker = Child()
+    maker = Maker()
     yield maker
     await maker.stop()
 
 
-async def test_child_makes_the_same_messages(maker: Child) -> None:
+async def test_child_makes_the_same_messages(maker: Maker) -> None:
     """The other process makes the same messages as this one."""
     mine = schedule(source_of(RECIPE).epoch)
     for call in (lines_between, frames_between):
@@ -43,17 +44,17 @@ async def test_child_makes_the_same_messages(maker: Child) -> None:
     assert await maker.run(os.getpid) != os.getpid()
 
 
-async def test_terminal_does_not_reach_the_child(maker: Child) -> None:
+async def test_terminal_does_not_reach_the_child(maker: Maker) -> None:
     """Ctrl-C goes to a process group; the child has its own group from the start."""
     assert os.getpgid(maker.start().pid) != os.getpgid(0)
 
 
-async def test_child_has_low_priority(maker: Child) -> None:
+async def test_child_has_low_priority(maker: Maker) -> None:
     """If cores are scarce, live clients have priority."""
     assert await maker.run(os.nice, 0) == min(os.nice(0) + NICENESS, 19)
 
 
-async def test_each_caller_gets_its_answer(maker: Child) -> None:
+async def test_each_caller_gets_its_answer(maker: Maker) -> None:
     """Concurrent callers each get their own answer."""
     mine = schedule(source_of(RECIPE).epoch)
     asked = [maker.run(lines_between, "arrays", mine, one, one) for one in range(1, 20)]
@@ -61,7 +62,7 @@ async def test_each_caller_gets_its_answer(maker: Child) -> None:
     assert made == [lines_between("arrays", mine, one, one) for one in range(1, 20)]
 
 
-async def test_errors_are_raised_at_the_caller(maker: Child) -> None:
+async def test_errors_are_raised_at_the_caller(maker: Maker) -> None:
     """An exception in the child is raised here with its data; the child continues."""
     with pytest.raises(UnavailableError, match="other messages up to offset 5") as raised:
         await maker.run(lines_between, "arrays", schedule("f" * 12), 1, 5)
@@ -71,7 +72,7 @@ async def test_errors_are_raised_at_the_caller(maker: Child) -> None:
     assert await maker.run(len, "four") == 4
 
 
-async def test_killed_child_is_replaced(maker: Child) -> None:
+async def test_killed_child_is_replaced(maker: Maker) -> None:
     """A caller that waits for a killed child gets an error; the next call starts a new child."""
     os.kill(await maker.run(os.getpid), signal.SIGKILL)
     with pytest.raises(ChildEndedError):
@@ -79,7 +80,7 @@ async def test_killed_child_is_replaced(maker: Child) -> None:
     assert await maker.run(len, "four") == 4
 
 
-async def test_child_survives_ctrl_c_but_not_its_owner(maker: Child) -> None:
+async def test_child_survives_ctrl_c_but_not_its_owner(maker: Maker) -> None:
     """A signal for the terminal's process group does not end the child; its owner's end does."""
     process = await maker.run(os.getpid)
     for number in STOPS:
@@ -87,8 +88,8 @@ async def test_child_survives_ctrl_c_but_not_its_owner(maker: Child) -> None:
     assert await maker.run(os.getpid) == process
     program = (
         "import asyncio, os\n"
-        "from feeds.running.child import Child\n"
-        "print(asyncio.run(Child().run(os.getpid)), flush=True)\n"
+        "from feeds.making.maker import Maker\n"
+        "print(asyncio.run(Maker().run(os.getpid)), flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
     owner = await asyncio.create_subprocess_exec(

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux fork
 ASK = """
 import os, select, sys, time
 sys.path.insert(0, CHECKOUT)
-from feeds.running.child import Child
-child = Child()
+from feeds.making.maker import Maker
+child = Maker()
 process = child.start()
 print(type(process).__name__, child._ask(os.getpid, ()) == process.pid, flush=True)
 process.kill()

@@ -25,8 +25,8 @@ from feeds.core.limits import LIMITS, Limits
 from feeds.fanout.passes import python_pass
 from feeds.fanout.recovery import Recovery, fastest
 from feeds.making.catalog import Catalog
+from feeds.making.maker import Maker
 from feeds.models import Feed
-from feeds.running.child import Child
 from feeds.running.worker import Worker
 from feeds.serving.node import Node, stop_node
 from feeds.storing import ledger
@@ -89,7 +89,7 @@ async def recovery_of(limits: Limits) -> AsyncIterator[Recovery]:
     database = Worker("database")
     catalog = Catalog(database)
     await catalog.refresh()
-    maker = Child()
+    maker = Maker()
     recovery = Recovery(limits, catalog, maker)
     yield recovery
     await recovery.stop()
