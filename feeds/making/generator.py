@@ -30,7 +30,6 @@ from feeds.sources import SpecError
 
 log = logging.getLogger(__name__)
 
-
 AHEAD_US = 1_000_000
 """Reach of a promise: after a crash, the servers generate at most this much."""
 PROMISE_SECONDS = 0.5

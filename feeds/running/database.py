@@ -1,4 +1,4 @@
-"""The judge of database errors: an unavailable database, or a wrong value."""
+"""Classification of database errors: an unavailable database, or a bad value."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, 
 UNAVAILABLE = (DatabaseError, InterfaceError)
 """The database is unreachable, locked, full, read-only, damaged or not set up ..."""
 ABOUT_A_VALUE = (DataError, IntegrityError, NotSupportedError)
-"""... except these, which the query or a value causes."""
+"""... except these, which a query or a value causes."""
 
 
 def is_unavailable(error: BaseException) -> bool:
@@ -16,6 +16,6 @@ def is_unavailable(error: BaseException) -> bool:
 
     Drivers use their classes differently: PostgreSQL reports a read-only standby
     and a damaged table as an InternalError, SQLite a damaged file as a plain
-    DatabaseError. So everything counts that is not about a value.
+    DatabaseError. So every error counts that is not about a value.
     """
     return isinstance(error, UNAVAILABLE) and not isinstance(error, ABOUT_A_VALUE)

@@ -72,7 +72,7 @@ def _stored_blocks(session: int, forgotten: int) -> int:
 
 @transaction.atomic
 def probe() -> None:
-    """Write a row and remove it again; raises what the database raises if it takes no writes."""
+    """Write a row and remove it; raises the database's errors if it accepts no writes."""
     row = Sample.objects.create(
         server="probe",
         at=datetime.now(UTC),

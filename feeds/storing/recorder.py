@@ -1,9 +1,10 @@
 """
 The recorder: stores facts in batches, off the hot path.
 
-Facts stay in order and are committed many at a time, outside of the event loop. An
-accepted fact is committed unless the process ends first. While the database is
-unavailable, a bounded number of facts waits, and further ones are rejected.
+Facts stay in order and are committed many at a time, outside of the event loop. Unless
+the process ends first, an accepted fact is committed, or set aside if it fails alone.
+While the database is unavailable, a bounded number of facts waits, and further ones
+are rejected.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from feeds.storing.set_aside import set_aside
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.5
-"""Between two attempts to commit while the database is unavailable."""
+"""Interval of attempts to commit while the database is unavailable."""
 
 Done = Callable[[Outcome], None]
 
@@ -101,7 +102,7 @@ class Recorder:
         facts = [fact for fact, _ in batch]
         try:
             outcomes = await self._store.run(ledger.commit, facts)
-        except Exception as error:  # noqa: BLE001  the judge tells what it means
+        except Exception as error:  # noqa: BLE001  `is_unavailable` classifies it
             if isinstance(error, ChildEndedError) or is_unavailable(error):
                 await self._wait(error)
             elif size > 1:
@@ -123,7 +124,7 @@ class Recorder:
         self._answer(batch, outcomes)
 
     async def _wait(self, error: Exception) -> None:
-        """Keep all facts until the database takes them again."""
+        """Keep all facts, and pause before the next attempt."""
         if not self._failing:
             log.warning("the database does not take facts (%s); they wait", error)
         self._failing = True
@@ -138,11 +139,11 @@ class Recorder:
         await asyncio.sleep(RETRY_SECONDS)
 
     async def _refuse(self, error: Exception) -> None:
-        """Set the first fact aside, which failed alone, if the database takes anything else."""
+        """Set aside the first fact, which failed alone, if the database accepts other writes."""
         try:
             await self._store.run(ledger.probe)
             path = await asyncio.to_thread(set_aside, settings.VAR_DIR, self._waiting[0][0], error)
-        except Exception as failed:  # noqa: BLE001  then the fact is not to blame
+        except Exception as failed:  # noqa: BLE001  the fact is not the cause
             await self._wait(failed)
             return
         self._waiting.popleft()

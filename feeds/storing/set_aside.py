@@ -1,4 +1,4 @@
-"""The file of facts that the database refuses: nothing that was accepted is dropped."""
+"""The file of facts that the database rejects, so that no accepted fact is dropped."""
 
 from __future__ import annotations
 
