@@ -77,15 +77,15 @@ def add_collect_options(parser: argparse.ArgumentParser) -> None:
         type=_first,
         dest="first",
         metavar="OFFSET",
-        help="begin a new session at this offset of each feed, or with start at the first "
-        "message; ignored if the log has a block (default: the next message)",
+        help="offset of each feed at which a new session begins; start means the first message; "
+        "ignored if the log has a block (default: the next message)",
     )
     add(
         "--timeout",
         type=number(0.1, MAX_TIMEOUT),
         metavar="SECONDS",
-        help="end with exit code 4 if no new message arrives for this long, counted from the "
-        f"start: 0.1 to {MAX_TIMEOUT} (default: wait)",
+        help="end with exit code 4 if no new message arrives for this long since the start "
+        f"or the last one: 0.1 to {MAX_TIMEOUT} (default: wait)",
     )
     add(
         "--clients",

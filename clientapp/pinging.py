@@ -15,7 +15,7 @@ FIRST_PINGS = 5
 FIRST_PING_SECONDS = 0.2
 """The interval of the first pings, so that one pause of the machine does not delay all."""
 PING_SECONDS = 10.0
-"""The interval of all others: in it two clocks drift a millisecond apart at most."""
+"""The interval of all later pings: two clocks drift at most a millisecond apart in it."""
 
 
 async def ask_time(send: Callable[[str], Awaitable[None]]) -> None:

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class Recovery:
-    """Brings subscribers that fell behind the recent past back into it."""
+    """Brings subscribers that have fallen out of a stream back into it."""
 
     def __init__(
         self,

@@ -37,7 +37,7 @@ PROMISE_SECONDS = 0.5
 BATCH_LINES = 500
 """Most lines in one batch: about 100 KB, a few milliseconds of work."""
 LOOK_SECONDS = 0.05
-"""Interval of checks for new promises: a segment may begin this late."""
+"""Time between checks for new promises; a segment may begin late by up to this much."""
 TICK_SECONDS = 0.005
 """Shortest time between batches: fast feeds send hundreds at once, slower ones on time."""
 

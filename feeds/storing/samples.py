@@ -30,7 +30,7 @@ MOST_MEASURED = 10_000
 MOST_WAITING = 360
 """Most samples that wait for the database: an hour of them."""
 MOST_FEEDS = 100
-"""Most feeds listed in one sample, the busiest ones: 2 KB."""
+"""The most feeds listed in one sample, which takes 2 KB; the busiest ones are chosen."""
 REMOVED_AT_ONCE = 100
 """Most old samples removed per new one: the table shrinks, and no lock takes long."""
 

@@ -49,7 +49,7 @@ class Terminal:
         return process
 
     def close(self) -> None:
-        """End the programs that still run."""
+        """End the programs that are still running."""
         self._started.close()
 
 

@@ -142,7 +142,7 @@ class Forks:
         return pid, code
 
     def close(self) -> None:
-        """Close the channel; programs that still run continue."""
+        """Close the channel; programs that are still running continue."""
         self._channel.close()
 
 
@@ -172,7 +172,7 @@ class ForkServer:
         return self._forks.start(request, (self._nothing, output, output))
 
     def close(self) -> None:
-        """End the fork server; programs that still run continue."""
+        """End the fork server; programs that are still running continue."""
         self._forks.close()
         os.close(self._nothing)
         self._process.wait()

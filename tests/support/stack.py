@@ -169,7 +169,7 @@ class Stack:
         self.environment = before
 
     def close(self) -> None:
-        """End all programs that still run."""
+        """End all programs that are still running."""
         for program in self._programs:
             if program.process.poll() is None:
                 program.process.kill()

@@ -11,7 +11,7 @@ from ...options import DEFAULT_URL, URL_RULE, number, one, process, url, whole
 from ...wire import names
 
 MAX_CLIENTS = 1000
-"""Clients of a sweep: all their blocks are logged, and read again for the report."""
+"""The most clients in a sweep, because all their blocks are logged and read again."""
 MAX_REPEATS = 100
 """Repeats of a sweep: ten times as many make an interval a third as wide."""
 MAX_SECONDS = 3600
@@ -100,7 +100,7 @@ def _add_sweep_options(group: Any) -> None:
         "--clients",
         type=_several(whole(MAX_CLIENTS)),
         metavar="N,...",
-        help="numbers of clients, over all block sizes, separated by commas "
+        help="numbers of clients, each shared among all block sizes, separated by commas "
         f"(default: {_shown('clients')})",
     )
     add(
@@ -113,7 +113,8 @@ def _add_sweep_options(group: Any) -> None:
         "--seconds",
         type=number(1, MAX_SECONDS),
         metavar="S",
-        help="duration of each run once all clients are connected; must fit several largest blocks "
+        help="duration of each run once all clients are connected; must be long enough for several "
+        "blocks of the largest size "
         f"(default: {SWEEP['seconds']:g})",
     )
     add(

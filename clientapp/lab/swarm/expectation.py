@@ -40,7 +40,8 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 _UNITS = {"": "1", "s": "1", "ms": "0.001", "us": "0.000001", "%": "0.01"}
 _FORM = re.compile(r"\s*(\w+)\s*(==|<=|>=|<|>)\s*([0-9]+(?:\.[0-9]+)?)\s*(s|ms|us|%|)\s*")
 RULE = (
-    f"MEASURE, one of == <= >= < >, and a number, optionally with s, ms, us or %; measures are "
+    "a measure, an operator (== <= >= < >) and a number, such as latency_p99<50ms; the number "
+    "may have a unit, one of s, ms, us and %; measures are "
     f"{', '.join(MEASURES)}"
 )
 

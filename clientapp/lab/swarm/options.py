@@ -62,8 +62,8 @@ def add_swarm_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         dest="parts",
         metavar="PART",
-        help=f"feeds and block size of a part: {PART_RULE}; repeat it for more, side by side "
-        "(default: users:10)",
+        help=f"feeds and block size of a part: {PART_RULE}; repeat it for several parts, "
+        "which run at the same time (default: users:10)",
     )
     add(
         "--churn",

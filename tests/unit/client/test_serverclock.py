@@ -159,7 +159,7 @@ def test_sleep_of_the_clients_machine_is_covered() -> None:
 
 
 def test_a_pause_between_reading_the_clocks_is_no_step() -> None:
-    """A smaller difference than a step comes from a busy machine and changes no estimate."""
+    """A difference below a step is blamed on a busy machine, and does not change the estimate."""
     world = World()
     world.ping()
     world.wall_us += STEP_US - SECOND // 1000

@@ -43,7 +43,7 @@ def write(folder: Path, **logs: bytes) -> list[Path]:
 
 
 def test_concurrent_clients_are_separate_conditions(tmp_path: Path) -> None:
-    """Two clients at the same time are two conditions, at the rate of their feed."""
+    """Concurrent clients with different block sizes are two conditions, at their feed's rate."""
     alice = session_log(FOURS, users(1, 24))
     bob = session_log(THREES, users(1, 24))
     reading = read_logs(write(tmp_path, alice=alice, bob=bob))
@@ -176,7 +176,7 @@ def test_torn_tail_is_no_block(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("torn", [1, 30, 100])
 def test_torn_session_line_is_no_session(tmp_path: Path, torn: int) -> None:
-    """A log cut in the line of a new session is whole and is measured."""
+    """A log that is cut off inside a new session's line still counts as whole, and is measured."""
     log = session_log(FOURS, users(1, 8)) + b"\n" + session_log(THREES, [])[:-torn]
     (path,) = write(tmp_path, alice=log)
     findings = verify(path).findings

@@ -69,7 +69,7 @@ def test_wide_terminal_shows_a_part_on_one_line(
 def test_server_that_ended_is_gone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The live line and the result report it, and no current share of a core is shown."""
+    """The live line and the result say that the server is gone, and show no current core share."""
     monkeypatch.setattr(Swarm, "server", 0.25)
     display = shown(80, monkeypatch, users=BIG)
     assert display._shares() == "load -, server 25%"
