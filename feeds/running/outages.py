@@ -36,6 +36,7 @@ class Outages:
     def __init__(self) -> None:
         self._outages: dict[str, Outage] = {}
         self._seen: set[str] = set()
+        self._past: dict[str, Outage] = {}
 
     def begin(self, part: str, outage: Outage) -> None:
         """Set the *outage* of *part*, replacing an earlier one."""
@@ -46,14 +47,19 @@ class Outages:
         """Note that *part* works; it may have worked before."""
         self._outages.pop(part, None)
 
+    def keep(self, outage: Outage) -> None:
+        """Show an *outage* that is over until the process ends; `seen` does not name it."""
+        self._past[outage.what] = outage
+
     def seen(self) -> list[str]:
         """Return the parts that had an outage at any time since the last call, sorted."""
         seen, self._seen = self._seen, set(self._outages)
         return sorted(seen)
 
     def sentences(self, *, detailed: bool) -> list[str]:
-        """Return a sentence for each outage, the latest last; any thread may call."""
-        return [outage.sentence(detailed=detailed) for outage in list(self._outages.values())]
+        """Return a sentence for each outage, current ones last; any thread may call."""
+        shown = [*self._past.values(), *self._outages.values()]
+        return [outage.sentence(detailed=detailed) for outage in shown]
 
 
 OUTAGES = Outages()

@@ -111,10 +111,7 @@ class Recorder:
             else:
                 await self._refuse(error)
             return
-        if self._failing:
-            log.warning("the database takes facts again")
-            OUTAGES.end("recorder")
-        self._failing = False
+        self._note_success()
         self._commits += 1
         self._single = max(self._single - 1, 0)
         for _ in range(size):
@@ -149,14 +146,20 @@ class Recorder:
         self._waiting.popleft()
         self._single = max(self._single - 1, 0)
         log.error("a fact cannot be stored (%s); it was set aside in %s", error, path)
-        OUTAGES.begin(
-            "set aside",
+        OUTAGES.keep(
             Outage(
                 what="A report or text of a client could not be stored",
                 cause=str(error),
                 then=f"it was set aside in {path.name}, in the folder of local state.",
-            ),
+            )
         )
+        self._note_success()
+
+    def _note_success(self) -> None:
+        if self._failing:
+            log.warning("the database takes facts again")
+            OUTAGES.end("recorder")
+        self._failing = False
 
     def _answer(self, batch: Sequence[tuple[Fact, Done | None]], outcomes: list[Outcome]) -> None:
         for (_, done), outcome in zip(batch, outcomes, strict=True):

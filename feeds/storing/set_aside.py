@@ -36,4 +36,7 @@ def set_aside(folder: Path, fact: Fact, error: Exception) -> Path:
         file.write(f"{line}\n")
         file.flush()
         os.fsync(descriptor)
+    entry = os.open(folder, os.O_RDONLY)
+    os.fsync(entry)  # of a file that is new
+    os.close(entry)
     return path

@@ -18,7 +18,8 @@ from pytest_django import Settings
 
 from feeds.core.limits import LIMITS
 from feeds.models import ClientMessage
-from feeds.running.outages import OUTAGES
+from feeds.running.outages import Outages
+from feeds.storing import recorder as module
 from feeds.storing.facts import Opened, Outcome, Said
 from feeds.storing.recorder import Recorder
 from tools.waiting import PATIENCE_SECONDS
@@ -42,6 +43,14 @@ OPENED = Opened(
 def said(text: str) -> Said:
     """Return the fact of a text."""
     return Said(session=KEY, text=text, at=NOW)
+
+
+@pytest.fixture
+def outages(monkeypatch: pytest.MonkeyPatch) -> Outages:
+    """Give a test outages of its own."""
+    own = Outages()
+    monkeypatch.setattr(module, "OUTAGES", own)
+    return own
 
 
 @pytest.fixture
@@ -102,7 +111,11 @@ async def test_too_many_facts_are_refused() -> None:
 
 
 async def test_fact_that_cannot_be_stored_is_set_aside(
-    recorder: Recorder, settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    recorder: Recorder,
+    outages: Outages,
+    settings: Settings,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A fact that the database refuses goes to a private file; the others are stored."""
     settings.VAR_DIR = tmp_path
@@ -120,12 +133,12 @@ async def test_fact_that_cannot_be_stored_is_set_aside(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert str(path) in caplog.text
     assert OPENED.session not in caplog.text
-    assert "it was set aside" in OUTAGES.sentences(detailed=False)[0]
-    OUTAGES.end("set aside")
+    assert "it was set aside" in outages.sentences(detailed=False)[0]
+    assert outages.seen() == []
 
 
 async def test_fact_waits_while_the_database_takes_nothing(
-    recorder: Recorder, settings: Settings, tmp_path: Path
+    recorder: Recorder, outages: Outages, settings: Settings, tmp_path: Path
 ) -> None:
     """A refused fact is set aside only if a write of another row succeeds."""
     settings.VAR_DIR = tmp_path
@@ -139,4 +152,4 @@ async def test_fact_waits_while_the_database_takes_nothing(
         other.execute("ALTER TABLE feeds_sample_gone RENAME TO feeds_sample")
     assert await recorder.flush(PATIENCE_SECONDS)
     assert (tmp_path / "set_aside.jsonl").exists()
-    OUTAGES.end("set aside")
+    assert len(outages.sentences(detailed=False)) == 1, "the outage is not over"
