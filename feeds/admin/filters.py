@@ -7,6 +7,7 @@ filters of a page. Other values can be given in the URL or found by searching.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar
@@ -74,15 +75,15 @@ def in_days(rows: QuerySet[Any], name: str, first: date | None, last: date | Non
     return rows
 
 
-class OfferedFilter(DropdownFilter):
+class OfferedFilter(ABC, DropdownFilter):
     """A filter that offers the values of the newest rows, and the current one."""
 
     title: ClassVar[str]
     parameter_name: ClassVar[str]
 
+    @abstractmethod
     def offered(self, request: HttpRequest) -> Iterable[str]:
         """Return values to choose from, newest first."""
-        raise NotImplementedError
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the choices, sorted; at least one, or Django omits the filter."""
@@ -97,9 +98,9 @@ class OfferedFilter(DropdownFilter):
 class SessionFilter(OfferedFilter):
     """A filter by a property of the session; rows are sessions or belong to one."""
 
+    @abstractmethod
     def sessions(self, text: str) -> QuerySet[ClientSession]:
         """Return the sessions that match *text*."""
-        raise NotImplementedError
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows of matching sessions; all rows if there is no value."""

@@ -8,6 +8,7 @@ once confirmed. A failure is reported as one sentence.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, cast
 
 from asgiref.sync import async_to_sync
@@ -32,7 +33,7 @@ MOST_SESSIONS = 50
 """Sessions in one operation: as many as one page of the list shows, so all were seen."""
 
 
-class OperationView(UnfoldModelAdminViewMixin, FormView):  # type: ignore[type-arg]  # none at run time
+class OperationView(ABC, UnfoldModelAdminViewMixin, FormView):  # type: ignore[type-arg]  # none at run time
     """The page of one operation on the sessions named in its URL."""
 
     form_class = Form
@@ -46,13 +47,13 @@ class OperationView(UnfoldModelAdminViewMixin, FormView):  # type: ignore[type-a
     none: ClassVar[str]
     """The message if the operation applies to none of the selected sessions."""
 
+    @abstractmethod
     def sessions(self) -> QuerySet[ClientSession]:
         """Return those of the selected sessions to which the operation applies."""
-        raise NotImplementedError
 
+    @abstractmethod
     def operate(self, sessions: list[ClientSession], wanted: dict[str, Any]) -> str:
         """Run the operation with the form's values; return a sentence for the user."""
-        raise NotImplementedError
 
     def chosen(self) -> QuerySet[ClientSession]:
         """Return the sessions named in the URL, at most `MOST_SESSIONS`."""
