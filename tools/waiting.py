@@ -7,14 +7,18 @@ from collections.abc import Callable
 
 PATIENCE_SECONDS = 300.0
 """The deadline of every wait: reached only by a hang, even under ten times the load."""
-LOOK_SECONDS = 0.02
-"""Interval of polling."""
+LOOK_SECONDS = 0.01, 0.1
+"""The shortest and the longest interval of polling."""
+LOOKS_PER_WAIT = 20
+"""A look comes after a twentieth of the time waited, so a long wait costs few of them."""
 
 
 def until(condition: Callable[[], bool], failure: Callable[[], str]) -> None:
     """Wait until *condition* holds; raises AssertionError with the text of *failure*."""
-    end = time.monotonic() + PATIENCE_SECONDS
+    shortest, longest = LOOK_SECONDS
+    begin = time.monotonic()
     while not condition():
-        if time.monotonic() >= end:
+        waited = time.monotonic() - begin
+        if waited >= PATIENCE_SECONDS:
             raise AssertionError(failure())
-        time.sleep(LOOK_SECONDS)
+        time.sleep(min(max(waited / LOOKS_PER_WAIT, shortest), longest))

@@ -21,7 +21,8 @@ guard()
 # A child in the same group, and a grandchild that left its session and its parent.
 sleeps = "import time; time.sleep(600)"
 daemon = f"import os, time; os.fork() and os._exit(0); os.setsid(); {sleeps}"
-child = subprocess.Popen([sys.executable, "-c", sleeps])
+child = subprocess.Popen([sys.executable, "-c", f"print(); {sleeps}"], stdout=subprocess.PIPE)
+child.stdout.readline()
 subprocess.run([sys.executable, "-c", daemon], check=True)
 print(os.environ[VARIABLE], flush=True)
 child.wait()
@@ -46,6 +47,10 @@ def test_processes_of_tests_are_marked() -> None:
     """Every process that a test starts inherits the mark of this pytest process."""
     mark = os.environ["BLOCKFEED_TEST_MARK"]
     assert mark.startswith(f"{os.getpid()}-")
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", "print(); input()"], **pipes) as child:
+        assert child.stdout is not None
+        # Until then it may still be starting: Popen returns before /proc shows its environment.
+        child.stdout.readline()
         assert child.pid in marked(mark)
         child.communicate(b"\n")
