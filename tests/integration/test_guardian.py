@@ -47,8 +47,8 @@ def test_processes_of_tests_are_marked() -> None:
     """Every process that a test starts inherits the mark of this pytest process."""
     mark = os.environ["BLOCKFEED_TEST_MARK"]
     assert mark.startswith(f"{os.getpid()}-")
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", "print(); input()"], **pipes) as child:
+    command = [sys.executable, "-c", "print(); input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         # Until then it may still be starting: Popen returns before /proc shows its environment.
         child.stdout.readline()
