@@ -62,6 +62,7 @@ class Foreign:
         self.script = style.script
         self.exact = None if style.misses_some else 60
         """Messages in its blocks after the first sixty; None if it misses some."""
+        self._compared: tuple[list[tuple[str, float]], list[tuple[str, float, int]]] = [], []
 
     def start(self, interpreter: str) -> None:
         """Start it as its author would."""
@@ -126,17 +127,20 @@ class Foreign:
         assert len(first) * self._style.block <= sizes[0] <= received[0]
 
     def is_whole(self) -> bool:
-        """Tell whether each of its sentences is stored."""
-        stored = Counter(text for text, _, _ in self._stored())
-        return stored == Counter(sentence for sentence, _ in self.said())
+        """Tell whether each of its sentences is stored; keep both for `check`."""
+        self._compared = sorted(self.said()), sorted(self._stored())
+        said, stored = self._compared
+        return [sentence for sentence, _ in said] == [text for text, _, _ in stored]
 
     def check(self) -> None:
-        """Compare the stored reports with the program's own record."""
-        assert self.said()
+        """Compare the stored reports with the program's own record, after `is_whole`."""
+        # It may have read and said more since then.
+        said, stored = self._compared
+        assert said
         assert {json.loads(text)["type"] for text in self.frames()} == {"message"}
-        stored = self._stored()
-        said = [seconds for _, seconds in sorted(self.said())]
-        assert [seconds for _, seconds, _ in sorted(stored)] == pytest.approx(said, abs=1e-6)
+        assert [seconds for _, seconds, _ in stored] == pytest.approx(
+            [seconds for _, seconds in said], abs=1e-6
+        )
         if self._style.declares_size:
             assert {size for _, _, size in stored} == {self._style.block}
         elif self._style.misses_some:
