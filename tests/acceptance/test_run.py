@@ -129,7 +129,7 @@ def test_run_starts_and_stops_everything(start: Start, tmp_path: Path) -> None:
 def test_changed_password_is_not_printed(start: Start, tmp_path: Path) -> None:
     """If the account has another password, the stored one is reported as outdated."""
     first = start()
-    old = first.read_until(r"user admin, password (\S+) ", r"alice +\| Block 1 received")[0]
+    [old] = first.read_until(r"user admin, password (\S+) ")
     first.process.terminate()
     assert first.read_to_end() == 0
     change = "u = User.objects.get(username='admin'); u.set_password('another one'); u.save()"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
+from itertools import product
 
 from tests.support.browser import SCROLL_WIDTH, WIDTHS, Browser
 from tests.support.busy_stack import ShakenStack
@@ -24,12 +24,11 @@ MARKS = """
 HEAD = "Number(document.querySelector('#feeds [data-field=head]').textContent.replaceAll(',', ''))"
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_dashboard_updates_itself(stack: Stack, page: Browser, *, dark: bool) -> None:
+def test_dashboard_updates_itself(stack: Stack, page: Browser) -> None:
     """The open page fills with tiles, heads, and six charts with clear tick marks."""
     stack.server()
     admin = sign_in(stack, page)
-    page.open(admin, dark=dark)
+    page.open(admin)
     stack.generator("--rate=20")
     stack.client("alice", "--block-size=5").wait_for("Block 2 received successfully")
     page.wait_for(f"({DRAWN}) === 6")
@@ -38,7 +37,7 @@ def test_dashboard_updates_itself(stack: Stack, page: Browser, *, dark: bool) ->
     text = page.evaluate("document.body.innerText")
     assert "Nothing is stored" not in text
     assert "100 %" in text
-    for width in WIDTHS:
+    for width, dark in product(WIDTHS, (False, True)):
         page.open(admin, width=width, dark=dark)
         page.wait_for(f"({DRAWN}) === 6")
         page.wait_for("document.body.innerText.includes('Live,')")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.browser import SCROLL_WIDTH, WIDTHS, Browser
 from tests.support.busy_stack import HAND_WRITTEN, BusyStack, ShakenStack
-from tests.support.signing_in import admin_of, sign_in
+from tests.support.signing_in import admin_of
 from tests.support.stack import Stack
 
 LISTS = {
@@ -48,22 +48,25 @@ def test_page_reports_an_outage_and_recovers(shaken: ShakenStack, visited: Brows
     visited.wait_for("document.body.innerText.includes('Live')")
 
 
-def test_admin_lists_show_their_rows(busy: BusyStack, page: Browser) -> None:
+def test_admin_lists_show_their_rows(busy: BusyStack, operator: Browser) -> None:
     """Every list shows its rows at both widths, and links to their pages."""
-    admin = sign_in(busy, page)
-    for width in WIDTHS:
-        for path, words in LISTS.items():
-            page.open(f"{admin}feeds/{path}", width=width)
-            rows = "(document.querySelector('#result_list')?.innerText ?? '').toLowerCase()"
+    lists = f"{admin_of(busy)}feeds/"
+    for path, words in LISTS.items():
+        operator.open(f"{lists}{path}")
+        rows = "(document.querySelector('#result_list')?.innerText ?? '').toLowerCase()"
+        for width in WIDTHS:
+            operator.resize(width)
             for word in words:
-                page.wait_for(f"{rows}.includes({word.lower()!r})")
-            assert page.evaluate(SCROLL_WIDTH) <= width, path
-    page.open(f"{admin}feeds/clientsession/?q=alice")
-    page.open(page.evaluate("document.querySelector('#result_list a[href*=clientsession]').href"))
-    assert "alice" in page.evaluate("document.body.innerText")
-    page.open(f"{admin}feeds/feed/")
-    page.open(page.evaluate("document.querySelector('#result_list a[href*=\"feed/\"]').href"))
-    page.wait_for("document.body.innerText.toLowerCase().includes('next records')")
+                operator.wait_for(f"{rows}.includes({word.lower()!r})")
+            operator.wait_for(f"{SCROLL_WIDTH} <= {width}")
+    operator.open(f"{lists}clientsession/?q=alice")
+    first = "document.querySelector('#result_list a[href*=clientsession]').href"
+    operator.open(operator.evaluate(first))
+    assert "alice" in operator.evaluate("document.body.innerText")
+    operator.open(f"{lists}feed/")
+    first = "document.querySelector('#result_list a[href*=\"feed/\"]').href"
+    operator.open(operator.evaluate(first))
+    operator.wait_for("document.body.innerText.toLowerCase().includes('next records')")
 
 
 # Each canvas with a chart: whether it has a line of points and enough width.
