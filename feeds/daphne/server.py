@@ -30,6 +30,7 @@ from feeds.core.form import form_of
 from feeds.core.limits import LIMITS
 from feeds.core.peer import NO_PORT, forwarded_host
 from feeds.daphne import kernel
+from feeds.daphne.cancellation import ignore_cancelled
 from feeds.daphne.headers import answer_large_headers
 from feeds.daphne.websocket import FeedProtocol, Receive, configured
 from feeds.running.stops import heeded_stops
@@ -202,6 +203,7 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
                 reactor.adoptStreamPort(listener.fileno(), listener.family, self.http_factory)
             )
             listener.close()  # Twisted has duplicated it
+        reactor.callWhenRunning(lambda: ignore_cancelled(asyncio.get_running_loop()))
         reactor.callWhenRunning(lambda: asyncio.ensure_future(get_node(Clerk)))
 
     def _drain_on_signals(self) -> None:
