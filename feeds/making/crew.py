@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 
-from feeds.making import promise
+from feeds.making import ownership
 from feeds.making.catalog import is_attended, recipe_of
 from feeds.making.generator import Generator
 from feeds.making.progress import Progress
@@ -25,7 +25,7 @@ from feeds.sources import SpecError
 
 log = logging.getLogger(__name__)
 
-FAILURES = (promise.TakenError, promise.FencedError, promise.RemovedError, SpecError)
+FAILURES = (ownership.OwnedError, ownership.TakenOverError, ownership.RemovedError, SpecError)
 """The errors with which a generator ends if it cannot continue."""
 LOOK_SECONDS = 0.5
 """Interval between searches for unattended feeds: that of a generator's promises."""
@@ -99,14 +99,14 @@ class Crew:
             if self._recruit is None or self._is_over(generator, error):
                 raise
             self.progress.remove(generator.progress)
-            if isinstance(error, promise.RemovedError | promise.FencedError):
+            if isinstance(error, ownership.RemovedError | ownership.TakenOverError):
                 log.warning("%s%s", error, "; the others continue" if self._generators else "")
 
     def _is_over(self, generator: Generator, error: Exception) -> bool:
         """Tell whether another process does the work of the whole crew."""
-        if isinstance(error, promise.TakenError):
+        if isinstance(error, ownership.OwnedError):
             return generator in self._given
-        return isinstance(error, promise.FencedError) and not self._generators
+        return isinstance(error, ownership.TakenOverError) and not self._generators
 
     async def _look(self) -> None:
         assert self._recruit is not None

@@ -19,7 +19,7 @@ from channels.layers import BaseChannelLayer
 
 from feeds.core.schedule import Segment
 from feeds.core.succession import successor
-from feeds.making import promise
+from feeds.making import ownership
 from feeds.making.progress import Progress, State
 from feeds.making.publisher import Publisher
 from feeds.making.regeneration import source_of, stretches
@@ -67,8 +67,8 @@ class Generator:
         self._publisher = Publisher(layer, self.progress)
         self._count = count
         self._seconds = seconds
-        self._claim = partial(promise.take, feed, by_force=take_over, rate=rate, seed=seed)
-        self._hold: promise.Hold
+        self._take_feed = partial(ownership.take, feed, by_force=take_over, rate=rate, seed=seed)
+        self._owned: ownership.OwnedFeed
         self._sent = 0
         self._last: int | None = None
         self._tick_over = 0.0
@@ -85,15 +85,15 @@ class Generator:
         """
         Generate until done or stopped.
 
-        Raises promise.TakenError, promise.FencedError, promise.RemovedError, and
+        Raises ownership.OwnedError, ownership.TakenOverError, ownership.RemovedError, and
         errors of the source or the database.
         """
         try:
-            hold = await self._take()
-            if hold is None:
+            owned = await self._take()
+            if owned is None:
                 return
-            self._hold = hold
-            self._sent = self._hold.promised
+            self._owned = owned
+            self._sent = self._owned.promised
             if self._count is not None:
                 self._last = self._sent + self._count
             if self._seconds is not None:
@@ -101,7 +101,7 @@ class Generator:
             try:
                 await self._work()
             finally:
-                await self._database.run(promise.release, self._hold)
+                await self._database.run(ownership.release, self._owned)
         finally:
             await self._database.stop()
 
@@ -133,32 +133,32 @@ class Generator:
             if last is None or at - now > LOOK_SECONDS * 1e6:
                 await self._rest(LOOK_SECONDS)
                 continue
-            made = list(stretches(self._feed, self._hold.schedule, self._sent + 1, last))
+            made = list(stretches(self._feed, self._owned.schedule, self._sent + 1, last))
             await self._rest(min(at - now_us(), at - now) / 1e6)
             # If the clock was set back meanwhile, the batch is not due yet: start over.
             if now_us() >= at and not self._stopping.is_set():
                 is_full = last - self._sent == BATCH_LINES
                 self._tick_over = 0.0 if is_full else time.monotonic() + TICK_SECONDS
-                await self._publisher.publish(made, self._hold.schedule)
+                await self._publisher.publish(made, self._owned.schedule)
                 self._sent = last
 
-    async def _take(self) -> promise.Hold | None:
+    async def _take(self) -> ownership.OwnedFeed | None:
         """
         Take the feed; return None if stopped before.
 
         Waits for the database, and until a killed generator counts as dead.
         """
-        patience = promise.ALIVE_US / 1e6 + PROMISE_SECONDS
+        patience = ownership.ALIVE_US / 1e6 + PROMISE_SECONDS
         give_up = time.monotonic() + patience
         seen: int | None = None
         while not self._stopping.is_set():
             try:
-                return await self._database.run(self._claim, now_us())
-            except promise.TakenError as taken:
+                return await self._database.run(self._take_feed, now_us())
+            except ownership.OwnedError as taken:
                 is_over = time.monotonic() > give_up
                 if is_over and taken.promised_us == seen:
                     # Its promise is in the future only because the clock was set back since.
-                    self._claim = partial(self._claim, by_force=True)
+                    self._take_feed = partial(self._take_feed, by_force=True)
                 elif is_over:
                     raise
                 seen = seen or taken.promised_us
@@ -178,20 +178,22 @@ class Generator:
         try:
             # Look first, so that a change in the admin takes effect right after the
             # promises made before it.
-            self._hold = await self._database.run(promise.look, self._hold)
+            self._owned = await self._database.run(ownership.look, self._owned)
             # A feed that is switched off is promised no further, but stays owned.
-            segment, last = None, self._hold.promised
-            if self._hold.enabled:
+            segment, last = None, self._owned.promised
+            if self._owned.enabled:
                 segment = self._next_segment(now)
-                last = self._reach(segment or self._hold.schedule.last, now)
-            self._hold = await self._database.run(promise.promise, self._hold, last, now, segment)
+                last = self._reach(segment or self._owned.schedule.last, now)
+            self._owned = await self._database.run(
+                ownership.promise, self._owned, last, now, segment
+            )
         except Exception as error:
             if not is_unavailable(error):
                 raise
             self._miss_database(error)
         else:
             self._failing = False
-            self.progress.state = State.RUNNING if self._hold.enabled else State.OFF
+            self.progress.state = State.RUNNING if self._owned.enabled else State.OFF
 
     def _miss_database(self, error: Exception) -> None:
         if not self._failing:
@@ -201,19 +203,19 @@ class Generator:
 
     def _next_segment(self, now: int) -> Segment | None:
         """Return the segment to begin, or None to continue the last one."""
-        hold = self._hold
+        owned = self._owned
         try:
-            source = source_of(hold.recipe)
+            source = source_of(owned.recipe)
         except SpecError as error:
-            raise SpecError(f"feed {hold.name}: {error}") from None
+            raise SpecError(f"feed {owned.name}: {error}") from None
         new = Segment(
-            recipe=hold.recipe,
+            recipe=owned.recipe,
             epoch=source.epoch,
-            first=hold.promised + 1,
+            first=owned.promised + 1,
             started_us=now,
-            rate_milli=hold.rate_milli,
+            rate_milli=owned.rate_milli,
         )
-        return successor(hold.schedule, new)
+        return successor(owned.schedule, new)
 
     def _reach(self, segment: Segment | None, now: int) -> int:
         """Return the last offset to promise now."""
@@ -222,13 +224,13 @@ class Generator:
         if self._deadline is not None:
             ahead = min(ahead, max(round((self._deadline - time.monotonic()) * 1e6), 0))
         # A segment has at least one message: two cannot begin at the same offset.
-        reach = max(segment.due(now + ahead), segment.first, self._hold.promised)
+        reach = max(segment.due(now + ahead), segment.first, self._owned.promised)
         return reach if self._last is None else min(reach, self._last)
 
     def _next_batch(self, now: int) -> tuple[int, int | None]:
         """Return the time and last offset of the next batch; None if nothing more is promised."""
         first = self._sent + 1
-        schedule, promised = self._hold.schedule, self._hold.promised
+        schedule, promised = self._owned.schedule, self._owned.promised
         if first > promised:
             return now, None
         at = now if schedule.due(now, promised) >= first else schedule.at(first)
@@ -247,7 +249,7 @@ class Generator:
             return True
         if self._last is not None and self._sent >= self._last:
             return True
-        return self._is_past_deadline and self._sent >= self._hold.promised
+        return self._is_past_deadline and self._sent >= self._owned.promised
 
     @property
     def _is_past_deadline(self) -> bool:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from feeds.making import promise
+from feeds.making import ownership
 from feeds.making.catalog import ATTENDED_US
 from feeds.making.crew import LOOK_SECONDS, Crew
 from feeds.making.generator import Generator
@@ -85,14 +85,14 @@ async def test_feed_found_by_two_crews_has_one_generator(monkeypatch: pytest.Mon
     crew = await follower("arrays")
     tries = []
 
-    def take(name: str, *_: object, **__: object) -> promise.Hold:
+    def take(name: str, *_: object, **__: object) -> ownership.OwnedFeed:
         tries.append(name)
-        raise promise.TakenError(name, now_us())
+        raise ownership.OwnedError(name, now_us())
 
     async with working(crew) as task:
         await until(lambda: at_work(crew) == ["arrays"])
-        monkeypatch.setattr(promise, "take", take)
-        monkeypatch.setattr(promise, "ALIVE_US", -500_000)
+        monkeypatch.setattr(ownership, "take", take)
+        monkeypatch.setattr(ownership, "ALIVE_US", -500_000)
         await Feed.objects.acreate(name="prices", kind="arrays")
         await until(lambda: len(tries) >= 2)
         await until(lambda: [one.feed for one in crew.progress] == ["arrays"])
@@ -140,7 +140,7 @@ async def test_feed_taken_over_is_given_up(caplog: pytest.LogCaptureFixture) -> 
         assert "feed users was taken over by another generator; the others continue" in caplog.text
         last = Generator("arrays", ListLayer(), take_over=True)
         elsewhere.append(asyncio.ensure_future(last.run()))
-        with pytest.raises(promise.FencedError, match="feed arrays was taken over"):
+        with pytest.raises(ownership.TakenOverError, match="feed arrays was taken over"):
             await task
     other.stop()
     last.stop()
@@ -183,7 +183,7 @@ async def test_crew_with_chosen_feeds_takes_no_others() -> None:
     async with working(crew) as task:
         await until(lambda: at_work(crew) == ["arrays"])
         await Feed.objects.filter(name="arrays").adelete()
-        with pytest.raises(promise.RemovedError, match="feed arrays was removed"):
+        with pytest.raises(ownership.RemovedError, match="feed arrays was removed"):
             await task
     assert [progress.feed for progress in crew.progress] == ["arrays"]
 
@@ -195,7 +195,7 @@ async def test_first_error_ends_all() -> None:
     elsewhere = asyncio.ensure_future(other.run())
     await until(lambda: other.progress.published > 0)
     async with working(crew) as task:
-        with pytest.raises(promise.TakenError, match="feed users is being generated"):
+        with pytest.raises(ownership.OwnedError, match="feed users is being generated"):
             await task
     assert not (await Feed.objects.aget(name="arrays")).promised_us
     other.stop()

@@ -13,7 +13,7 @@ from django.db import OperationalError
 
 from feeds.core.schedule import Schedule
 from feeds.layer.batches import Batch, Membership, push
-from feeds.making import promise
+from feeds.making import ownership
 from feeds.making.catalog import segment_of
 from feeds.making.generator import Generator
 from feeds.making.progress import State
@@ -114,14 +114,14 @@ async def test_generator_waits_for_the_database(
     """A busy database is tried again for as long as needed; the log says so once."""
     tries = []
 
-    def take(*args: Any, **options: Any) -> promise.Hold:
+    def take(*args: Any, **options: Any) -> ownership.OwnedFeed:
         tries.append(args)
         if len(tries) < 4:
             raise OperationalError("database is locked")
         return really_take(*args, **options)
 
-    really_take = promise.take
-    monkeypatch.setattr(promise, "take", take)
+    really_take = ownership.take
+    monkeypatch.setattr(ownership, "take", take)
     await fast()
     generator = Generator("arrays", ListLayer(), count=10)
     await generator.run()
@@ -243,7 +243,7 @@ async def test_former_owner_stops_with_a_sentence() -> None:
     await layer.until(lambda: layer.sent != [])
     await Feed.objects.filter(pk=feed.pk).aupdate(owner=99)
     async with asyncio.timeout(PATIENCE_SECONDS):
-        with pytest.raises(promise.FencedError, match="feed arrays was taken over"):
+        with pytest.raises(ownership.TakenOverError, match="feed arrays was taken over"):
             await task
 
 
@@ -255,7 +255,7 @@ async def test_take_over_fences_off_the_first_generator() -> None:
     await layer.until(lambda: layer.sent != [])
     async with asyncio.timeout(PATIENCE_SECONDS):
         await Generator("arrays", layer, count=100, take_over=True).run()
-        with pytest.raises(promise.FencedError, match="feed arrays was taken over"):
+        with pytest.raises(ownership.TakenOverError, match="feed arrays was taken over"):
             await first
     await feed.arefresh_from_db()
     offsets = [int(line.split(b'"offset":')[1].split(b",")[0]) for line in layer.lines]
@@ -305,7 +305,7 @@ async def test_second_generator_is_refused() -> None:
     first = Generator("arrays", layer)
     running = asyncio.ensure_future(first.run())
     await layer.until(lambda: layer.sent != [])
-    with pytest.raises(promise.TakenError, match="stop that one first"):
+    with pytest.raises(ownership.OwnedError, match="stop that one first"):
         await Generator("arrays", ListLayer()).run()
     first.stop()
     await running

@@ -26,8 +26,8 @@ ALIVE_US = 2_000_000
 """A generator is alive if its promise is younger; it promises twice a second."""
 
 
-class TakenError(Exception):
-    """Another generator works on the feed."""
+class OwnedError(Exception):
+    """Another generator owns the feed."""
 
     def __init__(self, name: str, promised_us: int) -> None:
         super().__init__(
@@ -38,7 +38,7 @@ class TakenError(Exception):
         """Time of its last promise; it changes while the generator is alive."""
 
 
-class FencedError(Exception):
+class TakenOverError(Exception):
     """Another generator took the feed over."""
 
 
@@ -50,7 +50,7 @@ class RemovedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class OwnedFeed:
     """A feed owned by this generator, as of its last promise."""
 
     pk: int
@@ -71,11 +71,11 @@ def take(
     by_force: bool = False,
     rate: Decimal | None = None,
     seed: int | None = None,
-) -> Hold:
+) -> OwnedFeed:
     """
     Become the owner of the feed; store *rate* and *seed* in it, if given.
 
-    Raises TakenError while another owner's promise is recent, unless *by_force*:
+    Raises OwnedError while another owner's promise is recent, unless *by_force*:
     then that owner can promise nothing more. Raises RemovedError.
     """
     with transaction.atomic():
@@ -85,30 +85,30 @@ def take(
         is_free = by_force or now_us - row.promised_us >= ALIVE_US
         unchanged = Feed.objects.filter(pk=row.pk, owner=row.owner)
         if not is_free or not unchanged.update(owner=F("owner") + 1, promised_us=now_us):
-            raise TakenError(name, row.promised_us)
+            raise OwnedError(name, row.promised_us)
         wanted = {"rate": rate, "seed": seed}
         changes = {field: value for field, value in wanted.items() if value is not None}
         if changes:
             Feed.objects.filter(pk=row.pk).update(**changes)
-        return _hold(Feed.objects.get(pk=row.pk))
+        return _owned(Feed.objects.get(pk=row.pk))
 
 
-def promise(hold: Hold, last: int, now_us: int, segment: Segment | None = None) -> Hold:
+def promise(owned: OwnedFeed, last: int, now_us: int, segment: Segment | None = None) -> OwnedFeed:
     """
     Promise the feed up to *last*, in a new *segment* if one is given.
 
-    Returns the current hold, with changes made in the admin. Raises FencedError if
+    Returns the feed with changes made in the admin. Raises TakenOverError if
     the feed has another owner, and RemovedError.
     """
     with transaction.atomic():
-        mine = Feed.objects.filter(pk=hold.pk, owner=hold.owner, promised=hold.promised)
+        mine = Feed.objects.filter(pk=owned.pk, owner=owned.owner, promised=owned.promised)
         if not mine.update(promised=last, promised_us=now_us):
-            if not Feed.objects.filter(pk=hold.pk).exists():
-                raise RemovedError(hold.name)
-            raise FencedError(f"feed {hold.name} was taken over by another generator")
+            if not Feed.objects.filter(pk=owned.pk).exists():
+                raise RemovedError(owned.name)
+            raise TakenOverError(f"feed {owned.name} was taken over by another generator")
         if segment is not None:
             SegmentRow.objects.create(
-                feed_id=hold.pk,
+                feed_id=owned.pk,
                 epoch=segment.epoch,
                 first=segment.first,
                 started_us=segment.started_us,
@@ -117,25 +117,25 @@ def promise(hold: Hold, last: int, now_us: int, segment: Segment | None = None) 
                 spec=json.loads(segment.recipe.spec),
                 seed=segment.recipe.seed,
             )
-        return _hold(Feed.objects.get(pk=hold.pk))
+        return _owned(Feed.objects.get(pk=owned.pk))
 
 
-def look(hold: Hold) -> Hold:
-    """Return the hold with changes made in the admin; raises RemovedError."""
-    row = Feed.objects.filter(pk=hold.pk).first()
+def look(owned: OwnedFeed) -> OwnedFeed:
+    """Return the feed with changes made in the admin; raises RemovedError."""
+    row = Feed.objects.filter(pk=owned.pk).first()
     if row is None:
-        raise RemovedError(hold.name)
-    return replace(_hold(row), owner=hold.owner)
+        raise RemovedError(owned.name)
+    return replace(_owned(row), owner=owned.owner)
 
 
-def release(hold: Hold) -> None:
+def release(owned: OwnedFeed) -> None:
     """Release the feed, so that the next generator can take it at once."""
-    Feed.objects.filter(pk=hold.pk, owner=hold.owner).update(promised_us=0)
+    Feed.objects.filter(pk=owned.pk, owner=owned.owner).update(promised_us=0)
 
 
-def _hold(row: Feed) -> Hold:
+def _owned(row: Feed) -> OwnedFeed:
     segments = row.segments.order_by("-first")[:4]
-    return Hold(
+    return OwnedFeed(
         pk=row.pk,
         name=row.name,
         owner=row.owner,
