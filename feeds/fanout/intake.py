@@ -19,7 +19,7 @@ from feeds.core.prefixes import RecentDigests
 from feeds.fanout.recovery import Recovery
 from feeds.layer.batches import Batch
 from feeds.making.catalog import Catalog
-from feeds.making.regeneration import UnavailableError, UnknownYetError
+from feeds.making.regeneration import ScheduleUnknownError, UnavailableError
 from feeds.running.clock import now_us
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ class Intake:
         while stream.head < last:
             try:
                 lines = await self._recovery.lines(feed, stream.head + 1, last)
-            except UnknownYetError:
+            except ScheduleUnknownError:
                 return
             except (UnavailableError, LookupError):
                 self._hub.restart(feed, last)

@@ -23,8 +23,8 @@ from feeds.core.subscriber import Subscriber
 from feeds.making.catalog import Catalog
 from feeds.making.maker import Maker
 from feeds.making.regeneration import (
+    ScheduleUnknownError,
     UnavailableError,
-    UnknownYetError,
     frames_between,
     lines_between,
     write_between,
@@ -54,7 +54,7 @@ class Recovery:
         """
         Return lines from *first* on, at most to *last*.
 
-        Raises UnavailableError, UnknownYetError, and LookupError for offsets that
+        Raises UnavailableError, ScheduleUnknownError, and LookupError for offsets that
         never existed.
         """
         last = self._end(first, last)
@@ -115,7 +115,7 @@ class Recovery:
         except LookupError:
             hub.skip(subscriber, feed, last, self._gap(feed, first, last))
         except Exception as error:
-            if not isinstance(error, UnknownYetError | ChildEndedError):
+            if not isinstance(error, ScheduleUnknownError | ChildEndedError):
                 log.exception("recovery failed; retrying")
             await asyncio.sleep(1)
             hub.recovered(subscriber, feed, first - 1, b"")

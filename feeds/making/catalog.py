@@ -16,7 +16,7 @@ from django.db.models import Prefetch, Q
 
 from feeds.core import notices
 from feeds.core.schedule import Recipe, Schedule, Segment
-from feeds.making.regeneration import UnknownYetError, source_of
+from feeds.making.regeneration import ScheduleUnknownError, source_of
 from feeds.models import Feed
 from feeds.models import Segment as SegmentRow
 from feeds.running.outages import OUTAGES, Outage
@@ -159,10 +159,10 @@ class Catalog:
         Return the schedule of *feed*, reliable up to offset *last*.
 
         A segment is written together with the promise of its first offset, so if
-        the promise is known, so are its segments. Raises UnknownYetError.
+        the promise is known, so are its segments. Raises ScheduleUnknownError.
         """
         if self.feeds[feed].promised < last and not await self.refresh():
-            raise UnknownYetError
+            raise ScheduleUnknownError
         return self.feeds[feed].schedule
 
     def read(self) -> None:

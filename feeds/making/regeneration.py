@@ -35,8 +35,8 @@ class UnavailableError(Exception):
         return f"the libraries installed here generate other messages up to offset {self.last}"
 
 
-class UnknownYetError(Exception):
-    """The recipe of a stretch is unknown while the database is unavailable."""
+class ScheduleUnknownError(Exception):
+    """The schedule of a stretch is not known here, and the database is unavailable."""
 
 
 @lru_cache(maxsize=32)

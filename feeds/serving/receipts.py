@@ -21,7 +21,7 @@ from clientapp.wire.verdict import Verdict
 from feeds.core.difference import Span
 from feeds.core.judgement import Judgement
 from feeds.core.limits import Limits
-from feeds.making.regeneration import UnavailableError, UnknownYetError
+from feeds.making.regeneration import ScheduleUnknownError, UnavailableError
 from feeds.running.child import ChildEndedError
 from feeds.serving.caller import Caller
 from feeds.serving.outlet import Outlet
@@ -70,7 +70,7 @@ class Receipts:
                 return
             judgement = await self._verifier.judge(report)
         except Exception as error:
-            if not isinstance(error, UnknownYetError | ChildEndedError):
+            if not isinstance(error, ScheduleUnknownError | ChildEndedError):
                 log.exception("a report could not be judged")
             self._refuse_for_now(report.block)
         else:
@@ -142,7 +142,7 @@ class Receipts:
     async def _explain(self, report: Report, told: dict[str, list[Span]]) -> None:
         try:
             difference = await self._verifier.explain(report.feeds, told)
-        except (UnavailableError, UnknownYetError, ChildEndedError, LookupError):
+        except (UnavailableError, ScheduleUnknownError, ChildEndedError, LookupError):
             return  # the cause stays unknown
 
         def stored(outcome: Outcome) -> None:

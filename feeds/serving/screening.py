@@ -11,7 +11,7 @@ from clientapp.wire.report import FeedRange, Report
 from clientapp.wire.request import Request
 from feeds.fanout.intake import Intake
 from feeds.fanout.live_feeds import LiveFeeds
-from feeds.making.regeneration import UnknownYetError
+from feeds.making.regeneration import ScheduleUnknownError
 
 
 class _Ahead(Exception):
@@ -30,7 +30,7 @@ class Screening:
         """
         Return why *report* cannot be true for the session of *request*; empty if it can.
 
-        Raises UnknownYetError if that depends on the database and it does not answer.
+        Raises ScheduleUnknownError if that depends on the database and it does not answer.
         """
         if report.size != request.block_size:
             return f"size is {report.size}; blocks of this session hold {request.block_size}"
@@ -43,7 +43,7 @@ class Screening:
             return self._find(report, request)
         except _Ahead as ahead:
             if not answered:
-                raise UnknownYetError from None
+                raise ScheduleUnknownError from None
             return str(ahead)
 
     def _find(self, report: Report, request: Request) -> str:

@@ -45,7 +45,7 @@ class Verifier:
         """
         Return the judgement of *report*, regenerating messages whose digests are gone.
 
-        Raises UnknownYetError and ChildEndedError.
+        Raises ScheduleUnknownError and ChildEndedError.
         """
         return judgement.of_all(
             [
@@ -60,7 +60,7 @@ class Verifier:
         """
         Return the differences between a block of *feeds* and what was *received* of it.
 
-        Raises UnavailableError, UnknownYetError, ChildEndedError or LookupError
+        Raises UnavailableError, ScheduleUnknownError, ChildEndedError or LookupError
         if the messages of the block cannot be regenerated.
         """
         found = {}
