@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from .clients import collect
+from .collect import collect
 from .core.errors import ClientError
 from .core.session import Session
 from .lab.study.options import add_analyse_options, fill_in

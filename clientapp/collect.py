@@ -1,4 +1,4 @@
-"""The clients of one command: one, or several in parallel, each with its own log."""
+"""The command `collect`: one client, or several in parallel, each with its own log."""
 
 from __future__ import annotations
 
