@@ -6,7 +6,7 @@ from django.apps import AppConfig
 
 
 class FeedsConfig(AppConfig):
-    """The application: feeds, the sessions that collect them, and their receipts."""
+    """The application: feeds, the sessions that collect them, and their reports."""
 
     name = "feeds"
     verbose_name = "Blockfeed"

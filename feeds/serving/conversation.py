@@ -33,7 +33,7 @@ from feeds.running.clock import now_us
 from feeds.serving.admission import Admission
 from feeds.serving.caller import Caller
 from feeds.serving.outlet import Outlet
-from feeds.serving.receipts import Receipts
+from feeds.serving.reports import Reports
 from feeds.serving.sentences import Sentences
 from feeds.storing.facts import Closed, Opened, Outcome, Said
 from feeds.storing.presence import Presence
@@ -52,7 +52,7 @@ class Conversation:
         outlet: Outlet,
         *,
         limits: Limits,
-        receipts: Receipts,
+        reports: Reports,
         sentences: Sentences,
         presence: Presence,
         recorder: Recorder,
@@ -62,7 +62,7 @@ class Conversation:
         self._caller = caller
         self._outlet = outlet
         self._limits = limits
-        self._receipts = receipts
+        self._reports = reports
         self._sentences = sentences
         self._presence = presence
         self._recorder = recorder
@@ -131,11 +131,11 @@ class Conversation:
             case Ping():
                 self.tell(Pong(t0=said.t0, now=now_us()))
             case Report():
-                await self._receipts.take(said)
+                await self._reports.take(said)
             case Sentence():
                 self._sentences.take(said, text.strip())
             case Explained():
-                await self._receipts.take_explanation(said)
+                await self._reports.take_explanation(said)
             case Text():
                 self._take_text(said.text)
             case Bye():

@@ -42,7 +42,7 @@ from feeds.serving.admission import Admission, Admissions
 from feeds.serving.caller import Caller
 from feeds.serving.conversation import Conversation
 from feeds.serving.outlet import Outlet, ServedWriter
-from feeds.serving.receipts import Receipts
+from feeds.serving.reports import Reports
 from feeds.serving.screening import Screening
 from feeds.serving.sentences import Sentences
 from feeds.serving.verifier import Verifier
@@ -149,7 +149,7 @@ class Node:
             admission,
             outlet,
             limits=self._limits,
-            receipts=Receipts(
+            reports=Reports(
                 caller,
                 outlet,
                 limits=self._limits,

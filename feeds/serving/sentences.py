@@ -1,5 +1,5 @@
 """
-The sentences of one connection: the reports of a client without receipts.
+The sentences of one connection: the reports of a plain client.
 
 The server cannot check such a report. Unless the client declared a block size,
 the block has as many messages as the server has written to the connection since

@@ -98,8 +98,8 @@ def commit(facts: Sequence[Fact]) -> list[Outcome]:
     plain = [fact for fact in reported if isinstance(fact.report, PlainReport)]
     stored = plain_reports.store(ids, plain)
     if len(plain) < len(reported):
-        receipts = [fact for fact in reported if not isinstance(fact.report, PlainReport)]
-        stored |= reports.store(ids, receipts)
+        checked = [fact for fact in reported if not isinstance(fact.report, PlainReport)]
+        stored |= reports.store(ids, checked)
     _store_texts(ids, [fact for fact in known if isinstance(fact, Said)])
     outcomes: list[Outcome] = []
     for kind, group in groupby(facts, type):

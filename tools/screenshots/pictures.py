@@ -94,7 +94,7 @@ PAGES = (
     PagePicture(
         name="report",
         title="A block report",
-        sentence="One receipt with its ranges, its digests and its verdict.",
+        sentence="One report with its ranges, its digests and its verdict.",
         path="admin/feeds/blockreport/",
         follow=FIRST,
         shows="[Dd]igest",

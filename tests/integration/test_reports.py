@@ -184,7 +184,7 @@ async def test_endless_explanation_is_refused(
     monkeypatch: pytest.MonkeyPatch, duplicates: int, most: int
 ) -> None:
     """No more is kept than the block can contain, or than two of the largest blocks."""
-    monkeypatch.setattr("feeds.serving.receipts.MAX_BLOCK_SIZE", 10)
+    monkeypatch.setattr("feeds.serving.reports.MAX_BLOCK_SIZE", 10)
     async with client(BLOCKS) as one:
         await receive(one, "welcome")
         await generate(3)

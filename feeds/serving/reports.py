@@ -1,5 +1,5 @@
 """
-The receipts of one connection: its client's reports, and the answers to them.
+The reports of one connection, and the answers to them.
 
 A report is logged on receipt, judged, stored, and only then acknowledged, with the
 stored verdict. If a block is broken, its client is asked what it received.
@@ -33,7 +33,7 @@ from feeds.storing.recorder import Recorder
 log = logging.getLogger("feeds.clients")
 
 
-class Receipts:
+class Reports:
     """The reports received over one connection."""
 
     def __init__(
