@@ -16,8 +16,8 @@ from .core.serverclock import ServerClock
 from .core.session import Session
 from .core.stamp import Stamp
 from .core.tally import Tally
+from .log.format import format_duplicate, format_gap, select_members
 from .log.log import Log
-from .log.text import format_duplicate, format_gap, select_members
 from .reporting import Reporting
 from .wire.errors import MalformedMessage
 from .wire.from_server import Ack, Control, Explain, Failure, Gap, Heartbeat, Notice
@@ -134,7 +134,7 @@ class Collector:
     def _take(self, message: Message, stamp: Stamp) -> None:
         data = select_members(message.data, self._session.select)
         try:
-            line = self._log.line(message, data, stamp)
+            line = self._log.format(message, data, stamp)
         except (ValueError, RecursionError) as error:
             self._protocol.take_back(message)
             raise MalformedMessage(f"{message.feed} {message.offset}: {error}") from None

@@ -17,7 +17,7 @@ from rich.text import Text
 from .core import events
 from .core.counted import counted
 from .core.tally import Tally
-from .log.text import format_time
+from .log.format import format_time
 from .wire import codec
 from .wire.printable import printable
 from .wire.report import Clock

@@ -10,9 +10,9 @@ from typing import Any
 from .core.counted import counted
 from .jsonlines import write_json
 from .log.findings import Findings, SessionSummary
-from .log.line import NotABlockLog
+from .log.format import format_time
+from .log.parse import NotABlockLog
 from .log.scanner import Scanner, scan_file
-from .log.text import format_time
 from .wire.names import key_prefix
 from .wire.printable import printable
 

@@ -16,16 +16,16 @@ from ..wire.from_server import Gap
 from ..wire.position import Position
 from ..wire.report import Report
 from ..wire.sentence import Sentence
-from .line import (
+from .format import format_head
+from .parse import (
     AGAIN,
     GAP,
     LoggedBlock,
     LoggedMessage,
-    read_duplicate,
-    read_gap,
-    read_message,
+    parse_duplicate,
+    parse_gap,
+    parse_message,
 )
-from .text import format_head
 
 
 def clock_tolerance(seconds: float) -> float:
@@ -66,7 +66,7 @@ class ScannedBlock:
     def take(self, line: bytes) -> list[str]:
         """Take the next line after the header; raises MalformedMessage."""
         if line.startswith(GAP):
-            self._count_gap(read_gap(line[:-1]))
+            self._count_gap(parse_gap(line[:-1]))
         return []
 
     def faults(self) -> list[str]:
@@ -119,10 +119,10 @@ class CheckedBlock(ScannedBlock):
     def take(self, line: bytes) -> list[str]:
         """Take the next line after the header; raises MalformedMessage."""
         if line.startswith(GAP):
-            return self._add_gap(read_gap(line[:-1]))
+            return self._add_gap(parse_gap(line[:-1]))
         if line.startswith(AGAIN):
-            return self._add_duplicate(read_duplicate(line[:-1]))
-        return self._add(read_message(line[:-1]))
+            return self._add_duplicate(parse_duplicate(line[:-1]))
+        return self._add(parse_message(line[:-1]))
 
     def faults(self) -> list[str]:
         """Compare the header with the session and with all lines."""

@@ -26,9 +26,9 @@ from ..core.stamp import Stamp
 from ..wire.from_server import Ack
 from ..wire.message import Message
 from ..wire.report import Report
-from .line import LoggedBlock, NotABlockLog
+from .format import format_block, format_message, format_session, format_verdict
+from .parse import LoggedBlock, NotABlockLog
 from .reader import Tail, Text, checksums, read_tail, reports_above
-from .text import format_block, format_message, format_session, format_verdict
 
 CANNOT_SYNC = (errno.EACCES, errno.EINVAL, errno.ENOTSUP)
 """Raised for a folder that is writable but not readable, or if its file system cannot
@@ -91,9 +91,9 @@ class BlockLog:
         end = self._append(blank + format_session(session))
         self._tail = Tail(session=session, blocks_from=end, end=end)
 
-    def line(self, message: Message, data: Any, stamp: Stamp) -> str:
+    def format(self, message: Message, data: Any, stamp: Stamp) -> str:
         """
-        Return the line of a message whose kept record is *data*.
+        Format the line of a message whose kept record is *data*.
 
         Raises ValueError for a record that JSON cannot write.
         """

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ..core.session import Session
 from ..core.verdicts import Verdicts
 from .blockcheck import CheckedBlock
-from .line import LoggedVerdict
+from .parse import LoggedVerdict
 from .scanner import Fault, Finding, Oddity, Part
 
 MAX_KEPT = 20

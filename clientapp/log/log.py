@@ -12,7 +12,7 @@ from ..core.stamp import Stamp
 from ..wire.from_server import Ack
 from ..wire.message import Message
 from ..wire.report import Report
-from .line import LoggedBlock
+from .parse import LoggedBlock
 
 
 class Log(Protocol):
@@ -43,9 +43,9 @@ class Log(Protocol):
     def begin(self, session: Session) -> None:
         """Begin a new session: all later blocks belong to it."""
 
-    def line(self, message: Message, data: Any, stamp: Stamp) -> str:
+    def format(self, message: Message, data: Any, stamp: Stamp) -> str:
         """
-        Return the line of a message whose kept record is *data*.
+        Format the line of a message whose kept record is *data*.
 
         Raises ValueError for a record that JSON cannot write.
         """

@@ -15,7 +15,7 @@ from ..core.session import Session
 from ..wire.errors import MalformedMessage
 from ..wire.report import Report
 from ..wire.verdict import Verdict
-from .line import (
+from .parse import (
     END,
     HEAD,
     HEADER,
@@ -23,11 +23,11 @@ from .line import (
     VERDICT,
     LoggedBlock,
     NotABlockLog,
-    read_checksums,
-    read_header,
-    read_session,
-    read_trailer,
-    read_verdict,
+    parse_checksums,
+    parse_header,
+    parse_session,
+    parse_trailer,
+    parse_verdict,
 )
 
 Text = bytes | mmap.mmap
@@ -71,7 +71,7 @@ def read_tail(text: Text) -> Tail:
     if newline == -1:
         return Tail()
     try:
-        session = read_session(text[start:newline])
+        session = parse_session(text[start:newline])
         blocks_from = newline + 1
         start, end = _last_block(text, blocks_from)
         last = None if start == end else _read_header(text, text.find(_HEADER, start))
@@ -103,7 +103,7 @@ def checksums(text: Text, tail: Tail, number: int) -> dict[str, list[tuple[int, 
     if at == -1 or _read_header(text, at).report.block != number:
         return {}
     start = text.find(b"\n", at + 1) + 1
-    return read_checksums(text[start : text.find(_END, at)].split(b"\n"))
+    return parse_checksums(text[start : text.find(_END, at)].split(b"\n"))
 
 
 def _after_verdicts(text: Text, end: int) -> int:
@@ -121,7 +121,7 @@ def _judged(text: Text, start: int, end: int) -> int:
     highest = 0
     while (at := text.rfind(_VERDICT, start, end)) != -1:
         try:
-            found = read_verdict(text[at + 1 : text.find(b"\n", at + 1)])
+            found = parse_verdict(text[at + 1 : text.find(b"\n", at + 1)])
         except MalformedMessage:
             break
         highest = max(highest, found.block)
@@ -160,7 +160,7 @@ def _last_block(text: Text, blocks_from: int) -> tuple[int, int]:
 def _is_whole(text: Text, start: int, trailer: int, newline: int) -> bool:
     """Tell whether the block from *start* matches its trailer, which ends at *newline*."""
     try:
-        crc = read_trailer(text[trailer:newline]).crc
+        crc = parse_trailer(text[trailer:newline]).crc
     except MalformedMessage:
         return False
     return crc32(text[start:trailer]) == crc
@@ -183,4 +183,4 @@ def _header_above(text: Text, tail: Tail, number: int) -> int:
 
 
 def _read_header(text: Text, at: int) -> LoggedBlock:
-    return read_header(text[at + 1 : text.find(b"\n", at + 1)])
+    return parse_header(text[at + 1 : text.find(b"\n", at + 1)])

@@ -18,7 +18,8 @@ from ..core.session import Session
 from ..wire.errors import MalformedMessage
 from ..wire.position import Position
 from .blockcheck import CheckedBlock, ScannedBlock
-from .line import (
+from .format import format_trailer
+from .parse import (
     END,
     HEAD,
     HEADER,
@@ -26,12 +27,11 @@ from .line import (
     VERDICT,
     LoggedVerdict,
     NotABlockLog,
-    read_header,
-    read_session,
-    read_trailer,
-    read_verdict,
+    parse_header,
+    parse_session,
+    parse_trailer,
+    parse_verdict,
 )
-from .text import format_trailer
 
 LINE_BYTES = 2**26
 """The limit for a line of a log: four times the largest frame, enough for any escaping."""
@@ -142,7 +142,7 @@ class Scanner:
         self._number = 1
         self._positions = {}
         try:
-            self._session = read_session(line[:-1])
+            self._session = parse_session(line[:-1])
         except MalformedMessage as error:
             self._fault(f"{error}; the blocks of this session are not judged")
             self._take = self._ownerless
@@ -182,7 +182,7 @@ class Scanner:
                 self._skip_block(line)
             return
         try:
-            header = read_header(line[:-1])
+            header = parse_header(line[:-1])
         except MalformedMessage as error:
             self._fault(f"this header cannot be read: {error}")
             self._skip_block(line)
@@ -232,7 +232,7 @@ class Scanner:
         self._add(Oddity, block.oddities(), self._header)
         self._found.append(block)
         try:
-            trailer = read_trailer(line[:-1])
+            trailer = parse_trailer(line[:-1])
         except MalformedMessage as error:
             self._fault(str(error))
             return
@@ -248,7 +248,7 @@ class Scanner:
 
     def _read_verdict(self, line: bytes) -> None:
         try:
-            found = read_verdict(line[:-1])
+            found = parse_verdict(line[:-1])
         except MalformedMessage as error:
             self._fault(str(error))
             return
@@ -259,7 +259,7 @@ class Scanner:
     def _save_verdict(self, line: bytes) -> None:
         """Keep a verdict found among damaged lines, if it can be read."""
         with suppress(MalformedMessage):
-            self._found.append(read_verdict(line[:-1]))
+            self._found.append(parse_verdict(line[:-1]))
 
     def _leave_block(self) -> None:
         self._block = None

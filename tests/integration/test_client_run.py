@@ -173,5 +173,5 @@ def write_blocks(log: BlockLog, session: Session, count: int) -> None:
         message = read_from_server(make_line("users", offset, at, record("users", offset)))
         assert isinstance(message, Message)
         stamp = Stamp(at, float(offset))
-        builder.add(message, EPOCH, stamp, log.line(message, message.data, stamp))
+        builder.add(message, EPOCH, stamp, log.format(message, message.data, stamp))
         log.append(builder.finish({"users": Position(EPOCH, offset)}))

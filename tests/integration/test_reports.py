@@ -214,10 +214,10 @@ async def test_longest_valid_explanation_is_accepted() -> None:
         for offset in range(1, 4):
             message = Message(feed="arrays", offset=offset, at=0, data=[], crc=0)
             stamp = Stamp(wall_us=1_790_000_000_000_000, monotonic=0.0)
-            builder.add(message, await epoch(), stamp, log.line(message, 0, stamp))
+            builder.add(message, await epoch(), stamp, log.format(message, 0, stamp))
         for number in range(NOTED_DUPLICATES + 1):
             again = message if number < 2 else replace(message, feed="users")
-            builder.add_duplicate(again.feed, log.line(again, 0, stamp))
+            builder.add_duplicate(again.feed, log.format(again, 0, stamp))
         block = builder.finish({})
         log.append(block)
         await one.send_to(json.dumps(block.report.write()))

@@ -9,7 +9,7 @@ from clientapp.core.block import BlockBuilder
 from clientapp.core.protocol import ClientProtocol
 from clientapp.core.session import Session
 from clientapp.core.stamp import Stamp
-from clientapp.log.text import format_block, format_gap, format_message, format_session
+from clientapp.log.format import format_block, format_gap, format_message, format_session
 from clientapp.wire.from_server import Gap
 from clientapp.wire.message import Message
 from clientapp.wire.welcome import FeedState, Welcome

@@ -9,7 +9,7 @@ from pathlib import Path
 from ...core.errors import CouldNot
 from ...core.session import Session
 from ...log.blockcheck import ScannedBlock
-from ...log.line import LoggedVerdict, NotABlockLog
+from ...log.parse import LoggedVerdict, NotABlockLog
 from ...log.scanner import LostBlock, Part, Scanner, scan_file
 
 

@@ -15,7 +15,7 @@ from ...core.block import Block
 from ...core.outbox import WINDOW
 from ...core.session import Session
 from ...core.stamp import Stamp
-from ...log.line import LoggedBlock, read_checksums
+from ...log.parse import LoggedBlock, parse_checksums
 from ...wire.from_server import Ack
 from ...wire.message import Message
 from ...wire.report import Report
@@ -46,8 +46,8 @@ class MemoryLog:
         self._reports.clear()
         self._lines.clear()
 
-    def line(self, message: Message, data: Any, stamp: Stamp) -> str:
-        """Return the shortest line that identifies the message."""
+    def format(self, message: Message, data: Any, stamp: Stamp) -> str:
+        """Format the shortest line that identifies the message."""
         return f"--- again {message.feed} {message.offset} {message.crc:08x}"
 
     def append(self, block: Block) -> int:
@@ -69,7 +69,7 @@ class MemoryLog:
 
     def checksums(self, number: int) -> dict[str, list[tuple[int, int]]]:
         """Return offset and CRC-32 of each message of a recent block, per feed."""
-        return read_checksums(line.encode() for line in self._lines.get(number, ()))
+        return parse_checksums(line.encode() for line in self._lines.get(number, ()))
 
     def reports_above(self, number: int, most: int = WINDOW) -> list[Report]:
         """Return the first *most* unacknowledged reports above *number*, in order."""

@@ -38,7 +38,7 @@ class Client:
             number = self._builder.number
             for offset in range(number * 3 - 2, number * 3 + 1):
                 message, stamp = Message("users", offset, 0, {}, offset), Stamp(offset, offset)
-                self._builder.add(message, OLD, stamp, self.log.line(message, {}, stamp))
+                self._builder.add(message, OLD, stamp, self.log.format(message, {}, stamp))
             block = self._builder.finish({"users": Position(OLD, number * 3)})
             self.log.append(block)
             self.reporting.send(block.report)

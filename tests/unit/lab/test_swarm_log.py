@@ -13,7 +13,7 @@ from clientapp.core.protocol import Duplicate
 from clientapp.core.stamp import Stamp
 from clientapp.lab.swarm.memorylog import BLOCKS_KEPT, MemoryLog
 from clientapp.log.blocklog import BlockLog
-from clientapp.log.text import format_duplicate, format_gap
+from clientapp.log.format import format_duplicate, format_gap
 from clientapp.wire.from_server import Ack, Gap
 from clientapp.wire.message import Message
 from clientapp.wire.position import Position
@@ -44,7 +44,7 @@ def block(log: AnyLog, number: int) -> Block:
     for offset in range(number * 3 - 2, number * 3 + 1):
         message = Message("users", offset, 0, {}, crc=offset * 16)
         stamp = Stamp(1_795_250_000_000_000 + offset, float(offset))
-        builder.add(message, OLD, stamp, log.line(message, {}, stamp))
+        builder.add(message, OLD, stamp, log.format(message, {}, stamp))
     return builder.finish({"users": Position(OLD, number * 3)})
 
 

@@ -11,8 +11,8 @@ from clientapp.core.errors import CouldNot
 from clientapp.core.session import Session
 from clientapp.core.stamp import Stamp
 from clientapp.log.blocklog import BlockLog
+from clientapp.log.format import format_message
 from clientapp.log.reader import read_tail
-from clientapp.log.text import format_message
 from clientapp.wire.message import Message
 from clientapp.wire.position import Position
 from tests.support.log_oracle import read_log

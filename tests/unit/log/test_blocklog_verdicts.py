@@ -8,7 +8,7 @@ from clientapp.core.block import BlockBuilder
 from clientapp.core.protocol import Duplicate
 from clientapp.core.stamp import Stamp
 from clientapp.log.blocklog import BlockLog
-from clientapp.log.text import format_duplicate, format_gap, format_message
+from clientapp.log.format import format_duplicate, format_gap, format_message
 from clientapp.wire.from_server import Ack, Gap
 from clientapp.wire.message import Message
 from clientapp.wire.position import Position

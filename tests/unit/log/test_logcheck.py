@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clientapp.log.findings import MAX_KEPT, Findings
-from clientapp.log.line import NotABlockLog
+from clientapp.log.parse import NotABlockLog
 from clientapp.log.reader import read_tail
 from clientapp.log.scanner import Scanner
 from tests.support.block_logs import (

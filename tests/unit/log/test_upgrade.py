@@ -64,7 +64,7 @@ def test_resume(path: Path) -> None:
         for offset in (19, 20):
             message = Message("users", offset, 0, {"name": "Ada"}, crc=offset)
             stamp = Stamp(last.report.finished_at + offset, float(offset))
-            builder.add(message, EPOCH, stamp, log.line(message, message.data, stamp))
+            builder.add(message, EPOCH, stamp, log.format(message, message.data, stamp))
         log.append(builder.finish({"users": Position(EPOCH, 20)}))
         log.note(Ack(block=4, verdict="verified"))
     findings = verify(path).findings

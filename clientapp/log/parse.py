@@ -1,5 +1,5 @@
 """
-The parsers of block log lines.
+The parsing of block log lines.
 
 Every function takes one line as bytes, without its line feed, and raises
 MalformedMessage with a sentence that describes the error.
@@ -21,7 +21,7 @@ from ..wire.errors import MalformedMessage
 from ..wire.from_server import Gap
 from ..wire.position import Position
 from ..wire.report import Report
-from .text import (
+from .format import (
     AGAIN_MARK,
     BLOCK_MARK,
     END_MARK,
@@ -112,8 +112,8 @@ class LoggedVerdict:
     reason: str
 
 
-def read_session(line: bytes) -> Session:
-    """Read the line that opens a session."""
+def parse_session(line: bytes) -> Session:
+    """Parse the line that opens a session."""
     match = _SESSION.fullmatch(line)
     if match is None:
         raise MalformedMessage("this is not a session line with its checksum")
@@ -122,21 +122,21 @@ def read_session(line: bytes) -> Session:
     return Session.read(codec.decode(match[1]))
 
 
-def read_header(line: bytes) -> LoggedBlock:
-    """Read a block's header line, the one for programs."""
+def parse_header(line: bytes) -> LoggedBlock:
+    """Parse a block's header line, the one for programs."""
     obj = codec.decode(line.removeprefix(HEADER))
     positions = codec.mapping(obj, "positions")
     rates = codec.mapping(obj, "rates") if "rates" in obj else {}
     return LoggedBlock(
         report=Report.read(obj),
-        positions={feed: _read_position(feed, pair) for feed, pair in positions.items()},
-        due=_read_due(obj["due"]) if "due" in obj else None,
+        positions={feed: _parse_position(feed, pair) for feed, pair in positions.items()},
+        due=_parse_due(obj["due"]) if "due" in obj else None,
         rates={feed: None if rates[feed] is None else codec.number(rates, feed) for feed in rates},
     )
 
 
-def read_message(line: bytes) -> LoggedMessage:
-    """Read the line of a message."""
+def parse_message(line: bytes) -> LoggedMessage:
+    """Parse the line of a message."""
     match = _MESSAGE.fullmatch(_text(line))
     if match is None:
         raise MalformedMessage("this is not the line of a message")
@@ -149,15 +149,15 @@ def read_message(line: bytes) -> LoggedMessage:
     return LoggedMessage(received_at, feed, int(offset), int(crc, 16), codec.parse(data))
 
 
-def read_duplicate(line: bytes) -> Duplicate:
-    """Read the line of a message that was dropped."""
+def parse_duplicate(line: bytes) -> Duplicate:
+    """Parse the line of a message that was dropped."""
     match = _AGAIN.fullmatch(_text(line))
     if match is None:
         raise MalformedMessage("this is not the line of a message that came again")
     return Duplicate(match[1], int(match[2]), int(match[3], 16))
 
 
-def read_checksums(lines: Iterable[bytes]) -> dict[str, list[tuple[int, int]]]:
+def parse_checksums(lines: Iterable[bytes]) -> dict[str, list[tuple[int, int]]]:
     """
     Return the offset and CRC-32 of each message among *lines*, by feed.
 
@@ -175,8 +175,8 @@ def read_checksums(lines: Iterable[bytes]) -> dict[str, list[tuple[int, int]]]:
     return found
 
 
-def read_gap(line: bytes) -> Gap:
-    """Read the line of a gap."""
+def parse_gap(line: bytes) -> Gap:
+    """Parse the line of a gap."""
     match = _GAP.fullmatch(_text(line))
     if match is None:
         raise MalformedMessage("this is not the line of a gap")
@@ -184,30 +184,30 @@ def read_gap(line: bytes) -> Gap:
     return Gap(feed=feed, first=int(first), last=int(last), epoch=epoch, cause=cause)
 
 
-def read_trailer(line: bytes) -> Trailer:
-    """Read the last line of a block."""
+def parse_trailer(line: bytes) -> Trailer:
+    """Parse the last line of a block."""
     match = _TRAILER.fullmatch(line)
     if match is None:
         raise MalformedMessage("this is not the end line of a block")
     return Trailer(int(match[1]), int(match[2]), int(match[3], 16))
 
 
-def read_verdict(line: bytes) -> LoggedVerdict:
-    """Read the line of a verdict."""
+def parse_verdict(line: bytes) -> LoggedVerdict:
+    """Parse the line of a verdict."""
     match = _VERDICT.fullmatch(_text(line))
     if match is None:
         raise MalformedMessage("this is not the line of a verdict")
     return LoggedVerdict(int(match[1]), match[2], match[3] or "")
 
 
-def _read_position(feed: str, pair: object) -> Position:
+def _parse_position(feed: str, pair: object) -> Position:
     match pair:
         case [str() as epoch, int() as offset]:
             return Position(epoch, offset)
     raise MalformedMessage(f"positions holds {pair!r} for {feed}; it must be [epoch, offset]")
 
 
-def _read_due(pair: object) -> tuple[int, int]:
+def _parse_due(pair: object) -> tuple[int, int]:
     match pair:
         case [int() as first, int() as last] if first <= last:
             return first, last

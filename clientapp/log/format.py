@@ -1,5 +1,5 @@
 """
-The text of a block log, as ``docs/reference/blocklog.md`` describes it.
+The formatting of a block log, as ``docs/reference/blocklog.md`` describes it.
 
 Invariant: a record never contains a line break, and a message line starts with a
 digit, so only this module writes marks at the start of a line.
