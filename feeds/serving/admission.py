@@ -26,7 +26,7 @@ from feeds.fanout.live_feeds import LiveFeeds
 from feeds.running.clock import now_us
 from feeds.running.worker import Worker
 from feeds.serving.refusal import Forbidden, TooMany, Unavailable
-from feeds.storing import ledger
+from feeds.storing import sessions
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class Admissions:
         """Return the session's highest stored block; check that feeds and block size match."""
         try:
             async with asyncio.timeout(self._limits.database_seconds):
-                known = await self._lookups.run(ledger.find_session, key)
+                known = await self._lookups.run(sessions.find, key)
         except Exception as error:  # noqa: BLE001  any error: serve the feed
             log.warning("the database does not answer (%s); a session is served unchecked", error)
             return 0

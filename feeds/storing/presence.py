@@ -21,7 +21,7 @@ from feeds.layer.replacer import Replacer
 from feeds.running.database import is_unavailable
 from feeds.running.outages import OUTAGES
 from feeds.running.worker import Worker
-from feeds.storing import ledger
+from feeds.storing import connections
 from feeds.storing.books import Books
 from feeds.storing.samples import Look, Sampler
 
@@ -66,12 +66,12 @@ class Presence:
         behind = {channel: lag for channel, lag in lags.items() if lag}
         await self._database.run(self._sampler.take, self._look(now, lags))
         try:
-            known = await self._database.run(ledger.mark_seen, self.server, now, behind)
+            known = await self._database.run(connections.mark_seen, self.server, now, behind)
             await self._end_replaced(known)
             # If the database was unavailable, unmarked connections need not be lost.
             if self._books.are_steady(time.monotonic(), now.timestamp()):
                 lost = timedelta(seconds=self._limits.lost_seconds)
-                await self._database.run(ledger.close_lost, now - lost, now + lost)
+                await self._database.run(connections.close_lost, now - lost, now + lost)
             await self._database.run(self._sampler.store)
         except Exception as error:
             if not is_unavailable(error):
@@ -112,7 +112,7 @@ class Presence:
         They are served here but not *known* as open. The same is true of connections
         that are not stored yet.
         """
-        connections = self._connections.values()
-        unknown = {channel: session for channel, session in connections if channel not in known}
+        served = self._connections.values()
+        unknown = {channel: session for channel, session in served if channel not in known}
         if unknown:
-            self._replacer.end(await self._database.run(ledger.find_replaced, unknown))
+            self._replacer.end(await self._database.run(connections.find_replaced, unknown))

@@ -12,7 +12,7 @@ from clientapp.wire.verdict import Verdict
 from feeds.core.difference import Difference
 from feeds.core.judgement import Judgement
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed, Segment
-from feeds.storing import ledger, reports, retention
+from feeds.storing import connections, ledger, reports, retention, sessions
 from feeds.storing.facts import Closed, Explanation, Fact, Opened, PlainReport, Reported, Said
 
 pytestmark = pytest.mark.django_db
@@ -108,8 +108,8 @@ def test_batch_committed_twice_is_stored_once() -> None:
     assert [one.replaced for one in outcomes if one.replaced] == []
     rows = Connection.objects.order_by("pk").values_list("channel", "close_code")
     assert list(rows) == [("a1", 4509), ("b1", 1000), ("a2", None)]
-    sessions = ClientSession.objects.order_by("key").values_list("status", "connects", "blocks")
-    assert list(sessions) == [("online", 2, 1), ("left", 1, 0)]
+    stored = ClientSession.objects.order_by("key").values_list("status", "connects", "blocks")
+    assert list(stored) == [("online", 2, 1), ("left", 1, 0)]
     texts = ClientMessage.objects.order_by("pk").values_list("text", flat=True)
     assert list(texts) == ["Hey Server!", "Is it you?", "Hey Server!", "and more"]
 
@@ -243,8 +243,8 @@ def test_connections_of_a_dead_server_are_closed_as_lost() -> None:
     """Connections that no server has seen for long are closed, at the time they were last seen."""
     ledger.commit([opened("c1"), opened("c2", key="key-of-a-session-2", server="two")])
     later = NOW + timedelta(seconds=60)
-    ledger.mark_seen("two", later, {"c2": 7})
-    assert ledger.close_lost(NOW + timedelta(seconds=30), NOW + timedelta(seconds=90)) == 1
+    connections.mark_seen("two", later, {"c2": 7})
+    assert connections.close_lost(NOW + timedelta(seconds=30), NOW + timedelta(seconds=90)) == 1
     lost = Connection.objects.get(server="one")
     assert (lost.closed_at, lost.close_code) == (NOW, 1006)
     assert ClientSession.objects.get(key=KEY).status == "away"
@@ -256,7 +256,7 @@ def test_lag_of_connections_is_stored() -> None:
     """A connection's row has the number of missing messages until there are none."""
     ledger.commit([opened("c1"), opened("c2", key="key-of-a-session-2")])
     for behind in ({"c2": 812_000}, {"c1": 3, "c2": 400}, {}):
-        ledger.mark_seen("one", NOW, behind)
+        connections.mark_seen("one", NOW, behind)
         rows = Connection.objects.exclude(behind=0).values_list("channel", "behind")
         assert dict(rows) == behind
 
@@ -265,8 +265,11 @@ def test_connections_seen_in_the_future_are_closed() -> None:
     """Connections seen by a clock that was set back since then count as lost."""
     ledger.commit([opened("c1"), opened("c2", key="key-of-a-session-2", server="two")])
     earlier = NOW - timedelta(hours=1)
-    ledger.mark_seen("two", earlier, {})
-    assert ledger.close_lost(earlier - timedelta(seconds=30), earlier + timedelta(seconds=30)) == 1
+    connections.mark_seen("two", earlier, {})
+    assert (
+        connections.close_lost(earlier - timedelta(seconds=30), earlier + timedelta(seconds=30))
+        == 1
+    )
     assert list(Connection.objects.filter(closed_at=None).values_list("server")) == [("two",)]
 
 
@@ -280,17 +283,17 @@ def test_facts_of_an_unknown_session_are_ignored() -> None:
 
 def test_session_is_found_by_key() -> None:
     """A session's fixed options, and its contiguous reports, are found by its key."""
-    assert ledger.find_session(KEY) is None
+    assert sessions.find(KEY) is None
     ledger.commit([opened(), reported(1), reported(2)])
-    assert ledger.find_session(KEY) == ledger.KnownSession(("users", "arrays"), 3, 2)
+    assert sessions.find(KEY) == sessions.KnownSession(("users", "arrays"), 3, 2)
 
 
 def test_hole_in_the_reports_is_found() -> None:
     """A missing report is requested again, even if later ones are stored."""
     ledger.commit([opened(), reported(1), reported(2), reported(4)])
-    assert ledger.find_session(KEY) == ledger.KnownSession(("users", "arrays"), 3, 2)
+    assert sessions.find(KEY) == sessions.KnownSession(("users", "arrays"), 3, 2)
     ledger.commit([reported(3)])
-    assert ledger.find_session(KEY) == ledger.KnownSession(("users", "arrays"), 3, 4)
+    assert sessions.find(KEY) == sessions.KnownSession(("users", "arrays"), 3, 4)
 
 
 def test_totals_of_many_sessions() -> None:

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Sample
-from feeds.storing import ledger, retention
+from feeds.storing import ledger, retention, sessions
 from tests.integration.test_admin_dashboard import sample
 from tests.integration.test_ledger import closed, opened
 from tests.support.admin import connect, report
@@ -118,14 +118,14 @@ def test_client_is_not_asked_for_removed_reports(now: datetime) -> None:
     for number in (1, 2, 3, 4, 6):
         report(alice, number, received_at=now - (60 * DAY if number < 4 else DAY))
     prune("--sessions", "36500")
-    found = ledger.find_session(alice.key)
+    found = sessions.find(alice.key)
     assert found is not None
     assert found.blocks == 4
     report(alice, 5, received_at=now)
-    assert ledger.find_session(alice.key) == ledger.KnownSession(("users",), 3, 6)
+    assert sessions.find(alice.key) == sessions.KnownSession(("users",), 3, 6)
     BlockReport.objects.update(received_at=now - 60 * DAY)
     prune("--sessions", "36500")
-    assert ledger.find_session(alice.key) == ledger.KnownSession(("users",), 3, 6)
+    assert sessions.find(alice.key) == sessions.KnownSession(("users",), 3, 6)
 
 
 def test_rows_are_removed_in_batches(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
