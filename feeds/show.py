@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from django.urls import reverse
 
-from feeds.making.catalog import FeedOverview
 from feeds.models import BlockReport, ClientSession
+from feeds.summary import FeedSummary
 
 MOST_CHARACTERS = 400
 """Characters shown of one record; a row has one line."""
@@ -84,7 +84,7 @@ def verdict(report: BlockReport) -> str:
     return NOT_CHECKED if report.plain else str(report.verdict)
 
 
-def state(feed: FeedOverview) -> str:
+def state(feed: FeedSummary) -> str:
     """Return the state of a feed, in a word or two."""
     if not feed.enabled:
         return "switched off"

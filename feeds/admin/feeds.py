@@ -24,6 +24,7 @@ from feeds.admin.recipes import recipes
 from feeds.making import catalog, regeneration
 from feeds.models import Feed, Segment
 from feeds.sources import SpecError
+from feeds.summary import summaries
 
 PREVIEWED = 10
 """Records shown on the page of a feed."""
@@ -109,18 +110,18 @@ class FeedAdmin(ModelAdmin):
             messages.success(request, text)
 
     def get_list_display(self, request: HttpRequest) -> tuple[str | Callable[[Feed], Any], ...]:
-        """Return the columns; one query of the catalog serves all rows."""
-        overviews = {feed.name: feed for feed in catalog.overview(time.time_ns() // 1000)}
+        """Return the columns; one query of all feeds serves all rows."""
+        summary_of = {feed.name: feed for feed in summaries(time.time_ns() // 1000)}
 
         @display(description="state", label=STATES)  # type: ignore[untyped-decorator]
         def state(feed: Feed) -> str | None:
-            overview = overviews.get(feed.name)
-            return show.state(overview) if overview else None
+            summary = summary_of.get(feed.name)
+            return show.state(summary) if summary else None
 
         @admin.display(description="head")
         def head(feed: Feed) -> str:
-            overview = overviews.get(feed.name)
-            return f"{overview.head:,}" if overview else "0"
+            summary = summary_of.get(feed.name)
+            return f"{summary.head:,}" if summary else "0"
 
         return ("name", "kind", "per_second", state, head, "enabled")
 

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from django.db.models import Prefetch, Q
+from django.db.models import Q
 
 from feeds.core import notices
 from feeds.core.schedule import Recipe, Schedule, Segment
@@ -27,25 +27,6 @@ log = logging.getLogger("feeds.node")
 
 ATTENDED_US = 3_000_000
 """A generator is at work if its promise is younger than this, three times its reach."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedOverview:
-    """A summary of one feed, for people."""
-
-    pk: int
-    name: str
-    kind: str
-    rate: float
-    """Messages per second."""
-    enabled: bool
-    running: bool
-    head: int
-    """The last offset that is due; 0: none yet."""
-    promised: int
-    """The last offset that was promised; 0: the feed never had a generator."""
-    promised_us: int
-    """The time of its generator's last promise; 0: none, or the generator stopped cleanly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,25 +196,3 @@ class Catalog:
             promised_us=row.promised_us,
             schedule=schedule,
         )
-
-
-def overview(now_us: int) -> list[FeedOverview]:
-    """Read summaries of all feeds, as of *now_us*."""
-    rows = Feed.objects.prefetch_related(
-        # The head is in one of the last two segments.
-        Prefetch("segments", SegmentRow.objects.order_by("-first")[:2], to_attr="newest")
-    )
-    return [
-        FeedOverview(
-            pk=row.pk,
-            name=row.name,
-            kind=row.kind,
-            rate=float(row.rate),
-            enabled=row.enabled,
-            running=row.enabled and is_attended(row.promised_us, now_us),
-            head=Schedule([segment_of(one) for one in row.newest]).due(now_us, row.promised),
-            promised=row.promised,
-            promised_us=row.promised_us,
-        )
-        for row in rows
-    ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from feeds import show
 from feeds.core import notices
-from feeds.making.catalog import FeedOverview
+from feeds.summary import FeedSummary
 
 MOST_REASONS = 3
 """Reasons named; the others are counted."""
@@ -35,7 +35,7 @@ class Health:
     reason: str
 
 
-def state(feed: FeedOverview) -> str:
+def state(feed: FeedSummary) -> str:
     """Return the state of a feed, in a word or two."""
     if not feed.enabled:
         return "switched off"
@@ -46,7 +46,7 @@ def state(feed: FeedOverview) -> str:
     return "stopped" if feed.promised else "not started"
 
 
-def sentence(feed: FeedOverview) -> str:
+def sentence(feed: FeedSummary) -> str:
     """Return the state of a feed as a sentence, with advice if it is not running."""
     match state(feed):
         case "switched off":

@@ -18,7 +18,6 @@ from django.db.models import Count, OuterRef, Q, Subquery, Sum
 from clientapp.wire.printable import printable
 from clientapp.wire.request import DEFAULT_FEEDS
 from feeds import show
-from feeds.making import catalog
 from feeds.models import BlockReport, ClientSession
 from feeds.pages import health
 from feeds.pages.health import Health
@@ -27,6 +26,7 @@ from feeds.pages.pace import SizeRow, pace, times
 from feeds.pages.shared import Shared
 from feeds.pages.sparklines import Sparklines, sparklines
 from feeds.running.outages import OUTAGES
+from feeds.summary import FeedSummary, summaries
 
 MOST_CLIENTS = 50
 """Clients listed; a page with thousands of rows is of no use."""
@@ -169,7 +169,7 @@ def _look() -> Overview:
     now_us = time.time_ns() // 1000
     online = Q(status=ClientSession.Status.ONLINE)
     connected, totals = ClientSession.objects.filter(online).count(), _TOTALS.get()
-    feeds = catalog.overview(now_us)
+    feeds = summaries(now_us)
     running = [feed.rate for feed in feeds if feed.running and feed.enabled]
     clients = _client_rows(online)
     more = connected - len(clients)
@@ -220,7 +220,7 @@ def _broken(count: int) -> str:
     return f"{count:,} blocks are broken: look at them"
 
 
-def _feed_card(feed: catalog.FeedOverview) -> FeedCard:
+def _feed_card(feed: FeedSummary) -> FeedCard:
     return FeedCard(
         name=feed.name,
         kind=feed.kind,

@@ -17,9 +17,9 @@ from feeds import show
 from feeds.admin.figures.charts import Chart, line_chart
 from feeds.admin.figures.history import HOUR, SPANS, History, Point, Span, look_back
 from feeds.admin.figures.outages import LINES, sentences, within
-from feeds.making import catalog
 from feeds.models import BlockReport, ClientSession
 from feeds.running.outages import OUTAGES
+from feeds.summary import summaries
 
 SILENT = "no server is sampling now"
 
@@ -99,7 +99,7 @@ def dashboard(rights: Rights, span: Span = HOUR, feed: str = "") -> Dashboard:
     """
     now = datetime.now(UTC)
     now_us = int(now.timestamp() * 1_000_000)
-    feeds = catalog.overview(now_us) if rights.feeds else []
+    feeds = summaries(now_us) if rights.feeds else []
     if not rights.sessions or feed not in {one.name for one in feeds}:
         feed = ""
     history = look_back(now, span, feed) if rights.sessions or rights.reports else None
