@@ -25,7 +25,7 @@ from clientapp.wire.printable import printable
 from clientapp.wire.request import Request, parse_request
 from feeds.core import notices
 from feeds.core.form import PLAIN, form_of
-from feeds.core.limits import LIMITS
+from feeds.core.limits import Limits
 from feeds.core.peer import peer
 from feeds.fanout.writers import SendWriter
 from feeds.running.timelimit import at_most
@@ -45,6 +45,8 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
 
     conversation: Conversation | None = None
     """None until the request is granted; stays None if it is refused."""
+    limits: Limits
+    """The limits of its node; set at the first event."""
     request: Request | None = None
     form = PLAIN
     """The client's form; set at the first event."""
@@ -70,6 +72,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         offered = self.scope.get("subprotocols", ())
         await self.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
         node = await get_node()
+        self.limits = node.limits
         came_from = peer(self.scope.get("client"))
         try:
             self.request = self._read_url()
@@ -92,7 +95,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             self.conversation.tell(unkept.failure)
             await self._end(unkept.close, str(unkept), unkept.retry_after)
             return
-        await at_most(LIMITS.layer_seconds, self._for_each_group(self.channel_layer.group_add))
+        await at_most(self.limits.layer_seconds, self._for_each_group(self.channel_layer.group_add))
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
         """Handle one frame from the client; they are handled one at a time."""
@@ -105,8 +108,8 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         if text is None:
             sentence = "a binary frame came; only text is understood"
             self.conversation.refuse(Failure(code="binary", text=sentence, retryable=False))
-        elif (size := len(text.encode())) > LIMITS.frame_bytes:
-            sentence = f"a frame of {size} bytes came; {LIMITS.frame_bytes} are allowed"
+        elif (size := len(text.encode())) > self.limits.frame_bytes:
+            sentence = f"a frame of {size} bytes came; {self.limits.frame_bytes} are allowed"
             self.conversation.tell(Failure(code="too_large", text=sentence, retryable=False))
             await self._end(Close.LIMIT, sentence)
         elif not await self.conversation.receive(text):
@@ -117,7 +120,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         code, reason = message.get("code"), message.get("reason")
         if self._depart(code or CLOSED_WITHOUT_A_WORD, reason or ""):
             leave = self.channel_layer.group_discard
-            await at_most(LIMITS.layer_seconds, self._for_each_group(leave))
+            await at_most(self.limits.layer_seconds, self._for_each_group(leave))
         raise StopConsumer
 
     async def session_replaced(self, message: dict[str, Any]) -> None:
@@ -175,5 +178,5 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             self.conversation.stop_serving()
             self.conversation.tell(farewell)
             if self.sender is not None:
-                await at_most(LIMITS.layer_seconds, self.sender.flush())
+                await at_most(self.limits.layer_seconds, self.sender.flush())
         await self.close(int(code), fit_reason(reason))

@@ -61,7 +61,7 @@ class Node:
         """Store facts in *store*, or in a thread of this process if None."""
         name = f"{socket.gethostname()[:20]}:{os.getpid()}:{secrets.token_hex(4)}"
         layer = get_channel_layer()
-        self._limits = limits
+        self.limits = limits
         self._database = Worker("database")
         self._lookups = Worker("lookups")
         """For lookups of connecting sessions: a thousand of them must not delay the feeds."""
@@ -105,9 +105,9 @@ class Node:
             asyncio.ensure_future(task)
             for task in (
                 self._pump.run(self.hub),
-                _every(self._limits.poll_seconds, self.poll),
-                _every(self._limits.heartbeat_seconds, self._announcer.beat),
-                _every(self._limits.heartbeat_seconds, self.presence.keep),
+                _every(self.limits.poll_seconds, self.poll),
+                _every(self.limits.heartbeat_seconds, self._announcer.beat),
+                _every(self.limits.heartbeat_seconds, self.presence.keep),
                 self.intake.run(self._membership.batches()),
                 self.recorder.run(),
             )
@@ -115,7 +115,7 @@ class Node:
 
     async def stop(self) -> bool:
         """Commit every fact and end the tasks; return False if facts are lost."""
-        is_kept = await self.recorder.flush(self._limits.flush_seconds)
+        is_kept = await self.recorder.flush(self.limits.flush_seconds)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -133,7 +133,7 @@ class Node:
         await self.intake.poll()
         await self._announcer.notice_changes(now_us())
         for name in self.catalog.feeds:
-            await at_most(self._limits.layer_seconds, self._membership.join(name))
+            await at_most(self.limits.layer_seconds, self._membership.join(name))
 
     async def admit(self, request: Request) -> Admission:
         """Grant *request*; raises Refusal. There is room for it until the next await."""
@@ -148,11 +148,11 @@ class Node:
             caller,
             admission,
             outlet,
-            limits=self._limits,
+            limits=self.limits,
             reports=Reports(
                 caller,
                 outlet,
-                limits=self._limits,
+                limits=self.limits,
                 screening=self._screening,
                 verifier=self.verifier,
                 recorder=self.recorder,

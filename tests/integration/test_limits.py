@@ -28,7 +28,7 @@ from feeds.making.catalog import Catalog
 from feeds.making.maker import Maker
 from feeds.models import Feed
 from feeds.running.worker import Worker
-from feeds.serving.node import Node, stop_node
+from feeds.serving.node import Node, get_node, stop_node
 from feeds.storing import ledger
 from feeds.storing.recorder import Recorder
 from tests.integration.test_recorder import OPENED, said
@@ -254,13 +254,27 @@ async def test_layer_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     async def hang(*_: Any) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("feeds.serving.consumer.LIMITS", replace(LIMITS, layer_seconds=0.01))
+    node = await get_node()
+    monkeypatch.setattr(node, "limits", replace(LIMITS, layer_seconds=0.01))
     for name in ("group_add", "group_discard"):
         monkeypatch.setattr(type(get_channel_layer()), name, hang)
     async with client() as one:
         await receive(one, "welcome")
         await one.send_to('{"type":"ping","t0":1}')
         await receive(one, "pong")
+
+
+async def test_frame_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection has the limits of its node: a longer frame ends it."""
+    node = await get_node()
+    monkeypatch.setattr(node, "limits", replace(LIMITS, frame_bytes=30))
+    async with client() as one:
+        await receive(one, "welcome")
+        await one.send_to('{"type":"ping","t0":1}')
+        await receive(one, "pong")
+        await one.send_to('{"type":"ping","t0":1000000000}')
+        refusal = await receive(one, "error")
+        assert refusal["text"] == "a frame of 31 bytes came; 30 are allowed"
 
 
 async def test_flush_seconds() -> None:

@@ -232,7 +232,7 @@ async def test_longest_valid_explanation_is_accepted() -> None:
 async def test_explained_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     """No explanation is requested for a block that spans too many messages, holes included."""
     node = await get_node()
-    monkeypatch.setattr(node, "_limits", replace(LIMITS, explained_messages=3))
+    monkeypatch.setattr(node, "limits", replace(LIMITS, explained_messages=3))
     async with client(BLOCKS) as one:
         await receive(one, "welcome")
         await generate(4)
@@ -275,7 +275,7 @@ async def test_difference_is_computed_in_steps(monkeypatch: pytest.MonkeyPatch) 
 async def test_open_explanations(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that does not answer is not asked about every block."""
     node = await get_node()
-    monkeypatch.setattr(node, "_limits", replace(LIMITS, open_explanations=1))
+    monkeypatch.setattr(node, "limits", replace(LIMITS, open_explanations=1))
     async with client(BLOCKS) as one:
         await receive(one, "welcome")
         await generate(3)
