@@ -19,6 +19,7 @@ from feeds.making.generator import Generator
 from feeds.management.display import Display
 from feeds.management.engines import require_engines
 from feeds.management.help import HEADING, CommandWithExitCodes
+from feeds.management.options import whole
 from feeds.models import LEAST_RATE, MOST_RATE, Feed
 from feeds.running.stops import heeded_stops, ignore_stops
 from feeds.running.worker import SWITCH_SECONDS
@@ -55,7 +56,7 @@ class Command(CommandWithExitCodes):
         )
         parser.add_argument(
             "--count",
-            type=_count,
+            type=whole(MAX_OFFSET),
             metavar="N",
             help="stop after N messages of each feed (default: never)",
         )
@@ -80,7 +81,7 @@ class Command(CommandWithExitCodes):
         )
         parser.add_argument(
             "--seed",
-            type=_seed,
+            type=whole(MAX_SEED, least=0, written="2**63-1"),
             metavar="N",
             help="set the seed of the feeds, a whole number from 0; starts a new epoch",
         )
@@ -175,22 +176,6 @@ def _rate(text: str) -> Decimal:
     raise argparse.ArgumentTypeError(
         f"{text[:40]!r} is not allowed: 0.001 to 1000000 messages per second, "
         "at most three decimals"
-    )
-
-
-def _seed(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= MAX_SEED:
-        return int(text)
-    raise argparse.ArgumentTypeError(
-        f"{text[:40]!r} is not allowed: a whole number from 0 to 2**63-1"
-    )
-
-
-def _count(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) <= 16 and 1 <= int(text) <= MAX_OFFSET:
-        return int(text)
-    raise argparse.ArgumentTypeError(
-        f"{text[:40]!r} is not allowed: a whole number from 1 to {MAX_OFFSET}"
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +13,7 @@ from django.db import DatabaseError
 from feeds.conf import MOST_DAYS
 from feeds.management.engines import require_migrations
 from feeds.management.help import HEADING, CommandWithExitCodes
+from feeds.management.options import whole
 from feeds.storing.retention import KINDS, old, remove
 
 ABOUT = {
@@ -48,7 +48,7 @@ class Command(CommandWithExitCodes):
         for kind in KINDS:
             parser.add_argument(
                 f"--{kind}",
-                type=_days,
+                type=whole(MOST_DAYS, of="days"),
                 default=getattr(settings, f"KEEP_{kind.upper()}_DAYS"),
                 metavar="DAYS",
                 help=f"days to keep {ABOUT[kind]} (default: %(default)s)",
@@ -83,11 +83,3 @@ def _remove(kind: str, before: datetime) -> int:
         time.sleep(time.monotonic() - began)
         began = time.monotonic()
     return removed
-
-
-def _days(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= MOST_DAYS:
-        return int(text)
-    raise argparse.ArgumentTypeError(
-        f"{text[:40]!r} is not allowed: a whole number of days from 1 to {MOST_DAYS}"
-    )

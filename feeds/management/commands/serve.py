@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from typing import Any
@@ -17,6 +16,7 @@ from feeds.fanout.passes import best_pass, python_pass
 from feeds.management.address import Address
 from feeds.management.engines import require_engines
 from feeds.management.help import SERVER_EXIT_CODES, CommandWithExitCodes
+from feeds.management.options import whole
 from feeds.management.requestlog import RequestLog
 from feeds.running.stops import ignore_stops
 
@@ -48,7 +48,7 @@ class Command(CommandWithExitCodes):
         )
         parser.add_argument(
             "--backlog",
-            type=_backlog,
+            type=whole(MOST_BACKLOG),
             default=LIMITS.backlog,
             metavar="N",
             help="connections that may wait to be accepted (default: %(default)s)",
@@ -89,11 +89,3 @@ class Command(CommandWithExitCodes):
         ignore_stops()
         if server.exit_code:
             sys.exit(server.exit_code)
-
-
-def _backlog(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= MOST_BACKLOG:
-        return int(text)
-    raise argparse.ArgumentTypeError(
-        f"{text[:40]!r} is not allowed: a whole number from 1 to {MOST_BACKLOG}"
-    )
