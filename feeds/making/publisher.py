@@ -35,6 +35,7 @@ class Publisher:
         self._layer = layer
         self._progress = progress
         self._silent_until = float("-inf")
+        self._is_failing = False
 
     async def publish(self, made: Sequence[Stretch], schedule: Schedule) -> None:
         """Push *made*, consecutive stretches of *schedule*; never fails."""
@@ -54,7 +55,10 @@ class Publisher:
             async with asyncio.timeout(LIMITS.layer_seconds):
                 await push(self._layer, batch)
         except Exception as error:  # noqa: BLE001  the errors depend on the driver
-            if self._progress.failures == 0:
+            if not self._is_failing:
                 log.warning("the channel layer does not take batches: %s", error)
+            self._is_failing = True
             self._progress.failures += 1
             self._silent_until = time.monotonic() + SILENT_SECONDS
+        else:
+            self._is_failing = False

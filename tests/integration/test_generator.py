@@ -11,12 +11,13 @@ from channels.layers import BaseChannelLayer, InMemoryChannelLayer
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
-from feeds.core.schedule import Schedule
+from feeds.core.schedule import Recipe, Schedule, Segment
 from feeds.layer.batches import Batch, Membership, push
 from feeds.making import ownership
 from feeds.making.catalog import segment_of
 from feeds.making.generator import Generator
-from feeds.making.progress import State
+from feeds.making.progress import Progress, State
+from feeds.making.publisher import Publisher
 from feeds.making.regeneration import Stretch, source_of, stretches
 from feeds.models import Feed
 from feeds.running.clock import now_us
@@ -233,6 +234,19 @@ async def test_failing_layer_stops_nothing() -> None:
     await feed.arefresh_from_db()
     assert feed.promised == 100
     assert generator.progress.failures > 0
+
+
+async def test_every_outage_of_the_layer_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each outage is logged once, also those after the first."""
+    monkeypatch.setattr("feeds.making.publisher.SILENT_SECONDS", 0.0)
+    segment = Segment(Recipe("arrays", "{}", 1), "epoch", 1, now_us(), 1000)
+    layer = ListLayer()
+    publisher = Publisher(layer, Progress("arrays"))
+    for layer.fails in (True, True, False, True, True):
+        await publisher.publish([Stretch("epoch", 1, [b"line"])], Schedule([segment]))
+    assert caplog.text.count("the channel layer does not take batches: no layer") == 2
 
 
 async def test_former_owner_stops_with_a_sentence() -> None:
