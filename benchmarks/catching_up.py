@@ -42,7 +42,7 @@ def window(name: str, program: Path, port: int, seconds: float) -> str:
         client.close()
     return (
         f"{name:<26} {felt['messages']:>8} messages, p50 {felt['p50_ms']:5.2f} ms, "
-        f"p99 {felt['p99_ms']:5.2f} ms; {felt['lost']} lost, {felt['doubled']} doubled"
+        f"p99 {felt['p99_ms']:5.2f} ms; {felt['lost']} lost, {felt['doubled']} duplicated"
     )
 
 

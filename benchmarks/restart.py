@@ -111,7 +111,7 @@ def measure_kill(program: Path, cores: Cores, size: int, rate: int) -> None:
         print(
             f"kill -9 at {rate} messages/s: {found['clients']} live and caught up after "
             f"{half:.2f} s (half), {most:.2f} s (99 %), {last:.2f} s (all); "
-            f"{found['lost']} messages missed, {found['doubled']} doubled",
+            f"{found['lost']} messages missing, {found['doubled']} duplicated",
             flush=True,
         )
 

@@ -37,7 +37,7 @@ def roster_table(rows: Sequence[tuple[str, str, str]]) -> str:
     """Return the section on the contestants: name, versions, command line."""
     cells = [[_shown(name), versions, f"`{command}`"] for name, versions, command in rows]
     return "\n".join(
-        ["### Who took part", "", *_table(["server", "versions", "command line"], cells)]
+        ["### The servers", "", *_table(["server", "versions", "command line"], cells)]
     )
 
 
@@ -64,7 +64,7 @@ def _columns(mode: Mode) -> list[Column]:
         *columns,
         ("server cores", lambda figure: _number(figure.server_cpu, 2)),
         ("client cores", lambda figure: _number(figure.client_cpu, 2)),
-        ("lost, doubled", lambda figure: f"{figure.lost:,}, {figure.doubled:,}"),
+        ("lost, duplicated", lambda figure: f"{figure.lost:,}, {figure.doubled:,}"),
     ]
 
 
