@@ -22,7 +22,7 @@ help: ## show this list
 run: $(PASS) ## start the server, the generator and three clients; Ctrl-C stops all
 	@$(BIN)/python -m tools.run
 
-setup: $(DEVELOPMENT) ## make .venv with all that the other targets need
+setup: $(DEVELOPMENT) ## create .venv with the packages that the other targets need
 
 test: $(DEVELOPMENT) ## run every test
 	$(BIN)/python -m pytest --numprocesses auto
@@ -35,11 +35,11 @@ check: $(DEVELOPMENT) ## lint, formatting, types, layers, migrations
 	$(BIN)/python manage.py check
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
-format: $(DEVELOPMENT) ## format the code, and mend what can be mended
+format: $(DEVELOPMENT) ## format the code, and fix what ruff can fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-lock: ## fix the version and hashes of every package that the requirements need
+lock: ## pin the version and hashes of every required package
 	$(LOCK) requirements.txt -o locks/run.txt
 	$(LOCK) -c locks/run.txt clientapp/requirements-analysis.txt -o locks/analysis.txt
 	$(LOCK) -c locks/run.txt requirements-dev.txt -o locks/development.txt
@@ -50,19 +50,19 @@ bench: $(DEVELOPMENT) ## run every benchmark, SECONDS=5 per figure
 		echo "$$name"; $(BIN)/python -m "$$name" --seconds $(SECONDS) || exit 1; \
 	done
 
-experiment: $(ANALYSIS) ## measure block time against block size and clients, as docs/explanation/analysis.md does
+experiment: $(ANALYSIS) ## repeat the measurement of docs/explanation/analysis.md
 	@$(BIN)/python -m tools.experiment
 
 bench-quick: $(DEVELOPMENT) ## compare with the fastest servers, in under 3 minutes
 	@$(BIN)/python -m benchmarks.compare --quick --seconds 2 --rounds 1
 
-chaos: $(DEVELOPMENT) ## break everything for MINUTES=30 as SEED=1 says, and prove that nothing is lost
+chaos: $(DEVELOPMENT) ## cause faults for MINUTES=30 in the order of SEED=1, and check that nothing is lost
 	@$(BIN)/python -m tools.chaos --minutes $(MINUTES) --seed $(SEED)
 
-chaos-selftest: $(DEVELOPMENT) ## spoil good logs and reports in every way; each must be noticed
+chaos-selftest: $(DEVELOPMENT) ## damage good logs and reports in every way; all damage must be noticed
 	@$(BIN)/python -m tools.chaos --selftest
 
-screenshots: $(DEVELOPMENT) ## picture every page and terminal for docs/gallery.md and the README
+screenshots: $(DEVELOPMENT) ## take pictures of every page and terminal for docs/gallery.md and the README
 	@$(BIN)/python -m tools.screenshots
 
 docs: $(DOCUMENTATION) ## build the documentation as a site, build/site/index.html
