@@ -202,5 +202,5 @@ def _check_select(session: Session, welcome: Welcome) -> None:
     allowed = {name: None for feed in session.feeds for name in welcome.feeds[feed].fields}
     for name in session.select:
         if name not in allowed:
-            rule = ", ".join(allowed) or f"the records of {' and '.join(session.feeds)} stay whole"
+            rule = ", ".join(allowed) or f"records of {' and '.join(session.feeds)} have no fields"
             raise BadUsage(f"--select {name!r} is not allowed: {rule}")

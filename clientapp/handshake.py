@@ -70,7 +70,7 @@ def failure(url: ServerUrl, error: OSError | WebSocketException) -> NotConnected
     """Return the exception to raise for a connection to *url* that failed with *error*."""
     reason = without_credentials(_why(error))
     if url.startswith("wss:") and _may_lack_tls(error):
-        reason += "; a server without TLS has an address with ws://"
+        reason += "; if the server has no TLS, use ws://"
     if _may_retry(error):
         return NotConnected(reason)
     return Refused(f"{url} refuses this client: {reason}")

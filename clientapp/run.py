@@ -116,7 +116,9 @@ class Run:
     async def to_end(self) -> None:
         """Collect until the end; raises a ClientError if the run failed."""
         if self._log.torn_bytes:
-            text = f"{self._log.torn_bytes} bytes of a torn block were cut off {self._log.path}"
+            text = (
+                f"{self._log.torn_bytes} bytes of a torn block were removed from {self._log.path}"
+            )
             self._observer.show(events.Warned(text=text))
         conversation = asyncio.create_task(self._connector.run())
         finished = asyncio.create_task(self._reporting.finished.wait())
@@ -170,7 +172,7 @@ class Run:
 
     def _judge(self) -> None:
         if self._is_silent:
-            text = f"no new message came for {self._timeout:g} s"
+            text = f"no new message arrived for {self._timeout:g} s"
             if self._tally.connects == 0:
                 text += f": no server at {self._url}"
             raise NothingCame(text)

@@ -142,9 +142,10 @@ class Terminal:
             self._say(f"latency leaves out {blocks} around a reconnect or catch-up")
         if event.unfinished:
             messages = counted(event.unfinished, "message")
-            self._say(f"{messages} of an unfinished block for the next start to get again")
+            self._say(f"{messages} of an unfinished block, to be received again at the next start")
         if event.unacknowledged:
-            self._say(f"{counted(event.unacknowledged, 'report')} for the next start to send again")
+            reports = counted(event.unacknowledged, "report")
+            self._say(f"{reports} not acknowledged, to be sent again at the next start")
         self._say(f"log {event.log}")
 
     def _line(self) -> Text:

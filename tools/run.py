@@ -146,7 +146,7 @@ def panel(port: int, password: str | None) -> str:
     """Return the addresses, the account and the logs, for a person."""
     account = f"user admin, password {password}  (kept in {shown(PASSWORD)})"
     if password is None:
-        account = "user admin, with the password it was given"
+        account = "user admin, with the password you gave it"
         if PASSWORD.exists():
             account += f"; the one in {shown(PASSWORD)} is no longer valid"
     rows = [

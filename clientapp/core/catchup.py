@@ -44,13 +44,13 @@ class _Backlog:
 class _Prompt:
     """The promptest live message of a feed, in microseconds."""
 
-    lag_us: int
+    delay_us: int
     """From its intended time to its receipt; the two clocks need not agree."""
     taken_us: int
 
-    def lag_at(self, now_us: int) -> float:
-        """Return its lag at *now_us*, with the most that the clocks may have drifted."""
-        return self.lag_us + (now_us - self.taken_us) * DRIFT_PPM / 1_000_000
+    def delay_at(self, now_us: int) -> float:
+        """Return its delay at *now_us*, with the most that the clocks may have drifted."""
+        return self.delay_us + (now_us - self.taken_us) * DRIFT_PPM / 1_000_000
 
 
 class CatchUp:
@@ -85,18 +85,18 @@ class CatchUp:
         if self._is_behind(feed, message.offset, seconds):
             self._settles[feed] = now_us + SETTLE_US
             return True
-        lag_us, prompt = now_us - message.at, self._prompt.get(feed)
-        usual_us = lag_us if prompt is None else prompt.lag_at(now_us)
+        delay_us, prompt = now_us - message.at, self._prompt.get(feed)
+        usual_us = delay_us if prompt is None else prompt.delay_at(now_us)
         if feed in self._settles:
-            is_late = lag_us > usual_us + LIVE_SPREAD_US
+            is_late = delay_us > usual_us + LIVE_SPREAD_US
             if is_late and now_us < self._settles[feed]:
                 return True
             del self._settles[feed]
             if is_late:
                 # The delay is permanent: the server is slower now, or its clock was set.
-                usual_us = lag_us
-        if lag_us <= usual_us:
-            self._prompt[feed] = _Prompt(lag_us, now_us)
+                usual_us = delay_us
+        if delay_us <= usual_us:
+            self._prompt[feed] = _Prompt(delay_us, now_us)
         return False
 
     def _is_behind(self, feed: str, offset: int, seconds: float) -> bool:

@@ -164,12 +164,14 @@ class ClientProtocol:
                 before, beats = self._stalls.get(feed, (at, 0))
                 stalls[feed] = (at, beats + 1 if before == at else 1)
                 if stalls[feed][1] > STALLED_HEARTBEATS:
-                    raise MalformedMessage(f"nothing of {feed} came after {at}; it ends at {head}")
+                    raise MalformedMessage(
+                        f"nothing of {feed} arrived after {at}; it ends at {head}"
+                    )
         self._stalls = stalls
 
     def _position(self, feed: str) -> Position:
         if feed not in self._session.feeds:
-            raise MalformedMessage(f"feed {feed} was not asked for")
+            raise MalformedMessage(f"feed {feed} was not requested")
         return self._positions[feed]
 
 

@@ -49,7 +49,7 @@ class Summary:
 
     @property
     def timed(self) -> int:
-        """The number of blocks behind the times."""
+        """Number of timed blocks."""
         return 0 if self.seconds is None else self.seconds.count
 
 

@@ -156,12 +156,14 @@ class CheckedBlock(ScannedBlock):
         """Return sentences about clocks that disagree; a clock may have been set."""
         found = []
         if self._went_back:
-            found.append("the stamps go back within the block")
+            found.append("receive times go back within the block")
         if self.started_at is not None and self.finished_at is not None:
             seconds = self.report.seconds
             stamped = (self.finished_at - self.started_at) / 1_000_000
             if abs(stamped - seconds) > clock_tolerance(seconds):
-                found.append(f"the block took {seconds:.3f} s, but {stamped:.3f} s by its stamps")
+                found.append(
+                    f"the block took {seconds:.3f} s, but {stamped:.3f} s by its receive times"
+                )
         return found
 
     def _add(self, message: LoggedMessage) -> list[str]:

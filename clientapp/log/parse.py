@@ -153,7 +153,7 @@ def parse_duplicate(line: bytes) -> Duplicate:
     """Parse the line of a message that was dropped."""
     match = _AGAIN.fullmatch(_text(line))
     if match is None:
-        raise MalformedMessage("this is not the line of a message that came again")
+        raise MalformedMessage("this is not the line of a message that arrived again")
     return Duplicate(match[1], int(match[2]), int(match[3], 16))
 
 

@@ -101,7 +101,7 @@ class FeedAdmin(ModelAdmin):
             self.log_change(request, feed, "Started." if on else "Paused.")
         names = ", ".join(feed.name for feed in changed)
         if not changed:
-            messages.warning(request, f"Nothing to do: {'started' if on else 'paused'} already.")
+            messages.warning(request, f"Nothing to do: already {'started' if on else 'paused'}.")
         elif on:
             text = f"Started: {names}. A running generator follows within a second; if none is "
             messages.success(request, text + "running, start one: python manage.py generate")

@@ -34,7 +34,10 @@ class SpecField(forms.JSONField):
         except forms.ValidationError:
             raise
         except (RecursionError, ValueError):
-            raise forms.ValidationError("Enter a valid JSON: this one is out of bounds.") from None
+            raise forms.ValidationError(
+                "Enter valid JSON. This is nested too deeply, or has a number or character that is "
+                "not allowed."
+            ) from None
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         """Return the input, to be shown again."""

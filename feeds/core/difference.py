@@ -18,11 +18,13 @@ SPANS_KEPT = 50
 """Spans stored of each kind: when everything is wrong, a longer list does not help."""
 SPANS_NAMED = 5
 """Spans named of each kind in a sentence."""
+SAID = {"doubled": "duplicated"}
+"""Words of a sentence that differ from the stored ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """The differences between the messages received of one feed and those it holds."""
+    """The differences between the messages of one feed that arrived and those sent."""
 
     missing: Sequence[Span] = ()
     doubled: Sequence[Span] = ()
@@ -99,7 +101,7 @@ def describe(differences: Mapping[str, Difference]) -> str:
 def _name(kind: str, spans: Sequence[Span]) -> str:
     named = [str(a) if a == b else f"{a} to {b}" for a, b in spans[:SPANS_NAMED]]
     more = len(spans) - len(named)
-    return f"{' and '.join(named)}{f' and {more} more' if more else ''} {kind}"
+    return f"{' and '.join(named)}{f' and {more} more' if more else ''} {SAID.get(kind, kind)}"
 
 
 def _spans(offsets: Iterable[int]) -> Iterator[Span]:

@@ -122,7 +122,11 @@ class Hub:
             self._enqueue(subscriber)
 
     def write(self, subscriber: Subscriber, control: bytes) -> None:
-        """Write *control* to one subscriber now, in order with its data, if its form has any."""
+        """
+        Write *control* to one subscriber now, in order with its data.
+
+        Nothing is written if the subscriber's form has no controls.
+        """
         if subscriber.form.has_controls and not subscriber.writer.write(control):
             self.held(subscriber)
 

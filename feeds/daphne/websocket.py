@@ -241,7 +241,7 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
 
     def _max_message_size_exceeded(self, size: int, most: int, reason: str) -> None:
         """Reject a frame by its length, before it is read; a hook of Autobahn."""
-        self._break_off(f"a frame of {size} bytes came; {most} are allowed")
+        self._break_off(f"a frame of {size} bytes arrived; {most} are allowed")
 
     def _break_off(self, text: str) -> None:
         if self.state == self.STATE_OPEN:

@@ -90,7 +90,7 @@ class Recovery:
                 schedule = await self._part(feed, first, last)
                 frames = await self._maker.run(frames_between, feed, schedule, first, last)
             except Exception as error:  # noqa: BLE001  logged by the next recovery
-                log.debug("the past of %s is not regenerated: %s", feed, error)
+                log.debug("older messages of %s are not loaded: %s", feed, error)
                 return
             if not stream.prepend(first, frames):
                 return

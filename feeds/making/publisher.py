@@ -56,7 +56,7 @@ class Publisher:
                 await push(self._layer, batch)
         except Exception as error:  # noqa: BLE001  the errors depend on the driver
             if not self._is_failing:
-                log.warning("the channel layer does not take batches: %s", error)
+                log.warning("the channel layer does not accept batches: %s", error)
             self._is_failing = True
             self._progress.failures += 1
             self._silent_until = time.monotonic() + SILENT_SECONDS

@@ -131,7 +131,7 @@ class Overview:
 
 
 def overview() -> Overview:
-    """Return the overview, at most `FRESH_SECONDS` old; its troubles are current."""
+    """Return the overview, at most `FRESH_SECONDS` old, with the current problems."""
     found = _OVERVIEW.get()
     sentences = OUTAGES.sentences(detailed=settings.DEBUG)
     states = {feed.name: feed.state for feed in found.feeds}

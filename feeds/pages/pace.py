@@ -97,7 +97,7 @@ def times() -> Times:
     found = summarise(blocks)
     rows, left_out = _rows(blocks), left_out_sentence(found.left_out)
     if found.latency is None:
-        note = "no verified block by the server's clock yet" if blocks else "no block yet"
+        note = "no verified block with a known server clock yet" if blocks else "no block yet"
         return Times(sizes=rows, left_out=left_out, latency_note=note)
     out = found.blocks - found.latency_blocks
     return Times(

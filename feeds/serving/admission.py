@@ -30,7 +30,7 @@ from feeds.storing import sessions
 
 log = logging.getLogger(__name__)
 
-_UNKNOWN = "this server does not know feed {} up to the requested offset"
+_UNKNOWN = "feed {} does not reach the requested offset here"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

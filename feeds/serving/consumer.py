@@ -106,10 +106,10 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             await self.sender.flush()
         text = message.get("text")
         if text is None:
-            sentence = "a binary frame came; only text is understood"
+            sentence = "a binary frame arrived; send text"
             self.conversation.refuse(Failure(code="binary", text=sentence, retryable=False))
         elif (size := len(text.encode())) > self.limits.frame_bytes:
-            sentence = f"a frame of {size} bytes came; {self.limits.frame_bytes} are allowed"
+            sentence = f"a frame of {size} bytes arrived; {self.limits.frame_bytes} are allowed"
             self.conversation.tell(Failure(code="too_large", text=sentence, retryable=False))
             await self._end(Close.LIMIT, sentence)
         elif not await self.conversation.receive(text):

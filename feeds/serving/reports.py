@@ -80,7 +80,7 @@ class Reports:
         """Handle a part of the client's explanation of a broken block."""
         report = self._asked.get(said.block)
         if report is None:
-            self._refuse(f"block {said.block} was not asked about")
+            self._refuse(f"the server did not ask for an explanation of block {said.block}")
             return
         if self._telling != said.block:
             self._telling, self._told = said.block, {}
@@ -157,7 +157,7 @@ class Reports:
         log.info("%s: %s", self._caller.request.client, printable(text))
 
     def _refuse_untrue(self, block: int, why: str) -> None:
-        text = f"block {block} cannot be true: {why}"
+        text = f"the report of block {block} cannot be true: {why}"
         log.info("%s: refused: %s", self._caller.request.client, printable(text))
         self._outlet.tell(Failure(code="untrue", text=text, retryable=False, block=block))
 

@@ -77,7 +77,7 @@ class Presence:
             if not is_unavailable(error):
                 raise
             self._books.interrupt()
-            log.warning("the database does not answer (%s); no connection is marked", error)
+            log.warning("the database does not answer (%s); no connection is marked as seen", error)
 
     async def finish(self) -> None:
         """Store the sample of the last period, shortened by the end of the process."""
@@ -109,8 +109,8 @@ class Presence:
         """
         End connections that were replaced but did not get the message.
 
-        They are served here but not *known* as open. The same is true of connections
-        that are not stored yet.
+        They are served here but are not *known* as open. Connections that are not stored
+        yet are not known either; the look-up leaves them out.
         """
         served = self._connections.values()
         unknown = {channel: session for channel, session in served if channel not in known}

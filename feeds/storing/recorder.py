@@ -123,12 +123,12 @@ class Recorder:
     async def _wait(self, error: Exception) -> None:
         """Keep all facts, and pause before the next attempt."""
         if not self._failing:
-            log.warning("the database does not take facts (%s); they wait", error)
+            log.warning("the database does not accept facts (%s); they wait", error)
         self._failing = True
         OUTAGES.begin(
             "recorder",
             Outage(
-                what="The database takes no reports",
+                what="The database does not accept reports",
                 cause=str(error),
                 then="they wait, and none is lost.",
             ),
@@ -157,7 +157,7 @@ class Recorder:
 
     def _note_success(self) -> None:
         if self._failing:
-            log.warning("the database takes facts again")
+            log.warning("the database accepts facts again")
             OUTAGES.end("recorder")
         self._failing = False
 

@@ -20,7 +20,7 @@ def test_selftest_notices_all_damage() -> None:
     """Every damaged copy is noticed, and the good one passes."""
     done = run("--selftest")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith("as it is: good\n")
+    assert done.stdout.startswith("unchanged: good\n")
     assert done.stdout.count(": noticed\n") == 19
 
 

@@ -34,7 +34,7 @@ def test_late_client_gets_all_messages(stack: Stack) -> None:
         (session,) = read_log(stack.log(name))
         assert offsets(session, "users") == list(range(first, MESSAGES + 1))
     assert ended(late) == 4, late.said
-    assert late.said.endswith("no new message came for 2 s\n")
+    assert late.said.endswith("no new message arrived for 2 s\n")
     assert ended(ahead) == 3, ahead.said
     assert f"from=1000000 lies ahead of users, which ends at {MESSAGES}" in ahead.said
     again = stack.client("early", "--from=start", size, "--blocks=1", "--timeout=2")

@@ -18,8 +18,8 @@ from tests.support.judge import judge
 from tests.support.stack import PATIENCE_SECONDS, Stack, until
 
 LOCKED_SECONDS = float(os.environ.get("BLOCKFEED_LOCKED", "4"))
-WAIT = "the database does not take facts"
-AGAIN = "the database takes facts again"
+WAIT = "the database does not accept facts"
+AGAIN = "the database accepts facts again"
 HEADER_BYTES = 100
 """The header of an SQLite file: https://www.sqlite.org/fileformat2.html."""
 
@@ -56,7 +56,7 @@ def test_locked_database_delays_reports(impatient: Stack) -> None:
         time.sleep(LOCKED_SECONDS)
         server.wait_for(f"{WAIT} (database is locked)")
         generator.wait_for("the database does not answer (database is locked); waiting")
-        sentence = "The database takes no reports (database is locked)"
+        sentence = "The database does not accept reports (database is locked)"
         assert sentence in impatient.get("status.json")
         holder.execute("ROLLBACK")
     server.wait_for(AGAIN)

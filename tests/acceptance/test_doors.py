@@ -190,7 +190,7 @@ def test_huge_frame_is_refused_by_its_length(stack: Stack) -> None:
             return said["text"], socket.close_code
 
     text, code = asyncio.run(run())
-    assert text == "a frame of 262145 bytes came; 262144 are allowed"
+    assert text == "a frame of 262145 bytes arrived; 262144 are allowed"
     assert code == Close.LIMIT
 
 

@@ -142,7 +142,7 @@ def test_changed_password_is_not_printed(start: Start, tmp_path: Path) -> None:
     second = start()
     admin, said = second.read_until(r"admin +(http\S+)\n", r"(user admin, .+)\n")
     kept = tmp_path / "admin_password"
-    assert said.startswith("user admin, with the password it was given; ")
+    assert said.startswith("user admin, with the password you gave it; ")
     assert said.endswith(f"the one in {kept} is no longer valid")
     assert old not in second.said
     assert kept.read_text() == f"{old}\n"

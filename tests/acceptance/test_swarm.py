@@ -118,8 +118,8 @@ def test_failed_expectation_ends_with_4(served: Stack) -> None:
     )
     assert ended(program) == 4
     assert program.said.splitlines() == [
-        "broken>0 was expected, and broken is 0",
-        "connected<50% was expected, and connected is 100%",
+        "broken>0 was expected, but broken is 0",
+        "connected<50% was expected, but connected is 100%",
     ]
 
 

@@ -29,7 +29,7 @@ BROKEN = {
     2: "users: 8 missing",
     6: "users: 29 out of order",
     8: "users: 40 altered",
-    10: "users: 50 missing, 52 doubled",
+    10: "users: 50 missing, 52 duplicated",
 }
 """The broken blocks, with the reasons."""
 DIFFERENCES = {
@@ -152,7 +152,9 @@ def test_lost_tail_is_fetched(tmp_path: Path) -> None:
             server.wait_for("alice connected")
             generator = stack.start("generate", "--feed=users", "--rate=50", "--count=10")
             assert generator.process.wait(PATIENCE_SECONDS) == 0
-            reason = "the server breaks the protocol: nothing of users came after 8; it ends at 10"
+            reason = (
+                "the server breaks the protocol: nothing of users arrived after 8; it ends at 10"
+            )
             alice.wait_for(f'"reason":"{reason}"')
             until(
                 lambda: "of block 2: verified" in stack.log("alice").read_text(), lambda: alice.said

@@ -207,7 +207,7 @@ def test_figures_are_the_stored_ones(admin_client: Client) -> None:
     assert tiles(admin_client) == {
         "Sessions online": ("1", "connected now"),
         "Messages/s": ("40", "sent to all, over the last 10 s"),
-        "Worst lag": ("3", "messages behind, at the last look"),
+        "Worst lag": ("3", "messages behind, when last checked"),
         "Blocks/min": ("30", "over the last 10 s"),
         "Broken": ("1", "in the last hour; look at them"),
         "Verified": ("99.9 %", "of 1,000 blocks in the last hour"),

@@ -226,7 +226,7 @@ def test_feeds_can_be_started_and_paused(admin_client: Client, feed: Feed) -> No
     feed.refresh_from_db()
     assert feed.enabled
     again = admin_client.post(path, chosen, follow=True)
-    assert "Nothing to do: started already." in again.content.decode()
+    assert "Nothing to do: already started." in again.content.decode()
 
 
 def test_viewer_cannot_switch_feeds(client: Client, feed: Feed) -> None:

@@ -248,7 +248,7 @@ async def test_torn_block_is_fetched_again(server: FeedServer, lifted: Lifted) -
     log.write_bytes(text[: text.index(b"=== end of block 2") + 30])
     del server.stored[2]
     client = await lifted.run(*options(server, "--block-size", "2", "--blocks", "1"))
-    assert "of a torn block were cut off" in (await client.event("warning"))["text"]
+    assert "of a torn block were removed from" in (await client.event("warning"))["text"]
     assert (await client.end())[0] == 0
     (session,) = read_log(log)
     assert offsets(session, "users") == [1, 2, 3, 4]

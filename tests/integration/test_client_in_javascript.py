@@ -283,8 +283,8 @@ def test_long_explanation_is_split_into_frames(tmp_path: Path) -> None:
     ("text", "fault"),
     [
         (message("users", 1), "the first frame is not a welcome"),
-        ("[1", "a frame is no JSON object with a type"),
-        ("null", "a frame is no JSON object with a type"),
+        ("[1", "the frame is not a JSON object with a type"),
+        ("null", "the frame is not a JSON object with a type"),
     ],
 )
 def test_protocol_error_is_a_sentence(tmp_path: Path, text: str, fault: str) -> None:
@@ -298,7 +298,7 @@ def test_missing_messages_are_noticed(tmp_path: Path) -> None:
     beat = came(say("heartbeat", now=WALL_US, heads={"users": 7}), 2000)
     assert play(tmp_path, [*after_blocks(2), *[beat] * 3])["faults"] == []
     assert play(tmp_path, [*after_blocks(2), *[beat] * 4])["faults"] == [
-        "nothing of users came after 6"
+        "nothing of users arrived after 6"
     ]
 
 

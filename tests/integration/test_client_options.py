@@ -44,7 +44,7 @@ async def test_new_session_starts_at_the_given_offset(server: FeedServer, lifted
 async def test_timeout_includes_the_wait_for_a_server(nowhere: str, lifted: Lifted) -> None:
     """The client waits no longer than the timeout for a missing server."""
     client = await lifted.run("--url", nowhere, "--timeout", "0.5", "--quiet")
-    sentence = f"no new message came for 0.5 s: no server at {nowhere}\n"
+    sentence = f"no new message arrived for 0.5 s: no server at {nowhere}\n"
     assert await client.end() == (4, "", sentence)
 
 
@@ -55,7 +55,7 @@ async def test_timeout_after_the_last_message(server: FeedServer, lifted: Lifted
     await client.event("connected")
     await server.publish("users", 3)
     code, output, errors = await client.end()
-    assert (code, errors) == (4, "no new message came for 2 s\n")
+    assert (code, errors) == (4, "no new message arrived for 2 s\n")
     summary = json.loads(output.splitlines()[-1])
     assert (summary["event"], summary["blocks"], summary["unfinished"]) == ("summary", 1, 1)
     assert len(server.stored) == 1

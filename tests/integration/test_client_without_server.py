@@ -105,7 +105,7 @@ async def test_server_without_tls_is_retried(lifted: Lifted) -> None:
     async with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as url:
         client = await lifted.run("--url", url.replace("ws:", "wss:"), "--json")
         reason = (await client.event("waiting"))["reason"]
-    assert reason.endswith("; a server without TLS has an address with ws://")
+    assert reason.endswith("; if the server has no TLS, use ws://")
 
 
 INSTALL = "pip install 'python-socks[asyncio]'"

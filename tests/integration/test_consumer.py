@@ -223,7 +223,7 @@ async def test_huge_frame_ends_the_connection() -> None:
     async with client() as one:
         await one.send_to("x" * (256 * 1024 + 1))
         assert (await receive(one, "error"))["text"] == (
-            "a frame of 262145 bytes came; 262144 are allowed"
+            "a frame of 262145 bytes arrived; 262144 are allowed"
         )
         assert (await receive(one, "bye"))["code"] == 4504
         assert (await one.receive_output(timeout=PATIENCE_SECONDS))["code"] == 4504

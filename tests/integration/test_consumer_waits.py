@@ -1,4 +1,4 @@
-"""The consumer under plain ASGI: it answers no client that does not read."""
+"""The consumer under plain ASGI: a client that does not read gets no answers."""
 
 from __future__ import annotations
 

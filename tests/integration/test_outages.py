@@ -12,14 +12,14 @@ from pytest_django import Settings
 from feeds.running.outages import OUTAGES, Outage
 
 CAUSE = 'connection to server at "db.internal", port 5432 failed: role "feeds" is locked out'
-SENTENCE = "The database takes no reports; they wait, and none is lost."
-DETAILED = f"The database takes no reports ({CAUSE}); they wait, and none is lost."
+SENTENCE = "The database does not accept reports; they wait, and none is lost."
+DETAILED = f"The database does not accept reports ({CAUSE}); they wait, and none is lost."
 
 
 @pytest.fixture
 def trouble() -> Iterator[None]:
     """Put the recorder into an outage."""
-    what, then = "The database takes no reports", "they wait, and none is lost."
+    what, then = "The database does not accept reports", "they wait, and none is lost."
     OUTAGES.begin("recorder", Outage(what=what, cause="something else", then=then))
     OUTAGES.begin("recorder", Outage(what=what, cause=CAUSE, then=then))
     yield

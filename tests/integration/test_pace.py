@@ -153,7 +153,7 @@ def test_no_figure_is_a_negative_zero() -> None:
 def test_latencies_by_the_clients_own_clock_are_left_out(session: ClientSession) -> None:
     """A clock that is five minutes fast changes no latency, and a sentence says so."""
     report(session, 1, clock_offset=None, latency_p50=-300.0, latency_p99=300.0)
-    note = "no verified block by the server's clock yet"
+    note = "no verified block with a known server clock yet"
     assert (times().latency, times().latency_note) == ("none", note)
     report(session, 2)
     report(session, 3)

@@ -142,7 +142,7 @@ def test_health_without_enabled_feeds(client: Client) -> None:
 
 
 def test_card_of_a_message(client: Client) -> None:
-    """A card shows the whole record and its line; there is none before its time."""
+    """A card shows the whole record and its line; a message that is not due has none."""
     Feed.objects.filter(name="arrays").update(spec={"shape": [1000]})
     run_feed("arrays", promised=60)
     page = client.get("/?watch=arrays").content.decode()
@@ -182,7 +182,7 @@ def test_card_of_a_client(client: Client, admin_client: Client) -> None:
 
 
 def test_switched_off_feed_is_shown_as_such(client: Client) -> None:
-    """A disabled feed does not ask to be started."""
+    """The page does not ask for a disabled feed to be started."""
     Feed.objects.update_or_create(name="users", defaults={"enabled": False})
     card = next(f for f in client.get("/status.json").json()["feeds"] if f["name"] == "users")
     assert (card["state"], card["head"]) == ("switched off", "0")

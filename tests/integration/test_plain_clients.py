@@ -143,7 +143,7 @@ async def test_plain_client_is_ended_by_code_and_reason(node: Node) -> None:
         closed = await one.receive_output(timeout=PATIENCE_SECONDS)
         assert (closed["code"], closed["reason"]) == (
             Close.LIMIT,
-            "a frame of 262145 bytes came; 262144 are allowed",
+            "a frame of 262145 bytes arrived; 262144 are allowed",
         )
     async with plain() as one:
         await say(one)
@@ -162,7 +162,7 @@ async def test_binary_frame_of_a_plain_client_is_ignored(
         await say(one)
         await generate(1)
         assert await offsets(one, 1) == [1]
-    assert "guest: refused: a binary frame came; only text is understood" in caplog.text
+    assert "guest: refused: a binary frame arrived; send text" in caplog.text
     assert await reports("text") == []
 
 

@@ -173,7 +173,9 @@ async def test_impossible_report_is_not_stored(changes: dict[str, Any], sentence
         await one.send_to(report(made, **changes))
         error = await receive(one, "error")
         assert (error["code"], error["block"]) == ("untrue", 1)
-        assert error["text"] == "block 1 cannot be true: " + sentence.format(epoch=made)
+        assert error["text"] == "the report of block 1 cannot be true: " + sentence.format(
+            epoch=made
+        )
         await one.send_to(report(made))
         await receive(one, "ack")
     assert await BlockReport.objects.acount() == 1
@@ -185,7 +187,8 @@ async def test_feed_of_another_session_is_refused() -> None:
     async with client("block_size=3") as one:
         await one.send_to(report(await epoch()))
         assert (await receive(one, "error"))["text"] == (
-            "block 1 cannot be true: arrays is not a feed of this session; it asked for users"
+            "the report of block 1 cannot be true: arrays is not a feed of this session; "
+            "it asked for users"
         )
 
 

@@ -100,10 +100,10 @@ async def test_old_block_is_verified_by_regeneration(
 
 CAUSES = {
     "lost": ([1, 3, 4], 0, "arrays: 2 missing"),
-    "doubled": ([1, 2, 2], 0, "arrays: 2 doubled"),
+    "doubled": ([1, 2, 2], 0, "arrays: 2 duplicated"),
     "swapped": ([1, 3, 2], 0, "arrays: 2 out of order"),
     "altered": ([1, 2, 3], 1, "arrays: 3 altered"),
-    "lost and doubled": ([1, 1, 3], 0, "arrays: 2 missing, 1 doubled"),
+    "lost and doubled": ([1, 1, 3], 0, "arrays: 2 missing, 1 duplicated"),
 }
 """For each kind of fault: the received offsets, the error of the last checksum, and the reason."""
 
@@ -176,7 +176,10 @@ async def test_unrequested_explanation_is_refused() -> None:
     async with client(BLOCKS) as one:
         await explain(one, [])
         error = await receive(one, "error")
-        assert (error["code"], error["text"]) == ("malformed", "block 1 was not asked about")
+        assert (error["code"], error["text"]) == (
+            "malformed",
+            "the server did not ask for an explanation of block 1",
+        )
 
 
 @pytest.mark.parametrize(("duplicates", "most"), [(0, 6), (2, 10), (9, 20)])
@@ -226,7 +229,7 @@ async def test_longest_valid_explanation_is_accepted() -> None:
         assert sum(len(pairs) for pairs in frames[0].lines.values()) == 3 + NOTED_DUPLICATES
         for frame in frames:
             await one.send_to(json.dumps(frame.write()))
-        assert (await receive(one, "ack"))["reason"] == "arrays: 3 doubled, 1 to 3 altered"
+        assert (await receive(one, "ack"))["reason"] == "arrays: 3 duplicated, 1 to 3 altered"
 
 
 async def test_explained_messages(monkeypatch: pytest.MonkeyPatch) -> None:

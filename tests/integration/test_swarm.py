@@ -190,7 +190,7 @@ async def test_swarm_of_one_notices_silence(server: FeedServer) -> None:
     finally:
         if swarm.returncode is None:
             swarm.kill()
-    assert b"reach==1 was expected, and reach is 0.25" in why
+    assert b"reach==1 was expected, but reach is 0.25" in why
     measured = json.loads(said)["measured"]
     assert (swarm.returncode, measured["reach"]) == (4, 0.25)
 
@@ -214,7 +214,7 @@ async def test_member_returns_without_a_hole(server: FeedServer, tmp_path: Path)
 
 
 async def test_filled_gap_counts_as_received(server: FeedServer) -> None:
-    """Messages missing from a block that a stay left unfinished count once they arrive."""
+    """Missing messages of an unfinished block count as received if they arrive later."""
     played = Played(server, Stay(0.0, 0.5), Stay(1.0, LONG))
     await server.until(lambda: server.connected == 1)
     await server.publish("users", 6)
@@ -232,7 +232,7 @@ async def test_filled_gap_counts_as_received(server: FeedServer) -> None:
 
 
 async def test_member_without_a_block_starts_anew(server: FeedServer) -> None:
-    """Without a kept block the member starts anew; what it never requested does not count."""
+    """A member without a kept block starts anew; messages never requested do not count."""
     played = Played(server, Stay(0.0, 0.5), Stay(1.0, LONG), block_size=100)
     await server.until(lambda: server.connected == 1)
     await server.publish("users", 8)

@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument(
         "--selftest",
         action="store_true",
-        help="instead, spoil good logs and reports in many ways; each must be noticed",
+        help="only test the check: damage good logs and reports, and fail if damage is not noticed",
     )
     options = parser.parse_args()
     guard()

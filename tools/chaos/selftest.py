@@ -1,7 +1,7 @@
 """
-The self-test of chaos runs: good logs are spoiled, and every change must be noticed.
+The self-test of chaos runs: good logs are damaged, and all damage must be noticed.
 
-A spoiled block is sealed again with matching count and checksum, so that only a
+A damaged block gets a matching count and checksum again, so that only a
 comparison with the ground truth can notice it.
 """
 
@@ -21,7 +21,7 @@ from tools.chaos.installation import Installation
 from tools.chaos.truth import find
 
 SECONDS = 6.0
-"""Length of the run without faults that makes the log to spoil."""
+"""Length of the run without faults that makes the log to damage."""
 CLIENT = "client-00"
 _BLOCK = re.compile(
     r"\n(=== block (?P<number>\d+): )\d+( messages.*?\n# block .*?\n)(?P<lines>.*?)"
@@ -109,12 +109,12 @@ STORED = {
 
 
 def run(folder: Path) -> int:
-    """Spoil copies and judge them; return the exit code."""
+    """Damage copies and check them; return the exit code."""
     good = folder / "good"
     good.mkdir()
     _collect(good)
     (finding,) = find(good, [CLIENT])
-    print(f"as it is: {finding.fault or 'good'}")
+    print(f"unchanged: {finding.fault or 'good'}")
     missed = ["the good log"] if finding.fault else []
     for name, spoil in _ways().items():
         copy = folder / "spoiled"
@@ -125,7 +125,7 @@ def run(folder: Path) -> int:
         print(f"{name}: {'noticed' if finding.fault else 'NOT NOTICED'}")
         if not finding.fault:
             missed.append(name)
-    print(f"misjudged: {', '.join(missed)}" if missed else "every spoiled copy was noticed")
+    print(f"wrong result for:  {', '.join(missed)}" if missed else "every damaged copy was noticed")
     return 1 if missed else 0
 
 

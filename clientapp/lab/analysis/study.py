@@ -87,7 +87,7 @@ def _fit(
     predictors: dict[str, Callable[[Trial], float]],
 ) -> Fit | NoFit:
     if not trials:
-        return NoFit(reasons=("nothing of the kind was measured",))
+        return NoFit(reasons=("no run measured this",))
     return fit(
         [response(trial) for trial in trials],
         {name: [value(trial) for trial in trials] for name, value in predictors.items()},

@@ -39,14 +39,14 @@ def add_analyse_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="*",
         metavar="PATH",
-        help="a block log, whose client may be running, or a folder: of a sweep, of a swarm with "
-        "logs, or of any block logs (default: do a sweep)",
+        help="a block log, whose client may be running, or a folder with the logs of a sweep, of a "
+        "swarm or of any clients (default: do a sweep)",
     )
     add(
         "--rate",
         type=number(0.001, MAX_RATE),
         metavar="R",
-        help="messages per second of the running feed; only a sweep needs it, since logs have it",
+        help="messages per second of the running feed; required for a sweep, not allowed with logs",
     )
     add(
         "--out",
@@ -64,7 +64,7 @@ def fill_in(options: argparse.Namespace) -> None:
     given = [name for name in ("rate", *SWEEP) if getattr(options, name) is not None]
     if options.paths and given:
         option = "--" + given[0].replace("_", "-")
-        options.parser.error(f"argument {option}: this is for a new sweep, and paths are given")
+        options.parser.error(f"argument {option}: only for a new sweep, not allowed with paths")
     if options.paths:
         return
     if options.rate is None:
@@ -78,7 +78,7 @@ def fill_in(options: argparse.Namespace) -> None:
     fewest, sizes = min(options.clients), len(options.block_sizes)
     if fewest < sizes:
         options.parser.error(
-            f"argument --clients: {fewest} clients cannot have {sizes} block sizes"
+            f"argument --clients: {fewest} clients are too few for {sizes} block sizes"
         )
 
 
@@ -100,7 +100,7 @@ def _add_sweep_options(group: Any) -> None:
         "--clients",
         type=_several(whole(MAX_CLIENTS)),
         metavar="N,...",
-        help="numbers of clients, each shared among all block sizes, separated by commas "
+        help="numbers of clients, separated by commas; the clients of a run share all block sizes "
         f"(default: {_shown('clients')})",
     )
     add(

@@ -24,8 +24,8 @@ from .trials import SeenBlock, condition_of, left_out_of, seen_blocks, trial_of
 SETTLE_SECONDS = 1.0
 """Wait after the last client connected, until the cost of its welcome is over."""
 SETTLED = (
-    f"Only blocks count that began {SETTLE_SECONDS:g} s after the last client received its first "
-    "message, and ended before the first client left."
+    f"The figures use only blocks that began at least {SETTLE_SECONDS:g} s after the last client "
+    "received its first message, and ended before the first client left."
 )
 
 
@@ -44,7 +44,7 @@ def read_sweep(folder: Path) -> Reading:
         files += read
     out = left_out_of(everything)
     if not trials:
-        text = "no block settled; let the runs last longer (--seconds)"
+        text = "no block can be used; let the runs last longer (--seconds)"
         raise CouldNot(f"{text}. {left_out_sentence(out)}" if out else text)
     return Reading(
         trials=tuple(trials),

@@ -90,7 +90,7 @@ class Display:
     def _shares(self) -> str:
         load = " ".join(f"{share:.0%}" for share in self._swarm.processor)
         if self._swarm.is_server_gone:
-            return f"load {load or '-'}, server gone"
+            return f"load {load or '-'}, server ended"
         server = self._swarm.server
         return f"load {load or '-'}" + ("" if server is None else f", server {server:.0%}")
 

@@ -67,10 +67,10 @@ class Expectation:
         """
         found = measured.get(self.measure)
         if found is None:
-            return f"{self.text} was expected, and {self.measure} was not measured"
+            return f"{self.text} was expected, but {self.measure} was not measured"
         if _COMPARISONS[self.comparison](found, self.value):
             return None
-        return f"{self.text} was expected, and {self.measure} is {self._in_unit(found)}"
+        return f"{self.text} was expected, but {self.measure} is {self._in_unit(found)}"
 
     def _in_unit(self, found: float) -> str:
         """Return *found* in the unit of the threshold."""

@@ -133,7 +133,7 @@ def add_swarm_options(parser: argparse.ArgumentParser) -> None:
         "--server-pid",
         type=process,
         metavar="PID",
-        help="the server's process on this machine, to measure its share of a core",
+        help="the server's process on this machine, to measure its processor time (default: none)",
     )
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument(

@@ -125,7 +125,9 @@ def _chart(figure: _Figure, groups: Sequence[Group], across: _Across) -> Chart:
     more = len(lines) - len(kept)
     left = f" The table has {show.count(more, 'more line')}." if more else ""
     if few:
-        left += f" {show.count(few, 'group')} of fewer than {POINT_BLOCKS} blocks: table only."
+        left += (
+            f" {show.count(few, 'group')} of fewer than {POINT_BLOCKS} blocks only in the table."
+        )
     return numeric_chart(
         f"{figure.title} against {across.name}",
         f"{figure.about}, one line for {across.about}.{left}",

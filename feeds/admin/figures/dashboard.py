@@ -159,7 +159,7 @@ def _session_tiles(now: Point) -> list[Tile]:
         Tile(
             name="Worst lag",
             value=_figure(now.worst_lag),
-            note="messages behind, at the last look" if is_known else SILENT,
+            note="messages behind, when last checked" if is_known else SILENT,
             link=those,
         ),
     ]
@@ -210,7 +210,7 @@ def _session_charts(history: History) -> list[Chart]:
         _over_time(
             history,
             "Sessions",
-            f"Connected clients, the most at once in each {history.span.step_name}.",
+            f"Most clients connected at the same time, in each {history.span.step_name}.",
             "sessions",
             {"sessions": [point.sessions for point in history.points]},
             is_counted=True,
@@ -218,7 +218,7 @@ def _session_charts(history: History) -> list[Chart]:
         _over_time(
             history,
             "Worst lag",
-            "Messages that the client furthest behind lacked.",
+            "Lag of the client that was furthest behind, in messages.",
             "messages",
             {"worst lag": [point.worst_lag for point in history.points]},
             is_counted=True,

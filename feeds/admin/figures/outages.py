@@ -25,7 +25,7 @@ MOST_OUTAGES = 5
 """Outages of one kind told with their times."""
 SERVER = "server"
 SENTENCES = {
-    SERVER: "No server process was there",
+    SERVER: "No server process was running",
     "layer": "The channel layer was unavailable",
     "database": "The database was unavailable",
     "recorder": "Reports could not be stored",
@@ -67,8 +67,8 @@ def sentences(found: dict[str, Spans]) -> str:
     """Return in words when something was unavailable, or that nothing was."""
     if not found:
         return (
-            "No outage: since the first sample a server process, the channel layer and the "
-            "database were always there."
+            "No outage: since the first sample, a server process was always running, and the "
+            "channel layer and the database were always available."
         )
     return " ".join(_sentence(SENTENCES.get(part, part), spans) for part, spans in found.items())
 

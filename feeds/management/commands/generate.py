@@ -70,8 +70,8 @@ class Command(CommandWithExitCodes):
         parser.add_argument(
             "--take-over",
             action="store_true",
-            help="take the feeds over from the generator that has them; it gives them up, and "
-            "stops if it has no others",
+            help="take the feeds over from another generator, which stops if it has no other feed "
+            "(default: off)",
         )
         parser.add_argument(
             "--rate",

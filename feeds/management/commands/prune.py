@@ -36,8 +36,8 @@ class Command(CommandWithExitCodes):
   130  stopped by Ctrl-C; data already removed stays removed
 """
     help = (
-        "Remove data that has been kept long enough, in small batches, so that servers can keep "
-        "running. Set the days by KEEP_..._DAYS, or for this run by the options."
+        "Delete old data in small batches, so that servers can keep running. The settings "
+        "KEEP_..._DAYS say how long data is kept; the options replace them for this run."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -68,11 +68,10 @@ class Command(CommandWithExitCodes):
                 "DEBUG is on: error pages reveal code and settings. Set DEBUG=false in production"
             )
         if not settings.COMPILED_PASS:
-            log.info("the pass over the sockets is Python's: COMPILED_PASS is off")
+            log.info("Python writes to the sockets, because COMPILED_PASS is off")
         elif best_pass() is python_pass:
             log.info(
-                "the pass over the sockets is Python's; build a faster one with: "
-                "python -m tools.compile"
+                "Python writes to the sockets; compile faster code with: python -m tools.compile"
             )
         server = FeedServer(
             get_default_application(),

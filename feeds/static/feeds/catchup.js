@@ -27,17 +27,17 @@ export class CatchUp {
       this.#settles.set(feed, here + SETTLE_US);
       return true;
     }
-    // The two clocks of the lag may differ, but drift apart only slowly.
-    const lag = here - at;
+    // The two clocks of the delay may differ, but drift apart only slowly.
+    const delay = here - at;
     const prompt = this.#prompt.get(feed);
-    let usual = prompt ? prompt.lag + (here - prompt.here) * DRIFT : lag;
+    let usual = prompt ? prompt.delay + (here - prompt.here) * DRIFT : delay;
     if (this.#settles.has(feed)) {
-      const isLate = lag > usual + LIVE_SPREAD_US;
+      const isLate = delay > usual + LIVE_SPREAD_US;
       if (isLate && here < this.#settles.get(feed)) return true;
       this.#settles.delete(feed);
-      if (isLate) usual = lag; // a lasting change: the server is slower, or its clock was set
+      if (isLate) usual = delay; // a lasting change: the server is slower, or its clock was set
     }
-    if (lag <= usual) this.#prompt.set(feed, { lag, here });
+    if (delay <= usual) this.#prompt.set(feed, { delay, here });
     return false;
   }
 

@@ -188,5 +188,5 @@ function read(text) {
   } catch {
     // reported below, like any other invalid text
   }
-  throw new Malformed("a frame is no JSON object with a type");
+  throw new Malformed("the frame is not a JSON object with a type");
 }

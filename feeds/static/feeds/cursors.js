@@ -70,7 +70,7 @@ export class Cursors {
       if (offset >= (heads[feed] ?? 0)) continue;
       const before = this.#stalls.get(feed);
       const beats = before?.offset === offset ? before.beats + 1 : 1;
-      if (beats > STALLED_HEARTBEATS) throw new Malformed(`nothing of ${feed} came after ${offset}`);
+      if (beats > STALLED_HEARTBEATS) throw new Malformed(`nothing of ${feed} arrived after ${offset}`);
       stalls.set(feed, { offset, beats });
     }
     this.#stalls = stalls;
@@ -78,7 +78,7 @@ export class Cursors {
 
   #position(feed) {
     const at = this.#at.get(feed);
-    if (!at) throw new Malformed(`feed ${feed} was not asked for`);
+    if (!at) throw new Malformed(`feed ${feed} was not requested`);
     return at;
   }
 

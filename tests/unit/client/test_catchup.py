@@ -15,10 +15,10 @@ def welcome(rate: float = 1.0, **feeds: tuple[int, int]) -> Welcome:
 
 
 def takes(
-    catch_up: CatchUp, offset: int, seconds: float, *, lag: float = 0.0, feed: str = "users"
+    catch_up: CatchUp, offset: int, seconds: float, *, delay: float = 0.0, feed: str = "users"
 ) -> bool:
-    """Tell whether the message at *offset*, received *lag* after it was due, is caught up."""
-    at = round((seconds - lag) * 1_000_000)
+    """Tell whether the message at *offset*, received *delay* after it was due, is caught up."""
+    at = round((seconds - delay) * 1_000_000)
     message = Message(feed=feed, offset=offset, at=at, data=None, crc=0)
     return catch_up.takes(message, seconds)
 
@@ -88,7 +88,7 @@ def reconnected() -> CatchUp:
     """Return a catch-up that was live up to offset 10 of users and caught up 11 to 13 at 20 s."""
     catch_up = CatchUp()
     catch_up.begin(welcome(users=(0, 0)), 0.0)
-    live = [takes(catch_up, n, float(n), lag=0.003 + n % 2 / 100) for n in range(1, 11)]
+    live = [takes(catch_up, n, float(n), delay=0.003 + n % 2 / 100) for n in range(1, 11)]
     assert not any(live)
     catch_up.begin(welcome(users=(10, 13)), 20.0)
     assert caught_up(catch_up, range(11, 14), 20.01) == [True] * 3
@@ -98,33 +98,33 @@ def reconnected() -> CatchUp:
 def test_late_message_after_the_backlog_is_caught_up() -> None:
     """A late message after the backlog was delayed with it and counts as caught up."""
     catch_up = reconnected()
-    assert takes(catch_up, 14, 20.02, lag=0.2)
-    assert not takes(catch_up, 15, 20.82, lag=0.004)
+    assert takes(catch_up, 14, 20.02, delay=0.2)
+    assert not takes(catch_up, 15, 20.82, delay=0.004)
 
 
 def test_late_message_after_a_reconnect_without_a_backlog_is_caught_up() -> None:
     """A freshly started server may name a head that its feed has already passed."""
     catch_up = reconnected()
-    assert not takes(catch_up, 14, 21.0, lag=0.004)
+    assert not takes(catch_up, 14, 21.0, delay=0.004)
     catch_up.begin(welcome(users=(14, 14)), 30.0)
-    assert takes(catch_up, 15, 30.1, lag=0.15)
+    assert takes(catch_up, 15, 30.1, delay=0.15)
 
 
 def test_message_within_the_live_spread_is_live() -> None:
     """A message up to 50 ms later than the promptest one is live; clock drift is allowed for."""
-    assert not takes(reconnected(), 14, 20.02, lag=0.053)
-    assert takes(reconnected(), 14, 20.02, lag=0.056)
+    assert not takes(reconnected(), 14, 20.02, delay=0.053)
+    assert takes(reconnected(), 14, 20.02, delay=0.056)
 
 
 def test_lateness_of_a_live_connection_is_not_caught_up() -> None:
     """After one prompt message, or after 1 s, a late message is live: the server is slow."""
     catch_up = reconnected()
-    assert not takes(catch_up, 14, 20.1, lag=0.004)
-    assert not takes(catch_up, 15, 20.2, lag=0.5)
+    assert not takes(catch_up, 14, 20.1, delay=0.004)
+    assert not takes(catch_up, 15, 20.2, delay=0.5)
     slow = reconnected()
-    assert not takes(slow, 14, 21.02, lag=0.5)
+    assert not takes(slow, 14, 21.02, delay=0.5)
     slow.begin(welcome(users=(14, 14)), 30.0)
-    assert not takes(slow, 15, 30.1, lag=0.5)
+    assert not takes(slow, 15, 30.1, delay=0.5)
 
 
 def test_first_connection_has_no_late_messages() -> None:
@@ -132,4 +132,4 @@ def test_first_connection_has_no_late_messages() -> None:
     catch_up = CatchUp()
     catch_up.begin(welcome(users=(0, 2)), 5.0)
     assert caught_up(catch_up, range(1, 3), 5.01) == [True, True]
-    assert not takes(catch_up, 3, 5.02, lag=3600.0)
+    assert not takes(catch_up, 3, 5.02, delay=3600.0)

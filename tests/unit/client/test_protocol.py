@@ -182,7 +182,7 @@ def test_message_before_the_welcome_is_an_error() -> None:
 
 def test_message_of_another_feed_is_an_error(protocol: ClientProtocol) -> None:
     """A message of a feed that was not requested breaks the protocol."""
-    with pytest.raises(MalformedMessage, match="feed other was not asked for"):
+    with pytest.raises(MalformedMessage, match="feed other was not requested"):
         protocol.receive(message(1, "other"))
 
 
@@ -218,7 +218,7 @@ def test_lost_tail_is_noticed(protocol: ClientProtocol) -> None:
         protocol.receive(message(offset))
     for _ in range(STALLED_HEARTBEATS):
         protocol.receive(behind)
-    with pytest.raises(MalformedMessage, match="nothing of users came after 8; it ends at 9"):
+    with pytest.raises(MalformedMessage, match="nothing of users arrived after 8; it ends at 9"):
         protocol.receive(behind)
     protocol.connect()
     protocol.receive(welcome())

@@ -42,7 +42,7 @@ def test_difference_becomes_a_sentence() -> None:
         "users": Difference(missing=((7, 7), (9, 12)), doubled=((5, 5),)),
         "arrays": Difference(),
     }
-    assert describe(found) == "users: 7 and 9 to 12 missing, 5 doubled"
+    assert describe(found) == "users: 7 and 9 to 12 missing, 5 duplicated"
     whole = "the messages that the client lists are correct; its digest is wrong"
     assert describe({"users": Difference()}) == whole
 

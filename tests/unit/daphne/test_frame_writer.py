@@ -298,5 +298,5 @@ def test_plain_client_gets_no_frame_about_its_limits() -> None:
     line = Line()
     line.protocol.form = PLAIN
     line.protocol._max_message_size_exceeded(300_000, 262_144, "")
-    text = b"a frame of 300000 bytes came; 262144 are allowed"
+    text = b"a frame of 300000 bytes arrived; 262144 are allowed"
     assert line.socket.taken == frame(b"\x11\x98" + text).replace(b"\x81", b"\x88", 1)

@@ -28,13 +28,13 @@ def test_expectation_holds(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "failure"),
     [
-        ("reach==1", "reach==1 was expected, and reach is 0.999"),
-        ("latency_p99<40ms", "latency_p99<40ms was expected, and latency_p99 is 42ms"),
-        ("latency_p99<40000us", "latency_p99<40000us was expected, and latency_p99 is 42000us"),
-        ("latency_p99<0.04", "latency_p99<0.04 was expected, and latency_p99 is 0.042"),
-        ("reach>=99.95%", "reach>=99.95% was expected, and reach is 99.9%"),
-        ("broken>0", "broken>0 was expected, and broken is 0"),
-        ("latency_p50<1s", "latency_p50<1s was expected, and latency_p50 was not measured"),
+        ("reach==1", "reach==1 was expected, but reach is 0.999"),
+        ("latency_p99<40ms", "latency_p99<40ms was expected, but latency_p99 is 42ms"),
+        ("latency_p99<40000us", "latency_p99<40000us was expected, but latency_p99 is 42000us"),
+        ("latency_p99<0.04", "latency_p99<0.04 was expected, but latency_p99 is 0.042"),
+        ("reach>=99.95%", "reach>=99.95% was expected, but reach is 99.9%"),
+        ("broken>0", "broken>0 was expected, but broken is 0"),
+        ("latency_p50<1s", "latency_p50<1s was expected, but latency_p50 was not measured"),
     ],
 )
 def test_failed_expectation_is_explained(text: str, failure: str) -> None:

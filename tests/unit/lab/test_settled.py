@@ -116,6 +116,6 @@ def test_unjudged_blocks_are_left_out(tmp_path: Path) -> None:
 
 
 def test_sweep_too_short_to_settle_is_refused(tmp_path: Path) -> None:
-    """If no block settled, the sentence advises longer runs."""
-    with pytest.raises(CouldNot, match="no block settled; let the runs last longer"):
+    """If no block can be used, the sentence advises longer runs."""
+    with pytest.raises(CouldNot, match="no block can be used; let the runs last longer"):
         read_sweep(keep(tmp_path, messages=1))

@@ -55,7 +55,7 @@ def test_blocks_of_one_are_no_points_of_block_time() -> None:
 def test_response_without_data_is_not_fitted() -> None:
     """Without latencies the model of latency says so."""
     found = models(study([trial()]))["latency p50"]
-    assert found == NoFit(reasons=("nothing of the kind was measured",))
+    assert found == NoFit(reasons=("no run measured this",))
 
 
 def test_answers_of_a_grid() -> None:

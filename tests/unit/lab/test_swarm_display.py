@@ -74,7 +74,7 @@ def test_server_that_ended_is_gone(
     display = shown(80, monkeypatch, users=BIG)
     assert display._shares() == "load -, server 25%"
     monkeypatch.setattr(Swarm, "is_server_gone", True)
-    assert display._shares() == "load -, server gone"
+    assert display._shares() == "load -, server ended"
     display.end(
         Outcome(
             asked={},

@@ -239,7 +239,7 @@ def test_decreasing_stamps_are_a_warning() -> None:
     log = seal(GOOD.replace(b"33:22.000000Z arrays", b"33:20.500000Z arrays", 1))
     findings = check(log)
     found = [warning.text for warning in findings.warnings.kept]
-    assert (findings.is_whole, found) == (True, ["the stamps go back within the block"])
+    assert (findings.is_whole, found) == (True, ["receive times go back within the block"])
 
 
 def test_missing_block_is_noticed() -> None:
@@ -391,7 +391,7 @@ def test_dropped_messages_are_noted() -> None:
         (b"--- again users 9 00000009\n", None),
         (b"--- again users 10 0000000a\n", "users 10 is new, but was dropped"),
         (b"--- again other 9 00000009\n", "feed other is not part of this session"),
-        (b"--- again users 9\n", "this is not the line of a message that came again"),
+        (b"--- again users 9\n", "this is not the line of a message that arrived again"),
     ):
         found = texts(seal(GOOD.replace(after, after + line, 1)))
         assert found == ([] if fault is None else [fault]), line

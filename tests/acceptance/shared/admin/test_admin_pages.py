@@ -52,7 +52,7 @@ PAGES = {
     "roles": Page(path="auth/group/", shows="2 groups"),
     "new-role": Page(path="auth/group/add/", shows="permissions", excused=CHOOSER),
     "dashboard": Page(
-        path="", shows="messages that the client furthest behind lacked"
+        path="", shows="lag of the client that was furthest behind, in messages"
     ),  # hidden until there is a sample
 }
 

@@ -81,7 +81,7 @@ def test_generator_shows_a_table(open_window: Open) -> None:
 def test_generator_without_a_channel_layer_says_so(open_window: Open) -> None:
     """A problem is printed on its own line above the table, which continues."""
     generator = open_window(*GENERATE, REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
-    wait_for(generator, r"^\d\d:\d\d:\d\d  the channel layer does not take batches")
+    wait_for(generator, r"^\d\d:\d\d:\d\d  the channel layer does not accept batches")
     wait_for(generator, r"^users +running .* [1-9]\d*$")
     assert re.search(r", [1-9]\d* batches not pushed$", end(generator)[-1])
 
