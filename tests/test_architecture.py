@@ -1,4 +1,4 @@
-"""The layers of docs/architecture.md, with proof that each contract can break."""
+"""The layers of docs/architecture.md, with proof that each contract can fail."""
 
 import os
 import re
@@ -66,7 +66,7 @@ def test_contracts_hold() -> None:
 
 
 def test_every_contract_has_a_violation() -> None:
-    """Every contract has a proof that it can break."""
+    """Every contract has a proof that it can fail."""
     assert contracts().keys() == VIOLATIONS.keys()
 
 

@@ -4,7 +4,7 @@ Run all of Blockfeed at once: server, generator and three clients.
 ``make run`` runs it. PORT is the first port to try (default 8000), and
 BLOCKFEED_VAR the folder for data (default var). A program that ends by itself
 is reported, and the others keep running. Ctrl-C stops all of them, the clients
-first, so that they can take leave of the server. Exits with 1 if the server,
+first, so that they can say goodbye to the server. Exits with 1 if the server,
 the generator or a client failed; a client that an operator disconnected has not
 failed.
 """

@@ -41,7 +41,7 @@ class OneFrameHub(hub.Hub):
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wsproject.settings")
-    # Before anything that takes them from there.
+    # Set both before any other module imports them.
     limits.LIMITS = replace(limits.LIMITS, recent_messages=2**16)
     hub.Hub = OneFrameHub  # type: ignore[assignment,misc]  # which a node makes
     execute_from_command_line(["manage.py", *sys.argv[1:]])

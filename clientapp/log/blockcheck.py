@@ -100,9 +100,9 @@ class CheckedBlock(ScannedBlock):
         self._ranges: dict[str, RangeBuilder] = {}
         self._messages = 0
         self.started_at: int | None = None
-        """The stamp of the first message; None before it."""
+        """The receive time of the first message; None before it."""
         self.finished_at: int | None = None
-        """The stamp of the last message so far."""
+        """The receive time of the last message so far."""
         self._went_back = False
 
     @property

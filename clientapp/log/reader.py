@@ -133,7 +133,7 @@ def _judged(text: Text, start: int, end: int) -> int:
 
 
 def _last_session(text: Text) -> tuple[int, int]:
-    """Return begin and end of the last whole session line; end -1: there is none."""
+    """Return start and end of the last whole session line; end -1: there is none."""
     end = len(text)
     while True:
         start = text.rfind(b"\n" + SESSION, 0, end) + 1
@@ -167,7 +167,7 @@ def _is_whole(text: Text, start: int, trailer: int, newline: int) -> bool:
 
 
 def _header_above(text: Text, tail: Tail, number: int) -> int:
-    """Return the begin of the header of the first block above *number*; -1: none."""
+    """Return the start of the header of the first block above *number*; -1: none."""
     # By bisection, because the blocks of a session are in order.
     found, low, high = -1, tail.blocks_from, tail.end
     while low < high:

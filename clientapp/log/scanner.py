@@ -84,7 +84,7 @@ class Scanner:
         """The method for the next line."""
         self._line = 0
         self._byte = 0
-        """The begin of the current line."""
+        """The start of the current line."""
         self._end = 0
         """The end of the current line."""
         self._whole = 0

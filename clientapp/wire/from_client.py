@@ -30,7 +30,7 @@ class Ping:
     """A client requests a pong."""
 
     t0: int
-    """Anything; the pong returns it."""
+    """Any integer from 0 to 2**53 - 1; the pong returns it."""
 
     def write(self) -> Json:
         """Return the JSON object."""

@@ -198,7 +198,7 @@ class Farewell:
     """The close code that follows."""
     reason: str
     retry_after: float
-    """Seconds to wait at least before reconnecting."""
+    """The least number of seconds to wait before reconnecting."""
 
     def write(self) -> Json:
         """Return the JSON object."""

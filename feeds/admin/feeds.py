@@ -146,7 +146,7 @@ class FeedAdmin(ModelAdmin):
         return self.readonly_fields if obj is None else ("name", *self.readonly_fields)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Return the actions without Django's bulk deletion, which one feed that ran blocks."""
+        """Return the actions; not Django's bulk deletion, which fails if one feed has run."""
         actions: dict[str, Any] = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions

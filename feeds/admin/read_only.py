@@ -124,8 +124,8 @@ class FactAdmin(ReadOnly, ModelAdmin):
         """
         Find rows by the start of the client's name or of the session's key.
 
-        Of a term longer than the printable prefix of a key, only that prefix is
-        compared with keys.
+        If a term is longer than the printable prefix of a key, only its first characters, as
+        many as the prefix has, are compared with keys.
         """
         term = search_term.strip()
         if not term:

@@ -15,8 +15,8 @@ class Pass(Protocol):
         """
         Write *frames* to each of *sockets*, which are non-blocking descriptors.
 
-        Returns, for each socket that did not accept everything, its index and the
-        number of bytes it accepted: 0 if there is no such socket.
+        Returns the index of each socket that did not accept everything, with the number
+        of bytes it accepted: 0 for a descriptor that is no open socket.
         """
 
 
@@ -54,7 +54,7 @@ class Subscriber:
         self.cursors = cursors
         """The last offset written of each feed; the feed to serve next comes first."""
         self.unsent = sum(cursors.values())
-        """The part of the cursors' sum for which no messages were written to it."""
+        """The part of the cursors' sum that is not messages written: the start, and gaps."""
         self.cohort: Cohort | None = None
         self.blocked = False
         """Whether the writer has unsent bytes."""

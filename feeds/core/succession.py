@@ -16,7 +16,7 @@ def successor(schedule: Schedule, new: Segment) -> Segment | None:
     Return *new* with its start time; None if the last segment continues.
 
     *new* would begin now. It is needed before the first message, if its recipe,
-    epoch or rate differ from the last segment's, and if that one is not on time.
+    epoch or rate differ from the last segment's, or if the last segment is not on time.
     """
     last = schedule.last
     if last is None:

@@ -299,5 +299,5 @@ def configured(factory: WebSocketServerFactory) -> type[FeedProtocol]:
 
 
 def _option(value: Any) -> Any:
-    """Return *value* as a class attribute that instances get unbound."""
+    """Return *value* for a class attribute, so that a function does not become a method."""
     return staticmethod(value) if callable(value) else value

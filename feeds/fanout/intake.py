@@ -74,7 +74,7 @@ class Intake:
             known = self._catalog.feeds.get(batch.feed)
             if stream is None or known is None:
                 return
-            # Without a known segment, the epoch is only the one that the first would have.
+            # If no segment is known, the epoch is a guess: that of a segment that begins now.
             is_new = known.schedule.last is None or known.epoch_at(batch.first) != batch.epoch
             if is_new and not await self._catalog.refresh():
                 return

@@ -104,7 +104,7 @@ def _rates(end: int) -> dict[str, list[float]]:
     found = {}
     for row in rows:
         schedule = Schedule([segment_of(one) for one in row.newest])
-        # Offsets before the segments read count as their first.
+        # An offset before the oldest segment read counts as that segment's first one.
         least = min((one.first for one in row.newest), default=1) - 1
         due = [max(schedule.due(edge, row.promised), least) for edge in edges]
         found[row.name] = [(after - before) / STEP_SECONDS for before, after in pairwise(due)]

@@ -16,6 +16,6 @@ def is_unavailable(error: BaseException) -> bool:
 
     Drivers use their classes differently: PostgreSQL reports a read-only standby
     and a damaged table as an InternalError, SQLite a damaged file as a plain
-    DatabaseError. So every error counts that is not about a value.
+    DatabaseError. So every error that is not about a value counts.
     """
     return isinstance(error, UNAVAILABLE) and not isinstance(error, ABOUT_A_VALUE)

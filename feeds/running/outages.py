@@ -48,7 +48,7 @@ class Outages:
         self._outages.pop(part, None)
 
     def keep(self, outage: Outage) -> None:
-        """Show an *outage* that is over until the process ends; `seen` does not name it."""
+        """Show *outage*, which is over, until the process ends; `seen` does not name it."""
         self._past[outage.what] = outage
 
     def seen(self) -> list[str]:

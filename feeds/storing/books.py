@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 SET_SECONDS = 2.0
-"""Difference between the two clocks' progress from which on the wall clock was set."""
+"""If the two clocks' progress differs by more than this, the wall clock was set."""
 
 
 class Books:
@@ -22,7 +22,7 @@ class Books:
 
     def are_steady(self, now: float, wall: float) -> bool:
         """
-        Note that they were marked at *now*; tell whether without a break for long enough.
+        Note that they were marked at *now*; tell whether there was no break for long enough.
 
         *wall* is the time that was stored. If that clock was set, times stored by
         other processes seem old, or in the future, so that counts as a break.

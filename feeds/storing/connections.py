@@ -36,7 +36,7 @@ def open_all(ids: Mapping[str, int], opened: Sequence[Opened]) -> Iterator[tuple
 
 
 def _distinct(opened: Sequence[Opened]) -> int:
-    """Return how many of *opened* precede the first second connection of a session."""
+    """Return how many of *opened* come before a session appears for the second time."""
     seen = set[str]()
     for number, fact in enumerate(opened):
         if fact.session in seen:

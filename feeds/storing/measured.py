@@ -37,7 +37,7 @@ def _measured(  # noqa: PLR0917  the columns of a row, in order
     *latency: float | None,
 ) -> Measured:
     *seen, clock_offset = latency
-    # Without a clock offset the latency is unknown: a client's clock may be off by any time.
+    # Without a clock offset the latency is unknown: a client's clock may be wrong by any amount.
     is_known = clock_offset is not None and None not in seen
     return Measured(
         rates=plain_label(feeds.split()) if plain else _label(feeds, tuple(rates.items())),

@@ -159,7 +159,7 @@ def _measured(fact: Reported, outcome: Outcome, verdict: Verdict) -> Measured:
     report = fact.report
     known = report if isinstance(report, Report) else None
     latency = None
-    # Latencies by a client's own clock may be off by any time, and one would set the p99.
+    # Latencies by a client's own clock may be wrong by any amount; one would decide the p99.
     if known is not None and known.clock is not None:
         latency = LatencySeen(known.latency.p50, known.latency.p99, known.latency.max)
     return Measured(

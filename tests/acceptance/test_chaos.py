@@ -25,7 +25,7 @@ def test_selftest_notices_all_damage() -> None:
 
 
 def test_report_of_a_chaos_run(tmp_path: Path) -> None:
-    """The report lists the events, how long each was felt, and the findings."""
+    """The report lists the events, how long each lasted, and the findings."""
     done = run("--minutes=0.05", "--clients=3", f"--out={tmp_path}")
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))

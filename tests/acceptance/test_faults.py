@@ -26,14 +26,14 @@ KILLS = 3
 
 @pytest.fixture
 def faulty(tmp_path: Path) -> Iterator[Stack]:
-    """Give a test an installation whose layer loses, doubles and reorders batches."""
+    """Give a test an installation whose layer loses, duplicates and reorders batches."""
     stack = Stack(tmp_path, settings="tests.support.faulty_settings")
     yield stack
     stack.close()
 
 
 def test_faulty_layer_loses_nothing(faulty: Stack) -> None:
-    """Eight clients get everything through a layer that loses, doubles and reorders."""
+    """Eight clients get everything through a layer that loses, duplicates and reorders."""
     server = faulty.server()
     faulty.generator("--rate=100")
     eight = Eight(faulty)

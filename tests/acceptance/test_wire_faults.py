@@ -112,7 +112,7 @@ def judge_rows(stack: Stack) -> None:
 
 
 def test_faults_are_named_to_a_person(stack: Stack, proxy: FaultProxy) -> None:
-    """Log, terminal and database name each lost, doubled, swapped and altered message."""
+    """Log, terminal and database name each lost, duplicated, swapped and altered message."""
     alice = collect(stack, proxy)
     lines = alice.said.splitlines()
     for block in range(1, LAST + 1):

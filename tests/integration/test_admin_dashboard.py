@@ -347,7 +347,7 @@ def test_feed_is_chosen(admin_client: Client, name: str) -> None:
         return float(max(value for value in line["data"] if value is not None))
 
     assert (most("Sessions"), most("Worst lag")) == (1, 7)
-    # 100 in 20 s, or in up to 10 s if a step ends meanwhile, or what of them is in the newer step.
+    # 100 messages in 20 s are 5/s. If a step ends meanwhile, the newer step has up to 10/s.
     # All feeds together have 40/s.
     assert 0 < round(most("Messages"), 6) <= 10
     all_of_them = look_back(now, SPANS[name]).now
@@ -370,7 +370,7 @@ def test_samples_that_do_not_tell_feeds_are_a_hole(name: str) -> None:
 
 
 def test_feed_that_is_not_there_stands_for_all(admin_client: Client, client: Client) -> None:
-    """So does a feed that the user may not view, which hides whether it exists."""
+    """An unknown feed means all feeds; so does one that the user may not view."""
     Feed.objects.get_or_create(name="users", defaults={"kind": "users"})
     sample(datetime.now(UTC))
     assert admin_client.get(reverse("dashboard"), {"feed": "nope"}).json()["feed"] == ""

@@ -144,7 +144,7 @@ def test_feed_that_ran_cannot_be_deleted(admin_client: Client, feed: Feed) -> No
 
 
 def test_list_of_feeds_offers_no_deletion(admin_client: Client, feed: Feed) -> None:
-    """The bulk action would refuse all for one feed that ran, so it is not offered."""
+    """Bulk deletion would fail if one of the feeds has run, so it is not offered."""
     path = reverse("admin:feeds_feed_changelist")
     assert "delete_selected" not in admin_client.get(path).content.decode()
     chosen = {"action": "delete_selected", "_selected_action": [feed.pk], "post": "yes"}

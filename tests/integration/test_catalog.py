@@ -58,7 +58,7 @@ def test_refresh_finds_new_segments_of_each_feed() -> None:
 
 
 def test_removed_feed_is_kept_as_switched_off() -> None:
-    """Its clients can still report it, and its messages can still be regenerated."""
+    """Clients of a removed feed can still report it, and its messages can be regenerated."""
     feed = Feed.objects.get(name="arrays")
     segment(feed, 1, source_of(recipe_of(feed)).epoch)
     Feed.objects.update(promised=10, promised_us=now_us())
@@ -96,7 +96,7 @@ def test_refresh_costs_two_queries() -> None:
 def test_slow_source_does_not_make_a_feed_idle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The promise is read after the sources were built, so a starting server is not wrong."""
+    """The promise is read after sources are built, so a starting server sees the feed run."""
     clock, built = [now_us()], set[Recipe]()
 
     def build(recipe: Recipe) -> Source:

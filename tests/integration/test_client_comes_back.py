@@ -78,7 +78,7 @@ async def test_silent_server_is_left(server: FeedServer, lifted: Lifted) -> None
 
 
 async def test_late_explanation_repeats_no_report(server: FeedServer, lifted: Lifted) -> None:
-    """A broken block that is explained last makes no judged block reported again."""
+    """If the explanation of a broken block comes last, no judged block is reported again."""
     client = await lifted.run(*options(server, "--block-size", "1"))
     await client.event("connected")
     await server.publish("users", 3)

@@ -87,7 +87,7 @@ def test_opening_committed_twice_is_stored_once() -> None:
 
 
 def test_batch_committed_twice_is_stored_once() -> None:
-    """A batch is committed again after a lost answer, with new facts, and nothing is doubled."""
+    """A batch is committed again after a lost answer, with new facts; all is stored once."""
     said = Said(session=KEY, text="Hey Server!", at=NOW)
     ended = replace(closed("b1", left=True), session="key-of-a-session-2")
     batch: list[Fact] = [

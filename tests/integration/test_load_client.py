@@ -97,7 +97,7 @@ def result(programs: Path, sent: bytes, *dialect: str) -> dict[str, Any]:
     ],
 )
 def test_offsets_are_checked(programs: Path, offsets: list[int], lost: int, doubled: int) -> None:
-    """Missing, doubled and altered messages are counted."""
+    """Missing, duplicated and altered messages are counted."""
     found = result(programs, b"".join(map(message, offsets)))
     assert (found["lost"], found["doubled"], found["unreadable"]) == (lost, doubled, 0)
 
@@ -161,7 +161,7 @@ def test_nats_comes_in_frames_of_any_size(programs: Path, size: int) -> None:
 def test_offsets_in_nats_are_checked(
     programs: Path, offsets: list[int], lost: int, doubled: int
 ) -> None:
-    """Missing and doubled messages are counted in NATS as well."""
+    """Missing and duplicated messages are counted in NATS as well."""
     found = result(programs, binary(nats(*offsets)), "nats")
     assert (found["lost"], found["doubled"], found["unreadable"]) == (lost, doubled, 0)
 

@@ -42,7 +42,7 @@ class MessageFaults(Faults):
         """Texts that arrive after the next message."""
 
     def from_server(self, text: bytes) -> list[bytes]:
-        """Lose, double or alter a message, or swap it with the next one."""
+        """Lose, duplicate or alter a message, or swap it with the next one."""
         obj = json.loads(text)
         if obj["type"] != "message":
             return [text]

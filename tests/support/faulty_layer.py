@@ -1,4 +1,4 @@
-"""A channel layer that loses, doubles and reorders batches, with a fixed seed."""
+"""A channel layer that loses, duplicates and reorders batches, with a fixed seed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class FaultyLayer(FeedLayer):
         """Batches that are sent after the next one."""
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
-        """Send the batch, lose it, double it or delay it."""
+        """Send the batch, lose it, duplicate it or delay it."""
         real = self._get_layer().group_send
         fate = self._random.choice(["lose", "double", "hold", "pass", "pass", "pass"])
         if not group.startswith("feed."):

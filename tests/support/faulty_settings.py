@@ -1,4 +1,4 @@
-"""The project's settings, with the layer that loses, doubles and reorders batches."""
+"""The project's settings, with the layer that loses, duplicates and reorders batches."""
 
 from wsproject.settings import *  # noqa: F403
 from wsproject.settings import REDIS_URL

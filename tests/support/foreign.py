@@ -112,8 +112,8 @@ class Foreign:
         """
         Tell whether the blocks on its last connection hold every message received there.
 
-        That holds only after a block ended and nothing followed: a message on
-        its way while a sentence is read counts for that sentence's block.
+        This is true only if a block has ended and no message followed it: a message that
+        is on its way while the server reads a sentence counts for that sentence's block.
         """
         return self._sizes()[-1] == self._received()[-1]
 

@@ -28,10 +28,11 @@ def judge(path: Path, *, seed: int = 1, clock_was_set: bool = False) -> OracleSe
     """
     Return the only session of a whole log; fails on any fault.
 
-    A log is whole if it has something of every feed; every block has exactly its size; offsets
-    ascend by one per feed over all blocks; every record equals the source's, member by member; no
-    stamp decreases; and header and summary line agree with the messages. If the client's clock was
-    set meanwhile, stamps may decrease and durations are not compared.
+    A log is whole if it has something of every feed; every block has exactly its size;
+    offsets ascend by one per feed over all blocks; every record equals the source's,
+    member by member; no receive time decreases; and header and summary line agree with
+    the messages. If the client's clock was set meanwhile, receive times may decrease
+    and durations are not compared.
     """
     (session,) = read_log(path)
     size = session.asked["block_size"]

@@ -1,5 +1,5 @@
 """
-The crown property: no message is missed, doubled or altered without notice.
+The crown property: no message is missed, duplicated or altered without notice.
 
 For any interleaving of publishing, losing, delivering, slowing down, restarting and killing, each
 client's journal holds every offset once and in order, or an announced gap in its place; and no

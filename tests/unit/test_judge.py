@@ -105,7 +105,7 @@ def test_wrong_checksum_is_noticed(tmp_path: Path) -> None:
 
 
 def test_wrong_clock_is_noticed(tmp_path: Path) -> None:
-    """A block time that is stated consistently must still match the stamps."""
+    """A block time that is stated consistently must still match the receive times."""
     good = session_log(BOTH, frames(), offset=249)
     damaged = good.replace(b"3.000 s", b"4.000 s").replace(b'"seconds":3.0', b'"seconds":4.0')
     with pytest.raises(AssertionError, match="by the wall"):

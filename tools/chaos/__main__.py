@@ -1,11 +1,10 @@
 """
 Break everything, in an order decided by the seed, and prove that nothing is lost.
 
-``make chaos MINUTES=30 SEED=1`` runs it. Real processes are killed, frozen and
-starved one after the other; after each fault all clients must recover. At the
-end every log and every stored report is judged. Exits with 1 if a message is
-lost, doubled or altered, a block is not stored exactly once, or a part does not
-recover.
+``make chaos MINUTES=30 SEED=1`` runs it. Real processes are killed, frozen and starved
+one after the other; after each fault all clients must recover. At the end every log and
+every stored report is judged. Exits with 1 if a message is lost, duplicated or altered,
+a block is not stored exactly once, or a part does not recover.
 """
 
 from __future__ import annotations

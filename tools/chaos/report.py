@@ -39,7 +39,7 @@ class Report:
 
     @property
     def is_good(self) -> bool:
-        """Whether no message was lost, doubled or altered, and everything recovered."""
+        """Whether no message was lost, duplicated or altered, and everything recovered."""
         faults = [finding for finding in self.findings if finding.fault]
         stuck = [event for event in self.events if event.recovered is None]
         is_judged = len(self.findings) == self.clients

@@ -38,7 +38,7 @@ class Camera:
         self._is_signed_in = False
 
     def page(self, picture: PagePicture, widths: Sequence[int]) -> dict[str, str]:
-        """Picture a page at each of *widths*; return the file names by their descriptions."""
+        """Take a picture of a page at each of *widths*; return file names by description."""
         files = {}
         for width in widths:
             for dark in (False, True) if picture.dark and width == DESKTOP else (False,):
@@ -55,7 +55,7 @@ class Camera:
         return files
 
     def terminal(self, picture: TerminalPicture) -> dict[str, str]:
-        """Picture a program in a terminal; return the file name by its description."""
+        """Take a picture of a program in a terminal; return its file name by description."""
         folder = self._product.folder
         environment = dict(self._product.environment)
         if picture.alone:

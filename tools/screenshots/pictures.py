@@ -29,7 +29,7 @@ class PagePicture:
     height: int = 1000
     """Height of the picture in pixels: that of the browser's window, or more."""
     dark: bool = False
-    """Whether to picture the dark page as well."""
+    """Whether to take a picture of the dark page as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

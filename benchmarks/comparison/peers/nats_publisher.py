@@ -25,8 +25,8 @@ async def main() -> None:
         writer.write(f"PUB bench {len(text)}\r\n{text}\r\n".encode())
         if given.rate:
             return
-        # It answers once it has passed on what came before. With one more under way it
-        # never waits for us; of many it would put as many into one write as it finds.
+        # The server answers a PING once it has passed on all earlier messages. With two
+        # in flight it never waits for us; with more it would combine several in a write.
         writer.write(b"PING\r\n")
         unanswered += 1
         while unanswered > 1:

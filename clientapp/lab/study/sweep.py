@@ -47,8 +47,9 @@ def roles(plan: Plan, clients: int) -> tuple[Role, ...]:
     """
     Return the roles of the *clients* of a run; the block sizes alternate.
 
-    All stay for `Plan.seconds` once the last one has settled, and then as long
-    as the largest block takes, which they leave unfinished.
+    All stay for `Plan.seconds` once the last one has settled, and then for the time of
+    one block of the largest size, because the last block of each client stays
+    unfinished.
     """
     joining = (clients - 1) / JOIN_PER_SECOND
     unfinished = max(plan.block_sizes) / plan.rate

@@ -14,9 +14,9 @@ class MemberTally(Tally):
     """
     Counters of a member, which adds its latencies to those of its part.
 
-    Messages intended while the member was disconnected are late because of the
-    member itself, so their blocks are interrupted and their latencies dropped.
-    A slow reader is always late; it has no histogram, and no latency is kept.
+    Messages that became due while the member was disconnected are late because of the
+    member, so their blocks are interrupted and their latencies dropped. A slow reader
+    is always late; it has no histogram, and no latency is kept.
     """
 
     histogram: Histogram | None = None

@@ -17,7 +17,7 @@ MAX_MEMBERS = 20_000
 MAX_SECONDS = 86_400
 """Seconds of a swarm or a stage: a day."""
 MAX_WEIGHT = 1000
-"""Weight of a part: another one can be this much rarer."""
+"""Weight of a part: the largest ratio between the members of two parts."""
 MAX_PROCESSES = 64
 """Processes of a swarm: the cores of a large machine."""
 PART_RULE = (

@@ -60,7 +60,7 @@ class _Figure:
     unit: str
     of: Callable[[Summary], float | None]
     blocks: Callable[[Summary], int]
-    """Returns the number of blocks behind the figure."""
+    """Returns the number of blocks in the figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +231,7 @@ def _options(
 ) -> dict[str, Any]:
     ticks = {"color": GREY}
     foot = {**ticks, "maxRotation": 0, "maxTicksLimit": 7} if is_dense else ticks
-    # As many as fit: of more, Chart.js hides every other one but keeps their decimals.
+    # As many as fit: if there are more, Chart.js hides every other one but formats all alike.
     side = {**ticks, "maxTicksLimit": 6} if is_dense else ticks
     if is_counted:
         side = {**side, "precision": 0}

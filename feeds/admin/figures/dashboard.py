@@ -82,7 +82,7 @@ class Dashboard:
     """The span of the charts: ``hour``, ``day`` or ``week``."""
     spans: list[str]
     feed: str
-    """Of which messages, sessions and lag are drawn; empty: all."""
+    """The feed whose messages, sessions and lag are drawn; empty: all feeds."""
     outages: str
     """The times at which something was unavailable, in sentences."""
     is_empty: bool

@@ -176,7 +176,7 @@ def look_back(now: datetime, span: Span = HOUR, feed: str = "") -> History:
 
 
 def _of_feed(samples: Sequence[Sample], feed: str) -> list[Sample]:
-    """Return those of *samples* that tell feeds, each as if there were no feed but *feed*."""
+    """Return the *samples* that have figures per feed, each with only those of *feed*."""
     found = []
     for sample in samples:
         if sample.feeds is not None:

@@ -18,9 +18,9 @@ from feeds.models import Sample
 OUTAGE_SECONDS = 20
 """A longer time without any sample is an outage: two samples are missing at least."""
 NOW_SECONDS = 30
-"""A sample tells how it is now while it is younger: three times as long as one takes."""
+"""A younger sample counts as the present state: three times as long as one takes."""
 GRACE_SECONDS = 1
-"""By so much a sample may be late; no server is started again sooner after its last one."""
+"""A sample may be late by this much; no restart of a server takes less time."""
 MOST_OUTAGES = 5
 """Outages of one kind told with their times."""
 SERVER = "server"
@@ -47,8 +47,8 @@ def outages(samples: Sequence[Sample], marked: Iterable[Sample], now: datetime) 
     """
     Return the outages of each part that had any.
 
-    *marked* are those of the *samples*' time that name unavailable parts; the
-    *samples* themselves may be summed up.
+    *samples* may be sums. *marked* are the single samples of the same time that name
+    unavailable parts.
     """
     found = {SERVER: _without_server(samples, now)}
     for one in sorted(marked, key=attrgetter("began")):

@@ -324,7 +324,7 @@ def test_changed_byte(at: int, byte: int) -> None:
 
 @pytest.mark.parametrize("at", range(len(LINES)))
 def test_removed_or_doubled_line(at: int) -> None:
-    """A log with a line removed or doubled is not whole."""
+    """A log with a line removed or duplicated is not whole."""
     for lines in (LINES[:at] + LINES[at + 1 :], LINES[: at + 1] + LINES[at:]):
         assert is_noticed(b"\n".join(lines) + b"\n")
 

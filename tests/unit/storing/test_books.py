@@ -8,7 +8,7 @@ WALL = 1_795_000_000.0
 
 
 def keep(books: Books, *times: float, wall: float = WALL) -> list[bool]:
-    """Keep the books at each of *times*; return whether they were steady each time."""
+    """Mark at each of *times*; return for each whether there was no break for long enough."""
     return [books.are_steady(now, wall + now) for now in times]
 
 

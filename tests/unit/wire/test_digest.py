@@ -40,7 +40,7 @@ def test_two_prefixes_give_a_range(all_lines: list[bytes], start: int, end: int)
     st.lists(st.integers(0, 2**32 - 1), max_size=8), st.lists(st.integers(0, 2**32 - 1), max_size=8)
 )
 def test_different_checksums_have_different_digests(one: list[int], other: list[int]) -> None:
-    """Missing, doubled, altered or reordered checksums change the digest."""
+    """Missing, duplicated, altered or reordered checksums change the digest."""
     digests = [reduce(digest.extend, crcs, digest.EMPTY) for crcs in (one, other)]
     assert (digests[0] == digests[1]) == (one == other)
 

@@ -162,7 +162,7 @@ def is_prompt(block: HandBlock) -> bool:
 
 
 def test_blocks_around_the_restart_are_interrupted(played: Played) -> None:
-    """Each has a message due before the reconnect and received after it; live ones do not."""
+    """Blocks with a message due before the reconnect and received after it are interrupted."""
     query = (
         "SELECT key, strftime('%s', opened_at) * 1000000 + substr(opened_at, 21, 6),"
         " strftime('%s', closed_at) * 1000000 + substr(closed_at, 21, 6)"
@@ -257,7 +257,7 @@ def test_filter_selects_exactly_its_feeds(played: Played) -> None:
 
 
 def test_analyse_matches_a_calculation_by_hand(played: Played) -> None:
-    """Each cell of the study matches."""
+    """Each cell of the study has the figures computed by hand."""
     out = played.stack.folder / "study"
     folder = played.stack.folder / "swarm"
     paths = [str(played.stack.log(name)) for name in CLIENTS] + [*map(str, folder.glob("*.log"))]

@@ -274,7 +274,7 @@ def test_rows_never_go_backward(busy: BusyStack, operator: Browser) -> None:
 def test_rows_belong_to_one_feed(
     busy: BusyStack, operator: Browser, script: list[object], shown: list[int]
 ) -> None:
-    """A lower end is another feed if it was due later, otherwise only an older status."""
+    """A lower newest offset means another feed if it was due later, else an older status."""
     operator.open(home(busy))
     operator.evaluate(PLAY_ROWS.replace("SCRIPT", json.dumps(script)))
     operator.wait_for("window.shown !== undefined")
@@ -282,7 +282,7 @@ def test_rows_belong_to_one_feed(
 
 
 def test_broken_block_is_counted_once(busy: BusyStack, operator: Browser) -> None:
-    """Its cause may arrive long after its row is gone, and makes no second block."""
+    """The cause of a broken block may arrive after its row is gone; it adds no block."""
     told = [("broken", 1, ""), *(("verified", block, "") for block in range(2, 15))]
     told += [("broken", 1, "users 1 is altered"), ("verified", 15, "")]
     frames = [welcome(), *(message("users", offset) for offset in range(1, 16))]

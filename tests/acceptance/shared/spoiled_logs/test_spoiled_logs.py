@@ -43,7 +43,7 @@ def lose(log: bytes) -> bytes:
 
 
 def double(log: bytes) -> bytes:
-    """Double a message."""
+    """Duplicate a message."""
     line = line_of(log, 8)
     return log.replace(line, line * 2)
 
