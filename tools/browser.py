@@ -251,6 +251,6 @@ def chromium(profile: Path) -> Iterator[Chromium]:
 
 @contextmanager
 def browser(profile: Path) -> Iterator[Browser]:
-    """Run a browser with a new *profile* for one page; raises NoBrowserError as `chromium`."""
+    """Run a browser with a new *profile* for one page; raises NoBrowserError like `chromium`."""
     with chromium(profile) as running, running.page() as page:
         yield page

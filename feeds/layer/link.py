@@ -61,7 +61,7 @@ class Link:
         """
         Publish in the order of the calls; raises LayerUnavailable.
 
-        Without an error, it was sent to all processes subscribed at that moment.
+        If it returns, the message was sent to all processes subscribed at that moment.
         """
         try:
             async with asyncio.timeout(ANSWER_SECONDS), self._publishing:

@@ -366,7 +366,7 @@ def test_small_groups_are_in_the_table_only(admin_client: Client) -> None:
     chart = response.context["charts"][3]
     (line,) = json.loads(chart.data)["datasets"]
     assert line["data"] == [{"x": 1.0, "y": 250.0}]
-    assert chart.about.endswith(" 2 groups of fewer than 20 blocks only in the table.")
+    assert chart.about.endswith(" Only in the table: 2 groups of fewer than 20 blocks.")
     assert "<td>9.000</td>" in response.content.decode()
 
 

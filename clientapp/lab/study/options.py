@@ -100,7 +100,7 @@ def _add_sweep_options(group: Any) -> None:
         "--clients",
         type=_several(whole(MAX_CLIENTS)),
         metavar="N,...",
-        help="numbers of clients, separated by commas; the clients of a run share all block sizes "
+        help="numbers of clients, separated by commas; a run divides them among all block sizes "
         f"(default: {_shown('clients')})",
     )
     add(

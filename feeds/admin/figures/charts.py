@@ -126,7 +126,7 @@ def _chart(figure: _Figure, groups: Sequence[Group], across: _Across) -> Chart:
     left = f" The table has {show.count(more, 'more line')}." if more else ""
     if few:
         left += (
-            f" {show.count(few, 'group')} of fewer than {POINT_BLOCKS} blocks only in the table."
+            f" Only in the table: {show.count(few, 'group')} of fewer than {POINT_BLOCKS} blocks."
         )
     return numeric_chart(
         f"{figure.title} against {across.name}",

@@ -210,7 +210,7 @@ def _session_charts(history: History) -> list[Chart]:
         _over_time(
             history,
             "Sessions",
-            f"Most clients connected at the same time, in each {history.span.step_name}.",
+            f"The largest number of clients connected at once, in each {history.span.step_name}.",
             "sessions",
             {"sessions": [point.sessions for point in history.points]},
             is_counted=True,

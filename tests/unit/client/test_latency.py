@@ -16,7 +16,7 @@ def test_nearest_rank(percent: int, expected: float) -> None:
 
 
 def test_summary_of_one() -> None:
-    """A single latency is every percentile."""
+    """With a single latency, every percentile is that latency."""
     assert summarise([0.5]) == Latency(p50=0.5, p99=0.5, max=0.5)
 
 
