@@ -246,7 +246,7 @@ async def test_every_outage_of_the_layer_is_logged(
     publisher = Publisher(layer, Progress("arrays"))
     for layer.fails in (True, True, False, True, True):
         await publisher.publish([Stretch("epoch", 1, [b"line"])], Schedule([segment]))
-    assert caplog.text.count("the channel layer does not take batches: no layer") == 2
+    assert caplog.text.count("the channel layer does not accept batches: no layer") == 2
 
 
 async def test_former_owner_stops_with_a_sentence() -> None:

@@ -274,7 +274,7 @@ async def test_frame_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
         await receive(one, "pong")
         await one.send_to('{"type":"ping","t0":1000000000}')
         refusal = await receive(one, "error")
-        assert refusal["text"] == "a frame of 31 bytes came; 30 are allowed"
+        assert refusal["text"] == "a frame of 31 bytes arrived; 30 are allowed"
 
 
 async def test_flush_seconds() -> None:
