@@ -16,7 +16,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from feeds.admin.figures import history
+from feeds.admin.figures import history, points
 from feeds.admin.figures.history import SPANS, look_back
 from feeds.models import Feed, Sample
 from tests.support.admin import connect
@@ -84,7 +84,7 @@ def test_hour_matches_a_calculation_by_hand() -> None:
     assert (minute.sessions, found.now.sessions, minute.worst_lag) == (9, 4, 8)
     assert (minute.overhead_p50, minute.overhead_p99) == (1.0, 1.5)
     assert (minute.latency_p50, minute.latency_p99) == (0.001, 0.009)
-    assert hole == history.Point()
+    assert hole == points.Point()
     assert before.messages == 2
     assert (found.now.messages, found.now.blocks) == (40 + 10, 30 + 6)
     assert (found.blocks, found.verified, found.broken) == (11, 10, 1)
@@ -366,7 +366,7 @@ def test_samples_that_do_not_tell_feeds_are_a_hole(name: str) -> None:
     """A sample of an older version has no figures per feed, so no zero is drawn."""
     sample(NOW)
     assert look_back(NOW, SPANS[name]).points[-1].sessions == 2
-    assert look_back(NOW, SPANS[name], "users").points[-1] == history.Point()
+    assert look_back(NOW, SPANS[name], "users").points[-1] == points.Point()
 
 
 def test_feed_that_is_not_there_stands_for_all(admin_client: Client, client: Client) -> None:
