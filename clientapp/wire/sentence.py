@@ -34,6 +34,7 @@ _PATTERN = re.compile(
     # ASCII: an Arabic digit does not count as a digit here, nor a long s as an s.
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
+_ATTEMPT = re.compile(r"client.*received.*block", re.IGNORECASE | re.ASCII | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,11 @@ def parse_sentence(text: str) -> Sentence | None:
     if seconds > MOST_SECONDS:
         return None
     return Sentence(match["name"], int(match["block"]), seconds)
+
+
+def resembles_sentence(text: str) -> bool:
+    """Tell whether the author of *text* probably meant to write a block sentence."""
+    return _ATTEMPT.match(text.strip()[:LONGEST_SENTENCE]) is not None
 
 
 def _seconds(match: re.Match[str]) -> float:

@@ -188,6 +188,7 @@ class Conversation:
         if len(text) > longest:
             text = f"{text[:longest]} … and {len(text) - longest} more characters"
         log.info("%s says: %s", self._sentences.client, printable(text))
+        self._sentences.correct(text)
         kept = text.replace("\0", "\\x00")  # PostgreSQL stores no NUL
         if not self._recorder.record(
             Said(session=self._caller.key, text=kept, at=datetime.now(UTC))

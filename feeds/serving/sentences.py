@@ -15,7 +15,7 @@ from clientapp.wire.from_server import Ack, Failure
 from clientapp.wire.names import is_client_name
 from clientapp.wire.printable import printable
 from clientapp.wire.request import DEFAULT_CLIENT
-from clientapp.wire.sentence import Sentence
+from clientapp.wire.sentence import Sentence, resembles_sentence
 from feeds.core.judgement import ONLY_A_SENTENCE
 from feeds.serving.caller import Caller
 from feeds.serving.outlet import Outlet
@@ -23,6 +23,9 @@ from feeds.storing.facts import Outcome, PlainReport, Reported
 from feeds.storing.recorder import Recorder
 
 log = logging.getLogger("feeds.clients")
+
+EXAMPLE = Sentence(client="bob", block=3, seconds=4.002)
+"""A sentence to copy, for a client that sends something similar."""
 
 
 class Sentences:
@@ -35,6 +38,7 @@ class Sentences:
         self._recorder = recorder
         self._reported = 0
         """Messages in the blocks reported so far."""
+        self._is_corrected = False
         self.client = caller.request.client
         """The client's name; a guest takes the one in its first sentence."""
 
@@ -59,6 +63,12 @@ class Sentences:
         )
         if not self._recorder.record(fact, self._stored):
             self._refuse()
+
+    def correct(self, text: str) -> None:
+        """Log the right wording, once, if *text* is nearly a sentence; it is no report."""
+        if not self._is_corrected and resembles_sentence(text):
+            self._is_corrected = True
+            log.info("%s: this is not a report; a report reads: %s", self.client, EXAMPLE)
 
     def _size(self) -> int:
         if self._caller.request.declares_size:

@@ -235,6 +235,21 @@ async def test_guest_gets_the_name_in_its_first_sentence(
     assert "Zoë K. disconnected" in caplog.text
 
 
+async def test_text_that_is_nearly_a_sentence_is_corrected_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The log shows the right wording once per connection; the text is kept as a message."""
+    nearly = "Client <bob> received <1> block in <2.5> time"
+    async with plain("feed=arrays&client=bob") as one:
+        await say(one, "Hey Server!")
+        assert "a report reads" not in caplog.text
+        await say(one, nearly, nearly)
+    hint = "bob: this is not a report; a report reads: Client bob received 3 block in 4.002 s time"
+    assert [line for line in caplog.messages if "a report reads" in line] == [hint]
+    assert await reports("text") == []
+    assert await ClientMessage.objects.filter(text=nearly).acount() == 2
+
+
 async def test_guest_keeps_its_name_after_a_reconnect() -> None:
     """A session that reconnects without a name keeps the one from its sentence."""
     query = "feed=arrays&session=0123456789abcdef"

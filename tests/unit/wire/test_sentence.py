@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from clientapp.wire import names
 from clientapp.wire.from_server import Ack
-from clientapp.wire.sentence import Sentence, parse_sentence
+from clientapp.wire.sentence import Sentence, parse_sentence, resembles_sentence
 
 
 @given(
@@ -78,6 +78,26 @@ def test_impossible_time_is_no_sentence(seconds: object) -> None:
 def test_other_text_is_no_sentence(text: str) -> None:
     """Text that differs from the wording is ordinary text."""
     assert parse_sentence(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "is_similar"),
+    [
+        ("Client <bob> received <1> block in <2.5> time", True),
+        (" client bob has received 3 blocks in 2,5 s time!", True),
+        ("Client bob received 1 block", True),
+        (f"Client {'b' * 65} received 1 block in 2 s time", True),
+        ("Hey Server!", False),
+        ("The client bob received 1 block", False),
+        ("Client bob received nothing", False),
+        ("client received " * 20_000 + "block", False),
+    ],
+    ids=lambda value: ascii(value)[:60],
+)
+def test_similar_text_is_recognised(text: str, *, is_similar: bool) -> None:
+    """Text that its author probably meant as a sentence resembles one; other text does not."""
+    assert parse_sentence(text) is None
+    assert resembles_sentence(text) is is_similar
 
 
 def test_every_block_can_be_acknowledged() -> None:
