@@ -54,11 +54,22 @@ class Publisher:
         try:
             async with asyncio.timeout(LIMITS.layer_seconds):
                 await push(self._layer, batch)
+        except TimeoutError:
+            self._fail(f"no answer within {LIMITS.layer_seconds:g} s")
         except Exception as error:  # noqa: BLE001  the errors depend on the driver
-            if not self._is_failing:
-                log.warning("the channel layer does not accept batches: %s", error)
-            self._is_failing = True
-            self._progress.failures += 1
-            self._silent_until = time.monotonic() + SILENT_SECONDS
+            self._fail(str(error))
         else:
             self._is_failing = False
+
+    def _fail(self, cause: str) -> None:
+        """Count a batch that was not pushed, log the first of an outage, and pause."""
+        if not self._is_failing:
+            log.warning(
+                "the channel layer does not accept batches of %s: %s; servers generate these "
+                "messages themselves",
+                self._progress.feed,
+                cause,
+            )
+        self._is_failing = True
+        self._progress.failures += 1
+        self._silent_until = time.monotonic() + SILENT_SECONDS

@@ -246,7 +246,27 @@ async def test_every_outage_of_the_layer_is_logged(
     publisher = Publisher(layer, Progress("arrays"))
     for layer.fails in (True, True, False, True, True):
         await publisher.publish([Stretch("epoch", 1, [b"line"])], Schedule([segment]))
-    assert caplog.text.count("the channel layer does not accept batches: no layer") == 2
+    assert caplog.text.count("the channel layer does not accept batches of arrays: no layer") == 2
+
+
+async def test_layer_that_does_not_answer_is_named_with_its_feed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The log names the feed and the cause once, although a timeout has no text of its own."""
+
+    class Silent(ListLayer):
+        async def group_send(self, group: str, message: dict[str, Any]) -> None:
+            raise TimeoutError
+
+    await fast()
+    generator = Generator("arrays", Silent(), count=100)
+    await generator.run()
+    assert generator.progress.failures > 0
+    (line,) = [line for line in caplog.messages if "channel layer" in line]
+    assert line == (
+        "the channel layer does not accept batches of arrays: no answer within 1 s; "
+        "servers generate these messages themselves"
+    )
 
 
 async def test_former_owner_stops_with_a_sentence() -> None:
