@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from ..wire.verdict import Verdict
 
-CHANGING = "at a changing rate"
+UNSTEADY = "at no steady rate"
+"""A pause, or a new rate, began within the block."""
 UNKNOWN = "at an unknown rate"
 
 
@@ -77,8 +78,8 @@ def label_of(feeds: Sequence[str], rates: Mapping[str, float | None]) -> str:
     """
     Return the name of a group: feeds by name, each with its rate.
 
-    For example ``arrays 2/s + users 1/s``. None means that a rate changed within
-    the block; a feed absent from *rates* has an unknown one.
+    For example ``arrays 2/s + users 1/s``. None means that the feed paused or its
+    rate changed within the block; a feed absent from *rates* has an unknown one.
     """
     return " + ".join(_feed(name, rates) for name in sorted(feeds))
 
@@ -93,5 +94,5 @@ def _feed(name: str, rates: Mapping[str, float | None]) -> str:
         return f"{name} {UNKNOWN}"
     rate = rates[name]
     if rate is None:
-        return f"{name} {CHANGING}"
+        return f"{name} {UNSTEADY}"
     return f"{name} {rate:,.3f}".rstrip("0").rstrip(".") + "/s"

@@ -97,7 +97,7 @@ def _block(
         mine = {segment for (name, _), segment in holding.items() if name == feed}
         running = [one for one in segments[feed] if one.started_us <= max(due)][-1:]
         rates = {one.rate_milli for one in mine or running}
-        pace = f"{rates.pop() / 1000:g}/s" if len(mine) <= 1 else "at a changing rate"
+        pace = f"{rates.pop() / 1000:g}/s" if len(mine) <= 1 else "at no steady rate"
         names.append(f"{feed} {pace}")
     latency = block.header["latency"]
     return HandBlock(

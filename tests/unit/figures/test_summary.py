@@ -133,6 +133,6 @@ def test_group_is_named_by_feeds_and_rates() -> None:
     rates = {"users": 1.0, "arrays": 0.25, "slow": None}
     assert label_of(["users"], rates) == "users 1/s"
     assert label_of(["users", "arrays"], rates) == "arrays 0.25/s + users 1/s"
-    assert label_of(["slow"], rates) == "slow at a changing rate"
+    assert label_of(["slow"], rates) == "slow at no steady rate"
     assert label_of(["other"], rates) == "other at an unknown rate"
     assert label_of(["fast"], {"fast": 12000.0}) == "fast 12,000/s"
