@@ -96,8 +96,12 @@ def _fits(study: Study) -> Iterator[str]:
         return
     refused = [model.response for model in study.models if isinstance(model.outcome, NoFit)]
     most = max(cell.condition.clients for cell in study.cells)
-    given = f"none is given for the {', the '.join(refused)}" if refused else "given below"
-    yield f"Fit: {given}; nothing was measured with more than {most} clients."
+    where = "in the report's section Fitted models"
+    if refused:
+        given = f"none for the {', the '.join(refused)}; the reasons are {where}"
+    else:
+        given = f"given {where}"
+    yield f"Fit: {given}. No run had more than {most} clients."
 
 
 def _spread(line: Sequence[Cell]) -> float:

@@ -66,7 +66,9 @@ def test_answers_of_a_grid() -> None:
     assert "the median went from 1.20 ms to 3.00 ms, the p99 from 3.60 ms to 9.00 ms" in latency
     assert "a larger block does not shorten it. The same 20 messages took 1.9000" in total
     assert "2 instead of 20." in total
-    assert fits == "Fit: given below; nothing was measured with more than 100 clients."
+    assert fits == (
+        "Fit: given in the report's section Fitted models. No run had more than 100 clients."
+    )
     assert reach.endswith(": 720 of 756 expected messages arrived (95.2381%); none arrived twice.")
 
 
@@ -74,7 +76,7 @@ def test_effect_of_block_size_is_reported() -> None:
     """If larger blocks took longer, the answer says so."""
     slow = [trial(block_size=1), trial(block_size=10, late=0.5)]
     _, total, fits, _ = answers(study(slow))
-    assert fits.startswith("Fit: none is given for the mean block time, the latency p50, the ")
+    assert fits.startswith("Fit: none for the mean block time, the latency p50, the ")
     assert "took 1.900 s in blocks of 1 and 2.400 s in blocks of 10" in total
 
 
