@@ -65,7 +65,7 @@ class AnalysisView(UnfoldModelAdminViewMixin, TemplateView):
             rule=RULE,
             charts=charts(answer) if answer else [],
             tables=_tables(answer, by_name=by_name) if answer else [],
-            most_reports=analysis.MOST_REPORTS,
+            reports=show.count(answer.reports, "report") if answer else "",
             csv_address=f"{table}?{self.request.GET.urlencode()}",
         )
 

@@ -302,6 +302,14 @@ def test_charts_match_the_tables(admin_client: Client) -> None:
     assert "swarm &lt;one&gt;" in page
 
 
+def test_number_of_reports_has_separators(admin_client: Client) -> None:
+    """The number of reports is written as in the tables."""
+    session = connect("alice")
+    some = {"session": session, "seconds": 4.002, "clients": 1, "received_at": NOW}
+    BlockReport.objects.bulk_create(BlockReport(number=number, **some) for number in range(1000))
+    assert "1,000 reports." in look(admin_client).content.decode()
+
+
 def test_page_without_reports_says_so(admin_client: Client) -> None:
     """Without reports the page says so; plain ones alone have a table and no chart."""
     assert "There is nothing to analyse" in look(admin_client).content.decode()
