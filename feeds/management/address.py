@@ -21,6 +21,8 @@ WRITTEN = re.compile(
     r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>[\w-]{1,63}(\.[\w-]{1,63})*)):(?P<port>\d{1,5})", re.ASCII
 )
 MOST_PORT = 65_535
+EXAMPLE_PORTS = (8001, 8002)
+"""Ports to suggest instead of one that cannot be used: the first that is another one."""
 ALLOWED = "HOST:PORT, such as 127.0.0.1:8000, or [::1]:8000 for IPv6, with a port from 1 to 65535"
 
 
@@ -57,7 +59,7 @@ class Address:
 
         With *reuse_port* other processes may listen on it as well, if each of them
         sets the option. Raises CommandError, which suggests *example*: a command
-        with another address.
+        with another address, whose ``{port}`` is filled in.
         """
         try:
             listener = socket.create_server(
@@ -68,8 +70,10 @@ class Address:
             )
         except (OSError, ValueError) as error:
             reason, _, _ = str(getattr(error, "strerror", None) or error).partition(" (while")
+            port = next(port for port in EXAMPLE_PORTS if port != self.port)
             raise CommandError(
-                f"cannot listen at {self}: {reason}. Name another address: {example}"
+                f"cannot listen at {self}: {reason}. "
+                f"Name another address: {example.format(port=port)}"
             ) from None
         listener.setblocking(False)
         return listener

@@ -78,6 +78,14 @@ def test_failure_to_listen_is_explained(address: Address, reason: str) -> None:
     assert "while" not in said
 
 
+@pytest.mark.parametrize(("port", "suggested"), [(8000, 8001), (8001, 8002), (8002, 8001)])
+def test_suggested_port_is_another_one(port: int, suggested: int) -> None:
+    """The suggested address never has the port that could not be used."""
+    with pytest.raises(CommandError) as refused:
+        Address("192.0.2.1", port).listen("serve at {port}")
+    assert str(refused.value).endswith(f". Name another address: serve at {suggested}")
+
+
 def test_port_above_the_highest_is_refused() -> None:
     """A port above 65535 is refused, even if it was not parsed from text."""
     with pytest.raises(CommandError, match="port 70000 is not allowed: the highest is 65535"):

@@ -22,7 +22,7 @@ from feeds.running.stops import heeded_stops, ignore_stops
 
 RELOAD = 3
 """The exit code with which Django's reloader requests a restart."""
-EXAMPLE = "python manage.py runserver 8001"
+EXAMPLE = "python manage.py runserver {port}"
 
 
 class Command(CommandWithExitCodes, DaphneCommand):  # type: ignore[misc]  # daphne is not typed

@@ -25,7 +25,7 @@ log = logging.getLogger("feeds.daphne.server")
 DEFAULT = Address("127.0.0.1", 8000)
 MOST_BACKLOG = 65_535
 """The highest value that a kernel can be set to allow."""
-EXAMPLE = "python manage.py serve --bind 127.0.0.1:8001"
+EXAMPLE = "python manage.py serve --bind 127.0.0.1:{port}"
 
 
 class Command(CommandWithExitCodes):
