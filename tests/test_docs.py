@@ -8,7 +8,7 @@ import subprocess
 import sys
 import sysconfig
 import tomllib
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +19,11 @@ from django.core.management import get_commands, load_command_class
 from clientapp.wire.closing import Close
 from clientapp.wire.digest import digest_of, format_digest
 from feeds.core.limits import LIMITS
+from feeds.pages.health import Health
+from feeds.pages.newest import Newest, ShownMessage
+from feeds.pages.overview import ClientRow, FeedCard, Overview
+from feeds.pages.pace import SizeRow
+from feeds.pages.sparklines import Sparkline, Sparklines
 from feeds.sources import make_source
 from tests.support.protocol_schema import validator
 
@@ -240,6 +245,35 @@ def test_the_sample_session_is_true() -> None:
     for message in map(json.loads, lines):
         (record,) = make_source("arrays", {}, seed=1).records(first=message["offset"], count=1)
         assert message["data"] == json.loads(record)
+
+
+@pytest.mark.parametrize(
+    ("heading", "values"),
+    [
+        ("Members", Overview),
+        ("Health", Health),
+        ("Feeds", FeedCard),
+        ("Clients", ClientRow),
+        ("Sizes", SizeRow),
+    ],
+)
+def test_status_is_documented(heading: str, values: type) -> None:
+    """Every member of the status is documented, and no other."""
+    rows = table(text("docs/reference/status.md"), heading)
+    documented = [name for row in rows for name in re.findall(r"`(\w+)`", row[0])]
+    added = {"watched", "sparklines"} if values is Overview else set()
+    assert set(documented) == {field.name for field in fields(values)} | added
+    assert len(documented) == len(set(documented))
+
+
+def test_drawings_and_messages_of_the_status_are_documented() -> None:
+    """Every member of the watched messages and of the sparklines is documented."""
+    status = text("docs/reference/status.md")
+    watched, sparklines = (status.split(f"## {name}\n")[1] for name in ("Watched", "Sparklines"))
+    shown = [*fields(Newest), *fields(ShownMessage)]
+    assert [one.name for one in shown if f"| `{one.name}` |" not in watched] == []
+    lines = [*fields(Sparklines), *fields(Sparkline)]
+    assert [one.name for one in lines if f"`{one.name}`" not in sparklines] == []
 
 
 def test_limits_of_a_server_are_documented() -> None:
