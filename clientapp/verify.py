@@ -92,7 +92,7 @@ def show_as_json(verified: Verified) -> bool:
 
 def _verdict(findings: Findings) -> str:
     if findings.is_whole:
-        return "whole"
+        return "whole" if any(one.blocks for one in findings.sessions) else "whole, without a block"
     return counted(findings.faults.count, "fault")
 
 

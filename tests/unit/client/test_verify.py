@@ -41,6 +41,18 @@ def test_log_in_use_can_be_verified(path: Path) -> None:
         assert cli.main(["verify", str(path)]) == 0
 
 
+@pytest.mark.parametrize(
+    "log", [b"", good_log().partition(b"=== block")[0]], ids=["empty", "session"]
+)
+def test_log_without_a_block_is_whole(
+    path: Path, capsys: pytest.CaptureFixture[str], log: bytes
+) -> None:
+    """A log without a block has no fault, and verify says that it has no block."""
+    path.write_bytes(log)
+    assert cli.main(["verify", str(path)]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"{path}: whole, without a block"
+
+
 def test_torn_tail_is_no_fault(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A torn tail is reported and is no fault."""
     path.write_bytes(path.read_bytes() + b"\n=== block 3: 3 mess")
