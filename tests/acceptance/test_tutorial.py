@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -63,17 +64,32 @@ def test_every_step_prints_what_is_shown(document: str, count: int, checkout: Pa
 
 def test_ci_guide(tmp_path: Path) -> None:
     """The commands of the CI guide end with a log that is whole."""
-    guide = (CHECKOUT / "docs" / "how-to" / "ci.md").read_text(encoding="utf-8")
-    lines = [line[4:] for line in guide.splitlines() if line.startswith("    ")]
-    script = "\n".join(lines[: lines.index("kill $!") + 1])
-    port = str(free_port())
-    script = script.replace("8000", port).replace(
-        "client.py ", f"client.py --url ws://127.0.0.1:{port}/ "
-    )
-    path = f"export PATH='{sysconfig.get_path('scripts')}':\"$PATH\" TMPDIR='{tmp_path}'\n"
-    output = run(path + script, CHECKOUT)
+    output = run(ci_script(free_port(), tmp_path), CHECKOUT)
     assert "Block 5 verified" in output
     assert "ci.log: whole" in output
+
+
+def test_ci_guide_fails_with_its_server(tmp_path: Path) -> None:
+    """The commands of the CI guide fail if their server could not start."""
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        script = ci_script(holder.getsockname()[1], tmp_path)
+        lines = [line for line in script.splitlines() if "clientapp" not in line]
+        short = "\n".join(lines).replace("--count 500", "--count 1")
+        with pytest.raises(subprocess.CalledProcessError) as failed:
+            run(short, CHECKOUT)
+    assert "cannot listen at" in failed.value.output
+
+
+def ci_script(port: int, folder: Path) -> str:
+    """Return the commands of the CI guide for a server on *port* with its data in *folder*."""
+    guide = (CHECKOUT / "docs" / "how-to" / "ci.md").read_text(encoding="utf-8")
+    lines = [line[4:] for line in guide.splitlines() if line.startswith("    ")]
+    script = "\n".join(lines[: lines.index("wait $server") + 1])
+    script = script.replace("8000", f"{port}").replace(
+        "client.py ", f"client.py --url ws://127.0.0.1:{port}/ "
+    )
+    path = f"export PATH='{sysconfig.get_path('scripts')}':\"$PATH\" TMPDIR='{folder}'\n"
+    return path + script
 
 
 def run(command: str, folder: Path) -> str:
