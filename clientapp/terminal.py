@@ -142,10 +142,10 @@ class Terminal:
             self._say(f"latency leaves out {blocks} around a reconnect or catch-up")
         if event.unfinished:
             messages = counted(event.unfinished, "message")
-            self._say(f"{messages} of an unfinished block, to be received again at the next start")
+            self._say(f"the next start will receive {messages} of an unfinished block again")
         if event.unacknowledged:
             reports = counted(event.unacknowledged, "report")
-            self._say(f"{reports} not acknowledged, to be sent again at the next start")
+            self._say(f"the next start will send {reports} again")
         self._say(f"log {event.log}")
 
     def _line(self) -> Text:

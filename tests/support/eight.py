@@ -67,7 +67,7 @@ class Eight:
         """Restart clients that left without all acknowledgements, until every report is sent."""
         for name in KINDS:
             program = self._programs[name]
-            while "to be sent again at the next start" in program.said:
+            while "the next start will send" in program.said:
                 program = self._start(name, "--blocks=1")
                 program.process.wait(PATIENCE_SECONDS)
 

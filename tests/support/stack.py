@@ -133,7 +133,7 @@ class Stack:
         A client that leaves waits for acknowledgements, but not for long.
         """
         assert client.stop() == 0, client.said
-        while "to be sent again at the next start" in client.said:
+        while "the next start will send" in client.said:
             client = self.client(name, *options, "--blocks=1")
             client.process.wait(PATIENCE_SECONDS)
 

@@ -1,5 +1,7 @@
 """The client's output for people."""
 
+from dataclasses import replace
+
 import pytest
 
 from clientapp.core import events
@@ -80,6 +82,16 @@ def test_verdicts_are_summarised(capsys: pytest.CaptureFixture[str]) -> None:
     tally.verdicts.update({"verified": 2, "broken": 1})
     Terminal(tally).show(tally.summary(unacknowledged=0, log="logs/alice.log"))
     assert "the server found 2 verified, 1 broken\n" in capsys.readouterr().out
+
+
+def test_rest_for_the_next_start_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """The end of a run says what the next start receives and sends again."""
+    tally = Tally(block_size=3)
+    summary = replace(tally.summary(unacknowledged=2, log=""), unfinished=1)
+    Terminal(tally).show(summary)
+    said = capsys.readouterr().out
+    assert "the next start will receive 1 message of an unfinished block again\n" in said
+    assert "the next start will send 2 reports again\n" in said
 
 
 @pytest.mark.parametrize(
