@@ -21,7 +21,7 @@ from clientapp.wire.digest import digest_of, format_digest
 from feeds.core.limits import LIMITS
 from feeds.pages.health import Health
 from feeds.pages.newest import Newest, ShownMessage
-from feeds.pages.overview import ClientRow, FeedCard, Overview
+from feeds.pages.overview import ClientRow, FeedCard, Numbers, Overview
 from feeds.pages.pace import SizeRow
 from feeds.pages.sparklines import Sparkline, Sparklines
 from feeds.sources import make_source
@@ -251,6 +251,7 @@ def test_the_sample_session_is_true() -> None:
     ("heading", "values"),
     [
         ("Members", Overview),
+        ("Numbers", Numbers),
         ("Health", Health),
         ("Feeds", FeedCard),
         ("Clients", ClientRow),

@@ -2,14 +2,15 @@
 The values on the page at ``/``: feeds, connected clients and stored blocks.
 
 The page and ``status.json`` use the same `Overview`, whose values are already
-formatted for people, so that a reload and an update show the same. A process
-queries the database once a second, however many pages are open.
+formatted for people, so that a reload and an update show the same; its `Numbers`
+are for programs. A process queries the database once a second, however many
+pages are open.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -91,9 +92,43 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeedNumbers:
+    """The values of one feed as numbers."""
+
+    rate: float
+    """Messages per second."""
+    head: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """The same values as numbers, for programs that read ``status.json``."""
+
+    at_us: int
+    """The time of these values, in microseconds since 1970."""
+    feeds: dict[str, FeedNumbers]
+    """The feeds by name."""
+    rate: float
+    """Messages per second of all running feeds."""
+    connected: int
+    sessions: int
+    blocks_per_minute: float
+    latency_seconds: float | None
+    """None if there is no verified block by the server's clock."""
+    blocks: int
+    verified: int
+    broken: int
+    plain: int
+    """Blocks of plain clients, which cannot be checked."""
+    messages: int
+    """Messages in the stored blocks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """All values on the page that change."""
 
+    numbers: Numbers
     health: Health
     troubles: list[Trouble]
     """Current problems; normally empty."""
@@ -174,7 +209,17 @@ def _look() -> Overview:
     clients = _client_rows(online)
     more = connected - len(clients)
     recent, timed = pace(datetime.now(UTC)), _TIMES.get()
+    rate = sum(running)
     return Overview(
+        numbers=Numbers(
+            at_us=now_us,
+            feeds={feed.name: FeedNumbers(rate=feed.rate, head=feed.head) for feed in feeds},
+            rate=rate,
+            connected=connected,
+            blocks_per_minute=recent.blocks,
+            latency_seconds=timed.latency_seconds,
+            **asdict(totals),
+        ),
         health=Health(state="still", word="", reason=""),
         troubles=[],
         feeds=[_feed_card(feed) for feed in feeds],
@@ -182,7 +227,7 @@ def _look() -> Overview:
         more=f"and {more:,} more" if more > 0 else "",
         connected=f"{connected:,}",
         sessions=f"of {totals.sessions:,} sessions so far",
-        rate=show.rate(sum(running)).removesuffix("/s"),
+        rate=show.rate(rate).removesuffix("/s"),
         running=f"{len(running):,} of {len(feeds):,} feeds running",
         pace=f"{recent.blocks:,.0f}",
         pace_note=f"{recent.messages:,.1f} messages/s in them",

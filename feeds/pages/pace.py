@@ -74,6 +74,8 @@ class Times:
     """The number of reports left out of all figures, as a sentence, or empty."""
     latency: str = "none"
     """The median of the blocks' median latencies by the server's clock."""
+    latency_seconds: float | None = None
+    """The same as a number; None if there is none."""
     latency_note: str
 
 
@@ -104,6 +106,7 @@ def times() -> Times:
         sizes=rows,
         left_out=left_out,
         latency=show.seconds(found.latency.p50),
+        latency_seconds=found.latency.p50,
         latency_note=_p99(found.latency.p99, found.latency_blocks)
         + (f"; {out:,} left out" if out else ""),
     )

@@ -155,9 +155,10 @@ def test_latencies_by_the_clients_own_clock_are_left_out(session: ClientSession)
     report(session, 1, clock_offset=None, latency_p50=-300.0, latency_p99=300.0)
     note = "no verified block with a known server clock yet"
     assert (times().latency, times().latency_note) == ("none", note)
+    assert times().latency_seconds is None
     report(session, 2)
     report(session, 3)
-    assert times().latency == "1.0 ms"
+    assert (times().latency, times().latency_seconds) == ("1.0 ms", 0.001)
     assert times().latency_note == "2 blocks, too few for a p99 yet; 1 left out"
     assert times().sizes[0].blocks == "3"
 

@@ -211,6 +211,19 @@ def test_connected_clients_are_shown(client: Client) -> None:
     assert status["verified"] == "2"
 
 
+def test_status_has_numbers(client: Client) -> None:
+    """Programs get the main values as numbers, not as text for people."""
+    assert client.get("/status.json").json()["numbers"]["latency_seconds"] is None
+    forget()
+    report(connect("alice"), 1, "Client alice received 1 block in 2.000 s time")
+    numbers = client.get("/status.json").json()["numbers"]
+    assert numbers["feeds"].keys() == {"arrays", "users"}
+    assert numbers["feeds"]["users"] == {"rate": 1.0, "head": 0}
+    expected = {"connected": 1, "sessions": 1, "blocks": 2, "verified": 1, "messages": 6}
+    assert {name: numbers[name] for name in expected} == expected
+    assert numbers["blocks_per_minute"] == 0.0
+
+
 def test_page_and_status_agree(client: Client) -> None:
     """Every value of the status is on the page when the page is loaded."""
     report(connect("alice"), 1, "Client alice received 1 block in 2.000 s time")
