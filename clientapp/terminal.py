@@ -16,6 +16,7 @@ from rich.text import Text
 
 from .core import events
 from .core.counted import counted
+from .core.protocol import HISTORY
 from .core.tally import Tally
 from .log.format import format_time
 from .wire import codec
@@ -87,9 +88,7 @@ class Terminal:
                 style = VERDICT_STYLES.get(event.verdict, "yellow")
                 self._say(f"Block {event.block} {event.verdict}{reason}", style)
             case events.Missed():
-                span = f"{event.first} to {event.last} will not come"
-                missing = span if event.first <= event.last else "nothing is missing"
-                self._say(f"Gap in {event.feed}: {missing} ({event.cause})", "yellow")
+                self._say(_gap(event), "yellow")
             case events.Noticed() | events.Warned():
                 self._say(event.text, "yellow")
             case events.Summary():
@@ -167,6 +166,15 @@ class Terminal:
             no_wrap=True,
             overflow="ellipsis",
         )
+
+
+def _gap(event: events.Missed) -> str:
+    """Return a gap as a sentence."""
+    span = f"{event.first} to {event.last} will not come"
+    missing = span if event.first <= event.last else "nothing is missing"
+    if event.cause == HISTORY:
+        missing = f"history was rolled back; messages after {event.last} follow"
+    return f"Gap in {event.feed}: {missing} ({event.cause})"
 
 
 def _bound(clock: Clock | None) -> str:

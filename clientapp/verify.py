@@ -58,7 +58,11 @@ def show_as_text(verified: Verified) -> bool:
         return False
     lines = [f"{verified.path}: {_verdict(findings)}"]
     lines += [f"  {_summary(session)}" for session in findings.sessions]
-    for notes, mark in ((findings.faults, ""), (findings.warnings, "warning: ")):
+    for notes, mark in (
+        (findings.faults, ""),
+        (findings.warnings, "warning: "),
+        (findings.remarks, "note: "),
+    ):
         lines += [f"  line {at.line}, byte {at.byte}: {mark}{at.text}" for at in notes.kept]
         more = notes.count - len(notes.kept)
         if more:
@@ -85,6 +89,7 @@ def show_as_json(verified: Verified) -> bool:
             "sessions": [_summary_json(session) for session in findings.sessions],
             "faults": asdict(findings.faults),
             "warnings": asdict(findings.warnings),
+            "remarks": asdict(findings.remarks),
         }
     write_json(shown)
     return findings is not None and findings.is_whole
@@ -104,6 +109,8 @@ def _summary(session: SessionSummary) -> str:
         f"{asked.block_size}, {counted(session.blocks, 'block')}, "
         f"{counted(session.messages, 'message')}, {counted(session.gaps, 'missing offset')}"
     )
+    if session.rollbacks:
+        text += f", {counted(session.rollbacks, 'rollback')}"
     text += "".join(f", {blocks} {verdict}" for verdict, blocks in session.verdicts.items())
     if session.started_at is None or session.finished_at is None:
         return text

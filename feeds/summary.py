@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from django.db.models import Prefetch
 
 from feeds.core.schedule import Schedule
-from feeds.making.catalog import is_attended, segment_of
+from feeds.making.catalog import is_attended
+from feeds.making.segments import segment_of
 from feeds.models import Feed
 from feeds.models import Segment as SegmentRow
 

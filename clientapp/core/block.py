@@ -19,7 +19,7 @@ from ..wire.report import FeedRange, Report
 from ..wire.sentence import Sentence
 from .cadence import Cadence
 from .latency import summarise
-from .protocol import UNANNOUNCED
+from .protocol import HISTORY, UNANNOUNCED
 from .serverclock import ServerClock
 from .session import Session
 from .stamp import Stamp
@@ -56,15 +56,18 @@ class RangeBuilder:
     count: int = 0
     digest: int = digest.EMPTY
     gaps: int = 0
+    at: int | None = None
+    history: bool = False
 
     @property
     def is_empty(self) -> bool:
-        """Whether the range has only had a change of epoch so far."""
-        return self.last < self.first
+        """Whether the range has only had a change of epoch or a rollback so far."""
+        return self.count == 0 and self.last < self.first
 
-    def add(self, offset: int, epoch: str, crc: int) -> None:
-        """Add a message."""
+    def add(self, offset: int, epoch: str, crc: int, at: int | None = None) -> None:
+        """Add a message; a log does not tell its intended time *at*."""
         self.last = offset
+        self.at = at
         self.epoch = epoch
         self.count += 1
         self.digest = digest.extend(self.digest, crc)
@@ -74,7 +77,10 @@ class RangeBuilder:
         # If a new epoch starts at lower offsets, the range begins with them.
         self.first = min(self.first, gap.last + 1)
         self.last = gap.last
+        self.at = None
         self.epoch = gap.epoch
+        # Before the first message of a block, the gap is between two blocks.
+        self.history |= gap.cause == HISTORY and self.count > 0
         if gap.cause != UNANNOUNCED:
             self.gaps += max(0, gap.last - gap.first + 1)
 
@@ -88,6 +94,8 @@ class RangeBuilder:
             digest=digest.format_digest(self.digest),
             gaps=self.gaps,
             duplicates=duplicates,
+            at=self.at,
+            history=self.history,
         )
 
 
@@ -149,7 +157,9 @@ class BlockBuilder:
         draft.lines.append(line)
         draft.due.append(message.at)
         self._cadence.take(message.feed, message.offset, message.at)
-        self._range(message.feed, message.offset).add(message.offset, epoch, message.crc)
+        self._range(message.feed, message.offset).add(
+            message.offset, epoch, message.crc, message.at
+        )
 
     def add_gap(self, gap: Gap, line: str) -> None:
         """Add a gap and its line."""

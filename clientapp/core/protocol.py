@@ -18,6 +18,8 @@ from ..wire.request import Request
 from ..wire.welcome import Welcome
 from .session import Session
 
+HISTORY = "history"
+"""The cause of a gap after which offsets may arrive again, with other messages."""
 UNANNOUNCED = "unannounced"
 """The cause of a gap that the client detected and the server did not announce."""
 
@@ -138,7 +140,7 @@ class ClientProtocol:
         epoch = self._epochs[message.feed]
         if epoch == at.epoch and message.offset <= at.offset:
             return [Duplicate(message.feed, message.offset, message.crc)]
-        self._positions[message.feed] = Position(epoch, message.offset)
+        self._positions[message.feed] = Position(epoch, message.offset, message.at)
         if epoch == at.epoch and message.offset == at.offset + 1:
             return [message]
         return [_jump(message.feed, at, Position(epoch, message.offset - 1)), message]
@@ -146,7 +148,7 @@ class ClientProtocol:
     def _gap(self, gap: Gap) -> list[Message | Control | Duplicate]:
         at = self._position(gap.feed)
         self._epochs[gap.feed] = gap.epoch
-        if gap.epoch == at.epoch and gap.last <= at.offset:
+        if gap.epoch == at.epoch and gap.last <= at.offset and gap.cause != HISTORY:
             return []
         self._positions[gap.feed] = Position(gap.epoch, gap.last)
         if gap.first > at.offset + 1 and gap.last >= gap.first - 1:

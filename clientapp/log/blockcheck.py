@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..core.block import RangeBuilder
-from ..core.protocol import Duplicate
+from ..core.protocol import HISTORY, Duplicate
 from ..core.session import Session
 from ..wire.from_server import Gap
 from ..wire.position import Position
@@ -44,6 +44,8 @@ class ScannedBlock:
     header: LoggedBlock
     gaps: int = 0
     """Offsets that the gap lines name; the header's ranges count only announced ones."""
+    rollbacks: int = 0
+    """Gap lines with the cause ``history``."""
     is_readable: bool = True
     """Whether every line that must be parsed could be parsed."""
     is_whole: bool = False
@@ -77,9 +79,14 @@ class ScannedBlock:
         """Return sentences about clocks that disagree; a clock may have been set."""
         return []
 
+    def remarks(self) -> list[str]:
+        """Return sentences that explain the line taken last; they are no faults."""
+        return []
+
     def _count_gap(self, gap: Gap) -> int:
         missing = max(0, gap.last - gap.first + 1)
         self.gaps += missing
+        self.rollbacks += gap.cause == HISTORY
         return missing
 
 
@@ -104,6 +111,7 @@ class CheckedBlock(ScannedBlock):
         self.finished_at: int | None = None
         """The receive time of the last message so far."""
         self._went_back = False
+        self._remarks: list[str] = []
 
     @property
     def messages(self) -> int:
@@ -152,6 +160,11 @@ class CheckedBlock(ScannedBlock):
             found.append("the header's latencies are out of order")
         return found
 
+    def remarks(self) -> list[str]:
+        """Return sentences that explain the line taken last; they are no faults."""
+        found, self._remarks = self._remarks, []
+        return found
+
     def oddities(self) -> list[str]:
         """Return sentences about clocks that disagree; a clock may have been set."""
         found = []
@@ -192,12 +205,15 @@ class CheckedBlock(ScannedBlock):
         at = self._at.get(feed)
         missing = self._count_gap(gap)
         self._at[feed] = Position(gap.epoch, gap.last)
+        if gap.cause == HISTORY:
+            self._remarks.append(_explain_rollback(gap, at))
         self._range(feed, gap.first).add_gap(gap)
         if gap.first > gap.last + 1:
             return [f"the gap in {feed} ends at {gap.last} before it begins at {gap.first}"]
         if at is not None and gap.first != min(at.offset, gap.last) + 1:
             return [f"the gap in {feed} begins at {gap.first}, but {feed} stood at {at.offset}"]
-        if at is not None and gap.epoch == at.epoch and not missing:
+        changes = missing or gap.cause == HISTORY
+        if at is not None and gap.epoch == at.epoch and not changes:
             return [f"the gap in {feed} changes nothing"]
         return []
 
@@ -241,7 +257,7 @@ class CheckedBlock(ScannedBlock):
             for feed, part in self._ranges.items()
             if feed in said
             for true in (part.finish(said[feed].duplicates),)
-            for name in ("epoch", "first", "last", "count", "digest", "gaps")
+            for name in ("epoch", "first", "last", "count", "digest", "gaps", "history")
         ]
 
     def _position_facts(self) -> list[tuple[str, object, object]]:
@@ -253,3 +269,10 @@ class CheckedBlock(ScannedBlock):
             at = said.get(feed, true)
             facts.append((f"position of {feed}", [at.epoch, at.offset], [true.epoch, true.offset]))
         return facts
+
+
+def _explain_rollback(gap: Gap, at: Position | None) -> str:
+    stood = f"{gap.feed} stood at {at.offset} and " if at else f"{gap.feed} "
+    text = f"history was rolled back: {stood}continues after {gap.last}"
+    is_again = at is not None and at.offset > gap.last
+    return f"{text}; these offsets follow again, with other messages" if is_again else text

@@ -8,7 +8,7 @@ from ..core.session import Session
 from ..core.verdicts import Verdicts
 from .blockcheck import CheckedBlock
 from .parse import LoggedVerdict
-from .scanner import Fault, Finding, Oddity, Part
+from .scanner import Fault, Finding, Oddity, Part, Remark
 
 MAX_KEPT = 20
 """The most findings of each kind that are kept: one damaged place can affect many lines."""
@@ -37,6 +37,8 @@ class SessionSummary:
     messages: int = 0
     gaps: int = 0
     """Offsets that its gaps name."""
+    rollbacks: int = 0
+    """Number of times that the server's history of a feed was rolled back."""
     verdicts: dict[str, int] = field(default_factory=dict)
     """Number of blocks per verdict; blocks without one are not counted."""
     started_at: int | None = None
@@ -49,6 +51,7 @@ class SessionSummary:
         self.blocks += 1
         self.messages += block.messages
         self.gaps += block.gaps
+        self.rollbacks += block.rollbacks
         if self.started_at is None:
             self.started_at = block.started_at
         if block.finished_at is not None:
@@ -63,6 +66,8 @@ class Findings:
     faults: Notes = field(default_factory=Notes)
     warnings: Notes = field(default_factory=Notes)
     """Findings that are odd but may be correct: clocks can be set."""
+    remarks: Notes = field(default_factory=Notes)
+    """Explanations of what the log says, which are no faults."""
     torn_bytes: int = 0
     """Bytes after the last whole block or line; the next start cuts them off."""
     _verdicts: Verdicts = field(default_factory=lambda: Verdicts({}), compare=False)
@@ -82,6 +87,8 @@ class Findings:
                 self.faults.add(part)
             case Oddity():
                 self.warnings.add(part)
+            case Remark():
+                self.remarks.add(part)
 
     @property
     def is_whole(self) -> bool:

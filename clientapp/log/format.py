@@ -99,6 +99,8 @@ def format_block(block: Block) -> bytes:
     header["positions"] = {
         feed: [position.epoch, position.offset] for feed, position in block.positions.items()
     }
+    times = {feed: position.at for feed, position in block.positions.items()}
+    header["at"] = {feed: at for feed, at in times.items() if at is not None}
     header["due"] = block.due
     header["rates"] = block.rates
     lines = [format_head(report), HEADER_MARK + codec.encode(header), *block.lines]

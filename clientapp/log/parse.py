@@ -126,10 +126,14 @@ def parse_header(line: bytes) -> LoggedBlock:
     """Parse a block's header line, the one for programs."""
     obj = codec.decode(line.removeprefix(HEADER))
     positions = codec.mapping(obj, "positions")
+    times = codec.mapping(obj, "at") if "at" in obj else {}
     rates = codec.mapping(obj, "rates") if "rates" in obj else {}
     return LoggedBlock(
         report=Report.read(obj),
-        positions={feed: _parse_position(feed, pair) for feed, pair in positions.items()},
+        positions={
+            feed: _parse_position(feed, pair, codec.integer(times, feed) if feed in times else None)
+            for feed, pair in positions.items()
+        },
         due=_parse_due(obj["due"]) if "due" in obj else None,
         rates={feed: None if rates[feed] is None else codec.number(rates, feed) for feed in rates},
     )
@@ -200,10 +204,10 @@ def parse_verdict(line: bytes) -> LoggedVerdict:
     return LoggedVerdict(int(match[1]), match[2], match[3] or "")
 
 
-def _parse_position(feed: str, pair: object) -> Position:
+def _parse_position(feed: str, pair: object, at: int | None) -> Position:
     match pair:
         case [str() as epoch, int() as offset]:
-            return Position(epoch, offset)
+            return Position(epoch, offset, at)
     raise MalformedMessage(f"positions holds {pair!r} for {feed}; it must be [epoch, offset]")
 
 

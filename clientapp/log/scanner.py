@@ -21,6 +21,7 @@ from .blockcheck import CheckedBlock, ScannedBlock
 from .format import format_trailer
 from .parse import (
     END,
+    GAP,
     HEAD,
     HEADER,
     SESSION,
@@ -56,6 +57,10 @@ class Oddity(Finding):
     """A finding that is odd but may be correct: clocks can be set."""
 
 
+class Remark(Finding):
+    """An explanation of what a log says; no fault."""
+
+
 @dataclass(frozen=True, slots=True)
 class LostBlock:
     """The end line of a block whose beginning cannot be read."""
@@ -64,7 +69,7 @@ class LostBlock:
     """Whether the unreadable line is that of its session."""
 
 
-Part = Session | ScannedBlock | LostBlock | LoggedVerdict | Fault | Oddity
+Part = Session | ScannedBlock | LostBlock | LoggedVerdict | Fault | Oddity | Remark
 
 
 class Scanner:
@@ -225,6 +230,8 @@ class Scanner:
             block.is_readable = False
         if faults:
             self._add(Fault, faults)
+        if line.startswith(GAP):
+            self._add(Remark, block.remarks())
 
     def _close(self, block: ScannedBlock, line: bytes) -> None:
         self._leave_block()
@@ -306,7 +313,7 @@ class Scanner:
 
     def _add(
         self,
-        kind: type[Fault | Oddity],
+        kind: type[Fault | Oddity | Remark],
         texts: Sequence[str],
         at: tuple[int, int] | None = None,
     ) -> None:

@@ -85,7 +85,8 @@ class Gap:
     epoch: str
     """The epoch of the messages after the gap."""
     cause: str
-    """``epoch``: the recipe of the feed changed."""
+    """``epoch``: the recipe of the feed changed. ``history``: the server's database lost the
+    last messages of the feed; offsets after `last` follow, perhaps again."""
 
     def write(self) -> Json:
         """Return the JSON object."""

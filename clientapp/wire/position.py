@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .codec import MAX_INTEGER
 from .errors import BadRequest
 from .names import EPOCH, is_feed_name
 
@@ -24,6 +25,12 @@ class Position:
     """Twelve hexadecimal digits that name the recipe of the feed."""
     offset: int
     """From 1; 0 means before the first message."""
+    at: int | None = None
+    """
+    The intended time of the message at the offset, microseconds since 1970; None: unknown.
+
+    After a rollback, a server sends the same offset with another intended time.
+    """
 
 
 def parse_after(text: str) -> tuple[str, Position]:
@@ -46,5 +53,21 @@ def parse_after(text: str) -> tuple[str, Position]:
 
 
 def format_after(feed: str, position: Position) -> str:
-    """Format the position of *feed* as `parse_after` reads it."""
+    """Format the position of *feed*, without its time, as `parse_after` reads it."""
     return f"{feed}:{position.epoch}:{position.offset}"
+
+
+def parse_at(text: str) -> tuple[str, int]:
+    """
+    Read ``users:TIME``, the intended time of a position in a URL.
+
+    Raises BadRequest.
+    """
+    feed, _, digits = text.partition(":")
+    is_time = digits.isascii() and digits.isdigit() and len(digits) <= 16
+    if not (is_feed_name(feed) and is_time and int(digits) <= MAX_INTEGER):
+        raise BadRequest(
+            f"at={text[:80]!r} is not allowed: write FEED:TIME in microseconds since 1970, "
+            "for example users:1795250402123456"
+        )
+    return feed, int(digits)

@@ -28,7 +28,7 @@ class FeedRange:
     first: int
     """The first offset after the feed's position before the block."""
     last: int
-    """The feed's offset after the block."""
+    """The feed's offset after the block; 0 only after a rollback to a feed without messages."""
     count: int
     """Messages of this feed in the block; 0 if the whole range is a gap."""
     digest: str | None
@@ -37,11 +37,19 @@ class FeedRange:
     """Offsets of the range that the server announced as missing."""
     duplicates: int
     """Messages that arrived again and were dropped."""
+    at: int | None = None
+    """The intended time of the message at `last`; None: unknown, or the range ends in a gap."""
+    history: bool = False
+    """Whether a gap with the cause ``history`` is in the range: then its messages are of two
+    histories, and its offsets and counts need not agree."""
 
     def write(self) -> Json:
         """Return the JSON object."""
         every = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {name: value for name, value in every if value is not None}
+        obj = {name: value for name, value in every if value is not None}
+        if not self.history:
+            del obj["history"]
+        return obj
 
     @classmethod
     def read(cls, obj: Json) -> FeedRange:
@@ -49,11 +57,13 @@ class FeedRange:
         part = cls(
             epoch=codec.string(obj, "epoch", longest=12),
             first=codec.integer(obj, "first", low=1),
-            last=codec.integer(obj, "last", low=1),
+            last=codec.integer(obj, "last"),
             count=codec.integer(obj, "count", high=MAX_BLOCK_SIZE),
             digest=codec.string(obj, "digest", longest=16) if "digest" in obj else None,
             gaps=codec.integer(obj, "gaps"),
             duplicates=codec.integer(obj, "duplicates"),
+            at=codec.integer(obj, "at") if "at" in obj else None,
+            history=codec.boolean(obj, "history") if "history" in obj else False,
         )
         if part.digest is not None and not DIGEST.fullmatch(part.digest):
             raise MalformedMessage(f"digest is {part.digest!a}; it must be 16 hexadecimal digits")

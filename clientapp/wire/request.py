@@ -7,12 +7,12 @@ So any WebSocket client works at once, and there is no handshake state.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode
 
 from . import SUBPROTOCOL, names
 from .errors import BadRequest
-from .position import MAX_OFFSET, Position, format_after, parse_after
+from .position import MAX_OFFSET, Position, format_after, parse_after, parse_at
 
 DEFAULT_CLIENT = "guest"
 DEFAULT_FEEDS = ("users",)
@@ -22,7 +22,7 @@ MAX_QUERY = 8192
 """The most characters of a query string: a longer one is refused unread."""
 MAX_FIELDS = 64
 """The most parameters of a query string."""
-PARAMETERS = ("client", "feed", "block_size", "session", "after", "from")
+PARAMETERS = ("client", "feed", "block_size", "session", "after", "at", "from")
 FROM_START = "start"
 """The value of ``from`` for the first message of each feed."""
 
@@ -60,6 +60,8 @@ class Request:
         if self.session is not None:
             pairs.append(("session", self.session))
         pairs += [("after", format_after(feed, at)) for feed, at in self.after.items()]
+        # A parameter of its own: servers that do not know it ignore it.
+        pairs += [("at", f"{feed}:{at.at}") for feed, at in self.after.items() if at.at is not None]
         if self.first is not None:
             pairs.append(("from", str(self.first)))
         return urlencode(pairs)
@@ -88,7 +90,7 @@ def parse_request(query: str) -> Request:
         block_size=_block_size(_single(given, "block_size", "1")),
         session=_single(given, "session", "") or None,
         declares_size="block_size" in given,
-        after=_after(given.get("after", ())),
+        after=_after(given.get("after", ()), given.get("at", ())),
         first=_first(_single(given, "from", "")),
         unknown=tuple(name for name in given if name not in PARAMETERS),
     )
@@ -126,13 +128,18 @@ def _block_size(text: str) -> int:
     return size
 
 
-def _after(texts: Iterable[str]) -> dict[str, Position]:
+def _after(texts: Iterable[str], times: Iterable[str]) -> dict[str, Position]:
     after: dict[str, Position] = {}
     for text in texts:
         feed, position = parse_after(text)
         if feed in after:
             raise BadRequest(f"after={text!r} is not allowed: {feed!r} has a position already")
         after[feed] = position
+    for text in times:
+        feed, at = parse_at(text)
+        if feed not in after or after[feed].at is not None:
+            raise BadRequest(f"at={text!r} is not allowed: it needs one after={feed}:EPOCH:OFFSET")
+        after[feed] = replace(after[feed], at=at)
     return after
 
 

@@ -14,9 +14,10 @@ from zlib import crc32
 
 from clientapp.wire.verdict import Verdict
 from feeds import show
+from feeds.core.judgement import ROLLED_BACK
 from feeds.core.schedule import Schedule
-from feeds.making.catalog import segment_of
 from feeds.making.regeneration import UnavailableError, lines_between
+from feeds.making.segments import segment_of
 from feeds.models import BlockReport, Feed
 
 MOST_EXPECTED = 40
@@ -65,6 +66,9 @@ def expected_of(report: BlockReport) -> Expected:
     spanned = 0
     for feed, part in report.ranges.items():
         first, last = part["first"], part["last"]
+        if f"{feed} {first} to {last}: {ROLLED_BACK}" in report.reason:
+            notes.append(f"The records of {feed} cannot be shown: their {ROLLED_BACK}.")
+            continue
         spanned += last - first + 1
         difference: Mapping[str, Any] = (report.difference or {}).get(feed, {})
         wanted = _wanted(first, last, difference, MOST_EXPECTED - len(rows))

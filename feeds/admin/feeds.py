@@ -21,7 +21,7 @@ from feeds.admin.actions import offer
 from feeds.admin.forms import FeedForm
 from feeds.admin.read_only import FactInline, leads
 from feeds.admin.recipes import recipes
-from feeds.making import catalog, regeneration
+from feeds.making import regeneration, segments
 from feeds.models import Feed, Segment
 from feeds.sources import SpecError
 from feeds.summary import summaries
@@ -209,7 +209,7 @@ class FeedAdmin(ModelAdmin):
         """Return the records after the promise, or the error if there are none."""
         first = feed.promised + 1
         try:
-            source = regeneration.source_of(catalog.recipe_of(feed))
+            source = regeneration.source_of(segments.recipe_of(feed))
             records = [json.loads(text) for text in source.records(first, PREVIEWED)]
         except SpecError as error:
             return str(error)

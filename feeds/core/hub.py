@@ -19,8 +19,11 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Protocol
 
+from clientapp.wire.position import Position
 from feeds.core.form import PROTOCOL, Form, Reframe
+from feeds.core.frames import control_frame
 from feeds.core.limits import Limits
+from feeds.core.start import history_gap
 from feeds.core.stream import Stream
 from feeds.core.subscriber import Cohort, Pass, Subscriber, Writer
 
@@ -33,7 +36,11 @@ class Recovers(Protocol):
     """Regenerates frames that are older than the recent past."""
 
     def start(self, hub: Hub, subscriber: Subscriber, feed: str) -> None:
-        """Regenerate the next frames of *feed*; later call `Hub.recovered` or `Hub.skip`."""
+        """
+        Regenerate the next frames of *feed*; later call `Hub.recovered` or `Hub.skip`.
+
+        Call neither if the hub has another stream of *feed* by then.
+        """
 
 
 class Pumps(Protocol):
@@ -78,6 +85,26 @@ class Hub:
         self.streams[feed].restart(head)
         self._mark_dirty(feed)
 
+    def roll_back(self, feed: str, resumed: Position) -> None:
+        """
+        Begin the stream of *feed* anew, because its history was rolled back.
+
+        Every subscriber continues at *resumed*, after a gap that says so. It takes one
+        step, because no message may come between: 10 µs for each subscriber.
+        """
+        self.open_stream(feed, resumed.offset)
+        for subscriber in list(self.subscribers):
+            cursor = _cursors(subscriber).get(feed)
+            if cursor is None:
+                continue
+            self._leave_cohort(subscriber)
+            subscriber.unsent += resumed.offset - cursor
+            _move(subscriber.cursors, feed, resumed.offset)
+            if subscriber.recovering == feed:
+                subscriber.recovering = ""
+            self.write(subscriber, control_frame(history_gap(feed, cursor, resumed)))
+            self._enqueue(subscriber)
+
     def subscribe(
         self, writer: Writer, cursors: dict[str, int], form: Form = PROTOCOL
     ) -> Subscriber:
@@ -105,7 +132,7 @@ class Hub:
 
     def recovered(self, subscriber: Subscriber, feed: str, last: int, frames: bytes) -> None:
         """Write *frames*, the messages of *feed* that *subscriber* lacked, up to *last*."""
-        subscriber.recovering = False
+        subscriber.recovering = ""
         if subscriber in self.subscribers:
             self.sent[feed] += last - subscriber.cursors[feed]
             _move(subscriber.cursors, feed, last)
@@ -114,7 +141,7 @@ class Hub:
 
     def skip(self, subscriber: Subscriber, feed: str, last: int, gap: bytes) -> None:
         """Move *subscriber* to *last* of *feed* without messages; *gap* announces it."""
-        subscriber.recovering = False
+        subscriber.recovering = ""
         if subscriber in self.subscribers:
             subscriber.unsent += last - subscriber.cursors[feed]
             _move(subscriber.cursors, feed, last)
@@ -207,7 +234,7 @@ class Hub:
             return
         feed = self._next(subscriber.cursors)
         if feed is not None and self._is_outrun(feed, subscriber.cursors[feed]):
-            subscriber.recovering = True
+            subscriber.recovering = feed
             self._recovery.start(self, subscriber, feed)
             return
         frames = self._take(subscriber.cursors, subscriber.form.reframe, 1)

@@ -24,8 +24,11 @@ class Judgement:
     verdict: Verdict
     reason: str = ""
     """Empty if the block is verified."""
+    is_rolled_back: bool = False
+    """Whether a range is of a history that was rolled back: the schedule says nothing about it."""
 
 
+ROLLED_BACK = "history was rolled back"
 ONLY_A_SENTENCE = Judgement(Verdict.UNVERIFIABLE, "only the sentence was reported")
 
 
@@ -60,9 +63,16 @@ def cannot_be_made(feed: str, part: FeedRange) -> Judgement:
     return Judgement(Verdict.UNVERIFIABLE, f"{where}: this server cannot regenerate them")
 
 
+def rolled_back(feed: str, part: FeedRange) -> Judgement:
+    """Return the judgement on a range of a history that was rolled back."""
+    reason = f"{feed} {part.first} to {part.last}: {ROLLED_BACK}"
+    return Judgement(Verdict.UNVERIFIABLE, reason, is_rolled_back=True)
+
+
 def of_all(judgements: Iterable[Judgement]) -> Judgement:
     """Return the worst verdict, with the reasons of all ranges that have it."""
     found = list(judgements)
     verdict = next(word for word in _GRAVITY if any(one.verdict == word for one in found))
     reasons = [one.reason for one in found if one.verdict == verdict and one.reason]
-    return Judgement(verdict, "; ".join(reasons))
+    is_rolled_back = any(one.is_rolled_back for one in found)
+    return Judgement(verdict, "; ".join(reasons), is_rolled_back)

@@ -19,6 +19,11 @@ def removed(feed: str) -> str:
     return f"feed {feed} was removed"
 
 
+def rolled_back(feed: str) -> str:
+    """Return the notice for a feed whose database lost its last messages."""
+    return f"the history of feed {feed} was rolled back: the database lost its last messages"
+
+
 def running(feed: str) -> str:
     """Return the notice for a feed whose generator started."""
     return f"feed {feed} is running"

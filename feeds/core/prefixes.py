@@ -69,6 +69,10 @@ class RecentDigests:
             known.restart(first - 1)
         known.extend(lines)
 
+    def forget(self, feed: str) -> None:
+        """Discard the digests of *feed*."""
+        self._feeds.pop(feed, None)
+
     def between(self, feed: str, first: int, last: int) -> int | None:
         """Return the digest of the offsets *first* to *last* of *feed*; None: unknown."""
         known = self._feeds.get(feed)

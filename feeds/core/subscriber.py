@@ -60,8 +60,8 @@ class Subscriber:
         """Whether the writer has unsent bytes."""
         self.queued = False
         """Whether it is in the hub's queue."""
-        self.recovering = False
-        """Whether frames older than the recent past are being regenerated."""
+        self.recovering = ""
+        """The feed whose frames, older than the recent past, are being regenerated."""
 
 
 class Cohort:

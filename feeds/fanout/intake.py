@@ -12,13 +12,16 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 
+from clientapp.wire.message import make_line
+from clientapp.wire.position import Position
+from feeds.core import notices
 from feeds.core.hub import Hub
 from feeds.core.limits import Limits
 from feeds.core.lines import make_frames
 from feeds.core.prefixes import RecentDigests
 from feeds.fanout.recovery import Recovery
 from feeds.layer.batches import Batch
-from feeds.making.catalog import Catalog
+from feeds.making.catalog import Catalog, KnownFeed
 from feeds.making.regeneration import ScheduleUnknownError, UnavailableError
 from feeds.running.clock import now_us
 
@@ -70,14 +73,15 @@ class Intake:
     async def take(self, batch: Batch) -> None:
         """Append a batch to its stream, after any messages missing before it."""
         async with self._order:
-            stream = self._hub.streams.get(batch.feed)
-            known = self._catalog.feeds.get(batch.feed)
-            if stream is None or known is None:
+            if batch.feed not in self._hub.streams:
                 return
-            # If no segment is known, the epoch is a guess: that of a segment that begins now.
-            is_new = known.schedule.last is None or known.epoch_at(batch.first) != batch.epoch
-            if is_new and not await self._catalog.refresh():
-                return
+            known = self._catalog.feeds[batch.feed]
+            if not _is_of(batch, known):
+                await self._refresh()
+                known = self._catalog.feeds[batch.feed]
+                if not _is_of(batch, known):
+                    return
+            stream = self._hub.streams[batch.feed]
             if batch.first > stream.head + 1:
                 await self._fill(batch.feed, batch.first - 1)
             skip = stream.head + 1 - batch.first
@@ -92,6 +96,7 @@ class Intake:
     async def _keep_up(self, now: int) -> None:
         """Open streams for new feeds, and regenerate messages that are overdue at *now*."""
         async with self._order:
+            self._begin_anew(now)
             for name, feed in self._catalog.feeds.items():
                 if name not in self._hub.streams:
                     stream = self._hub.open_stream(name, feed.head(now))
@@ -101,10 +106,10 @@ class Intake:
 
     async def _fill(self, feed: str, last: int) -> None:
         """Regenerate the messages up to *last* that the stream of *feed* lacks."""
-        stream = self._hub.streams[feed]
         if last > self._catalog.feeds[feed].promised:
-            await self._catalog.refresh()
+            await self._refresh()
             last = min(last, self._catalog.feeds[feed].promised)
+        stream = self._hub.streams[feed]
         if last - stream.head > self._limits.recent_messages:
             self._hub.restart(feed, last - self._limits.recent_messages)
         while stream.head < last:
@@ -117,8 +122,31 @@ class Intake:
                 return
             self._append(feed, stream.head + 1, lines)
 
+    async def _refresh(self) -> None:
+        await self._catalog.refresh()
+        self._begin_anew(now_us())
+
+    def _begin_anew(self, now: int) -> None:
+        """Reset the feeds whose history was rolled back, and tell their subscribers."""
+        for name in list(self._catalog.rolled_back):
+            feed = self._catalog.accept(name)
+            head = feed.head(now)
+            log.warning("%s; it continues after offset %d", notices.rolled_back(name), head)
+            self._digests.forget(name)
+            self._hub.roll_back(name, Position(feed.epoch_at(head + 1), head))
+
     def _append(self, feed: str, first: int, lines: list[bytes]) -> None:
         """Publish *lines* to all subscribers, and add them to the digests."""
         frames = make_frames(feed, self._catalog.feeds[feed].schedule, first, lines)
         self._hub.publish(feed, first, frames)
         self._digests.extend(feed, first, lines)
+
+
+def _is_of(batch: Batch, feed: KnownFeed) -> bool:
+    """Tell whether *batch* has the epoch and the intended times of *feed* as known here."""
+    try:
+        segment = feed.schedule.segment(batch.first)
+    except LookupError:
+        return False
+    line = make_line(batch.feed, batch.first, segment.at(batch.first), b"")
+    return segment.epoch == batch.epoch and batch.lines[0].startswith(line[:-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from feeds.core.hub import Hub
+from feeds.core.start import is_rolled_back
 from feeds.core.stream import Stream
 from feeds.making.catalog import Catalog, KnownFeed
 
@@ -29,6 +30,10 @@ class LiveFeed:
     def epoch_at(self, offset: int) -> str:
         """Return the epoch of *offset*, which may be in the future."""
         return self.known.epoch_at(offset)
+
+    def is_rolled_back(self, offset: int, at: int | None) -> bool:
+        """Tell whether the message at *offset* due *at* is of a history that is not this feed's."""
+        return is_rolled_back(self.known.schedule.at, self.end, offset, at)
 
 
 class LiveFeeds:

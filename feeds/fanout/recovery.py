@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from clientapp.wire.from_server import Gap
@@ -96,6 +97,14 @@ class Recovery:
                 return
 
     async def _recover(self, hub: Hub, subscriber: Subscriber, feed: str) -> None:
+        stream = hub.streams[feed]
+        finish = await self._next(hub, subscriber, feed)
+        # After a rollback, the messages are of a history that is gone.
+        if hub.streams[feed] is stream:
+            finish()
+
+    async def _next(self, hub: Hub, subscriber: Subscriber, feed: str) -> Callable[[], None]:
+        """Regenerate the next frames; return the call that gives them to *hub*."""
         first = subscriber.cursors[feed] + 1
         last = hub.streams[feed].first - 1
         clock = asyncio.get_running_loop().time
@@ -109,16 +118,16 @@ class Recovery:
             count = end - first + 1
             over = started + count / fastest(self._limits, self._catalog.feeds[feed].rate)
             await asyncio.sleep(max(over - clock(), 0))
-            hub.recovered(subscriber, feed, end, frames)
+            return partial(hub.recovered, subscriber, feed, end, frames)
         except UnavailableError as lost:
-            hub.skip(subscriber, feed, lost.last, self._gap(feed, first, lost.last))
+            return partial(hub.skip, subscriber, feed, lost.last, self._gap(feed, first, lost.last))
         except LookupError:
-            hub.skip(subscriber, feed, last, self._gap(feed, first, last))
+            return partial(hub.skip, subscriber, feed, last, self._gap(feed, first, last))
         except Exception as error:
             if not isinstance(error, ScheduleUnknownError | ChildEndedError):
                 log.exception("recovery failed; retrying")
             await asyncio.sleep(1)
-            hub.recovered(subscriber, feed, first - 1, b"")
+            return partial(hub.recovered, subscriber, feed, first - 1, b"")
 
     def _end(self, first: int, last: int) -> int:
         """Return the last offset of the step that begins at *first*, at most *last*."""

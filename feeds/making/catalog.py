@@ -7,18 +7,15 @@ served even while the database is unavailable.
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from django.db.models import Q
-
 from feeds.core import notices
-from feeds.core.schedule import Recipe, Schedule, Segment
+from feeds.core.schedule import Recipe, Schedule
 from feeds.making.regeneration import ScheduleUnknownError, source_of
+from feeds.making.segments import Segments, recipe_of
 from feeds.models import Feed
-from feeds.models import Segment as SegmentRow
 from feeds.running.outages import OUTAGES, Outage
 from feeds.running.worker import Worker
 from feeds.sources import SpecError
@@ -47,6 +44,8 @@ class KnownFeed:
     promised: int
     promised_us: int
     schedule: Schedule = field(repr=False)
+    reached: int = 0
+    """The highest offset that was ever promised, as far as this process knows."""
     removed: bool = False
     """Whether the feed was removed: then it is switched off for good."""
 
@@ -75,6 +74,22 @@ class KnownFeed:
         except LookupError:
             return self.schedule.last.epoch
 
+    def continues(self, earlier: KnownFeed) -> bool:
+        """
+        Tell whether this feed has every message that *earlier* had.
+
+        If not, its history was rolled back: the last segment is gone, or the next one
+        begins at an offset that was promised in it.
+        """
+        last = earlier.schedule.last
+        if last is None or self.schedule is earlier.schedule:
+            return True
+        try:
+            is_kept = self.schedule.segment(last.first) == last
+        except LookupError:
+            return False
+        return is_kept and self.schedule.end(last) >= earlier.reached
+
 
 def is_attended(promised_us: int, now_us: int) -> bool:
     """
@@ -85,39 +100,29 @@ def is_attended(promised_us: int, now_us: int) -> bool:
     return abs(now_us - promised_us) < ATTENDED_US
 
 
-def recipe_of(row: Feed | SegmentRow) -> Recipe:
-    """Return the recipe in a row, its spec as canonical JSON."""
-    spec = json.dumps(row.spec, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return Recipe(kind=row.kind, spec=spec, seed=row.seed)
-
-
-def segment_of(row: SegmentRow) -> Segment:
-    """Return a segment row as a segment of a schedule."""
-    return Segment(
-        recipe=recipe_of(row),
-        epoch=row.epoch,
-        first=row.first,
-        started_us=row.started_us,
-        rate_milli=row.rate_milli,
-    )
-
-
 class Catalog:
-    """The feeds of the database, as of the last refresh."""
+    """
+    The feeds of the database, as of the last refresh.
+
+    A feed whose history was rolled back stays as it was until `accept`, so that
+    nobody mixes its messages with those of the new history.
+    """
 
     def __init__(self, database: Worker) -> None:
         """Read in the worker *database*: building a new vocabulary takes about a second."""
         self._database = database
-        self._segments: dict[int, list[Segment]] = {}
+        self._segments = Segments()
         self.feeds: Mapping[str, KnownFeed] = {}
         """By name, including those that were removed."""
+        self.rolled_back: dict[str, KnownFeed] = {}
+        """By name, feeds whose history was rolled back, as they are now."""
         self.reachable = True
         """Whether the database answered the last refresh."""
 
     async def refresh(self) -> bool:
         """Read the feeds again; return False if the database is unavailable."""
         try:
-            await self._database.run(self.read)
+            found = await self._database.run(self.read)
         except Exception as error:  # noqa: BLE001  any error: serve the last known feeds
             if self.reachable:
                 log.warning("the database does not answer (%s); serving the known feeds", error)
@@ -133,6 +138,7 @@ class Catalog:
         else:
             OUTAGES.end("database")
             self.reachable = True
+            self.take(found)
         return self.reachable
 
     async def schedule(self, feed: str, last: int) -> Schedule:
@@ -146,53 +152,61 @@ class Catalog:
             raise ScheduleUnknownError
         return self.feeds[feed].schedule
 
-    def read(self) -> None:
-        """Read the changes, in this thread; raises the database's errors."""
+    def accept(self, feed: str) -> KnownFeed:
+        """Return *feed*, whose history was rolled back, as it is now; it is served from now on."""
+        now = self.rolled_back.pop(feed)
+        self.feeds = {**self.feeds, feed: now}
+        return now
+
+    def read(self) -> Sequence[KnownFeed]:
+        """Return the feeds in the database, read in this thread; raises its errors."""
         rows = list(Feed.objects.all())
         if any(row.name not in self.feeds for row in rows):
             # Building a source may take a second. Meanwhile the promise just read gets old, and
             # its generator would seem stopped. So build first and read again.
             for row in rows:
-                self._know(row)
+                _known_feed(row, Schedule())
             rows = list(Feed.objects.all())
-        unknown = Q(pk=None)
-        for row in rows:
-            known = self._segments.setdefault(row.pk, [])
-            # By offset within each feed, since primary keys may be committed out of order.
-            unknown |= Q(feed=row.pk, first__gt=known[-1].first if known else 0)
-        for new in SegmentRow.objects.filter(unknown).order_by("first"):
-            self._segments[new.feed_id].append(segment_of(new))
-        found = {row.name: self._know(row) for row in rows}
+        schedules = self._segments.read([row.pk for row in rows])
+        return [_known_feed(row, schedules[row.pk]) for row in rows]
+
+    def take(self, found: Sequence[KnownFeed]) -> None:
+        """Take the feeds *found* in the database, except those that were rolled back."""
+        feeds = {}
+        for new in found:
+            old = self.feeds.get(new.name)
+            if old is None or new.continues(old):
+                self.rolled_back.pop(new.name, None)
+                reached = max(new.promised, old.reached if old else 0)
+                feeds[new.name] = replace(new, reached=reached)
+            else:
+                self.rolled_back[new.name] = replace(new, reached=new.promised)
+                feeds[new.name] = old
         # Keep removed feeds, so that messages already sent can be regenerated and checked.
         gone = {
             name: replace(feed, enabled=False, removed=True)
             for name, feed in self.feeds.items()
-            if name not in found
+            if name not in feeds
         }
-        self.feeds = found | gone
+        self.feeds = feeds | gone
 
-    def _know(self, row: Feed) -> KnownFeed:
-        segments = self._segments.get(row.pk, [])
-        known = self.feeds.get(row.name)
-        if known and known.pk == row.pk and len(known.schedule) == len(segments):
-            schedule = known.schedule
-        else:
-            schedule = Schedule(segments)
-        recipe = recipe_of(row)
-        try:
-            source = source_of(recipe)
-            fields, next_epoch = source.fields, source.epoch
-        except SpecError:
-            fields, next_epoch = (), ""
-        return KnownFeed(
-            pk=row.pk,
-            name=row.name,
-            enabled=row.enabled,
-            rate=float(row.rate),
-            recipe=recipe,
-            fields=fields,
-            next_epoch=next_epoch,
-            promised=row.promised,
-            promised_us=row.promised_us,
-            schedule=schedule,
-        )
+
+def _known_feed(row: Feed, schedule: Schedule) -> KnownFeed:
+    recipe = recipe_of(row)
+    try:
+        source = source_of(recipe)
+        fields, next_epoch = source.fields, source.epoch
+    except SpecError:
+        fields, next_epoch = (), ""
+    return KnownFeed(
+        pk=row.pk,
+        name=row.name,
+        enabled=row.enabled,
+        rate=float(row.rate),
+        recipe=recipe,
+        fields=fields,
+        next_epoch=next_epoch,
+        promised=row.promised,
+        promised_us=row.promised_us,
+        schedule=schedule,
+    )

@@ -13,10 +13,11 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 
 from feeds.making import ownership
-from feeds.making.catalog import is_attended, recipe_of
+from feeds.making.catalog import is_attended
 from feeds.making.generator import Generator
 from feeds.making.progress import Progress
 from feeds.making.regeneration import source_of
+from feeds.making.segments import recipe_of
 from feeds.models import Feed
 from feeds.running.clock import now_us
 from feeds.running.database import is_unavailable

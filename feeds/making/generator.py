@@ -17,6 +17,7 @@ from functools import partial
 
 from channels.layers import BaseChannelLayer
 
+from feeds.core import notices
 from feeds.core.schedule import Segment
 from feeds.core.succession import successor
 from feeds.making import ownership
@@ -136,11 +137,13 @@ class Generator:
             made = list(stretches(self._feed, self._owned.schedule, self._sent + 1, last))
             await self._rest(min(at - now_us(), at - now) / 1e6)
             # If the clock was set back meanwhile, the batch is not due yet: start over.
-            if now_us() >= at and not self._stopping.is_set():
+            is_next = self._sent == made[0].first - 1
+            if is_next and now_us() >= at and not self._stopping.is_set():
                 is_full = last - self._sent == BATCH_LINES
                 self._tick_over = 0.0 if is_full else time.monotonic() + TICK_SECONDS
                 await self._publisher.publish(made, self._owned.schedule)
-                self._sent = last
+                if self._sent == made[0].first - 1:
+                    self._sent = last
 
     async def _take(self) -> ownership.OwnedFeed | None:
         """
@@ -178,7 +181,9 @@ class Generator:
         try:
             # Look first, so that a change in the admin takes effect right after the
             # promises made before it.
-            self._owned = await self._database.run(ownership.look, self._owned)
+            self._owned = self._after_rollback(
+                await self._database.run(ownership.look, self._owned)
+            )
             # A feed that is switched off is promised no further, but stays owned.
             segment, last = None, self._owned.promised
             if self._owned.enabled:
@@ -187,6 +192,10 @@ class Generator:
             self._owned = await self._database.run(
                 ownership.promise, self._owned, last, now, segment
             )
+        except ownership.RolledBackError:
+            owned = await self._take()
+            if owned is not None:
+                self._owned = self._after_rollback(owned)
         except Exception as error:
             if not is_unavailable(error):
                 raise
@@ -194,6 +203,18 @@ class Generator:
         else:
             self._failing = False
             self.progress.state = State.RUNNING if self._owned.enabled else State.OFF
+
+    def _after_rollback(self, owned: ownership.OwnedFeed) -> ownership.OwnedFeed:
+        """Return *owned*; if the database lost promises, generate those offsets again."""
+        if owned.promised < self._owned.promised:
+            log.warning(
+                "%s; continuing after offset %d", notices.rolled_back(self._feed), owned.promised
+            )
+            sent = min(self._sent, owned.promised)
+            if self._last is not None:
+                self._last -= self._sent - sent
+            self._sent = sent
+        return owned
 
     def _miss_database(self, error: Exception) -> None:
         if not self._failing:

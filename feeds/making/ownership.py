@@ -18,7 +18,7 @@ from django.db.models import F
 
 from feeds.core import notices
 from feeds.core.schedule import Recipe, Schedule, Segment
-from feeds.making.catalog import recipe_of, segment_of
+from feeds.making.segments import recipe_of, segment_of
 from feeds.models import Feed
 from feeds.models import Segment as SegmentRow
 
@@ -40,6 +40,10 @@ class OwnedError(Exception):
 
 class TakenOverError(Exception):
     """Another generator took the feed over."""
+
+
+class RolledBackError(Exception):
+    """The database lost the last promises of this generator, which must take the feed again."""
 
 
 class RemovedError(Exception):
@@ -98,13 +102,16 @@ def promise(owned: OwnedFeed, last: int, now_us: int, segment: Segment | None = 
     Promise the feed up to *last*, in a new *segment* if one is given.
 
     Returns the feed with changes made in the admin. Raises TakenOverError if
-    the feed has another owner, and RemovedError.
+    the feed has another owner, RolledBackError and RemovedError.
     """
     with transaction.atomic():
         mine = Feed.objects.filter(pk=owned.pk, owner=owned.owner, promised=owned.promised)
         if not mine.update(promised=last, promised_us=now_us):
-            if not Feed.objects.filter(pk=owned.pk).exists():
+            row = Feed.objects.filter(pk=owned.pk).first()
+            if row is None:
                 raise RemovedError(owned.name)
+            if row.owner < owned.owner:
+                raise RolledBackError
             raise TakenOverError(f"feed {owned.name} was taken over by another generator")
         if segment is not None:
             SegmentRow.objects.create(

@@ -18,8 +18,8 @@ from django.urls import reverse
 from clientapp.wire.printable import printable
 from feeds import show
 from feeds.core.schedule import Schedule
-from feeds.making.catalog import segment_of
 from feeds.making.regeneration import UnavailableError, lines_between
+from feeds.making.segments import segment_of
 from feeds.models import ClientSession, Feed
 
 MOST_DIGITS = 18

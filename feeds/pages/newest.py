@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from feeds import show
 from feeds.core.schedule import Schedule
-from feeds.making.catalog import segment_of
 from feeds.making.regeneration import UnavailableError, lines_between
+from feeds.making.segments import segment_of
 from feeds.models import Feed
 
 MOST_MESSAGES = 10

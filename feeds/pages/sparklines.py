@@ -18,7 +18,7 @@ from django.db.models import Prefetch
 
 from feeds import show
 from feeds.core.schedule import Schedule
-from feeds.making.catalog import segment_of
+from feeds.making.segments import segment_of
 from feeds.models import Feed, Sample, Segment
 
 STEP_SECONDS = 20

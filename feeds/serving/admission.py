@@ -74,7 +74,14 @@ class Admissions:
         now = now_us()
         for name in request.feeds:
             feed = self._feeds[name]
-            at, gap = start(name, feed.epoch_at, feed.head, positions.get(name))
+            after = positions.get(name)
+            at, gap = start(
+                name,
+                feed.epoch_at,
+                feed.head,
+                after,
+                rolled_back=after is not None and feed.is_rolled_back(after.offset, after.at),
+            )
             cursors[name] = at.offset
             if gap is not None:
                 gaps.append(gap)
@@ -123,26 +130,21 @@ class Admissions:
     async def _ensure_known(self, request: Request) -> None:
         """Make sure that the feeds, and the positions in them, are known here."""
         answered = True
-        if self._strangers(request) or self._ahead(request):
+        if self._strangers(request) or self._rolled_back(request):
             answered = await self._intake.look_again()
-        strangers, ahead = self._strangers(request), self._ahead(request)
-        if not answered and (strangers or ahead):
-            raise Unavailable(_UNKNOWN.format((strangers or ahead)[0]))
+        strangers, rolled_back = self._strangers(request), self._rolled_back(request)
+        if not answered and (strangers or rolled_back):
+            raise Unavailable(_UNKNOWN.format((strangers or rolled_back)[0]))
         if strangers:
             here = self._feeds.names()
             raise Forbidden(
                 f"feed={strangers[0]!r} is not a feed here; there "
                 + (f"are: {', '.join(here)}" if here else "is none")
             )
-        for name in ahead:
+        if request.first is not None and rolled_back:
+            name = rolled_back[0]
             end = self._feeds[name].end
-            if request.first is not None:
-                raise Forbidden(f"from={request.first} lies ahead of {name}, which ends at {end}")
-            raise Forbidden(
-                f"after={name}:…:{request.after[name].offset} lies ahead of the feed, "
-                f"which ends at {end}; a log from another server or database cannot "
-                "be continued here; start a new log"
-            )
+            raise Forbidden(f"from={request.first} lies ahead of {name}, which ends at {end}")
 
     async def _ensure_here(self, request: Request) -> None:
         """
@@ -153,6 +155,8 @@ class Admissions:
         """
         for name, after in self._positions(request).items():
             feed = self._feeds[name]
+            if feed.is_rolled_back(after.offset, after.at):
+                continue
             if after.offset > feed.head and is_of(feed.epoch_at, after):
                 await self._intake.reach(name, after.offset)
                 if after.offset > feed.head:
@@ -163,14 +167,16 @@ class Admissions:
         found = {name: self._feeds.get(name) for name in request.feeds}
         return [name for name, feed in found.items() if feed is None or feed.known.removed]
 
-    def _ahead(self, request: Request) -> list[str]:
-        """Return the feeds that end before the position requested in them."""
+    def _rolled_back(self, request: Request) -> list[str]:
+        """Return the feeds that have, as known here, no such message as the position requested."""
         found = {name: self._feeds.get(name) for name in request.feeds}
         positions = self._positions(request)
         return [
             name
             for name, feed in found.items()
-            if feed is not None and name in positions and positions[name].offset > feed.end
+            if feed is not None
+            and name in positions
+            and feed.is_rolled_back(positions[name].offset, positions[name].at)
         ]
 
     def _positions(self, request: Request) -> Mapping[str, Position]:

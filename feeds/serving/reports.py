@@ -64,11 +64,11 @@ class Reports:
         """Judge and store a report; tell the client the outcome."""
         self._print(report.text)
         try:
-            untruth = await self._screening.find_untruth(report, self._caller.request)
-            if untruth:
-                self._refuse_untrue(report.block, untruth)
+            screened = await self._screening.screen(report, self._caller.request)
+            if screened.untruth:
+                self._refuse_untrue(report.block, screened.untruth)
                 return
-            judgement = await self._verifier.judge(report)
+            judgement = await self._verifier.judge(report, screened.rolled_back)
         except Exception as error:
             if not isinstance(error, ScheduleUnknownError | ChildEndedError):
                 log.exception("a report could not be judged")

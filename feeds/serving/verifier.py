@@ -9,7 +9,7 @@ many old blocks are reported.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from clientapp.wire import digest
 from clientapp.wire.report import FeedRange, Report
@@ -38,18 +38,22 @@ class Verifier:
         self._catalog = catalog
         self._digests = digests
         self._maker = maker
-        self._remade: OrderedDict[tuple[str, int, int], int] = OrderedDict()
-        """The last digests regenerated: many clients report the same ranges."""
+        self._remade: OrderedDict[tuple[str, int, int, int], int] = OrderedDict()
+        """The last digests regenerated, by feed, first, last, and intended time of last: many
+        clients report the same ranges."""
 
-    async def judge(self, report: Report) -> Judgement:
+    async def judge(self, report: Report, rolled_back: Collection[str] = ()) -> Judgement:
         """
         Return the judgement of *report*, regenerating messages whose digests are gone.
 
+        Its ranges of the feeds *rolled_back* are of a history that cannot be regenerated.
         Raises ScheduleUnknownError and ChildEndedError.
         """
         return judgement.of_all(
             [
-                self._judge(feed, part) or await self._remake(feed, part)
+                judgement.rolled_back(feed, part)
+                if feed in rolled_back
+                else self._judge(feed, part) or await self._remake(feed, part)
                 for feed, part in report.feeds.items()
             ]
         )
@@ -89,9 +93,10 @@ class Verifier:
         return judgement.judge_by_digest(feed, part, expected)
 
     async def _make_digest(self, feed: str, first: int, last: int) -> int:
-        key = (feed, first, last)
+        schedule = await self._catalog.schedule(feed, last)
+        key = (feed, first, last, schedule.at(last))
         if key not in self._remade:
-            schedule = (await self._catalog.schedule(feed, last)).part(first, last)
+            schedule = schedule.part(first, last)
             made = digest.EMPTY
             for start, end in self._steps(first, last):
                 more = await self._maker.run(digest_between, feed, schedule, start, end)

@@ -23,7 +23,7 @@ from feeds.running.outages import OUTAGES, Outage
 from feeds.running.worker import Worker
 from feeds.storing import ledger
 from feeds.storing.clerk import Clerk
-from feeds.storing.facts import Closed, Fact, Outcome
+from feeds.storing.facts import Closed, Fact, Opened, Outcome
 from feeds.storing.samples import Sampler
 from feeds.storing.set_aside import set_aside
 
@@ -54,6 +54,8 @@ class Recorder:
         """Number of batches committed."""
         self._single = 0
         """Facts still to be committed one by one."""
+        self._openings: dict[str, Opened] = {}
+        """The last opening of each session that has a connection here."""
 
     def record(self, fact: Fact, done: Done | None = None) -> bool:
         """
@@ -65,6 +67,8 @@ class Recorder:
         is_full = len(self._waiting) >= self._limits.waiting_facts
         if is_full and not isinstance(fact, Closed):
             return False
+        if isinstance(fact, Opened):
+            self._openings[fact.session] = fact
         self._waiting.append((fact, done))
         self._idle.clear()
         self._wake.set()
@@ -116,9 +120,37 @@ class Recorder:
         self._single = max(self._single - 1, 0)
         for _ in range(size):
             self._waiting.popleft()
+        batch, outcomes = self._put_back_lost(batch, outcomes)
+        facts = [fact for fact, _ in batch]
         if self._sampler is not None:
             self._sampler.note(facts, outcomes)
         self._answer(batch, outcomes)
+
+    def _put_back_lost(
+        self, batch: Sequence[tuple[Fact, Done | None]], outcomes: Sequence[Outcome]
+    ) -> tuple[list[tuple[Fact, Done | None]], list[Outcome]]:
+        """
+        Return the facts that were stored; queue those of lost sessions again.
+
+        A session that is connected here is not stored if the database was rolled back
+        to a time before its opening. Its opening is stored again first.
+        """
+        stored: list[tuple[Fact, Done | None]] = []
+        kept: list[Outcome] = []
+        lost: list[tuple[Fact, Done | None]] = []
+        for (fact, done), outcome in zip(batch, outcomes, strict=True):
+            if not outcome.kept and fact.session in self._openings:
+                lost.append((fact, done))
+                continue
+            stored.append((fact, done))
+            kept.append(outcome)
+            opening = self._openings.get(fact.session)
+            if isinstance(fact, Closed) and opening and opening.channel == fact.channel:
+                del self._openings[fact.session]
+        again = {fact.session: self._openings[fact.session] for fact, _ in lost}
+        self._waiting.extendleft(reversed(lost))
+        self._waiting.extendleft((opening, None) for opening in again.values())
+        return stored, kept
 
     async def _wait(self, error: Exception) -> None:
         """Keep all facts, and pause before the next attempt."""

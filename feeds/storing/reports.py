@@ -23,10 +23,10 @@ from clientapp.wire.verdict import Verdict
 from feeds.core.difference import describe
 from feeds.core.judgement import Judgement
 from feeds.core.timing import timing_of
+from feeds.making.segments import Segments
 from feeds.models import BlockReport, ClientSession
 from feeds.storing.facts import Explanation, Outcome, Reported
 from feeds.storing.insertion import insert
-from feeds.storing.segments import Segments
 
 PAIRS = 200
 """Reports in one query: SQLite nests at most 1,000 expressions."""
@@ -63,7 +63,11 @@ def _time(
     rows: dict[int, BlockReport], reported: Sequence[Reported], feeds: dict[int, Sequence[str]]
 ) -> None:
     """Set the rates and ideal time of each of *rows*; *feeds* holds the feeds per session."""
-    judged = [(rows[id(fact)], fact.report) for fact in reported if isinstance(fact.report, Report)]
+    judged = [
+        (rows[id(fact)], fact.report)
+        for fact in reported
+        if isinstance(fact.report, Report) and not fact.judgement.is_rolled_back
+    ]
     if not judged:
         return
     schedules = _SEGMENTS.schedules({name for row, _ in judged for name in feeds[row.session_id]})

@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from clientapp.wire import names
 from feeds.admin.recipes import RECIPES, Recipe
-from feeds.making import catalog, regeneration
+from feeds.making import regeneration, segments
 from feeds.models import Feed, Segment
 from feeds.sources import make_source
 from tests.support.admin import NOW, shown
@@ -49,7 +49,7 @@ def test_page_previews_the_next_records(admin_client: Client, feed: Feed) -> Non
     feed.save()
     page = shown(admin_client, feed)
     for offset, text in enumerate(
-        regeneration.source_of(catalog.recipe_of(feed)).records(501, 10), 501
+        regeneration.source_of(segments.recipe_of(feed)).records(501, 10), 501
     ):
         record = json.dumps(json.loads(text))
         assert f"<span>{offset}</span><code>{record}</code>" in page

@@ -34,7 +34,7 @@ async def test_blocks_are_logged_reported_and_acknowledged(
     assert [report.block for report in server.reports] == [1, 2, 3]
     for block, report in zip(session.blocks, server.reports, strict=True):
         written = json.loads(json.dumps(report.write()))
-        for_the_log = {name: block.header[name] for name in ("positions", "due", "rates")}
+        for_the_log = {name: block.header[name] for name in ("positions", "at", "due", "rates")}
         assert written | for_the_log == block.header | {"type": "report"}
     assert session.blocks[-1].header["positions"] == {"users": [EPOCH, 6], "arrays": [EPOCH, 6]}
     summary = json.loads(output.splitlines()[-1])

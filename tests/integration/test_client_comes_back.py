@@ -28,7 +28,7 @@ async def test_lost_connection_interrupts_blocks(server: FeedServer, lifted: Lif
     await server.publish("users", 6)
     code, _, _ = await client.end()
     assert code == 0
-    assert server.requests[1].after == {"users": Position(EPOCH, 2)}
+    assert server.requests[1].after == {"users": Position(EPOCH, 2, STARTED_US + 2_000_000)}
     assert server.requests[1].session == server.requests[0].session
     (session,) = read_log(lifted.home / "logs" / "alice.log")
     assert offsets(session, "users") == list(range(1, 17))
@@ -230,7 +230,7 @@ async def test_client_resumes_after_kill(server: FeedServer, lifted: Lifted) -> 
     await server.publish("users", 1)
     assert (await client.end())[0] == 0
     assert server.requests[1].session == server.requests[0].session
-    assert server.requests[1].after == {"users": Position(EPOCH, 4)}
+    assert server.requests[1].after == {"users": Position(EPOCH, 4, STARTED_US + 4_000_000)}
     # The server has block 1, but the client has no verdict for it and so reports it again.
     assert [report.block for report in server.reports] == [1, 2, 1, 2, 3]
     (session,) = read_log(lifted.home / "logs" / "alice.log")

@@ -99,7 +99,7 @@ def random_script(seed: int) -> list[list[Any]]:
     for _ in range(300):
         now += chance.randrange(200)
         feed = chance.choice(FEEDS)
-        match chance.choices(range(7), [70, 8, 6, 4, 3, 6, 3])[0]:
+        match chance.choices(range(8), [70, 8, 6, 4, 3, 6, 3, 3])[0]:
             case 0:
                 heads[feed] += 1
                 text = message(feed, heads[feed])
@@ -118,8 +118,13 @@ def random_script(seed: int) -> list[list[Any]]:
                 text = welcome(heads[feed] + chance.randrange(6), **heads)
             case 5:
                 text = say("pong", t0=(now - 2 * chance.randrange(9)) * 1000, now=WALL_US + 2 * now)
-            case _:
+            case 6:
                 text = say("heartbeat", now=WALL_US, heads={})
+            case _:  # rolled back, to an earlier or a later offset
+                before, heads[feed] = heads[feed], max(0, heads[feed] + chance.randrange(-9, 4))
+                first = min(before, heads[feed]) + 1
+                gap = {"feed": feed, "first": first, "last": heads[feed], "cause": "history"}
+                text = say("gap", epoch=EPOCH, **gap)
         script.append(came(text, now))
     return script
 

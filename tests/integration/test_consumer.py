@@ -13,7 +13,7 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 from pytest_django import Settings
 
 from clientapp.wire.names import is_session_key
-from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed
+from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed, Segment
 from feeds.serving.node import get_node, stop_node
 from tests.support.session import SENTENCE, client, epoch, generate, receive, report
 from tools.waiting import PATIENCE_SECONDS
@@ -236,7 +236,6 @@ async def test_huge_frame_ends_the_connection() -> None:
         ("block_size=0", "block_size='0' is not allowed: a whole number from 1 to 100000"),
         ("client=%1b", "client='\\x1b' is not allowed"),
         ("session=short", "session='short' is not allowed: 16 to 64"),
-        ("after=users:0123456789ab:7", "lies ahead of the feed, which ends at 0"),
     ],
 )
 async def test_bad_url_is_refused_with_a_sentence(query: str, words: str) -> None:
@@ -260,7 +259,8 @@ async def test_unknown_parameter_is_ignored_with_a_notice() -> None:
     """A mistyped parameter is named together with the valid ones."""
     async with client("feeds=arrays") as one:
         assert (await receive(one, "notice"))["text"] == (
-            "parameter 'feeds' is ignored; known are client, feed, block_size, session, after, from"
+            "parameter 'feeds' is ignored; "
+            "known are client, feed, block_size, session, after, at, from"
         )
 
 
@@ -342,6 +342,21 @@ async def test_notice_reaches_the_clients_of_a_feed() -> None:
         notice = {"type": "client.notice", "text": "Back at noon"}
         await get_channel_layer().group_send("clients.arrays", notice)
         assert (await receive(one, "notice"))["text"] == "Back at noon"
+
+
+async def test_position_of_a_lost_history_continues_at_the_head() -> None:
+    """A position ahead of the feed, or with another intended time, gets a gap and the head."""
+    await generate(20)
+    made = await epoch()
+    segment = await Segment.objects.aget(feed__name="arrays")
+    at = segment.started_us + 14 * 1000
+    for offset, time in ((30, ""), (30, f"&at=arrays:{at}"), (15, f"&at=arrays:{at - 1}")):
+        async with client(f"feed=arrays&after=arrays:{made}:{offset}{time}") as one:
+            assert (await receive(one, "welcome"))["feeds"]["arrays"]["offset"] == 20
+            gap = {"first": min(offset, 20) + 1, "last": 20, "epoch": made, "cause": "history"}
+            assert await receive(one, "gap") == {"type": "gap", "feed": "arrays"} | gap
+    async with client(f"feed=arrays&after=arrays:{made}:15&at=arrays:{at}") as one:
+        assert (await receive(one, "message"))["offset"] == 16
 
 
 async def test_client_ahead_of_a_process_gets_nothing_twice() -> None:

@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from feeds.admin.expected import MOST_EXPECTED, Expected, expected_of
 from feeds.core.schedule import Schedule
-from feeds.making.catalog import recipe_of, segment_of
 from feeds.making.regeneration import lines_between, source_of
+from feeds.making.segments import recipe_of, segment_of
 from feeds.models import BlockReport, Feed, Segment
 from tests.support.admin import connect, report, shown
 
@@ -113,3 +113,11 @@ def test_page_shows_records_and_links_neighbours(segment: Segment, admin_client:
     assert "arrays 2/s" in first
     assert "250.0 ms" in first
     assert "previous: " not in first
+
+
+def test_records_of_a_lost_history_are_not_shown(segment: Segment) -> None:
+    """The feed has other messages at these offsets now."""
+    reason = "arrays 3 to 5: history was rolled back"
+    found = expected_of(block(3, 5, verdict="unverifiable", reason=reason))
+    note = "The records of arrays cannot be shown: their history was rolled back."
+    assert found == Expected(rows=[], more=0, notes=[note])

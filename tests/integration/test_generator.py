@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,11 +16,11 @@ from django.db import OperationalError
 from feeds.core.schedule import Recipe, Schedule, Segment
 from feeds.layer.batches import Batch, Membership, push
 from feeds.making import ownership
-from feeds.making.catalog import segment_of
 from feeds.making.generator import Generator
 from feeds.making.progress import Progress, State
 from feeds.making.publisher import Publisher
 from feeds.making.regeneration import Stretch, source_of, stretches
+from feeds.making.segments import segment_of
 from feeds.models import Feed
 from feeds.running.clock import now_us
 from tools.waiting import PATIENCE_SECONDS
@@ -54,6 +56,11 @@ class ListLayer(BaseChannelLayer):  # type: ignore[misc]  # channels is not type
         return [line for _, message in self.sent for line in message["lines"].split(b"\n")]
 
 
+def offsets(layer: ListLayer) -> list[int]:
+    """Return the offset of each line sent so far."""
+    return [json.loads(line)["offset"] for line in layer.lines]
+
+
 async def fast(name: str = "arrays", rate: int = 2000) -> Feed:
     """Set a rate that a test can wait for."""
     feed = await Feed.objects.aget(name=name)
@@ -75,6 +82,24 @@ async def test_lines_are_those_of_the_feed() -> None:
         for offset, record in enumerate(records, 1)
     ]
     assert {group for group, _ in layer.sent} == {"feed.arrays"}
+
+
+@pytest.mark.parametrize("owner", [0, 1])
+async def test_lost_promises_are_made_again(owner: int, caplog: pytest.LogCaptureFixture) -> None:
+    """A generator whose database is rolled back generates the lost offsets again."""
+    await fast(rate=100)
+    layer = ListLayer()
+    generator = Generator("arrays", layer, count=300)
+    running = asyncio.ensure_future(generator.run())
+    await layer.until(lambda: len(layer.lines) >= 60)
+    # The snapshot was taken by this generator, or before it took the feed.
+    await Feed.objects.filter(name="arrays").aupdate(promised=20, owner=owner, promised_us=0)
+    await layer.until(lambda: len(offsets(layer)) > len(set(offsets(layer))))
+    await running
+    turned = next(at for at, (a, b) in enumerate(pairwise(offsets(layer)), 1) if b <= a)
+    assert offsets(layer)[turned:] == list(range(21, offsets(layer)[-1] + 1))
+    assert generator.progress.published == 300
+    assert "the history of feed arrays was rolled back" in caplog.text
 
 
 async def test_no_message_is_published_early() -> None:

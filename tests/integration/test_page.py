@@ -18,8 +18,9 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from feeds.making.catalog import ATTENDED_US, recipe_of
+from feeds.making.catalog import ATTENDED_US
 from feeds.making.regeneration import source_of
+from feeds.making.segments import recipe_of
 from feeds.models import BlockReport, ClientSession, Connection, Feed
 from feeds.pages import overview
 from feeds.pages.away import Causes, DatabaseAway

@@ -39,7 +39,7 @@ async def malformed(one: WebsocketCommunicator, _: Node) -> None:
 
 async def untrue(one: WebsocketCommunicator, _: Node) -> None:
     """Report a block that cannot exist."""
-    await one.send_to(report())
+    await one.send_to(report(size=2, part={"count": 2}))
 
 
 async def conflict(one: WebsocketCommunicator, _: Node) -> None:
@@ -158,7 +158,6 @@ async def test_database_outage_is_no_final_refusal(
 UNTRUE: list[tuple[dict[str, Any], str]] = [
     ({"size": 2, "part": {"count": 2}}, "size is 2; blocks of this session hold 3"),
     ({"part": {"first": 4}}, "arrays: last is 3, before first, which is 4"),
-    ({"part": {"last": 9}}, "arrays: last is 9, but the feed ends at 4"),
     ({"part": {"epoch": "f" * 12}}, "arrays: offset 3 is of epoch '{epoch}', not 'ffffffffffff'"),
     ({"part": {"epoch": ""}}, "arrays: offset 3 is of epoch '{epoch}', not ''"),
 ]
@@ -179,6 +178,22 @@ async def test_impossible_report_is_not_stored(changes: dict[str, Any], sentence
         await one.send_to(report(made))
         await receive(one, "ack")
     assert await BlockReport.objects.acount() == 1
+
+
+@pytest.mark.parametrize(
+    "part", [{"last": 9}, {"at": 1}, {"history": True}, {"last": 0, "history": True}]
+)
+async def test_block_of_a_lost_history_is_unverifiable(part: dict[str, Any]) -> None:
+    """A range ahead of its feed, with another intended time, or that says so is not judged."""
+    await generate(4)
+    async with client(BLOCKS) as one:
+        await one.send_to(report("f" * 12, part=part))
+        ack = await receive(one, "ack")
+        assert ack["verdict"] == "unverifiable"
+        assert ack["reason"].endswith(": history was rolled back")
+    stored = await BlockReport.objects.aget()
+    assert (stored.verdict, stored.reason, stored.ideal) == (ack["verdict"], ack["reason"], None)
+    assert stored.rates == {}
 
 
 async def test_feed_of_another_session_is_refused() -> None:

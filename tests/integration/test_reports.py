@@ -23,6 +23,7 @@ from clientapp.wire.report import Report
 from feeds.core.limits import LIMITS
 from feeds.core.prefixes import Prefixes
 from feeds.making.regeneration import checksums_between
+from feeds.making.segments import segment_of
 from feeds.models import BlockReport, ClientSession, Feed, Segment
 from feeds.running.child import Child
 from feeds.serving.node import get_node, stop_node
@@ -214,8 +215,10 @@ async def test_longest_valid_explanation_is_accepted() -> None:
     async with client("client=alice&feed=users&feed=arrays&block_size=3") as one:
         await receive(one, "welcome")
         await generate(3)
+        segment = segment_of(await Segment.objects.aget(feed__name="arrays"))
         for offset in range(1, 4):
-            message = Message(feed="arrays", offset=offset, at=0, data=[], crc=0)
+            at = segment.at(offset)
+            message = Message(feed="arrays", offset=offset, at=at, data=[], crc=0)
             stamp = Stamp(wall_us=1_790_000_000_000_000, monotonic=0.0)
             builder.add(message, await epoch(), stamp, log.format(message, 0, stamp))
         for number in range(NOTED_DUPLICATES + 1):

@@ -17,6 +17,8 @@ from clientapp.wire.welcome import FeedState, Welcome
 OLD, NEW = "0123456789ab", "ba9876543210"
 STARTED_US = 1_795_250_000_000_000
 """The time at which the first message of every log here is received."""
+SERVER_STARTED_US = STARTED_US
+"""The same time by the server's clock."""
 LATE_US = 2000
 """The delay of every message, if none is lost and feeds are not mixed."""
 ALICE = Session(
@@ -72,7 +74,7 @@ def session_log(session: Session, frames: Iterable[Frame], *, offset: int = 0) -
     for second, frame in enumerate(frames):
         stamp = Stamp(STARTED_US + second * 1_000_000, float(second))
         if isinstance(frame, Message) and not frame.at:
-            due = STARTED_US - LATE_US + (frame.offset - 1) * 1_000_000
+            due = SERVER_STARTED_US - LATE_US + (frame.offset - 1) * 1_000_000
             frame = replace(frame, at=due)  # noqa: PLW2901
         for meaning in protocol.receive(frame):
             match meaning:

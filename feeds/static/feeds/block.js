@@ -1,5 +1,6 @@
 // Blocks of consecutive messages, and their reports.
 
+import { HISTORY } from "./cursors.js";
 import { Digest } from "./digest.js";
 
 const UNANNOUNCED = "unannounced";
@@ -13,6 +14,8 @@ export function rank(sorted, percent) {
 class Range {
   #digest = new Digest();
   #gaps = 0;
+  #at;
+  #history = false;
   epoch = "";
   last = 0;
   count = 0;
@@ -24,6 +27,7 @@ class Range {
   add(message, epoch) {
     this.#digest.add(message.crc);
     this.last = message.offset;
+    this.#at = message.at;
     this.epoch = epoch;
     this.count += 1;
   }
@@ -32,13 +36,18 @@ class Range {
     // If the offsets of a new epoch are lower, the range begins with them.
     this.first = Math.min(this.first, gap.last + 1);
     this.last = gap.last;
+    this.#at = undefined;
+    if (gap.cause === HISTORY && this.count > 0) this.#history = true;
     this.epoch = gap.epoch;
     if (gap.cause !== UNANNOUNCED) this.#gaps += Math.max(0, gap.last - gap.first + 1);
   }
 
   finish(duplicates) {
     const { epoch, first, last, count } = this;
-    return { epoch, first, last, count, digest: `${this.#digest}`, gaps: this.#gaps, duplicates };
+    const range = { epoch, first, last, count, digest: `${this.#digest}`, gaps: this.#gaps, duplicates };
+    if (this.#at !== undefined) range.at = this.#at;
+    if (this.#history) range.history = true;
+    return range;
   }
 }
 
@@ -139,7 +148,7 @@ export class BlockBuilder {
   #finishRanges() {
     const finished = {};
     for (const [feed, range] of this.#ranges) {
-      if (range.last < range.first) continue; // only a change of epoch
+      if (range.count === 0 && range.last < range.first) continue; // only a change of epoch
       finished[feed] = range.finish(this.#duplicates.get(feed) ?? 0);
       this.#duplicates.delete(feed);
     }

@@ -5,7 +5,7 @@
 import { BlockBuilder } from "./block.js";
 import { CatchUp } from "./catchup.js";
 import { ServerClock } from "./clock.js";
-import { Cursors, Malformed } from "./cursors.js";
+import { Cursors, HISTORY, Malformed } from "./cursors.js";
 import { crc32 } from "./digest.js";
 import { Outbox } from "./outbox.js";
 
@@ -67,7 +67,7 @@ export class Client {
     const { client, feeds, size, key } = this.#session;
     const query = new URLSearchParams({ client, block_size: size, session: key });
     for (const feed of feeds) query.append("feed", feed);
-    for (const after of this.#cursors.after()) query.append("after", after);
+    for (const [name, value] of this.#cursors.parameters()) query.append(name, value);
     return query;
   }
 
@@ -143,7 +143,7 @@ export class Client {
 
   #gap(gap) {
     this.#builder.addGap(gap);
-    if (gap.last >= gap.first) this.#tell("gap", gap);
+    if (gap.last >= gap.first || gap.cause === HISTORY) this.#tell("gap", gap);
   }
 
   #finish() {

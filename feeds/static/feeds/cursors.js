@@ -1,5 +1,6 @@
 // The cursors of a session's feeds: each offset is received once and in order, or is a gap.
 
+export const HISTORY = "history"; // the cause of a gap after which offsets may arrive again
 const STALLED_HEARTBEATS = 3;
 
 /** A frame that breaks the protocol; ends the connection, not the session. */
@@ -8,7 +9,7 @@ export class Malformed extends Error {}
 /** The cursors of one session. */
 export class Cursors {
   #feeds;
-  #at = new Map(); // feed -> {epoch, offset}
+  #at = new Map(); // feed -> {epoch, offset, at}; at is undefined unless a message was last
   #epochs = new Map(); // named by the welcome and later gaps, not by messages
   #stalls = new Map();
 
@@ -16,10 +17,14 @@ export class Cursors {
     this.#feeds = feeds;
   }
 
-  /** Return the values of `after` for the URL. */
-  after() {
+  /** Return the parameters `after` and `at` for the URL, as pairs of name and value. */
+  parameters() {
     const known = [...this.#at].filter(([, at]) => at.epoch);
-    return known.map(([feed, at]) => `${feed}:${at.epoch}:${at.offset}`);
+    const timed = known.filter(([, { at }]) => at !== undefined);
+    return [
+      ...known.map(([feed, { epoch, offset }]) => ["after", `${feed}:${epoch}:${offset}`]),
+      ...timed.map(([feed, { at }]) => ["at", `${feed}:${at}`]),
+    ];
   }
 
   /** Return the epoch of the last message or gap of a feed. */
@@ -40,11 +45,11 @@ export class Cursors {
   }
 
   /** Process a message; return {isNew, gap}: whether it is new, and the gap before it. */
-  message({ feed, offset }) {
+  message({ feed, offset, at: due }) {
     const at = this.#position(feed);
     const epoch = this.#epochs.get(feed);
     if (epoch === at.epoch && offset <= at.offset) return { isNew: false, gap: null };
-    this.#move(feed, epoch, offset);
+    this.#move(feed, epoch, offset, due);
     const follows = epoch === at.epoch && offset === at.offset + 1;
     return { isNew: true, gap: follows ? null : jump(feed, at, { epoch, offset: offset - 1 }) };
   }
@@ -53,7 +58,7 @@ export class Cursors {
   gap(gap) {
     const at = this.#position(gap.feed);
     this.#epochs.set(gap.feed, gap.epoch);
-    if (gap.epoch === at.epoch && gap.last <= at.offset) return [];
+    if (gap.epoch === at.epoch && gap.last <= at.offset && gap.cause !== HISTORY) return [];
     this.#move(gap.feed, gap.epoch, gap.last);
     if (gap.first > at.offset + 1 && gap.last >= gap.first - 1) {
       return [jump(gap.feed, at, { epoch: at.epoch, offset: gap.first - 1 }), gap];
@@ -82,8 +87,8 @@ export class Cursors {
     return at;
   }
 
-  #move(feed, epoch, offset) {
-    this.#at.set(feed, { epoch, offset });
+  #move(feed, epoch, offset, at) {
+    this.#at.set(feed, { epoch, offset, at });
   }
 }
 

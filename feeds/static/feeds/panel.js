@@ -2,6 +2,7 @@
 
 import { Client } from "./client.js";
 import { Connection } from "./connection.js";
+import { HISTORY } from "./cursors.js";
 import { fill, make } from "./filling.js";
 
 const SHOWN_BLOCKS = 8;
@@ -115,9 +116,10 @@ export class Panel {
       this.#figures.messages += 1;
       this.#watch(message);
     },
-    gap: ({ feed, first, last }) => {
+    gap: ({ feed, first, last, cause }) => {
       this.#figures.gaps += last - first + 1;
-      this.#note(`${feed} ${first} to ${last} are lost.`);
+      const rollback = `The history of ${feed} was rolled back; messages after ${last} follow.`;
+      this.#note(cause === HISTORY ? rollback : `${feed} ${first} to ${last} are lost.`);
     },
     block: (report) => {
       this.#note("");

@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import reduce
 
 from clientapp.core.block import NOTED_DUPLICATES, BlockBuilder
-from clientapp.core.protocol import UNANNOUNCED
+from clientapp.core.protocol import HISTORY, UNANNOUNCED
 from clientapp.core.serverclock import ServerClock
 from clientapp.core.session import Session
 from clientapp.core.stamp import Stamp
@@ -57,6 +57,7 @@ def part(
         digest=format_digest(reduce(extend, came, EMPTY)),
         gaps=gaps,
         duplicates=duplicates,
+        at=last * SECOND if last in came else None,
     )
 
 
@@ -168,6 +169,32 @@ def test_unannounced_hole_counts_as_lost() -> None:
     block.add_gap(replace(gap(2, 2), epoch=OLD, cause=UNANNOUNCED), "--- gap")
     add(block, "users", 3, 3.0)
     assert block.finish({}).report.feeds == {"users": part(1, 3, came=(1, 3))}
+
+
+def test_rollback_between_blocks_begins_the_range() -> None:
+    """If the history is rolled back before the first message of a block, its range is as usual."""
+    block = builder(1)
+    add(block, "users", 9, 9.0)
+    block.finish({})
+    block.add_gap(replace(gap(5, 4), cause=HISTORY), "--- gap")
+    add(block, "users", 5, 10.0, NEW)
+    assert block.finish({}).report.feeds == {"users": part(5, epoch=NEW)}
+
+
+def test_rollback_inside_a_block_is_in_its_range() -> None:
+    """A range with messages of two histories says so, even without a message of the second one."""
+    for last in (4, 0):
+        block = builder(2)
+        add(block, "users", 9, 9.0)
+        block.add_gap(replace(gap(last + 1, last), cause=HISTORY), "--- gap")
+        add(block, "arrays", 1, 10.0, NEW)
+        report = block.finish({}).report
+        assert Report.read(report.write()) == report
+        found = report.feeds["users"]
+        assert (found.last, found.count, found.at, found.history) == (last, 1, None, True)
+        add(block, "users", last + 1, 11.0, NEW)
+        add(block, "users", last + 2, 12.0, NEW)
+        assert block.finish({}).report.feeds == {"users": part(last + 1, last + 2, epoch=NEW)}
 
 
 def test_duplicate_lines_are_bounded() -> None:

@@ -2,7 +2,13 @@
 
 import pytest
 
-from clientapp.core.protocol import STALLED_HEARTBEATS, UNANNOUNCED, ClientProtocol, Duplicate
+from clientapp.core.protocol import (
+    HISTORY,
+    STALLED_HEARTBEATS,
+    UNANNOUNCED,
+    ClientProtocol,
+    Duplicate,
+)
 from clientapp.core.session import Session
 from clientapp.wire.errors import MalformedMessage
 from clientapp.wire.from_server import Farewell, Gap, Heartbeat
@@ -60,7 +66,7 @@ def test_first_request_has_no_position() -> None:
 def test_messages_move_the_cursor(protocol: ClientProtocol) -> None:
     """The next connection asks for what follows the last message of each feed."""
     assert protocol.receive(message(5)) == [message(5)]
-    assert protocol.connect().after == {"users": Position(OLD, 5), "arrays": Position(OLD, 4)}
+    assert protocol.connect().after == {"users": Position(OLD, 5, 0), "arrays": Position(OLD, 4)}
 
 
 def test_welcome_does_not_move_a_cursor(protocol: ClientProtocol) -> None:
@@ -82,7 +88,7 @@ def test_gap_moves_the_cursor_to_its_epoch(protocol: ClientProtocol) -> None:
     """After a gap the feed continues in the new epoch without a jump."""
     assert protocol.receive(gap(5, 9)) == [gap(5, 9)]
     assert protocol.receive(message(10)) == [message(10)]
-    assert protocol.positions["users"] == Position(NEW, 10)
+    assert protocol.positions["users"] == Position(NEW, 10, 0)
 
 
 def test_repeated_gap_is_ignored(protocol: ClientProtocol) -> None:
@@ -223,6 +229,24 @@ def test_lost_tail_is_noticed(protocol: ClientProtocol) -> None:
     protocol.connect()
     protocol.receive(welcome())
     assert protocol.receive(behind) == [behind]
+
+
+def test_rollback_moves_the_cursor_back(protocol: ClientProtocol) -> None:
+    """After a gap with the cause history, the same offsets are new messages."""
+    for offset in (5, 6, 7):
+        protocol.receive(message(offset))
+    back = gap(6, 5, epoch=OLD, cause=HISTORY)
+    assert protocol.receive(back) == [back]
+    assert protocol.positions["users"] == Position(OLD, 5)
+    assert protocol.receive(message(6)) == [message(6)]
+
+
+def test_rollback_to_a_later_offset_names_what_is_missing(protocol: ClientProtocol) -> None:
+    """If the feed is further now, the gap spans the offsets between."""
+    protocol.receive(message(5))
+    ahead = gap(6, 9, epoch=OLD, cause=HISTORY)
+    assert protocol.receive(ahead) == [ahead]
+    assert protocol.receive(message(10)) == [message(10)]
 
 
 def test_message_taken_back_is_requested_again(protocol: ClientProtocol) -> None:

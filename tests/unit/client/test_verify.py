@@ -66,7 +66,7 @@ def test_faults_are_listed(path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert cli.main(["verify", str(path)]) == 1
     said = capsys.readouterr().out.splitlines()
     assert said[0] == f"{path}: 1 fault"
-    assert said[-1] == "  line 9, byte 1154: block 1 does not match its checksum"
+    assert said[-1] == "  line 9, byte 1256: block 1 does not match its checksum"
 
 
 def test_many_faults_are_counted(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,6 +94,7 @@ def test_json_has_an_object_per_log(path: Path, capsys: pytest.CaptureFixture[st
         "blocks": 3,
         "messages": 12,
         "gaps": 3,
+        "rollbacks": 0,
         "verdicts": {},
         "started_at": 1_795_250_000_000_000,
         "finished_at": 1_795_250_013_000_000,

@@ -1,8 +1,12 @@
 """The hub, step by step."""
 
+import json
+
 import pytest
 
-from feeds.core.form import PLAIN
+from clientapp.wire.position import Position
+from feeds.core.form import PLAIN, PROTOCOL
+from feeds.core.frames import frame, payloads
 from feeds.core.hub import TOLD_AT_ONCE, Hub
 from tests.support.hub_parts import ByHand, Recoveries
 from tests.support.slow_writer import (
@@ -16,6 +20,20 @@ from tests.support.slow_writer import (
     messages,
     pass_over,
 )
+
+
+class Lines:
+    """A writer that keeps the payloads of all frames."""
+
+    descriptor = -1
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+
+    def write(self, frames: bytes) -> bool:
+        """Keep the payloads of *frames*."""
+        self.lines += payloads(frames)
+        return True
 
 
 def open_hub(recoveries: Recoveries | None = None) -> Hub:
@@ -309,3 +327,36 @@ def test_control_is_sent_in_steps() -> None:
     assert [reader.writer.controls for reader in readers] == [
         0 if reader is gone else 1 for reader in readers
     ]
+
+
+def test_rollback_moves_every_reader_to_the_head() -> None:
+    """Readers in step, blocked and recovering get the gap first, then what follows the head."""
+    recoveries = Recoveries()
+    hub = open_hub(recoveries)
+    hub.publish("users", 1, messages("users", 1, 3 * LIMITS.recent_messages))
+    head = hub.streams["users"].head
+    forms = (PROTOCOL, PROTOCOL, PROTOCOL, PLAIN)
+    cursors = (head, head - 1, 0, head)
+    written: list[list[bytes]] = []
+    readers = []
+    for form, cursor in zip(forms, cursors, strict=True):
+        writer = Lines()
+        written.append(writer.lines)
+        readers.append(hub.subscribe(writer, {"users": cursor}, form))
+    finish(hub)
+    hub.held(readers[1])
+    assert readers[2].recovering == "users"
+    assert [hub.written(one) for one in readers] == [0, 1, 0, 0]
+    for lines in written:
+        lines.clear()
+
+    hub.roll_back("users", Position("0123456789ab", 5))
+    hub.publish("users", 6, [frame(b'{"type":"message"}')])
+    hub.drained(readers[1])
+    finish(hub)
+    gaps = [json.loads(lines[0]) for lines in written[:3]]
+    assert [(one["first"], one["last"]) for one in gaps] == [(6, 5), (6, 5), (1, 5)]
+    assert {one["cause"] for one in gaps} == {"history"}
+    assert [lines[-1] for lines in written] == [b'{"type":"message"}'] * 4
+    assert [len(lines) for lines in written] == [2, 2, 2, 1]
+    assert [hub.written(one) for one in readers] == [1, 2, 1, 1]

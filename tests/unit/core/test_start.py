@@ -4,7 +4,7 @@ import pytest
 
 from clientapp.wire.from_server import Gap
 from clientapp.wire.position import Position
-from feeds.core.start import start
+from feeds.core.start import is_rolled_back, start
 
 OLD, NEW, STRANGE = "0123456789ab", "ba9876543210", "f" * 12
 HEAD = 30
@@ -42,3 +42,38 @@ def test_foreign_position_starts_live_after_a_gap(after: Position) -> None:
     """A position that is not part of this feed starts at the head, after a gap."""
     gap = Gap(feed="users", first=after.offset + 1, last=HEAD, epoch=NEW, cause="epoch")
     assert start("users", epoch_at, HEAD, after) == (Position(NEW, HEAD), gap)
+
+
+@pytest.mark.parametrize(("offset", "first"), [(40, 31), (30, 31), (20, 21)])
+def test_lost_position_continues_at_the_head(offset: int, first: int) -> None:
+    """The gap names the offsets up to the head, or none if the head is further back."""
+    gap = Gap(feed="users", first=first, last=HEAD, epoch=NEW, cause="history")
+    found = start("users", epoch_at, HEAD, Position(OLD, offset), rolled_back=True)
+    assert found == (Position(NEW, HEAD), gap)
+
+
+@pytest.mark.parametrize(
+    ("offset", "at", "expected"),
+    [
+        (0, None, False),
+        (30, None, False),
+        (30, 3000, False),
+        (30, 3001, True),
+        (9, 900, True),
+        (31, None, True),
+        (31, 3100, True),
+    ],
+)
+def test_history_is_told_by_the_intended_time(
+    offset: int,
+    at: int | None,
+    expected: bool,  # noqa: FBT001  a parameter
+) -> None:
+    """An unknown time is believed, unless the offset is ahead of the feed."""
+
+    def time_of(offset: int) -> int:
+        if offset < 10:
+            raise LookupError
+        return offset * 100
+
+    assert is_rolled_back(time_of, HEAD, offset, at) == expected

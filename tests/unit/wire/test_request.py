@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clientapp.wire import names
+from clientapp.wire.codec import MAX_INTEGER
 from clientapp.wire.errors import BadRequest
 from clientapp.wire.from_server import Failure
 from clientapp.wire.position import MAX_OFFSET, Position
@@ -28,7 +29,10 @@ def requests(draw: st.DrawFn) -> Request:
     feed = st.from_regex(names.FEED_NAME, fullmatch=True)
     feeds = draw(st.lists(feed, min_size=1, max_size=MAX_FEEDS, unique=True))
     position = st.builds(
-        Position, st.from_regex(names.EPOCH, fullmatch=True), st.integers(0, MAX_OFFSET)
+        Position,
+        st.from_regex(names.EPOCH, fullmatch=True),
+        st.integers(0, MAX_OFFSET),
+        st.none() | st.integers(0, MAX_INTEGER),
     )
     client = st.from_regex(names.CLIENT_NAME, fullmatch=True).filter(names.is_client_name)
     after = draw(st.dictionaries(st.sampled_from(feeds), position))
@@ -96,6 +100,7 @@ CLIENT, FEED, KEY, SIZE = (
     names.BLOCK_SIZE_RULE,
 )
 FORM = "write FEED:EPOCH:OFFSET, for example users:0123456789ab:41"
+AT = "write FEED:TIME in microseconds since 1970, for example users:1795250402123456"
 FROM = "write start, or the offset of the first message wanted, from 1 to 9007199254740991"
 REFUSALS: list[tuple[dict[str, str | list[str]], str]] = [
     ({"client": ""}, f"client='' is not allowed: {CLIENT}"),
@@ -125,6 +130,13 @@ REFUSALS: list[tuple[dict[str, str | list[str]], str]] = [
     (
         {"after": [f"users:{EPOCH}:1", f"users:{EPOCH}:2"]},
         f"after='users:{EPOCH}:2' is not allowed: 'users' has a position already",
+    ),
+    ({"at": "users:-1"}, f"at='users:-1' is not allowed: {AT}"),
+    ({"at": f"users:{2**53}"}, f"at='users:{2**53}' is not allowed: {AT}"),
+    ({"at": "users:9"}, "at='users:9' is not allowed: it needs one after=users:EPOCH:OFFSET"),
+    (
+        {"after": f"users:{EPOCH}:1", "at": ["users:9", "users:9"]},
+        "at='users:9' is not allowed: it needs one after=users:EPOCH:OFFSET",
     ),
     (
         {"after": f"users:{EPOCH}:1", "from": "start"},
