@@ -93,6 +93,7 @@ class Hub:
         step, because no message may come between: 10 µs for each subscriber.
         """
         self.open_stream(feed, resumed.offset)
+        gaps: dict[int, bytes] = {}
         for subscriber in list(self.subscribers):
             cursor = _cursors(subscriber).get(feed)
             if cursor is None:
@@ -102,7 +103,9 @@ class Hub:
             _move(subscriber.cursors, feed, resumed.offset)
             if subscriber.recovering == feed:
                 subscriber.recovering = ""
-            self.write(subscriber, control_frame(history_gap(feed, cursor, resumed)))
+            if cursor not in gaps:
+                gaps[cursor] = control_frame(history_gap(feed, cursor, resumed))
+            self.write(subscriber, gaps[cursor])
             self._enqueue(subscriber)
 
     def subscribe(
