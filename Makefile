@@ -42,6 +42,7 @@ format: $(DEVELOPMENT) ## format the code, and fix what ruff can fix
 lock: ## pin the version and hashes of every required package
 	$(LOCK) requirements.txt -o locks/run.txt
 	$(LOCK) -c locks/run.txt clientapp/requirements-analysis.txt -o locks/analysis.txt
+	$(LOCK) -c locks/run.txt requirements-postgres.txt -o locks/postgres.txt
 	$(LOCK) -c locks/run.txt requirements-dev.txt -o locks/development.txt
 	$(LOCK) -c locks/development.txt requirements-docs.txt -o locks/documentation.txt
 

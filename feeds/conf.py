@@ -20,6 +20,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.db.utils import load_backend
 
+from feeds.postgresql import limits
+
 FLAGS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(
     ("false", "no", "off", "0"), False
 )
@@ -27,13 +29,16 @@ FLAGS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(
 HOST = r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]"
 ORIGIN = r"https?://[A-Za-z0-9_*.:\[\]-]+"
 SQLITE = "django.db.backends.sqlite3"
+POSTGRESQL = "feeds.postgresql"
+OF_DJANGO = {"django.db.backends.postgresql": POSTGRESQL}
+"""Engines of Django's that ours replace."""
 DRIVERS = {
-    "postgresql": "psycopg[binary]",
-    "postgis": "psycopg[binary]",
+    "postgresql": "-r locks/postgres.txt",
+    "postgis": "-r locks/postgres.txt",
     "mysql": "mysqlclient",
     "oracle": "oracledb",
 }
-"""The package that Django needs for an engine, by the last part of the engine's name."""
+"""The package, or file of requirements, with the driver for an engine's last part of the name."""
 CORS_ORIGIN = r"\*|https?://[A-Za-z0-9_.:\[\]-]+"
 MOST_DAYS = 36_500
 """A century, which means for ever."""
@@ -106,6 +111,7 @@ class Environment:
                 warnings.simplefilter("ignore")  # it would print the address
                 parsed = environ.Env.db_url_config(url)
             database: dict[str, Any] = {"NAME": "", **parsed}
+            database["ENGINE"] = OF_DJANGO.get(database["ENGINE"], database["ENGINE"])
             load_backend(database["ENGINE"])
         except (KeyError, ValueError):
             _refuse(name, example)
@@ -116,7 +122,7 @@ class Environment:
             ):
                 raise SystemExit(
                     f"{name} names a database whose driver is not installed; "
-                    f"run: pip install '{driver}'"
+                    f"run: pip install {driver}"
                 ) from None
             reason = str(error).splitlines()[0].split(". ", 1)[0]
             _refuse(name, f"{example} ({reason})")
@@ -124,6 +130,8 @@ class Environment:
             folder = Path(database["NAME"]).parent
             if not os.access(folder, os.W_OK | os.X_OK):
                 _refuse(name, f"a file in a folder that can be written to, unlike {folder}")
+        if database["ENGINE"] == POSTGRESQL:
+            database["OPTIONS"] = limits.options(database.get("OPTIONS", {}))
         return database
 
     def _words(self, name: str, default: str, pattern: str, rule: str) -> list[str]:

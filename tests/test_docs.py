@@ -289,6 +289,7 @@ def test_limits_of_a_server_are_documented() -> None:
         "Of the protocol",
         "Of a client",
         "Of a generator",
+        "Of PostgreSQL",
         "Of a feed",
         "Of the analysis",
         "Of the history",
@@ -312,6 +313,7 @@ def test_other_limits_are_documented(heading: str) -> None:
         "Of the protocol",
         "Of a client",
         "Of a generator",
+        "Of PostgreSQL",
         "Of a feed",
         "Of the analysis",
         "Of the history",
@@ -372,6 +374,7 @@ LOCKS = {
     "clientapp/requirements-analysis.txt": "analysis",
     "requirements-dev.txt": "development",
     "requirements-docs.txt": "documentation",
+    "requirements-postgres.txt": "postgres",
 }
 
 
@@ -397,6 +400,7 @@ def test_decisions_are_listed() -> None:
         "requirements.txt",
         "requirements-dev.txt",
         "requirements-docs.txt",
+        "requirements-postgres.txt",
         "clientapp/requirements.txt",
         "clientapp/requirements-analysis.txt",
     ],

@@ -21,6 +21,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
+from feeds.postgresql.room import exempt
+
 SWITCH_SECONDS = 0.0005
 """The switch interval for processes with an event loop and threads: the time after which
 a thread returns the interpreter to the loop. Each send and read of the loop waits for that.
@@ -40,7 +42,9 @@ class Worker:
     """
 
     def __init__(self, name: str) -> None:
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._executor = ThreadPoolExecutor(
+            max_workers=1, thread_name_prefix=name, initializer=exempt
+        )
 
     async def run(self, call: Callable[[*Ts], T], *args: *Ts) -> T:
         """Return the result of *call*; raises its errors."""

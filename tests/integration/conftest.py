@@ -1,6 +1,6 @@
 """Fixtures that several test modules share."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ from feeds.models import Feed
 from feeds.pages import overview
 from tests.support.client_process import Lifted
 from tests.support.feed_server import FeedServer
+from tests.support.postgresql import MissingError, PostgreSQL, running
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +42,13 @@ async def lifted(tmp_path: Path) -> AsyncIterator[Lifted]:
     lifted = Lifted(tmp_path)
     yield lifted
     await lifted.clean_up()
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[PostgreSQL]:
+    """Run a PostgreSQL server for the tests of a module."""
+    try:
+        with running() as server:
+            yield server
+    except MissingError as missing:
+        pytest.skip(str(missing))

@@ -18,7 +18,7 @@ from feeds.conf import Environment, secret_key
 from tools.waiting import PATIENCE_SECONDS
 
 CHECKOUT = Path(__file__).parents[2]
-BACKENDS = ("django.db.backends.postgresql", "django.db.backends.oracle")
+BACKENDS = ("feeds.postgresql.", "django.db.backends.postgresql", "django.db.backends.oracle")
 EXAMPLE = "an address such as sqlite:////PATH or postgres://USER:PASSWORD@HOST/NAME"
 
 
@@ -92,11 +92,11 @@ def test_missing_driver_is_named(scheme: str, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setitem(sys.modules, module, None)
     for name in [name for name in sys.modules if name.startswith(BACKENDS)]:
         monkeypatch.delitem(sys.modules, name)
-    driver = {"postgres": "psycopg[binary]", "oracle": "oracledb"}[scheme]
+    driver = {"postgres": "-r locks/postgres.txt", "oracle": "oracledb"}[scheme]
     with pytest.raises(SystemExit) as refused:
         Environment({"NAME": f"{scheme}://user:secret@host/x"}).database("NAME", Path("db"))
     assert str(refused.value) == (
-        f"NAME names a database whose driver is not installed; run: pip install '{driver}'"
+        f"NAME names a database whose driver is not installed; run: pip install {driver}"
     )
 
 

@@ -61,6 +61,25 @@ def marked(mark: str) -> list[int]:
     return found
 
 
+def with_descendants(pids: list[int]) -> list[int]:
+    """
+    Return *pids* and what they started, children first.
+
+    PostgreSQL overwrites the environment of its processes.
+    """
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdigit():
+                # The name in parentheses may contain anything.
+                parent = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[1]
+                children.setdefault(int(parent), []).append(int(entry.name))
+    found = list(pids)
+    for pid in found:
+        found += [child for child in children.get(pid, []) if child not in found]
+    return found[::-1]
+
+
 def main() -> None:
     """Wait for the end of the guarded process, then kill what it left."""
     # The terminal's Ctrl-C does not reach this process, which has its own session.
@@ -68,7 +87,7 @@ def main() -> None:
     end, looks = time.monotonic() + LONGEST_SECONDS, 0
     while looks < LOOKS and time.monotonic() < end:
         left = marked(sys.argv[1])
-        for pid in left:
+        for pid in with_descendants(left):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         looks = 0 if left else looks + 1

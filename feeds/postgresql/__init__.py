@@ -1,0 +1,1 @@
+"""Django's engine for PostgreSQL, with limits on every wait."""
