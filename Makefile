@@ -14,7 +14,7 @@ SECONDS = 5
 MINUTES = 30
 SEED = 1
 
-.PHONY: help run setup test check format lock bench bench-quick experiment chaos chaos-selftest screenshots docs clean
+.PHONY: help run setup test test-postgres check format lock bench bench-quick experiment chaos chaos-selftest screenshots docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +26,9 @@ setup: $(DEVELOPMENT) ## create .venv with the packages that the other targets n
 
 test: $(DEVELOPMENT) ## run every test
 	$(BIN)/python -m pytest --numprocesses auto
+
+test-postgres: $(DEVELOPMENT) ## run every test that uses the database on a PostgreSQL of its own
+	BLOCKFEED_TEST_DATABASE=postgresql $(BIN)/python -m pytest --numprocesses auto tests/integration
 
 check: $(DEVELOPMENT) ## lint, formatting, types, layers, migrations
 	$(BIN)/ruff check

@@ -29,6 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["DJANGO_SETTINGS_MODULE"] = "wsproject.settings"
+    if os.environ.get("BLOCKFEED_TEST_DATABASE"):
+        config.option.reuse_db = True  # the whole server is removed
     # A shell lets background jobs ignore Ctrl-C, and nohup lets its command ignore SIGHUP. The
     # programs that tests start would inherit that.
     _heed(signal.SIGINT, signal.default_int_handler)
@@ -47,12 +49,26 @@ def pytest_xdist_auto_num_workers() -> int:
     return max(FEWEST_WORKERS, os.cpu_count() or 1)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort the tests so that several processes finish as early as possible."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """
+    Sort the tests so that several processes finish as early as possible.
+
+    On PostgreSQL, only tests that use Django's database run, except those marked ``sqlite``.
+    """
+    if os.environ.get("BLOCKFEED_TEST_DATABASE"):
+        left_out = [item for item in items if not _uses_any_database(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if _uses_any_database(item)]
     with suppress(ModuleNotFoundError):  # without xdist, the order does not matter
         from tests.support import scheduling  # noqa: PLC0415  see above
 
         items.sort(key=lambda item: scheduling.turn(item.nodeid))
+
+
+def _uses_any_database(item: pytest.Item) -> bool:
+    fixtures = {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))
+    is_marked = item.get_closest_marker("django_db") is not None
+    return (is_marked or bool(fixtures)) and item.get_closest_marker("sqlite") is None
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -16,6 +16,7 @@ from feeds.core.schedule import Recipe, Schedule
 from feeds.making.regeneration import ScheduleUnknownError, source_of
 from feeds.making.segments import Segments, recipe_of
 from feeds.models import Feed
+from feeds.running.database import cause_of
 from feeds.running.outages import OUTAGES, Outage
 from feeds.running.worker import Worker
 from feeds.sources import SpecError
@@ -125,12 +126,13 @@ class Catalog:
             found = await self._database.run(self.read)
         except Exception as error:  # noqa: BLE001  any error: serve the last known feeds
             if self.reachable:
-                log.warning("the database does not answer (%s); serving the known feeds", error)
+                cause = cause_of(error)
+                log.warning("the database does not answer (%s); serving the known feeds", cause)
             OUTAGES.begin(
                 "database",
                 Outage(
                     what="The database does not answer",
-                    cause=str(error),
+                    cause=cause_of(error),
                     then="known feeds are still served.",
                 ),
             )

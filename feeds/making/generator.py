@@ -25,7 +25,7 @@ from feeds.making.progress import Progress, State
 from feeds.making.publisher import Publisher
 from feeds.making.regeneration import source_of, stretches
 from feeds.running.clock import now_us
-from feeds.running.database import is_unavailable
+from feeds.running.database import cause_of, is_unavailable
 from feeds.running.worker import Worker
 from feeds.sources import SpecError
 
@@ -218,7 +218,8 @@ class Generator:
 
     def _miss_database(self, error: Exception) -> None:
         if not self._failing:
-            log.warning("feed %s: the database does not answer (%s); waiting", self._feed, error)
+            sentence = "feed %s: the database does not answer (%s); waiting"
+            log.warning(sentence, self._feed, cause_of(error))
         self._failing = True
         self.progress.state = State.NO_DATABASE
 

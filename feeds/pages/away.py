@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 
-from feeds.running.database import is_unavailable
+from feeds.running.database import cause_of, is_unavailable
 from feeds.running.outages import Outage
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class DatabaseAway(MiddlewareMixin):
 
 def no_answer(error: Exception) -> str:
     """Return a sentence with the advice for *error*, and log its cause."""
-    cause = str(error)
+    cause = cause_of(error)
     _CAUSES.note(cause, time.monotonic())
     outage = Outage(
         what="The database does not answer",

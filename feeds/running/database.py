@@ -19,3 +19,8 @@ def is_unavailable(error: BaseException) -> bool:
     DatabaseError. So every error that is not about a value counts.
     """
     return isinstance(error, UNAVAILABLE) and not isinstance(error, ABOUT_A_VALUE)
+
+
+def cause_of(error: BaseException) -> str:
+    """Return the first line of the driver's text: PostgreSQL's continues with the statement."""
+    return str(error).partition("\n")[0]

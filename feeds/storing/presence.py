@@ -18,7 +18,7 @@ from feeds.core.hub import Hub
 from feeds.core.limits import Limits
 from feeds.core.subscriber import Subscriber
 from feeds.layer.replacer import Replacer
-from feeds.running.database import is_unavailable
+from feeds.running.database import cause_of, is_unavailable
 from feeds.running.outages import OUTAGES
 from feeds.running.worker import Worker
 from feeds.storing import connections
@@ -77,7 +77,8 @@ class Presence:
             if not is_unavailable(error):
                 raise
             self._books.interrupt()
-            log.warning("the database does not answer (%s); no connection is marked as seen", error)
+            cause = cause_of(error)
+            log.warning("the database does not answer (%s); no connection is marked as seen", cause)
 
     async def finish(self) -> None:
         """Store the sample of the last period, shortened by the end of the process."""
@@ -88,7 +89,8 @@ class Presence:
         except Exception as error:
             if not is_unavailable(error):
                 raise
-            log.warning("the database does not answer (%s); the last sample is lost", error)
+            cause = cause_of(error)
+            log.warning("the database does not answer (%s); the last sample is lost", cause)
 
     def _lags(self) -> dict[str, int]:
         """Return the number of messages that each connection lacks, by its channel."""

@@ -18,7 +18,7 @@ from django.conf import settings
 
 from feeds.core.limits import Limits
 from feeds.running.child import ChildEndedError
-from feeds.running.database import is_unavailable
+from feeds.running.database import cause_of, is_unavailable
 from feeds.running.outages import OUTAGES, Outage
 from feeds.running.worker import Worker
 from feeds.storing import ledger
@@ -155,13 +155,13 @@ class Recorder:
     async def _wait(self, error: Exception) -> None:
         """Keep all facts, and pause before the next attempt."""
         if not self._failing:
-            log.warning("the database does not accept facts (%s); they wait", error)
+            log.warning("the database does not accept facts (%s); they wait", cause_of(error))
         self._failing = True
         OUTAGES.begin(
             "recorder",
             Outage(
                 what="The database does not accept reports",
-                cause=str(error),
+                cause=cause_of(error),
                 then="they wait, and none is lost.",
             ),
         )
@@ -181,7 +181,7 @@ class Recorder:
         OUTAGES.keep(
             Outage(
                 what="A report or text of a client could not be stored",
-                cause=str(error),
+                cause=cause_of(error),
                 then=f"it was set aside in {path.name}, in the folder of local state.",
             )
         )

@@ -21,6 +21,8 @@ from feeds.storing.clerk import NICENESS, Clerk
 from feeds.storing.facts import Opened, Outcome, Said
 from feeds.storing.recorder import Recorder
 
+pytestmark = pytest.mark.sqlite("its clerk stores in a file")
+
 KEY = "key-of-a-session-1"
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 OPENED = Opened(

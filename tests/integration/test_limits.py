@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from threading import Event
 from typing import Any
@@ -14,7 +13,6 @@ from typing import Any
 import pytest
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -32,6 +30,7 @@ from feeds.serving.node import Node, get_node, stop_node
 from feeds.storing import ledger
 from feeds.storing.recorder import Recorder
 from tests.integration.test_recorder import OPENED, said
+from tests.support.database import locked
 from tests.support.hub_parts import ByHand
 from tests.support.session import client, generate, receive
 from tools.waiting import PATIENCE_SECONDS
@@ -281,11 +280,9 @@ async def test_flush_seconds() -> None:
     """A database that does not answer delays the end no longer than this."""
     recorder = Recorder(replace(LIMITS, flush_seconds=0.05))
     task = asyncio.ensure_future(recorder.run())
-    with closing(sqlite3.connect(connection.settings_dict["NAME"])) as other:
-        other.execute("BEGIN EXCLUSIVE")
+    with locked():
         recorder.record(OPENED)
         assert not await recorder.flush(recorder._limits.flush_seconds)
-        other.rollback()
     assert await recorder.flush(PATIENCE_SECONDS)
     task.cancel()
     await recorder.stop()

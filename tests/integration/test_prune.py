@@ -141,6 +141,8 @@ def test_rows_are_removed_in_batches(monkeypatch: pytest.MonkeyPatch, now: datet
 
 def test_old_reports_are_found_by_their_index(now: datetime) -> None:
     """Old reports are found by an index, even among a million."""
+    if connection.vendor == "postgresql":  # an empty table needs no index
+        connection.cursor().execute("SET enable_seqscan = off")
     with CaptureQueriesContext(connection):
         assert "report_recent" in retention.old("reports", now)[:500].explain()
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 import stat
 from collections.abc import AsyncIterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +20,7 @@ from feeds.running.outages import Outages
 from feeds.storing import recorder as module
 from feeds.storing.facts import Opened, Outcome, Said
 from feeds.storing.recorder import Recorder
+from tests.support.database import elsewhere, locked
 from tools.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,16 +77,15 @@ async def test_facts_are_stored_in_order_and_answered(recorder: Recorder) -> Non
 
 async def test_facts_wait_while_the_database_is_locked(recorder: Recorder) -> None:
     """Facts that arrive while the database is locked are stored when it is free."""
-    with closing(sqlite3.connect(connection.settings_dict["NAME"])) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with locked():
         recorder.record(OPENED)
         recorder.record(said("in the dark"))
         assert not await recorder.flush(0.3)
-        other.rollback()
     assert await recorder.flush(PATIENCE_SECONDS)
     assert (await ClientMessage.objects.aget()).text == "in the dark"
 
 
+@pytest.mark.sqlite("the file of a database")
 async def test_facts_wait_while_the_database_is_damaged(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -144,12 +142,12 @@ async def test_fact_waits_while_the_database_takes_nothing(
     settings.VAR_DIR = tmp_path
     recorder.record(OPENED)
     assert await recorder.flush(PATIENCE_SECONDS)
-    with closing(sqlite3.connect(connection.settings_dict["NAME"])) as other:
-        other.execute("ALTER TABLE feeds_sample RENAME TO feeds_sample_gone")
+    with elsewhere() as execute:
+        execute("ALTER TABLE feeds_sample RENAME TO feeds_sample_gone")
         recorder.record(said("half a pair: \ud800"))
         assert not await recorder.flush(0.3)
         assert not (tmp_path / "set_aside.jsonl").exists()
-        other.execute("ALTER TABLE feeds_sample_gone RENAME TO feeds_sample")
+        execute("ALTER TABLE feeds_sample_gone RENAME TO feeds_sample")
     assert await recorder.flush(PATIENCE_SECONDS)
     assert (tmp_path / "set_aside.jsonl").exists()
     assert len(outages.sentences(detailed=False)) == 1, "the outage is not over"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from channels.layers import get_channel_layer
-from django.db import connection
 from pytest_django import Settings
 
 from clientapp.wire.report import Clock, Latency, Report
@@ -31,6 +28,7 @@ from feeds.storing.presence import Presence
 from feeds.storing.recorder import Recorder
 from feeds.storing.samples import Look, Sampler
 from tests.integration.test_ledger import BROKEN, VERIFIED, opened, reported
+from tests.support.database import be_impatient, locked
 from tests.support.hub_parts import ByHand, Recoveries
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -202,7 +200,7 @@ class Taker:
 @pytest.mark.django_db(transaction=True)
 async def test_presence_stores_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sample has connections, messages, lag and blocks; the end stores the last period."""
-    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.1)
+    be_impatient(monkeypatch)
     hub = Hub(LIMITS, python_pass, Recoveries(), ByHand())
     hub.open_stream("users", 0)
     readers = [hub.subscribe(Taker(), {"users": 0}) for _ in range(2)]
@@ -232,11 +230,9 @@ async def test_presence_stores_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence_module, "OUTAGES", outages)
     outages.begin("layer", Outage(what="It is away", cause="", then="wait."))
     try:
-        with closing(sqlite3.connect(connection.settings_dict["NAME"])) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with locked():
             await presence.keep()
-            assert not await Sample.objects.aexists()
-            other.rollback()
+        assert not await Sample.objects.aexists()
         outages.end("layer")
         await presence.keep()
         recorder.record(reported(3))

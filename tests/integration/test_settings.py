@@ -64,6 +64,7 @@ def test_invalid_value_ends_the_program(variables: dict[str, str], sentence: str
     assert "secret" not in said
 
 
+@pytest.mark.sqlite("the file of a database")
 def test_file_that_is_no_database_is_reported(tmp_path: Path) -> None:
     """A command of Django also ends with a sentence."""
     (tmp_path / "db.sqlite3").write_text("Dear diary")
@@ -74,6 +75,7 @@ def test_file_that_is_no_database_is_reported(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.sqlite("the file of a database")
 @pytest.mark.parametrize("name", ["feed#1", "a?b", "a%20b", "C# work", "a&b=c;d"])
 def test_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
     """The database is in the named folder, and its URL can be written."""

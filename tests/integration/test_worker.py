@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import DatabaseError, OperationalError, connection, connections
 from pytest_django import Settings
 
 from feeds.models import Feed
@@ -51,7 +51,7 @@ async def test_a_connection_is_kept_from_call_to_call(worker: Worker) -> None:
     """Calls of one worker share a connection, until an error occurs on it."""
     first = await worker.run(_opened)
     assert await worker.run(_opened) is first
-    with pytest.raises(OperationalError):
+    with pytest.raises(DatabaseError):
         await worker.run(_fail)
     assert await worker.run(_opened) is not first
 
@@ -62,21 +62,17 @@ def _first() -> str:
         return str(cursor.fetchone()[0])
 
 
-def _words(path: Path, word: str) -> None:
-    """Make a database at *path* that holds *word*."""
-    with closing(sqlite3.connect(path)) as one, one:
-        one.execute("CREATE TABLE words (word TEXT)")
-        one.execute("INSERT INTO words VALUES (?)", [word])
-
-
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite("the file of a database")
 async def test_a_replaced_file_is_noticed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, worker: Worker
 ) -> None:
     """The next call reads the file that is there now, and fails if there is none."""
     path = tmp_path / "database"
-    _words(path, "old")
-    _words(tmp_path / "other", "new")
+    for place, word in ((path, "old"), (tmp_path / "other", "new")):
+        with closing(sqlite3.connect(place)) as one, one:
+            one.execute("CREATE TABLE words (word TEXT)")
+            one.execute("INSERT INTO words VALUES (?)", [word])
     await worker.run(lambda: monkeypatch.setitem(connection.settings_dict, "NAME", str(path)))
     assert await worker.run(_first) == "old"
     (tmp_path / "other").replace(path)

@@ -201,6 +201,13 @@ def running(*, port: int | None = None, **settings: str) -> Iterator[PostgreSQL]
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def patient_url(server: PostgreSQL) -> str:
+    """Return the address without limits that a test on a loaded machine could reach."""
+    limits = {"statement_timeout": "5min", "lock_timeout": "5min"}
+    limits["idle_in_transaction_session_timeout"] = "0"
+    return "&".join([server.url(), *(f"{name}={value}" for name, value in limits.items())])
+
+
 def _owner() -> dict[str, Any]:
     """Return the arguments of `subprocess.Popen` that let go of root."""
     if os.geteuid() != 0:
