@@ -28,6 +28,7 @@ from feeds.layer import operator_messages
 from feeds.layer.link import LayerUnavailable
 from feeds.models import ClientSession, Connection
 from feeds.running.database import is_unavailable
+from feeds.storing.locks import lock_sessions
 
 MOST_SESSIONS = 50
 """Sessions in one operation: as many as one page of the list shows, so all were seen."""
@@ -169,6 +170,7 @@ class ForgetView(OperationView):
     def operate(self, sessions: list[ClientSession], wanted: dict[str, Any]) -> str:
         """Remove *sessions*, except any that have just reconnected."""
         with transaction.atomic():
+            lock_sessions(session.pk for session in sessions)
             away = list(self.sessions().filter(pk__in=[session.pk for session in sessions]))
             self.log(away, "Forgotten.")
             ClientSession.objects.filter(pk__in=[session.pk for session in away]).delete()

@@ -20,6 +20,7 @@ from clientapp.wire.request import DEFAULT_CLIENT
 from feeds.models import ClientSession, Connection
 from feeds.storing.facts import Closed, Opened
 from feeds.storing.insertion import insert
+from feeds.storing.locks import lock_sessions
 
 Status = ClientSession.Status
 
@@ -116,6 +117,7 @@ def mark_seen(server: str, at: datetime, behind: Mapping[str, int]) -> set[str]:
     connections not in it lack none.
     """
     alive = Connection.objects.filter(server=server, closed_at=None)
+    lock_sessions(alive.values_list("session_id", flat=True))
     # Tuples: ten thousand model instances would block the interpreter.
     rows = list(alive.values_list("pk", "channel", "behind"))
     changed = [
@@ -141,6 +143,7 @@ def find_replaced(connections: Mapping[str, str]) -> list[str]:
     return found
 
 
+@transaction.atomic
 def close_lost(before: datetime, after: datetime) -> int:
     """
     Close the connections that no server has seen since *before*; return their number.
@@ -151,6 +154,7 @@ def close_lost(before: datetime, after: datetime) -> int:
     is_unseen = Q(seen_at__lt=before) | Q(seen_at__gt=after)
     lost = Connection.objects.filter(is_unseen, closed_at=None)
     sessions = list(lost.values_list("session_id", flat=True))
+    lock_sessions(sessions)
     lost.update(closed_at=F("seen_at"), close_code=1006, reason="the server ended")
     _set_gone(sessions, Status.AWAY)
     return len(sessions)

@@ -27,6 +27,7 @@ from feeds.storing.facts import (
     Reported,
     Said,
 )
+from feeds.storing.locks import lock_sessions
 
 
 @transaction.atomic
@@ -52,6 +53,7 @@ def commit(facts: Sequence[Fact]) -> list[Outcome]:
     sessions.create(fact for fact in facts if isinstance(fact, Opened))
     keys = {fact.session for fact in facts}
     ids = dict(ClientSession.objects.filter(key__in=keys).values_list("key", "pk"))
+    lock_sessions(ids.values())
     known = [fact for fact in facts if fact.session in ids]
     reported = [fact for fact in known if isinstance(fact, Reported)]
     plain = [fact for fact in reported if isinstance(fact.report, PlainReport)]

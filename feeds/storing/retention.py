@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Sample
+from feeds.storing.locks import lock_sessions
 
 BATCH = 500
 """Rows removed in one transaction, which holds the write lock for about 10 ms."""
@@ -77,6 +78,7 @@ def _reports(reports: QuerySet[BlockReport]) -> Iterator[int]:
             for _, session, number, plain in found:
                 if not plain:
                     highest[session] = max(number, highest.get(session, 0))
+            lock_sessions(session for _, session, *_ in found)
             # Many sessions have the same highest number: update these in one statement.
             alike: dict[int, list[int]] = {}
             for session, number in highest.items():

@@ -26,7 +26,8 @@ def create(opened: Iterable[Opened]) -> None:
                 connected_at=fact.at,
                 seen_at=fact.at,
             )
-            for fact in opened
+            # In one order: two servers may get the same new sessions (`feeds.storing.locks`).
+            for fact in sorted(opened, key=lambda fact: fact.session)
         ],
         ignore_conflicts=True,
     )

@@ -1,0 +1,97 @@
+"""Processes that store at the same time, in PostgreSQL, which locks rows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from feeds.storing import ledger, retention
+from feeds.storing.clerk import Clerk
+from tests.integration.test_ledger import NOW, opened, reported
+from tests.support.postgresql import PostgreSQL, patient_url
+
+CLIENTS = 100
+ROUNDS = 6
+KEYS = [f"key-of-a-session-{number}" for number in range(CLIENTS)]
+
+
+@pytest.fixture
+async def clerks(
+    postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[list[Clerk]]:
+    """Return four processes with one empty database."""
+    postgresql.execute("DROP DATABASE IF EXISTS storing")
+    postgresql.execute("CREATE DATABASE storing")
+    monkeypatch.setenv("BLOCKFEED_VAR", str(tmp_path))
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "wsproject.settings")
+    monkeypatch.setenv("DATABASE_URL", patient_url(postgresql).replace("/postgres?", "/storing?"))
+    found = [Clerk() for _ in range(4)]
+    await found[0].run(partial(call_command, "migrate", verbosity=0))
+    yield found
+    for clerk in found:
+        await clerk.stop()
+
+
+async def test_storing_processes_never_deadlock(
+    clerks: list[Clerk], postgresql: PostgreSQL
+) -> None:
+    """Storing, marking, closing and removing lock rows in one order."""
+    first, second, third, fourth = clerks
+    for server, half in (("one", KEYS[::2]), ("two", KEYS[1::2])):
+        facts = [opened(f"c-{key}", key, server=server) for key in half]
+        await first.run(ledger.commit, facts)
+
+    async def store(clerk: Clerk, keys: list[str], block: int) -> None:
+        for number in range(ROUNDS):
+            # Sessions get different increments, so they are updated by several statements.
+            facts = [
+                reported(block + number * 3 + n, key=key)
+                for place, key in enumerate(keys)
+                for n in range(1 + place % 3)
+            ]
+            await clerk.run(ledger.commit, facts)
+
+    async def mark(clerk: Clerk) -> None:
+        for number in range(ROUNDS * 4):
+            at = NOW + timedelta(seconds=number)
+            behind = {f"c-{key}": number + 1 for key in KEYS[number::7]}
+            await clerk.run(ledger.mark_seen, "one", at, behind)
+            await clerk.run(ledger.mark_seen, "two", at, behind)
+            await clerk.run(ledger.close_lost, at - timedelta(days=9), at + timedelta(days=9))
+
+    async def prune(clerk: Clerk) -> None:
+        for _ in range(ROUNDS):
+            await clerk.run(removed, NOW + timedelta(seconds=1))
+
+    await asyncio.gather(
+        store(first, KEYS, 1),
+        store(second, KEYS[::-1], 1_000_000),
+        mark(third),
+        prune(fourth),
+    )
+    assert "deadlock" not in postgresql.said
+
+
+def removed(before: datetime) -> int:
+    """Remove old reports; return their number."""
+    return sum(retention.remove("reports", before))
+
+
+async def test_sessions_that_begin_twice_never_deadlock(
+    clerks: list[Clerk], postgresql: PostgreSQL
+) -> None:
+    """Two servers may get the same new sessions at the same time, in any order."""
+    for number in range(ROUNDS):
+        keys = [f"{number}-{key}" for key in KEYS]
+        facts = [opened(f"c-{key}", key) for key in keys]
+        again = [opened(f"d-{key}", key) for key in keys[::-1]]
+        await asyncio.gather(
+            clerks[0].run(ledger.commit, facts), clerks[1].run(ledger.commit, again)
+        )
+    assert "deadlock" not in postgresql.said
