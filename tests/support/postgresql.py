@@ -150,6 +150,11 @@ class PostgreSQL:
         for pid in self.pids():
             os.kill(pid, signal.SIGCONT)
 
+    def kill(self, pid: int) -> None:
+        """Kill one of its processes."""
+        assert pid in self.pids()
+        os.kill(pid, signal.SIGKILL)
+
     def pids(self) -> list[int]:
         """Return the ids of all its processes, the first one first."""
         assert self._process is not None
