@@ -112,7 +112,7 @@ class Presence:
         End connections that were replaced but did not get the message.
 
         They are served here but are not *known* as open. Connections that are not stored
-        yet are not known either; `ledger.find_replaced` leaves them out.
+        yet are not known either; `connections.find_replaced` leaves them out.
         """
         served = self._connections.values()
         unknown = {channel: session for channel, session in served if channel not in known}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from feeds.storing import ledger, retention
+from feeds.storing import connections, ledger, retention
 from feeds.storing.clerk import Clerk
 from tests.integration.test_ledger import NOW, opened, reported
 from tests.support.postgresql import PostgreSQL, patient_url
@@ -61,9 +61,9 @@ async def test_storing_processes_never_deadlock(
         for number in range(ROUNDS * 4):
             at = NOW + timedelta(seconds=number)
             behind = {f"c-{key}": number + 1 for key in KEYS[number::7]}
-            await clerk.run(ledger.mark_seen, "one", at, behind)
-            await clerk.run(ledger.mark_seen, "two", at, behind)
-            await clerk.run(ledger.close_lost, at - timedelta(days=9), at + timedelta(days=9))
+            await clerk.run(connections.mark_seen, "one", at, behind)
+            await clerk.run(connections.mark_seen, "two", at, behind)
+            await clerk.run(connections.close_lost, at - timedelta(days=9), at + timedelta(days=9))
 
     async def prune(clerk: Clerk) -> None:
         for _ in range(ROUNDS):
