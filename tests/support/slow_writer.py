@@ -2,11 +2,13 @@
 A hub's writer that checks what it receives.
 
 Frames are ``FEED OFFSET`` for a message, ``!`` for a control, and ``gap FEED FIRST LAST`` for
-offsets that will never come. Messages of the form `MARKED` start with a mark.
+offsets that will never come; the gap of a rollback is JSON. Messages of the form `MARKED` start
+with a mark.
 """
 
 from __future__ import annotations
 
+import json
 from array import array
 from dataclasses import dataclass
 from itertools import count
@@ -111,6 +113,9 @@ class SlowWriter:
 
     def _take(self, payload: bytes) -> None:
         text = payload.decode()
+        if text.startswith("{"):
+            self._roll_back(**json.loads(text))
+            return
         assert text.startswith(MARK) == (self.form is MARKED)
         kind, *words = text.removeprefix(MARK).split(" ")
         match kind, words:
@@ -126,6 +131,12 @@ class SlowWriter:
                 assert int(offset) == self.cursors[feed] + 1
                 self.cursors[feed] = int(offset)
                 self.messages += 1
+
+    def _roll_back(self, *, feed: str, first: int, last: int, cause: str, **_: str) -> None:
+        assert self.form.has_controls
+        assert cause == "history"
+        assert first == min(self.cursors[feed], last) + 1
+        self.cursors[feed] = last
 
 
 @dataclass

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from clientapp.wire.position import Position
 from feeds.core.form import Form
 from feeds.core.hub import Hub
 from feeds.core.subscriber import Subscriber
@@ -73,6 +74,17 @@ class HubMachine(RuleBasedStateMachine):
     def restart(self, feed: str, ahead: int) -> None:
         """Restart a feed after messages that the process missed."""
         self.hub.restart(feed, self.hub.streams[feed].head + ahead)
+
+    @rule(feed=st.sampled_from(FEEDS), moved=st.integers(-12, 6))
+    def roll_back(self, feed: str, moved: int) -> None:
+        """Lose the history of a feed, which continues further back or ahead."""
+        head = max(self.hub.streams[feed].head + moved, 0)
+        self.hub.roll_back(feed, Position("0123456789ab", head))
+        self.recoveries = [one for one in self.recoveries if one.feed != feed]
+        for writer in (reader.writer for reader in self.readers):
+            if feed in writer.cursors and not writer.form.has_controls:
+                writer.cursors[feed] = head
+            assert writer.cursors.get(feed, head) == head
 
     @rule(count=st.integers(1, 8))
     def work(self, count: int) -> None:
