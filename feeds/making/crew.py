@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 FAILURES = (ownership.OwnedError, ownership.TakenOverError, ownership.RemovedError, SpecError)
 """The errors with which a generator ends if it cannot continue."""
+PROMISE_THREADS = 4
+"""Threads, and so database connections, for the promises of all feeds. A promise takes a few
+milliseconds, and one that waits for a lock delays few others."""
 LOOK_SECONDS = 0.5
 """Interval between searches for unattended feeds: that of a generator's promises."""
 
@@ -49,6 +52,7 @@ class Crew:
         self._news = asyncio.Event()
         self._is_stopping = False
         self._database = Worker("crew")
+        self._promises = Worker("promises", PROMISE_THREADS)
 
     async def run(self) -> None:
         """
@@ -74,6 +78,7 @@ class Crew:
             self.stop()
             await asyncio.gather(*self._generators, return_exceptions=True)
             await self._database.stop()
+            await self._promises.stop()
 
     def stop(self) -> None:
         """Let `run` end soon."""
@@ -87,6 +92,7 @@ class Crew:
         return self._recruit is not None and not self._is_stopping
 
     def _begin(self, generator: Generator) -> None:
+        generator.share(self._promises)
         task = asyncio.ensure_future(generator.run())
         task.add_done_callback(lambda _: self._news.set())
         self._generators[task] = generator

@@ -81,6 +81,7 @@ class Generator:
         self._failing = False
         self._stopping = asyncio.Event()
         self._database = Worker(f"promise-{feed}")
+        self._owns_database = True
 
     async def run(self) -> None:
         """
@@ -104,7 +105,12 @@ class Generator:
             finally:
                 await self._database.run(ownership.release, self._owned)
         finally:
-            await self._database.stop()
+            if self._owns_database:
+                await self._database.stop()
+
+    def share(self, database: Worker) -> None:
+        """Promise in *database*, whose owner stops it after `run`; to be called before that."""
+        self._database, self._owns_database = database, False
 
     def stop(self) -> None:
         """

@@ -1,5 +1,5 @@
 """
-A thread for blocking work, with its own database connection.
+Threads for blocking work, each with its own database connection.
 
 Django closes connections at the end of requests. Calls here belong to no request, so
 the connection is kept between calls, which takes a twentieth of the time of opening
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from threading import Barrier
 from typing import Any, TypeVar, TypeVarTuple
 from weakref import WeakKeyDictionary
 
@@ -34,16 +35,18 @@ Ts = TypeVarTuple("Ts")
 
 class Worker:
     """
-    A thread that runs calls one after the other.
+    A thread, or a few, that runs calls one after the other.
 
     All parts of a process share the one thread of ``database_sync_to_async``; a
     worker delays only its owner. If a caller is cancelled, it does not wait; its
     call still runs to its end.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, threads: int = 1) -> None:
+        """Run at most as many calls at once as there are *threads*."""
+        self._threads = threads
         self._executor = ThreadPoolExecutor(
-            max_workers=1, thread_name_prefix=name, initializer=exempt
+            max_workers=threads, thread_name_prefix=name, initializer=exempt
         )
 
     async def run(self, call: Callable[[*Ts], T], *args: *Ts) -> T:
@@ -52,9 +55,17 @@ class Worker:
         return await loop.run_in_executor(self._executor, afresh, call, *args)
 
     async def stop(self) -> None:
-        """Close the database connection and end the thread, after its last call."""
+        """Close the database connections and end the threads, after their last calls."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._executor, connections.close_all)
+        # Each thread must close its own connection, so none may run two of these calls.
+        all_closed = Barrier(self._threads)
+
+        def close() -> None:
+            connections.close_all()
+            all_closed.wait()
+
+        closings = [loop.run_in_executor(self._executor, close) for _ in range(self._threads)]
+        await asyncio.gather(*closings)
         self._executor.shutdown(wait=False)
 
 
