@@ -1,5 +1,8 @@
 """
-Insertion of many rows of one model into the database, by one prepared statement.
+Insertion of many rows of one model into the database, by its fastest means.
+
+That is one prepared statement for SQLite, and COPY for PostgreSQL: a thousand rows
+took 9 ms, and 26 ms by ``executemany``, 32 by ``unnest`` and 48 by long statements.
 
 Django's ``bulk_create`` builds, in Python, one statement for every few dozen rows.
 For reports that took a third of a commit, and in a thread the event loop's sends
@@ -27,8 +30,23 @@ def insert(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> None:
     meta = type(rows[0])._meta  # noqa: SLF001  Django's documented name
     fields = [field for field in meta.concrete_fields if not field.primary_key]
     operations = connection.ops
+    values = [
+        [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+        for row in rows
+    ]
     conflict = OnConflict.IGNORE if ignore_conflicts else None
     columns = ", ".join(operations.quote_name(str(field.column)) for field in fields)
+    if connection.vendor == "postgresql" and conflict is None:
+        copy = f"COPY {operations.quote_name(meta.db_table)} ({columns}) FROM STDIN"
+        # Django turns the driver's errors into its own, but not those of the stream.
+        with (
+            connection.cursor() as cursor,
+            connection.wrap_database_errors,
+            cursor.copy(copy) as stream,
+        ):
+            for value in values:
+                stream.write_row(value)
+        return
     statement = " ".join(
         (
             operations.insert_statement(on_conflict=conflict),
@@ -38,13 +56,4 @@ def insert(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> None:
         )
     )
     with connection.cursor() as cursor:
-        cursor.executemany(
-            statement,
-            [
-                [
-                    field.get_db_prep_save(getattr(row, field.attname), connection)
-                    for field in fields
-                ]
-                for row in rows
-            ],
-        )
+        cursor.executemany(statement, values)

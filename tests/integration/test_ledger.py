@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import DataError, IntegrityError, connection, transaction
 
 from clientapp.wire.closing import Close
 from clientapp.wire.report import FeedRange, Latency, Report
@@ -12,7 +13,7 @@ from clientapp.wire.verdict import Verdict
 from feeds.core.difference import Difference
 from feeds.core.judgement import Judgement
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed, Segment
-from feeds.storing import connections, ledger, reports, retention, sessions
+from feeds.storing import connections, insertion, ledger, reports, retention, sessions
 from feeds.storing.facts import Closed, Explanation, Fact, Opened, PlainReport, Reported, Said
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +76,18 @@ def test_session_report_and_text_in_one_batch() -> None:
     assert (report.size, report.seconds, report.clients) == (3, 2.0, 8)
     assert report.finished_at == datetime(2026, 9, 21, 14, 13, 22, tzinfo=UTC)
     assert ClientMessage.objects.get().text == "Hey Server!"
+
+
+def test_errors_of_an_insertion_are_those_of_django() -> None:
+    """The judge of database errors knows each error of an insertion, on both databases."""
+    ledger.commit([opened(), reported(1)])
+    again = BlockReport.objects.get()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insertion.insert([again])
+    again.text = "\0" if connection.vendor == "postgresql" else "\ud800"
+    with pytest.raises((DataError, UnicodeEncodeError)), transaction.atomic():
+        insertion.insert([again])
+    assert BlockReport.objects.count() == 1
 
 
 def test_opening_committed_twice_is_stored_once() -> None:
