@@ -7,8 +7,8 @@ and a generator. A swarm and as many plain clients, which share only the
 processes. Prints reach and latency of both side by side.
 
 The two handle messages differently: a member checks each, collects it in a block
-and reports that; a plain client only reads its offset and time. So a member's
-stamp may be later by the work on previous messages.
+and reports that; a plain client only reads its offset and time. So a member may
+stamp a message later, because it was still busy with previous ones.
 """
 
 from __future__ import annotations

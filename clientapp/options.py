@@ -84,8 +84,8 @@ def add_collect_options(parser: argparse.ArgumentParser) -> None:
         "--timeout",
         type=number(0.1, MAX_TIMEOUT),
         metavar="SECONDS",
-        help="end with exit code 4 if no new message arrives for this long since the start "
-        f"or the last one: 0.1 to {MAX_TIMEOUT} (default: wait)",
+        help="end with exit code 4 if no new message arrives for this long; each message restarts "
+        f"the time: 0.1 to {MAX_TIMEOUT} (default: wait)",
     )
     add(
         "--clients",

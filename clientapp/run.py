@@ -179,6 +179,6 @@ class Run:
         left = self._reporting.unacknowledged
         if self._tally.blocks == self._blocks and left:
             raise CouldNot(
-                f"the server did not acknowledge {counted(left, 'report')}, nor anything else for "
-                f"{ACK_SECONDS} s; the next start sends them again"
+                f"the server acknowledged nothing for {ACK_SECONDS} s; "
+                f"the next start sends {counted(left, 'report')} again"
             )

@@ -129,7 +129,7 @@ class Environment:
         if database["ENGINE"] == SQLITE:
             folder = Path(database["NAME"]).parent
             if not os.access(folder, os.W_OK | os.X_OK):
-                _refuse(name, f"a file in a folder that can be written to, unlike {folder}")
+                _refuse(name, f"this user cannot write to {folder}; name a file in another folder")
         if database["ENGINE"] == POSTGRESQL:
             database["OPTIONS"] = limits.options(database.get("OPTIONS", {}))
         return database

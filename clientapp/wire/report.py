@@ -157,7 +157,7 @@ class Report:
         )
         counted = sum(part.count for part in report.feeds.values())
         if counted != report.size:
-            raise MalformedMessage(f"size is {report.size}, but its feeds count {counted}")
+            raise MalformedMessage(f"size is {report.size}, but the counts add up to {counted}")
         return report
 
 

@@ -167,9 +167,11 @@ def _check(request: Request) -> None:
             raise BadRequest(f"feed={feed!r} is given twice; once is allowed")
     for feed in request.after:
         if feed not in request.feeds:
-            raise BadRequest(f"after names feed {feed!r}, which is not asked for")
+            raise BadRequest(f"after={feed}:… needs feed={feed}")
     if request.first is not None and request.after:
-        raise BadRequest("from and after are both given; write after to resume, from to begin")
+        raise BadRequest(
+            "from= and after= are both given; write after= to resume or from= to begin"
+        )
     if request.session is not None and not names.is_session_key(request.session):
         raise BadRequest(
             f"session={request.session[:80]!r} is not allowed: {names.SESSION_KEY_RULE}"

@@ -32,7 +32,7 @@ class UnavailableError(Exception):
 
     def __str__(self) -> str:
         """Return the reason."""
-        return f"the libraries installed here generate other messages up to offset {self.last}"
+        return f"the libraries installed here generate different messages up to offset {self.last}"
 
 
 class ScheduleUnknownError(Exception):

@@ -71,7 +71,7 @@ class Screening:
     def _find_in_range(self, name: str, part: FeedRange) -> str:
         """Return why *part* cannot be true; empty if it can."""
         if part.last < part.first:
-            return f"{name}: last is {part.last}, before first, which is {part.first}"
+            return f"{name}: last is {part.last}, but first is {part.first}; last must not be lower"
         feed = self._feeds[name]
         epoch = feed.epoch_at(part.last)
         # A range that ends with a gap has the epoch that follows the gap.

@@ -153,7 +153,8 @@ def test_lost_tail_is_fetched(tmp_path: Path) -> None:
             generator = stack.start("generate", "--feed=users", "--rate=50", "--count=10")
             assert generator.process.wait(PATIENCE_SECONDS) == 0
             reason = (
-                "the server breaks the protocol: nothing of users arrived after 8; it ends at 10"
+                "the server breaks the protocol: "
+                "nothing of users arrived after 8, but the feed ends at 10"
             )
             alice.wait_for(f'"reason":"{reason}"')
             until(

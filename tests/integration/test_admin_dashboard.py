@@ -386,7 +386,7 @@ def test_empty_history_is_announced(admin_client: Client) -> None:
     assert '<p id="no-history" class="analysis-about">No data is stored for the last hour' in page
     assert "There is no feed yet" in page
     shown = tiles(admin_client)
-    assert shown["Messages/s"] == ("–", "no server is sampling now")  # noqa: RUF001
+    assert shown["Messages/s"] == ("–", "no server stores figures now")  # noqa: RUF001
     assert shown["Verified"] == ("–", "no block in the last hour")  # noqa: RUF001
 
 

@@ -1,4 +1,4 @@
-"""The page of a report: expected records beside the received ones, and its neighbours."""
+"""The page of a report: expected records beside received ones, and links to its neighbours."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_unavailable_records_are_explained(segment: Segment) -> None:
     broken = block(1, 3, verdict="broken")
     Segment.objects.update(epoch="0" * 12)
     (note,) = expected_of(broken).notes
-    assert "the libraries installed here generate other messages" in note
+    assert "the libraries installed here generate different messages" in note
     Feed.objects.filter(name="arrays").delete()
     (note,) = expected_of(broken).notes
     assert note == "The records of arrays cannot be shown: the feed was removed."

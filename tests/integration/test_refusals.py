@@ -157,7 +157,7 @@ async def test_database_outage_is_no_final_refusal(
 
 UNTRUE: list[tuple[dict[str, Any], str]] = [
     ({"size": 2, "part": {"count": 2}}, "size is 2; blocks of this session hold 3"),
-    ({"part": {"first": 4}}, "arrays: last is 3, before first, which is 4"),
+    ({"part": {"first": 4}}, "arrays: last is 3, but first is 4; last must not be lower"),
     ({"part": {"epoch": "f" * 12}}, "arrays: offset 3 is of epoch '{epoch}', not 'ffffffffffff'"),
     ({"part": {"epoch": ""}}, "arrays: offset 3 is of epoch '{epoch}', not ''"),
 ]

@@ -48,7 +48,7 @@ def manage(*command: str, **variables: str) -> tuple[int, str]:
         ({"CORS_ALLOWED_ORIGINS": "a.example"}, "'a.example' in CORS_ALLOWED_ORIGINS is not"),
         ({"DATABASE_URL": "secret"}, f"DATABASE_URL is not allowed: {EXAMPLE}"),
         ({"DATABASE_URL": "foo://secret/x"}, f"DATABASE_URL is not allowed: {EXAMPLE}"),
-        ({"DATABASE_URL": "sqlite:////nowhere/x"}, "a file in a folder that can be written to"),
+        ({"DATABASE_URL": "sqlite:////nowhere/x"}, "this user cannot write to /nowhere"),
         ({"KEEP_SAMPLES_DAYS": "0"}, "KEEP_SAMPLES_DAYS='0' is not allowed: a whole number"),
         ({"REDIS_URL": "secret"}, "(feeds.E001) REDIS_URL must be 'embedded' or an address"),
         ({"SECRET_KEY": "secret", "DEBUG": "no"}, "(feeds.E002) SECRET_KEY has 6 characters"),

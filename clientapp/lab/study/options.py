@@ -94,7 +94,8 @@ def _add_sweep_options(group: Any) -> None:
         "--block-sizes",
         type=_several(whole(names.MAX_BLOCK_SIZE)),
         metavar="N,...",
-        help=f"block sizes, side by side, separated by commas (default: {_shown('block_sizes')})",
+        help="block sizes, separated by commas; each run has all of them at once "
+        f"(default: {_shown('block_sizes')})",
     )
     add(
         "--clients",

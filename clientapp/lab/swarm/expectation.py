@@ -22,7 +22,7 @@ MEASURES = {
     "connected": "the share of members that ever connected, from 0 to 1",
     "gaps": "offsets that did not arrive",
     "duplicates": "messages that arrived again",
-    "reconnects": "connections beyond the first of each stay",
+    "reconnects": "connections after the first one of each arrival of a member",
     "blocks": "blocks that were completed",
     "verified": "the share of judged blocks that are verified, from 0 to 1",
     "broken": "blocks that the server found broken",

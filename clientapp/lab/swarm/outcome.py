@@ -41,7 +41,7 @@ class Load:
         if busy >= BOUND_SECONDS:
             return f"used {max(self.processor):.0%} of a core"
         if late >= BOUND_SECONDS:
-            return f"had its event loop up to {max(self.late):.2f} s late"
+            return f"ran its event loop up to {max(self.late):.2f} s late"
         return None
 
 

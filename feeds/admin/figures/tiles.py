@@ -12,7 +12,7 @@ from feeds.admin.figures.history import History
 from feeds.admin.figures.points import Point
 from feeds.models import BlockReport, ClientSession
 
-SILENT = "no server is sampling now"
+SILENT = "no server stores figures now"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

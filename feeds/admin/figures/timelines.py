@@ -54,8 +54,8 @@ def report_charts(history: History) -> list[Chart]:
         _over_time(
             history,
             "Overhead",
-            "Block time minus its ideal, of verified blocks; median and highest p99 of the "
-            "ten-second samples." + left_out,
+            "Block time minus its ideal, of verified blocks. The p99 is the highest of all periods "
+            "of ten seconds." + left_out,
             "milliseconds",
             {
                 "median": [show.milliseconds(point.overhead_p50) for point in points],
@@ -65,7 +65,7 @@ def report_charts(history: History) -> list[Chart]:
         _over_time(
             history,
             "Latency",
-            "From a message's intended time to its receipt, by the server's clock, of the same "
+            "From a message's intended time to its receipt, by the server's clock, for the same "
             "blocks." + left_out,
             "milliseconds",
             {

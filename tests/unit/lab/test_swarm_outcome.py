@@ -83,7 +83,7 @@ def test_measures_without_data_are_left_out() -> None:
         (Load(), None),
         (Load(processor=[0.95, 0.95, 0.1], late=[0.0, 0.3, 0.3]), None),
         (Load(processor=[0.95, 0.1, 0.99, 0.9]), "used 99% of a core"),
-        (Load(processor=[0.1] * 3, late=[0.1, 0.25, 0.11]), "had its event loop up to 0.25 s late"),
+        (Load(processor=[0.1] * 3, late=[0.1, 0.25, 0.11]), "ran its event loop up to 0.25 s late"),
     ],
 )
 def test_busy_process_is_the_bottleneck(load: Load, why: str | None) -> None:

@@ -190,7 +190,7 @@ def test_fault_names_its_place() -> None:
         ("positions", {"users": [OLD], "arrays": [OLD, 8]}, "it must be [epoch, offset]"),
         ("positions", {"users": [OLD, 11], "arrays": [OLD, 8]}, "and it should be ['0123456789ab"),
         ("positions", {"users": [NEW, 10], "arrays": [OLD, 8]}, "position of users ['ba987654321"),
-        ("size", 5, "this header cannot be read: size is 5, but its feeds count 4"),
+        ("size", 5, "this header cannot be read: size is 5, but the counts add up to 4"),
     ],
 )
 def test_header_must_match_its_lines(key: str, value: object, expected: str) -> None:

@@ -126,7 +126,7 @@ REFUSALS: list[tuple[dict[str, str | list[str]], str]] = [
     ({"session": ["", ""]}, "session is given 2 times; once is allowed"),
     ({"after": "41"}, f"after='41' is not allowed: {FORM}"),
     ({"after": "x" * 99}, f"after='{'x' * 80}' is not allowed: {FORM}"),
-    ({"after": f"arrays:{EPOCH}:1"}, "after names feed 'arrays', which is not asked for"),
+    ({"after": f"arrays:{EPOCH}:1"}, "after=arrays:… needs feed=arrays"),
     (
         {"after": [f"users:{EPOCH}:1", f"users:{EPOCH}:2"]},
         f"after='users:{EPOCH}:2' is not allowed: 'users' has a position already",
@@ -140,7 +140,7 @@ REFUSALS: list[tuple[dict[str, str | list[str]], str]] = [
     ),
     (
         {"after": f"users:{EPOCH}:1", "from": "start"},
-        "from and after are both given; write after to resume, from to begin",
+        "from= and after= are both given; write after= to resume or from= to begin",
     ),
     ({"from": "0"}, f"from='0' is not allowed: {FROM}"),
     ({"from": "live"}, f"from='live' is not allowed: {FROM}"),
