@@ -50,7 +50,7 @@ def no_answer(error: Exception) -> str:
 
 
 class Causes:
-    """The log of causes, which leaves out repeats: pages ask again and again."""
+    """The log of causes, without repeats: open pages request data again and again."""
 
     def __init__(self) -> None:
         self._cause: str | None = None

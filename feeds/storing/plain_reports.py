@@ -61,7 +61,7 @@ def _stored(again: Sequence[BlockReport]) -> dict[tuple[object, ...], int]:
 
 
 def _number(new: Sequence[BlockReport]) -> None:
-    """Give the *new* rows, already counted, the last numbers of their sessions."""
+    """Set the numbers of the *new* rows; the counts of their sessions include them."""
     sessions = ClientSession.objects.filter(pk__in={row.session_id for row in new})
     counts = dict(sessions.values_list("pk", "sentences"))
     left = Counter(row.session_id for row in new)

@@ -254,7 +254,7 @@ def test_list_needs_no_query_per_row(admin_client: Client, model: str) -> None:
 
 
 def test_number_stated_by_a_plain_client_is_shown(admin_client: Client) -> None:
-    """If it differs from the server's count, list, page and session show both."""
+    """The list, the page and the session show both numbers if the server's differs."""
     bob = connect("bob", block_size=0)
     text = "Client bob received {} block in 4.002 time"
     for number, said in ((1, 1), (2, 7)):
