@@ -69,7 +69,7 @@ class Protocol:
             self._note(message)
 
     def _note(self, event: dict[str, Any]) -> None:
-        """Process an event; a connection that enabled no domain has none."""
+        """Process an event. Connections that enabled no domain get no events."""
 
 
 class Browser(Protocol):

@@ -145,7 +145,7 @@ def test_gap_cause_cannot_forge_a_line() -> None:
     ],
 )
 def test_damage_is_explained(old: bytes, new: bytes, expected: str) -> None:
-    """Damage is named by more than a wrong checksum, even if the checksum is right."""
+    """Damage is described by its cause, even if the checksum was made to match."""
     assert old in GOOD
     damaged = GOOD.replace(old, new, 1)
     for log in (damaged, seal(damaged)):

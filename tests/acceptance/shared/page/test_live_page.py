@@ -274,7 +274,7 @@ def test_rows_never_go_backward(busy: BusyStack, operator: Browser) -> None:
 def test_rows_belong_to_one_feed(
     busy: BusyStack, operator: Browser, script: list[object], shown: list[int]
 ) -> None:
-    """A lower newest offset means another feed if it was due later, else an older status."""
+    """A lower newest offset is another feed's if its message was due later, else outdated."""
     operator.open(home(busy))
     operator.evaluate(PLAY_ROWS.replace("SCRIPT", json.dumps(script)))
     operator.wait_for("window.shown !== undefined")
