@@ -79,7 +79,8 @@ class Cadence:
         """
         Return the rate that explains the time between two messages, or None.
 
-        That is the known rate if it explains the time, otherwise the roundest rate that does.
+        That is the known rate if it explains the time, otherwise the roundest one that
+        explains it.
         """
         # Each intended time is rounded down, so the true span is within a microsecond of this.
         count, span = (end[0] - begin[0]) * MICROSECONDS_PER_1000_S, end[1] - begin[1]

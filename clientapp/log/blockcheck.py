@@ -36,7 +36,7 @@ def clock_tolerance(seconds: float) -> float:
 @dataclass(slots=True)
 class ScannedBlock:
     """
-    A block whose lines are not parsed, except gaps; they only enter its checksum.
+    A block of which only the gap lines are parsed; other lines only enter its checksum.
 
     The methods that return sentences return the faults found.
     """

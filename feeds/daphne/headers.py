@@ -2,8 +2,8 @@
 The answer to a request whose headers are too large.
 
 Twisted reads at most 16,384 bytes of headers. If one line exceeds that, it
-closes the connection without an answer; if the lines do together, it answers 400
-without a reason.
+closes the connection without an answer. If only all lines together exceed it, it
+answers 400 without a reason.
 """
 
 from __future__ import annotations

@@ -51,7 +51,8 @@ LOOKED_AT = 50
 GARBAGE_OBJECTS = 5000
 """New objects before a garbage collection: a full one then happens about once in 3,000 new
 connections and takes 0.2 s while 5,000 are open. With Python's default of 700 it happened about
-once in 1,000, a fifth of the time in a rush. Garbage takes about 50 MB meanwhile."""
+once in 1,000, and took a fifth of the time when many clients connected. Garbage takes about
+50 MB meanwhile."""
 SPARE_FILES = 200
 """Files that a process needs besides the connections of clients."""
 AT_ONCE = 100

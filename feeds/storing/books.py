@@ -25,7 +25,7 @@ class Books:
         Note that they were marked at *now*; tell whether there was no break for long enough.
 
         *wall* is the time that was stored. If that clock was set, times stored by
-        other processes seem old, or in the future, so that counts as a break.
+        other processes seem old, or in the future. This counts as a break.
         """
         passed = now - self._last
         is_set = abs(wall - self._wall - passed) > SET_SECONDS

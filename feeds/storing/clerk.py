@@ -17,8 +17,8 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 NICENESS = 5
-"""It gets a quarter of a contended core: in a rush, connections are admitted first, and storing
-their facts takes three quarters of the work. With a spare core, acknowledgements take as long."""
+"""It gets a quarter of a contended core. When many clients connect, storing takes three quarters
+of the work, and admission goes first. With a spare core, acknowledgements take no longer."""
 PROGRAM = f"""
 import os
 os.nice({NICENESS})

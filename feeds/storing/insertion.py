@@ -5,8 +5,8 @@ That is one prepared statement for SQLite, and COPY for PostgreSQL: a thousand r
 took 9 ms, and 26 ms by ``executemany``, 32 by ``unnest`` and 48 by long statements.
 
 Django's ``bulk_create`` builds, in Python, one statement for every few dozen rows.
-For reports that took a third of a commit, and in a thread the event loop's sends
-waited meanwhile for the interpreter's lock.
+For reports, this took a third of a commit. In a thread, it also made the event
+loop's sends wait for the interpreter's lock.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def _run(folder: Path, report: Report) -> None:
 
 
 def _do_faults(on: Installation, report: Report, chance: random.Random) -> None:
-    """Cause one fault after the other, in rounds of all faults with each kill twice."""
+    """Cause one fault after the other, in rounds: each fault once, each kill twice."""
     started = time.monotonic()
     deck: list[str] = []
     while (at := time.monotonic() - started) < report.minutes * 60:

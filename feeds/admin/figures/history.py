@@ -106,8 +106,8 @@ def look_back(now: datetime, span: Span = HOUR, feed: str = "") -> History:
     """
     Read the history of the *span* before *now*, with at most three queries.
 
-    The current step ends at the earliest last sample of all running servers. With
-    a *feed*, messages, sessions and lag of the points are those of that feed; the
+    The current step ends where every running server has a sample. With a *feed*,
+    messages, sessions and lag of the points are those of that feed; the
     present state and the figures of reports always cover all feeds.
     """
     step = span.step.total_seconds()

@@ -18,7 +18,7 @@ from feeds.models import Sample
 OUTAGE_SECONDS = 20
 """A longer time without any sample is an outage: two samples are missing at least."""
 NOW_SECONDS = 30
-"""A younger sample counts as the present state: three times as long as one takes."""
+"""A sample younger than three sampling periods counts as the present state."""
 GRACE_SECONDS = 1
 """A sample may be late by this much; no restart of a server takes less time."""
 MOST_OUTAGES = 5
