@@ -64,7 +64,7 @@ async def test_each_caller_gets_its_answer(maker: Maker) -> None:
 
 async def test_errors_are_raised_at_the_caller(maker: Maker) -> None:
     """An exception in the child is raised here with its data; the child continues."""
-    with pytest.raises(UnavailableError, match="other messages up to offset 5") as raised:
+    with pytest.raises(UnavailableError, match="different messages up to offset 5") as raised:
         await maker.run(lines_between, "arrays", schedule("f" * 12), 1, 5)
     assert raised.value.last == 5
     with pytest.raises(LookupError):
