@@ -117,7 +117,7 @@ def run_on_after_snapshot(stack: Stack) -> tuple[Path, Program, Program, Program
 
 
 def test_client_ahead_of_a_restored_database_continues(stack: Stack) -> None:
-    """A client whose position was lost is told so, and gets the new messages."""
+    """A client whose position was lost gets a gap with the cause, then the new messages."""
     snapshot, server, generator, client = run_on_after_snapshot(stack)
     kill(server, generator)
     put_back(stack, snapshot)
@@ -133,7 +133,7 @@ def test_client_ahead_of_a_restored_database_continues(stack: Stack) -> None:
 
 
 def test_client_behind_a_restored_database_continues(stack: Stack) -> None:
-    """A client whose position exists again, with another intended time, is told so."""
+    """A client whose position exists again at another intended time gets such a gap too."""
     snapshot, server, generator, client = run_on_after_snapshot(stack)
     kill(client)
     reached = {feed: head(stack, feed) for feed in ("users", "arrays")}
