@@ -61,10 +61,11 @@ async def offsets(one: WebsocketCommunicator, count: int) -> list[int]:
 async def say(one: WebsocketCommunicator, *texts: str) -> None:
     """Send *texts*, and wait until all of them are stored."""
     node = await get_node()
-    before = await ClientMessage.objects.acount()
+    last = ClientMessage.objects.filter(text="done")
+    before = await last.acount()
     for text in (*texts, "done"):
         await one.send_to(text)
-    while await ClientMessage.objects.acount() == before:
+    while await last.acount() == before:
         assert await one.receive_nothing(timeout=0.05, interval=0.01)
         await node.recorder.flush(PATIENCE_SECONDS)
 

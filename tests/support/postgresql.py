@@ -15,7 +15,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ SETTINGS = {
     "max_connections": "100",
     "deadlock_timeout": "100ms",
     "log_line_prefix": "%p ",
+    "dynamic_shared_memory_type": "mmap",  # in its folder: a killed server leaves nothing elsewhere
 }
 
 
@@ -142,13 +143,11 @@ class PostgreSQL:
 
     def freeze(self) -> None:
         """Stop all its processes: connections stay open, and nothing is answered."""
-        for pid in self.pids():
-            os.kill(pid, signal.SIGSTOP)
+        self._send_to_all(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let a frozen server continue."""
-        for pid in self.pids():
-            os.kill(pid, signal.SIGCONT)
+        self._send_to_all(signal.SIGCONT)
 
     def kill(self, pid: int) -> None:
         """Kill one of its processes."""
@@ -178,6 +177,11 @@ class PostgreSQL:
         )
         assert done.returncode == 0, f"{name} failed:\n{done.stdout}{done.stderr}"
         return done.stdout
+
+    def _send_to_all(self, number: int) -> None:
+        for pid in self.pids():
+            with suppress(ProcessLookupError):  # the process of a connection ends with it
+                os.kill(pid, number)
 
     def _is_ready(self) -> bool:
         assert self._process is not None
