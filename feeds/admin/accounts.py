@@ -8,6 +8,9 @@ from django.contrib.auth.models import Group, User
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from feeds import show
+
+admin.site.empty_value_display = show.UNKNOWN
 admin.site.unregister(User)
 admin.site.unregister(Group)
 

@@ -229,7 +229,7 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
     @admin.display(description="reason")
     def why(self, report: BlockReport) -> str:
         """Return the reason why the block is not verified."""
-        return printable(report.reason) or "-"
+        return printable(report.reason) or show.UNKNOWN
 
     @admin.display(description="difference")
     def differences(self, report: BlockReport) -> str:
@@ -241,7 +241,7 @@ class BlockReportAdmin(ReportColumns, SessionFactAdmin):
             if kind != "checksums"
         ]
         if not rows:
-            return "-"
+            return show.UNKNOWN
         titles = ("feed", "difference", "offsets")
         return _table("Difference", titles, rows)
 

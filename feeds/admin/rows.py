@@ -31,9 +31,9 @@ def cells(session: Any, now: datetime) -> dict[str, str]:
     return {
         "state": session.status,
         "seen": ago((now - session.seen_at).total_seconds()),
-        "behind": "-" if session.lag is None else f"{session.lag:,}",
+        "behind": show.UNKNOWN if session.lag is None else f"{session.lag:,}",
         "reconnects": f"{max(session.connects - 1, 0):,}",
-        "found": show.verdicts(session) or "-",
+        "found": show.verdicts(session) or show.UNKNOWN,
     }
 
 

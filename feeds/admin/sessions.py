@@ -97,7 +97,7 @@ class ClientSessionAdmin(OperableAdmin):
         "behind",
         "reconnects",
         "found",
-        "feeds",
+        "names_of_feeds",
         "size_of_blocks",
         "connected_at",
         "key_prefix",
@@ -110,7 +110,7 @@ class ClientSessionAdmin(OperableAdmin):
         ("connected_at", DayFilter),
     )
     fieldsets = (
-        (None, {"fields": ("client", "status", "feeds", "size_of_blocks", "key_prefix")}),
+        (None, {"fields": ("client", "status", "names_of_feeds", "size_of_blocks", "key_prefix")}),
         (
             "So far",
             {
@@ -125,6 +125,7 @@ class ClientSessionAdmin(OperableAdmin):
         ("Course", {"fields": ("connected", "newest_blocks", "more")}),
     )
     readonly_fields = (
+        "names_of_feeds",
         "size_of_blocks",
         "key_prefix",
         "checked",
@@ -140,7 +141,7 @@ class ClientSessionAdmin(OperableAdmin):
         "seen",
         "behind",
         "reconnects",
-        "feeds",
+        "names_of_feeds",
         "size_of_blocks",
         "connected_at",
     )
@@ -207,6 +208,11 @@ class ClientSessionAdmin(OperableAdmin):
         asked = ClientSession.objects.filter(pk__in=keys[: self.list_per_page])
         now = datetime.now(UTC)
         return JsonResponse({str(row.pk): cells(row, now) for row in with_lag(asked)})
+
+    @admin.display(description="feeds", ordering="feeds")
+    def names_of_feeds(self, session: ClientSession) -> str:
+        """Return the names of the feeds, in the order requested."""
+        return ", ".join(session.feeds.split())
 
     @admin.display(description="block size", ordering="block_size")
     def size_of_blocks(self, session: ClientSession) -> str:

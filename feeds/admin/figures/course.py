@@ -43,7 +43,7 @@ def timeline(session: ClientSession, now: datetime) -> str:
     """Return the session's connections and missed messages as bars with sentences."""
     rows = list(session.connections.order_by("-id")[:MOST_CONNECTIONS])[::-1]
     if not rows:
-        return "-"
+        return show.UNKNOWN
     made = bars(rows, now)
     away = [bar for bar in made if bar.kind == "away"]
     missed = losses(session, rows[0].opened_at, now)
