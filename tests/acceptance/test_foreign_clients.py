@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import npm
 from tests.support.browser import browser
 from tests.support.foreign import CLIENTS, Foreign
 from tests.support.stack import CHECKOUT, PATIENCE_SECONDS, Program, Stack, until
 
 EXAMPLES = CHECKOUT / "examples"
 FOREIGN = CHECKOUT / "tests" / "foreign"
-WS = "ws@8.23.0"
 NO_FEED = "?feed=nope"
 REFUSED = "feed='nope' is not a feed here; there are: arrays, users"
 
@@ -111,7 +111,7 @@ def test_node_example_works(served: tuple[Stack, Program], tmp_path: Path) -> No
         assert helpless.said == (
             "this node has no WebSocket: use node 22, or run: npm install ws\n"
         )
-        npm_install(tmp_path, WS)
+        (tmp_path / "node_modules").symlink_to(npm.modules())
     client = stack.program("node", node, script, stack.url)
     client.wait_for("username:")
     assert_heard(stack, server)
@@ -120,27 +120,10 @@ def test_node_example_works(served: tuple[Stack, Program], tmp_path: Path) -> No
     assert refused.said == f"closed 4501 {REFUSED}\n"
 
 
-def npm_install(folder: Path, package: str) -> None:
-    """Install a package into *folder*; skips if that is impossible."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not installed")
-    installed = subprocess.run(
-        [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), package],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_SECONDS,
-    )
-    if installed.returncode != 0:
-        pytest.skip(f"npm cannot install {package}: {installed.stderr[-200:]}")
-
-
-def test_wscat_works(served: tuple[Stack, Program], tmp_path: Path) -> None:
+def test_wscat_works(served: tuple[Stack, Program]) -> None:
     """The program wscat gets messages, and the server receives its text."""
-    npm_install(tmp_path, "wscat@6.1.0")
     stack, server = served
-    wscat = str(tmp_path / "node_modules" / ".bin" / "wscat")
+    wscat = str(npm.modules() / ".bin" / "wscat")
     talk = ("--connect", stack.url, "--execute", "Hey Server!", "--wait", "60")
     # wscat ends with its input, so its input stays open.
     client = stack.program("wscat", wscat, *talk, stdin=subprocess.PIPE)
@@ -189,8 +172,7 @@ def test_clients_of_other_people_work(stack: Stack, tmp_path: Path) -> None:
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is not installed")
-    npm_install(tmp_path, WS)
-    stack.environment["NODE_PATH"] = str(tmp_path / "node_modules")
+    stack.environment["NODE_PATH"] = str(npm.modules())
     server = stack.server()
     clients = [Foreign(stack, one, FOREIGN) for one in CLIENTS]
     for one in clients:

@@ -1,16 +1,16 @@
 """
 The accessibility rules of axe-core, for a page that a test has open.
 
-https://github.com/dequelabs/axe-core; the package contains its script. It is injected past the
-page's Content-Security-Policy, as an extension would do.
+https://github.com/dequelabs/axe-core, installed with npm. It is injected past the page's
+Content-Security-Policy, as an extension would do.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
+from tests.support import npm
 from tests.support.browser import Browser
 
 SERIOUS = ("serious", "critical")
@@ -25,7 +25,7 @@ axe.run(document, {resultTypes: ["violations"], preload: false})
 
 @cache
 def _script() -> str:
-    return (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+    return (npm.modules() / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 
 def faults(page: Browser) -> list[dict[str, Any]]:

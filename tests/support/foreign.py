@@ -145,8 +145,6 @@ class Foreign:
             assert {size for _, _, size in stored} == {self._style.block}
         elif self._style.misses_some:
             assert all(size >= self._style.block for _, _, size in stored)
-        else:
-            assert self.stored_sizes() <= len(self.frames())
         numbers = (
             "SELECT count(*), max(number), s.sentences FROM feeds_blockreport r JOIN "
             "feeds_clientsession s ON s.id = r.session_id WHERE s.client = ? GROUP BY s.id"
