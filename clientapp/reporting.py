@@ -19,8 +19,12 @@ from .wire.from_client import Explained, explanations
 from .wire.from_server import Ack, Explain, Failure, Heartbeat
 from .wire.report import Report
 
-ACK_SECONDS = 10
-"""After the last requested block: without an acknowledgement for this long, give up."""
+ACK_SECONDS = 60
+"""
+After the last requested block: without an acknowledgement for this long, give up.
+
+A server that has just started, with a slow disk or many clients, takes seconds for its first one.
+"""
 BUSY_SECONDS = 1
 """The pause before resending reports that the server could not accept."""
 

@@ -3,6 +3,9 @@ Hooks for all tiers.
 
 If ``BLOCKFEED_CI`` is set, a skipped test counts as failed: everything that a test may need is
 installed there, so a skip would hide a missing proof.
+
+Hypothesis tries the same examples in every run, at any speed. ``BLOCKFEED_EXAMPLES`` sets the
+number of examples for each property; CI tries more than a developer wants to wait for.
 """
 
 import os
@@ -13,11 +16,27 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.guardian import guard
 
 FEWEST_WORKERS = 4
 """The number of test processes even on fewer cores, because many tests wait for a program."""
+
+FEW_EXAMPLES, MANY_EXAMPLES = 25, 100
+"""Default number of examples for each property: on a developer's machine, and in CI."""
+
+settings.register_profile(
+    "repeatable",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=int(
+        os.environ.get("BLOCKFEED_EXAMPLES")
+        or (MANY_EXAMPLES if os.environ.get("BLOCKFEED_CI") else FEW_EXAMPLES)
+    ),
+)
+settings.load_profile("repeatable")
 
 ReportT = TypeVar("ReportT", pytest.TestReport, pytest.CollectReport)
 

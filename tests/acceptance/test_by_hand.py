@@ -44,7 +44,7 @@ class Terminal:
             text=True,
             process_group=0,
         )
-        self._started.callback(process.wait)
+        self._started.enter_context(process)  # waits for it, and closes its output
         self._started.callback(_kill_group, process.pid)
         return process
 

@@ -1,7 +1,7 @@
 """Random words, and their spread over a range."""
 
 import numpy as np
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from feeds.sources.draws import below, draw
@@ -10,7 +10,6 @@ WORD = st.integers(0, 2**64 - 1)
 MOST = 2**64 - 1
 
 
-@settings(deadline=None)
 @given(st.lists(WORD, min_size=1, max_size=20), st.integers(1, MOST))
 @example([0, MOST], MOST)
 @example([MOST, 2**32 - 1, 2**32], 2**32)
@@ -29,7 +28,6 @@ def test_each_row_may_have_its_own_bound() -> None:
     assert below(words, bounds).tolist() == [[0, 9], [0, 2**40 - 1]]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**63 - 1), st.integers(0, 2**45), st.integers(1, 50), st.integers(1, 50))
 def test_longer_draw_starts_with_the_shorter_one(
     seed: int, chunk: int, few: int, more: int

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from feeds.sources import CHUNK, MAX_SEED, Source, make_source
@@ -47,7 +47,6 @@ class Letters(Source):
         return [b'"%b%d"' % (self._letter.encode(), number)] * CHUNK
 
 
-@settings(deadline=None)
 @given(st.sampled_from(SOURCES), st.integers(1, 4 * CHUNK), st.integers(0, 2 * CHUNK))
 def test_random_access_equals_sequential_access(source: Source, first: int, count: int) -> None:
     """Any range equals that part of a read from the start."""

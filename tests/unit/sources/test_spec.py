@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from feeds.sources import KINDS, SpecError, check_spec, make_source
@@ -223,7 +223,6 @@ def test_checked_spec_has_every_key(kind: str, spec: Any, checked: dict[str, Any
     assert check_spec(kind, checked) == checked
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from([*KINDS]),
     st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=3), ANY_VALUE, max_size=4),

@@ -41,7 +41,7 @@ def test_record_has_all_fields_in_order() -> None:
     assert {tuple(user) for user in DEFAULT_USERS} == {FIELDS}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from(FIELDS), min_size=1, unique=True))
 def test_dropped_fields_change_no_other(fields: list[str]) -> None:
     """A selected field has the same value as among all fields, in the order of the spec."""
