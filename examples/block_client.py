@@ -32,4 +32,6 @@ while code != 1000 and code < 4500:  # 1000 and 4500 to 4999 mean: do not reconn
         code, reason = server.close_code or 1006, server.close_reason
     except (OSError, InvalidHandshake) as failure:
         code, reason = 1006, str(failure)
+    except KeyboardInterrupt:
+        code, reason = 1000, "Ctrl-C"
     print("closed", code, reason, flush=True)

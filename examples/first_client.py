@@ -1,10 +1,12 @@
 # Needs: pip install websockets
 import json
+import sys
 import time
 
 from websockets.sync.client import connect
 
-with connect("ws://127.0.0.1:8000/?client=dave&block_size=3") as server:
+url = sys.argv[1] if sys.argv[1:] else "ws://127.0.0.1:8000/"
+with connect(f"{url}?client=dave&block_size=3") as server:
     for block in (1, 2):
         times = []
         for _ in range(3):
