@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -62,6 +62,13 @@ class Environment:
         if value.lower() not in FLAGS:
             _refuse(f"{name}={_shown(value)}", ", ".join(FLAGS))
         return FLAGS[value.lower()]
+
+    def choice(self, name: str, default: str, allowed: Sequence[str]) -> str:
+        """Return one of the *allowed* words, in lower case."""
+        value = self.text(name, default)
+        if value.lower() not in allowed:
+            _refuse(f"{name}={_shown(value)}", ", ".join(allowed))
+        return value.lower()
 
     def hosts(self, name: str, default: str) -> list[str]:
         """Return host names from a comma-separated list."""

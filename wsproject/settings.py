@@ -10,6 +10,7 @@ from pathlib import Path
 
 from django.templatetags.static import static
 
+from feeds import logs
 from feeds.conf import Environment, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -128,25 +129,9 @@ STATIC_URL = "static/"
 # Serve files from their source folders, so that collectstatic is never needed, even without DEBUG.
 WHITENOISE_USE_FINDERS = True
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"timed": {"format": "%(asctime)s  %(message)s", "datefmt": "%H:%M:%S"}},
-    "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "timed"},
-    },
-    "filters": {"wrong_host": {"()": "feeds.running.wrong_host.WrongHost"}},
-    "loggers": {
-        "feeds": {"handlers": ["console"], "level": "INFO", "propagate": False},
-        "django.security.DisallowedHost": {
-            "handlers": ["console"],
-            "filters": ["wrong_host"],
-            "propagate": False,
-        },
-        "django.channels.server": {"handlers": ["console"], "propagate": False},
-        "daphne": {"handlers": ["console"], "level": "WARNING", "propagate": False},
-    },
-}
+LOGGING = logs.configuration(
+    env.choice("LOG_FORMAT", "short", logs.FORMS), env.choice("LOG_LEVEL", "info", logs.LEVELS)
+)
 
 UNFOLD = {
     "SITE_TITLE": "Blockfeed",

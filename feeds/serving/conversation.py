@@ -8,7 +8,6 @@ A plain client gets no controls: the hub writes none to it.
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 
 from clientapp.wire.errors import MalformedMessage
@@ -38,8 +37,6 @@ from feeds.serving.sentences import Sentences
 from feeds.storing.facts import Closed, Opened, Outcome, Said
 from feeds.storing.presence import Presence
 from feeds.storing.recorder import Recorder
-
-log = logging.getLogger("feeds.clients")
 
 
 class Conversation:
@@ -82,7 +79,7 @@ class Conversation:
         request = self._caller.request
         has_size = request.declares_size or self._outlet.has_controls
         size = request.block_size if has_size else 0
-        log.info(
+        self._caller.log.info(
             "%s connected from %s: feeds %s, blocks of %s, session %s",
             request.client,
             self._caller.peer,
@@ -91,7 +88,9 @@ class Conversation:
             key_prefix(self._caller.key),
         )
         for unknown in request.unknown:
-            log.info("%s: parameter %r is ignored", request.client, printable(unknown)[:80])
+            self._caller.log.info(
+                "%s: parameter %r is ignored", request.client, printable(unknown)[:80]
+            )
         fact = Opened(
             session=self._caller.key,
             client=request.client,
@@ -111,7 +110,7 @@ class Conversation:
 
     def refuse(self, failure: Failure) -> None:
         """Log the *failure* and send it to the client."""
-        log.info("%s: refused: %s", self._sentences.client, printable(failure.text))
+        self._caller.log.info("%s: refused: %s", self._sentences.client, printable(failure.text))
         self.tell(failure)
 
     def notify(self, text: str) -> None:
@@ -151,7 +150,7 @@ class Conversation:
         """Log the end of the connection, and record it if its opening was recorded."""
         how = "left" if self._left else f"disconnected with code {code}"
         why = f" ({reason})" if reason else ""
-        log.info(
+        self._caller.log.info(
             "%s %s%s, session %s", self._sentences.client, how, why, key_prefix(self._caller.key)
         )
         if self._is_recorded:
@@ -187,7 +186,7 @@ class Conversation:
         longest = self._limits.text_characters
         if len(text) > longest:
             text = f"{text[:longest]} … and {len(text) - longest} more characters"
-        log.info("%s says: %s", self._sentences.client, printable(text))
+        self._caller.log.info("%s says: %s", self._sentences.client, printable(text))
         self._sentences.correct(text)
         kept = text.replace("\0", "\\x00")  # PostgreSQL stores no NUL
         if not self._recorder.record(

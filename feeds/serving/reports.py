@@ -7,7 +7,6 @@ stored verdict. If a block is broken, its client is asked what it received.
 
 from __future__ import annotations
 
-import logging
 from array import array
 from datetime import UTC, datetime
 from itertools import chain
@@ -29,8 +28,6 @@ from feeds.serving.screening import Screening
 from feeds.serving.verifier import Verifier
 from feeds.storing.facts import Explanation, Outcome, Reported
 from feeds.storing.recorder import Recorder
-
-log = logging.getLogger("feeds.clients")
 
 
 class Reports:
@@ -71,7 +68,7 @@ class Reports:
             judgement = await self._verifier.judge(report, screened.rolled_back)
         except Exception as error:
             if not isinstance(error, ScheduleUnknownError | ChildEndedError):
-                log.exception("a report could not be judged")
+                self._caller.log.exception("a report could not be judged")
             self._refuse_for_now(report.block)
         else:
             self._store(report, judgement)
@@ -128,7 +125,9 @@ class Reports:
     def _acknowledge(self, block: int, judgement: Judgement) -> None:
         if judgement.verdict == Verdict.BROKEN:
             reason = printable(judgement.reason)
-            log.warning("%s: block %d is broken: %s", self._caller.request.client, block, reason)
+            self._caller.log.warning(
+                "%s: block %d is broken: %s", self._caller.request.client, block, reason
+            )
         self._outlet.tell(Ack(block=block, verdict=judgement.verdict, reason=judgement.reason))
 
     def _ask(self, report: Report) -> None:
@@ -154,11 +153,11 @@ class Reports:
         )
 
     def _print(self, text: str) -> None:
-        log.info("%s: %s", self._caller.request.client, printable(text))
+        self._caller.log.info("%s: %s", self._caller.request.client, printable(text))
 
     def _refuse_untrue(self, block: int, why: str) -> None:
         text = f"the report of block {block} cannot be true: {why}"
-        log.info("%s: refused: %s", self._caller.request.client, printable(text))
+        self._caller.log.info("%s: refused: %s", self._caller.request.client, printable(text))
         self._outlet.tell(Failure(code="untrue", text=text, retryable=False, block=block))
 
     def _refuse(self, text: str) -> None:

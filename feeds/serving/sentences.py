@@ -8,7 +8,6 @@ the last sentence.
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 
 from clientapp.wire.from_server import Ack, Failure
@@ -21,8 +20,6 @@ from feeds.serving.caller import Caller
 from feeds.serving.outlet import Outlet
 from feeds.storing.facts import Outcome, PlainReport, Reported
 from feeds.storing.recorder import Recorder
-
-log = logging.getLogger("feeds.clients")
 
 EXAMPLE = Sentence(client="bob", block=3, seconds=4.002)
 """A sentence to copy, for a client that sends something similar."""
@@ -46,7 +43,7 @@ class Sentences:
         """Log and store a sentence with its original *text*."""
         if self.client == DEFAULT_CLIENT and is_client_name(sentence.client):
             self.client = sentence.client
-        log.info("%s: %s", self.client, printable(text))
+        self._caller.log.info("%s: %s", self.client, printable(text))
         report = PlainReport(
             client=sentence.client,
             number_said=sentence.block,
@@ -68,7 +65,9 @@ class Sentences:
         """Log the right wording, once, if *text* is nearly a sentence; it is no report."""
         if not self._is_corrected and resembles_sentence(text):
             self._is_corrected = True
-            log.info("%s: this is not a report; a report reads: %s", self.client, EXAMPLE)
+            self._caller.log.info(
+                "%s: this is not a report; a report reads: %s", self.client, EXAMPLE
+            )
 
     def _size(self) -> int:
         if self._caller.request.declares_size:
@@ -87,6 +86,8 @@ class Sentences:
         )
 
     def _refuse(self) -> None:
-        log.warning("%s: a sentence was not stored: the database does not keep up", self.client)
+        self._caller.log.warning(
+            "%s: a sentence was not stored: the database does not keep up", self.client
+        )
         text = "the sentence was not stored; send it again later"
         self._outlet.tell(Failure(code="busy", text=text, retryable=True))

@@ -50,10 +50,12 @@ def manage(*command: str, **variables: str) -> tuple[int, str]:
         ({"DATABASE_URL": "foo://secret/x"}, f"DATABASE_URL is not allowed: {EXAMPLE}"),
         ({"DATABASE_URL": "sqlite:////nowhere/x"}, "this user cannot write to /nowhere"),
         ({"KEEP_SAMPLES_DAYS": "0"}, "KEEP_SAMPLES_DAYS='0' is not allowed: a whole number"),
+        ({"LOG_FORMAT": "xml"}, "LOG_FORMAT='xml' is not allowed: short, long, json"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL='loud' is not allowed: debug, info, warning, error"),
         ({"REDIS_URL": "secret"}, "(feeds.E001) REDIS_URL must be 'embedded' or an address"),
         ({"SECRET_KEY": "secret", "DEBUG": "no"}, "(feeds.E002) SECRET_KEY has 6 characters"),
     ],
-    ids=range(13),
+    ids=range(15),
 )
 def test_invalid_value_ends_the_program(variables: dict[str, str], sentence: str) -> None:
     """The program prints one sentence without secrets or traceback and exits with 1."""
