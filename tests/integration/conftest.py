@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
 from feeds.models import Feed
 from feeds.pages import overview
+from feeds.serving.node import Node, get_node, stop_node
 from tests.support.client_process import Lifted
 from tests.support.feed_server import FeedServer
 from tests.support.postgresql import MissingError, PostgreSQL, running
@@ -42,6 +44,25 @@ async def lifted(tmp_path: Path) -> AsyncIterator[Lifted]:
     lifted = Lifted(tmp_path)
     yield lifted
     await lifted.clean_up()
+
+
+@pytest.fixture
+def in_memory_layer(settings: Settings) -> None:
+    """Give the test a channel layer of its own."""
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+
+
+@pytest.fixture
+async def node_ends(default_feeds: None, in_memory_layer: None) -> AsyncIterator[None]:
+    """Stop the node of the test's event loop afterwards."""
+    yield
+    await stop_node()
+
+
+@pytest.fixture
+async def node(node_ends: None) -> Node:
+    """Return the node of the test's event loop."""
+    return await get_node()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from pytest_django import Settings
 from feeds.admin.forms import MAX_NOTICE
 from feeds.admin.operations import MOST_SESSIONS
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection
-from feeds.serving.node import stop_node
 from tests.support.admin import NOW, connect, report, shown
 from tests.support.session import client as connected
 from tests.support.session import close_code, receive
@@ -46,19 +44,6 @@ def operator(*codenames: str) -> User:
     user = User.objects.create_user("operator", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
     return user
-
-
-@pytest.fixture
-def in_memory_layer(settings: Settings) -> None:
-    """Give the test a channel layer of its own."""
-    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
-
-
-@pytest.fixture
-async def node_ends(default_feeds: None, in_memory_layer: None) -> AsyncIterator[None]:
-    """Stop the node of the test's event loop afterwards."""
-    yield
-    await stop_node()
 
 
 @pytest.fixture

@@ -4,34 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
 from channels.layers import InMemoryChannelLayer, get_channel_layer
-from pytest_django import Settings
 
 from clientapp.wire.names import is_session_key
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed, Segment
-from feeds.serving.node import get_node, stop_node
+from feeds.serving.node import get_node
 from tests.support.session import SENTENCE, client, epoch, generate, receive, report
 from tools.waiting import PATIENCE_SECONDS
 
-pytestmark = pytest.mark.usefixtures("default_feeds")
-
-
-@pytest.fixture(autouse=True)
-def in_memory_layer(settings: Settings) -> None:
-    """Give every test its own channel layer."""
-    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
-
-
-@pytest.fixture(autouse=True)
-async def node_ends(default_feeds: None) -> AsyncIterator[None]:
-    """Stop the node of the test's event loop afterwards."""
-    yield
-    await stop_node()
+pytestmark = pytest.mark.usefixtures("node_ends")
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:

@@ -14,7 +14,6 @@ import pytest
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
-from pytest_django import Settings
 
 from clientapp.wire.closing import MAX_REASON_BYTES, Close
 from feeds.core.limits import LIMITS
@@ -27,13 +26,7 @@ from tools.waiting import PATIENCE_SECONDS
 
 IS_PLAIN = validator("toPlainClient")
 
-
-@pytest.fixture(autouse=True)
-async def node(settings: Settings, default_feeds: None) -> AsyncIterator[Node]:
-    """Give every test its own channel layer and node."""
-    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
-    yield await get_node()
-    await stop_node()
+pytestmark = pytest.mark.usefixtures("node")
 
 
 @asynccontextmanager

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from channels.testing import WebsocketCommunicator
-from pytest_django import Settings
 
 from clientapp.wire import SUBPROTOCOL
 from clientapp.wire.closing import Close, may_return
 from feeds.core.limits import LIMITS
 from feeds.models import BlockReport
-from feeds.serving.node import Node, get_node, stop_node
+from feeds.serving.node import Node
 from tests.support.protocol_schema import SCHEMA
 from tests.support.session import client, close_code, epoch, generate, receive, report
 from tools.waiting import PATIENCE_SECONDS
@@ -23,13 +22,7 @@ from wsproject.asgi import application
 Failing = Callable[[WebsocketCommunicator, Node], Awaitable[None]]
 BLOCKS = "client=alice&feed=arrays&block_size=3"
 
-
-@pytest.fixture(autouse=True)
-async def node(settings: Settings, default_feeds: None) -> AsyncIterator[Node]:
-    """Give every test its own channel layer and node."""
-    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
-    yield await get_node()
-    await stop_node()
+pytestmark = pytest.mark.usefixtures("node")
 
 
 async def malformed(one: WebsocketCommunicator, _: Node) -> None:

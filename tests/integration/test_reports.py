@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 from zlib import crc32
 
 import pytest
 from channels.testing import WebsocketCommunicator
-from pytest_django import Settings
 
 from clientapp.core.block import NOTED_DUPLICATES, BlockBuilder
 from clientapp.core.session import Session
@@ -26,26 +24,13 @@ from feeds.making.regeneration import checksums_between
 from feeds.making.segments import segment_of
 from feeds.models import BlockReport, ClientSession, Feed, Segment
 from feeds.running.child import Child
-from feeds.serving.node import get_node, stop_node
+from feeds.serving.node import get_node
 from tests.support.session import client, epoch, generate, receive, report
 from tools.waiting import PATIENCE_SECONDS
 
-pytestmark = pytest.mark.usefixtures("default_feeds")
+pytestmark = pytest.mark.usefixtures("node_ends")
 
 BLOCKS = "client=alice&feed=arrays&block_size=3"
-
-
-@pytest.fixture(autouse=True)
-def in_memory_layer(settings: Settings) -> None:
-    """Give every test its own channel layer."""
-    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
-
-
-@pytest.fixture(autouse=True)
-async def node_ends(default_feeds: None) -> AsyncIterator[None]:
-    """Stop the node of the test's event loop afterwards."""
-    yield
-    await stop_node()
 
 
 async def collect(one: WebsocketCommunicator, count: int = 3) -> list[int]:
