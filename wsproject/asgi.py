@@ -11,7 +11,8 @@ pages = get_asgi_application()
 # Django must be set up before the feeds' models are imported.
 from feeds.routing import websocket_urlpatterns  # noqa: E402
 from feeds.serving.lifespan import lifespan  # noqa: E402
+from feeds.serving.probes import Probes  # noqa: E402
 
 application = ProtocolTypeRouter(
-    {"http": pages, "websocket": URLRouter(websocket_urlpatterns), "lifespan": lifespan}
+    {"http": Probes(pages), "websocket": URLRouter(websocket_urlpatterns), "lifespan": lifespan}
 )

@@ -36,6 +36,7 @@ from feeds.daphne.websocket import FeedProtocol, Receive, configured
 from feeds.running.stops import heeded_stops
 from feeds.running.worker import SWITCH_SECONDS
 from feeds.serving.node import get_node, stop_node
+from feeds.serving.probes import DRAINING
 from feeds.storing.clerk import Clerk
 
 log = logging.getLogger("feeds.daphne.server")
@@ -144,6 +145,8 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         writer = scope.get("extensions", {}).get("blockfeed.writer")
         if writer is not None:
             receive = writer.receiving(receive)
+        elif self._draining_since is not None:
+            scope.setdefault("extensions", {})[DRAINING] = True
         await self._application(scope, receive, send)
 
     async def _drain(self) -> None:

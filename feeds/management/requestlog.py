@@ -13,8 +13,8 @@ from feeds.core.peer import NO_PORT
 log = logging.getLogger("django.channels.server")
 
 LINE = "HTTP %(method)s %(path)s %(status)s [%(time_taken).2f, %(client)s]"
-POLLED = "/status.json", "/dashboard.json", "/rows.json"
-"""The ends of the paths that open pages request every few seconds."""
+POLLED = "/status.json", "/dashboard.json", "/rows.json", "/healthz", "/readyz"
+"""The ends of the paths that open pages and balancers request every few seconds."""
 
 
 class RequestLog:
@@ -33,7 +33,7 @@ class RequestLog:
 
 
 def _is_routine(details: dict[str, Any]) -> bool:
-    """Tell whether every open page makes this request, so that logging it is useless."""
+    """Tell whether this request is repeated all the time, so that logging it is useless."""
     path = str(details["path"]).partition("?")[0]
     is_file = path.startswith(settings.STATIC_URL) and details["status"] < 400
     return is_file or path.endswith(POLLED)

@@ -47,6 +47,10 @@ class Outages:
         """Note that *part* works; it may have worked before."""
         self._outages.pop(part, None)
 
+    def current(self) -> dict[str, Outage]:
+        """Return the current outages, by part; any thread may call."""
+        return dict(self._outages)
+
     def keep(self, outage: Outage) -> None:
         """Show *outage*, which is over, until the process ends; `seen` does not name it."""
         self._past[outage.what] = outage

@@ -185,6 +185,12 @@ async def get_node(clerk: Callable[[], Clerk | None] = lambda: None) -> Node:
     return await asyncio.shield(_nodes[loop])
 
 
+def is_started() -> bool:
+    """Tell whether the node of this process has read its feeds and serves clients."""
+    task = _nodes.get(asyncio.get_running_loop())
+    return task is not None and task.done() and not task.cancelled() and task.exception() is None
+
+
 async def stop_node() -> bool:
     """Stop the node of this process, if there is one; return False if facts are lost."""
     task = _nodes.pop(asyncio.get_running_loop(), None)

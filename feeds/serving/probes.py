@@ -1,0 +1,73 @@
+"""
+Answers to the probes of balancers and supervisors.
+
+They are given by the event loop itself, without a thread or the database: a thread
+pool that waits for a hanging database must not make a process look dead.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from feeds.running.outages import OUTAGES
+from feeds.serving.node import is_started
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+DRAINING = "blockfeed.draining"
+"""The extension of a scope whose server is stopping."""
+NEEDED = {"database": "database", "layer": "layer", "recorder": "storage"}
+"""The parts without which a process should get no new client, with their names in the answer."""
+
+
+class Probes:
+    """An ASGI application that answers ``/healthz`` and ``/readyz``."""
+
+    def __init__(self, pages: Application) -> None:
+        """Pass every other request on to *pages*."""
+        self._pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a probe, or pass the request on."""
+        match scope["path"]:
+            case "/healthz":
+                await _answer(scope, send, 200, {"alive": True})
+            case "/readyz":
+                reasons = reasons_against(scope)
+                status = 503 if reasons else 200
+                await _answer(scope, send, status, {"ready": not reasons, "reasons": reasons})
+            case _:
+                await self._pages(scope, receive, send)
+
+
+def reasons_against(scope: Scope) -> dict[str, str]:
+    """Return why new clients should go elsewhere, as a sentence per part; empty: come here."""
+    reasons = {}
+    if not is_started():
+        reasons["start"] = "The server has not read its feeds yet."
+    if scope.get("extensions", {}).get(DRAINING):
+        reasons["drain"] = "The server is stopping."
+    outages = OUTAGES.current()
+    for part, name in NEEDED.items():
+        if part in outages:
+            reasons[name] = outages[part].sentence(detailed=False)
+    return reasons
+
+
+async def _answer(scope: Scope, send: Send, status: int, value: dict[str, Any]) -> None:
+    is_read = scope["method"] in {"GET", "HEAD"}
+    body = json.dumps(value).encode() if is_read else b""
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    if not is_read:
+        status, headers = 405, [(b"allow", b"GET, HEAD"), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
