@@ -28,9 +28,12 @@ FLAGS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(
 """The accepted words for yes and no."""
 HOST = r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]"
 ORIGIN = r"https?://[A-Za-z0-9_*.:\[\]-]+"
-SQLITE = "django.db.backends.sqlite3"
+SQLITE = "feeds.sqlite"
 POSTGRESQL = "feeds.postgresql"
-OF_DJANGO = {"django.db.backends.postgresql": POSTGRESQL}
+OF_DJANGO = {
+    "django.db.backends.postgresql": POSTGRESQL,
+    "django.db.backends.sqlite3": SQLITE,
+}
 """Engines of Django's that ours replace."""
 DRIVERS = {
     "postgresql": "-r locks/postgres.txt",

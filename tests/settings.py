@@ -29,7 +29,7 @@ if os.environ.get("BLOCKFEED_TEST_DATABASE") == "postgresql" and "DATABASE_URL" 
 from wsproject.settings import *  # noqa: E402, F403
 from wsproject.settings import DATABASES  # noqa: E402
 
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+if DATABASES["default"]["ENGINE"] == "feeds.sqlite":
     # Threads write to a file here, as in production. In memory they would share a cache with
     # different locks, and wait for each other in vain.
     DATABASES["default"]["TEST"] = {"NAME": f"{_folder}/test.sqlite3"}

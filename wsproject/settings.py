@@ -11,7 +11,7 @@ from pathlib import Path
 from django.templatetags.static import static
 
 from feeds import logs
-from feeds.conf import Environment, secret_key
+from feeds.conf import SQLITE, Environment, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment(os.environ)
@@ -85,7 +85,7 @@ TEMPLATES = [
 DATABASES = {"default": env.database("DATABASE_URL", VAR_DIR / "db.sqlite3")}
 # Connections outlive requests in workers only; these ask whether the server still has them.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+if DATABASES["default"]["ENGINE"] == SQLITE:
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",

@@ -65,8 +65,9 @@ class Limits:
     """Characters kept of a client's text; longer texts are truncated and marked."""
     waiting_facts: int = 20_000
     """Facts waiting for the database: 20 s of the highest rate measured."""
-    commit_facts: int = 1000
-    """Facts in one commit: few, so that acknowledgements do not wait long."""
+    commit_facts: int = 200
+    """Facts in one commit, 20 ms of work: meanwhile SQLite accepts no other write. With 1,000,
+    a fifth more were stored per second, and promises of messages could come too late."""
     heartbeat_seconds: float = 10.0
     """Interval of heartbeats; three missed ones mean a dead server."""
     poll_seconds: float = 1.0

@@ -21,6 +21,7 @@ from feeds.core.schedule import Recipe, Schedule, Segment
 from feeds.making.segments import recipe_of, segment_of
 from feeds.models import Feed
 from feeds.models import Segment as SegmentRow
+from feeds.sqlite.turnstile import first
 
 ALIVE_US = 2_000_000
 """A generator is alive if its promise is younger; it promises twice a second."""
@@ -82,7 +83,7 @@ def take(
     Raises OwnedError while another owner's promise is recent, unless *by_force*:
     then that owner can promise nothing more. Raises RemovedError.
     """
-    with transaction.atomic():
+    with first(), transaction.atomic():
         row = Feed.objects.filter(name=name).first()
         if row is None:
             raise RemovedError(name)
@@ -104,7 +105,7 @@ def promise(owned: OwnedFeed, last: int, now_us: int, segment: Segment | None = 
     Returns the feed with changes made in the admin. Raises TakenOverError if
     the feed has another owner, RolledBackError and RemovedError.
     """
-    with transaction.atomic():
+    with first(), transaction.atomic():
         mine = Feed.objects.filter(pk=owned.pk, owner=owned.owner, promised=owned.promised)
         if not mine.update(promised=last, promised_us=now_us):
             row = Feed.objects.filter(pk=owned.pk).first()

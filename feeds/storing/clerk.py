@@ -16,12 +16,8 @@ from feeds.running.worker import afresh
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-NICENESS = 5
-"""It gets a quarter of a contended core. When many clients connect, storing takes three quarters
-of the work, and admission goes first. With a spare core, acknowledgements take no longer."""
-PROGRAM = f"""
-import os
-os.nice({NICENESS})
+# Not niced: others wait while it holds SQLite's lock (decision 0020).
+PROGRAM = """
 import django
 django.setup()
 from feeds.running.child import serve

@@ -8,8 +8,8 @@ interpreter.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -19,7 +19,7 @@ from clientapp.wire.closing import Close
 from clientapp.wire.request import DEFAULT_CLIENT
 from feeds.models import ClientSession, Connection
 from feeds.storing.facts import Closed, Opened
-from feeds.storing.insertion import insert
+from feeds.storing.insertion import insert, update
 from feeds.storing.locks import lock_sessions
 
 Status = ClientSession.Status
@@ -28,26 +28,48 @@ ASKED_AT_ONCE = 400
 """Sessions in one query, with their channels: any SQLite allows a thousand parameters."""
 
 
-def open_all(ids: Mapping[str, int], opened: Sequence[Opened]) -> Iterator[tuple[str, ...]]:
-    """Store *opened* in order; yield the channels that each replaces."""
-    while opened:
-        length = _distinct(opened)
-        yield from _open(ids, opened[:length])
-        opened = opened[length:]
+def settle(ids: Mapping[str, int], facts: Sequence[Opened | Closed]) -> list[tuple[str, ...]]:
+    """
+    Store *facts*, those of each session in their order; return what each replaces.
+
+    That is the channels of older connections of an opening's session. Facts of
+    different sessions are independent, so they are stored in *rounds*: first the
+    first fact of each session, then the second of each, and so on. A round takes few
+    statements, whatever the number of its facts.
+    """
+    replaced: list[tuple[str, ...]] = [()] * len(facts)
+    for places in _rounds(facts):
+        openings, opened, closings = list[int](), list[Opened](), list[Closed]()
+        for place in places:
+            fact = facts[place]
+            if isinstance(fact, Opened):
+                openings.append(place)
+                opened.append(fact)
+            else:
+                closings.append(fact)
+        for place, channels in zip(openings, _open(ids, opened), strict=True):
+            replaced[place] = channels
+        _close(ids, closings)
+    return replaced
 
 
-def _distinct(opened: Sequence[Opened]) -> int:
-    """Return how many of *opened* come before a session appears for the second time."""
-    seen = set[str]()
-    for number, fact in enumerate(opened):
-        if fact.session in seen:
-            return number
-        seen.add(fact.session)
-    return len(opened)
+def _rounds(facts: Sequence[Opened | Closed]) -> Sequence[Sequence[int]]:
+    """Return the places of *facts* by round; each has at most one fact of a session."""
+    seen = Counter[str]()
+    rounds: list[list[int]] = []
+    for place, fact in enumerate(facts):
+        number = seen[fact.session]
+        seen[fact.session] += 1
+        if number == len(rounds):
+            rounds.append([])
+        rounds[number].append(place)
+    return rounds
 
 
 def _open(ids: Mapping[str, int], opened: Sequence[Opened]) -> list[tuple[str, ...]]:
-    """Store *opened*, all of one commit, as if they had opened when the last one did."""
+    """Store *opened*, of distinct sessions, as if they had opened when the last one did."""
+    if not opened:
+        return []
     at = max(fact.at for fact in opened)
     channels = {ids[fact.session]: fact.channel for fact in opened}
     # Connections may be stored already, and even closed, if a commit's answer was lost.
@@ -92,20 +114,44 @@ def _open(ids: Mapping[str, int], opened: Sequence[Opened]) -> list[tuple[str, .
     return [replaced[ids[fact.session]] for fact in opened]
 
 
-def close(session: int, fact: Closed) -> None:
-    """Close the connection of *session* that *fact* names, unless it is closed already."""
-    mine = Connection.objects.filter(session_id=session, channel=fact.channel, closed_at=None)
-    if not mine.update(
-        closed_at=fact.at, seen_at=fact.at, close_code=fact.code, reason=fact.reason
-    ):
-        return  # already replaced or closed as lost
-    # A client may still say goodbye after an operator disconnected it.
-    if fact.code == Close.REMOVED:
-        _set_gone([session], Status.DISCONNECTED)
-    elif fact.left:
-        ClientSession.objects.filter(pk=session).update(status=Status.LEFT, seen_at=fact.at)
-    else:
-        _set_gone([session], Status.AWAY)
+def _close(ids: Mapping[str, int], closed: Sequence[Closed]) -> None:
+    """Close the connections named in *closed*, of distinct sessions, that are open."""
+    facts = {ids[fact.session]: fact for fact in closed}
+    found = Connection.objects.filter(session__in=list(facts), closed_at=None)
+    # Some connections were already replaced, or closed as lost.
+    rows = [
+        (pk, session)
+        for pk, session, channel in found.values_list("pk", "session_id", "channel")
+        if channel == facts[session].channel
+    ]
+    update(
+        [
+            Connection(
+                pk=pk,
+                closed_at=facts[session].at,
+                seen_at=facts[session].at,
+                close_code=facts[session].code,
+                reason=facts[session].reason,
+            )
+            for pk, session in rows
+        ],
+        ("closed_at", "seen_at", "close_code", "reason"),
+    )
+    gone = defaultdict[Status, list[int]](list)
+    for _, session in rows:
+        fact = facts[session]
+        # A client may still say goodbye after an operator disconnected it.
+        if fact.code == Close.REMOVED:
+            gone[Status.DISCONNECTED].append(session)
+        elif fact.left:
+            gone[Status.LEFT].append(session)
+        else:
+            gone[Status.AWAY].append(session)
+    if left := gone.pop(Status.LEFT, []):
+        at = max(facts[session].at for session in left)
+        ClientSession.objects.filter(pk__in=left).update(status=Status.LEFT, seen_at=at)
+    for status, sessions in gone.items():
+        _set_gone(sessions, status)
 
 
 @transaction.atomic

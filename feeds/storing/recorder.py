@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from django.conf import settings
 
@@ -101,8 +102,9 @@ class Recorder:
         await self._store.stop()
 
     async def _commit(self) -> None:
-        size = min(len(self._waiting), 1 if self._single else self._limits.commit_facts)
-        batch = [self._waiting[index] for index in range(size)]
+        limit = 1 if self._single else self._limits.commit_facts
+        size = ledger.fitting((fact for fact, _ in self._waiting), limit)
+        batch = list(islice(self._waiting, size))
         facts = [fact for fact, _ in batch]
         try:
             outcomes = await self._store.run(ledger.commit, facts)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import DataError, IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from clientapp.wire.closing import Close
 from clientapp.wire.report import FeedRange, Latency, Report
@@ -39,9 +40,9 @@ def opened(channel: str = "c1", key: str = KEY, **changes: object) -> Opened:
     return replace(fact, **changes)  # type: ignore[arg-type]
 
 
-def closed(channel: str = "c1", *, left: bool = False) -> Closed:
+def closed(channel: str = "c1", key: str = KEY, *, left: bool = False, code: int = 1000) -> Closed:
     """Return the fact of a connection's end."""
-    return Closed(session=KEY, channel=channel, code=1000, reason="", left=left, at=NOW)
+    return Closed(session=key, channel=channel, code=code, reason="", left=left, at=NOW)
 
 
 def reported(
@@ -137,6 +138,57 @@ def test_openings_of_many_sessions_in_one_batch() -> None:
     assert [one.channel for one in still_open] == ["a3", "b1", "c1"]
     session = ClientSession.objects.get(key=KEY)
     assert (session.client, session.connects) == ("alice", 3)
+
+
+def test_closings_of_many_sessions_in_one_batch() -> None:
+    """Each closing ends its own connection, if that is open, and sets its session's status."""
+    keys = [f"key-of-a-session-{number}" for number in range(5)]
+    ledger.commit([opened(f"c-{key}", key) for key in keys])
+    endings: list[Fact] = [
+        closed(f"c-{keys[0]}", keys[0]),
+        closed(f"c-{keys[1]}", keys[1], left=True),
+        closed(f"c-{keys[2]}", keys[2], code=Close.REMOVED),
+        opened("new", keys[3]),
+        closed("old", keys[4]),
+    ]
+    ledger.commit(endings)
+    rows = Connection.objects.order_by("pk").values_list("channel", "close_code", "closed_at")
+    assert list(rows) == [
+        (f"c-{keys[0]}", 1000, NOW),
+        (f"c-{keys[1]}", 1000, NOW),
+        (f"c-{keys[2]}", Close.REMOVED, NOW),
+        (f"c-{keys[3]}", Close.REPLACED, NOW),
+        (f"c-{keys[4]}", None, None),
+        ("new", None, None),
+    ]
+    stored = ClientSession.objects.order_by("key").values_list("status", flat=True)
+    assert list(stored) == ["away", "left", "disconnected", "online", "online"]
+
+
+def test_statements_of_a_batch_do_not_grow_with_its_sessions() -> None:
+    """Strangers who connect and leave cost few statements, however many they are."""
+    counts = []
+    for size in (2, 50):
+        keys = [f"key-of-a-session-{size}-{number}" for number in range(size)]
+        facts = [one for key in keys for one in (opened(f"c-{key}", key), closed(f"c-{key}", key))]
+        with CaptureQueriesContext(connection) as statements:
+            ledger.commit(facts)
+        counts.append(len(statements))
+        assert not Connection.objects.filter(closed_at=None).exists()
+    assert counts[0] == counts[1]
+
+
+def test_one_transaction_is_short() -> None:
+    """Facts that need statements of their own fill a transaction sooner."""
+    alike: list[Fact] = [opened(str(n), f"key-of-a-session-{n}") for n in range(300)]
+    assert ledger.fitting(alike, 200) == 200
+    assert ledger.fitting(alike[:7], 200) == 7
+    assert ledger.fitting([], 200) == 0
+    again: list[Fact] = [opened(str(number)) for number in range(300)]
+    assert ledger.fitting(again, 200) == 1 + 199 // ledger.ALONE
+    explained: list[Fact] = [Explanation(session=KEY, block=n, difference={}) for n in range(99)]
+    assert ledger.fitting(explained, 200) == 200 // ledger.ALONE
+    assert ledger.fitting(explained, 1) == 1
 
 
 @pytest.mark.parametrize("together", [True, False])

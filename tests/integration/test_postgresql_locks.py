@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
+from feeds.making import ownership
 from feeds.storing import connections, ledger, retention
 from feeds.storing.clerk import Clerk
 from tests.integration.test_ledger import NOW, opened, reported
@@ -18,6 +19,7 @@ from tests.support.postgresql import PostgreSQL, patient_url
 
 CLIENTS = 100
 ROUNDS = 6
+NOW_US = 1_790_000_000_000_000
 KEYS = [f"key-of-a-session-{number}" for number in range(CLIENTS)]
 
 
@@ -95,3 +97,20 @@ async def test_sessions_that_begin_twice_never_deadlock(
             clerks[0].run(ledger.commit, facts), clerks[1].run(ledger.commit, again)
         )
     assert "deadlock" not in postgresql.said
+
+
+async def test_promise_does_not_wait_for_locks_of_sessions(
+    clerks: list[Clerk], postgresql: PostgreSQL
+) -> None:
+    """A promise is made while the rows of all sessions and connections are locked."""
+    await clerks[0].run(ledger.commit, [opened(f"c-{key}", key) for key in KEYS])
+    with postgresql.connect("storing") as holder, holder.transaction():
+        for table in ("feeds_clientsession", "feeds_connection"):
+            holder.execute(f"SELECT FROM {table} FOR UPDATE".encode())
+            holder.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
+        storing = asyncio.ensure_future(clerks[0].run(ledger.commit, [reported(1, key=KEYS[0])]))
+        owned = await clerks[1].run(ownership.take, "arrays", NOW_US)
+        promised = await clerks[1].run(ownership.promise, owned, 7, NOW_US + 1)
+        assert promised.promised == 7
+        assert not storing.done()
+    await storing
