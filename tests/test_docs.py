@@ -286,9 +286,11 @@ def test_limits_of_a_server_are_documented() -> None:
 @pytest.mark.parametrize(
     "heading",
     [
+        "Of a child process of a server",
         "Of the protocol",
         "Of a client",
         "Of a generator",
+        "Of SQLite",
         "Of PostgreSQL",
         "Of a feed",
         "Of the analysis",
@@ -310,9 +312,11 @@ def test_other_limits_are_documented(heading: str) -> None:
     "heading",
     [
         "Of a server",
+        "Of a child process of a server",
         "Of the protocol",
         "Of a client",
         "Of a generator",
+        "Of SQLite",
         "Of PostgreSQL",
         "Of a feed",
         "Of the analysis",

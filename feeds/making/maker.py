@@ -18,4 +18,4 @@ class Maker(Child):
     """A child process with sources, started at the first call."""
 
     def __init__(self) -> None:
-        super().__init__("maker", PROGRAM)
+        super().__init__("maker", PROGRAM, "old messages and verdicts on old blocks wait.")

@@ -5,22 +5,40 @@ In a thread beside the event loop, pure Python work would make each of the loop'
 sends wait for the interpreter's lock: one client that catches up (decision 0006),
 or many that report (decision 0008), would slow down all others. In a process it
 takes one core at most. This module does not use Django.
+
+A process that hangs is an outage. If it still does not answer, it is killed, and the
+caller makes its call again in another one: calls must allow that.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import pickle
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
+from feeds.running.outages import OUTAGES, Outage
 from feeds.running.stops import STOPS
+
+log = logging.getLogger(__name__)
+
+SILENT_SECONDS = 25.0
+"""Time without an answer after which a process counts as hanging: longer than its wait for a
+locked SQLite database, 20 s, which ends with an error that says so."""
+KILL_SECONDS = 120.0
+"""Time without an answer after which it is killed. Doubled until it answers: on a slow machine,
+even the start may take longer."""
+LOOK_SECONDS = 1.0
+"""Interval of looks at the time of a call."""
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -39,9 +57,19 @@ class Child:
     It ends with its owner, in whatever way: then its standard input is closed.
     """
 
-    def __init__(self, name: str, program: str) -> None:
-        """Run *program*, Python code that ends with a call of `serve`."""
+    def __init__(self, name: str, program: str, then: str) -> None:
+        """
+        Run *program*, Python code that ends with a call of `serve`.
+
+        *then* says what waits while the process hangs, as the second half of a sentence.
+        """
         self._name = name
+        self._then = then
+        self._called: float | None = None
+        """When the call at work began, by the monotonic clock; None between calls."""
+        self._patience = KILL_SECONDS
+        self._is_silent = False
+        self._lock = threading.Lock()
         self._program = program
         self._waiter = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._process: subprocess.Popen[bytes] | None = None
@@ -54,8 +82,13 @@ class Child:
         be picklable.
         """
         loop = asyncio.get_running_loop()
-        made: T = await loop.run_in_executor(self._waiter, self._ask, call, args)
-        return made
+        answer: asyncio.Future[T] = loop.run_in_executor(self._waiter, self._ask, call, args)
+        try:
+            while not (await asyncio.wait({answer}, timeout=LOOK_SECONDS))[0]:
+                self._watch()
+        finally:
+            answer.cancel()  # if the caller was
+        return answer.result()
 
     def start(self) -> subprocess.Popen[bytes]:
         """Return the process, started if necessary; the next call then need not wait for that."""
@@ -69,20 +102,59 @@ class Child:
         await asyncio.get_running_loop().run_in_executor(self._waiter, self._end)
         self._waiter.shutdown(wait=False)
 
+    def _watch(self) -> None:
+        """Note a process that does not answer, and kill it in the end."""
+        with self._lock:
+            if self._called is None:
+                return
+            seconds = time.monotonic() - self._called
+            process = self._process
+            if seconds >= self._patience and process is not None:
+                self._patience *= 2
+                self._called = None
+                log.warning(
+                    "the %s does not answer; it is killed, and another one starts", self._name
+                )
+                process.kill()
+            elif seconds >= SILENT_SECONDS and not self._is_silent:
+                self._is_silent = True
+                log.warning("the %s has not answered for %g s", self._name, SILENT_SECONDS)
+                what = f"The {self._name}, a process of this server, does not answer"
+                OUTAGES.begin(self._name, Outage(what=what, cause="", then=self._then))
+
     def _ask(self, *request: object) -> Any:
+        self._called = time.monotonic()
+        try:
+            is_made, outcome = self._answer(request)
+        finally:
+            self._end_call()
+        self._patience = KILL_SECONDS
+        if not is_made:
+            raise outcome
+        return outcome
+
+    def _end_call(self) -> None:
+        """Note that the process answered, or ended."""
+        with self._lock:
+            self._called = None
+            if self._is_silent:
+                self._is_silent = False
+                log.warning("the %s hangs no more", self._name)
+                OUTAGES.end(self._name)
+
+    def _answer(self, request: object) -> tuple[bool, Any]:
+        """Return whether the call succeeded, and its result or error."""
         process = self.start()
         assert process.stdin is not None
         assert process.stdout is not None
         try:
             pickle.dump(request, process.stdin)
             process.stdin.flush()
-            is_made, outcome = pickle.load(process.stdout)  # noqa: S301  our own process
+            answer: tuple[bool, Any] = pickle.load(process.stdout)  # noqa: S301  our own process
         except (EOFError, OSError, pickle.UnpicklingError):
             self._end()
             raise ChildEndedError(f"the {self._name} has ended") from None
-        if not is_made:
-            raise outcome
-        return outcome
+        return answer
 
     def _end(self) -> None:
         process, self._process = self._process, None

@@ -30,7 +30,7 @@ class Clerk(Child):
 
     def __init__(self) -> None:
         """Start the process at once, since loading Django takes most of a second."""
-        super().__init__("clerk", PROGRAM)
+        super().__init__("clerk", PROGRAM, "reports and texts wait, and none is lost.")
         self.start()
 
     async def run(self, call: Callable[[*Ts], T], *args: *Ts) -> T:

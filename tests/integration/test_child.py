@@ -14,7 +14,9 @@ import pytest
 from feeds.core.schedule import Recipe, Schedule, Segment
 from feeds.making.maker import NICENESS, PROGRAM, Maker
 from feeds.making.regeneration import UnavailableError, frames_between, lines_between, source_of
+from feeds.running import child as module
 from feeds.running.child import ChildEndedError
+from feeds.running.outages import Outages
 from feeds.running.stops import STOPS
 from tools.waiting import PATIENCE_SECONDS
 
@@ -78,6 +80,47 @@ async def test_killed_child_is_replaced(maker: Maker) -> None:
     with pytest.raises(ChildEndedError):
         await maker.run(len, "four")
     assert await maker.run(len, "four") == 4
+
+
+async def test_hanging_child_is_an_outage(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A child that is stopped is shown as an outage until it answers."""
+    outages = Outages()
+    monkeypatch.setattr(module, "OUTAGES", outages)
+    monkeypatch.setattr(module, "SILENT_SECONDS", 0.01)
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+    process = await maker.run(os.getpid)
+    os.kill(process, signal.SIGSTOP)
+    answer = asyncio.ensure_future(maker.run(os.getpid))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not outages.sentences(detailed=False):
+            await asyncio.sleep(0.01)
+    (sentence,) = outages.sentences(detailed=False)
+    assert sentence.startswith("The maker, a process of this server, does not answer; old messages")
+    os.kill(process, signal.SIGCONT)
+    assert await answer == process
+    assert outages.sentences(detailed=False) == []
+    assert "the maker hangs no more" in caplog.text
+
+
+async def test_child_that_hangs_for_long_is_replaced(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child that does not answer at all is killed; another one gets twice the time."""
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+    process = await maker.run(os.getpid)
+    os.kill(process, signal.SIGSTOP)
+    monkeypatch.setattr(maker, "_patience", 0.01)
+    with pytest.raises(ChildEndedError):
+        await maker.run(os.getpid)
+    while True:
+        try:
+            assert await maker.run(os.getpid) != process
+        except ChildEndedError:  # a slow machine: the next one gets twice the time again
+            continue
+        break
+    assert maker._patience == module.KILL_SECONDS
 
 
 async def test_child_survives_ctrl_c_but_not_its_owner(maker: Maker) -> None:

@@ -16,9 +16,11 @@ import pytest
 from django.core.management import call_command
 
 from feeds.core.limits import LIMITS
+from feeds.running import child
 from feeds.running.child import ChildEndedError
+from feeds.storing import ledger
 from feeds.storing.clerk import Clerk
-from feeds.storing.facts import Opened, Outcome, Said
+from feeds.storing.facts import Fact, Opened, Outcome, Said
 from feeds.storing.recorder import Recorder
 
 pytestmark = pytest.mark.sqlite("its clerk stores in a file")
@@ -85,6 +87,25 @@ async def test_facts_wait_for_the_next_clerk(clerk: Clerk, tmp_path: Path) -> No
     recorder.record(Said(session=KEY, text="after", at=NOW))
     assert await recorder.flush(60)
     assert texts(tmp_path) == [("after",)]
+    running.cancel()
+
+
+async def test_facts_of_a_hanging_clerk_are_stored_once(
+    clerk: Clerk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clerk that hangs after a commit is killed; the next one stores nothing twice."""
+    monkeypatch.setattr(child, "LOOK_SECONDS", 0.01)
+    recorder = Recorder(LIMITS, clerk)
+    facts: list[Fact] = [OPENED, Said(session=KEY, text="once", at=NOW)]
+    await clerk.run(ledger.commit, facts)  # as if its answer had been lost
+    os.kill(await clerk.run(os.getpid), signal.SIGSTOP)
+    monkeypatch.setattr(clerk, "_patience", 0.01)
+    running = asyncio.create_task(recorder.run())
+    for fact in facts:
+        recorder.record(fact)
+    while not await recorder.flush(60):
+        pass
+    assert texts(tmp_path) == [("once",)]
     running.cancel()
 
 

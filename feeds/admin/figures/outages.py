@@ -29,6 +29,8 @@ SENTENCES = {
     "layer": "The channel layer was unavailable",
     "database": "The database was unavailable",
     "recorder": "Reports could not be stored",
+    "clerk": "The process that stores reports did not answer",
+    "maker": "The process that regenerates old messages did not answer",
 }
 """Sentences about the outages of each part."""
 LINES = {
@@ -36,6 +38,8 @@ LINES = {
     "layer": "no channel layer",
     "database": "no database",
     "recorder": "reports wait",
+    "clerk": "clerk hangs",
+    "maker": "maker hangs",
 }
 """Names of the lines in the chart, by part."""
 
