@@ -1,0 +1,53 @@
+"""An application that fails after its response has begun breaks that connection, nothing else."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.failing_urls import PART
+from tests.support.raw_client import RawClient
+from tests.support.stack import Stack
+from tools.waiting import PATIENCE_SECONDS
+
+
+@pytest.fixture
+def failing(tmp_path: Path) -> Iterator[Stack]:
+    """Return an installation with responses that fail."""
+    stack = Stack(tmp_path, settings="tests.support.failing_settings")
+    yield stack
+    stack.close()
+
+
+def get(stack: Stack, where: str) -> tuple[int, bytes]:
+    """Return status and body; raises an error if the response is not whole."""
+    with closing(
+        http.client.HTTPConnection("127.0.0.1", stack.port, timeout=PATIENCE_SECONDS)
+    ) as connection:
+        connection.request("GET", f"/fails/{where}")
+        with connection.getresponse() as response:
+            return response.status, response.read()
+
+
+def test_response_that_fails_midway_is_broken_off(failing: Stack) -> None:
+    """The client gets a broken response, the log says why, and everybody else is served."""
+    server = failing.server()
+    with RawClient(failing.port) as client:
+        client.wait_for("welcome")
+        assert get(failing, "never") == (200, 3 * PART)
+        # Several: each failure used to end the housekeeping, and so the next ones hung.
+        for _ in range(2):
+            with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+                get(failing, "midway")
+            status, body = get(failing, "start")
+            assert (status, b"Internal Server Error" in body) == (500, True)
+        assert "no more rows" in server.said
+        assert "the response to /fails/midway was broken off after it had begun" in server.said
+        client.socket.sendall(b"\x89\x80\0\0\0\0")  # a ping
+        while b"\x8a\x00" not in client.socket.recv(4096):
+            pass
+    assert server.stop() == 0
