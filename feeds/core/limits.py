@@ -17,6 +17,24 @@ class Limits:
     backlog: int = 1024
     """Connections waiting to be accepted: as many as return in the two seconds
     after a restart. Any more wait a second for their kernel's next attempt."""
+    header_bytes: int = 16 * 2**10
+    """Bytes of a request's line and headers: four times the longest URL and all usual cookies."""
+    header_lines: int = 100
+    """Lines of headers: browsers and proxies send about thirty."""
+    header_seconds: float = 20.0
+    """Time for the headers to arrive: enough for a slow mobile network."""
+    body_bytes: int = 128 * 2**10
+    """Bytes of a request's body: ten times the largest form of the admin."""
+    body_seconds: float = 20.0
+    """Time for a body to arrive: at the limit of its size that is 6.5 KB/s."""
+    idle_seconds: float = 60.0
+    """Time that an HTTP connection may be idle between two requests, as in most proxies."""
+    pending_requests: int = 1000
+    """HTTP connections without a complete request: as many as connect in a second; with their
+    bodies at most 128 MB. A quarter of the process's files applies if that is less."""
+    open_requests: int = 256
+    """HTTP requests answered at once: the pages that they ask for are answered one by one, in a
+    few milliseconds each."""
     feeds: int = 100
     """Feeds that can be created: each has a stream and a group in every process."""
     recent_messages: int = 8192

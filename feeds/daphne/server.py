@@ -31,7 +31,7 @@ from feeds.core.limits import LIMITS
 from feeds.core.peer import NO_PORT, forwarded_host
 from feeds.daphne import kernel
 from feeds.daphne.cancellation import ignore_cancelled
-from feeds.daphne.headers import answer_large_headers
+from feeds.daphne.requests import BoundedFactory
 from feeds.daphne.request import break_off_failed
 from feeds.daphne.websocket import FeedProtocol, Receive, configured
 from feeds.running.stops import heeded_stops
@@ -72,6 +72,9 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         options |= {
             f"websocket_max_{unit}_size": LIMITS.frame_bytes for unit in ("message", "frame")
         }
+        options["request_buffer_size"] = (
+            LIMITS.body_bytes + 1
+        )  # so that it is passed on in one part
         options |= {"ready_callable": self._prepare, "endpoints": ["see listen_at"]}
         super().__init__(self._serve, **options)
         self.endpoints: list[str] = []  # Daphne requires one, and opens sockets for it
@@ -202,7 +205,7 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
             closeHandshakeTimeout=LIMITS.close_seconds, allowNullOrigin=True
         )
         self.ws_factory.protocol = configured(self.ws_factory)
-        answer_large_headers(self.http_factory)
+        self.http_factory = BoundedFactory(self, files)
         break_off_failed(self.http_factory)
         for listener in self._sockets:
             self._ports.append(

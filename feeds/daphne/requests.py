@@ -1,0 +1,256 @@
+"""
+HTTP requests, bounded before anything in them is parsed or copied.
+
+Twisted limits the size of headers and the pauses between packets, and nothing
+else. It writes bodies to files and parses forms in the thread of the event loop,
+where a form of 150 MB takes most of a minute. So a `BoundedChannel` limits headers,
+bodies, the time that they take and the number of requests, and a `BoundedRequest`
+leaves the body to Django.
+
+A refusal is answered with a sentence. Then the server reads nothing more. It keeps
+the connection for `close_seconds`, since closing it at once would discard an answer
+that the client has not read.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from io import BytesIO
+from typing import Any
+
+from daphne.http_protocol import HTTPFactory, WebRequest
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+
+from feeds.core.limits import LIMITS
+from feeds.daphne.pending import Pending
+
+LONGEST_NUMBER = 18
+"""Digits of a length; Python refuses to convert thousands of them."""
+HEADERS_TOO_LARGE = (
+    f"The headers of this request are larger than {LIMITS.header_bytes:,} bytes. "
+    "If a browser sent it, delete its cookies for this host."
+)
+TOO_MANY_LINES = f"This request has more than {LIMITS.header_lines} header lines."
+BODY_TOO_LARGE = (
+    f"The body of this request is larger than {LIMITS.body_bytes:,} bytes. "
+    "No form of this site is that large."
+)
+HEADERS_TOO_SLOW = f"The headers of this request did not arrive within {LIMITS.header_seconds:g} s."
+BODY_TOO_SLOW = f"The body of this request did not arrive within {LIMITS.body_seconds:g} s."
+NOT_HTTP = "This is not a request in HTTP/1.1."
+TOO_MANY_INCOMPLETE = "Too many requests are incomplete; this one waited longest. Send it again."
+TOO_MANY_OPEN = (
+    f"The server is answering {LIMITS.open_requests} requests, its limit. "
+    "Send this one again later."
+)
+
+
+class BoundedRequest(WebRequest):  # type: ignore[misc]  # daphne is not typed
+    """Daphne's request, with the body in memory and unparsed."""
+
+    def gotLength(self, _: int | None) -> None:  # noqa: N802  Twisted's name
+        """Keep the body in memory, where its size is bounded; never in a file."""
+        self.content = BytesIO()
+
+    def parseCookies(self) -> None:  # noqa: N802
+        """Leave cookies to Django."""
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
+        """Pass the complete request on, without Twisted's parsing of forms."""
+        self.content.seek(0)
+        self.method, self.uri, self.clientproto = command, path, version
+        self.path = path.partition(b"?")[0]
+        self.process()
+
+
+class BoundedChannel(HTTPChannel):
+    """Twisted's reader of requests, within limits."""
+
+    MAX_LENGTH = LIMITS.header_bytes
+    totalHeadersSize = LIMITS.header_bytes  # noqa: N815  Twisted's name
+    maxHeaders = LIMITS.header_lines  # noqa: N815
+
+    _has_begun = False
+    """Whether a part of the next request has arrived."""
+    _is_open = False
+    """Whether a request is being answered."""
+    _is_ending = False
+    """Whether the connection ends: nothing more is read."""
+    _body_bytes = 0
+    """Bytes received of a body in chunks, with their lengths."""
+    factory: BoundedFactory
+
+    def connectionMade(self) -> None:  # noqa: N802
+        """Wait for the first request."""
+        super().connectionMade()  # type: ignore[no-untyped-call]
+        self.factory.pending.enter(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
+        """Forget the connection."""
+        self.factory.pending.leave(self)
+        self._close_request()
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        """Read more of a request; unlike Twisted's, this gives the client no more time."""
+        if self._is_ending:
+            return
+        if not self._has_begun and not self._is_open:
+            self._has_begun = True
+            self.setTimeout(LIMITS.header_seconds)  # type: ignore[no-untyped-call]
+        LineReceiver.dataReceived(self, data)  # type: ignore[no-untyped-call]
+
+    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802
+        """Refuse a single line that is too long."""
+        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, HEADERS_TOO_LARGE)
+
+    def headerReceived(self, line: bytes) -> bool:  # noqa: N802
+        """Take a header line; return False if the request is refused."""
+        name, _, value = line.partition(b":")
+        length = value.strip() if name.lower() == b"content-length" else b""
+        if length.isdigit() and len(length) > LONGEST_NUMBER:
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, BODY_TOO_LARGE)
+            return False
+        return bool(super().headerReceived(line))  # type: ignore[no-untyped-call]
+
+    def allHeadersReceived(self) -> None:  # noqa: N802
+        """Refuse the request if its body is too large, or too many others are open."""
+        if self._is_ending:
+            return
+        if self.length is not None and self.length > LIMITS.body_bytes:
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, BODY_TOO_LARGE)
+        elif not self._is_upgrade() and self.factory.open_requests >= LIMITS.open_requests:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, TOO_MANY_OPEN)
+        else:
+            super().allHeadersReceived()  # type: ignore[no-untyped-call]
+            if self.length != 0:
+                self._body_bytes = 0
+                self.setTimeout(LIMITS.body_seconds)  # type: ignore[no-untyped-call]
+
+    def rawDataReceived(self, data: bytes) -> None:  # noqa: N802
+        """Read a part of a body; refuse one in chunks that gets too large."""
+        if self._is_ending:
+            return
+        if self.length is None and not self._is_open:
+            self._body_bytes += len(data)
+            if self._body_bytes > LIMITS.body_bytes:
+                self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, BODY_TOO_LARGE)
+                return
+        super().rawDataReceived(data)
+
+    def allContentReceived(self) -> None:  # noqa: N802
+        """Let the complete request be answered."""
+        if self._is_ending:
+            return
+        self._has_begun = False
+        self.factory.pending.leave(self)
+        if not self._is_upgrade():
+            self._is_open = True
+            self.factory.open_requests += 1
+        super().allContentReceived()  # type: ignore[no-untyped-call]
+
+    def requestDone(self, request: Any) -> None:  # noqa: N802
+        """Wait for the next request; if the client wants no other, for it to read the answer."""
+        self._close_request()
+        self.factory.pending.enter(self)
+        self._savedTimeOut = LIMITS.idle_seconds
+        if not self.persistent:
+            self._is_ending = True
+            self.setTimeout(LIMITS.idle_seconds)  # type: ignore[no-untyped-call]
+        super().requestDone(request)  # type: ignore[no-untyped-call]
+
+    def timeoutConnection(self) -> None:  # noqa: N802
+        """Refuse a request that takes too long; end an idle connection."""
+        if self._is_ending:
+            self._transport.abortConnection()
+        elif not self._has_begun:
+            self._end()
+        elif self.line_mode:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, HEADERS_TOO_SLOW)
+        else:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, BODY_TOO_SLOW)
+
+    def give_way(self) -> None:
+        """End this connection, which has waited longest."""
+        if self._is_ending:
+            self._transport.abortConnection()
+            return
+        if self._has_begun:
+            answer = _answer(HTTPStatus.SERVICE_UNAVAILABLE, TOO_MANY_INCOMPLETE)
+            self._transport.write(answer)
+        self._end()
+
+    @property
+    def _transport(self) -> Any:
+        return self.transport  # Twisted is only partly typed
+
+    def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802
+        """Refuse what Twisted cannot read, and headers that are too many or too large."""
+        if self._receivedHeaderSize > self.totalHeadersSize:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, HEADERS_TOO_LARGE)
+        elif self._receivedHeaderCount > self.maxHeaders:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, TOO_MANY_LINES)
+        else:
+            self._refuse(HTTPStatus.BAD_REQUEST, NOT_HTTP)
+
+    def _is_upgrade(self) -> bool:
+        """Tell whether Daphne will make the connection a WebSocket."""
+        upgrades = self.requests[-1].requestHeaders.getRawHeaders(b"Upgrade", [b""])
+        return bool(upgrades[0].lower() == b"websocket")
+
+    def _close_request(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self.factory.open_requests -= 1
+
+    def _refuse(self, status: HTTPStatus, sentence: str) -> None:
+        """Answer, and read nothing more."""
+        if self._is_ending:
+            return
+        self._is_ending = self.paused = True
+        self.clearLineBuffer()  # type: ignore[no-untyped-call]
+        self._transport.write(_answer(status, sentence))
+        self._networkProducer.unregisterProducer()
+        self._transport.pauseProducing()
+        self._transport.loseWriteConnection()
+        self.setTimeout(LIMITS.close_seconds)  # type: ignore[no-untyped-call]
+
+    def _end(self) -> None:
+        """Close the connection once everything is sent."""
+        self._is_ending = self.paused = True
+        self.loseConnection()  # type: ignore[no-untyped-call]
+        self.setTimeout(LIMITS.close_seconds)  # type: ignore[no-untyped-call]
+
+
+class BoundedFactory(HTTPFactory):  # type: ignore[misc]  # daphne is not typed
+    """The maker of bounded connections."""
+
+    protocol = BoundedChannel
+    timeOut = LIMITS.header_seconds  # noqa: N815  Twisted's name
+
+    def __init__(self, server: Any, files: int) -> None:
+        """Serve for Daphne's *server*, which may open *files* files."""
+        super().__init__(server)
+        self.timeOut = LIMITS.header_seconds
+        self.pending = Pending(min(LIMITS.pending_requests, files // 4))
+        self.open_requests = 0
+        """Number of requests that are being answered."""
+
+    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
+        """Make a connection."""
+        channel = super().buildProtocol(addr)
+        channel.requestFactory = BoundedRequest
+        return channel
+
+
+def _answer(status: HTTPStatus, sentence: str) -> bytes:
+    return (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\n"
+        f"Content-Length: {len(sentence) + 1}\r\n"
+        "Connection: close\r\n\r\n"
+        f"{sentence}\n"
+    ).encode()
