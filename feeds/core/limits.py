@@ -63,6 +63,26 @@ class Limits:
     unsent_bytes: int = 128 * 2**10
     """Unsent bytes for a client before the server stops reading from it: two writes,
     and the answers to everything one of our clients has in flight (30 KiB)."""
+    frame_rate: float = 1000.0
+    """Frames per second that are read from a client in the long run: as many reports as the
+    server has ever stored per second, from all clients together."""
+    frame_burst: int = 10_000
+    """Frames read at once after a pause: the reports of blocks that a client completed while the
+    database was unavailable, without the window that our own client has."""
+    byte_rate: float = 262_144.0
+    """Bytes per second that are read from a client in the long run: 130 full reports."""
+    byte_burst: int = 8 * 2**20
+    """Bytes read at once after a pause: two of the longest explanations."""
+    empty_rate: float = 50.0
+    """Pings, pongs and empty fragments per second that are read from a client in the long run:
+    clients that measure their latency send at most ten."""
+    empty_burst: int = 1000
+    """The same, at once after a pause."""
+    flood_frames: int = 3000
+    """Pings, pongs and empty fragments beyond that, before the client is disconnected: it has sent
+    without a pause for a minute. Ten a second are forgiven."""
+    turn_frames: int = 16
+    """Frames of one client handled before other work gets a turn: about half a millisecond."""
     fragments: int = 256
     """Fragments in which a client may send one message: standard tools send one."""
     cohort_size: int = 500

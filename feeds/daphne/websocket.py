@@ -8,10 +8,11 @@ them. Every byte of a connection is sent by `_send`, so data and controls keep
 their order.
 
 Defends: whatever a client does, the server holds little for it. It stops reading
-from a client that does not read its answers, and from one that sends faster than
-the server handles. It keeps reading from a client that only lags: a kernel whose
-receive buffer is full drops packets, even the acknowledgements of our data, and
-both ends would hang (docs/decisions/0010-reading-from-who-lags.md).
+from a client that does not read its answers, from one that sends faster than the
+server handles, and from one that sends more than its `Budget`. It keeps reading from
+a client that only lags: a kernel whose receive buffer is full drops packets, even the
+acknowledgements of our data, and both ends would hang
+(docs/decisions/0010-reading-from-who-lags.md).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from zope.interface import implementer
 
 from clientapp.wire.closing import Close, fit_reason
 from clientapp.wire.from_server import Control, Failure, Farewell
+from feeds.core.budget import Budget
 from feeds.core.form import PROTOCOL, Form
 from feeds.core.frames import control_frame
 from feeds.core.limits import LIMITS
@@ -40,6 +42,10 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 ACCEPTED = b"HTTP/1.1 101 "
 """First bytes of the answer to a successful handshake."""
+FIRST_CONTROL = 8
+"""The smallest opcode of control frames."""
+REST_SECONDS = 0.1
+"""Shortest pause of a client that is over its budget, so that it costs ten turns a second."""
 EVENT_BYTES = 512
 """Memory that a client's event takes in addition to its text."""
 
@@ -90,6 +96,12 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
     """None before the first check, and for clients that get heartbeats."""
     _inbox = 0
     """Bytes received since the queue of unhandled events was last empty."""
+    _budget: Budget | None = None
+    """None before the client's first frame."""
+    _turn = 0
+    """Frames handled in this turn of the loop."""
+    _rests = False
+    """Whether the client must wait for its next turn, or for its budget."""
 
     def onConnect(self, request: ConnectionRequest) -> Any:  # noqa: N802
         """Begin the handshake; deny it if Daphne would fail on a header."""
@@ -144,6 +156,27 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
     def processData(self) -> bool:  # noqa: N802
         """Handle the next frame read, unless the client must wait; Autobahn loops over this."""
         return not self._must_wait() and bool(super().processData())
+
+    def consumeData(self) -> None:  # noqa: N802
+        """Handle what was read, within one turn."""
+        self._turn = 0
+        super().consumeData()
+
+    def onFrameBegin(self) -> None:  # noqa: N802
+        """Charge the client for a frame of any kind."""
+        frame, now = self.current_frame, time.monotonic()
+        budget = self._budget = self._budget or Budget(LIMITS, now)
+        carries = frame.opcode < FIRST_CONTROL and (frame.length > 0 or frame.fin)
+        budget.spend(frame.length, now, carries=carries)
+        self._turn += 1
+        super().onFrameBegin()
+        if budget.is_flooded:
+            text = f"over {LIMITS.flood_frames} pings, pongs or empty fragments came too fast"
+            self._break_off(text)
+        if seconds := budget.wait(now):
+            self._rest(max(seconds, REST_SECONDS))
+        elif self._turn >= LIMITS.turn_frames:
+            self._rest(0.0)
 
     def onMessageFrameBegin(self, length: int) -> None:  # noqa: N802
         """Begin the next fragment of a message; empty ones take memory too."""
@@ -217,13 +250,25 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
 
     def _must_wait(self) -> bool:
         """Tell whether the client must not send more until some bytes are handled or sent."""
+        if self.state != self.STATE_OPEN:
+            return self._rests
         is_full = self._inbox >= LIMITS.inbox_bytes or self._unsent() >= LIMITS.unsent_bytes
-        return self.state == self.STATE_OPEN and is_full
+        return self._rests or is_full
 
     def _grown(self) -> None:
         """Stop reading if the client must wait."""
         if self._must_wait():
             self.transport.pauseProducing()
+
+    def _rest(self, seconds: float) -> None:
+        """Read nothing from the client for *seconds*; 0: until the next turn of the loop."""
+        self._rests = True
+        self.transport.pauseProducing()
+        asyncio.get_running_loop().call_later(seconds, self._wake)
+
+    def _wake(self) -> None:
+        self._rests = False
+        self._read_on()
 
     def _read_on(self) -> None:
         if self.state in (self.STATE_OPEN, self.STATE_CLOSING) and not self._must_wait():

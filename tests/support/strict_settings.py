@@ -1,0 +1,15 @@
+"""The project's settings, with little patience for frames that carry nothing."""
+
+from dataclasses import replace
+
+from feeds.core import limits
+
+# Before any other module imports them.
+limits.LIMITS = replace(
+    limits.LIMITS,
+    empty_rate=100.0,
+    empty_burst=10,
+    flood_frames=20,
+)
+
+from wsproject.settings import *  # noqa: E402, F403
