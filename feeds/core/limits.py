@@ -101,6 +101,20 @@ class Limits:
     """The largest frame a client may send; a report takes under 2 KiB."""
     text_characters: int = 4096
     """Characters kept of a client's text; longer texts are truncated and marked."""
+    text_rate: float = 5.0
+    """Texts per second of one connection that are logged and stored in the long run: 20 KB of log
+    and as much of the database."""
+    text_burst: int = 500
+    """Texts of one connection that are logged and stored at once after a pause."""
+    session_texts: int = 5000
+    """Texts kept of one session: 20 MB of the longest ones in ASCII."""
+    refusal_rate: float = 100.0
+    """Texts per second that are refused without an end: a client may answer each message of a
+    feed with a text."""
+    refusal_burst: int = 5000
+    """Refused texts and binary frames beyond that, before the client is disconnected."""
+    waiting_texts: int = 4000
+    """Texts waiting for the database: the rest of the queue is for reports and newcomers."""
     waiting_facts: int = 20_000
     """Facts waiting for the database: 20 s of the highest rate measured."""
     commit_facts: int = 200

@@ -18,7 +18,7 @@ from http import HTTPStatus
 from io import BytesIO
 from typing import Any
 
-from daphne.http_protocol import HTTPFactory, WebRequest
+from daphne.http_protocol import HTTPFactory
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
@@ -26,6 +26,7 @@ from twisted.web.http import HTTPChannel
 
 from feeds.core.limits import LIMITS
 from feeds.daphne.pending import Pending
+from feeds.daphne.responses import FeedRequest
 
 LONGEST_NUMBER = 18
 """Digits of a length; Python refuses to convert thousands of them."""
@@ -48,7 +49,7 @@ TOO_MANY_OPEN = (
 )
 
 
-class BoundedRequest(WebRequest):  # type: ignore[misc]  # daphne is not typed
+class BoundedRequest(FeedRequest):
     """Daphne's request, with the body in memory and unparsed."""
 
     def gotLength(self, _: int | None) -> None:  # noqa: N802  Twisted's name

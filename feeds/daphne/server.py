@@ -32,7 +32,6 @@ from feeds.core.peer import NO_PORT, forwarded_host
 from feeds.daphne import kernel
 from feeds.daphne.cancellation import ignore_cancelled
 from feeds.daphne.requests import BoundedFactory
-from feeds.daphne.request import break_off_failed
 from feeds.daphne.websocket import FeedProtocol, Receive, configured
 from feeds.running.stops import heeded_stops
 from feeds.running.worker import SWITCH_SECONDS
@@ -206,7 +205,6 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         )
         self.ws_factory.protocol = configured(self.ws_factory)
         self.http_factory = BoundedFactory(self, files)
-        break_off_failed(self.http_factory)
         for listener in self._sockets:
             self._ports.append(
                 reactor.adoptStreamPort(listener.fileno(), listener.family, self.http_factory)

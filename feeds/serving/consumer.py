@@ -114,6 +114,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             await self._end(Close.LIMIT, sentence)
         elif not await self.conversation.receive(text):
             await self._end(Close.DONE, "the client left")
+        await self._end_flood(self.conversation)
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
         """Leave the hub first, then record the end, then leave the groups of the layer."""
@@ -152,6 +153,13 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         feeds = self.request.feeds if self.request else ()
         for group in ("clients", *(f"clients.{feed}" for feed in feeds)):
             await call(group, self.channel_name)
+
+    async def _end_flood(self, conversation: Conversation) -> None:
+        """End this connection if its client sent far too many refused messages."""
+        if conversation.is_flooded and self.ended is None:
+            sentence = f"over {self.limits.refusal_burst} texts or binary frames came too fast"
+            conversation.tell(Failure(code="too_large", text=sentence, retryable=False))
+            await self._end(Close.LIMIT, sentence)
 
     def _depart(self, code: int, reason: str) -> bool:
         """Leave the hub and record the end, once; return False if that was done before."""

@@ -26,7 +26,6 @@ from clientapp.wire.printable import printable
 from clientapp.wire.report import Report
 from clientapp.wire.request import PARAMETERS
 from clientapp.wire.sentence import Sentence
-from feeds.core.limits import Limits
 from feeds.layer.replacer import Replacer
 from feeds.running.clock import now_us
 from feeds.serving.admission import Admission
@@ -34,7 +33,8 @@ from feeds.serving.caller import Caller
 from feeds.serving.outlet import Outlet
 from feeds.serving.reports import Reports
 from feeds.serving.sentences import Sentences
-from feeds.storing.facts import Closed, Opened, Outcome, Said
+from feeds.serving.texts import Texts
+from feeds.storing.facts import Closed, Opened, Outcome
 from feeds.storing.presence import Presence
 from feeds.storing.recorder import Recorder
 
@@ -48,9 +48,9 @@ class Conversation:
         admission: Admission,
         outlet: Outlet,
         *,
-        limits: Limits,
         reports: Reports,
         sentences: Sentences,
+        texts: Texts,
         presence: Presence,
         recorder: Recorder,
         replacer: Replacer,
@@ -58,9 +58,9 @@ class Conversation:
         """Welcome the *caller*."""
         self._caller = caller
         self._outlet = outlet
-        self._limits = limits
         self._reports = reports
         self._sentences = sentences
+        self._texts = texts
         self._presence = presence
         self._recorder = recorder
         self._replacer = replacer
@@ -110,8 +110,7 @@ class Conversation:
 
     def refuse(self, failure: Failure) -> None:
         """Log the *failure* and send it to the client."""
-        self._caller.log.info("%s: refused: %s", self._sentences.client, printable(failure.text))
-        self.tell(failure)
+        self._texts.refuse(failure)
 
     def notify(self, text: str) -> None:
         """Send a notice, unless the client is behind: it would arrive late."""
@@ -124,7 +123,7 @@ class Conversation:
             said = self._read(text)
         except MalformedMessage as error:
             text = str(error)
-            self.tell(Failure(code="malformed", text=text, retryable=False, block=error.block))
+            self.refuse(Failure(code="malformed", text=text, retryable=False, block=error.block))
             return True
         match said:
             case Ping():
@@ -136,10 +135,15 @@ class Conversation:
             case Explained():
                 await self._reports.take_explanation(said)
             case Text():
-                self._take_text(said.text)
+                self._texts.take(said.text)
             case Bye():
                 self._left = True
         return not self._left
+
+    @property
+    def is_flooded(self) -> bool:
+        """Whether the client sent so many refused messages that it must be disconnected."""
+        return self._texts.is_flooded
 
     def stop_serving(self) -> None:
         """Send no more data; frames already begun are still sent."""
@@ -148,6 +152,7 @@ class Conversation:
 
     def record_end(self, code: int, reason: str) -> None:
         """Log the end of the connection, and record it if its opening was recorded."""
+        self._texts.end()
         how = "left" if self._left else f"disconnected with code {code}"
         why = f" ({reason})" if reason else ""
         self._caller.log.info(
@@ -181,15 +186,3 @@ class Conversation:
             self.tell(Notice(text=text))
         for gap in admission.gaps:
             self.tell(gap)
-
-    def _take_text(self, text: str) -> None:
-        longest = self._limits.text_characters
-        if len(text) > longest:
-            text = f"{text[:longest]} … and {len(text) - longest} more characters"
-        self._caller.log.info("%s says: %s", self._sentences.client, printable(text))
-        self._sentences.correct(text)
-        kept = text.replace("\0", "\\x00")  # PostgreSQL stores no NUL
-        if not self._recorder.record(
-            Said(session=self._caller.key, text=kept, at=datetime.now(UTC))
-        ):
-            self.tell(Failure(code="busy", text="the text was not stored", retryable=True))

@@ -45,6 +45,7 @@ from feeds.serving.outlet import Outlet, ServedWriter
 from feeds.serving.reports import Reports
 from feeds.serving.screening import Screening
 from feeds.serving.sentences import Sentences
+from feeds.serving.texts import Texts
 from feeds.serving.verifier import Verifier
 from feeds.storing.clerk import Clerk
 from feeds.storing.presence import Presence
@@ -144,11 +145,11 @@ class Node:
     ) -> Conversation:
         """Serve *caller*; never await after its *admission*, which read the cursors."""
         outlet = Outlet(self.hub, writer, admission.cursors, form)
+        sentences = Sentences(caller, outlet, self.recorder)
         return Conversation(
             caller,
             admission,
             outlet,
-            limits=self.limits,
             reports=Reports(
                 caller,
                 outlet,
@@ -157,7 +158,14 @@ class Node:
                 verifier=self.verifier,
                 recorder=self.recorder,
             ),
-            sentences=Sentences(caller, outlet, self.recorder),
+            sentences=sentences,
+            texts=Texts(
+                caller,
+                outlet,
+                limits=self.limits,
+                sentences=sentences,
+                recorder=self.recorder,
+            ),
             presence=self.presence,
             recorder=self.recorder,
             replacer=self._replacer,

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 
 from django.db import transaction
 
-from feeds.models import ClientMessage, ClientSession, Sample
-from feeds.storing import connections, plain_reports, reports, sessions
+from feeds.models import ClientSession, Sample
+from feeds.storing import connections, plain_reports, reports, sessions, texts
 from feeds.storing.facts import (
     Closed,
     Explanation,
@@ -87,24 +87,10 @@ def commit(facts: Sequence[Fact]) -> list[Outcome]:
     if len(plain) < len(reported):
         checked = [fact for fact in reported if not isinstance(fact.report, PlainReport)]
         stored |= reports.store(ids, checked)
-    _store_texts(ids, [fact for fact in known if isinstance(fact, Said)])
+    texts.store(ids, [fact for fact in known if isinstance(fact, Said)])
     moves = [fact for fact in known if isinstance(fact, Opened | Closed)]
     replaced = iter(connections.settle(ids, moves))
     return [_outcome(ids, stored, replaced, fact) for fact in facts]
-
-
-def _store_texts(ids: Mapping[str, int], said: Sequence[Said]) -> None:
-    """Store the new texts of *said*; a session sends at most one per microsecond."""
-    if not said:
-        return
-    same_time = ClientMessage.objects.filter(received_at__in={fact.at for fact in said})
-    stored = set(same_time.values_list("session_id", "received_at", "text"))
-    texts = [(ids[fact.session], fact.at, fact.text) for fact in said]
-    ClientMessage.objects.bulk_create(
-        ClientMessage(session_id=session, received_at=at, text=text)
-        for session, at, text in texts
-        if (session, at, text) not in stored
-    )
 
 
 def _outcome(

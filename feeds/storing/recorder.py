@@ -24,7 +24,7 @@ from feeds.running.outages import OUTAGES, Outage
 from feeds.running.worker import Worker
 from feeds.storing import ledger
 from feeds.storing.clerk import Clerk
-from feeds.storing.facts import Closed, Fact, Opened, Outcome
+from feeds.storing.facts import Closed, Fact, Opened, Outcome, Said
 from feeds.storing.samples import Sampler
 from feeds.storing.set_aside import set_aside
 
@@ -46,6 +46,8 @@ class Recorder:
         self._limits = limits
         self._sampler = sampler
         self._waiting: deque[tuple[Fact, Done | None]] = deque()
+        self._texts = 0
+        """Texts among the waiting facts: they must leave room for everything else."""
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -60,7 +62,7 @@ class Recorder:
 
     def record(self, fact: Fact, done: Done | None = None) -> bool:
         """
-        Queue *fact*; return False if too many are waiting already.
+        Queue *fact*; return False if too many are waiting already, in all or of texts.
 
         A `Closed` is always accepted: there are no more of them than connections.
         *done* is called with the outcome, on the event loop, after the commit.
@@ -68,6 +70,10 @@ class Recorder:
         is_full = len(self._waiting) >= self._limits.waiting_facts
         if is_full and not isinstance(fact, Closed):
             return False
+        if isinstance(fact, Said):
+            if self._texts >= self._limits.waiting_texts:
+                return False
+            self._texts += 1
         if isinstance(fact, Opened):
             self._openings[fact.session] = fact
         self._waiting.append((fact, done))
@@ -122,6 +128,7 @@ class Recorder:
         self._single = max(self._single - 1, 0)
         for _ in range(size):
             self._waiting.popleft()
+        self._texts -= sum(isinstance(fact, Said) for fact in facts)
         batch, outcomes = self._put_back_lost(batch, outcomes)
         facts = [fact for fact, _ in batch]
         if self._sampler is not None:
@@ -151,6 +158,7 @@ class Recorder:
                 del self._openings[fact.session]
         again = {fact.session: self._openings[fact.session] for fact, _ in lost}
         self._waiting.extendleft(reversed(lost))
+        self._texts += sum(isinstance(fact, Said) for fact, _ in lost)
         self._waiting.extendleft((opening, None) for opening in again.values())
         return stored, kept
 
@@ -177,7 +185,8 @@ class Recorder:
         except Exception as failed:  # noqa: BLE001  the fact is not the cause
             await self._wait(failed)
             return
-        self._waiting.popleft()
+        fact, _ = self._waiting.popleft()
+        self._texts -= isinstance(fact, Said)
         self._single = max(self._single - 1, 0)
         log.error("a fact cannot be stored (%s); it was set aside in %s", error, path)
         OUTAGES.keep(

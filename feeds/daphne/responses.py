@@ -9,7 +9,6 @@ were kept.
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from daphne.http_protocol import WebRequest
 from twisted.web.http_headers import Headers
@@ -35,15 +34,3 @@ class FeedRequest(WebRequest):  # type: ignore[misc]  # daphne is not typed
         self._response_started = False
         self.responseHeaders = Headers()
         super().handle_exception(exception)
-
-
-def break_off_failed(factory: Any) -> None:
-    """Make connections of Daphne's *factory* end responses that fail midway."""
-    build = factory.buildProtocol
-
-    def with_requests(address: Any) -> Any:
-        protocol = build(address)
-        protocol.requestFactory = FeedRequest
-        return protocol
-
-    factory.buildProtocol = with_requests
