@@ -5,7 +5,8 @@ Twisted limits the size of headers and the pauses between packets, and nothing
 else. It writes bodies to files and parses forms in the thread of the event loop,
 where a form of 150 MB takes most of a minute. So a `BoundedChannel` limits headers,
 bodies, the time that they take and the number of requests, and a `BoundedRequest`
-leaves the body to Django.
+leaves the body to Django. A body in chunks is refused: tiny chunks cost Twisted a
+hundred times as much as their bytes, and no browser sends a form so.
 
 A refusal is answered with a sentence. Then the server reads nothing more. It keeps
 the connection for `close_seconds`, since closing it at once would discard an answer
@@ -39,6 +40,7 @@ BODY_TOO_LARGE = (
     f"The body of this request is larger than {LIMITS.body_bytes:,} bytes. "
     "No form of this site is that large."
 )
+LENGTH_UNKNOWN = "This request does not say how long its body is. Send Content-Length."
 HEADERS_TOO_SLOW = f"The headers of this request did not arrive within {LIMITS.header_seconds:g} s."
 BODY_TOO_SLOW = f"The body of this request did not arrive within {LIMITS.body_seconds:g} s."
 NOT_HTTP = "This is not a request in HTTP/1.1."
@@ -80,8 +82,6 @@ class BoundedChannel(HTTPChannel):
     """Whether a request is being answered."""
     _is_ending = False
     """Whether the connection ends: nothing more is read."""
-    _body_bytes = 0
-    """Bytes received of a body in chunks, with their lengths."""
     factory: BoundedFactory
 
     def connectionMade(self) -> None:  # noqa: N802
@@ -121,26 +121,21 @@ class BoundedChannel(HTTPChannel):
         """Refuse the request if its body is too large, or too many others are open."""
         if self._is_ending:
             return
-        if self.length is not None and self.length > LIMITS.body_bytes:
+        if self.length is None:
+            self._refuse(HTTPStatus.LENGTH_REQUIRED, LENGTH_UNKNOWN)
+        elif self.length > LIMITS.body_bytes:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, BODY_TOO_LARGE)
         elif not self._is_upgrade() and self.factory.open_requests >= LIMITS.open_requests:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, TOO_MANY_OPEN)
         else:
             super().allHeadersReceived()  # type: ignore[no-untyped-call]
-            if self.length != 0:
-                self._body_bytes = 0
+            if self.length:
                 self.setTimeout(LIMITS.body_seconds)  # type: ignore[no-untyped-call]
 
     def rawDataReceived(self, data: bytes) -> None:  # noqa: N802
-        """Read a part of a body; refuse one in chunks that gets too large."""
-        if self._is_ending:
-            return
-        if self.length is None and not self._is_open:
-            self._body_bytes += len(data)
-            if self._body_bytes > LIMITS.body_bytes:
-                self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, BODY_TOO_LARGE)
-                return
-        super().rawDataReceived(data)
+        """Read a part of a body."""
+        if not self._is_ending:
+            super().rawDataReceived(data)
 
     def allContentReceived(self) -> None:  # noqa: N802
         """Let the complete request be answered."""
