@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).parent.parent
-FOLDERS = ("benchmarks", "clientapp", "feeds", "tests", "tools", "wsproject")
+FOLDERS = ("benchmarks", "clientapp", "feeds", "packaging", "tests", "tools", "wsproject")
 SUBJECT_CHARACTERS = 72
 
 QUESTION = re.compile(r"(What|Whatever|Who|Whoever|Whose|How|Why|Which)\b")

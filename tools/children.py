@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import TextIO
 
 from tools.screen import Screen
 
@@ -63,6 +64,7 @@ class Child:
     async def stop(self) -> None:
         """Stop the program; kill it after `STOP_SECONDS`."""
         self._send(signal.SIGTERM, os.kill)
+        self._send(signal.SIGCONT, os.kill)  # a suspended program heeds no other signal
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 await self._process.wait()
@@ -93,13 +95,15 @@ class Child:
 class Children:
     """Python programs that run in one folder, until all of them have ended."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, output: TextIO | None = None) -> None:
+        """Run programs in *folder* and forward their lines to *output*, by default stdout."""
         self.over = asyncio.Event()
         """Set by the first reason to stop: a request, a closed output, or no running child."""
         self.failures: list[str] = []
         """A sentence for every child that ended unexpectedly or with an error."""
-        self.screen = Screen()
+        self.screen = Screen(output)
         self._folder = folder
+        self._output = output
         self._interrupted: float | None = None
         self._watched: dict[Child, asyncio.Task[None]] = {}
 
@@ -135,7 +139,7 @@ class Children:
         self._watched[child] = asyncio.create_task(watch)
         return child
 
-    async def up(self, child: Child, seconds: float) -> None:
+    async def up(self, child: Child, seconds: float | None = None) -> None:
         """Wait until *child* is up or has ended, or all must stop; at most *seconds*."""
         waits = [asyncio.create_task(event.wait()) for event in (child.settled, self.over)]
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -145,7 +149,7 @@ class Children:
     def say(self, text: str) -> None:
         """Print *text*; stop everything if the output is closed."""
         try:
-            print(text, flush=True)
+            print(text, file=self._output, flush=True)
         except OSError:
             self.over.set()
 

@@ -18,18 +18,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tools.run import (
-    CHECKOUT,
-    HOST,
-    VAR,
-    CannotStart,
-    first_port,
-    free_port,
-    is_taken,
-    migrate,
-    shown,
-)
+from tools.installation import CHECKOUT, CannotStart, Installation, shown
+from tools.ports import HOST, first_port, free_port, is_taken
 
+VAR = Path(os.environ.get("BLOCKFEED_VAR") or CHECKOUT / "var").resolve()
 OUT = VAR / "experiment"
 RATES = (5, 10)
 """Messages per second: two rates, so that block time does not depend on size alone."""
@@ -114,7 +106,7 @@ def main() -> int:
         first = first_port()
         with tempfile.TemporaryDirectory(prefix="blockfeed-") as folder:
             os.environ["BLOCKFEED_VAR"] = str(Path(folder) / "var")
-            migrate()
+            Installation(Path(folder) / "var").prepare()
             experiment(free_port(first))
     except CannotStart as error:
         print(error, file=sys.stderr)

@@ -14,99 +14,148 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import re
-import secrets
-import shlex
 import signal
-import socket
-import subprocess
 import sys
+import webbrowser
 from collections.abc import Callable
-from pathlib import Path
+from typing import TextIO
 
-from tools.children import Children
+from tools.children import Child, Children
+from tools.installation import (
+    CHECKOUT,
+    COMMANDS,
+    PROGRAM,
+    CannotStart,
+    Installation,
+    installation,
+    shown,
+)
+from tools.ports import HOST, LAST_PORT, first_port, free_port
+from tools.ready import Ready
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-VAR = Path(os.environ.get("BLOCKFEED_VAR") or CHECKOUT / "var").resolve()
-PASSWORD = VAR / "admin_password"
-OTHER_PASSWORD = 3
-"""The exit code of `tools.account` if the account has another password."""
-HOST = "127.0.0.1"
-FIRST_PORT = 8000
-LAST_PORT = 65_535
-PORTS_TRIED = 100
-UP_SECONDS = 10.0
-"""Time for a program to come up, before the next one is started anyway."""
 DISCONNECTED = 3
 """The exit code of a client that the server or an operator told not to reconnect."""
 PANEL_INDENT = 10
 """The column at which the texts of the panel begin."""
 CLIENTS = {
-    "alice": ("--feed", "users", "--block-size", "3"),
-    "bob": ("--feed", "arrays", "--block-size", "5"),
-    "carol": ("--feed", "users", "--feed", "arrays", "--block-size", "10"),
+    "alice": (("users",), "3"),
+    "bob": (("arrays",), "5"),
+    "carol": (("users", "arrays"), "10"),
 }
+"""The feeds and the block size of each client."""
 
 
-class CannotStart(Exception):
-    """A failed preparation; the sentence says which."""
+class Everything:
+    """The programs of one installation, as the options of the command ask for them."""
 
+    def __init__(
+        self, place: Installation, options: argparse.Namespace, port: int, output: TextIO
+    ) -> None:
+        self._place = place
+        self._options = options
+        self._port = port
+        self._url = f"ws://{HOST}:{port}/"
+        self._ready = Ready(port, place.var, as_json=options.json, file=options.ready_file)
+        self._children = Children(CHECKOUT, output)
 
-async def run(port: int, password: str | None) -> int:
-    """Run everything until a request to stop; return the exit code."""
-    children = Children(CHECKOUT)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, children.interrupt)
-    try:
-        if await start_all(children, port):
-            shown = children.screen.indented(panel(port, password), PANEL_INDENT)
-            children.say(shown)
-            repeat_on_enter(lambda: children.say(shown))
-            await children.over.wait()
-    finally:
-        children.over.set()
-        children.say("stopping")
-        await children.stop()
-    for failure in children.failures:
-        children.say(failure)
-    return 1 if children.failures else 0
+    async def run(self, password: str | None) -> int:
+        """Run everything until a request to stop; return the exit code."""
+        children = self._children
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, children.interrupt)
+        try:
+            if await self._start_all():
+                shown = children.screen.indented(self._panel(password), PANEL_INDENT)
+                children.say(shown)
+                repeat_on_enter(lambda: children.say(shown))
+                await children.over.wait()
+        finally:
+            children.over.set()
+            children.say("stopping")
+            await children.stop()
+            self._ready.withdraw()
+        for failure in children.failures:
+            children.say(failure)
+        return 1 if children.failures else 0
 
+    async def _start_all(self) -> bool:
+        """
+        Start the generator and the server, then the clients; return False to stop at once.
 
-async def start_all(children: Children, port: int) -> bool:
-    """
-    Start each program once the previous one is up; return False to stop at once.
+        No client connects before the generator runs, so no feed is reported as not running.
+        """
+        generator = await self._start("generator", "generate", *self._generating())
+        bind = ("--bind", f"{HOST}:{self._port}")
+        server = await self._start("server", "serve", *bind)
+        for one in (generator, server):
+            await self._children.up(one)
+        if self._children.over.is_set():
+            return False
+        self._ready.announce()
+        if self._options.open:
+            webbrowser.open(f"http://{HOST}:{self._port}/")
+        clients = [await self._start_client(*client) for client in self._clients()]
+        for one in clients:
+            await self._children.up(one)
+        return not self._children.over.is_set()
 
-    The generator comes first, so that no feed is reported as not running.
-    """
-    generate = ("manage.py", "generate")
-    generator = await children.start(
-        "generator", *generate, ready="running at offset", again=command(*generate)
-    )
-    await children.up(generator, UP_SECONDS)
-    serve = ("manage.py", "serve", "--bind", f"{HOST}:{port}")
-    server = await children.start(
-        "server", *serve, ready="serving at", must_start=True, again=command(*serve)
-    )
-    await children.up(server, UP_SECONDS)
-    if children.over.is_set():
-        return False
-    clients = []
-    for name, choice in CLIENTS.items():
-        url = f"ws://{HOST}:{port}/"
-        names = ("--name", name, "--log", shown(log_path(name)))
-        client = ("clientapp/client.py", "--url", url, *names, *choice)
-        clients.append(
-            await children.start(
-                name,
-                *client,
-                ready="Connected to",
-                good_codes=(0, DISCONNECTED),
-                again=command(*client),
-            )
+    async def _start(self, name: str, command: str, *options: str) -> Child:
+        return await self._children.start(
+            name,
+            *COMMANDS[command],
+            *options,
+            ready={"generate": "running at offset", "serve": "serving at"}[command],
+            must_start=command == "serve" or bool(options),
+            again=self._place.again(command, *options),
         )
-    for one in clients:
-        await children.up(one, UP_SECONDS)
-    return not children.over.is_set()
+
+    def _generating(self) -> list[str]:
+        """Return the options of the generator."""
+        options = [f"--feed={feed}" for feed in self._options.feed]
+        given = ((name, getattr(self._options, name)) for name in ("rate", "seed"))
+        return options + [f"--{name}={value}" for name, value in given if value is not None]
+
+    def _clients(self) -> list[tuple[str, tuple[str, ...], str]]:
+        """Return the name, the feeds and the block size of each client."""
+        wanted = self._options.feed
+        if not wanted:
+            return [(name, *choice) for name, choice in CLIENTS.items()]
+        chosen = [
+            (name, both, size)
+            for name, (feeds, size) in CLIENTS.items()
+            if (both := tuple(feed for feed in feeds if feed in wanted)) == feeds
+        ]
+        return chosen or [("alice", tuple(wanted), "3")]
+
+    async def _start_client(self, name: str, feeds: tuple[str, ...], size: str) -> Child:
+        log = shown(self._place.log_path(name))
+        options = ["--url", self._url, "--name", name, "--log", log]
+        options += [word for feed in feeds for word in ("--feed", feed)]
+        options += ["--block-size", size]
+        return await self._children.start(
+            name,
+            *COMMANDS["client"],
+            *options,
+            ready="Connected to",
+            good_codes=(0, DISCONNECTED),
+            again=self._place.again("client", *options),
+        )
+
+    def _panel(self, password: str | None) -> str:
+        """Return the addresses, the account and the logs, for a person."""
+        kept = shown(self._place.password)
+        account = f"user admin, password {password}  (kept in {kept})"
+        if password is None:
+            account = "user admin, with the password you gave it"
+            if self._place.password.exists():
+                account += f"; the one in {kept} is no longer valid"
+        page = f"http://{HOST}:{self._port}/"
+        rows = [("page", page), ("admin", f"{page}admin/"), ("", account)]
+        for name, *_ in self._clients():
+            rows.append((name, f"block log {shown(self._place.log_path(name))}"))
+        lines = [f"  {name:7} {text}" for name, text in rows]
+        keys = "Enter shows this again, Ctrl-C stops it." if has_keys() else "Ctrl-C stops it."
+        return "\n".join(["", f"Blockfeed is running. {keys}", "", *lines, ""])
 
 
 def repeat_on_enter(say: Callable[[], None]) -> None:
@@ -135,128 +184,93 @@ def has_keys() -> bool:
     return bool(sys.stdin) and sys.stdin.isatty()
 
 
-def command(*arguments: str) -> str:
-    """Return the shell command that runs a Python program like this program does."""
-    var = os.environ.get("BLOCKFEED_VAR")
-    place = [f"BLOCKFEED_VAR={shlex.quote(var)}"] if var else []
-    return " ".join([*place, shlex.join([shown(Path(sys.executable)), *arguments])])
-
-
-def panel(port: int, password: str | None) -> str:
-    """Return the addresses, the account and the logs, for a person."""
-    account = f"user admin, password {password}  (kept in {shown(PASSWORD)})"
-    if password is None:
-        account = "user admin, with the password you gave it"
-        if PASSWORD.exists():
-            account += f"; the one in {shown(PASSWORD)} is no longer valid"
-    rows = [
-        ("page", f"http://{HOST}:{port}/"),
-        ("admin", f"http://{HOST}:{port}/admin/"),
-        ("", account),
-        *((name, f"block log {shown(log_path(name))}") for name in CLIENTS),
-    ]
-    lines = [f"  {name:7} {text}" for name, text in rows]
-    keys = "Enter shows this again, Ctrl-C stops it." if has_keys() else "Ctrl-C stops it."
-    return "\n".join(["", f"Blockfeed is running. {keys}", "", *lines, ""])
-
-
-def log_path(client: str) -> Path:
-    """Return the path of the block log of *client*."""
-    return VAR / "logs" / f"{client}.log"
-
-
-def shown(path: Path) -> str:
-    """Return *path*, relative to the checkout if it is inside."""
-    return str(path.relative_to(CHECKOUT) if path.is_relative_to(CHECKOUT) else path)
-
-
-def first_port() -> int:
-    """Return PORT, or `FIRST_PORT` if it is not set; raises CannotStart."""
-    said = os.environ.get("PORT") or str(FIRST_PORT)
-    port = int(said) if re.fullmatch("[0-9]{1,5}", said) else 0
-    if not 1 <= port <= LAST_PORT:
-        raise CannotStart(f"PORT is {said!a}; it must be a number from 1 to {LAST_PORT}")
-    return port
-
-
-def free_port(first: int) -> int:
-    """Return the first free port from *first* on; raises CannotStart."""
-    ports = range(first, min(first + PORTS_TRIED, LAST_PORT + 1))
-    for port in ports:
-        if not is_taken(port):
-            return port
-    raise CannotStart(f"all ports from {ports[0]} to {ports[-1]} are in use")
-
-
-def is_taken(port: int) -> bool:
-    """Tell whether a program listens on *port*."""
-    with socket.socket() as probe:
-        # If the probe's own port were *port*, it would connect to itself.
-        probe.bind((HOST, 0))
-        if probe.getsockname()[1] == port:
-            return is_taken(port)
-        probe.settimeout(1)
-        return probe.connect_ex((HOST, port)) == 0
-
-
-def run_python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a Python program of the checkout to its end."""
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=CHECKOUT,
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        process_group=0,
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    one = argparse.ArgumentParser(
+        prog=PROGRAM or "python -m tools.run",
+        description=INSTALLED if PROGRAM else __doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
+    one.add_argument(
+        "--port",
+        type=port,
+        metavar="N",
+        help=f"first port to try; 0: any free port (default: {'' if PROGRAM else 'PORT, or '}8000)",
+    )
+    one.add_argument(
+        "--rate", metavar="N", help="messages per second of each feed (default: as stored, first 1)"
+    )
+    one.add_argument(
+        "--feed",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a feed to generate; repeat it for more (default: all enabled feeds)",
+    )
+    one.add_argument(
+        "--seed",
+        metavar="N",
+        help="seed of the feeds, a whole number (default: as stored, first 1)",
+    )
+    one.add_argument("--open", action="store_true", help="open the page in a browser")
+    one.add_argument("--var", metavar="DIR", help=VAR_HELP)
+    one.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON line when connections are accepted, and everything else to stderr",
+    )
+    one.add_argument(
+        "--ready-file",
+        metavar="PATH",
+        help="write that line to a file, which is removed at the end",
+    )
+    return one
 
 
-def migrate() -> None:
-    """Bring the database up to date; raises CannotStart."""
-    result = run_python("manage.py", "migrate", "--verbosity", "0")
-    if result.returncode != 0:
-        raise CannotStart(f"manage.py migrate failed:\n{result.stderr.strip()}")
+INSTALLED = """\
+Run all of Blockfeed at once: server, generator and three clients. Ctrl-C stops
+all of them. With one of these commands first, run one program only; each has
+its own --help:
+
+  serve      the server            client     collect a feed in blocks
+  generate   the generator         verify     check block logs
+  manage     any command of        swarm      run many clients at once
+             Django's manage.py    analyse    report on block logs
+
+serve, generate and manage share their data in a folder: --var DIR.
+"""
+VAR_HELP = (
+    "folder for data (default: BLOCKFEED_VAR, or a temporary folder that is removed at the end)"
+    if PROGRAM
+    else "folder for data (default: BLOCKFEED_VAR, or var)"
+)
 
 
-def make_admin() -> str | None:
-    """
-    Return the password of the account ``admin``, which is created on first use.
-
-    None if the account has a different password from the stored one, for instance
-    because it was changed. Raises CannotStart.
-    """
-    if not PASSWORD.exists():
-        PASSWORD.touch(mode=0o600)
-    password = PASSWORD.read_text(encoding="ascii").strip()
-    is_new = not password
-    if is_new:
-        password = secrets.token_urlsafe(12)
-        PASSWORD.write_text(f"{password}\n", encoding="ascii")
-    result = run_python("-m", "tools.account", DJANGO_SUPERUSER_PASSWORD=password)
-    if result.returncode == 0:
-        return password
-    if result.returncode != OTHER_PASSWORD:
-        raise CannotStart(f"the account admin could not be created:\n{result.stderr.strip()}")
-    if is_new:
-        PASSWORD.unlink()
-    return None
+def port(text: str) -> int:
+    """Return a port, or 0; raises ArgumentTypeError."""
+    if text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= LAST_PORT:
+        return int(text)
+    raise argparse.ArgumentTypeError(
+        f"{text[:40]!r} is not allowed: a number from 0 to {LAST_PORT}"
+    )
 
 
 def main() -> int:
     """Prepare and run everything; return the exit code."""
-    argparse.ArgumentParser(
-        prog="python -m tools.run",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
+    options = parser().parse_args()
+    # Like Ctrl-C, these remove temporary files.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    output = sys.stderr if options.json else sys.stdout
     try:
-        first = first_port()
-        print("preparing the database", flush=True)
-        migrate()
-        password = make_admin()
-        return asyncio.run(run(free_port(first), password))
+        first = first_port() if options.port is None else options.port
+        with installation(options.var) as place:
+            print("preparing the database", file=output, flush=True)
+            os.environ["BLOCKFEED_VAR"] = str(place.var)
+            password = place.prepare_with_admin()
+            everything = Everything(place, options, free_port(first), output)
+            return asyncio.run(everything.run(password))
     except CannotStart as error:
         print(error, file=sys.stderr)
         return 1

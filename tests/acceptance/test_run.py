@@ -17,26 +17,29 @@ from urllib.request import HTTPCookieProcessor, build_opener
 import pytest
 from websockets.sync.client import connect
 
+from feeds.sources import make_source
 from tests.support import stack
-from tools.run import HOST, LAST_PORT, CannotStart, free_port
+from tools.installation import CannotStart
+from tools.ports import HOST, LAST_PORT, free_port, is_taken
 from tools.terminal_window import TerminalWindow
 from tools.waiting import PATIENCE_SECONDS, until
 
 CHECKOUT = Path(__file__).parent.parent.parent
-Start = Callable[[], "Running"]
+Start = Callable[..., "Running"]
 
 
 class Running:
     """`tools.run` in a separate process, and its output."""
 
-    def __init__(self, folder: Path, first_port: int) -> None:
+    def __init__(self, folder: Path, first_port: int, *options: str) -> None:
         self.said = ""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tools.run"],
+            [sys.executable, "-m", "tools.run", *options],
             cwd=CHECKOUT,
             env={**os.environ, "BLOCKFEED_VAR": str(folder), "PORT": str(first_port)},
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            # With --json, the lines of the programs are not in the output.
+            stderr=None if "--json" in options else subprocess.STDOUT,
             text=True,
         )
 
@@ -69,8 +72,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     first_port = stack.free_port()
     started: list[Running] = []
 
-    def start() -> Running:
-        started.append(Running(tmp_path, first_port))
+    def start(*options: str) -> Running:
+        started.append(Running(tmp_path, first_port, *options))
         return started[-1]
 
     yield start
@@ -123,7 +126,7 @@ def test_run_starts_and_stops_everything(start: Start, tmp_path: Path) -> None:
     assert [pid for pid in children if is_running(pid)] == []
 
     again = start()
-    again.read_until(re.escape(password), r"alice +\| Block [2-9] received")
+    again.read_until(re.escape(password), r"alice +\| Block (?!1 )\d+ received")
 
 
 def test_changed_password_is_not_printed(start: Start, tmp_path: Path) -> None:
@@ -174,6 +177,16 @@ def test_wrong_port_is_refused(program: str, port: str, tmp_path: Path) -> None:
     assert list(tmp_path.glob("*.sqlite3")) == []
 
 
+def test_any_port_stays_ours() -> None:
+    """A port that the system chose is free for our servers, which may restart at it."""
+    port = free_port(0)
+    for _ in range(2):
+        with socket.create_server((HOST, port)):
+            assert is_taken(port)
+        assert not is_taken(port)
+    assert free_port(0) != port
+
+
 def test_no_free_port_is_reported() -> None:
     """If the last possible port is taken, a sentence names the ports that were tried."""
     with socket.socket() as one:
@@ -206,6 +219,39 @@ def test_program_that_ends_ends_no_other(start: Start, tmp_path: Path) -> None:
     assert running.read_to_end() == 1
     assert running.said.splitlines()[-1] == "generator ended with exit code -9"
     assert [pid for pid in children if is_running(pid)] == []
+
+
+def test_programs_learn_the_address(start: Start, tmp_path: Path) -> None:
+    """
+    With --json, the only line of the output is the address, also in the ready file.
+
+    The chosen feed has the chosen rate and seed, and only its client runs. Ctrl-C removes the file.
+    """
+    ready, var = tmp_path / "ready.json", tmp_path / "other"
+    chosen = ("--feed=users", "--rate=50", "--seed=7")
+    running = start("--port=0", "--json", f"--ready-file={ready}", f"--var={var}", *chosen)
+    [line] = running.read_until(r"(\{.+\})\n")
+    told = json.loads(line)
+    assert (told["event"], told["pid"]) == ("ready", running.process.pid)
+    assert told["var"] == str(var)
+    assert ready.read_text() == f"{line}\n"
+    with connect(told["url"]) as client:
+        message = json.loads(client.recv(timeout=PATIENCE_SECONDS))
+    [record] = make_source("users", {}, seed=7).records(message["offset"], 1)
+    assert message["data"] == json.loads(record)
+    until(lambda: len(running.children()) == 3, lambda: str(running.children()))
+    running.process.send_signal(signal.SIGINT)
+    assert running.read_to_end() == 0
+    assert running.said == f"{line}\n"
+    assert not ready.exists()
+    assert (var / "logs" / "alice.log").exists()
+
+
+def test_option_that_the_generator_refuses_ends_everything(start: Start) -> None:
+    """A rate that is not allowed is reported by the generator, and nothing keeps running."""
+    running = start("--port=0", "--rate=fast")
+    assert running.read_to_end() == 1
+    assert "'fast' is not allowed: 0.001 to 1000000 messages per second" in running.said
 
 
 def take_over(admin: str, log: Path) -> None:

@@ -1,6 +1,9 @@
 """`tools.children` reports and ends the processes it started, whatever they do."""
 
 import asyncio
+import io
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -157,3 +160,32 @@ async def test_interrupt_delivered_twice_counts_once(
     children.interrupt()
     await children.stop()
     assert children.failures == []
+
+
+async def test_suspended_child_is_stopped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A child that was suspended still says goodbye."""
+    children = Children(tmp_path)
+    program = f"{OBEDIENT}; import os; print(os.getpid()); {WAITING}"
+    await start(children, "alice", program)
+    said = await shown(capsys, "alice     | ready")
+    os.kill(int(said.split()[2]), signal.SIGSTOP)
+    children.interrupt()
+    await children.stop()
+    assert "alice     | bye" in capsys.readouterr().out
+    assert children.failures == []
+
+
+async def test_output_may_be_another_stream(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All lines go to the stream that was given, and none to standard output."""
+    output = io.StringIO()
+    children = Children(tmp_path, output)
+    await start(children, "alice", "print('hello')")
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await children.over.wait()
+    await children.stop()
+    assert "alice     | hello" in output.getvalue()
+    assert capsys.readouterr().out == ""

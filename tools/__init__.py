@@ -1,0 +1,1 @@
+"""Programs that run, build, test and document the project."""
