@@ -24,7 +24,7 @@ from feeds.admin.figures.course import course_charts, timeline
 from feeds.admin.filters import BlockSizeFilter, ClientFilter, DayFilter, FeedFilter
 from feeds.admin.read_only import LINK, FactInline, leads
 from feeds.admin.reports import JUDGED, ReportColumns
-from feeds.admin.rows import cell, cells, with_lag
+from feeds.admin.rows import SEEN, cell, cells, with_lag
 from feeds.models import BlockReport, ClientSession, Connection
 
 ID = re.compile(r"[0-9]{1,18}")
@@ -42,7 +42,6 @@ class ConnectionInline(FactInline):
         "peer",
         "server",
         "opened_at",
-        "seen_at",
         "behind",
         "closed_at",
         "close_code",
@@ -115,7 +114,7 @@ class ClientSessionAdmin(OperableAdmin):
             "So far",
             {
                 "fields": (
-                    ("connected_at", "seen_at"),
+                    ("connected_at", "last_seen"),
                     ("created_at", "connects"),
                     ("blocks", "messages"),
                     ("checked", "damaged", "not_told"),
@@ -128,6 +127,7 @@ class ClientSessionAdmin(OperableAdmin):
         "names_of_feeds",
         "size_of_blocks",
         "key_prefix",
+        "last_seen",
         "checked",
         "damaged",
         "not_told",
@@ -224,10 +224,16 @@ class ClientSessionAdmin(OperableAdmin):
         """Return the status of the session."""
         return cell(session, "state", datetime.now(UTC))
 
-    @admin.display(description="last seen", ordering="seen_at")
+    @admin.display(description="last seen", ordering=SEEN)
     def seen(self, session: ClientSession) -> str:
-        """Return the time since the client was last seen, to within ten seconds."""
+        """Return the time since the client was last seen; an online one is seen now."""
         return cell(session, "seen", datetime.now(UTC))
+
+    @admin.display(description="last seen")
+    def last_seen(self, session: ClientSession) -> str:
+        """Return when the client was last seen; an online one is seen now."""
+        is_online = session.status == ClientSession.Status.ONLINE
+        return "now" if is_online else show.moment(session.seen_at)
 
     @admin.display(description="reconnects", ordering="connects")
     def reconnects(self, session: ClientSession) -> str:

@@ -142,7 +142,8 @@ class Limits:
     """Rate at which clients of a stopped server are asked to return: half of what a server
     accepts when it does nothing else."""
     lost_seconds: float = 30.0
-    """Time after which the connections of a server that shows no sign of life count as lost."""
+    """Time after which the connections of a server process count as lost if its lease stays the
+    same: three heartbeats."""
     database_seconds: float = 5.0
     """Time a new connection waits for the database: half of what clients wait."""
     layer_seconds: float = 1.0

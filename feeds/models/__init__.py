@@ -1,5 +1,5 @@
 """
-The database models: feeds and their segments, sessions, reports, samples.
+The database models: feeds and their segments, sessions, reports, samples, leases.
 
 Times of a feed's schedule are integer microseconds since 1970; times that
 people read are datetimes. Session keys are secrets: only their prefix is ever
@@ -7,6 +7,7 @@ shown.
 """
 
 from feeds.models.feed import LEAST_RATE, MOST_RATE, Feed, Segment
+from feeds.models.lease import Lease
 from feeds.models.report import BlockReport
 from feeds.models.sample import Sample
 from feeds.models.session import ClientMessage, ClientSession, Connection
@@ -19,6 +20,7 @@ __all__ = [
     "ClientSession",
     "Connection",
     "Feed",
+    "Lease",
     "Sample",
     "Segment",
 ]

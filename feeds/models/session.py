@@ -42,6 +42,7 @@ class ClientSession(models.Model):
     created_at = models.DateTimeField()
     connected_at = models.DateTimeField()
     seen_at = models.DateTimeField()
+    """When it last opened or closed a connection, or reported; older than now while online."""
 
     class Meta:
         ordering = ("-connected_at", "-id")
@@ -66,11 +67,12 @@ class Connection(models.Model):
     peer = models.CharField(max_length=100)
     opened_at = models.DateTimeField()
     seen_at = models.DateTimeField()
+    """When it was opened or closed; while it is open, the `Lease` of its server tells more."""
     closed_at = models.DateTimeField(null=True, blank=True)
     close_code = models.PositiveIntegerField(null=True, blank=True)
     reason = models.CharField(max_length=200, blank=True)
     behind = models.PositiveBigIntegerField(default=0)
-    """Its lag, in messages over all its feeds, when last seen."""
+    """Its lag, in messages over all its feeds, at the last heartbeat of its server."""
 
     class Meta:
         ordering = ("-opened_at", "-id")

@@ -90,7 +90,7 @@ def client_card(number: str, *, is_staff: bool) -> Card | None:
         ("Blocks", f"{session.blocks:,}"),
         ("Verdicts", show.verdicts(session) or "none yet"),
         ("Messages in them", f"{session.messages:,}"),
-        ("Lag, when last seen", lag),
+        ("Lag, at the last heartbeat", lag),
         ("Connected since", f"{show.moment(session.connected_at)} UTC"),
         ("First seen", f"{show.moment(session.created_at)} UTC"),
         ("Connections so far", f"{session.connects:,}"),

@@ -92,6 +92,7 @@ class Node:
             hub=self.hub,
             database=self._database,
             sampler=sampler,
+            recorder=self.recorder,
             replacer=self._replacer,
         )
         feeds = LiveFeeds(self.catalog, self.hub)

@@ -1,5 +1,5 @@
 """
-Stored connections: many opened at a time, closed, marked as alive, closed as lost.
+Stored connections: many opened at a time, closed, closed as lost, opened again.
 
 After a server restart, a thousand clients return within a few seconds. Work for each
 of them separately delays the event loop that serves them, since both need the
@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import DateTimeField, Exists, F, Max, OuterRef, Q, Value
+from django.db.models.functions import Greatest
 
 from clientapp.wire.closing import Close
 from clientapp.wire.request import DEFAULT_CLIENT
-from feeds.models import ClientSession, Connection
-from feeds.storing.facts import Closed, Opened
+from feeds.models import ClientSession, Connection, Lease
+from feeds.storing import leases
+from feeds.storing.facts import Closed, Opened, Reopened
 from feeds.storing.insertion import insert, update
 from feeds.storing.locks import lock_sessions
 
@@ -26,34 +28,42 @@ Status = ClientSession.Status
 
 ASKED_AT_ONCE = 400
 """Sessions in one query, with their channels: any SQLite allows a thousand parameters."""
+WRITTEN_AT_ONCE = 400
+"""Connections in one transaction of a heartbeat, so that nobody waits long for its locks."""
+LOST = {"close_code": 1006, "reason": "the server ended"}
+"""The end of a connection whose server showed no sign of life; it may still be served."""
+REPLACED = {"close_code": Close.REPLACED, "reason": "replaced"}
+STILL_OPEN = Connection.objects.filter(session=OuterRef("pk"), closed_at=None)
+
+Move = Opened | Closed | Reopened
+"""A fact about a connection."""
 
 
-def settle(ids: Mapping[str, int], facts: Sequence[Opened | Closed]) -> list[tuple[str, ...]]:
+def settle(ids: Mapping[str, int], moves: Sequence[Move]) -> list[tuple[str, ...]]:
     """
-    Store *facts*, those of each session in their order; return what each replaces.
+    Store *moves*, those of each session in their order; return the channels to be ended.
 
-    That is the channels of older connections of an opening's session. Facts of
-    different sessions are independent, so they are stored in *rounds*: first the
-    first fact of each session, then the second of each, and so on. A round takes few
-    statements, whatever the number of its facts.
+    For an opening, these are older connections of its session; for a reopening, its own
+    if it stays ended. Moves of different sessions are independent, so they are stored in
+    *rounds*: first the first of each session, then the second of each, and so on. A round
+    takes few statements, whatever the number of its moves.
     """
-    replaced: list[tuple[str, ...]] = [()] * len(facts)
-    for places in _rounds(facts):
-        openings, opened, closings = list[int](), list[Opened](), list[Closed]()
-        for place in places:
-            fact = facts[place]
-            if isinstance(fact, Opened):
-                openings.append(place)
-                opened.append(fact)
-            else:
-                closings.append(fact)
-        for place, channels in zip(openings, _open(ids, opened), strict=True):
-            replaced[place] = channels
-        _close(ids, closings)
-    return replaced
+    ended: list[tuple[str, ...]] = [()] * len(moves)
+    for places in _rounds(moves):
+        chosen = [(place, moves[place]) for place in places]
+        opened = [(place, move) for place, move in chosen if isinstance(move, Opened)]
+        reopened = [(place, move) for place, move in chosen if isinstance(move, Reopened)]
+        _close(ids, [move for _, move in chosen if isinstance(move, Closed)])
+        for (place, _), channels in zip(
+            opened + reopened,
+            _open(ids, [move for _, move in opened]) + _reopen(ids, [one for _, one in reopened]),
+            strict=True,
+        ):
+            ended[place] = channels
+    return ended
 
 
-def _rounds(facts: Sequence[Opened | Closed]) -> Sequence[Sequence[int]]:
+def _rounds(facts: Sequence[Move]) -> Sequence[Sequence[int]]:
     """Return the places of *facts* by round; each has at most one fact of a session."""
     seen = Counter[str]()
     rounds: list[list[int]] = []
@@ -85,7 +95,7 @@ def _open(ids: Mapping[str, int], opened: Sequence[Opened]) -> list[tuple[str, .
     fresh = [fact for fact in opened if ids[fact.session] in channels]
     if replaced:
         older = Connection.objects.filter(session__in=replaced, closed_at=None)
-        older.update(closed_at=at, close_code=Close.REPLACED, reason="replaced")
+        older.update(closed_at=at, seen_at=at, **REPLACED)
     insert(
         [
             Connection(
@@ -115,13 +125,19 @@ def _open(ids: Mapping[str, int], opened: Sequence[Opened]) -> list[tuple[str, .
 
 
 def _close(ids: Mapping[str, int], closed: Sequence[Closed]) -> None:
-    """Close the connections named in *closed*, of distinct sessions, that are open."""
+    """
+    Close the connections named in *closed*, of distinct sessions.
+
+    If one was closed as lost meanwhile, its true end is stored. If it was replaced, or
+    is closed already, nothing changes.
+    """
     facts = {ids[fact.session]: fact for fact in closed}
-    found = Connection.objects.filter(session__in=list(facts), closed_at=None)
-    # Some connections were already replaced, or closed as lost.
+    found = Connection.objects.filter(Q(closed_at=None) | Q(**LOST), session__in=list(facts))
     rows = [
-        (pk, session)
-        for pk, session, channel in found.values_list("pk", "session_id", "channel")
+        (pk, session, closed_at is None)
+        for pk, session, channel, closed_at in found.values_list(
+            "pk", "session_id", "channel", "closed_at"
+        )
         if channel == facts[session].channel
     ]
     update(
@@ -133,82 +149,131 @@ def _close(ids: Mapping[str, int], closed: Sequence[Closed]) -> None:
                 close_code=facts[session].code,
                 reason=facts[session].reason,
             )
-            for pk, session in rows
+            for pk, session, _ in rows
         ],
         ("closed_at", "seen_at", "close_code", "reason"),
     )
-    gone = defaultdict[Status, list[int]](list)
-    for _, session in rows:
-        fact = facts[session]
-        # A client may still say goodbye after an operator disconnected it.
-        if fact.code == Close.REMOVED:
-            gone[Status.DISCONNECTED].append(session)
-        elif fact.left:
-            gone[Status.LEFT].append(session)
-        else:
-            gone[Status.AWAY].append(session)
-    if left := gone.pop(Status.LEFT, []):
-        at = max(facts[session].at for session in left)
-        ClientSession.objects.filter(pk__in=left).update(status=Status.LEFT, seen_at=at)
-    for status, sessions in gone.items():
-        _set_gone(sessions, status)
+    # Of the connections closed as lost, only the newest of its session decides the status.
+    lost = [session for _, session, was_open in rows if not was_open]
+    newest = set(_newest(lost)) if lost else set()
+    owners = [session for pk, session, was_open in rows if was_open or pk in newest]
+    gone = ClientSession.objects.filter(~Exists(STILL_OPEN), pk__in=owners)
+    update(
+        [
+            ClientSession(pk=session, status=_status(facts[session]), seen_at=facts[session].at)
+            for session in gone.values_list("pk", flat=True)
+        ],
+        ("status", "seen_at"),
+    )
+
+
+def _newest(sessions: Sequence[int]) -> list[int]:
+    """Return the primary keys of the newest connections of *sessions*."""
+    stored = Connection.objects.filter(session__in=sessions).order_by().values("session")
+    return list(stored.annotate(newest=Max("pk")).values_list("newest", flat=True))
+
+
+def _status(end: Closed) -> Status:
+    """Return the status of a session after the *end* of its only connection."""
+    if end.code == Close.REMOVED:  # a client may still say goodbye after that
+        return Status.DISCONNECTED
+    return Status.LEFT if end.left else Status.AWAY
+
+
+def _reopen(ids: Mapping[str, int], reopened: Sequence[Reopened]) -> list[tuple[str, ...]]:
+    """
+    Open connections again that are stored as lost or replaced, but are served.
+
+    If a session has another one, or its client left or was disconnected since, the one
+    that *reopened* names counts as replaced; its channel is returned in its place.
+    """
+    sessions = {ids[fact.session] for fact in reopened}
+    ended = Connection.objects.filter(Q(**LOST) | Q(**REPLACED), session__in=sessions)
+    named = ended.filter(channel__in=[fact.channel for fact in reopened])
+    found = list(named.values_list("session_id", "channel", "pk").order_by("pk"))
+    newest = {session: pk for session, _, pk in found}
+    away = ClientSession.objects.filter(~Exists(STILL_OPEN), pk__in=newest, status=Status.AWAY)
+    back = list(away.values_list("pk", flat=True))
+    again = {newest[session] for session in back}
+    Connection.objects.filter(pk__in=again).update(closed_at=None, close_code=None, reason="")
+    ClientSession.objects.filter(pk__in=back).update(status=Status.ONLINE)
+    replaced = {channel: pk for _, channel, pk in found if pk not in again}
+    Connection.objects.filter(pk__in=replaced.values()).update(**REPLACED)
+    return [(fact.channel,) if fact.channel in replaced else () for fact in reopened]
+
+
+def note_lags(server: str, behind: Mapping[str, int]) -> set[str]:
+    """
+    Store the lags of the open connections of *server*; return their channels.
+
+    *behind* holds the number of messages that a connection lacks, by its channel;
+    connections not in it lack none. Only rows that change are written.
+    """
+    alive = Connection.objects.filter(server=server, closed_at=None).order_by()
+    # Tuples: ten thousand model instances would block the interpreter.
+    rows = list(alive.values_list("pk", "session_id", "channel", "behind"))
+    changed = {
+        pk: (session, behind.get(channel, 0))
+        for pk, session, channel, lag in rows
+        if lag != behind.get(channel, 0)
+    }
+    keys = list(changed)
+    for start in range(0, len(keys), WRITTEN_AT_ONCE):
+        _store_lags({key: changed[key] for key in keys[start : start + WRITTEN_AT_ONCE]})
+    return {channel for _, _, channel, _ in rows}
 
 
 @transaction.atomic
-def mark_seen(server: str, at: datetime, behind: Mapping[str, int]) -> set[str]:
+def _store_lags(changed: Mapping[int, tuple[int, int]]) -> None:
+    """Store the lags of connections, given with their sessions by primary key."""
+    lock_sessions(session for session, _ in changed.values())
+    rows = [Connection(pk=pk, behind=lag) for pk, (_, lag) in changed.items()]
+    Connection.objects.bulk_update(rows, ["behind"])
+
+
+def find_ended(served: Mapping[str, str]) -> tuple[list[str], list[str]]:
     """
-    Note that the open connections of *server* are alive; return their channels.
+    Return those of *served*, session keys by channel, that are stored as ended.
 
-    *behind* holds the number of messages that a connection lacks, by its channel;
-    connections not in it lack none.
+    The first are those that were replaced, the second those that were closed as lost.
     """
-    alive = Connection.objects.filter(server=server, closed_at=None)
-    lock_sessions(alive.values_list("session_id", flat=True))
-    # Tuples: ten thousand model instances would block the interpreter.
-    rows = list(alive.values_list("pk", "channel", "behind"))
-    changed = [
-        Connection(pk=row, behind=behind.get(channel, 0))
-        for row, channel, lag in rows
-        if lag != behind.get(channel, 0)
-    ]
-    Connection.objects.bulk_update(changed, ["behind"], batch_size=500)
-    alive.update(seen_at=at)
-    ClientSession.objects.filter(connections__in=alive).update(seen_at=at)
-    return {channel for _, channel, _ in rows}
-
-
-def find_replaced(connections: Mapping[str, str]) -> list[str]:
-    """Return those of *connections*, session keys by channel, that were replaced."""
-    replaced = Connection.objects.filter(close_code=Close.REPLACED)
-    channels, found = list(connections), list[str]()
+    channels, replaced, lost = list(served), list[str](), list[str]()
     for start in range(0, len(channels), ASKED_AT_ONCE):
         some = channels[start : start + ASKED_AT_ONCE]
         # Filter by session first: its index finds a few rows.
-        rows = replaced.filter(session__key__in=[connections[one] for one in some])
-        found += rows.filter(channel__in=some).values_list("channel", flat=True)
-    return found
+        rows = Connection.objects.filter(session__key__in=[served[one] for one in some])
+        ended = rows.filter(channel__in=some)
+        replaced += ended.filter(**REPLACED).values_list("channel", flat=True)
+        lost += ended.filter(**LOST).values_list("channel", flat=True)
+    return replaced, lost
 
 
 @transaction.atomic
-def close_lost(before: datetime, after: datetime) -> int:
+def close_lost(server: str, sign: leases.Sign) -> int:
     """
-    Close the connections that no server has seen since *before*; return their number.
+    Close connections of *server*, which is dead; return how many, 0 if none is open.
 
-    Their server ended without closing them. If one was seen later than *after*, which
-    is in the future, the clock has been set back since.
+    At most `WRITTEN_AT_ONCE` are closed, so call it until it returns 0; its lease is then
+    removed. Nothing is done if its sign of life is not *sign* any more.
     """
-    is_unseen = Q(seen_at__lt=before) | Q(seen_at__gt=after)
-    lost = Connection.objects.filter(is_unseen, closed_at=None)
-    sessions = list(lost.values_list("session_id", flat=True))
-    lock_sessions(sessions)
-    lost.update(closed_at=F("seen_at"), close_code=1006, reason="the server ended")
-    _set_gone(sessions, Status.AWAY)
-    return len(sessions)
-
-
-def _set_gone(sessions: Sequence[int], status: Status) -> None:
-    """Set *status* on those of *sessions* that are online without an open connection."""
-    still_open = Connection.objects.filter(session=OuterRef("pk"), closed_at=None)
-    ClientSession.objects.filter(~Exists(still_open), pk__in=sessions, status=Status.ONLINE).update(
-        status=status
+    # The newest last: without a lease, its time is the sign.
+    alive = Connection.objects.filter(server=server, closed_at=None).order_by("seen_at", "pk")
+    found = dict(alive.values_list("pk", "session_id")[:WRITTEN_AT_ONCE])
+    lock_sessions(found.values())
+    lease = Lease.objects.filter(server=server)
+    if not found:
+        if isinstance(sign, int):
+            lease.filter(beats=sign).delete()
+        return 0
+    if leases.signs(server=server).get(server) != sign:
+        return 0
+    seen: Any = F("seen_at")
+    for at in lease.values_list("seen_at", flat=True):
+        seen = Greatest(seen, Value(at, output_field=DateTimeField()))
+    Connection.objects.filter(pk__in=found, closed_at=None).update(
+        closed_at=seen, seen_at=seen, **LOST
     )
+    still_open = Connection.objects.filter(session=OuterRef("pk"), closed_at=None)
+    gone = ClientSession.objects.filter(~Exists(still_open), pk__in=found.values())
+    gone.filter(status=Status.ONLINE).update(status=Status.AWAY, seen_at=seen)
+    return len(found)

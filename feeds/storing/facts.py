@@ -41,6 +41,14 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reopened:
+    """A connection that was closed as lost is still served."""
+
+    session: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """A client sent a text of its own."""
 
@@ -85,7 +93,7 @@ class Explanation:
     """The difference per feed of the block."""
 
 
-Fact = Opened | Closed | Said | Reported | Explanation
+Fact = Opened | Closed | Reopened | Said | Reported | Explanation
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,8 @@ class Outcome:
     kept: bool = True
     """Whether it is stored now; False if its session is unknown."""
     replaced: tuple[str, ...] = ()
-    """Channel names of older connections of the same session."""
+    """Channel names of older connections of the same session; of a `Reopened`, its own if a newer
+    one exists."""
     judgement: Judgement | None = None
     """The stored judgement on a report, or the new one if the report was removed for its
     age. None for other facts, and if the stored report has other contents: then the

@@ -23,6 +23,7 @@ from feeds.storing.facts import (
     Opened,
     Outcome,
     PlainReport,
+    Reopened,
     Reported,
     Said,
 )
@@ -62,7 +63,7 @@ def fitting(facts: Iterable[Fact], limit: int) -> int:
     left = limit
     size = 0
     for fact in facts:
-        is_move = isinstance(fact, Opened | Closed)
+        is_move = isinstance(fact, connections.Move)
         is_alone = isinstance(fact, Explanation) or (is_move and fact.session in moved)
         if is_move:
             moved.add(fact.session)
@@ -88,7 +89,7 @@ def commit(facts: Sequence[Fact]) -> list[Outcome]:
         checked = [fact for fact in reported if not isinstance(fact.report, PlainReport)]
         stored |= reports.store(ids, checked)
     texts.store(ids, [fact for fact in known if isinstance(fact, Said)])
-    moves = [fact for fact in known if isinstance(fact, Opened | Closed)]
+    moves = [fact for fact in known if isinstance(fact, connections.Move)]
     replaced = iter(connections.settle(ids, moves))
     return [_outcome(ids, stored, replaced, fact) for fact in facts]
 
@@ -103,7 +104,7 @@ def _outcome(
     if fact.session not in ids:
         return Outcome(kept=False)
     match fact:
-        case Opened() | Closed():
+        case Opened() | Closed() | Reopened():
             return Outcome(replaced=next(replaced))
         case Reported():
             return stored[id(fact)]

@@ -1,9 +1,10 @@
 """
 The presence of connections in the database.
 
-The connections of this process are marked as alive, with their lag. Connections of a
-process that ended without closing them are closed as lost. The activity of this
-process is stored as a sample.
+This process renews its lease, and stores the lag of its connections. Connections of a
+process that ended without closing them are closed as lost. If others closed those of
+this process while it was cut off, they are opened again. The activity of this process
+is stored as a sample.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 
 from feeds.core.hub import Hub
 from feeds.core.limits import Limits
@@ -21,9 +23,11 @@ from feeds.layer.replacer import Replacer
 from feeds.running.database import cause_of, is_unavailable
 from feeds.running.outages import OUTAGES
 from feeds.running.worker import Worker
-from feeds.storing import connections
-from feeds.storing.books import Books
+from feeds.storing import connections, leases
+from feeds.storing.facts import Outcome, Reopened
+from feeds.storing.recorder import Recorder
 from feeds.storing.samples import Look, Sampler
+from feeds.storing.watch import Watch
 
 log = logging.getLogger("feeds.node")
 
@@ -39,15 +43,19 @@ class Presence:
         hub: Hub,
         database: Worker,
         sampler: Sampler,
+        recorder: Recorder,
         replacer: Replacer,
     ) -> None:
         self.server = server
-        self._limits = limits
         self._hub = hub
         self._database = database
         self._sampler = sampler
-        self._books = Books(limits.lost_seconds, 2 * limits.heartbeat_seconds)
+        self._recorder = recorder
         self._replacer = replacer
+        self._watch = Watch(limits.lost_seconds, 2 * limits.heartbeat_seconds)
+        self._beats = 0
+        self._reopening: set[str] = set()
+        """Channels of connections whose `Reopened` waits to be committed."""
         self._connections: dict[Subscriber, tuple[str, str]] = {}
         """Per subscriber, the channel of its consumer and the key of its session."""
 
@@ -60,32 +68,32 @@ class Presence:
         self._connections.pop(subscriber, None)
 
     async def keep(self) -> None:
-        """Mark connections as alive, with their lag; close lost ones; store a sample."""
+        """Renew the lease; store lags and a sample; close connections of dead servers."""
         now = datetime.now(UTC)
         lags = self._lags()
         behind = {channel: lag for channel, lag in lags.items() if lag}
         await self._database.run(self._sampler.take, self._look(now, lags))
+        self._beats += 1
         try:
-            known = await self._database.run(connections.mark_seen, self.server, now, behind)
-            await self._end_replaced(known)
-            # If the database was unavailable, unmarked connections need not be lost.
-            if self._books.are_steady(time.monotonic(), now.timestamp()):
-                lost = timedelta(seconds=self._limits.lost_seconds)
-                await self._database.run(connections.close_lost, now - lost, now + lost)
+            await self._database.run(leases.renew, self.server, self._beats, now)
+            known = await self._database.run(connections.note_lags, self.server, behind)
+            await self._settle(known)
+            await self._close_lost()
             await self._database.run(self._sampler.store)
         except Exception as error:
             if not is_unavailable(error):
                 raise
-            self._books.interrupt()
+            self._watch.interrupt()
             cause = cause_of(error)
-            log.warning("the database does not answer (%s); no connection is marked as seen", cause)
+            log.warning("the database does not answer (%s); the lease is not renewed", cause)
 
     async def finish(self) -> None:
-        """Store the sample of the last period, shortened by the end of the process."""
+        """Store the sample of the last period, shortened by the end, and end the lease."""
         now = datetime.now(UTC)
         await self._database.run(self._sampler.take, self._look(now, self._lags()))
         try:
             await self._database.run(self._sampler.store)
+            await self._database.run(leases.end, self.server)
         except Exception as error:
             if not is_unavailable(error):
                 raise
@@ -107,14 +115,43 @@ class Presence:
             unavailable=OUTAGES.seen(),
         )
 
-    async def _end_replaced(self, known: Collection[str]) -> None:
+    async def _settle(self, known: Collection[str]) -> None:
         """
-        End connections that were replaced but did not get the message.
+        Correct the connections that are served here but not *known* as open.
 
-        They are served here but are not *known* as open. Connections that are not stored
-        yet are not known either; `connections.find_replaced` leaves them out.
+        Those that were replaced but did not get the message are ended. Those that others
+        closed as lost are opened again. Connections that are not stored yet stay as they are.
         """
         served = self._connections.values()
         unknown = {channel: session for channel, session in served if channel not in known}
-        if unknown:
-            self._replacer.end(await self._database.run(connections.find_replaced, unknown))
+        if not unknown:
+            return
+        replaced, lost = await self._database.run(connections.find_ended, unknown)
+        self._replacer.end(replaced)
+        # Some may have left since. Later, their ends are committed after their reopening.
+        still = dict(self._connections.values())
+        again = [one for one in lost if one in still and one not in self._reopening]
+        for channel in again:
+            fact = Reopened(session=still[channel], channel=channel)
+            if self._recorder.record(fact, partial(self._reopened, channel)):
+                self._reopening.add(channel)
+        if again:
+            log.warning("connections that others took for lost (%d) are opened again", len(again))
+
+    def _reopened(self, channel: str, outcome: Outcome) -> None:
+        self._reopening.discard(channel)
+        self._replacer.end(outcome.replaced)
+
+    async def _close_lost(self) -> None:
+        """Close the connections of servers whose leases have not changed for long."""
+        now = time.monotonic()
+        for server, sign in self._watch.dead(now, await self._database.run(leases.signs)).items():
+            count = 0
+            while closed := await self._database.run(connections.close_lost, server, sign):
+                count += closed
+            if count:
+                log.warning(
+                    "server process %s shows no sign of life; its open connections (%d) are lost",
+                    server,
+                    count,
+                )

@@ -58,6 +58,17 @@ def test_sessions_can_be_sorted(admin_client: Client, column: str, clients: list
     assert listed(admin_client, "clientsession", o=str(place)) == found[::-1]
 
 
+def test_sessions_are_sorted_by_when_they_were_seen(admin_client: Client) -> None:
+    """Online sessions are seen now, so they come before those that went away."""
+    for name, status, age in (("alice", "away", 9), ("bob", "online", 50), ("carol", "left", 5)):
+        session = connect(name)
+        session.status, session.seen_at = status, NOW - timedelta(days=age)
+        session.save()
+    place = 1 + ClientSessionAdmin.list_display.index("seen")
+    found = listed(admin_client, "clientsession", o=f"-{place}")
+    assert [session.client for session in found] == ["bob", "carol", "alice"]
+
+
 @pytest.mark.parametrize(
     ("column", "numbers"),
     [

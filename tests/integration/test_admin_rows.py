@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -42,11 +43,23 @@ def test_cells_show_the_stored_values() -> None:
     row = with_lag(ClientSession.objects.all()).get()
     assert cells(row, NOW + timedelta(seconds=3)) == {
         "state": "online",
-        "seen": "3 s ago",
+        "seen": "now",
         "behind": "1,234",
         "reconnects": "2",
         "found": "1,200 verified, 2 broken",
     }
+
+
+def test_away_client_was_last_seen_when_it_went(admin_client: Client) -> None:
+    """Only an online client is seen now, however old the last report is."""
+    ClientSession.objects.filter(pk=connect("alice").pk).update(status="away")
+    row = with_lag(ClientSession.objects.all()).get()
+    assert cells(row, NOW + timedelta(seconds=3))["seen"] == "3 s ago"
+    for status, shown in (("away", "2026-11-21 09:30:15"), ("online", "now")):
+        ClientSession.objects.update(status=status)
+        page = admin_client.get(reverse("admin:feeds_clientsession_change", args=(row.pk,)))
+        field = page.content.decode().partition("Last seen</label>")[2]
+        assert re.findall(r"readonly[^>]*>([^<]*)<", field)[0] == shown
 
 
 def test_requested_rows_cost_one_query(admin_client: Client) -> None:

@@ -14,7 +14,7 @@ from clientapp.wire.verdict import Verdict
 from feeds.core.difference import Difference
 from feeds.core.judgement import Judgement
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed, Segment
-from feeds.storing import connections, insertion, ledger, reports, retention, sessions
+from feeds.storing import insertion, ledger, reports, retention, sessions
 from feeds.storing.facts import Closed, Explanation, Fact, Opened, PlainReport, Reported, Said
 
 pytestmark = pytest.mark.django_db
@@ -302,40 +302,6 @@ def test_disconnected_is_a_status(left: bool) -> None:  # noqa: FBT001
     assert ClientSession.objects.get().status == "disconnected"
     ledger.commit([opened("c2")])
     assert ClientSession.objects.get().status == "online"
-
-
-def test_connections_of_a_dead_server_are_closed_as_lost() -> None:
-    """Connections that no server has seen for long are closed, at the time they were last seen."""
-    ledger.commit([opened("c1"), opened("c2", key="key-of-a-session-2", server="two")])
-    later = NOW + timedelta(seconds=60)
-    connections.mark_seen("two", later, {"c2": 7})
-    assert connections.close_lost(NOW + timedelta(seconds=30), NOW + timedelta(seconds=90)) == 1
-    lost = Connection.objects.get(server="one")
-    assert (lost.closed_at, lost.close_code) == (NOW, 1006)
-    assert ClientSession.objects.get(key=KEY).status == "away"
-    alive = ClientSession.objects.get(key="key-of-a-session-2")
-    assert (alive.status, alive.seen_at) == ("online", later)
-
-
-def test_lag_of_connections_is_stored() -> None:
-    """A connection's row has the number of missing messages until there are none."""
-    ledger.commit([opened("c1"), opened("c2", key="key-of-a-session-2")])
-    for behind in ({"c2": 812_000}, {"c1": 3, "c2": 400}, {}):
-        connections.mark_seen("one", NOW, behind)
-        rows = Connection.objects.exclude(behind=0).values_list("channel", "behind")
-        assert dict(rows) == behind
-
-
-def test_connections_seen_in_the_future_are_closed() -> None:
-    """Connections seen by a clock that was set back since then count as lost."""
-    ledger.commit([opened("c1"), opened("c2", key="key-of-a-session-2", server="two")])
-    earlier = NOW - timedelta(hours=1)
-    connections.mark_seen("two", earlier, {})
-    assert (
-        connections.close_lost(earlier - timedelta(seconds=30), earlier + timedelta(seconds=30))
-        == 1
-    )
-    assert list(Connection.objects.filter(closed_at=None).values_list("server")) == [("two",)]
 
 
 def test_facts_of_an_unknown_session_are_ignored() -> None:

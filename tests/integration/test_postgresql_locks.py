@@ -12,8 +12,9 @@ import pytest
 from django.core.management import call_command
 
 from feeds.making import ownership
-from feeds.storing import connections, ledger, retention
+from feeds.storing import connections, leases, ledger, retention
 from feeds.storing.clerk import Clerk
+from feeds.storing.facts import Reopened
 from tests.integration.test_ledger import NOW, opened, reported
 from tests.support.postgresql import PostgreSQL, patient_url
 
@@ -27,55 +28,71 @@ KEYS = [f"key-of-a-session-{number}" for number in range(CLIENTS)]
 async def clerks(
     postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[list[Clerk]]:
-    """Return four processes with one empty database."""
+    """Return five processes with one empty database."""
     postgresql.execute("DROP DATABASE IF EXISTS storing")
     postgresql.execute("CREATE DATABASE storing")
     monkeypatch.setenv("BLOCKFEED_VAR", str(tmp_path))
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "wsproject.settings")
     monkeypatch.setenv("DATABASE_URL", patient_url(postgresql).replace("/postgres?", "/storing?"))
-    found = [Clerk() for _ in range(4)]
+    found = [Clerk() for _ in range(5)]
     await found[0].run(partial(call_command, "migrate", verbosity=0))
     yield found
     for clerk in found:
         await clerk.stop()
 
 
+async def store(clerk: Clerk, keys: list[str], block: int) -> None:
+    """Store reports of blocks from number *block* on."""
+    for number in range(ROUNDS):
+        # Sessions get different increments, so they are updated by several statements.
+        facts = [
+            reported(block + number * 3 + n, key=key)
+            for place, key in enumerate(keys)
+            for n in range(1 + place % 3)
+        ]
+        await clerk.run(ledger.commit, facts)
+
+
+async def beat(clerk: Clerk) -> None:
+    """Store the heartbeats of two servers, one of which others take for dead."""
+    for number in range(ROUNDS * 4):
+        at = NOW + timedelta(seconds=number)
+        behind = {f"c-{key}": number + 1 for key in KEYS[number::7]}
+        for server in ("one", "two"):
+            await clerk.run(leases.renew, server, number, at)
+            await clerk.run(connections.note_lags, server, behind)
+        if number % 8 == 7:
+            await clerk.run(connections.close_lost, "one", number)
+
+
+async def come_back(clerk: Clerk) -> None:
+    """Open connections again that are still served."""
+    facts = [Reopened(session=key, channel=f"c-{key}") for key in KEYS]
+    for number in range(ROUNDS):
+        await clerk.run(ledger.commit, facts[number % 2 :: 2])
+
+
+async def prune(clerk: Clerk) -> None:
+    """Remove reports."""
+    for _ in range(ROUNDS):
+        await clerk.run(removed, NOW + timedelta(seconds=1))
+
+
 async def test_storing_processes_never_deadlock(
     clerks: list[Clerk], postgresql: PostgreSQL
 ) -> None:
-    """Storing, marking, closing and removing lock rows in one order."""
-    first, second, third, fourth = clerks
+    """Storing, heartbeats, closing, returning and removing lock rows in one order."""
+    first, second, third, fourth, fifth = clerks
     for server, half in (("one", KEYS[::2]), ("two", KEYS[1::2])):
         facts = [opened(f"c-{key}", key, server=server) for key in half]
         await first.run(ledger.commit, facts)
 
-    async def store(clerk: Clerk, keys: list[str], block: int) -> None:
-        for number in range(ROUNDS):
-            # Sessions get different increments, so they are updated by several statements.
-            facts = [
-                reported(block + number * 3 + n, key=key)
-                for place, key in enumerate(keys)
-                for n in range(1 + place % 3)
-            ]
-            await clerk.run(ledger.commit, facts)
-
-    async def mark(clerk: Clerk) -> None:
-        for number in range(ROUNDS * 4):
-            at = NOW + timedelta(seconds=number)
-            behind = {f"c-{key}": number + 1 for key in KEYS[number::7]}
-            await clerk.run(connections.mark_seen, "one", at, behind)
-            await clerk.run(connections.mark_seen, "two", at, behind)
-            await clerk.run(connections.close_lost, at - timedelta(days=9), at + timedelta(days=9))
-
-    async def prune(clerk: Clerk) -> None:
-        for _ in range(ROUNDS):
-            await clerk.run(removed, NOW + timedelta(seconds=1))
-
     await asyncio.gather(
         store(first, KEYS, 1),
         store(second, KEYS[::-1], 1_000_000),
-        mark(third),
+        beat(third),
         prune(fourth),
+        come_back(fifth),
     )
     assert "deadlock" not in postgresql.said
 

@@ -219,6 +219,7 @@ async def test_presence_stores_samples(monkeypatch: pytest.MonkeyPatch) -> None:
         hub=hub,
         database=database,
         sampler=sampler,
+        recorder=recorder,
         replacer=Replacer(get_channel_layer(), LIMITS.layer_seconds),
     )
     for number, reader in enumerate((*readers, late)):

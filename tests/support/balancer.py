@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.support.relay import Relay
+from tests.support.relay import Relay, pipe
 from tests.support.stack import free_port
 
 
@@ -23,23 +23,11 @@ class Balancer(Relay):
                 server = await asyncio.open_connection("127.0.0.1", self._ports[0])
             except OSError:
                 continue
-            for pipe in (self.forward(reader, server[1]), _pipe(server[0], writer)):
-                self.start(pipe)
+            for work in (self.forward(reader, server[1]), pipe(server[0], writer)):
+                self.start(work)
             return
         writer.transport.abort()
 
     async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Forward what a client sends."""
-        await _pipe(reader, writer)
-
-
-async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Forward data until the end, and then the end itself."""
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    except OSError:
-        writer.transport.abort()
-    finally:
-        writer.close()
+        await pipe(reader, writer)

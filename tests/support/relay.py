@@ -76,3 +76,15 @@ class Relay(ABC):
             # Also transports that wait for the end of TLS, or hold data that is not read.
             for transport in list(self._loop._transports.values()):  # type: ignore[attr-defined]
                 transport.abort()
+
+
+async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Forward data until the end, and then the end itself."""
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    except OSError:
+        writer.transport.abort()
+    finally:
+        writer.close()

@@ -1,0 +1,44 @@
+"""The judgement whether other server processes are alive."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from feeds.storing.leases import Sign
+
+
+class Watch:
+    """
+    The signs of life that this process has seen, by its own monotonic clock.
+
+    A sign that stays the same for long enough is one of a dead process, provided that
+    this process could store and look without a break: while the database is
+    unavailable to all, no sign changes.
+    """
+
+    def __init__(self, seconds: float, longest_break: float) -> None:
+        """Take a process for dead after *seconds*, if looks come within *longest_break*."""
+        self._seconds = seconds
+        self._longest_break = longest_break
+        self._last = 0.0
+        self._seen: dict[str, tuple[Sign, float]] = {}
+        """Per process, its sign and the time at which it was first seen."""
+
+    def interrupt(self) -> None:
+        """Note that the signs could not be seen: every process gets its full time again."""
+        self._seen.clear()
+
+    def dead(self, now: float, signs: Mapping[str, Sign]) -> dict[str, Sign]:
+        """Note the *signs* seen at *now*, in seconds; return those of dead processes."""
+        if now - self._last > self._longest_break:
+            self.interrupt()
+        self._last = now
+        before, self._seen = self._seen, {}
+        for server, sign in signs.items():
+            known, since = before.get(server, (sign, now))
+            self._seen[server] = sign, since if known == sign else now
+        return {
+            server: sign
+            for server, (sign, since) in self._seen.items()
+            if now - since >= self._seconds
+        }
