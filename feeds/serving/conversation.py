@@ -65,6 +65,7 @@ class Conversation:
         self._recorder = recorder
         self._replacer = replacer
         self._left = False
+        self._is_served = True
         self._is_recorded = False
         presence.enter(outlet.subscriber, caller.channel, caller.key)
         self._greet(admission)
@@ -147,6 +148,7 @@ class Conversation:
 
     def stop_serving(self) -> None:
         """Send no more data; frames already begun are still sent."""
+        self._is_served = False
         self._outlet.close()
         self._presence.leave(self._outlet.subscriber)
 
@@ -171,7 +173,9 @@ class Conversation:
             )
 
     def _opened(self, outcome: Outcome) -> None:
-        self._replacer.end(outcome.replaced)
+        # One that is stored late, after its end, may have replaced the one in use.
+        if self._is_served:
+            self._replacer.end(outcome.replaced)
 
     def _read(self, text: str) -> FromClient:
         return read_from_client(text) if self._outlet.has_controls else read_from_plain_client(text)

@@ -51,15 +51,15 @@ def settle(ids: Mapping[str, int], moves: Sequence[Move]) -> list[tuple[str, ...
     ended: list[tuple[str, ...]] = [()] * len(moves)
     for places in _rounds(moves):
         chosen = [(place, moves[place]) for place in places]
-        opened = [(place, move) for place, move in chosen if isinstance(move, Opened)]
-        reopened = [(place, move) for place, move in chosen if isinstance(move, Reopened)]
         _close(ids, [move for _, move in chosen if isinstance(move, Closed)])
-        for (place, _), channels in zip(
-            opened + reopened,
-            _open(ids, [move for _, move in opened]) + _reopen(ids, [one for _, one in reopened]),
-            strict=True,
+        opened = {place: move for place, move in chosen if isinstance(move, Opened)}
+        reopened = {place: move for place, move in chosen if isinstance(move, Reopened)}
+        for some, found in (
+            (opened, _open(ids, list(opened.values()))),
+            (reopened, _reopen(ids, list(reopened.values()))),
         ):
-            ended[place] = channels
+            for place, channels in zip(some, found, strict=True):
+                ended[place] = channels
     return ended
 
 
@@ -131,6 +131,8 @@ def _close(ids: Mapping[str, int], closed: Sequence[Closed]) -> None:
     If one was closed as lost meanwhile, its true end is stored. If it was replaced, or
     is closed already, nothing changes.
     """
+    if not closed:
+        return
     facts = {ids[fact.session]: fact for fact in closed}
     found = Connection.objects.filter(Q(closed_at=None) | Q(**LOST), session__in=list(facts))
     rows = [
@@ -187,6 +189,8 @@ def _reopen(ids: Mapping[str, int], reopened: Sequence[Reopened]) -> list[tuple[
     If a session has another one, or its client left or was disconnected since, the one
     that *reopened* names counts as replaced; its channel is returned in its place.
     """
+    if not reopened:
+        return []
     sessions = {ids[fact.session] for fact in reopened}
     ended = Connection.objects.filter(Q(**LOST) | Q(**REPLACED), session__in=sessions)
     named = ended.filter(channel__in=[fact.channel for fact in reopened])
@@ -227,25 +231,19 @@ def note_lags(server: str, behind: Mapping[str, int]) -> set[str]:
 def _store_lags(changed: Mapping[int, tuple[int, int]]) -> None:
     """Store the lags of connections, given with their sessions by primary key."""
     lock_sessions(session for session, _ in changed.values())
-    rows = [Connection(pk=pk, behind=lag) for pk, (_, lag) in changed.items()]
-    Connection.objects.bulk_update(rows, ["behind"])
+    update([Connection(pk=pk, behind=lag) for pk, (_, lag) in changed.items()], ["behind"])
 
 
-def find_ended(served: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """
-    Return those of *served*, session keys by channel, that are stored as ended.
-
-    The first are those that were replaced, the second those that were closed as lost.
-    """
-    channels, replaced, lost = list(served), list[str](), list[str]()
+def find_ended(served: Mapping[str, str]) -> list[str]:
+    """Return those of *served*, session keys by channel, stored as lost or replaced."""
+    channels, found = list(served), list[str]()
+    ended = Connection.objects.filter(Q(**LOST) | Q(**REPLACED))
     for start in range(0, len(channels), ASKED_AT_ONCE):
         some = channels[start : start + ASKED_AT_ONCE]
         # Filter by session first: its index finds a few rows.
-        rows = Connection.objects.filter(session__key__in=[served[one] for one in some])
-        ended = rows.filter(channel__in=some)
-        replaced += ended.filter(**REPLACED).values_list("channel", flat=True)
-        lost += ended.filter(**LOST).values_list("channel", flat=True)
-    return replaced, lost
+        rows = ended.filter(session__key__in=[served[one] for one in some])
+        found += rows.filter(channel__in=some).values_list("channel", flat=True)
+    return found
 
 
 @transaction.atomic
@@ -273,7 +271,6 @@ def close_lost(server: str, sign: leases.Sign) -> int:
     Connection.objects.filter(pk__in=found, closed_at=None).update(
         closed_at=seen, seen_at=seen, **LOST
     )
-    still_open = Connection.objects.filter(session=OuterRef("pk"), closed_at=None)
-    gone = ClientSession.objects.filter(~Exists(still_open), pk__in=found.values())
+    gone = ClientSession.objects.filter(~Exists(STILL_OPEN), pk__in=found.values())
     gone.filter(status=Status.ONLINE).update(status=Status.AWAY, seen_at=seen)
     return len(found)

@@ -42,7 +42,7 @@ class Closed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reopened:
-    """A connection that was closed as lost is still served."""
+    """A connection that is stored as lost or replaced is still served."""
 
     session: str
     channel: str
@@ -103,8 +103,8 @@ class Outcome:
     kept: bool = True
     """Whether it is stored now; False if its session is unknown."""
     replaced: tuple[str, ...] = ()
-    """Channel names of older connections of the same session; of a `Reopened`, its own if a newer
-    one exists."""
+    """Channel names of older connections of the same session; of a `Reopened`, its own if
+    it stays ended."""
     judgement: Judgement | None = None
     """The stored judgement on a report, or the new one if the report was removed for its
     age. None for other facts, and if the stored report has other contents: then the

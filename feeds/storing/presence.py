@@ -120,23 +120,22 @@ class Presence:
         Correct the connections that are served here but not *known* as open.
 
         Those that were replaced but did not get the message are ended. Those that others
-        closed as lost are opened again. Connections that are not stored yet stay as they are.
+        closed as lost are opened again, and those replaced by one that has ended since.
+        Connections that are not stored yet stay as they are.
         """
         served = self._connections.values()
         unknown = {channel: session for channel, session in served if channel not in known}
         if not unknown:
             return
-        replaced, lost = await self._database.run(connections.find_ended, unknown)
-        self._replacer.end(replaced)
+        ended = await self._database.run(connections.find_ended, unknown)
         # Some may have left since. Later, their ends are committed after their reopening.
         still = dict(self._connections.values())
-        again = [one for one in lost if one in still and one not in self._reopening]
-        for channel in again:
+        for channel in ended:
+            if channel not in still or channel in self._reopening:
+                continue
             fact = Reopened(session=still[channel], channel=channel)
             if self._recorder.record(fact, partial(self._reopened, channel)):
                 self._reopening.add(channel)
-        if again:
-            log.warning("connections that others took for lost (%d) are opened again", len(again))
 
     def _reopened(self, channel: str, outcome: Outcome) -> None:
         self._reopening.discard(channel)

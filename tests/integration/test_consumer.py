@@ -14,6 +14,7 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 from clientapp.wire.names import is_session_key
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed, Segment
 from feeds.serving.node import get_node
+from tests.support.database import be_impatient, locked
 from tests.support.session import SENTENCE, client, epoch, generate, receive, report
 from tools.waiting import PATIENCE_SECONDS
 
@@ -299,6 +300,30 @@ async def test_older_connection_ends_after_a_layer_outage(monkeypatch: pytest.Mo
                 assert (await receive(older, "bye"))["code"] == 4509
                 await newer.send_to('{"type":"ping","t0":1}')
                 await receive(newer, "pong")
+
+
+async def test_connection_that_ended_before_it_was_stored_ends_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A client that went on elsewhere while the database was unavailable stays connected."""
+    be_impatient(monkeypatch)
+    query = "feed=arrays&session=0123456789abcdef"
+    node = await get_node()
+    async with client(query) as kept:
+        await receive(kept, "welcome")
+        await node.recorder.flush(PATIENCE_SECONDS)
+        with locked():
+            async with client(query) as brief:
+                await receive(brief, "welcome")
+        for _ in range(2):
+            await node.recorder.flush(PATIENCE_SECONDS)
+            await node.presence.keep()
+        await node.recorder.flush(PATIENCE_SECONDS)
+        await kept.send_to('{"type":"ping","t0":1}')
+        await receive(kept, "pong")
+        assert (await ClientSession.objects.aget()).status == "online"
+        ends = Connection.objects.order_by("pk").values_list("close_code", flat=True)
+        assert [code async for code in ends] == [None, 1000]
 
 
 async def test_session_is_fixed() -> None:

@@ -99,7 +99,7 @@ def test_connection_that_is_still_served_is_opened_again() -> None:
     """A server that returns has its sessions online again; storing it twice changes nothing."""
     ledger.commit([opened("c1")])
     lose()
-    assert connections.find_ended({"c1": KEY, "c2": OTHER}) == ([], ["c1"])
+    assert connections.find_ended({"c1": KEY, "c2": OTHER}) == ["c1"]
     for _ in range(2):
         assert reopened() == [Outcome()]
         row = Connection.objects.get()
@@ -120,7 +120,7 @@ def test_session_that_has_moved_is_not_opened_again(ended: bool) -> None:  # noq
         ledger.commit([closed("c2", left=True)])
     assert reopened() == [Outcome(replaced=("c1",))]
     assert Connection.objects.get(channel="c1").close_code == Close.REPLACED
-    assert connections.find_ended({"c1": KEY}) == (["c1"], [])
+    assert connections.find_ended({"c1": KEY}) == ["c1"]
     assert status() == ("left" if ended else "online")
     ledger.commit([closed("c1")])
     assert status() == ("left" if ended else "online")
@@ -154,6 +154,33 @@ def test_end_stored_late_does_not_concern_a_session_that_has_moved() -> None:
     lose()
     ledger.commit([opened("c2", server="two"), closed("c1", left=True)])
     assert status() == "online"
+
+
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize("left", [False, True])
+def test_replaced_connection_is_opened_again_if_the_other_was_lost(
+    lost: bool,  # noqa: FBT001
+    left: bool,  # noqa: FBT001
+) -> None:
+    """A client that tried another server, and is served by the first, is online there."""
+    ledger.commit([opened("c1")])
+    if lost:
+        lose()
+    ledger.commit([opened("c2", server="two"), closed("c2", left=left)])
+    expected = "left" if left else "online"
+    assert reopened() == [Outcome(replaced=("c1",) if left else ())]
+    assert status() == expected
+    ledger.commit([closed("c1")])
+    assert status() == ("left" if left else "away")
+
+
+def test_one_connection_of_a_session_is_opened_again() -> None:
+    """Of two that are served, the newer one is online."""
+    ledger.commit([opened("c1"), opened("c2")])
+    lose()
+    facts = [Reopened(session=KEY, channel=channel) for channel in ("c2", "c1")]
+    assert ledger.commit(facts) == [Outcome(), Outcome(replaced=("c1",))]
+    assert [row.channel for row in Connection.objects.filter(closed_at=None)] == ["c2"]
 
 
 def test_reopening_of_an_unknown_session_is_not_kept() -> None:
