@@ -138,7 +138,8 @@ def look(owned: OwnedFeed) -> OwnedFeed:
 
 def release(owned: OwnedFeed) -> None:
     """Release the feed, so that the next generator can take it at once."""
-    Feed.objects.filter(pk=owned.pk, owner=owned.owner).update(promised_us=0)
+    with first():
+        Feed.objects.filter(pk=owned.pk, owner=owned.owner).update(promised_us=0)
 
 
 def _owned(row: Feed) -> OwnedFeed:

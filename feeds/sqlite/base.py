@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,19 @@ from django.db.backends.sqlite3 import base
 
 from feeds.sqlite.turnstile import Turnstile
 
+WRITES = ("INSERT", "UPDATE", "DELETE")
+"""First words of statements that need the lock for writers."""
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's engine with a turnstile that each transaction passes."""
+    """Django's engine with a turnstile that each write passes."""
 
     turnstile: Turnstile | None = None
     """None: there is no connection, or the database is in memory."""
+
+    def __init__(self, *settings: Any, **more: Any) -> None:
+        super().__init__(*settings, **more)
+        self.execute_wrappers.append(self._pass)
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Connect, and open the turnstile."""
@@ -33,6 +41,23 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 self.turnstile = None
 
     def _start_transaction_under_autocommit(self) -> None:
-        passing = nullcontext() if self.turnstile is None else self.turnstile.passing()
-        with passing:
+        with self._passing():
             super()._start_transaction_under_autocommit()  # type: ignore[misc]  # the stubs lack it
+
+    def _pass(
+        self,
+        execute: Callable[..., Any],
+        sql: str,
+        params: Any,
+        many: bool,  # noqa: FBT001  Django's order
+        context: Any,
+    ) -> Any:
+        """Execute a statement; outside of a transaction, a write passes the turnstile itself."""
+        if self.in_atomic_block or not sql.startswith(WRITES):
+            return execute(sql, params, many, context)
+        self.ensure_connection()
+        with self._passing():
+            return execute(sql, params, many, context)
+
+    def _passing(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.turnstile is None else self.turnstile.passing()

@@ -4,7 +4,7 @@ The turnstile before an SQLite database: promises go first.
 SQLite has one lock for writers and no queue for it: a writer that waits looks again
 after growing pauses, up to 0.1 s. A process that begins one transaction after the
 other, for example to store the connections of strangers, can keep the lock from all
-others for many seconds. So every transaction passes the turnstile: it waits until
+others for many seconds. So every write passes the turnstile: it waits until
 nobody occupies it, and occupies it until it has the lock. A promise does not wait
 there, and occupies it until it is committed. So it waits for the transaction that has
 the lock, and for at most one other.

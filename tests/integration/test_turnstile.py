@@ -19,6 +19,7 @@ import pytest
 from django.db import connection, connections, transaction
 
 from feeds.making import ownership
+from feeds.models import Feed
 from feeds.running.clock import now_us
 from feeds.sqlite import turnstile as module
 from feeds.sqlite.base import DatabaseWrapper
@@ -92,10 +93,16 @@ def store() -> None:
     ledger.commit([opened()])
 
 
-def test_transaction_gives_way(threads: Threads, waiting: Event) -> None:
-    """A transaction does not begin while another connection is first."""
+def note() -> None:
+    """Write a row without a transaction around it."""
+    Feed.objects.filter(name="arrays").update(promised_us=0)
+
+
+@pytest.mark.parametrize("write", [store, note])
+def test_write_gives_way(threads: Threads, waiting: Event, write: Callable[[], None]) -> None:
+    """No transaction or single write begins while another connection is first."""
     with first():
-        storing = threads.start("stored", store)
+        storing = threads.start("stored", write)
         assert waiting.wait(PATIENCE_SECONDS)
         threads.done.append("first")
     storing.result(PATIENCE_SECONDS)
