@@ -102,10 +102,11 @@ class Limits:
     text_characters: int = 4096
     """Characters kept of a client's text; longer texts are truncated and marked."""
     text_rate: float = 5.0
-    """Texts per second of one connection that are logged and stored in the long run: 20 KB of log
-    and as much of the database."""
-    text_burst: int = 500
-    """Texts of one connection that are logged and stored at once after a pause."""
+    """Texts per second of one connection that are logged and stored in the long run. One counts
+    once more for every 1,000 characters, so that is 5 KB of log and as much of the database."""
+    text_burst: int = 200
+    """Texts of one connection that are logged and stored at once after a pause: what a person
+    pastes, and little for a stranger who connects again and again."""
     session_texts: int = 5000
     """Texts kept of one session: 20 MB of the longest ones in ASCII."""
     refusal_rate: float = 100.0

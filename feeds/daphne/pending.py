@@ -4,12 +4,17 @@ The HTTP connections of a server that are not WebSockets, and their number.
 A connection is *pending* while it has no complete request: it is new, or idle, or
 its request is still arriving. Each costs a file and some memory, whoever it is,
 so their number is limited. The one that has waited longest gives way: an
-innocent client completes its request within milliseconds.
+innocent client completes its request within milliseconds. Clients that connect at
+the same moment, as after a restart, have a second before that; meanwhile there may
+be twice as many.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
+
+GRACE_SECONDS = 1.0
+"""Time in which a connection gives way only if there are twice too many."""
 
 
 class Waiting(Protocol):
@@ -25,16 +30,18 @@ class Pending:
     def __init__(self, most: int) -> None:
         """Allow *most* connections."""
         self._most = most
-        self._waiting: dict[Waiting, None] = {}
+        self._waiting: dict[Waiting, float] = {}
+        """The time at which each began to wait."""
 
-    def enter(self, one: Waiting) -> None:
-        """Add *one* at the end; if there are too many, end the first one."""
+    def enter(self, one: Waiting, now: float) -> None:
+        """Add *one* at the end, at *now* in seconds; if there are too many, end the first one."""
         self.leave(one)
-        self._waiting[one] = None
+        self._waiting[one] = now
         if len(self._waiting) > self._most:
-            first = next(iter(self._waiting))
-            self.leave(first)
-            first.give_way()
+            first, since = next(iter(self._waiting.items()))
+            if now - since >= GRACE_SECONDS or len(self._waiting) > 2 * self._most:
+                self.leave(first)
+                first.give_way()
 
     def leave(self, one: Waiting) -> None:
         """Remove *one*, if it is there."""

@@ -15,6 +15,7 @@ that the client has not read.
 
 from __future__ import annotations
 
+import time
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any
@@ -87,7 +88,7 @@ class BoundedChannel(HTTPChannel):
     def connectionMade(self) -> None:  # noqa: N802
         """Wait for the first request."""
         super().connectionMade()  # type: ignore[no-untyped-call]
-        self.factory.pending.enter(self)
+        self.factory.pending.enter(self, time.monotonic())
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
         """Forget the connection."""
@@ -151,7 +152,7 @@ class BoundedChannel(HTTPChannel):
     def requestDone(self, request: Any) -> None:  # noqa: N802
         """Wait for the next request; if the client wants no other, for it to read the answer."""
         self._close_request()
-        self.factory.pending.enter(self)
+        self.factory.pending.enter(self, time.monotonic())
         self._savedTimeOut = LIMITS.idle_seconds
         if not self.persistent:
             self._is_ending = True

@@ -21,6 +21,8 @@ from feeds.serving.sentences import Sentences
 from feeds.storing.facts import Said
 from feeds.storing.recorder import Recorder
 
+COUNTED_CHARACTERS = 1000
+"""Characters for which a text counts once more."""
 LINE_SECONDS = 10.0
 """Interval of the log lines about refused texts of a client."""
 
@@ -54,7 +56,9 @@ class Texts:
 
     def take(self, text: str) -> None:
         """Log and store *text*, or refuse it if there were too many."""
-        if not self._stored.take(1, time.monotonic()):
+        longest = self._limits.text_characters
+        cost = 1 + min(len(text), longest) // COUNTED_CHARACTERS
+        if not self._stored.take(cost, time.monotonic()):
             self.refuse(
                 Failure(
                     code="busy",
@@ -63,7 +67,6 @@ class Texts:
                 )
             )
             return
-        longest = self._limits.text_characters
         if len(text) > longest:
             text = f"{text[:longest]} … and {len(text) - longest} more characters"
         self._caller.log.info("%s says: %s", self._sentences.client, printable(text))

@@ -59,6 +59,17 @@ async def test_text_rate(
     ]
 
 
+async def test_long_texts_count_more(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text counts once more for every thousand characters."""
+    monkeypatch.setattr(node, "limits", FEW)
+    async with client("client=alice") as one:
+        await one.send_to("x" * 2000)
+        await one.send_to("y")
+        await receive(one, "error")
+    assert await node.recorder.flush(PATIENCE_SECONDS)
+    assert [row.text async for row in ClientMessage.objects.all()] == ["x" * 2000]
+
+
 async def test_client_that_only_chats_is_disconnected(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
