@@ -27,6 +27,8 @@ APPLICATION = (
     "templates",
     "tools/__init__.py",
     "tools/children.py",
+    "tools/hosted.py",
+    "tools/hosted_feeds.py",
     "tools/installation.py",
     "tools/ports.py",
     "tools/prepare.py",

@@ -123,6 +123,13 @@ def test_code_that_is_shown_is_the_example(document: str) -> None:
     assert f"```python\n{text('examples/first_client.py')}```" in text(document)
 
 
+@pytest.mark.parametrize("example", ["consumer", "service", "channels_project"])
+def test_tests_that_are_shown_are_the_examples(example: str) -> None:
+    """The tests in the guide are the files that pass as they are."""
+    shown = f"```python\n{text(f'examples/testing/test_{example}.py')}```"
+    assert shown in text("docs/how-to/test-your-consumer.md")
+
+
 @pytest.mark.parametrize("document", ["README.md", "docs/tutorial.md"])
 def test_records_that_are_shown_are_the_feeds(document: str) -> None:
     """The names in the shown output are those of the users feed at these offsets."""
@@ -302,6 +309,7 @@ def test_limits_of_a_server_are_documented() -> None:
         "Of the history",
         "Of the admin",
         "Of the page",
+        "Of the fixture",
         "Of a swarm",
         "Of a sweep",
     ],
@@ -328,6 +336,7 @@ def test_other_limits_are_documented(heading: str) -> None:
         "Of the history",
         "Of the admin",
         "Of the page",
+        "Of the fixture",
         "Of a swarm",
         "Of a sweep",
     ],

@@ -101,3 +101,16 @@ class Installed:
         )
         assert done.returncode == good_code, done.stdout + done.stderr
         return done.stdout
+
+
+def processes(folder: Path) -> list[str]:
+    """Return the processes whose environment or command names *folder*."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            said = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+            if str(folder).encode() in said and int(entry.name) != os.getpid():
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return found

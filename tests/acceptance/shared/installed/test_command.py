@@ -14,24 +14,11 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.support.stack import CHECKOUT
-from tests.support.wheel import UV, Installed, uv
+from tests.support.wheel import UV, Installed, processes, uv
 from tools.waiting import PATIENCE_SECONDS, until
 
 MOST_BYTES = 2_000_000
 """The largest wheel that users should have to download."""
-
-
-def processes(folder: Path) -> list[str]:
-    """Return the processes whose environment or command names *folder*."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            said = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
-            if str(folder).encode() in said and int(entry.name) != os.getpid():
-                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-        except OSError:
-            continue
-    return found
 
 
 def check_everything(command: list[str], installed: Installed) -> None:

@@ -1,0 +1,228 @@
+"""
+One installation for the tests of another project, which `blockfeed.testing` starts.
+
+It reads requests from standard input, one JSON object per line, and answers each with one
+line. At the end of its input, even if the other process was killed, it kills its programs and
+removes their data, which is in a temporary folder. Django runs in this process, so that a
+request needs no new one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from tools.installation import CHECKOUT, COMMANDS
+from tools.ports import HOST, any_port, is_taken
+
+LOOK_SECONDS = 0.02
+"""Interval at which a change of a program or of a feed is looked for."""
+PATIENCE_SECONDS = 300.0
+"""The deadline of each wait: reached only by a hang."""
+_starting = threading.Lock()
+"""Held by a start, and from the end of the input on, so that nothing starts any more."""
+LAST_LINES = 20
+"""Lines of a program's output in an error message."""
+
+
+class RequestError(Exception):
+    """A request that cannot be carried out; the text says why."""
+
+
+class Program:
+    """A command of ``manage.py``, with its output in a file."""
+
+    def __init__(self, folder: Path, name: str, *options: str) -> None:
+        self._command = [sys.executable, *COMMANDS[name], *options]
+        self._output = folder / f"{name}.out"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it, unless it is running."""
+        if not self.is_running:
+            with _starting, self._output.open("ab") as output:
+                self._process = subprocess.Popen(
+                    self._command,
+                    cwd=CHECKOUT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    process_group=0,
+                )
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal, unless it has ended."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def end(self, number: signal.Signals) -> None:
+        """End it with a signal, even if it is suspended."""
+        if self._process is not None:
+            self.send(number)
+            self.send(signal.SIGCONT)
+            self._process.wait()
+
+    def wait(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait until *condition* holds; raises RequestError with its output if it ends."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            if not self.is_running or time.monotonic() > end:
+                said = self._output.read_text(encoding="utf-8", errors="replace").splitlines()
+                raise RequestError("\n".join([f"{what} failed:", *said[-LAST_LINES:]]))
+            time.sleep(LOOK_SECONDS)
+
+
+class Host:
+    """The programs of the installation, and what can be requested of them."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use *folder* for data; Django is not set up yet."""
+        self._port = any_port()
+        self._server = Program(folder, "serve", "--bind", f"{HOST}:{self._port}")
+        self._generator = Program(folder, "generate")
+
+    def begin(self) -> dict[str, Any]:
+        """Migrate and start the programs; return the address."""
+        import django  # noqa: PLC0415  after the environment is complete
+        from django.core.management import call_command  # noqa: PLC0415
+
+        django.setup()
+        call_command("migrate", verbosity=0)
+        from tools import hosted_feeds  # noqa: PLC0415  it needs Django
+
+        self._feeds = hosted_feeds
+        own = (self.start, self.restart, self.kill, self.freeze, self.thaw, self.restore)
+        of_feeds = (self.create, self.rate, self.pause, self.resume)
+        self._actions: dict[str, Callable[..., Any]] = {
+            "check": hosted_feeds.differences,
+            "session": hosted_feeds.session,
+        }
+        for action in (*own, *of_feeds):
+            self._actions[action.__name__] = action
+        self._generator.start()
+        self.start()
+        self._generator.wait(hosted_feeds.all_run, "starting the generator")
+        return {"url": f"ws://{HOST}:{self._port}/", "page": f"http://{HOST}:{self._port}/"}
+
+    def end(self) -> None:
+        """Kill the programs."""
+        for program in (self._generator, self._server):
+            program.end(signal.SIGKILL)
+
+    def answer(self, request: dict[str, Any]) -> Any:
+        """Carry out one request; raises RequestError and ValueError."""
+        return self._actions[request.pop("do")](**request)
+
+    def restart(self) -> None:
+        """Stop the server cleanly and start it again."""
+        self._server.end(signal.SIGTERM)
+        self.start()
+
+    def kill(self) -> None:
+        """Kill the server."""
+        self._server.end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Suspend the server."""
+        self._server.send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let the server continue."""
+        self._server.send(signal.SIGCONT)
+
+    def restore(self, feeds: list[str]) -> None:
+        """Let the server and *feeds* run again."""
+        self.thaw()
+        self.start()
+        for feed in feeds:
+            self.resume(feed)
+
+    def create(self, **feed: Any) -> None:
+        """Create a feed and wait until it runs."""
+        self._feeds.create(**feed)
+        self._generator.wait(self._feeds.all_run, "starting the feed")
+
+    def rate(self, feed: str, rate: float) -> None:
+        """Set the rate of a feed and wait until it has it."""
+        self._feeds.set_rate(feed, rate)
+        self._generator.wait(lambda: self._feeds.has_rate(feed, rate), "changing the rate")
+
+    def pause(self, feed: str) -> None:
+        """Switch a feed off."""
+        self._switch(feed, on=False)
+
+    def resume(self, feed: str) -> None:
+        """Switch a feed on."""
+        self._switch(feed, on=True)
+
+    def start(self) -> None:
+        """Start the server, unless it is running, and wait until it listens."""
+        self._server.start()
+        self._server.wait(lambda: is_taken(self._port), "starting the server")
+
+    def _switch(self, feed: str, *, on: bool) -> None:
+        since = self._feeds.switch(feed, on=on)
+        switched = self._feeds.has_switched
+        self._generator.wait(lambda: switched(feed, since), "switching the feed")
+
+
+def main() -> None:
+    """Answer requests until the end of the input."""
+    # The terminal's Ctrl-C is for the program that reads the answers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers, sys.stdout = sys.stdout, sys.stderr
+    folder = mkdtemp(prefix="blockfeed-")
+    os.environ["BLOCKFEED_VAR"] = folder
+    os.environ["DJANGO_SETTINGS_MODULE"] = "wsproject.settings"
+    host = Host(Path(folder))
+    ending = threading.Thread(target=end_with_input, args=(host, folder), daemon=True)
+    ending.start()
+    # The reader may have ended; then so does the input.
+    with suppress(BrokenPipeError):
+        print(tell(host.begin), file=answers, flush=True)
+        for line in sys.stdin:
+            print(tell(partial(host.answer, json.loads(line))), file=answers, flush=True)
+    ending.join()
+
+
+def end_with_input(host: Host, folder: str) -> None:
+    """At the end of the input, end this process with its programs and data, whatever it does."""
+    watch = select.poll()
+    watch.register(sys.stdin.fileno(), 0)
+    watch.poll()  # returns only at a hang-up, not for a line
+    with _starting:
+        host.end()
+        shutil.rmtree(folder, ignore_errors=True)
+        os._exit(0)
+
+
+def tell(call: Callable[[], Any]) -> str:
+    """Return the line with the result of *call*, or with its error."""
+    try:
+        return json.dumps({"result": call()})
+    except RequestError as error:
+        return json.dumps({"error": str(error)})
+    except Exception as error:  # noqa: BLE001  the other process raises it
+        return json.dumps({"error": f"{type(error).__name__}: {error}"})
+
+
+if __name__ == "__main__":
+    main()
