@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -27,7 +28,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Connect, and open the turnstile."""
-        connection = super().get_new_connection(conn_params)
+        opened = list[sqlite3.Connection]()
+
+        def keep(*arguments: Any, **options: Any) -> sqlite3.Connection:
+            opened.append(sqlite3.Connection(*arguments, **options))
+            return opened[-1]
+
+        try:
+            connection = super().get_new_connection({**conn_params, "factory": keep})
+        except Exception:
+            # Django's own commands on the new connection may fail, for example if the file is
+            # damaged. Nobody else could close it.
+            for one in opened:
+                one.close()
+            raise
         if not self.is_in_memory_db():
             self.turnstile = Turnstile(Path(conn_params["database"]))
         return connection
