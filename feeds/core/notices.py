@@ -24,6 +24,11 @@ def rolled_back(feed: str) -> str:
     return f"the history of feed {feed} was rolled back: the database lost its last messages"
 
 
+def taking_over(feed: str, seconds: float) -> str:
+    """Return the sentence of a generator that replaces one that is dead."""
+    return f"the generator of feed {feed} has promised nothing for {seconds:g} s; taking over"
+
+
 def running(feed: str) -> str:
     """Return the notice for a feed whose generator started."""
     return f"feed {feed} is running"

@@ -2,24 +2,27 @@
 The generators of one process, one for each feed.
 
 If no feeds were chosen, the crew follows the admin: a feed that is added or
-switched on later also gets a generator, unless another process generates it.
+switched on later also gets a generator, unless another process generates it. A
+standby does the same for chosen feeds, and does not end while others generate them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
+from django.db import transaction
+
+from feeds.core import notices
 from feeds.making import ownership
-from feeds.making.catalog import is_attended
-from feeds.making.generator import Generator
-from feeds.making.progress import Progress
+from feeds.making.generator import OWNER_LOOK_SECONDS, Generator
+from feeds.making.observation import TAKEOVER_LOOK_SECONDS, TAKEOVER_SECONDS, Life, Observer
+from feeds.making.progress import Progress, State
 from feeds.making.regeneration import source_of
 from feeds.making.segments import recipe_of
 from feeds.models import Feed
-from feeds.running.clock import now_us
 from feeds.running.database import is_unavailable
 from feeds.running.worker import Worker
 from feeds.sources import SpecError
@@ -31,22 +34,38 @@ FAILURES = (ownership.OwnedError, ownership.TakenOverError, ownership.RemovedErr
 PROMISE_THREADS = 4
 """Threads, and so database connections, for the promises of all feeds. A promise takes a few
 milliseconds, and one that waits for a lock delays few others."""
-LOOK_SECONDS = 0.5
-"""Interval between searches for unattended feeds: that of a generator's promises."""
 
 
 class Crew:
     """Generators that run until all are done or asked to stop, or one of them fails."""
 
     def __init__(
-        self, given: Sequence[Generator], recruit: Callable[[str], Generator] | None = None
+        self,
+        given: Sequence[Generator],
+        recruit: Callable[[str], Generator] | None = None,
+        *,
+        standby: bool = False,
+        chosen: Collection[str] | None = None,
     ) -> None:
-        """Begin with the *given* generators; *recruit* creates those of feeds found later."""
+        """
+        Begin with the *given* generators; *recruit* creates those of feeds found later.
+
+        A *standby* waits while other processes generate its feeds. These are the
+        *chosen* ones, or all that are switched on if None.
+        """
         self.progress: list[Progress] = []
         """The progress of each generator; the list changes with the crew."""
         self._given = given
         self._recruit = recruit
+        self._is_standby = standby
+        self._open = None if chosen is None else set(chosen)
+        """The chosen feeds that are not done."""
         self._generators: dict[asyncio.Task[None], Generator] = {}
+        self._waiting: dict[str, Progress] = {}
+        """Per feed that another process generates, the progress that says so; of a standby."""
+        self._unsaid: set[str] = set()
+        """Those of them that were not logged yet."""
+        self._observer = Observer(TAKEOVER_SECONDS, TAKEOVER_LOOK_SECONDS)
         self._said: dict[str, str] = {}
         """Last warning logged per feed ("" for the whole crew), to avoid repeats."""
         self._news = asyncio.Event()
@@ -59,15 +78,15 @@ class Crew:
         Generate; raises the errors of `Generator.run`.
 
         A crew that follows the admin continues without a feed that was removed or
-        taken over, or that cannot be generated. It ends when other processes have
-        taken over all its feeds.
+        taken over, or that cannot be generated. Unless it is a standby, it ends
+        when other processes generate all its feeds.
         """
         try:
             for generator in self._given:
                 self._begin(generator)
             while self._generators or self._follows:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS if self._follows else None):
+                    async with asyncio.timeout(OWNER_LOOK_SECONDS if self._follows else None):
                         await self._news.wait()
                 self._news.clear()
                 for task in [task for task in self._generators if task.done()]:
@@ -89,7 +108,8 @@ class Crew:
 
     @property
     def _follows(self) -> bool:
-        return self._recruit is not None and not self._is_stopping
+        is_open = self._open is None or bool(self._open)
+        return self._recruit is not None and is_open and not self._is_stopping
 
     def _begin(self, generator: Generator) -> None:
         generator.share(self._promises)
@@ -100,40 +120,87 @@ class Crew:
 
     def _end(self, task: asyncio.Task[None]) -> None:
         generator = self._generators.pop(task)
+        feed = generator.progress.feed
         try:
             task.result()
         except FAILURES as error:
             if self._recruit is None or self._is_over(generator, error):
                 raise
             self.progress.remove(generator.progress)
-            if isinstance(error, ownership.RemovedError | ownership.TakenOverError):
+            if isinstance(error, ownership.RemovedError | ownership.TakenOverError) or (
+                generator in self._given and isinstance(error, ownership.OwnedError)
+            ):
                 log.warning("%s%s", error, "; the others continue" if self._generators else "")
+        else:
+            if self._open is not None:
+                self._open.discard(feed)
 
     def _is_over(self, generator: Generator, error: Exception) -> bool:
-        """Tell whether another process does the work of the whole crew."""
+        """Tell whether the crew cannot continue, or another process does all of its work."""
+        if self._open is not None and isinstance(error, ownership.RemovedError | SpecError):
+            return True
+        if self._is_standby or self._generators:
+            return False
         if isinstance(error, ownership.OwnedError):
             return generator in self._given
-        return isinstance(error, ownership.TakenOverError) and not self._generators
+        return isinstance(error, ownership.TakenOverError)
 
     async def _look(self) -> None:
         assert self._recruit is not None
-        mine = [generator.progress.feed for generator in self._generators.values()]
+        mine = {generator.progress.feed for generator in self._generators.values()}
         try:
-            found = await self._database.run(unattended, mine)
+            with self._observer.looking() as found:
+                rows = await self._database.run(_others, mine, self._open)
+                found |= {row.name: ownership.sign_of(row) for row in rows}
         except Exception as error:
             if not is_unavailable(error):
                 raise
-            return  # the generators report it
-        for feed, trouble in found:
-            if trouble:
-                self._say(feed, f"{trouble}; waiting until this is fixed")
-            else:
-                self._said.pop(feed, None)
-                self._begin(self._recruit(feed))
-        if self._generators:
+            if not self._generators:
+                self._say("", "the database does not answer; waiting")
+            return
+        if self._open is not None and (gone := self._open - mine - found.keys()):
+            raise ownership.RemovedError(min(gone))
+        lives = {row.name: self._observer.life(row.name) for row in rows}
+        if self._is_standby:
+            self._wait_for(lives)
+        for row in rows:
+            if lives[row.name] in (Life.FREE, Life.DEAD):
+                self._take(row, await self._database.run(_trouble, row))
+        if self._generators or self._waiting or rows:
             self._said.pop("", None)
         else:
             self._say("", "there is no feed to generate; waiting for one")
+
+    def _take(self, row: Feed, trouble: str) -> None:
+        """Begin to generate a feed that no living process owns, unless *trouble* prevents it."""
+        assert self._recruit is not None
+        if trouble and self._open is not None:
+            raise SpecError(trouble)
+        if trouble:
+            self._say(row.name, f"{trouble}; waiting until this is fixed")
+            return
+        self._said.pop(row.name, None)
+        if self._observer.life(row.name) is Life.DEAD:
+            log.warning("%s", notices.taking_over(row.name, TAKEOVER_SECONDS))
+        generator = self._recruit(row.name)
+        generator.expect(ownership.sign_of(row))
+        self._begin(generator)
+
+    def _wait_for(self, lives: Mapping[str, Life]) -> None:
+        """Show which feeds other processes generate, and log it once all are known."""
+        owned = {feed for feed, life in lives.items() if life is Life.ALIVE}
+        for feed in self._waiting.keys() - owned:
+            self.progress.remove(self._waiting.pop(feed))
+            self._unsaid.discard(feed)
+        for feed in sorted(owned - self._waiting.keys()):
+            self._waiting[feed] = Progress(feed, State.STANDBY)
+            self.progress.append(self._waiting[feed])
+            self._unsaid.add(feed)
+        if self._unsaid and Life.UNKNOWN not in lives.values():
+            names = " and ".join(sorted(self._unsaid))
+            noun = "feed" if len(self._unsaid) == 1 else "feeds"
+            log.warning("standing by: another process generates %s %s", noun, names)
+            self._unsaid.clear()
 
     def _say(self, feed: str, text: str) -> None:
         if self._said.get(feed) != text:
@@ -141,22 +208,25 @@ class Crew:
         self._said[feed] = text
 
 
-def unattended(mine: Collection[str]) -> list[tuple[str, str]]:
+def _others(mine: Collection[str], chosen: Collection[str] | None) -> list[Feed]:
     """
-    Return the feeds that are switched on, not *mine*, and without a generator.
+    Return the feeds that are switched on and not *mine*; only *chosen* ones, if given.
 
-    Each comes with the reason why it cannot be generated, empty if it can.
+    On SQLite it waits for the lock that a promise needs (`ownership.see`), unless all are mine.
     """
-    now = now_us()
-    others = Feed.objects.filter(enabled=True).exclude(name__in=mine)
-    return [
-        (feed.name, _trouble(feed)) for feed in others if not is_attended(feed.promised_us, now)
-    ]
+    feeds = Feed.objects.filter(enabled=True).exclude(name__in=mine)
+    if chosen is not None:
+        feeds = Feed.objects.filter(name__in=set(chosen) - set(mine))
+    if not feeds.exists():
+        return []
+    with transaction.atomic():
+        return list(feeds.all())
 
 
-def _trouble(feed: Feed) -> str:
+def _trouble(row: Feed) -> str:
+    """Return the reason why a feed cannot be generated; empty if it can."""
     try:
-        source_of(recipe_of(feed))
+        source_of(recipe_of(row))
     except SpecError as error:
-        return f"feed {feed.name}: {error}"
+        return f"feed {row.name}: {error}"
     return ""

@@ -21,6 +21,13 @@ from feeds.core import notices
 from feeds.core.schedule import Segment
 from feeds.core.succession import successor
 from feeds.making import ownership
+from feeds.making.observation import (
+    TAKEOVER_LOOK_SECONDS,
+    TAKEOVER_SECONDS,
+    Life,
+    Observer,
+    Sign,
+)
 from feeds.making.progress import Progress, State
 from feeds.making.publisher import Publisher
 from feeds.making.regeneration import source_of, stretches
@@ -39,6 +46,8 @@ BATCH_LINES = 500
 """Most lines in one batch: about 100 KB, a few milliseconds of work."""
 LOOK_SECONDS = 0.05
 """Time between checks for new promises; a segment may begin late by up to this much."""
+OWNER_LOOK_SECONDS = 0.25
+"""Time between looks at a feed's owner: half of the interval of promises."""
 TICK_SECONDS = 0.005
 """Shortest time between batches: fast feeds send hundreds at once, slower ones on time."""
 
@@ -60,7 +69,7 @@ class Generator:
         """
         Stop after *count* messages or *seconds*, if given.
 
-        With *take_over*, another generator at work on the feed is stopped. *rate*
+        With *take_over*, another generator at work on the feed is fenced off. *rate*
         and *seed* are stored in the feed once it is taken.
         """
         self.progress = Progress(feed)
@@ -68,7 +77,10 @@ class Generator:
         self._publisher = Publisher(layer, self.progress)
         self._count = count
         self._seconds = seconds
-        self._take_feed = partial(ownership.take, feed, by_force=take_over, rate=rate, seed=seed)
+        self._take_feed = partial(ownership.take, feed, rate=rate, seed=seed)
+        self._takes_by_force = take_over
+        self._seen: Sign | None = None
+        """The sign with which to take the feed at once; None: observe its owner first."""
         self._owned: ownership.OwnedFeed
         self._sent = 0
         self._last: int | None = None
@@ -111,6 +123,10 @@ class Generator:
     def share(self, database: Worker) -> None:
         """Promise in *database*, whose owner stops it after `run`; to be called before that."""
         self._database, self._owns_database = database, False
+
+    def expect(self, seen: Sign) -> None:
+        """Take the feed as *seen*, free or of a dead owner; to be called before `run`."""
+        self._seen = seen
 
     def stop(self) -> None:
         """
@@ -155,28 +171,42 @@ class Generator:
         """
         Take the feed; return None if stopped before.
 
-        Waits for the database, and until a killed generator counts as dead.
+        Waits for the database, and until it is known whether the feed's owner is alive.
         """
-        patience = ownership.ALIVE_US / 1e6 + PROMISE_SECONDS
-        give_up = time.monotonic() + patience
-        seen: int | None = None
+        observer = Observer(TAKEOVER_SECONDS, TAKEOVER_LOOK_SECONDS)
+        is_prepared = False
         while not self._stopping.is_set():
             try:
-                return await self._database.run(self._take_feed, now_us())
-            except ownership.OwnedError as taken:
-                is_over = time.monotonic() > give_up
-                if is_over and taken.promised_us == seen:
-                    # Its promise is in the future only because the clock was set back since.
-                    self._take_feed = partial(self._take_feed, by_force=True)
-                elif is_over:
-                    raise
-                seen = seen or taken.promised_us
+                if not is_prepared:
+                    await self._database.run(ownership.prepare, self._feed)
+                    is_prepared = True
+                seen, self._seen = self._seen, None
+                if seen is None and not self._takes_by_force:
+                    seen = await self._look_for_owner(observer)
+                if seen is not None or self._takes_by_force:
+                    owned = await self._database.run(self._take_feed, now_us(), seen)
+                    self._takes_by_force = False
+                    return owned
+            except ownership.ChangedError:
+                continue  # the next looks tell whether its owner is alive
+            except ownership.SlowError:
+                observer.begin_anew()
             except Exception as error:
                 if not is_unavailable(error):
                     raise
                 self._miss_database(error)
-                give_up = time.monotonic() + patience
-            await self._rest(0.1)
+            await self._rest(OWNER_LOOK_SECONDS)
+        return None
+
+    async def _look_for_owner(self, observer: Observer) -> Sign | None:
+        """Return the sign if the feed may be taken, or None; raises OwnedError."""
+        with observer.looking() as found:
+            found[self._feed] = await self._database.run(ownership.see, self._feed)
+        match observer.life(self._feed):
+            case Life.ALIVE:
+                raise ownership.OwnedError(self._feed)
+            case Life.FREE | Life.DEAD:
+                return found[self._feed]
         return None
 
     async def _promise(self) -> None:

@@ -15,6 +15,8 @@ class State(StrEnum):
 
     STARTING = "starting"
     """It is taking the feed, or making its first promise."""
+    STANDBY = "standby"
+    """Another process generates the feed; this one takes over if that stops."""
     RUNNING = "running"
     OFF = "switched off"
     """The feed is switched off in the admin; the generator waits until it is on."""

@@ -26,7 +26,12 @@ LINE_SECONDS = 10.0
 """Interval of lines in a log, after the first."""
 FILE_WIDTH = 120
 """Characters per line in a file, where nothing wraps."""
-STYLES = {State.RUNNING: "green", State.OFF: "yellow", State.NO_DATABASE: "bold red"}
+STYLES = {
+    State.RUNNING: "green",
+    State.STANDBY: "cyan",
+    State.OFF: "yellow",
+    State.NO_DATABASE: "bold red",
+}
 
 
 class Display:
@@ -85,7 +90,7 @@ class Display:
         """Show a summary of each generator that took its feed."""
         with self._until_gone():
             for progress in self._generators:
-                if progress.state is not State.STARTING:
+                if progress.state not in (State.STARTING, State.STANDBY):
                     self._console.print(_summary(progress))
 
     @contextmanager

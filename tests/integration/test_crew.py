@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
 
 from feeds.making import ownership
-from feeds.making.catalog import ATTENDED_US
-from feeds.making.crew import LOOK_SECONDS, Crew
-from feeds.making.generator import Generator
+from feeds.making.crew import Crew
+from feeds.making.generator import OWNER_LOOK_SECONDS, Generator
+from feeds.making.observation import TAKEOVER_SECONDS
 from feeds.making.progress import State
 from feeds.models import Feed
-from feeds.running.clock import now_us
-from tests.integration.test_generator import ListLayer, fast
+from tests.integration.test_generator import ListLayer, fast, offsets
+from tests.support.database import be_impatient, locked
 from tools.waiting import PATIENCE_SECONDS
+from tools.waiting import until as until_now
 
 pytestmark = pytest.mark.usefixtures("default_feeds")
+PAIRS = 20
+"""Feeds for which two generators are started together."""
+LOCKS = 3
+"""Locks of the database meanwhile."""
 
 
 @asynccontextmanager
@@ -80,23 +88,52 @@ async def test_feed_of_another_generator_is_left_alone() -> None:
         assert not task.done()
 
 
-async def test_feed_found_by_two_crews_has_one_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_feed_found_by_two_crews_has_one_generator() -> None:
     """If two crews find the same feed, one takes it and the other continues without it."""
-    crew = await follower("arrays")
-    tries = []
+    crews = [await follower("arrays"), await follower("users")]
+    async with working(crews[0]) as first, working(crews[1]) as second:
+        await until(lambda: at_work(crews[0]) == ["arrays"])
+        await until(lambda: at_work(crews[1]) == ["users"])
+        for name in ("prices", "stocks", "trades"):
+            await Feed.objects.acreate(name=name, kind="arrays", rate=100)
+            await until(lambda name=name: sum(name in at_work(crew) for crew in crews) == 1)  # type: ignore[misc]
+            assert (await Feed.objects.aget(name=name)).owner == 1
+        assert not first.done()
+        assert not second.done()
 
-    def take(name: str, *_: object, **__: object) -> ownership.OwnedFeed:
-        tries.append(name)
-        raise ownership.OwnedError(name, now_us())
 
-    async with working(crew) as task:
-        await until(lambda: at_work(crew) == ["arrays"])
-        monkeypatch.setattr(ownership, "take", take)
-        monkeypatch.setattr(ownership, "ALIVE_US", -500_000)
-        await Feed.objects.acreate(name="prices", kind="arrays")
-        await until(lambda: len(tries) >= 2)
-        await until(lambda: [one.feed for one in crew.progress] == ["arrays"])
-        assert not task.done()
+async def test_generators_started_together_never_fight(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of two that start together, each feed has one owner for good, however slow the database."""
+    be_impatient(monkeypatch)
+    names = ["arrays", "users"] + [f"feed{number}" for number in range(PAIRS - 2)]
+    for name in names[2:]:
+        await Feed.objects.acreate(name=name, kind="arrays")
+    layer = ListLayer()
+    crews = [
+        Crew([Generator(name, layer) for name in names], lambda name: Generator(name, layer))
+        for _ in range(2)
+    ]
+    running = [asyncio.ensure_future(crew.run()) for crew in crews]
+    await asyncio.to_thread(slow_down)
+    await until(lambda: sorted(at_work(crews[0]) + at_work(crews[1])) == sorted(names))
+    owners = [owner async for owner in Feed.objects.values_list("owner", flat=True)]
+    assert owners == [1] * PAIRS
+    assert "was taken over" not in caplog.text
+    for crew in crews:
+        crew.stop()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+def slow_down() -> None:
+    """Lock the database for longer than an owner may be silent, several times."""
+    until_now(lambda: Feed.objects.exclude(owner=0).exists(), lambda: "no feed was taken")
+    for _ in range(LOCKS):
+        with locked():
+            time.sleep(1.2 * TAKEOVER_SECONDS)
+        time.sleep(OWNER_LOOK_SECONDS / 2)
+    connections.close_all()
 
 
 async def test_removed_feed_ends_only_its_generator(caplog: pytest.LogCaptureFixture) -> None:
@@ -120,7 +157,7 @@ async def test_feed_that_cannot_be_made_waits(caplog: pytest.LogCaptureFixture) 
         await Feed.objects.acreate(name="prices", kind="fish")
         await until(lambda: "feed users: an item of fields is 'nope'" in caplog.text)
         await until(lambda: "feed prices: " in caplog.text)
-        await asyncio.sleep(2 * LOOK_SECONDS)
+        await asyncio.sleep(3 * OWNER_LOOK_SECONDS)
         assert caplog.text.count("waiting until this is fixed") == 2
         await Feed.objects.filter(name="users").aupdate(spec={})
         await until(lambda: at_work(crew) == ["arrays", "users"])
@@ -157,7 +194,7 @@ async def test_switched_off_feed_keeps_its_owner() -> None:
     await until(lambda: other.progress.state is State.OFF)
     before = other.progress.published
     async with working(crew):
-        await asyncio.sleep(ATTENDED_US / 1e6 + 2 * LOOK_SECONDS)
+        await asyncio.sleep(TAKEOVER_SECONDS + 3 * OWNER_LOOK_SECONDS)
         await Feed.objects.filter(name="users").aupdate(enabled=True)
         await until(lambda: other.progress.published > before)
         assert at_work(crew) == ["arrays"]
@@ -190,7 +227,10 @@ async def test_crew_with_chosen_feeds_takes_no_others() -> None:
 
 async def test_first_error_ends_all() -> None:
     """If a chosen feed has another owner, no generator of the crew continues."""
-    crew = await follower("arrays", "users")
+    layer = ListLayer()
+    for name in ("arrays", "users"):
+        await fast(name)
+    crew = Crew([Generator("arrays", layer), Generator("users", layer)])
     other = Generator("users", ListLayer())
     elsewhere = asyncio.ensure_future(other.run())
     await until(lambda: other.progress.published > 0)
@@ -200,3 +240,145 @@ async def test_first_error_ends_all() -> None:
     assert not (await Feed.objects.aget(name="arrays")).promised_us
     other.stop()
     await elsewhere
+
+
+async def test_start_beside_another_generator(caplog: pytest.LogCaptureFixture) -> None:
+    """A crew that follows the admin generates what is free, and ends if nothing is."""
+    crew = await follower("arrays", "users")
+    other = Generator("users", ListLayer())
+    elsewhere = asyncio.ensure_future(other.run())
+    await until(lambda: other.progress.published > 0)
+    async with working(crew):
+        await until(lambda: at_work(crew) == ["arrays"])
+        await until(lambda: "feed users is being generated by another process" in caplog.text)
+        third = await follower("arrays", "users")
+        async with working(third) as task:
+            with pytest.raises(ownership.OwnedError):
+                await task
+    other.stop()
+    await elsewhere
+
+
+def standby(*chosen: str, count: int | None = None) -> tuple[Crew, ListLayer]:
+    """Return a standby of the *chosen* feeds, or of all, and its layer."""
+    layer = ListLayer()
+    crew = Crew(
+        [],
+        lambda name: Generator(name, layer, count=count),
+        standby=True,
+        chosen=chosen or None,
+    )
+    return crew, layer
+
+
+def states(crew: Crew) -> dict[str, State]:
+    """Return the state of each feed of *crew*."""
+    return {progress.feed: progress.state for progress in crew.progress}
+
+
+async def test_standby_replaces_a_dead_generator(caplog: pytest.LogCaptureFixture) -> None:
+    """It says once that it waits, and continues with the next offset after the last promise."""
+    for name in ("arrays", "users"):
+        await fast(name)
+    first = {name: Generator(name, ListLayer()) for name in ("arrays", "users")}
+    tasks = {name: asyncio.ensure_future(one.run()) for name, one in first.items()}
+    await until(lambda: all(one.progress.published > 0 for one in first.values()))
+    crew, layer = standby()
+    async with working(crew):
+        await until(lambda: states(crew) == dict.fromkeys(first, State.STANDBY))
+        await until(lambda: all(one.progress.published > 2000 for one in first.values()))
+        first["users"]._promise = never  # type: ignore[method-assign]  # it cannot be killed here
+        await until(lambda: at_work(crew) == ["users"])
+        assert states(crew)["arrays"] is State.STANDBY
+        del first["users"]._promise  # as after a thaw
+        with pytest.raises(ownership.TakenOverError):
+            await tasks["users"]
+        await until(lambda: len(layer.lines) > 100)
+        assert set(offsets(layer)) == set(range(min(offsets(layer)), max(offsets(layer)) + 1))
+        first["arrays"].stop()
+        await tasks["arrays"]
+        await until(lambda: at_work(crew) == ["arrays", "users"])
+    said = "standing by: another process generates feeds arrays and users"
+    assert caplog.text.count("standing by") == caplog.text.count(said) == 1
+    assert caplog.text.count("taking over") == 1
+    assert "feed users has promised nothing for 2 s; taking over" in caplog.text
+
+
+async def never() -> None:
+    """Promise nothing."""
+
+
+async def test_standby_that_is_fenced_off_stands_by() -> None:
+    """A feed that another process took from it is waited for, not given up."""
+    await fast("arrays")
+    crew, layer = standby("arrays")
+    async with working(crew) as task:
+        await until(lambda: at_work(crew) == ["arrays"])
+        other = Generator("arrays", layer, take_over=True)
+        elsewhere = asyncio.ensure_future(other.run())
+        await until(lambda: states(crew) == {"arrays": State.STANDBY})
+        assert not task.done()
+        other.stop()
+        await elsewhere
+        await until(lambda: at_work(crew) == ["arrays"])
+    # What was promised, but not pushed, is left to the servers. Nothing has two versions.
+    assert len(set(layer.lines)) == len(set(offsets(layer)))
+
+
+async def test_standby_ends_with_its_feeds() -> None:
+    """With a number of messages, or chosen feeds, it ends once these are done or removed."""
+    await fast("arrays")
+    crew, layer = standby("arrays", count=20)
+    async with working(crew) as task, asyncio.timeout(PATIENCE_SECONDS):
+        await task
+    assert offsets(layer) == list(range(1, 21))
+    other = Generator("arrays", ListLayer())
+    elsewhere = asyncio.ensure_future(other.run())
+    await until(lambda: other.progress.published > 0)
+    crew, _ = standby("arrays")
+    async with working(crew) as task:
+        await until(lambda: states(crew) == {"arrays": State.STANDBY})
+        await Feed.objects.filter(name="arrays").adelete()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            with pytest.raises(ownership.RemovedError, match="feed arrays was removed"):
+                await task
+            with pytest.raises(ownership.RemovedError):
+                await elsewhere
+
+
+async def test_standby_waits_for_the_database(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It says so once, and takes no feed because of the outage."""
+    be_impatient(monkeypatch)
+    await fast("arrays")
+    other = Generator("arrays", ListLayer())
+    elsewhere = asyncio.ensure_future(other.run())
+    await until(lambda: other.progress.published > 0)
+    crew, _ = standby("arrays")
+    async with working(crew):
+        await until(lambda: states(crew) == {"arrays": State.STANDBY})
+
+        def hold() -> None:
+            with locked():
+                until_now(lambda: "the database does not answer" in caplog.text, lambda: "unsaid")
+                time.sleep(2 * TAKEOVER_SECONDS)
+            connections.close_all()
+
+        await asyncio.to_thread(hold)
+        before = other.progress.published
+        await until(lambda: other.progress.published > before)
+        assert states(crew) == {"arrays": State.STANDBY}
+    assert caplog.text.count("the database does not answer; waiting") == 1
+    other.stop()
+    await elsewhere
+
+
+@pytest.mark.parametrize("option", ["--take-over", "--rate=5", "--seed=0"])
+def test_standby_changes_no_feed(option: str) -> None:
+    """Options that change a feed, or take it by force, exclude a standby."""
+    with pytest.raises(
+        CommandError, match=r"--standby and --[a-z-]+ exclude each other"
+    ) as refusal:
+        call_command("generate", "--standby", option)
+    assert refusal.value.returncode == 2

@@ -12,6 +12,7 @@ import pytest
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
+from django.db.models import F
 
 from feeds.core.schedule import Recipe, Schedule, Segment
 from feeds.layer.batches import Batch, Membership, push
@@ -377,9 +378,26 @@ async def test_second_generator_is_refused() -> None:
     await running
 
 
-async def test_promise_in_the_future_is_not_alive() -> None:
-    """A promise in the future that does not advance is from a dead generator."""
-    await Feed.objects.filter(name="arrays").aupdate(promised_us=now_us() + 3_600_000_000)
-    generator = Generator("arrays", ListLayer(), count=3)
-    await generator.run()
-    assert generator.progress.published == 3
+async def test_dead_owner_is_replaced() -> None:
+    """A promise that does not change is from a dead generator, also one in the future."""
+    for name, hours in (("arrays", 1), ("users", -1)):
+        promised_us = now_us() + hours * 3_600_000_000
+        await Feed.objects.filter(name=name).aupdate(promised_us=promised_us)
+        generator = Generator(name, ListLayer(), count=3)
+        await generator.run()
+        assert generator.progress.published == 3
+
+
+@pytest.mark.parametrize("hours", [1, 0, -1])
+async def test_owner_with_a_wrong_clock_is_alive(hours: int) -> None:
+    """A generator that promises keeps its feed, whatever the times of its promises are."""
+    arrays = Feed.objects.filter(name="arrays")
+    await arrays.aupdate(promised_us=now_us() + hours * 3_600_000_000)
+    second = asyncio.ensure_future(Generator("arrays", ListLayer()).run())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not second.done():
+            await arrays.aupdate(promised=F("promised") + 1)
+            await asyncio.sleep(0.1)
+    with pytest.raises(ownership.OwnedError, match="wait for its end with --standby"):
+        await second
+    assert (await arrays.aget()).owner == 0

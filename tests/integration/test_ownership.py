@@ -31,43 +31,63 @@ def test_default_feeds_exist() -> None:
     ]
 
 
-def test_second_generator_is_refused_while_the_first_runs() -> None:
-    """A fresh promise keeps others out; an old or released one does not."""
-    owned = begin(ownership.take("arrays", NOW), 10)
-    with pytest.raises(ownership.OwnedError, match="feed arrays is being generated"):
-        ownership.take("arrays", NOW + 1_000_000)
-    assert ownership.take("arrays", NOW + ownership.ALIVE_US).owner == owned.owner + 1
+def seize(name: str, now: int = NOW) -> ownership.OwnedFeed:
+    """Take a feed as it is now."""
+    return ownership.take(name, now, ownership.see(name))
+
+
+def test_feed_is_taken_only_as_it_was_seen() -> None:
+    """After any promise, or another owner, the sign that was seen takes the feed no more."""
+    seen = ownership.see("arrays")
+    owned = ownership.take("arrays", NOW, seen)
+    with pytest.raises(ownership.ChangedError):
+        ownership.take("arrays", NOW + 1, seen)
+    seen = ownership.see("arrays")
+    owned = begin(owned, 10)
+    with pytest.raises(ownership.ChangedError):
+        ownership.take("arrays", NOW + 1, seen)
+    assert seize("arrays").owner == owned.owner + 1
 
 
 def test_feed_can_be_taken_by_force() -> None:
     """A generator that takes a feed by force owns it at once."""
-    owned = begin(ownership.take("arrays", NOW), 10)
-    assert ownership.take("arrays", NOW + 1, by_force=True).owner == owned.owner + 1
+    owned = begin(seize("arrays"), 10)
+    assert ownership.take("arrays", NOW + 1, None).owner == owned.owner + 1
     with pytest.raises(ownership.TakenOverError):
         ownership.promise(owned, 11, NOW + 2)
 
 
-def test_released_feed_is_free_at_once() -> None:
-    """A generator that stopped cleanly leaves no waiting time."""
-    owned = ownership.take("arrays", NOW)
+def test_slow_database_takes_no_feed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If taking takes long, a feed keeps its owner, whose promise may have waited as well."""
+    monkeypatch.setattr(ownership, "PROMPT_SECONDS", -1.0)
+    owned = seize("arrays")  # without an owner it does not matter
+    with pytest.raises(ownership.SlowError):
+        seize("arrays")
+    assert begin(owned, 10).owner == owned.owner
+
+
+def test_released_feed_is_free() -> None:
+    """A generator that stopped cleanly leaves no time of a promise."""
+    owned = seize("arrays")
+    assert ownership.see("arrays").promised_us == NOW
     ownership.release(owned)
-    assert ownership.take("arrays", NOW + 1).owner == owned.owner + 1
+    assert ownership.see("arrays").promised_us == 0
 
 
 def test_former_owner_is_locked_out() -> None:
     """Once another generator owns the feed, the former one can promise nothing."""
-    first = begin(ownership.take("arrays", NOW), 10)
-    second = ownership.take("arrays", NOW + ownership.ALIVE_US)
+    first = begin(seize("arrays"), 10)
+    second = seize("arrays", NOW + 1)
     with pytest.raises(ownership.TakenOverError, match="taken over"):
-        ownership.promise(first, 20, NOW + ownership.ALIVE_US)
+        ownership.promise(first, 20, NOW + 2)
     ownership.release(first)
-    assert Feed.objects.get(name="arrays").promised_us == NOW + ownership.ALIVE_US
+    assert Feed.objects.get(name="arrays").promised_us == NOW + 1
     assert ownership.promise(second, 20, NOW + 3_000_000).promised == 20
 
 
 def test_segment_keeps_the_recipe() -> None:
     """An edit of the feed changes nothing that was served before."""
-    owned = begin(ownership.take("arrays", NOW), 10)
+    owned = begin(seize("arrays"), 10)
     Feed.objects.filter(name="arrays").update(seed=2, spec={"shape": [3]}, rate=5)
     owned = ownership.promise(owned, 11, NOW + 500_000)
     assert (owned.recipe.seed, owned.rate_milli) == (2, 5000)
@@ -78,8 +98,8 @@ def test_segment_keeps_the_recipe() -> None:
 
 def test_promise_and_segment_are_one_transaction() -> None:
     """A refused promise leaves no segment behind."""
-    first = ownership.take("arrays", NOW)
-    ownership.take("arrays", NOW + ownership.ALIVE_US)
+    first = seize("arrays")
+    seize("arrays")
     with pytest.raises(ownership.TakenOverError):
         begin(first, 10)
     assert not SegmentRow.objects.exists()
@@ -87,23 +107,28 @@ def test_promise_and_segment_are_one_transaction() -> None:
 
 def test_taking_a_feed_sets_its_options() -> None:
     """The rate of the command line becomes the feed's own; other options stay."""
-    ownership.take("arrays", NOW, rate=Decimal("2.5"))
-    with pytest.raises(ownership.OwnedError):
-        ownership.take("arrays", NOW + 1, rate=Decimal(7), seed=99)
+    seen = ownership.see("arrays")
+    ownership.take("arrays", NOW, seen, rate=Decimal("2.5"))
+    with pytest.raises(ownership.ChangedError):
+        ownership.take("arrays", NOW + 1, seen, rate=Decimal(7), seed=99)
     feed = Feed.objects.get(name="arrays")
     assert (feed.rate, feed.seed) == (Decimal("2.5"), 1)
 
 
 def test_removed_feed_is_reported_as_removed() -> None:
     """Every call reports that the feed was removed, not that it was taken over."""
-    owned = begin(ownership.take("arrays", NOW), 10)
+    owned = begin(seize("arrays"), 10)
     Feed.objects.filter(name="arrays").delete()
     with pytest.raises(ownership.RemovedError, match="feed arrays was removed"):
         ownership.promise(owned, 11, NOW + 1)
     with pytest.raises(ownership.RemovedError):
         ownership.look(owned)
-    with pytest.raises(ownership.RemovedError):
-        ownership.take("arrays", NOW + 1)
+    for call in (ownership.see, ownership.prepare):
+        with pytest.raises(ownership.RemovedError):
+            call("arrays")
+    for seen in (ownership.sign_of(Feed()), None):
+        with pytest.raises(ownership.RemovedError):
+            ownership.take("arrays", NOW + 1, seen)
 
 
 @pytest.mark.parametrize("rate", ["0", "-1", "0.0004", "1000000.001"])

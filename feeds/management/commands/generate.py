@@ -39,7 +39,7 @@ class Command(CommandWithExitCodes):
 {HEADING}
   0  done, or stopped by Ctrl-C
   1  failed: no such feed, another generator has it or took it over, no database, no output
-  2  an option has a value that is not allowed
+  2  an option has a value that is not allowed, or does not go with another one
 """
     help = (
         "Generate the enabled feeds and push them to every server until Ctrl-C, including feeds "
@@ -74,6 +74,12 @@ class Command(CommandWithExitCodes):
             "(default: off)",
         )
         parser.add_argument(
+            "--standby",
+            action="store_true",
+            help="while another generator has a feed, wait, and take over if it stops or dies "
+            "(default: off)",
+        )
+        parser.add_argument(
             "--rate",
             type=_rate,
             metavar="N",
@@ -93,24 +99,7 @@ class Command(CommandWithExitCodes):
     def handle(self, *_: Any, **options: Any) -> None:
         """Generate; exits 1 with a sentence if that is not possible."""
         require_engines()
-        is_bounded = any(options[name] is not None for name in ("feed", "count", "seconds"))
-        names = _choose(options["feed"])
-        if is_bounded and not names:
-            raise CommandError("no feed is enabled; enable one in the admin")
-        layer = get_channel_layer()
-        given = [
-            Generator(
-                name,
-                layer,
-                count=options["count"],
-                seconds=options["seconds"],
-                take_over=options["take_over"],
-                rate=options["rate"],
-                seed=options["seed"],
-            )
-            for name in names
-        ]
-        crew = Crew(given, None if is_bounded else lambda name: Generator(name, layer))
+        crew = _crew(options)
         display = Display(
             crew.progress,
             sys.stdout,
@@ -128,6 +117,30 @@ class Command(CommandWithExitCodes):
             display.end()
         if display.gone is not None:
             raise display.gone
+
+
+def _crew(options: dict[str, Any]) -> Crew:
+    """Return the generators that *options* ask for; raises CommandError."""
+    is_bounded = any(options[name] is not None for name in ("feed", "count", "seconds"))
+    for name in ("take_over", "rate", "seed"):
+        if options["standby"] and options[name] is not None and options[name] is not False:
+            flag = name.replace("_", "-")
+            raise CommandError(f"--standby and --{flag} exclude each other", returncode=2)
+    names = _choose(options["feed"])
+    if is_bounded and not names:
+        raise CommandError("no feed is enabled; enable one in the admin")
+    layer = get_channel_layer()
+    bounds = {name: options[name] for name in ("count", "seconds")}
+    if options["standby"]:
+        return Crew(
+            [],
+            lambda name: Generator(name, layer, **bounds),
+            standby=True,
+            chosen=names if is_bounded else None,
+        )
+    taking = {name: options[name] for name in ("take_over", "rate", "seed")}
+    given = [Generator(name, layer, **bounds, **taking) for name in names]
+    return Crew(given, None if is_bounded else lambda name: Generator(name, layer))
 
 
 def _punctual_loop() -> asyncio.AbstractEventLoop:

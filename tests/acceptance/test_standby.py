@@ -1,0 +1,116 @@
+"""A second generator that stands by while the first one works, is killed, or is frozen."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from itertools import pairwise
+
+from tests.support.judge import judge
+from tests.support.log_oracle import OracleSession
+from tests.support.stack import PATIENCE_SECONDS, Program, Stack, until
+
+log = logging.getLogger(__name__)
+KILLS = int(os.environ.get("BLOCKFEED_KILLS", "2"))
+WAITS = "standing by: another process generates feeds arrays and users"
+
+
+def standby(stack: Stack) -> Program:
+    """Start a standby, and wait until it has said so."""
+    program = stack.start("generate", "--standby")
+    program.wait_for(WAITS)
+    return program
+
+
+def wait_for_blocks(client: Program, number: int) -> None:
+    """Wait until a client has *number* blocks more than now."""
+    wanted = client.said.count("received successfully") + number
+    until(lambda: client.said.count("received successfully") >= wanted, lambda: client.said)
+
+
+def longest_silence(session: OracleSession) -> float:
+    """Return the longest time between two messages in a log, in seconds."""
+    stamps = [stamp for block in session.blocks for stamp in block.stamps]
+    return max(b - a for a, b in pairwise(stamps)) / 1e6
+
+
+def owners(stack: Stack) -> list[tuple[int, ...]]:
+    """Return how often each feed was taken."""
+    return stack.rows("SELECT owner FROM feeds_feed ORDER BY name")
+
+
+def wait_for_owners(stack: Stack, program: Program, number: int) -> None:
+    """Wait until *program* is the owner of that *number* of both feeds."""
+    until(lambda: owners(stack) == [(number,), (number,)], lambda: program.said)
+
+
+def test_standby_replaces_a_killed_generator(stack: Stack) -> None:
+    """Each time the generator is killed, a standby continues; the log of a client is whole."""
+    stack.server()
+    active = stack.generator("--rate=50")
+    client = stack.client("alice", "--block-size=10", "--feed=users", "--feed=arrays")
+    wait_for_blocks(client, 2)
+    for kill in range(KILLS):
+        waiting = standby(stack)
+        wait_for_blocks(client, 2)
+        active.process.kill()
+        active.process.wait()
+        wait_for_owners(stack, waiting, kill + 2)
+        assert "feed users has promised nothing for 2 s; taking over" in waiting.said
+        wait_for_blocks(client, 3)
+        active = waiting
+    assert client.stop() == 0
+    session = judge(stack.log("alice"))
+    log.info("longest silence of %d kills: %.2f s", KILLS, longest_silence(session))
+    assert active.stop() == 0
+    assert "Traceback" not in active.said
+
+
+def test_frozen_generator_is_fenced_off(stack: Stack) -> None:
+    """When it returns, one becomes the standby, and one without --standby ends."""
+    stack.server()
+    first = stack.start("generate", "--standby")
+    first.wait_for("offset")
+    client = stack.client("alice", "--block-size=1", "--feed=users", "--feed=arrays")
+    wait_for_blocks(client, 2)
+    second = standby(stack)
+    first.process.send_signal(signal.SIGSTOP)
+    second.wait_for("feed arrays has promised nothing for 2 s; taking over")
+    wait_for_owners(stack, second, 2)
+    wait_for_blocks(client, 3)
+    first.process.send_signal(signal.SIGCONT)
+    first.wait_for("feed users was taken over by another generator")
+    first.wait_for("feed arrays was taken over by another generator")
+    until(lambda: first.said.count("standing by") >= 1, lambda: first.said)
+    wait_for_blocks(client, 3)
+    assert owners(stack) == [(2,), (2,)]
+    assert first.process.poll() is None
+    # The first one again, and then one that does not stand by.
+    assert second.stop() == 0
+    wait_for_blocks(client, 3)
+    assert first.stop() == 0
+    third = stack.generator()
+    fourth = standby(stack)
+    third.process.send_signal(signal.SIGSTOP)
+    wait_for_owners(stack, fourth, 5)
+    wait_for_blocks(client, 3)
+    third.process.send_signal(signal.SIGCONT)
+    assert third.process.wait(PATIENCE_SECONDS) == 1
+    assert "was taken over by another generator" in third.said
+    assert owners(stack) == [(5,), (5,)]
+    assert client.stop() == 0
+    judge(stack.log("alice"))
+    for program in (first, second, third, fourth):
+        assert "Traceback" not in program.said
+
+
+def test_ctrl_c_ends_a_standby(stack: Stack) -> None:
+    """It ends with 0, and neither takes nor releases anything."""
+    first = stack.generator()
+    waiting = standby(stack)
+    assert waiting.stop() == 0
+    assert "still stopping" not in waiting.said
+    assert owners(stack) == [(1,), (1,)]
+    assert stack.rows("SELECT min(promised_us) > 0 FROM feeds_feed") == [(1,)]
+    assert first.stop() == 0
