@@ -86,9 +86,7 @@ def verdict(report: BlockReport) -> str:
 
 def state(feed: FeedSummary) -> str:
     """Return the state of a feed, in a word or two."""
-    if not feed.enabled:
-        return "switched off"
-    return "running" if feed.running else "not running"
+    return str(feed.diagnosis.condition)
 
 
 def broken_reports() -> str:

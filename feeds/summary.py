@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from django.db.models import Prefetch
 
 from feeds.core.schedule import Schedule
-from feeds.making.catalog import is_attended
+from feeds.making.diagnosis import Diagnosis, diagnose
+from feeds.making.observation import OBSERVER
+from feeds.making.ownership import sign_of
 from feeds.making.segments import segment_of
 from feeds.models import Feed
 from feeds.models import Segment as SegmentRow
@@ -23,21 +25,27 @@ class FeedSummary:
     rate: float
     """Messages per second."""
     enabled: bool
-    running: bool
+    diagnosis: Diagnosis
     head: int
     """The last offset that is due; 0: none yet."""
     promised: int
     """The last offset that was promised; 0: the feed never had a generator."""
-    promised_us: int
-    """The time of its generator's last promise; 0: none, or the generator stopped cleanly."""
+
+    @property
+    def running(self) -> bool:
+        """Whether messages come."""
+        return self.diagnosis.is_running
 
 
 def summaries(now_us: int) -> list[FeedSummary]:
     """Read summaries of all feeds, as of *now_us*."""
-    rows = Feed.objects.prefetch_related(
+    wanted = Feed.objects.prefetch_related(
         # The head is in one of the last two segments.
         Prefetch("segments", SegmentRow.objects.order_by("-first")[:2], to_attr="newest")
     )
+    with OBSERVER.looking() as found:
+        rows = list(wanted)
+        found |= {row.name: sign_of(row) for row in rows}
     return [
         FeedSummary(
             pk=row.pk,
@@ -45,10 +53,9 @@ def summaries(now_us: int) -> list[FeedSummary]:
             kind=row.kind,
             rate=float(row.rate),
             enabled=row.enabled,
-            running=row.enabled and is_attended(row.promised_us, now_us),
+            diagnosis=diagnose(row.name, enabled=row.enabled, promised=row.promised),
             head=Schedule([segment_of(one) for one in row.newest]).due(now_us, row.promised),
             promised=row.promised,
-            promised_us=row.promised_us,
         )
         for row in rows
     ]

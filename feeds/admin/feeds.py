@@ -22,6 +22,7 @@ from feeds.admin.forms import FeedForm
 from feeds.admin.read_only import FactInline, leads
 from feeds.admin.recipes import recipes
 from feeds.making import regeneration, segments
+from feeds.making.diagnosis import Condition
 from feeds.models import Feed, Segment
 from feeds.sources import SpecError
 from feeds.summary import summaries
@@ -34,7 +35,10 @@ KEPT = (
     "instead. docs/how-to/admin.md explains how to remove it by hand."
 )
 
-STATES = {"running": "success", "not running": "warning", "switched off": "info"}
+STATES = {str(condition): "warning" for condition in Condition} | {
+    str(Condition.RUNNING): "success",
+    str(Condition.OFF): "info",
+}
 
 
 class SegmentInline(FactInline):

@@ -13,7 +13,8 @@ import logging
 from clientapp.wire.from_server import Control, Heartbeat, Notice
 from feeds.core.frames import control_frame
 from feeds.core.hub import Hub
-from feeds.making.catalog import Catalog
+from feeds.making.catalog import Catalog, KnownFeed
+from feeds.making.diagnosis import DELAYS, Condition
 from feeds.running.clock import now_us
 
 log = logging.getLogger("feeds.node")
@@ -25,8 +26,10 @@ class Announcer:
     def __init__(self, catalog: Catalog, hub: Hub) -> None:
         self._catalog = catalog
         self._hub = hub
-        self._said: dict[str, str] = {}
-        """Per feed, its state at the last check as a sentence."""
+        self._said: dict[str, Condition] = {}
+        """Per feed, its condition at the last check."""
+        self._has_waited = False
+        """Whether there was a check before."""
 
     async def beat(self) -> None:
         """Send a heartbeat with the head of each feed to all clients."""
@@ -34,14 +37,26 @@ class Announcer:
         await self._tell(Heartbeat(now=now_us(), heads=heads))
 
     async def notice_changes(self, now: int) -> None:
-        """Notify the clients of each feed whose state has changed since the last check."""
+        """Notify the clients of each feed whose condition has changed since the last check."""
         for name, feed in self._catalog.feeds.items():
-            text, before = feed.sentence(now), self._said.get(name)
-            self._said[name] = text
-            if text != before:
-                log.info("%s", text)
-                if before is not None:
-                    await self._tell(Notice(text=text), name)
+            DELAYS.seconds[name] = self._delay(feed, now)
+            new, before = feed.diagnosis(), self._said.get(name)
+            if not new.is_known and before is None:
+                continue
+            self._said[name] = new.condition
+            if new.condition is not before:
+                log.info("%s", new.sentence)
+                # Clients that connected before the first verdict took the feed to be running.
+                if before is not None or (self._has_waited and not new.is_running):
+                    await self._tell(Notice(text=new.sentence), name)
+        self._has_waited = True
+
+    def _delay(self, feed: KnownFeed, now: int) -> float:
+        """Return how late the next message is, if it is promised, in seconds."""
+        stream = self._hub.streams.get(feed.name)
+        if stream is None or stream.head >= feed.head(now):
+            return 0.0
+        return max(now - feed.schedule.at(stream.head + 1), 0) / 1e6
 
     async def _tell(self, control: Control, feed: str | None = None) -> None:
         for _ in self._hub.tell(control_frame(control), feed):

@@ -11,8 +11,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from feeds.core import notices
 from feeds.core.schedule import Recipe, Schedule
+from feeds.making.diagnosis import Diagnosis, diagnose
+from feeds.making.observation import OBSERVER
+from feeds.making.ownership import sign_of
 from feeds.making.regeneration import ScheduleUnknownError, source_of
 from feeds.making.segments import Segments, recipe_of
 from feeds.models import Feed
@@ -22,9 +24,6 @@ from feeds.running.worker import Worker
 from feeds.sources import SpecError
 
 log = logging.getLogger("feeds.node")
-
-ATTENDED_US = 3_000_000
-"""A generator is at work if its promise is younger than this, three times its reach."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,24 +42,17 @@ class KnownFeed:
     next_epoch: str
     """The epoch of `recipe`; empty if its spec is invalid."""
     promised: int
-    promised_us: int
     schedule: Schedule = field(repr=False)
     reached: int = 0
     """The highest offset that was ever promised, as far as this process knows."""
     removed: bool = False
     """Whether the feed was removed: then it is switched off for good."""
 
-    def running(self, now_us: int) -> bool:
-        """Tell whether a generator is at work on the feed."""
-        return self.enabled and is_attended(self.promised_us, now_us)
-
-    def sentence(self, now_us: int) -> str:
-        """Return the feed's state as a sentence, with what to do if it is not running."""
-        if self.removed:
-            return notices.removed(self.name)
-        if not self.enabled:
-            return notices.switched_off(self.name)
-        return (notices.running if self.running(now_us) else notices.not_running)(self.name)
+    def diagnosis(self) -> Diagnosis:
+        """Return the feed's condition, as this process has observed it."""
+        return diagnose(
+            self.name, enabled=self.enabled, promised=self.promised, removed=self.removed
+        )
 
     def head(self, now_us: int) -> int:
         """Return the last offset that is promised and due; 0: none."""
@@ -90,15 +82,6 @@ class KnownFeed:
         except LookupError:
             return False
         return is_kept and self.schedule.end(last) >= earlier.reached
-
-
-def is_attended(promised_us: int, now_us: int) -> bool:
-    """
-    Tell whether a promise is recent, so that its generator is alive, even if the feed is off.
-
-    A promise far in the future was made before the clock was set back.
-    """
-    return abs(now_us - promised_us) < ATTENDED_US
 
 
 class Catalog:
@@ -162,13 +145,13 @@ class Catalog:
 
     def read(self) -> Sequence[KnownFeed]:
         """Return the feeds in the database, read in this thread; raises its errors."""
-        rows = list(Feed.objects.all())
+        rows = _rows()
         if any(row.name not in self.feeds for row in rows):
             # Building a source may take a second. Meanwhile the promise just read gets old, and
-            # its generator would seem stopped. So build first and read again.
+            # messages would be missing. So build first and read again.
             for row in rows:
                 _known_feed(row, Schedule())
-            rows = list(Feed.objects.all())
+            rows = _rows()
         schedules = self._segments.read([row.pk for row in rows])
         return [_known_feed(row, schedules[row.pk]) for row in rows]
 
@@ -193,6 +176,14 @@ class Catalog:
         self.feeds = feeds | gone
 
 
+def _rows() -> list[Feed]:
+    """Read the rows of all feeds, and observe their owners."""
+    with OBSERVER.looking() as found:
+        rows = list(Feed.objects.all())
+        found |= {row.name: sign_of(row) for row in rows}
+    return rows
+
+
 def _known_feed(row: Feed, schedule: Schedule) -> KnownFeed:
     recipe = recipe_of(row)
     try:
@@ -209,6 +200,5 @@ def _known_feed(row: Feed, schedule: Schedule) -> KnownFeed:
         fields=fields,
         next_epoch=next_epoch,
         promised=row.promised,
-        promised_us=row.promised_us,
         schedule=schedule,
     )

@@ -23,7 +23,6 @@ from feeds.core.limits import Limits
 from feeds.core.start import is_of, start
 from feeds.fanout.intake import Intake
 from feeds.fanout.live_feeds import LiveFeeds
-from feeds.running.clock import now_us
 from feeds.running.worker import Worker
 from feeds.serving.refusal import Forbidden, TooMany, Unavailable
 from feeds.storing import sessions
@@ -71,9 +70,9 @@ class Admissions:
         self._ensure_room()
         cursors, gaps, states, notices = {}, [], {}, []
         positions = self._positions(request)
-        now = now_us()
         for name in request.feeds:
             feed = self._feeds[name]
+            diagnosis = feed.known.diagnosis()
             after = positions.get(name)
             at, gap = start(
                 name,
@@ -90,11 +89,11 @@ class Admissions:
                 offset=at.offset,
                 head=feed.head,
                 rate=feed.known.rate,
-                running=feed.known.running(now),
+                running=diagnosis.is_running,
                 fields=feed.known.fields,
             )
             if not states[name].running:
-                notices.append(feed.known.sentence(now))
+                notices.append(diagnosis.sentence)
         welcome = Welcome(
             session=key,
             feeds=states,

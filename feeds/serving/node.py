@@ -108,6 +108,7 @@ class Node:
             for task in (
                 self._pump.run(self.hub),
                 _every(self.limits.poll_seconds, self.poll),
+                _every(self.limits.poll_seconds, self._announce),
                 _every(self.limits.heartbeat_seconds, self._announcer.beat),
                 _every(self.limits.heartbeat_seconds, self.presence.keep),
                 self.intake.run(self._membership.batches()),
@@ -133,9 +134,13 @@ class Node:
     async def poll(self) -> None:
         """Read the promises: serve new feeds, fill holes, notice which feeds are running."""
         await self.intake.poll()
-        await self._announcer.notice_changes(now_us())
+        await self._announce()
         for name in self.catalog.feeds:
             await at_most(self.limits.layer_seconds, self._membership.join(name))
+
+    async def _announce(self) -> None:
+        """Say what has changed; also while a poll waits for the database."""
+        await self._announcer.notice_changes(now_us())
 
     async def admit(self, request: Request) -> Admission:
         """Grant *request*; raises Refusal. There is room for it until the next await."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -44,6 +46,34 @@ def test_clock_change_loses_nothing(stack: Stack, part: str, hours: int) -> None
     until(lambda: stack.rows(stored) == expected, lambda: str(stack.rows(stored)))
     for program in running.values():
         assert "Traceback" not in program.said, program.said
+
+
+@needs_compiler
+@pytest.mark.parametrize("seconds", [5, -5, 40, -40])
+def test_wrong_clock_of_a_host_changes_no_owner(stack: Stack, seconds: int) -> None:
+    """A generator whose clock is wrong keeps its feeds, and the server says what is wrong."""
+    server = stack.server()
+    clock = WrongClock(stack.folder, seconds)
+    with stack.variables(clock.environment):
+        generator = stack.generator("--rate=50")
+    client = stack.client("alice", "--block-size=10")
+    standby = stack.start("generate", "--standby")
+    standby.wait_for("standing by: another process generates feeds arrays and users")
+    way = "ahead of" if seconds > 0 else "behind"
+    server.wait_for("feed users is running, but the clock of its generator is ")
+    said = re.search(rf"the clock of its generator is (\d+) s {way} this server's", server.said)
+    assert said is not None, server.said
+    state = {feed["name"]: feed for feed in json.loads(stack.get("status.json"))["feeds"]}["users"]
+    assert state["state"] == "clock differs"
+    wait_for_blocks(client, 5)
+    assert stack.rows("SELECT DISTINCT owner FROM feeds_feed") == [(1,)]
+    generator.process.kill()
+    generator.process.wait()
+    standby.wait_for("taking over")
+    server.wait_for("feed users is running\n")
+    wait_for_blocks(client, 3)
+    assert client.stop() == 0
+    judge(stack.log("alice"))
 
 
 @needs_compiler

@@ -13,8 +13,9 @@ from tests.support.judge import judge
 from tests.support.log_oracle import offsets, read_log
 from tests.support.stack import PATIENCE_SECONDS, Stack, until
 
-NOT_RUNNING = "feed users is not running; start it with: python manage.py generate"
-NEVER_STARTED = "feed users was never started; start it with: python manage.py generate"
+NOT_RUNNING = (
+    "feed users is not running: it was never started; start it with: python manage.py generate"
+)
 
 
 def test_taken_port_is_reported(stack: Stack) -> None:
@@ -135,8 +136,8 @@ def test_missing_generator_is_reported_everywhere(stack: Stack) -> None:
     client = stack.client("alice")
     client.wait_for(NOT_RUNNING)
     feeds = {feed["name"]: feed for feed in json.loads(stack.get("status.json"))["feeds"]}
-    assert feeds["users"]["sentence"] == NEVER_STARTED
-    assert NEVER_STARTED in stack.get("")
+    assert feeds["users"]["sentence"] == NOT_RUNNING
+    assert NOT_RUNNING in stack.get("")
     stack.generator("--feed=users")
     client.wait_for("feed users is running")
     assert client.stop() == 0

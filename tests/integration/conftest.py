@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
+from feeds.making.diagnosis import DELAYS
+from feeds.making.observation import OBSERVER
 from feeds.models import Feed
 from feeds.pages import overview
 from feeds.serving.node import Node, get_node, stop_node
@@ -16,8 +18,10 @@ from tests.support.postgresql import MissingError, PostgreSQL, running
 
 @pytest.fixture(autouse=True)
 def fresh() -> None:
-    """Forget what the page has cached, so that each test reads its own data."""
+    """Forget what the page has cached and observed, so that each test reads its own data."""
     overview.forget()
+    OBSERVER.forget()
+    DELAYS.seconds.clear()
 
 
 @pytest.fixture

@@ -216,7 +216,7 @@ def test_figures_are_the_stored_ones(admin_client: Client) -> None:
     assert said["feeds"] == [
         {
             "name": "numbers",
-            "state": "not running",
+            "state": "not started",
             "rate": "2.5/s",
             "head": "0",
             "page": reverse("admin:feeds_feed_change", args=(numbers.pk,)),

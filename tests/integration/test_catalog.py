@@ -8,7 +8,8 @@ from django.test.utils import CaptureQueriesContext
 
 from feeds.core.schedule import Recipe
 from feeds.making import catalog as catalog_module
-from feeds.making.catalog import ATTENDED_US, Catalog
+from feeds.making.catalog import Catalog
+from feeds.making.observation import OBSERVER, SILENT_SECONDS, Life
 from feeds.making.regeneration import lines_between, source_of
 from feeds.making.segments import recipe_of
 from feeds.models import Feed, Segment
@@ -70,7 +71,7 @@ def test_removed_feed_is_kept_as_switched_off() -> None:
     Feed.objects.update(promised=10, promised_us=now_us())
     catalog = Catalog(Worker("database"))
     refresh(catalog)
-    assert catalog.feeds["arrays"].running(now_us())
+    assert catalog.feeds["arrays"].diagnosis().is_running
     lines = lines_between("arrays", catalog.feeds["arrays"].schedule, 1, 10)
     assert len(lines) == 10
     feed.delete()
@@ -78,7 +79,7 @@ def test_removed_feed_is_kept_as_switched_off() -> None:
         refresh(catalog)
         known = catalog.feeds["arrays"]
         assert not known.enabled
-        assert not known.running(now_us())
+        assert not known.diagnosis().is_running
         assert known.promised == 10
         assert lines_between("arrays", known.schedule, 1, 10) == lines
     Feed.objects.create(name="arrays", kind="arrays")
@@ -141,22 +142,22 @@ def test_refresh_costs_two_queries() -> None:
     assert len(catalog.feeds) == 100
 
 
-def test_slow_source_does_not_make_a_feed_idle(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The promise is read after sources are built, so a starting server sees the feed run."""
-    clock, built = [now_us()], set[Recipe]()
+def test_slow_source_does_not_silence_a_feed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time in which sources are built does not count as silence of a generator."""
+    clock, built = [0.0], set[Recipe]()
 
     def build(recipe: Recipe) -> Source:
-        if recipe not in built:
-            clock[0] += ATTENDED_US
-            Feed.objects.update(promised_us=clock[0])  # its generator continues meanwhile
+        clock[0] += 0 if recipe in built else 2 * SILENT_SECONDS
         built.add(recipe)
         return source_of(recipe)
 
-    Feed.objects.exclude(name="arrays").delete()
-    Feed.objects.update(promised_us=clock[0])
+    Feed.objects.update(promised_us=now_us())
+    monkeypatch.setattr(OBSERVER, "_clock", lambda: clock[0])
     monkeypatch.setattr(catalog_module, "source_of", build)
     catalog = Catalog(Worker("database"))
+    for _ in range(3):
+        refresh(catalog)
+        assert catalog.feeds["arrays"].diagnosis().is_running
+    clock[0] += 1
     refresh(catalog)
-    assert catalog.feeds["arrays"].running(clock[0])
+    assert OBSERVER.life("arrays") is Life.UNKNOWN

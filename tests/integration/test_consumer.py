@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from channels.db import database_sync_to_async
 from channels.layers import InMemoryChannelLayer, get_channel_layer
+from channels.testing import WebsocketCommunicator
+from django.db import OperationalError
 
 from clientapp.wire.names import is_session_key
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed, Segment
@@ -38,7 +40,8 @@ async def test_bare_connection_gets_users() -> None:
         assert welcome["feeds"]["users"]["fields"][0] == "name"
         notice = await receive(one, "notice")
         assert notice["text"] == (
-            "feed users is not running; start it with: python manage.py generate"
+            "feed users is not running: it was never started; "
+            "start it with: python manage.py generate"
         )
 
 
@@ -89,6 +92,45 @@ async def test_late_client_gets_old_messages() -> None:
         assert (await receive(one, "welcome"))["feeds"]["arrays"]["offset"] == 5
         offsets = [(await receive(one, "message"))["offset"] for _ in range(695)]
         assert offsets == list(range(6, 701))
+
+
+async def test_dead_generator_is_announced() -> None:
+    """A generator counts as alive until it is known to be dead; a stop shows at once."""
+    arrays = Feed.objects.filter(name="arrays")
+    await database_sync_to_async(arrays.update)(promised_us=5)
+    async with client("feed=arrays") as one:
+        assert (await receive(one, "welcome"))["feeds"]["arrays"]["running"] is True
+        await notice(one, "its generator was killed, hangs, or cannot reach the database")
+        await database_sync_to_async(arrays.update)(promised_us=6)
+        await notice(one, "feed arrays is running")
+        await database_sync_to_async(arrays.update)(promised=1, promised_us=0)
+        await notice(one, "it was stopped; start it with")
+
+
+async def notice(one: WebsocketCommunicator, words: str) -> None:
+    """Wait for a notice with *words*."""
+    while words not in (await receive(one, "notice"))["text"]:
+        pass
+
+
+async def test_database_that_does_not_answer_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The notice does not blame the generator, and the feed is running again afterwards."""
+
+    def fail() -> None:
+        raise OperationalError("no answer")
+
+    arrays = Feed.objects.filter(name="arrays")
+    await database_sync_to_async(arrays.update)(promised_us=5)
+    node = await get_node()
+    async with client("feed=arrays") as one:
+        await receive(one, "welcome")
+        await database_sync_to_async(arrays.update)(promised_us=6)
+        await node.poll()
+        with monkeypatch.context() as broken:
+            broken.setattr(node.catalog, "read", fail)
+            await notice(one, "feed arrays waits for the database; it continues once")
+        await database_sync_to_async(arrays.update)(promised_us=7)
+        await notice(one, "feed arrays is running")
 
 
 async def test_new_epoch_is_announced_in_its_place() -> None:

@@ -352,10 +352,10 @@ def test_missing_generator_is_explained(stack: Stack, page: Browser) -> None:
     """Feed, messages and client report that no generator runs, and show how to start it."""
     stack.server()
     page.open(home(stack))
-    said = "feed users is not running; start it with: python manage.py generate"
-    assert page.evaluate("document.querySelector('#stream-sentence').textContent") == (
-        "feed users was never started; start it with: python manage.py generate"
+    said = (
+        "feed users is not running: it was never started; start it with: python manage.py generate"
     )
+    assert page.evaluate("document.querySelector('#stream-sentence').textContent") == said
     assert page.evaluate("document.querySelector('#health').dataset.state") == "bad"
     start(page)
     page.wait_for(f"document.querySelector('#client .notice').textContent === '{said}'")
