@@ -64,6 +64,8 @@ class BoundedRequest(FeedRequest):
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
         """Pass the complete request on, without Twisted's parsing of forms."""
+        # Daphne believes it from anyone; `FORCE_SCRIPT_NAME` is the setting for it.
+        self.requestHeaders.removeHeader(b"Daphne-Root-Path")
         self.content.seek(0)
         self.method, self.uri, self.clientproto = command, path, version
         self.path = path.partition(b"?")[0]

@@ -127,6 +127,17 @@ def test_nonsense_is_answered_with_a_sentence(stack: Stack) -> None:
         assert answer.body == "This is not a request in HTTP/1.1.\n"
 
 
+@pytest.mark.parametrize("root", ["/elsewhere", "\xff"])
+def test_root_path_of_a_stranger_is_ignored(stack: Stack, root: str) -> None:
+    """No client can rewrite the links of a page; only the setting can."""
+    stack.server()
+    with RawHttp(stack.port) as client:
+        client.send(request("GET", f"Daphne-Root-Path: {root}", path="/admin/"))
+        answer = client.answer()
+    assert answer.status == 302
+    assert "location: /admin/login/" in answer.headers.lower()
+
+
 @pytest.mark.parametrize("command", ["serve", "runserver"])
 def test_slow_request_is_given_up(hurried: Stack, command: str) -> None:
     """Headers or a body that take too long, however evenly they arrive, get 408."""
@@ -158,10 +169,13 @@ def test_slow_request_after_another_is_given_up(hurried: Stack) -> None:
 
 
 def test_idle_connection_is_closed(hurried: Stack) -> None:
-    """A connection without a request ends without a word."""
+    """A connection without a request ends without a word, also after an answer."""
     hurried.server()
-    with RawHttp(hurried.port) as client:
+    with RawHttp(hurried.port) as client, RawHttp(hurried.port) as silent:
+        client.send(request("GET", path="/status.json"))
+        assert client.answer().status == 200
         assert client.answer().status == 0
+        assert silent.answer().status == 0
 
 
 def test_oldest_unfinished_request_gives_way(full: Stack) -> None:
