@@ -19,14 +19,17 @@ UV = Path(sys.executable).with_name("uv")
 INDEX = ("PIP_", "SSL_CERT_", "UV_")
 
 
-def uv(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run uv; skip the test with its message if it is missing or finds no packages."""
+def uv(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """
+    Run uv with *variables* in its environment.
+
+    Skip the test with its message if it is missing or finds no packages.
+    """
     if not UV.exists():
         pytest.skip("uv is not installed")
     done = subprocess.run(
         [UV, *arguments],
-        cwd=cwd,
-        env={**os.environ, **mark()},
+        env={**os.environ, **mark(), **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -38,8 +41,12 @@ def uv(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[
     return done
 
 
-def build(folder: Path) -> Path:
-    """Build the wheel into *folder*, from a copy of the checkout's files; return it."""
+def build(folder: Path, **variables: str) -> Path:
+    """
+    Build the wheel into *folder*, from a copy of the checkout's files; return it.
+
+    *variables* are added to the environment.
+    """
     copy = folder / "source"
     ignore = shutil.ignore_patterns("__pycache__")
     for name in ("clientapp", "examples", "feeds", "packaging", "templates", "tools", "wsproject"):
@@ -47,7 +54,7 @@ def build(folder: Path) -> Path:
     for pattern in ("*.md", "*.py", "*.toml", "*.txt", "LICENSE"):
         for file in CHECKOUT.glob(pattern):
             shutil.copy(file, copy)
-    uv("build", "--quiet", "--wheel", "--out-dir", str(folder), str(copy))
+    uv("build", "--quiet", "--wheel", "--out-dir", str(folder), str(copy), **variables)
     [wheel] = folder.glob("*.whl")
     return wheel
 

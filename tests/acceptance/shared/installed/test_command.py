@@ -14,7 +14,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.support.stack import CHECKOUT
-from tests.support.wheel import UV, Installed, processes, uv
+from tests.support.wheel import UV, Installed, build, processes, uv
 from tools.waiting import PATIENCE_SECONDS, until
 
 MOST_BYTES = 2_000_000
@@ -74,6 +74,13 @@ def test_wheel_has_the_compiled_pass(wheel: Path) -> None:
     libraries = [name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".so")]
     assert [name.rpartition("/")[0] for name in libraries] == ["blockfeed/_app/build"]
     assert re.fullmatch(r"blockfeed-[\d.]+-py3-none-(?!any)\w+\.whl", wheel.name)
+
+
+def test_wheel_without_a_compiler_is_pure(tmp_path: Path) -> None:
+    """Without a compiler the wheel is for any platform, and has no library."""
+    pure = build(tmp_path, CC="/nonexistent/cc")
+    assert pure.name.endswith("-py3-none-any.whl")
+    assert [name for name in zipfile.ZipFile(pure).namelist() if name.endswith(".so")] == []
 
 
 def test_requirements_are_ranges(wheel: Path) -> None:
