@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import experiment, run
+from tools import experiment, ports
 
 SWEEP = ("--block-sizes=1,2", "--clients=2,3", "--repeats=1", "--seconds=1")
 
@@ -21,7 +21,7 @@ def test_experiment_measures_every_condition(
     monkeypatch.setattr(experiment, "RATES", (10, 20))
     monkeypatch.setattr(experiment, "SWEEP", SWEEP)
     # Workers must not race for a port between finding and taking it.
-    monkeypatch.setattr(run, "FIRST_PORT", 8100 + 100 * int(re.sub(r"\D", "", worker_id) or 0))
+    monkeypatch.setattr(ports, "FIRST_PORT", 8100 + 100 * int(re.sub(r"\D", "", worker_id) or 0))
     monkeypatch.setenv("BLOCKFEED_VAR", str(tmp_path))
     assert experiment.main() == 0
     study = json.loads((tmp_path / "study.json").read_text())
