@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,13 +33,15 @@ class TerminalWindow:
         *,
         width: int = 200,
         height: int = 40,
+        popen: Callable[..., subprocess.Popen[bytes]] = subprocess.Popen,
     ) -> None:
+        """Run *command* in *folder*; *popen* starts the process."""
         self._keys, screen = os.openpty()
         os.set_blocking(self._keys, False)
         self._said = b""
         self._screen = pyte.Screen(width, height)
         self._stream = pyte.ByteStream(self._screen)
-        self.process = subprocess.Popen(
+        self.process = popen(
             [sys.executable, "-c", LOG_IN, *command],
             cwd=folder,
             env={

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.support.forks import popen
 from tests.support.judge import judge
 from tests.support.stack import CHECKOUT, Stack, until
 from tools.terminal_window import TerminalWindow
@@ -26,7 +27,9 @@ def open_window(stack: Stack) -> Iterator[Open]:
     with ExitStack() as opened:
 
         def open_window(*command: str) -> TerminalWindow:
-            window = TerminalWindow([sys.executable, *command], CHECKOUT, stack.environment)
+            window = TerminalWindow(
+                [sys.executable, *command], CHECKOUT, stack.environment, popen=popen
+            )
             opened.callback(window.close)
             return window
 

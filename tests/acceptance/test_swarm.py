@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,10 @@ def served(stack: Stack) -> Stack:
     return stack
 
 
-def swarm(stack: Stack, *options: str) -> Program:
-    """Start a swarm."""
-    return stack.program(
-        "swarm", sys.executable, "-m", "clientapp", "swarm", f"--url={stack.url}", *options
-    )
+def swarm(stack: Stack, *options: str, flags: Sequence[str] = ()) -> Program:
+    """Start a swarm; with *flags* of the interpreter, it and its processes are not forked."""
+    module = ("-m", "clientapp", "swarm")
+    return stack.program("swarm", sys.executable, *flags, *module, f"--url={stack.url}", *options)
 
 
 def ended(program: Program) -> int:
@@ -45,7 +45,7 @@ def stored(stack: Stack) -> int:
 
 
 def children(program: Program) -> list[int]:
-    """Return the process ids of a swarm."""
+    """Return the process ids of a swarm that was not forked."""
     task = Path(f"/proc/{program.process.pid}/task/{program.process.pid}/children")
     return [int(text) for text in task.read_text().split()]
 
@@ -137,7 +137,7 @@ def test_ctrl_c_ends_a_swarm(served: Stack) -> None:
 
 def test_second_ctrl_c_does_not_wait(served: Stack) -> None:
     """After a second Ctrl-C the swarm does not wait for its members."""
-    program = swarm(served, "--clients=3", LONG, "--mix=users:5")
+    program = swarm(served, "--clients=3", LONG, "--mix=users:5", flags=["-s"])
     until(lambda: stored(served) >= 3, lambda: program.said)
     (child,) = children(program)
     os.kill(child, signal.SIGSTOP)
@@ -167,7 +167,8 @@ def test_killed_server_costs_no_message(stack: Stack) -> None:
 
 def test_killed_process_ends_the_swarm(served: Stack) -> None:
     """If one of its processes is killed, a swarm ends with a sentence."""
-    program = swarm(served, "--clients=2", LONG, "--mix=users:5", "--processes=2", "--quiet")
+    options = ("--clients=2", LONG, "--mix=users:5", "--processes=2", "--quiet")
+    program = swarm(served, *options, flags=["-s"])
     until(lambda: stored(served) >= 2, lambda: program.said)
     first, second = children(program)
     os.kill(first, signal.SIGKILL)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.support.forkserver import fork_server
-from tests.support.stack import Program, Stack
+from tests.support import forks
+from tests.support.forks import popen
+from tests.support.stack import CHECKOUT, Program, Stack
+from tools.terminal_window import TerminalWindow
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks programs")
 ASK = """
@@ -20,7 +24,7 @@ child = Maker()
 process = child.start()
 print(type(process).__name__, child._ask(os.getpid, ()) == process.pid, flush=True)
 process.kill()
-select.select([process._forks._channel], [], [])  # its end is reported, and stays unread
+select.select([process._told], [], [])  # its end is reported, and stays unread
 print("has ended", flush=True)
 time.sleep(600)
 """
@@ -32,8 +36,9 @@ def start(stack: Stack, text: str) -> Program:
     script.write_text(text)
     output = stack.folder / "script.out"
     with output.open("wb") as stream:
-        process = fork_server().start(
-            [str(script)], stack.folder, stack.environment, stream.fileno()
+        command = [sys.executable, str(script)]
+        process = popen(
+            command, cwd=stack.folder, env=stack.environment, stdout=stream, stderr=stream
         )
     return Program(process, output)
 
@@ -52,3 +57,77 @@ def test_child_of_a_killed_program(stack: Stack) -> None:
     assert program.stop(signal.SIGKILL) == -signal.SIGKILL
     for _ in range(2):
         assert start(stack, "print('at work')").process.wait() == 0
+
+
+ASYNC = """
+import asyncio, sys
+async def main():
+    for code in ("sys.exit(7)", "import os; os.abort()"):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", f"import sys; print(open('/proc/self/cmdline').read()); {code}",
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        )
+        said, _ = await process.communicate()
+        print(b"forkserver" in said, process.returncode)
+asyncio.run(main())
+"""
+
+
+def test_exit_codes_reach_asyncio(stack: Stack) -> None:
+    """A forked program forks those that it starts by asyncio, and gets their exit codes."""
+    program = start(stack, ASYNC)
+    assert program.process.wait() == 0, program.said
+    assert program.said.splitlines() == ["True 7", "True -6"]
+
+
+def test_path_replaces_loaded_packages(stack: Stack) -> None:
+    """A package in PYTHONPATH hides one that the fork server has loaded."""
+    (stack.folder / "path").mkdir()
+    (stack.folder / "path" / "django.py").write_text("name = 'not the real one'\n")
+    with stack.variables({"PYTHONPATH": str(stack.folder / "path")}):
+        program = start(stack, "import django; print(django.name)")
+    assert program.process.wait() == 0, program.said
+    assert program.said == "not the real one\n"
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_is_buffered_as_usual(stack: Stack, unbuffered: str) -> None:
+    """Output to a file is buffered, unless PYTHONUNBUFFERED is set."""
+    with stack.variables({"PYTHONUNBUFFERED": unbuffered}):
+        program = start(stack, "import os; print('said'); os._exit(0)")
+    assert program.process.wait() == 0
+    assert program.said == ("said\n" if unbuffered else "")
+
+
+def test_module_runs_like_one_of_a_new_interpreter() -> None:
+    """``-m`` runs a module of the current folder, with its arguments and its own exit code."""
+    command = [sys.executable, "-m", "clientapp", "verify", "/nowhere"]
+    done = [
+        one.run(command, cwd=CHECKOUT, capture_output=True, text=True)
+        for one in (subprocess, forks)
+    ]
+    first, second = [(each.returncode, each.stdout, each.stderr) for each in done]
+    assert first == second
+    assert first[0] != 0
+
+
+def test_forked_program_leads_the_session_of_its_terminal(stack: Stack) -> None:
+    """Ctrl-C reaches a forked program in a terminal, and those that it starts."""
+    text = """
+import subprocess, sys
+SLEEP = "import time; print('ready'); time.sleep(600)"
+with subprocess.Popen([sys.executable, "-c", SLEEP]) as one:
+    try:
+        one.wait()
+    except KeyboardInterrupt:
+        sys.exit(one.wait() == -2)
+"""
+    script = stack.folder / "script.py"
+    script.write_text(text)
+    command = [sys.executable, str(script)]
+    with closing(TerminalWindow(command, stack.folder, stack.environment, popen=popen)) as window:
+        window.wait_for("ready")
+        assert isinstance(window.process, forks.ForkedProcess)
+        window.press_ctrl_c()
+        assert window.wait() == 1, window.said
+        assert window.others() == []

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from tests.support.forkserver import ForkedProcess, can_fork, fork_server
+from tests.support.forks import popen, run
 from tools.waiting import PATIENCE_SECONDS, until
 
 __all__ = ["CHECKOUT", "PATIENCE_SECONDS", "Program", "Stack", "free_port", "until"]
@@ -42,7 +42,7 @@ CHECKOUT = Path(__file__).parents[2]
 class Program:
     """A process, and the file with its output."""
 
-    process: subprocess.Popen[bytes] | ForkedProcess
+    process: subprocess.Popen[bytes]
     output: Path
 
     @property
@@ -182,26 +182,18 @@ class Stack:
     ) -> Program:
         output = self.folder / f"{len(self._programs):03}-{name}.out"
         with output.open("wb") as stream:
-            process = self._process(command, folder, stdin, stream.fileno())
+            process = popen(
+                command,
+                cwd=folder,
+                env=self.environment,
+                stdin=stdin,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
         program = Program(process, output)
         self._programs.append(program)
         return program
-
-    def _process(
-        self, command: list[str], folder: Path, stdin: int, output: int
-    ) -> subprocess.Popen[bytes] | ForkedProcess:
-        is_script = command[0] == sys.executable and command[1].endswith(".py")
-        if is_script and stdin == subprocess.DEVNULL and can_fork(self.environment):
-            return fork_server().start(command[1:], folder, self.environment, output)
-        return subprocess.Popen(
-            command,
-            cwd=folder,
-            env=self.environment,
-            stdin=stdin,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            process_group=0,
-        )
 
 
 @cache
@@ -215,7 +207,7 @@ def migrated_folder() -> Path:
         "DJANGO_SETTINGS_MODULE": "wsproject.settings",
     }
     command = [sys.executable, "manage.py", "migrate", "-v0"]
-    subprocess.run(command, cwd=CHECKOUT, env=environment, check=True)
+    run(command, cwd=CHECKOUT, env=environment, check=True)
     return folder
 
 
