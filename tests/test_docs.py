@@ -24,6 +24,7 @@ from feeds.pages.overview import ClientRow, FeedCard, Numbers, Overview
 from feeds.pages.pace import SizeRow
 from feeds.pages.sparklines import Sparkline, Sparklines
 from feeds.sources import make_source
+from tests.support.forks import run
 from tests.support.protocol_schema import validator
 
 CHECKOUT = Path(__file__).parent.parent
@@ -174,7 +175,7 @@ def test_client_options_are_documented() -> None:
     option = r"(?<![\w-])--[a-z][a-z-]*"
     offered: set[str] = set()
     for command in ([], ["analyse"], ["collect"], ["swarm"], ["verify"]):
-        usage = subprocess.run(
+        usage = run(
             [sys.executable, "-m", "clientapp", *command, "--help"],
             cwd=CHECKOUT,
             capture_output=True,

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.axe import faults
 from tests.support.browser import browser
+from tests.support.forks import run
 from tests.support.stack import CHECKOUT, Stack, until
 from tools.waiting import PATIENCE_SECONDS
 
@@ -24,13 +25,12 @@ PAPER = "getComputedStyle(document.body).backgroundColor"
 
 def analyse(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run ``analyse`` to its end."""
-    return subprocess.run(
+    return run(
         [sys.executable, "-m", "clientapp", "analyse", *arguments],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,
-        check=False,
     )
 
 

@@ -7,13 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support import forks
 from tests.support.stack import CHECKOUT
 
 
 def run(*options: str) -> subprocess.CompletedProcess[str]:
     """Run ``tools.chaos``."""
     command = [sys.executable, "-m", "tools.chaos", *options]
-    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    return forks.run(command, cwd=CHECKOUT, capture_output=True, text=True)
 
 
 def test_selftest_notices_all_damage() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from feeds.making.crew import PROMISE_THREADS
 from tests.support.crowd import Crowd
+from tests.support.forks import run
 from tests.support.postgresql import MissingError, PostgreSQL, running
 from tests.support.stack import CHECKOUT, Stack, until
 
@@ -46,7 +46,7 @@ def stack(tmp_path: Path, postgresql: PostgreSQL) -> Iterator[Stack]:
     stack = Stack(tmp_path, migrated=False)
     stack.environment["DATABASE_URL"] = postgresql.url()
     command = [sys.executable, "manage.py", "migrate", "-v0"]
-    subprocess.run(command, cwd=CHECKOUT, env=stack.environment, check=True)
+    run(command, cwd=CHECKOUT, env=stack.environment, check=True)
     yield stack
     stack.close()
 

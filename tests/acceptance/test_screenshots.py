@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from tests.support.forks import run
 from tests.support.stack import CHECKOUT
 from tests.support.stack import PATIENCE_SECONDS as PATIENCE
 from tools.browser import CHROMIUMS, program
@@ -20,11 +20,9 @@ def take(out: Path, *options: str) -> str:
     if program() is None:
         pytest.skip(f"none of {', '.join(CHROMIUMS)} is installed")
     command = [sys.executable, "-m", "tools.screenshots", f"--out={out}", "--blocks=1", *options]
-    done = subprocess.run(
-        command, cwd=CHECKOUT, capture_output=True, text=True, timeout=4 * PATIENCE, check=False
-    )
+    done = run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=4 * PATIENCE)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return str(done.stdout)
 
 
 def test_chosen_pictures_are_taken(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Fixtures that several test modules share."""
 
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pytest_django import Settings
@@ -10,9 +12,11 @@ from feeds.making.diagnosis import DELAYS
 from feeds.making.observation import OBSERVER
 from feeds.models import Feed
 from feeds.pages import overview
+from feeds.running import child
 from feeds.serving.node import Node, get_node, stop_node
 from tests.support.client_process import Lifted
 from tests.support.feed_server import FeedServer
+from tests.support.forks import popen
 from tests.support.postgresql import MissingError, PostgreSQL, running
 
 
@@ -67,6 +71,13 @@ async def node_ends(default_feeds: None, in_memory_layer: None) -> AsyncIterator
 async def node(node_ends: None) -> Node:
     """Return the node of the test's event loop."""
     return await get_node()
+
+
+@pytest.fixture
+def forked_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork the processes that this test starts by `feeds.running.child`."""
+    forking = SimpleNamespace(Popen=popen, PIPE=subprocess.PIPE)
+    monkeypatch.setattr(child, "subprocess", forking)
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,9 @@ OPENED = Opened(
 
 
 @pytest.fixture
-async def clerk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Clerk]:
+async def clerk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forked_children: None
+) -> AsyncIterator[Clerk]:
     """Return a clerk with an empty database, and end it."""
     monkeypatch.setenv("BLOCKFEED_VAR", str(tmp_path))
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "wsproject.settings")

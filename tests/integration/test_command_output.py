@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.forks import run
 from tools.waiting import PATIENCE_SECONDS
 
 CHECKOUT = Path(__file__).parents[2]
@@ -42,7 +43,7 @@ def broken(request: pytest.FixtureRequest) -> Iterator[tuple[int, str]]:
 
 def manage(folder: Path, output: int, *arguments: str) -> tuple[int, str]:
     """Run a command of manage.py; return its exit code and its stderr."""
-    done = subprocess.run(
+    done = run(
         [sys.executable, "manage.py", *arguments],
         cwd=CHECKOUT,
         env={**os.environ, "BLOCKFEED_VAR": str(folder)},

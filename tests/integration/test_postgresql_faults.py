@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from feeds.storing.clerk import Clerk
 from feeds.storing.facts import Outcome, Said
 from feeds.storing.recorder import Recorder
 from tests.integration.test_ledger import KEY, NOW, opened, reported
+from tests.support.forks import run
 from tests.support.postgresql import PostgreSQL
 from tools.waiting import PATIENCE_SECONDS
 
@@ -39,12 +39,16 @@ def migrated(postgresql: PostgreSQL) -> None:
         "DATABASE_URL": postgresql.url("migrated"),
     }
     command = [sys.executable, "manage.py", "migrate", "-v0"]
-    subprocess.run(command, cwd=CHECKOUT, env=environment, check=True)
+    run(command, cwd=CHECKOUT, env=environment, check=True)
 
 
 @pytest.fixture
 async def clerk(
-    postgresql: PostgreSQL, migrated: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgresql: PostgreSQL,
+    migrated: None,
+    forked_children: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Clerk]:
     """Return a clerk with an empty database that gives up an answer after a second."""
     postgresql.execute("DROP DATABASE IF EXISTS faults WITH (FORCE)")

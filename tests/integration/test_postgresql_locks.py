@@ -26,7 +26,7 @@ KEYS = [f"key-of-a-session-{number}" for number in range(CLIENTS)]
 
 @pytest.fixture
 async def clerks(
-    postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forked_children: None
 ) -> AsyncIterator[list[Clerk]]:
     """Return five processes with one empty database."""
     postgresql.execute("DROP DATABASE IF EXISTS storing")

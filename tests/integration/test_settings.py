@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import quote
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from feeds.conf import Environment, secret_key
+from tests.support.forks import run
 from tools.waiting import PATIENCE_SECONDS
 
 CHECKOUT = Path(__file__).parents[2]
@@ -24,7 +24,7 @@ EXAMPLE = "an address such as sqlite:////PATH or postgres://USER:PASSWORD@HOST/N
 
 def manage(*command: str, **variables: str) -> tuple[int, str]:
     """Run a command of manage.py; return its exit code and its stderr."""
-    done = subprocess.run(
+    done = run(
         [sys.executable, "manage.py", *command],
         cwd=CHECKOUT,
         env={**os.environ, **variables},

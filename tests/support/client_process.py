@@ -2,7 +2,7 @@
 The real client in a separate process, as its user runs it.
 
 It runs from a copy of ``clientapp/`` in a separate folder, with nothing of the checkout on its
-path, and cannot import Django.
+path, and cannot import Django. On Linux it is forked (``forks.py``).
 """
 
 from __future__ import annotations
@@ -12,22 +12,34 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from tests.support.forks import OF_THE_INTERPRETER, popen
 from tests.support.guardian import mark
 from tools.waiting import PATIENCE_SECONDS
 
 CHECKOUT = Path(__file__).parents[2]
+OTHERS = tuple({*OF_THE_INTERPRETER} - {"PYTHON"})
+"""Prefixes of the variables for the interpreter that a client inherits."""
 
 
 class ClientProcess:
     """One run of ``client.py``."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        output: asyncio.StreamReader | None,
+        errors: asyncio.StreamReader,
+    ) -> None:
+        """*output* is None if a file of the test gets it."""
         self._process = process
+        self._output = output
+        self._errors = errors
         self.pid = process.pid
 
     async def event(self, name: str) -> dict[str, Any]:
@@ -41,12 +53,12 @@ class ClientProcess:
 
     async def line(self) -> str:
         """Return the next line of the output; fails at its end."""
-        assert self._process.stdout is not None
+        assert self._output is not None
         async with asyncio.timeout(PATIENCE_SECONDS):
-            line = await self._process.stdout.readline()
+            line = await self._output.readline()
         if not line:
-            _, errors = await self._process.communicate()
-            raise AssertionError(f"the client ended: {errors.decode()}")
+            _, _, errors = await self.end()
+            raise AssertionError(f"the client ended: {errors}")
         return line.decode().rstrip("\n")
 
     def interrupt(self) -> None:
@@ -60,15 +72,15 @@ class ClientProcess:
     async def kill(self) -> None:
         """Kill the client with SIGKILL, and wait."""
         self._process.kill()
-        await self._process.communicate()
+        await self.end()
 
     async def end(self) -> tuple[int, str, str]:
         """Wait for the end; return the exit code, the rest of the output, and the errors."""
         async with asyncio.timeout(PATIENCE_SECONDS):
-            output, errors = await self._process.communicate()
-        assert self._process.returncode is not None
-        # None: the output is a file of the test.
-        return self._process.returncode, (output or b"").decode(), errors.decode()
+            output = b"" if self._output is None else await self._output.read()
+            errors = await self._errors.read()
+            code = await asyncio.to_thread(self._process.wait)
+        return code, output.decode(), errors.decode()
 
 
 class Lifted:
@@ -86,7 +98,7 @@ class Lifted:
         for package in ("django", "channels", "daphne", "feeds", "wsproject"):
             blocked = self._blocked / f"{package}.py"
             blocked.write_text(f"raise ImportError('{package} is not installed')\n")
-        self._running: list[asyncio.subprocess.Process] = []
+        self._started: list[ClientProcess] = []
 
     async def run(
         self, *options: str, output: int | None = None, **variables: str
@@ -102,10 +114,8 @@ class Lifted:
 
     async def clean_up(self) -> None:
         """Kill the clients that are still running."""
-        for process in self._running:
-            if process.returncode is None:
-                process.kill()
-                await process.communicate()
+        for process in self._started:
+            await process.kill()
 
     async def _start(
         self,
@@ -120,15 +130,26 @@ class Lifted:
             "PYTHONPATH": os.pathsep.join(map(str, folders)),
             "PYTHONUNBUFFERED": "1",
             **mark(),
+            **{name: text for name, text in os.environ.items() if name.startswith(OTHERS)},
             **(variables or {}),
         }
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *arguments,
+        process = popen(
+            [sys.executable, *arguments],
             cwd=self.home,
             env=environment,
-            stdout=asyncio.subprocess.PIPE if output is None else output,
-            stderr=asyncio.subprocess.PIPE,
+            stdout=subprocess.PIPE if output is None else output,
+            stderr=subprocess.PIPE,
+            bufsize=0,
         )
-        self._running.append(process)
-        return ClientProcess(process)
+        said = None if process.stdout is None else await _reader(process.stdout)
+        assert process.stderr is not None
+        self._started.append(ClientProcess(process, said, await _reader(process.stderr)))
+        return self._started[-1]
+
+
+async def _reader(pipe: IO[bytes]) -> asyncio.StreamReader:
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), pipe
+    )
+    return reader

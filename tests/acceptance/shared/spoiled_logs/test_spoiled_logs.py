@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.block_logs import seal
+from tests.support.forks import run
 from tests.support.stack import CHECKOUT, Stack
 from tools.waiting import PATIENCE_SECONDS
 
@@ -73,12 +73,11 @@ def verify(log: bytes, folder: Path) -> tuple[int, str]:
     """Return the exit code of the command, and its output."""
     copy = folder / "copy.log"
     copy.write_bytes(log)
-    done = subprocess.run(
+    done = run(
         [sys.executable, "-m", "clientapp", "verify", str(copy)],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
-        check=False,
     )
     assert done.stderr == ""
     return done.returncode, done.stdout
