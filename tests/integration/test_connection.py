@@ -7,14 +7,13 @@ from clientapp.core.protocol import ClientProtocol
 from clientapp.core.session import Session
 from clientapp.core.stamp import Stamp
 from clientapp.wire.codec import Json
-from clientapp.wire.from_client import Explained
 from clientapp.wire.from_server import Control
 from clientapp.wire.message import Message
 from tests.support.feed_server import FeedServer
 from tools.waiting import PATIENCE_SECONDS
 
-MORE_THAN_A_KERNEL_HOLDS = 1_000_000
-"""Pairs in an explanation, of 22 bytes each."""
+MORE_THAN_A_KERNEL_HOLDS = 25_000_000
+"""Bytes that a client sends at once."""
 
 
 class Talkative:
@@ -30,7 +29,7 @@ class Talkative:
         self.due = asyncio.Event()
 
     def received(self, frame: Message | Control, stamp: Stamp) -> None:
-        """Answer with a very long explanation."""
+        """Answer with a very long frame."""
         self._protocol.receive(frame)
         self.due.set()
 
@@ -44,8 +43,7 @@ class Talkative:
 
     async def to_send(self) -> list[Json]:
         """Answer at length."""
-        pairs = [(10**9 + number, 2**32 - 1) for number in range(MORE_THAN_A_KERNEL_HOLDS)]
-        return [Explained(block=1, lines={"users": pairs}, more=False).write()]
+        return [{"padding": "x" * MORE_THAN_A_KERNEL_HOLDS}]
 
 
 async def test_hanging_server_is_given_up() -> None:
