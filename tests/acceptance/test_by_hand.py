@@ -2,11 +2,12 @@
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sysconfig
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -58,17 +59,23 @@ def _kill_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
-@pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    """Open a terminal on a new, migrated folder."""
-    terminal = Terminal(tmp_path)
-    try:
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that the README's command has migrated."""
+    folder = tmp_path_factory.mktemp("migrated")
+    with closing(Terminal(folder)) as terminal:
         migration = terminal.start("python manage.py migrate")
         output, _ = migration.communicate()
         assert migration.returncode == 0, output
+    return folder
+
+
+@pytest.fixture
+def terminal(migrated: Path, tmp_path: Path) -> Iterator[Terminal]:
+    """Open a terminal on a copy of the migrated folder."""
+    shutil.copytree(migrated, tmp_path, dirs_exist_ok=True)
+    with closing(Terminal(tmp_path)) as terminal:
         yield terminal
-    finally:
-        terminal.close()
 
 
 @pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
