@@ -8,6 +8,7 @@ the process of pytest that started it (``guardian.py``), even if that is killed.
 
 from __future__ import annotations
 
+import atexit
 import os
 import pwd
 import shutil
@@ -73,11 +74,9 @@ class PostgreSQL:
             self._settings |= {"listen_addresses": "127.0.0.1", "port": str(port)}
         self._process: subprocess.Popen[bytes] | None = None
         self._log.touch()
-        if os.geteuid() == 0:
-            owner = pwd.getpwnam(USER)
-            for path in (folder, self._log):
-                os.chown(path, owner.pw_uid, owner.pw_gid)
-        self.program("initdb", "--auth=trust", f"--username={USER}", "--no-sync", f"{self._data}")
+        _give_away(folder, self._log)
+        # With owner and permissions.
+        subprocess.run(["cp", "-a", _new_cluster(), self._data], check=True)
         configuration = "\n".join(f"{name} = '{value}'" for name, value in self._settings.items())
         with (self._data / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.write(f"{configuration}\nunix_socket_directories = '{folder}'\n")
@@ -167,16 +166,7 @@ class PostgreSQL:
 
     def program(self, name: str, *arguments: str) -> str:
         """Run one of PostgreSQL's programs to its end; return its output."""
-        done: subprocess.CompletedProcess[str] = subprocess.run(
-            [programs() / name, *arguments],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-            **_owner(),
-        )
-        assert done.returncode == 0, f"{name} failed:\n{done.stdout}{done.stderr}"
-        return done.stdout
+        return _program(self.folder, name, *arguments)
 
     def _send_to_all(self, number: int) -> None:
         for pid in self.pids():
@@ -215,6 +205,38 @@ def patient_url(server: PostgreSQL) -> str:
     limits = {"statement_timeout": "5min", "lock_timeout": "5min"}
     limits["idle_in_transaction_session_timeout"] = "0"
     return "&".join([server.url(), *(f"{name}={value}" for name, value in limits.items())])
+
+
+@cache
+def _new_cluster() -> Path:
+    """Return a new cluster to copy from, because `initdb` takes a second; raises MissingError."""
+    folder = Path(tempfile.mkdtemp(prefix="blockfeed-pg-new-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _give_away(folder)
+    data = folder / "data"
+    _program(folder, "initdb", "--auth=trust", f"--username={USER}", "--no-sync", str(data))
+    return data
+
+
+def _program(folder: Path, name: str, *arguments: str) -> str:
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        [programs() / name, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        **_owner(),
+    )
+    assert done.returncode == 0, f"{name} failed:\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def _give_away(*paths: Path) -> None:
+    """Let the server's user own *paths*, if root starts it."""
+    if os.geteuid() == 0:
+        owner = pwd.getpwnam(USER)
+        for path in paths:
+            os.chown(path, owner.pw_uid, owner.pw_gid)
 
 
 def _owner() -> dict[str, Any]:
