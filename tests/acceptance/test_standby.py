@@ -30,9 +30,12 @@ def wait_for_blocks(client: Program, number: int) -> None:
 
 
 def longest_silence(session: OracleSession) -> float:
-    """Return the longest time between two messages in a log, in seconds."""
-    stamps = [stamp for block in session.blocks for stamp in block.stamps]
-    return max(b - a for a, b in pairwise(stamps)) / 1e6
+    """Return the longest time between two messages of one feed in a log, in seconds."""
+    stamps: dict[str, list[int]] = {}
+    for block in session.blocks:
+        for stamp, (feed, *_) in zip(block.stamps, block.messages, strict=True):
+            stamps.setdefault(feed, []).append(stamp)
+    return max(b - a for times in stamps.values() for a, b in pairwise(times)) / 1e6
 
 
 def owners(stack: Stack) -> list[tuple[int, ...]]:
