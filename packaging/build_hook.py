@@ -3,7 +3,7 @@ The steps of the build that hatchling cannot do by itself.
 
 The metadata takes ranges of versions from the requirements files, which pin them. A wheel
 carries the application as data in ``blockfeed/_app``, in the shape of the checkout, with the
-compiled pass if there is a C compiler (docs/decisions/0018-a-package-around-the-checkout.md).
+compiled pass if there is a C compiler (docs/decisions/0022-a-package-around-the-checkout.md).
 """
 
 from __future__ import annotations

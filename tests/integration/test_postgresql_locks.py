@@ -126,7 +126,7 @@ async def test_promise_does_not_wait_for_locks_of_sessions(
             holder.execute(f"SELECT FROM {table} FOR UPDATE".encode())
             holder.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
         storing = asyncio.ensure_future(clerks[0].run(ledger.commit, [reported(1, key=KEYS[0])]))
-        owned = await clerks[1].run(ownership.take, "arrays", NOW_US)
+        owned = await clerks[1].run(ownership.take, "arrays", NOW_US, None)
         promised = await clerks[1].run(ownership.promise, owned, 7, NOW_US + 1)
         assert promised.promised == 7
         assert not storing.done()

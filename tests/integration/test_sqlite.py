@@ -14,6 +14,7 @@ FILES = Path("/proc/self/fd")
 
 @pytest.mark.skipif(not FILES.exists(), reason="only Linux lists the open files of a process")
 @pytest.mark.sqlite("the file of a database")
+@pytest.mark.django_db
 def test_failed_connection_leaves_no_file_open(tmp_path: Path) -> None:
     """A damaged file is closed as soon as connecting to it has failed."""
     path = tmp_path / "damaged.sqlite3"

@@ -113,7 +113,7 @@ def test_promise_overtakes(
     threads: Threads, waiting: Event, default_feeds: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A promise that waits for the lock is made before a transaction that comes later."""
-    owned = ownership.take("arrays", now_us())
+    owned = ownership.take("arrays", now_us(), None)
     promising = Event()
     begin = transaction.Atomic.__enter__
 
