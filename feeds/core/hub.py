@@ -4,9 +4,9 @@ The fan-out: streams, and the subscribers that read them.
 A subscriber is a cursor into each of its feeds. Subscribers that are up to date
 share a *cohort*, which one pass serves with the same bytes; the others catch
 up with the head in bounded steps. A form with frames of its own has cohorts of
-its own; a form without controls never receives any. Nothing here waits: the
-caller reports events (`publish`, `drained`), and the pump is woken when there
-is work, which it runs in `turns`.
+its own; a form without controls never receives any. Nothing here waits:
+callers report events (`publish`, `drained`), and the hub wakes the pump, which
+runs its `turns`.
 
 Invariants: a subscriber is in a cohort if and only if its cursors equal the
 cohort's and its last write was complete; frames of one feed are written in

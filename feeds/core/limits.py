@@ -67,8 +67,8 @@ class Limits:
     """Frames per second that are read from a client in the long run: as many reports as the
     server has ever stored per second, from all clients together."""
     frame_burst: int = 10_000
-    """Frames read at once after a pause: the reports of blocks that a client completed while the
-    database was unavailable, without the window that our own client has."""
+    """Frames read at once after a pause: the reports of a client that completed blocks while the
+    database was unavailable, and sends all of them at once."""
     byte_rate: float = 262_144.0
     """Bytes per second that are read from a client in the long run: 130 full reports."""
     byte_burst: int = 8 * 2**20
@@ -79,8 +79,8 @@ class Limits:
     empty_burst: int = 1000
     """The same, at once after a pause."""
     flood_frames: int = 3000
-    """Pings, pongs and empty fragments beyond that, before the client is disconnected: it has sent
-    without a pause for a minute. Ten a second are forgiven."""
+    """Pings, pongs and empty fragments beyond `empty_burst`, before the client is disconnected: it
+    has sent without a pause for a minute. Ten a second are forgiven."""
     turn_frames: int = 16
     """Frames of one client handled before other work gets a turn: about half a millisecond."""
     fragments: int = 256
@@ -102,8 +102,8 @@ class Limits:
     text_characters: int = 4096
     """Characters kept of a client's text; longer texts are truncated and marked."""
     text_rate: float = 5.0
-    """Texts per second of one connection that are logged and stored in the long run. One counts
-    once more for every 1,000 characters, so that is 5 KB of log and as much of the database."""
+    """Texts per second of one connection that are logged and stored in the long run. A text costs
+    1, plus 1 for every 1,000 characters: 5 KB of log, and as much of the database."""
     text_burst: int = 200
     """Texts of one connection that are logged and stored at once after a pause: what a person
     pastes, and little for a stranger who connects again and again."""
@@ -113,7 +113,7 @@ class Limits:
     """Texts per second that are refused without an end: a client may answer each message of a
     feed with a text."""
     refusal_burst: int = 5000
-    """Refused texts and binary frames beyond that, before the client is disconnected."""
+    """Texts and binary frames refused beyond `refusal_rate`, before the client is disconnected."""
     waiting_texts: int = 4000
     """Texts waiting for the database: the rest of the queue is for reports and newcomers."""
     waiting_facts: int = 20_000

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class Intake:
-    """Appends to the streams of *hub*, one at a time and without a hole."""
+    """Appends batches to the streams of *hub*, one batch at a time and without a hole."""
 
     def __init__(
         self,

@@ -38,7 +38,7 @@ class Publisher:
         self._is_failing = False
 
     async def publish(self, made: Sequence[Stretch], schedule: Schedule) -> None:
-        """Push *made*, consecutive stretches of *schedule*; never fails."""
+        """Push the stretches *made*, which follow one another in *schedule*; never raises."""
         for stretch in made:
             await self._push(stretch)
         first, last = made[0].first, made[-1].first + len(made[-1].lines) - 1

@@ -93,7 +93,7 @@ def lines_between(feed: str, schedule: Schedule, first: int, last: int) -> list[
 
 
 def frames_between(feed: str, schedule: Schedule, first: int, last: int) -> list[bytes]:
-    """Generate the frames that a server sends for `lines_between`."""
+    """Generate the messages of `lines_between`, as the frames that a server sends."""
     return make_frames(feed, schedule, first, lines_between(feed, schedule, first, last))
 
 

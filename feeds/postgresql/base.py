@@ -18,7 +18,7 @@ class UnlimitedSchemaEditor(DatabaseSchemaEditor):
     """A schema editor for migrations, which may take as long as they need."""
 
     def __enter__(self) -> Self:
-        """Remove the limits of the session: its process does nothing but migrate."""
+        """Remove the session's limits: a process that migrates does nothing else."""
         super().__enter__()
         with self.connection.cursor() as cursor:
             cursor.execute("SET statement_timeout = 0; SET lock_timeout = 0")
@@ -27,7 +27,7 @@ class UnlimitedSchemaEditor(DatabaseSchemaEditor):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's engine with connections that are patient, and limited in number for pages."""
+    """Django's engine; its connections wait patiently, and pages get a limited number."""
 
     # Django connects by the `connect` of the driver's module.
     Database = SimpleNamespace(**{**vars(psycopg), "connect": PatientConnection.connect})  # type: ignore[assignment]  # it needs no more of a module

@@ -61,7 +61,7 @@ class Admissions:
         self._lookups = lookups
 
     async def admit(self, request: Request) -> Admission:
-        """Grant *request*; raises Refusal. There is room for it until the next await."""
+        """Grant *request*; raises Refusal. Nobody takes its place before the next await."""
         self._ensure_room()
         key = request.session or secrets.token_urlsafe(16)
         blocks = await self._stored_blocks(request, request.session) if request.session else 0

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 PREFIX = "BLOCKFEED_"
-"""The prefix of our variables. They are kept, and one with a setting's name sets it."""
+"""The prefix of our variables, which are kept; `BLOCKFEED_X` also sets the setting X."""
 SETTINGS = (
     "ALLOWED_HOSTS",
     "BEHIND_TLS_PROXY",

@@ -81,7 +81,7 @@ def test_page_of_a_long_session_is_bounded(admin_client: Client) -> None:
 
 
 def test_left_out_values_are_holes() -> None:
-    """A block without the server's clock, or caught up, has a block time and no latency."""
+    """A block that was caught up, or whose clock offset is unknown, has no latency."""
     session = connect("alice")
     known = {"verdict": "verified", "ideal": 4.0, "latency_max": 0.003, "clock_offset": 0.0}
     late = {"latency_p50": 300.0, "latency_p99": 300.0}

@@ -200,7 +200,7 @@ def test_place_of_a_connection_that_failed_is_free(postgresql: PostgreSQL) -> No
 def test_threads_of_a_process_need_no_place(
     postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The connection of a worker, one per thread, is made even if pages use all theirs."""
+    """Workers, with one connection per thread, connect even if pages use all their places."""
     monkeypatch.setattr(room, "CONNECT_SECONDS", 0.01)
     pages = [connect(postgresql) for _ in range(limits.PAGE_CONNECTIONS)]
     for page in pages:

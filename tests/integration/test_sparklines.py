@@ -30,7 +30,7 @@ def test_lines_start_at_zero_and_have_holes() -> None:
 
 
 def test_unknown_history_is_said_in_words() -> None:
-    """Without feeds that ran and without samples there is no line but a sentence."""
+    """If no feed ran and there is no sample, there is a sentence instead of a line."""
     for line in sparklines().tiles:
         if line.name != "rate":
             assert (line.path, line.said) == ("", "No data for the last 10 minutes")

@@ -200,7 +200,7 @@ class FeedServer:
         await self._note(lambda: None)
 
     def _lines_after(self, sent: dict[str, int]) -> Iterator[tuple[str, bytes]]:
-        """Yield missing lines until *sent* is complete, including lines published meanwhile."""
+        """Yield the lines after *sent*, also those published meanwhile, until none is left."""
         while behind := [feed for feed, count in sent.items() if count < len(self.lines[feed])]:
             for feed in behind:
                 yield feed, self.lines[feed][sent[feed]]

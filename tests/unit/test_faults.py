@@ -37,7 +37,7 @@ def test_altered_message_stays_json() -> None:
 
 
 def test_storm_loses_acknowledgements_and_cuts() -> None:
-    """Only acknowledgements are lost, any frame may be cut, and a calm storm does neither."""
+    """A storm loses only acknowledgements and may cut any frame; a calm one does neither."""
     ack = b'{"type":"ack","block":1}'
     storm = Storm(1, lost_acks=1.0, cuts=0.0)
     assert storm.from_server(ack) == []

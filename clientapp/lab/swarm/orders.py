@@ -27,7 +27,7 @@ class Orders:
 
     @classmethod
     def read(cls, line: str) -> Orders:
-        """Parse such a line."""
+        """Parse a line that `write` returned."""
         obj: dict[str, Any] = json.loads(line)
         roles = tuple(_read_role(role) for role in obj.pop("roles"))
         return cls(roles=roles, **obj)

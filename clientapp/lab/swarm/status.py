@@ -92,7 +92,7 @@ class Status:
 
     @classmethod
     def read(cls, line: str | bytes) -> Status:
-        """Parse such a line."""
+        """Parse a line that `write` returned."""
         obj: dict[str, Any] = json.loads(line)
         parts = {name: PartStatus.read(part) for name, part in obj.pop("parts").items()}
         return cls(parts=parts, **obj)
