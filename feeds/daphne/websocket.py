@@ -100,8 +100,8 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
     """None before the client's first frame."""
     _turn = 0
     """Frames handled in this turn of the loop."""
-    _rests = False
-    """Whether the client must wait for its next turn, or for its budget."""
+    _rest_ends: asyncio.TimerHandle | None = None
+    """Set while the client must wait for its next turn, or for its budget."""
 
     def onConnect(self, request: ConnectionRequest) -> Any:  # noqa: N802
         """Begin the handshake; deny it if Daphne would fail on a header."""
@@ -167,7 +167,9 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
         frame, now = self.current_frame, time.monotonic()
         budget = self._budget = self._budget or Budget(LIMITS, now)
         carries = frame.opcode < FIRST_CONTROL and (frame.length > 0 or frame.fin)
-        budget.spend(frame.length, now, carries=carries)
+        # What is refused is not kept: only the frames themselves cost time then.
+        size = 0 if self.failedByMe else min(frame.length, LIMITS.frame_bytes)
+        budget.spend(size, now, carries=carries)
         self._turn += 1
         super().onFrameBegin()
         if budget.is_flooded:
@@ -189,6 +191,8 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
         """Forget the closed socket: the next connection may get its number."""
         self.descriptor = -1
         self.held()
+        if self._rest_ends:
+            self._rest_ends.cancel()
         super().connectionLost(*reason)
 
     def write(self, frames: bytes) -> bool:
@@ -251,9 +255,9 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
     def _must_wait(self) -> bool:
         """Tell whether the client must not send more until some bytes are handled or sent."""
         if self.state != self.STATE_OPEN:
-            return self._rests
+            return self._rest_ends is not None
         is_full = self._inbox >= LIMITS.inbox_bytes or self._unsent() >= LIMITS.unsent_bytes
-        return self._rests or is_full
+        return self._rest_ends is not None or is_full
 
     def _grown(self) -> None:
         """Stop reading if the client must wait."""
@@ -262,12 +266,11 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
 
     def _rest(self, seconds: float) -> None:
         """Read nothing from the client for *seconds*; 0: until the next turn of the loop."""
-        self._rests = True
         self.transport.pauseProducing()
-        asyncio.get_running_loop().call_later(seconds, self._wake)
+        self._rest_ends = asyncio.get_running_loop().call_later(seconds, self._wake)
 
     def _wake(self) -> None:
-        self._rests = False
+        self._rest_ends = None
         self._read_on()
 
     def _read_on(self) -> None:

@@ -96,6 +96,9 @@ class Reactor:
 
     removeReader = addReader  # noqa: N815
 
+    def callLater(self, *_: object) -> None:  # noqa: N802
+        """Do nothing."""
+
 
 class Line:
     """A hub with one subscriber, and the bytes that its socket took."""
