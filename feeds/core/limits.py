@@ -27,14 +27,15 @@ class Limits:
     """Bytes of a request's body: ten times the largest form of the admin."""
     body_seconds: float = 20.0
     """Time for a body to arrive: at the limit of its size that is 6.5 KB/s."""
-    idle_seconds: float = 60.0
-    """Time that an HTTP connection may be idle between two requests, as in most proxies."""
+    idle_seconds: float = 75.0
+    """Time that an HTTP connection may be idle between two requests: longer than the 60 s after
+    which nginx and AWS' balancers end their idle ones, so no request meets a close of ours."""
     pending_requests: int = 1000
     """HTTP connections without a complete request: as many as connect in a second; with their
     bodies at most 128 MB. A quarter of the process's files applies if that is less."""
     open_requests: int = 256
     """HTTP requests answered at once: the pages that they ask for are answered one by one, in a
-    few milliseconds each."""
+    few milliseconds each. Probes do not count."""
     feeds: int = 100
     """Feeds that can be created: each has a stream and a group in every process."""
     recent_messages: int = 8192

@@ -29,7 +29,10 @@ from twisted.web.http import HTTPChannel
 from feeds.core.limits import LIMITS
 from feeds.daphne.pending import Pending
 from feeds.daphne.responses import FeedRequest
+from feeds.serving.probes import PROBES
 
+UNCOUNTED = frozenset(path.encode() for path in PROBES)
+"""Paths that are answered at once, by the event loop itself, however busy the pages are."""
 LONGEST_NUMBER = 18
 """Digits of a length; Python refuses to convert thousands of them."""
 HEADERS_TOO_LARGE = (
@@ -83,6 +86,8 @@ class BoundedChannel(HTTPChannel):
     """Whether a part of the next request has arrived."""
     _is_open = False
     """Whether a request is being answered."""
+    _is_counted = False
+    """Whether that request is one of the factory's open ones."""
     _is_ending = False
     """Whether the connection ends: nothing more is read."""
     factory: BoundedFactory
@@ -128,7 +133,7 @@ class BoundedChannel(HTTPChannel):
             self._refuse(HTTPStatus.LENGTH_REQUIRED, LENGTH_UNKNOWN)
         elif self.length > LIMITS.body_bytes:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, BODY_TOO_LARGE)
-        elif not self._is_upgrade() and self.factory.open_requests >= LIMITS.open_requests:
+        elif self._counts() and self.factory.open_requests >= LIMITS.open_requests:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, TOO_MANY_OPEN)
         else:
             super().allHeadersReceived()  # type: ignore[no-untyped-call]
@@ -146,9 +151,9 @@ class BoundedChannel(HTTPChannel):
             return
         self._has_begun = False
         self.factory.pending.leave(self)
-        if not self._is_upgrade():
-            self._is_open = True
-            self.factory.open_requests += 1
+        self._is_open = not self._is_upgrade()
+        self._is_counted = self._counts()
+        self.factory.open_requests += self._is_counted
         super().allContentReceived()  # type: ignore[no-untyped-call]
 
     def requestDone(self, request: Any) -> None:  # noqa: N802
@@ -200,10 +205,14 @@ class BoundedChannel(HTTPChannel):
         upgrades = self.requests[-1].requestHeaders.getRawHeaders(b"Upgrade", [b""])
         return bool(upgrades[0].lower() == b"websocket")
 
+    def _counts(self) -> bool:
+        """Tell whether the request that has arrived counts as an open one."""
+        uri: Any = self._path  # mypy takes it for a request
+        return not self._is_upgrade() and uri.partition(b"?")[0] not in UNCOUNTED
+
     def _close_request(self) -> None:
-        if self._is_open:
-            self._is_open = False
-            self.factory.open_requests -= 1
+        self.factory.open_requests -= self._is_counted
+        self._is_open = self._is_counted = False
 
     def _refuse(self, status: HTTPStatus, sentence: str) -> None:
         """Answer, and read nothing more."""

@@ -9,11 +9,12 @@ from django.conf import settings
 from django.core.management.color import Style
 
 from feeds.core.peer import NO_PORT
+from feeds.serving.probes import PROBES
 
 log = logging.getLogger("django.channels.server")
 
 LINE = "HTTP %(method)s %(path)s %(status)s [%(time_taken).2f, %(client)s]"
-POLLED = "/status.json", "/dashboard.json", "/rows.json", "/healthz", "/readyz"
+POLLED = "/status.json", "/dashboard.json", "/rows.json", *PROBES
 """The ends of the paths that open pages and balancers request every few seconds."""
 
 

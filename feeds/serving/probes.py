@@ -19,6 +19,8 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+PROBES = ALIVE, READY = "/healthz", "/readyz"
+"""The paths of the probes."""
 DRAINING = "blockfeed.draining"
 """The extension of a scope whose server is stopping."""
 NEEDED = {"database": "database", "layer": "layer", "recorder": "storage"}
@@ -34,15 +36,15 @@ class Probes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a probe, or pass the request on."""
-        match scope["path"]:
-            case "/healthz":
-                await _answer(scope, send, 200, {"alive": True})
-            case "/readyz":
-                reasons = reasons_against(scope)
-                status = 503 if reasons else 200
-                await _answer(scope, send, status, {"ready": not reasons, "reasons": reasons})
-            case _:
-                await self._pages(scope, receive, send)
+        path = scope["path"]
+        if path == ALIVE:
+            await _answer(scope, send, 200, {"alive": True})
+        elif path == READY:
+            reasons = reasons_against(scope)
+            status = 503 if reasons else 200
+            await _answer(scope, send, status, {"ready": not reasons, "reasons": reasons})
+        else:
+            await self._pages(scope, receive, send)
 
 
 def reasons_against(scope: Scope) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from feeds.core.limits import LIMITS
+from feeds.serving.probes import PROBES
 from tests.support.raw_client import RawClient
 from tests.support.raw_http import RawHttp, request
 from tests.support.stack import Program, Stack
@@ -198,8 +199,12 @@ def test_oldest_unfinished_request_gives_way(full: Stack) -> None:
 
 
 def test_page_of_a_busy_server_is_refused(full: Stack) -> None:
-    """If too many requests are being answered, the next gets 503; feeds go on."""
+    """If too many requests are being answered, the next gets 503; feeds and probes go on."""
     full.server()
+    for path in PROBES:
+        with RawHttp(full.port) as probe:
+            probe.send(request("GET", path=f"{path}?by=balancer"))
+            assert probe.answer().body.startswith(('{"alive"', '{"ready"'))
     with RawHttp(full.port) as client, RawClient(full.port) as follower:
         client.send(request("GET"))
         answer = client.answer()
