@@ -47,7 +47,7 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 class ChildEndedError(Exception):
-    """The process ended during a call; the next call starts another."""
+    """The process ended during a call, or could not start; the next call starts another."""
 
 
 class Child:
@@ -144,16 +144,16 @@ class Child:
 
     def _answer(self, request: object) -> tuple[bool, Any]:
         """Return whether the call succeeded, and its result or error."""
-        process = self.start()
-        assert process.stdin is not None
-        assert process.stdout is not None
         try:
+            process = self.start()
+            assert process.stdin is not None
+            assert process.stdout is not None
             pickle.dump(request, process.stdin)
             process.stdin.flush()
             answer: tuple[bool, Any] = pickle.load(process.stdout)  # noqa: S301  our own process
         except (EOFError, OSError, pickle.UnpicklingError):
             self._end()
-            raise ChildEndedError(f"the {self._name} has ended") from None
+            raise ChildEndedError(f"the {self._name} has ended, or cannot be started") from None
         return answer
 
     def _end(self) -> None:

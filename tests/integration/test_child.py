@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pickle
+import resource
 import signal
 import subprocess
 import sys
@@ -79,6 +80,18 @@ async def test_killed_child_is_replaced(maker: Maker) -> None:
     os.kill(await maker.run(os.getpid), signal.SIGKILL)
     with pytest.raises(ChildEndedError):
         await maker.run(len, "four")
+    assert await maker.run(len, "four") == 4
+
+
+async def test_child_that_cannot_start_is_started_later(maker: Maker) -> None:
+    """A call without a free descriptor fails as if the child had ended; the next starts it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(ChildEndedError):
+            await maker.run(len, "four")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert await maker.run(len, "four") == 4
 
 
