@@ -61,10 +61,14 @@ def remove(kind: str, before: datetime) -> Iterator[int]:
 
 
 def _rows(rows: QuerySet[Any]) -> Iterator[int]:
+    has_sessions = rows.model is not Sample
     while True:
         with transaction.atomic():
             keys = list(rows.values_list("pk", flat=True)[:BATCH])
-            rows.model.objects.filter(pk__in=keys).delete()
+            found = rows.model.objects.filter(pk__in=keys)
+            if has_sessions:
+                lock_sessions(found.values_list("session", flat=True).distinct())
+            found.delete()
         if not keys:
             return
         yield len(keys)

@@ -14,8 +14,8 @@ from django.core.management import call_command
 from feeds.making import ownership
 from feeds.storing import connections, leases, ledger, retention
 from feeds.storing.clerk import Clerk
-from feeds.storing.facts import Reopened
-from tests.integration.test_ledger import NOW, opened, reported
+from feeds.storing.facts import Fact, Reopened, Said
+from tests.integration.test_ledger import NOW, closed, opened, reported
 from tests.support.postgresql import PostgreSQL, patient_url
 
 CLIENTS = 100
@@ -97,9 +97,29 @@ async def test_storing_processes_never_deadlock(
     assert "deadlock" not in postgresql.said
 
 
-def removed(before: datetime) -> int:
-    """Remove old reports; return their number."""
-    return sum(retention.remove("reports", before))
+def removed(before: datetime, kind: str = "reports") -> int:
+    """Remove old rows; return their number."""
+    return sum(retention.remove(kind, before))
+
+
+@pytest.mark.parametrize("kind", ["messages", "connections", "reports"])
+async def test_rows_are_removed_under_the_lock_of_their_session(
+    clerks: list[Clerk], postgresql: PostgreSQL, kind: str
+) -> None:
+    """Nobody removes rows of a session while another transaction writes to them."""
+    text = Said(session=KEYS[0], text="old", at=NOW)
+    report, end = reported(1, key=KEYS[0]), closed("c1", KEYS[0])
+    facts: list[Fact] = [opened("c1", KEYS[0]), text, report, end]
+    await clerks[0].run(ledger.commit, facts)
+    with postgresql.connect("storing") as holder, holder.transaction():
+        holder.execute(b"SELECT FROM feeds_clientsession FOR UPDATE")
+        later = NOW + timedelta(seconds=1)
+        removing = asyncio.ensure_future(clerks[1].run(removed, later, kind))
+        waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        while not removing.done() and not postgresql.execute(waiting):
+            await asyncio.sleep(0.01)
+        assert not removing.done()
+    assert await removing == 1
 
 
 async def test_sessions_that_begin_twice_never_deadlock(

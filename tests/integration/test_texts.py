@@ -121,3 +121,18 @@ def test_session_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     ledger.commit([said("3")])
     kept = ClientMessage.objects.order_by("pk").values_list("session__key", "text")
     assert list(kept) == [(other.session, "kept"), (KEY, "2"), (KEY, "3")]
+
+
+def test_surplus_texts_are_removed_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session of an older version may have a million: no transaction removes them all."""
+    monkeypatch.setattr(texts, "REMOVED_PER_TEXT", 2)
+    ledger.commit([OPENED, *(said(str(n)) for n in range(8))])
+    store = texts.store
+    monkeypatch.setattr(texts, "store", lambda ids, facts: store(ids, facts, most=2))
+    left = []
+    for number in range(8, 16):
+        ledger.commit([said(str(number))])
+        left.append(ClientMessage.objects.count())
+    assert left == [7, 6, 5, 4, 3, 2, 2, 2]
+    kept = ClientMessage.objects.order_by("pk").values_list("text", flat=True)
+    assert list(kept) == ["14", "15"]
