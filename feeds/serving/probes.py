@@ -23,7 +23,7 @@ PROBES = ALIVE, READY = "/healthz", "/readyz"
 """The paths of the probes."""
 DRAINING = "blockfeed.draining"
 """The extension of a scope whose server is stopping."""
-NEEDED = {"database": "database", "layer": "layer", "recorder": "storage"}
+NEEDED = {"database": "database", "layer": "layer", "recorder": "storage", "clerk": "clerk"}
 """The parts without which a process should get no new client, with their names in the answer."""
 
 

@@ -48,7 +48,8 @@ async def test_started_process_is_ready(node: Node) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    ("part", "name"), [("database", "database"), ("layer", "layer"), ("recorder", "storage")]
+    ("part", "name"),
+    [("database", "database"), ("layer", "layer"), ("recorder", "storage"), ("clerk", "clerk")],
 )
 async def test_outage_of_a_needed_part_is_a_reason(node: Node, part: str, name: str) -> None:
     """The reason has the sentence for everybody, without the driver's words."""
