@@ -85,7 +85,7 @@ class Reported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """A client explained what it received of a broken block."""
+    """The difference of a broken block, computed from its client's explanation."""
 
     session: str
     block: int
@@ -101,7 +101,7 @@ class Outcome:
     """The outcome of one fact."""
 
     kept: bool = True
-    """Whether it is stored now; False if its session is unknown."""
+    """Whether it is stored now; False if its session is unknown, or if it was set aside."""
     replaced: tuple[str, ...] = ()
     """Channel names of older connections of the same session; of a `Reopened`, its own if
     it stays ended."""

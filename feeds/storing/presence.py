@@ -55,7 +55,7 @@ class Presence:
         self._watch = Watch(limits.lost_seconds, 2 * limits.heartbeat_seconds)
         self._beats = 0
         self._reopening: set[str] = set()
-        """Channels of connections whose `Reopened` waits to be committed."""
+        """Channels of served connections whose `Reopened` waits to be committed."""
         self._connections: dict[Subscriber, tuple[str, str]] = {}
         """Per subscriber, the channel of its consumer and the key of its session."""
 
@@ -65,7 +65,8 @@ class Presence:
 
     def leave(self, subscriber: Subscriber) -> None:
         """Remove *subscriber*, if it was not removed before."""
-        self._connections.pop(subscriber, None)
+        channel, _ = self._connections.pop(subscriber, ("", ""))
+        self._reopening.discard(channel)
 
     async def keep(self) -> None:
         """Renew the lease; store lags and a sample; close connections of dead servers."""

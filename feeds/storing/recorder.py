@@ -24,7 +24,7 @@ from feeds.running.outages import OUTAGES, Outage
 from feeds.running.worker import Worker
 from feeds.storing import ledger
 from feeds.storing.clerk import Clerk
-from feeds.storing.facts import Closed, Fact, Opened, Outcome, Said
+from feeds.storing.facts import Closed, Fact, Opened, Outcome, Reported, Said
 from feeds.storing.samples import Sampler
 from feeds.storing.set_aside import set_aside
 
@@ -65,7 +65,8 @@ class Recorder:
         Queue *fact*; return False if too many are waiting already, in all or of texts.
 
         A `Closed` is always accepted: there are no more of them than connections.
-        *done* is called with the outcome, on the event loop, after the commit.
+        *done* is called with the outcome, on the event loop, after the commit; for a fact
+        that is set aside, unless it is a report, with one that says it is not kept.
         """
         is_full = len(self._waiting) >= self._limits.waiting_facts
         if is_full and not isinstance(fact, Closed):
@@ -185,7 +186,7 @@ class Recorder:
         except Exception as failed:  # noqa: BLE001  the fact is not the cause
             await self._wait(failed)
             return
-        fact, _ = self._waiting.popleft()
+        fact, done = self._waiting.popleft()
         self._texts -= isinstance(fact, Said)
         self._single = max(self._single - 1, 0)
         log.error("a fact cannot be stored (%s); it was set aside in %s", error, path)
@@ -197,6 +198,9 @@ class Recorder:
             )
         )
         self._note_success()
+        # A client would send its report again every second, to be set aside each time.
+        if not isinstance(fact, Reported):
+            self._answer([(fact, done)], [Outcome(kept=False)])
 
     def _note_success(self) -> None:
         if self._failing:

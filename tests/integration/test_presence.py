@@ -254,6 +254,20 @@ async def test_reopening_is_recorded_once(servers: list[Server]) -> None:
     assert next(recorded) == 1
 
 
+async def test_connection_that_leaves_is_forgotten(servers: list[Server]) -> None:
+    """Even if its reopening is never answered."""
+    first, second = servers
+    one = await first.serve("c1", "key-of-alice")
+    await first.keep()
+    for _ in range(2):
+        await second.keep()
+    first._task.cancel()
+    await first.presence.keep()
+    assert first.presence._reopening == {"c1"}
+    first.leave(one, "c1", "key-of-alice")
+    assert not first.presence._reopening
+
+
 async def test_ended_server_has_no_lease(servers: list[Server]) -> None:
     """A server that ends in order removes its lease."""
     first, second = servers

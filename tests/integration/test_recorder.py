@@ -14,12 +14,15 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
+from clientapp.wire.verdict import Verdict
+from feeds.core.judgement import Judgement
 from feeds.core.limits import LIMITS
 from feeds.models import ClientMessage
 from feeds.running.outages import Outages
 from feeds.storing import recorder as module
-from feeds.storing.facts import Opened, Outcome, Said
+from feeds.storing.facts import Opened, Outcome, Reopened, Said
 from feeds.storing.recorder import Recorder
+from tests.integration.test_ledger import reported
 from tests.support.database import elsewhere, locked
 from tools.waiting import PATIENCE_SECONDS
 
@@ -133,6 +136,25 @@ async def test_fact_that_cannot_be_stored_is_set_aside(
     assert OPENED.session not in caplog.text
     assert "it was set aside" in outages.sentences(detailed=False)[0]
     assert outages.seen() == []
+
+
+async def test_presence_hears_of_a_fact_that_was_set_aside(
+    recorder: Recorder, outages: Outages, settings: Settings, tmp_path: Path
+) -> None:
+    """The process may record it again. A client's report is not answered: it would come again."""
+    settings.VAR_DIR = tmp_path
+    heard: list[Outcome] = []
+    unheard: list[Outcome] = []
+    recorder.record(OPENED)
+    recorder.record(Reopened(session=KEY, channel="\ud800"), heard.append)
+    refused = replace(reported(1), session=KEY, judgement=Judgement(Verdict.BROKEN, "\ud800"))
+    recorder.record(refused, unheard.append)
+    assert await recorder.flush(PATIENCE_SECONDS)
+    lines = (tmp_path / "set_aside.jsonl").read_text().splitlines()
+    kinds = [json.loads(line)["kind"] for line in lines]
+    assert kinds == ["Reopened", "Reported"]
+    assert heard == [Outcome(kept=False)]
+    assert unheard == []
 
 
 async def test_fact_waits_while_the_database_takes_nothing(
