@@ -1,1 +1,1 @@
-"""Django's engine for SQLite, in which a promise goes before all other transactions."""
+"""Django's engine for SQLite, in which a promise goes before all other writes."""

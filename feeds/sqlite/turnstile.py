@@ -4,10 +4,10 @@ The turnstile before an SQLite database: promises go first.
 SQLite has one lock for writers and no queue for it: a writer that waits looks again
 after growing pauses, up to 0.1 s. A process that begins one transaction after the
 other, for example to store the connections of strangers, can keep the lock from all
-others for many seconds. So every write passes the turnstile: it waits until
-nobody occupies it, and occupies it until it has the lock. A promise does not wait
-there, and occupies it until it is committed. So it waits for the transaction that has
-the lock, and for at most one other.
+others for many seconds. So every write, a transaction or a single statement, passes the
+turnstile. A writer waits until the turnstile is free, then holds it until it has
+SQLite's lock. A promise does not wait there, and holds it until it is committed. So it
+waits for the writer that has the lock, and for at most one other.
 
 The turnstile is a lock of an empty file next to the database. The kernel frees it when
 its owner ends. A process that is stopped, or hangs, delays others only once, and
@@ -26,7 +26,7 @@ from pathlib import Path
 from django.db import DEFAULT_DB_ALIAS, connections
 
 GIVE_WAY_SECONDS = 0.25
-"""Longest wait before a transaction: half the interval of promises, so that many feeds together,
+"""Longest wait before a write: half the interval of promises, so that many feeds together,
 or a generator that hangs, slow down storing but do not end it."""
 LOOK_SECONDS = 0.001
 """Interval of looks at the turnstile: a look takes some microseconds."""
@@ -45,10 +45,11 @@ class Turnstile:
         with suppress(OSError):
             mode = database.stat().st_mode & 0o666  # the same users as the database
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
+            os.fchmod(self._file, mode)  # the umask may have taken rights
 
     @contextmanager
     def occupied(self) -> Iterator[None]:
-        """Let transactions of other connections wait until the end of the block."""
+        """Let writes of other connections wait until the end of the block."""
         # Several may occupy it at the same time. Only a look of another keeps this waiting.
         is_taken = self._take(fcntl.LOCK_SH, GIVE_WAY_SECONDS)
         self._is_mine = True
@@ -61,10 +62,11 @@ class Turnstile:
 
     @contextmanager
     def passing(self) -> Iterator[None]:
-        """Wait until nobody occupies it, then occupy it; do nothing if this connection does."""
+        """Wait until it is free, then hold it for the block; do nothing if this connection does."""
         if self._is_mine:
             yield
             return
+        # Only a look, not kept: a promise shares the lock, and must not wait for this writer.
         is_free = self._take(fcntl.LOCK_EX, 0 if self._is_jammed else GIVE_WAY_SECONDS)
         if is_free:
             self._leave()
@@ -97,13 +99,14 @@ class Turnstile:
 
     def _leave(self) -> None:
         if self._file is not None:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+            with suppress(OSError):  # of a network file system; the write must not fail for it
+                fcntl.flock(self._file, fcntl.LOCK_UN)
 
 
 @contextmanager
 def first() -> Iterator[None]:
     """
-    Let the transactions of the block go before those of other connections.
+    Let the transactions of the block go before writes of other connections.
 
     To be entered before the transaction begins. PostgreSQL locks rows instead of the
     database, so there this does nothing.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import signal
 import stat
 import subprocess
@@ -195,12 +196,24 @@ def test_killed_owner_frees_it(threads: Threads, waiting: Event) -> None:
         storing.result(PATIENCE_SECONDS)
 
 
-def test_same_users_as_the_database(tmp_path: Path) -> None:
-    """The file of the turnstile has the rights of the database."""
+@pytest.mark.parametrize("mode", [0o600, 0o660])
+def test_same_users_as_the_database(tmp_path: Path, mode: int) -> None:
+    """The file of the turnstile has the rights of the database, whatever the umask."""
     database = tmp_path / "db.sqlite3"
-    database.touch(mode=0o600)
+    database.touch()
+    database.chmod(mode)
     Turnstile(database).close()
-    assert stat.S_IMODE((tmp_path / "db.sqlite3-turnstile").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "db.sqlite3-turnstile").stat().st_mode) == mode
+
+
+def test_lock_that_cannot_be_left(tmp_path: Path) -> None:
+    """A network file system may fail to free the file; the write is done all the same."""
+    (tmp_path / "db.sqlite3").touch()
+    turnstile = Turnstile(tmp_path / "db.sqlite3")
+    with turnstile.passing():
+        assert turnstile._file is not None
+        os.close(turnstile._file)
+    turnstile._file = None
 
 
 def test_turnstile_that_cannot_be_opened(tmp_path: Path) -> None:
