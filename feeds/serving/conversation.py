@@ -1,9 +1,9 @@
 """
 The conversation with one client: its messages and the server's controls.
 
-Data goes from the hub to the writer without passing here. Everything that a
-client sends is logged on receipt, recorded, and acknowledged after the commit.
-A plain client gets no controls: the hub writes none to it.
+Data goes from the hub to the writer without passing here. Reports and texts are
+logged on receipt and recorded, texts up to a rate. Reports are acknowledged after
+the commit. A plain client gets no controls: the hub writes none to it.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Conversation:
         self._outlet.tell(control)
 
     def refuse(self, failure: Failure) -> None:
-        """Log the *failure* and send it to the client."""
+        """Send the *failure* to the client; of many, log one from time to time."""
         self._texts.refuse(failure)
 
     def notify(self, text: str) -> None:

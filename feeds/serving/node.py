@@ -1,7 +1,7 @@
 """
 One server process: its parts wired together, and the tasks that keep them running.
 
-A node is created at the first connection. It keeps serving known feeds while the
+A node is created when the server starts. It keeps serving known feeds while the
 channel layer or the database is unavailable.
 """
 

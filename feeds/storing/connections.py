@@ -251,8 +251,8 @@ def close_lost(server: str, sign: leases.Sign) -> int:
     """
     Close connections of *server*, which is dead; return how many, 0 if none is open.
 
-    At most `WRITTEN_AT_ONCE` are closed, so call it until it returns 0; its lease is then
-    removed. Nothing is done if its sign of life is not *sign* any more.
+    At most `WRITTEN_AT_ONCE` are closed. Call it until it returns 0: that call removes the
+    lease. Nothing is done if its sign of life is not *sign* any more.
     """
     # The newest last: without a lease, its time is the sign.
     alive = Connection.objects.filter(server=server, closed_at=None).order_by("seen_at", "pk")

@@ -90,7 +90,7 @@ class Explanation:
     session: str
     block: int
     difference: Mapping[str, Difference]
-    """The difference per feed of the block."""
+    """What the server found to be different, per feed of the block."""
 
 
 Fact = Opened | Closed | Reopened | Said | Reported | Explanation
