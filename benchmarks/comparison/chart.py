@@ -33,7 +33,7 @@ def draw(results: Path, chart: Path) -> None:
     canvas, axes = plt.subplots(figsize=(8, 0.5 + 0.4 * len(names)), layout="constrained")
     colors = ["#0f766e" if name == OURS else "#94a3b8" for name in names]
     bars = axes.barh(names, rates, xerr=errors, color=colors)
-    axes.bar_label(bars, [f"{rate:,.0f}" for rate in rates], padding=6)
+    axes.bar_label(bars, [f"{rate:,.{0 if rate >= 100 else 1}f}" for rate in rates], padding=6)
     axes.set_xlabel("thousand deliveries a second to 1,000 clients, one frame per write, one core")
     axes.margins(x=0.12)
     axes.spines[["top", "right"]].set_visible(False)
