@@ -117,6 +117,8 @@ class Crew:
         task.add_done_callback(lambda _: self._news.set())
         self._generators[task] = generator
         self.progress.append(generator.progress)
+        if self._is_stopping:  # it was found by a look that had begun before
+            generator.stop()
 
     def _end(self, task: asyncio.Task[None]) -> None:
         generator = self._generators.pop(task)

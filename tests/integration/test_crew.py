@@ -11,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
+from feeds.making import crew as crew_module
 from feeds.making import ownership
 from feeds.making.crew import Crew
 from feeds.making.generator import OWNER_LOOK_SECONDS, Generator
@@ -100,6 +101,22 @@ async def test_feed_found_by_two_crews_has_one_generator() -> None:
             assert (await Feed.objects.aget(name=name)).owner == 1
         assert not first.done()
         assert not second.done()
+
+
+async def test_crew_stopped_during_a_look_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A feed that a crew has just found when it is stopped does not keep it running."""
+    crew = await follower("arrays", "users")
+    loop = asyncio.get_running_loop()
+
+    def stop_meanwhile(_: Feed) -> str:
+        loop.call_soon_threadsafe(crew.stop)
+        return ""
+
+    monkeypatch.setattr(crew_module, "_trouble", stop_meanwhile)
+    await Feed.objects.acreate(name="prices", kind="arrays", rate=100)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await crew.run()
+    assert (await Feed.objects.aget(name="prices")).promised == 0
 
 
 async def test_generators_started_together_never_fight(
