@@ -29,10 +29,12 @@ class Limits:
     """Time for a body to arrive: at the limit of its size that is 6.5 KB/s."""
     idle_seconds: float = 75.0
     """Time that an HTTP connection may be idle between two requests: longer than the 60 s after
-    which nginx and AWS' balancers end their idle ones, so no request meets a close of ours."""
+    which nginx and AWS' balancers end their idle ones, so no request meets a close of ours. In
+    this time the client of a large answer must read at `slowest_rate`, however long it takes."""
     pending_requests: int = 1000
     """HTTP connections without a complete request: as many as connect in a second; with their
-    bodies at most 128 MB. A quarter of the process's files applies if that is less."""
+    bodies at most 128 MB. A quarter of the process's files applies if that is less. As many
+    more may have an answer that its client has not read."""
     open_requests: int = 256
     """HTTP requests answered at once: the pages that they ask for are answered one by one, in a
     few milliseconds each. Probes do not count."""

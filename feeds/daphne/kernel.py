@@ -10,6 +10,7 @@ from __future__ import annotations
 import resource
 import socket
 from struct import Struct, error
+from typing import Any
 
 from feeds.core.patience import Traffic
 
@@ -66,3 +67,15 @@ def traffic(sock: socket.socket) -> Traffic | None:
         in_flight=in_flight > 0,
         waits=in_flight > 0 or unsent > 0,
     )
+
+
+def unsent(transport: Any) -> int:
+    """Return the bytes that *transport*, Twisted's for plain TCP, holds for its socket."""
+    held: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen  # noqa: SLF001  no public name
+    return held
+
+
+def taken(transport: Any) -> int:
+    """Return the bytes that the other end took, counted from any start."""
+    known = traffic(transport.socket)
+    return -unsent(transport) if known is None else known.taken

@@ -1,12 +1,12 @@
 """
-The HTTP connections of a server that are not WebSockets, and their number.
+The HTTP connections of a server without a complete request, and their number.
 
 A connection is *pending* while it has no complete request: it is new, or idle, or
 its request is still arriving. Each costs a file and some memory, whoever it is,
 so their number is limited. The one that has waited longest gives way: an
 innocent client completes its request within milliseconds. Clients that connect at
 the same moment, as after a restart, have a second before that; meanwhile there may
-be twice as many.
+be twice as many. Connections whose answer is unread have a number of their own.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Pending:
 
     def __init__(self, most: int) -> None:
         """Allow *most* connections."""
-        self._most = most
+        self.most = most
+        """Number of connections that may wait for longer than a moment."""
         self._waiting: dict[Waiting, float] = {}
         """The time at which each began to wait."""
 
@@ -37,9 +38,9 @@ class Pending:
         """Add *one* at the end, at *now* in seconds; if there are too many, end the first one."""
         self.leave(one)
         self._waiting[one] = now
-        if len(self._waiting) > self._most:
+        if len(self._waiting) > self.most:
             first, since = next(iter(self._waiting.items()))
-            if now - since >= GRACE_SECONDS or len(self._waiting) > 2 * self._most:
+            if now - since >= GRACE_SECONDS or len(self._waiting) > 2 * self.most:
                 self.leave(first)
                 first.give_way()
 

@@ -8,6 +8,9 @@ bodies, the time that they take and the number of requests, and a `BoundedReques
 leaves the body to Django. A body in chunks is refused: tiny chunks cost Twisted a
 hundred times as much as their bytes, and no browser sends a form so.
 
+The next request of a connection must wait until the client has read the answer. A slow
+download may take as long as it likes; a client that stops reading is disconnected.
+
 A refusal is answered with a sentence. Then the server reads nothing more. It keeps
 the connection for `close_seconds`, since closing it at once would discard an answer
 that the client has not read.
@@ -27,6 +30,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
 from feeds.core.limits import LIMITS
+from feeds.daphne import kernel
 from feeds.daphne.pending import Pending
 from feeds.daphne.responses import FeedRequest
 from feeds.serving.probes import PROBES
@@ -88,6 +92,10 @@ class BoundedChannel(HTTPChannel):
     """Whether a request is being answered."""
     _is_counted = False
     """Whether that request is one of the factory's open ones."""
+    _is_unread = False
+    """Whether the client must read an answer before the next request is handled."""
+    _taken = 0
+    """Bytes that the client had taken at the last look, see `kernel.taken`."""
     _is_ending = False
     """Whether the connection ends: nothing more is read."""
     factory: BoundedFactory
@@ -100,6 +108,7 @@ class BoundedChannel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
         """Forget the connection."""
         self.factory.pending.leave(self)
+        self.factory.unread.leave(self)
         self._close_request()
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
 
@@ -107,7 +116,7 @@ class BoundedChannel(HTTPChannel):
         """Read more of a request; unlike Twisted's, this gives the client no more time."""
         if self._is_ending:
             return
-        if not self._has_begun and not self._is_open:
+        if not (self._has_begun or self._is_open or self._is_unread):
             self._has_begun = True
             self.setTimeout(LIMITS.header_seconds)  # type: ignore[no-untyped-call]
         LineReceiver.dataReceived(self, data)  # type: ignore[no-untyped-call]
@@ -157,18 +166,35 @@ class BoundedChannel(HTTPChannel):
         super().allContentReceived()  # type: ignore[no-untyped-call]
 
     def requestDone(self, request: Any) -> None:  # noqa: N802
-        """Wait for the next request; if the client wants no other, for it to read the answer."""
+        """Wait for the client to read the answer, then for its next request if it wants one."""
         self._close_request()
-        self.factory.pending.enter(self, time.monotonic())
         self._savedTimeOut = LIMITS.idle_seconds
-        if not self.persistent:
-            self._is_ending = True
-            self.setTimeout(LIMITS.idle_seconds)  # type: ignore[no-untyped-call]
+        self._is_ending = not self.persistent
+        if self._is_ending or self._waitingForTransport:
+            self._is_unread = self.paused = True
+            if not self._is_ending:  # an end with bytes left to read would discard the answer
+                self._transport.pauseProducing()
+            self._look()
+        else:
+            self.factory.pending.enter(self, time.monotonic())
         super().requestDone(request)  # type: ignore[no-untyped-call]
 
+    def resumeProducing(self) -> None:  # noqa: N802
+        """Go on with the next request, now that everything has been sent."""
+        super().resumeProducing()  # type: ignore[no-untyped-call]
+        if self._is_unread and not self._is_ending:
+            self._is_unread = self.paused = False
+            self.factory.unread.leave(self)
+            self.factory.pending.enter(self, time.monotonic())
+            self.setTimeout(LIMITS.idle_seconds)  # type: ignore[no-untyped-call]
+            if data := self.clearLineBuffer():  # type: ignore[no-untyped-call]
+                self.dataReceived(data)
+
     def timeoutConnection(self) -> None:  # noqa: N802
-        """Refuse a request that takes too long; end an idle connection."""
-        if self._is_ending:
+        """Refuse a request that takes too long; end an idle connection, or an unread answer."""
+        if self._is_unread and self._has_read():
+            self._look()
+        elif self._is_unread or self._is_ending:
             self._transport.abortConnection()
         elif not self._has_begun:
             self._end()
@@ -179,7 +205,7 @@ class BoundedChannel(HTTPChannel):
 
     def give_way(self) -> None:
         """End this connection, which has waited longest."""
-        if self._is_ending:
+        if self._is_unread or self._is_ending:
             self._transport.abortConnection()
             return
         if self._has_begun:
@@ -214,6 +240,17 @@ class BoundedChannel(HTTPChannel):
         self.factory.open_requests -= self._is_counted
         self._is_open = self._is_counted = False
 
+    def _look(self) -> None:
+        """Note how much of an answer the client has read, and look again later."""
+        self._taken = kernel.taken(self._transport)
+        self.factory.unread.enter(self, time.monotonic())
+        self.setTimeout(LIMITS.idle_seconds)  # type: ignore[no-untyped-call]
+
+    def _has_read(self) -> bool:
+        """Tell whether the client has read enough since the last look."""
+        more = kernel.taken(self._transport) - self._taken
+        return more >= LIMITS.slowest_rate * LIMITS.idle_seconds
+
     def _refuse(self, status: HTTPStatus, sentence: str) -> None:
         """Answer, and read nothing more."""
         if self._is_ending:
@@ -237,13 +274,14 @@ class BoundedFactory(HTTPFactory):  # type: ignore[misc]  # daphne is not typed
     """The maker of bounded connections."""
 
     protocol = BoundedChannel
-    timeOut = LIMITS.header_seconds  # noqa: N815  Twisted's name
 
     def __init__(self, server: Any, files: int) -> None:
         """Serve for Daphne's *server*, which may open *files* files."""
         super().__init__(server)
         self.timeOut = LIMITS.header_seconds
         self.pending = Pending(min(LIMITS.pending_requests, files // 4))
+        self.unread = Pending(self.pending.most)
+        """The connections whose answer is unread, the one without progress for longest first."""
         self.open_requests = 0
         """Number of requests that are being answered."""
 

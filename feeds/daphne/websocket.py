@@ -299,10 +299,8 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
 
     def _unsent(self) -> int:
         """Return the number of unsent bytes that this process holds for the client."""
-        transport = self.transport
         if self._direct:
-            held: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen  # noqa: SLF001  no public name
-            return held
+            return kernel.unsent(self.transport)
         # Other transports do not report how much they hold.
         return LIMITS.unsent_bytes if self._holds else 0
 
