@@ -8,6 +8,7 @@ interpreter.
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,6 +31,10 @@ ASKED_AT_ONCE = 400
 """Sessions in one query, with their channels: any SQLite allows a thousand parameters."""
 WRITTEN_AT_ONCE = 400
 """Connections in one transaction of a heartbeat, so that nobody waits long for its locks."""
+LATE_SECONDS = 5.0
+"""Age of an opening from which it ends no connection of another server when it is stored: while it
+waited for the database, its client may have gone on there. If it had come from there instead, that
+connection ends by itself."""
 LOST = {"close_code": 1006, "reason": "the server ended"}
 """The end of a connection whose server showed no sign of life; it may still be served."""
 REPLACED = {"close_code": Close.REPLACED, "reason": "replaced"}
@@ -77,7 +82,11 @@ def _rounds(facts: Sequence[Move]) -> Sequence[Sequence[int]]:
 
 
 def _open(ids: Mapping[str, int], opened: Sequence[Opened]) -> list[tuple[str, ...]]:
-    """Store *opened*, of distinct sessions, as if they had opened when the last one did."""
+    """
+    Store *opened*, of distinct sessions, as if they had opened when the last one did.
+
+    Older connections are replaced; by a late opening, only those of its own server.
+    """
     if not opened:
         return []
     at = max(fact.at for fact in opened)
@@ -85,17 +94,21 @@ def _open(ids: Mapping[str, int], opened: Sequence[Opened]) -> list[tuple[str, .
     # Connections may be stored already, and even closed, if a commit's answer was lost.
     is_known = Q(closed_at=None) | Q(channel__in=list(channels.values()))
     found = Connection.objects.filter(is_known, session__in=list(channels))
-    known = list(found.values_list("session_id", "channel", "closed_at"))
-    for session in {session for session, channel, _ in known if channel == channels[session]}:
+    known = list(found.values_list("pk", "session_id", "channel", "server", "closed_at"))
+    for session in {session for _, session, channel, *_ in known if channel == channels[session]}:
         del channels[session]
+    latest = time.monotonic() - LATE_SECONDS
+    late = {ids[fact.session]: fact.server for fact in opened if fact.clock <= latest}
     replaced = defaultdict[int, tuple[str, ...]](tuple)
-    for session, channel, closed_at in known:
-        if session in channels and closed_at is None:
+    older = list[int]()
+    for pk, session, channel, server, closed_at in known:
+        is_left = late.get(session, server) == server
+        if session in channels and closed_at is None and is_left:
             replaced[session] += (channel,)
+            older.append(pk)
     fresh = [fact for fact in opened if ids[fact.session] in channels]
-    if replaced:
-        older = Connection.objects.filter(session__in=replaced, closed_at=None)
-        older.update(closed_at=at, seen_at=at, **REPLACED)
+    if older:
+        Connection.objects.filter(pk__in=older).update(closed_at=at, seen_at=at, **REPLACED)
     insert(
         [
             Connection(

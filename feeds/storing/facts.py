@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from clientapp.wire.report import Report
@@ -25,6 +26,8 @@ class Opened:
     channel: str
     peer: str
     at: datetime
+    clock: float = field(default_factory=time.monotonic)
+    """The same time by the monotonic clock of the server's host, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

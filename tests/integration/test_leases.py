@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -172,6 +173,26 @@ def test_replaced_connection_is_opened_again_if_the_other_was_lost(
     assert status() == expected
     ledger.commit([closed("c1")])
     assert status() == ("left" if left else "away")
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_opening_stored_late_ends_no_connection_of_another_server(left: bool) -> None:  # noqa: FBT001
+    """The client left the server that was cut off, and is served by the other one."""
+    ledger.commit([opened("c1", server="two")])
+    late = opened("c2", clock=time.monotonic() - connections.LATE_SECONDS)
+    assert ledger.commit([late]) == [Outcome()]
+    ledger.commit([closed("c2", left=left)])
+    assert connections.find_ended({"c1": KEY}) == []
+    assert [row.channel for row in Connection.objects.filter(closed_at=None)] == ["c1"]
+    assert status() == "online"
+
+
+def test_opening_stored_late_replaces_those_of_its_own_server() -> None:
+    """These are stored in their order."""
+    ledger.commit([opened("c1")])
+    late = opened("c2", clock=time.monotonic() - connections.LATE_SECONDS)
+    assert ledger.commit([late]) == [Outcome(replaced=("c1",))]
+    assert [row.channel for row in Connection.objects.filter(closed_at=None)] == ["c2"]
 
 
 def test_one_connection_of_a_session_is_opened_again() -> None:

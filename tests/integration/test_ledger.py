@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from math import inf
 
 import pytest
 from django.db import DataError, IntegrityError, connection, transaction
@@ -36,6 +37,7 @@ def opened(channel: str = "c1", key: str = KEY, **changes: object) -> Opened:
         channel=channel,
         peer="127.0.0.1:5000",
         at=NOW,
+        clock=inf,  # never late, however slow the machine is
     )
     return replace(fact, **changes)  # type: ignore[arg-type]
 
