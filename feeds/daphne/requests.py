@@ -4,7 +4,7 @@ HTTP requests, bounded before anything in them is parsed or copied.
 Twisted limits the size of headers and the pauses between packets, and nothing
 else. It writes bodies to files and parses forms in the thread of the event loop,
 where a form of 150 MB takes most of a minute. So a `BoundedChannel` limits headers,
-bodies, the time that they take and the number of requests, and a `BoundedRequest`
+bodies, the time that they take and the number of requests, and a `FeedRequest`
 leaves the body to Django. A body in chunks is refused: tiny chunks cost Twisted a
 hundred times as much as their bytes, and no browser sends a form so.
 
@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import time
 from http import HTTPStatus
-from io import BytesIO
 from typing import Any
 
 from daphne.http_protocol import HTTPFactory
@@ -32,7 +31,7 @@ from twisted.web.http import HTTPChannel
 from feeds.core.limits import LIMITS
 from feeds.daphne import kernel
 from feeds.daphne.pending import Pending
-from feeds.daphne.responses import FeedRequest
+from feeds.daphne.webrequest import FeedRequest
 from feeds.serving.probes import PROBES
 
 UNCOUNTED = frozenset(path.encode() for path in PROBES)
@@ -57,26 +56,6 @@ TOO_MANY_OPEN = (
     f"The server is answering {LIMITS.open_requests} requests, its limit. "
     "Send this one again later."
 )
-
-
-class BoundedRequest(FeedRequest):
-    """Daphne's request, with the body in memory and unparsed."""
-
-    def gotLength(self, _: int | None) -> None:  # noqa: N802  Twisted's name
-        """Keep the body in memory, where its size is bounded; never in a file."""
-        self.content = BytesIO()
-
-    def parseCookies(self) -> None:  # noqa: N802
-        """Leave cookies to Django."""
-
-    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
-        """Pass the complete request on, without Twisted's parsing of forms."""
-        # Daphne believes it from anyone; `FORCE_SCRIPT_NAME` is the setting for it.
-        self.requestHeaders.removeHeader(b"Daphne-Root-Path")
-        self.content.seek(0)
-        self.method, self.uri, self.clientproto = command, path, version
-        self.path = path.partition(b"?")[0]
-        self.process()
 
 
 class BoundedChannel(HTTPChannel):
@@ -288,7 +267,7 @@ class BoundedFactory(HTTPFactory):  # type: ignore[misc]  # daphne is not typed
     def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
         """Make a connection."""
         channel = super().buildProtocol(addr)
-        channel.requestFactory = BoundedRequest
+        channel.requestFactory = FeedRequest
         return channel
 
 

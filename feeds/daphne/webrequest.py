@@ -1,0 +1,54 @@
+"""
+One HTTP request, unparsed, and with an end if its application fails after the response began.
+
+Django parses the body: Twisted would parse it in the thread of the event loop. Daphne
+would answer a failed request with a second response, which raises an error in its
+housekeeping: no failed application was answered any more, and ended connections were
+kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from io import BytesIO
+
+from daphne.http_protocol import WebRequest
+from twisted.web.http_headers import Headers
+
+from clientapp.wire.printable import printable
+
+log = logging.getLogger(__name__)
+
+
+class FeedRequest(WebRequest):  # type: ignore[misc]  # daphne is not typed
+    """Daphne's request, with the body in memory, and an answer to each failure."""
+
+    def gotLength(self, _: int | None) -> None:  # noqa: N802  Twisted's name
+        """Keep the body in memory, where its size is bounded; never in a file."""
+        self.content = BytesIO()
+
+    def parseCookies(self) -> None:  # noqa: N802
+        """Leave cookies to Django."""
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
+        """Pass the complete request on, without Twisted's parsing of forms."""
+        # Daphne believes it from anyone; `FORCE_SCRIPT_NAME` is the setting for it.
+        self.requestHeaders.removeHeader(b"Daphne-Root-Path")
+        self.content.seek(0)
+        self.method, self.uri, self.clientproto = command, path, version
+        self.path = path.partition(b"?")[0]
+        self.process()
+
+    def handle_exception(self, exception: Exception) -> None:
+        """End a request whose application raised *exception*, which Daphne has logged."""
+        if self.finished or self.channel is None:
+            return
+        if self.startedWriting:
+            # Without a clean end, no client or proxy takes the part for the whole.
+            path = printable(self.path.decode("latin-1"))
+            log.error("the response to %s was broken off after it had begun", path)
+            self.channel.transport.abortConnection()
+            return
+        self._response_started = False
+        self.responseHeaders = Headers()
+        super().handle_exception(exception)
