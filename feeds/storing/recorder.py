@@ -154,14 +154,19 @@ class Recorder:
                 continue
             stored.append((fact, done))
             kept.append(outcome)
-            opening = self._openings.get(fact.session)
-            if isinstance(fact, Closed) and opening and opening.channel == fact.channel:
-                del self._openings[fact.session]
+            if isinstance(fact, Closed):
+                self._forget_opening(fact)
         again = {fact.session: self._openings[fact.session] for fact, _ in lost}
         self._waiting.extendleft(reversed(lost))
         self._texts += sum(isinstance(fact, Said) for fact, _ in lost)
         self._waiting.extendleft((opening, None) for opening in again.values())
         return stored, kept
+
+    def _forget_opening(self, move: Opened | Closed) -> None:
+        """Never queue the opening of the connection of *move* again."""
+        opening = self._openings.get(move.session)
+        if opening is not None and opening.channel == move.channel:
+            del self._openings[move.session]
 
     async def _wait(self, error: Exception) -> None:
         """Keep all facts, and pause before the next attempt."""
@@ -189,6 +194,8 @@ class Recorder:
         fact, done = self._waiting.popleft()
         self._texts -= isinstance(fact, Said)
         self._single = max(self._single - 1, 0)
+        if isinstance(fact, Opened | Closed):
+            self._forget_opening(fact)
         log.error("a fact cannot be stored (%s); it was set aside in %s", error, path)
         OUTAGES.keep(
             Outage(

@@ -157,6 +157,19 @@ async def test_presence_hears_of_a_fact_that_was_set_aside(
     assert unheard == []
 
 
+async def test_opening_is_set_aside_once(
+    recorder: Recorder, outages: Outages, settings: Settings, tmp_path: Path
+) -> None:
+    """Later facts of its session, which is unknown, do not bring it back."""
+    settings.VAR_DIR = tmp_path
+    heard: list[Outcome] = []
+    recorder.record(replace(OPENED, peer="\ud800"))
+    recorder.record(said("of nobody"), heard.append)
+    assert await recorder.flush(PATIENCE_SECONDS)
+    assert heard == [Outcome(kept=False)]
+    assert len((tmp_path / "set_aside.jsonl").read_text().splitlines()) == 1
+
+
 async def test_fact_waits_while_the_database_takes_nothing(
     recorder: Recorder, outages: Outages, settings: Settings, tmp_path: Path
 ) -> None:
