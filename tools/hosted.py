@@ -2,7 +2,8 @@
 One installation for the tests of another project, which `blockfeed.testing` starts.
 
 It reads requests from standard input, one JSON object per line, and answers each with one
-line. At the end of its input, even if the other process was killed, it kills its programs and
+line, which has the number of the request; the first line, with the address, has the number 0.
+At the end of its input, even if the other process was killed, it kills its programs and
 removes their data, which is in a temporary folder. Django runs in this process, so that a
 request needs no new one.
 """
@@ -18,8 +19,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from fcntl import LOCK_EX, LOCK_SH, flock
 from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
@@ -59,6 +61,8 @@ class Program:
         """Start it, unless it is running."""
         if not self.is_running:
             with _starting, self._output.open("ab") as output:
+                # Shared by every process that inherits this file, until the last one ends.
+                flock(output, LOCK_SH)
                 self._process = subprocess.Popen(
                     self._command,
                     cwd=CHECKOUT,
@@ -80,6 +84,11 @@ class Program:
             self.send(signal.SIGCONT)
             self._process.wait()
 
+    def wait_for_children(self) -> None:
+        """Wait until its child processes have ended, too: a late one would create data again."""
+        with self._output.open("ab") as output:
+            flock(output, LOCK_EX)
+
     def wait(self, condition: Callable[[], bool], what: str) -> None:
         """Wait until *condition* holds; raises RequestError with its output if it ends."""
         end = time.monotonic() + PATIENCE_SECONDS
@@ -98,6 +107,7 @@ class Host:
         self._port = any_port()
         self._server = Program(folder, "serve", "--bind", f"{HOST}:{self._port}")
         self._generator = Program(folder, "generate")
+        self._paused: set[str] = set()
 
     def begin(self) -> dict[str, Any]:
         """Migrate and start the programs; return the address."""
@@ -123,13 +133,18 @@ class Host:
         return {"url": f"ws://{HOST}:{self._port}/", "page": f"http://{HOST}:{self._port}/"}
 
     def end(self) -> None:
-        """Kill the programs."""
+        """Kill the programs, and wait until their child processes have noticed it."""
         for program in (self._generator, self._server):
             program.end(signal.SIGKILL)
+        for program in (self._generator, self._server):
+            program.wait_for_children()
 
     def answer(self, request: dict[str, Any]) -> Any:
-        """Carry out one request; raises RequestError and ValueError."""
-        return self._actions[request.pop("do")](**request)
+        """Carry out one request; raises RequestError."""
+        try:
+            return self._actions[request.pop("do")](**request)
+        except ValueError as error:
+            raise RequestError(str(error)) from None
 
     def restart(self) -> None:
         """Stop the server cleanly and start it again."""
@@ -148,11 +163,11 @@ class Host:
         """Let the server continue."""
         self._server.send(signal.SIGCONT)
 
-    def restore(self, feeds: list[str]) -> None:
-        """Let the server and *feeds* run again."""
+    def restore(self) -> None:
+        """Let the server and all paused feeds run again."""
         self.thaw()
         self.start()
-        for feed in feeds:
+        for feed in sorted(self._paused):
             self.resume(feed)
 
     def create(self, **feed: Any) -> None:
@@ -163,23 +178,26 @@ class Host:
     def rate(self, feed: str, rate: float) -> None:
         """Set the rate of a feed and wait until it has it."""
         self._feeds.set_rate(feed, rate)
-        self._generator.wait(lambda: self._feeds.has_rate(feed, rate), "changing the rate")
+        self._generator.wait(lambda: self._feeds.has_rate(feed), "changing the rate")
 
     def pause(self, feed: str) -> None:
         """Switch a feed off."""
-        self._switch(feed, on=False)
+        since = self._feeds.switch(feed, on=False)
+        self._paused.add(feed)
+        self._wait_for_switch(feed, since)
 
     def resume(self, feed: str) -> None:
         """Switch a feed on."""
-        self._switch(feed, on=True)
+        since = self._feeds.switch(feed, on=True)
+        self._wait_for_switch(feed, since)
+        self._paused.discard(feed)
 
     def start(self) -> None:
         """Start the server, unless it is running, and wait until it listens."""
         self._server.start()
         self._server.wait(lambda: is_taken(self._port), "starting the server")
 
-    def _switch(self, feed: str, *, on: bool) -> None:
-        since = self._feeds.switch(feed, on=on)
+    def _wait_for_switch(self, feed: str, since: int) -> None:
         switched = self._feeds.has_switched
         self._generator.wait(lambda: switched(feed, since), "switching the feed")
 
@@ -195,12 +213,23 @@ def main() -> None:
     host = Host(Path(folder))
     ending = threading.Thread(target=end_with_input, args=(host, folder), daemon=True)
     ending.start()
-    # The reader may have ended; then so does the input.
-    with suppress(BrokenPipeError):
-        print(tell(host.begin), file=answers, flush=True)
-        for line in sys.stdin:
-            print(tell(partial(host.answer, json.loads(line))), file=answers, flush=True)
-    ending.join()
+    try:
+        # The reader may have ended; then so does the input.
+        with suppress(BrokenPipeError), answers:
+            print(tell(0, host.begin), file=answers, flush=True)
+            for request in requests(sys.stdin):
+                answer = tell(request.pop("number"), partial(host.answer, request))
+                print(answer, file=answers, flush=True)
+    finally:
+        # Without the main thread, the other one might not finish.
+        ending.join()
+
+
+def requests(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Yield the requests; a line that is torn, because its writer was interrupted, is none."""
+    for line in lines:
+        with suppress(json.JSONDecodeError):
+            yield json.loads(line)
 
 
 def end_with_input(host: Host, folder: str) -> None:
@@ -214,14 +243,14 @@ def end_with_input(host: Host, folder: str) -> None:
         os._exit(0)
 
 
-def tell(call: Callable[[], Any]) -> str:
-    """Return the line with the result of *call*, or with its error."""
+def tell(number: int, call: Callable[[], Any]) -> str:
+    """Return the line with the number of a request and the result of *call*, or its error."""
     try:
-        return json.dumps({"result": call()})
+        return json.dumps({"number": number, "result": call()})
     except RequestError as error:
-        return json.dumps({"error": str(error)})
+        return json.dumps({"number": number, "error": str(error)})
     except Exception as error:  # noqa: BLE001  the other process raises it
-        return json.dumps({"error": f"{type(error).__name__}: {error}"})
+        return json.dumps({"number": number, "error": f"{type(error).__name__}: {error}"})
 
 
 if __name__ == "__main__":

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Sum
 
+from feeds.core.schedule import Schedule
 from feeds.making.regeneration import stretches
 from feeds.making.segments import Segments
 from feeds.models import ClientSession, Feed, Segment
 from feeds.running.clock import now_us
-from feeds.sources import SpecError, check_spec
+from feeds.sources import check_spec
 
 AT_ONCE = 10_000
 """Messages regenerated at once."""
@@ -28,14 +28,12 @@ def all_run() -> bool:
 
 def create(feed: str, kind: str, rate: float, seed: int, spec: dict[str, Any]) -> None:
     """Create a feed; raises ValueError with what is not allowed."""
-    row = Feed(name=feed, kind=kind, rate=Decimal(str(rate)), seed=seed, spec=spec)
+    row = Feed(name=feed, kind=kind, rate=str(rate), seed=seed, spec=spec)
     try:
         row.full_clean()
         check_spec(kind, spec)
     except ValidationError as error:
         raise ValueError("; ".join(error.messages)) from None
-    except SpecError as error:
-        raise ValueError(str(error)) from None
     row.save()
 
 
@@ -63,7 +61,7 @@ def has_switched(feed: str, since_us: int) -> bool:
 def set_rate(feed: str, rate: float) -> None:
     """Set the rate of a feed, in messages per second; raises ValueError."""
     row = _feed(feed)
-    row.rate = Decimal(str(rate))
+    row.rate = str(rate)
     try:
         row.clean_fields()
     except ValidationError as error:
@@ -72,32 +70,38 @@ def set_rate(feed: str, rate: float) -> None:
     Feed.objects.filter(pk=row.pk).update(rate=row.rate)
 
 
-def has_rate(feed: str, rate: float) -> bool:
-    """Tell whether the newest segment of a feed has this rate, or the feed is switched off."""
+def has_rate(feed: str) -> bool:
+    """Tell whether the newest segment of a feed has the feed's rate, or it is switched off."""
     row = _feed(feed)
     newest = Segment.objects.filter(feed=row).order_by("-first").first()
-    return not row.enabled or (newest is not None and newest.rate_milli == int(rate * 1000))
+    return not row.enabled or (newest is not None and newest.rate_milli == row.rate_milli)
 
 
 def differences(
     feed: str, got: Sequence[Any], first: int | None, last: int | None
-) -> dict[str, list[int]]:
+) -> dict[str, list[int]] | str:
     """
     Compare messages with what was sent; return the offsets of each kind of difference.
 
     *got* has lines, parsed messages, or offsets, of which only the number is compared. Messages
-    between the first and the last one must not be missing; *first* and *last* extend this.
+    between the first and the last one must not be missing; *first* and *last* extend this. If
+    there is nothing to compare, or *first* or *last* has not been sent, the result is a phrase.
     """
-    _feed(feed)
+    promised = _feed(feed).promised
     received = [_received(one) for one in got]
     others = sorted({str(name) for name, _, _ in received if name not in (None, feed)})
     if others:
         raise ValueError(f"{feed}: messages of another feed are among them: {', '.join(others)}")
     offsets = [offset for _, offset, _ in received]
-    ends = [*offsets, *(end for end in (first, last) if end is not None)]
+    demanded = [end for end in (first, last) if end is not None]
+    ends = [*offsets, *demanded]
     if not ends:
-        return {"received": []}
-    sent = _lines(feed, min(ends), max(ends))
+        return "no message was received"
+    schedule = Segments().schedules([feed])[feed]
+    reached = schedule.due(now_us(), promised)
+    if max(demanded, default=0) > reached:
+        return f"message {max(demanded)} was not sent: the feed has only reached {reached}"
+    sent = dict(_regenerated(feed, schedule, max(min(ends), 1), min(max(ends), reached)))
     counts = Counter(offsets)
     late, highest = [], 0
     for offset in offsets:
@@ -140,20 +144,15 @@ def _received(one: Any) -> tuple[str | None, int, Any]:
     """Return feed, offset and content of something received; raises ValueError."""
     if isinstance(one, int):
         return None, one, None
-    message = json.loads(one) if isinstance(one, str) else one
     try:
+        message = json.loads(one) if isinstance(one, str) else one
         return message["feed"], int(message["offset"]), one
     except (KeyError, TypeError, ValueError):
         raise ValueError(f"{str(one)[:80]!r} is not a message of a feed") from None
 
 
-def _lines(feed: str, first: int, last: int) -> dict[int, str]:
-    """Return the lines that were sent, by offset, between *first* and *last*."""
-    return dict(_regenerated(feed, max(first, 1), min(last, _feed(feed).promised)))
-
-
-def _regenerated(feed: str, first: int, last: int) -> Iterator[tuple[int, str]]:
-    schedule = Segments().schedules([feed])[feed]
+def _regenerated(feed: str, schedule: Schedule, first: int, last: int) -> Iterator[tuple[int, str]]:
+    """Yield the offsets and lines of a feed from *first* to *last*."""
     for start in range(first, last + 1, AT_ONCE):
         for stretch in stretches(feed, schedule, start, min(last, start + AT_ONCE - 1)):
             for offset, line in enumerate(stretch.lines, stretch.first):

@@ -6,7 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -86,6 +88,8 @@ def test_ends_can_be_demanded(server: Blockfeed, lines: list[str | bytes]) -> No
     with pytest.raises(AssertionError) as failed:
         server.check("users", lines[1:-1], first=first, last=last)
     assert str(failed.value) == f"users: 2 missing: {first}, {last}"
+    with pytest.raises(AssertionError, match=r"^users: message 9000000000 was not sent: the feed "):
+        server.check("users", lines, last=9_000_000_000)
 
 
 def test_long_list_is_cut(server: Blockfeed, lines: list[str | bytes]) -> None:
@@ -97,9 +101,12 @@ def test_long_list_is_cut(server: Blockfeed, lines: list[str | bytes]) -> None:
 @pytest.mark.parametrize(
     ("ask", "words"),
     [
-        (lambda one: one.url("none", rate=1), "there is no feed 'none'; there are: "),
+        (lambda one: one.url("none", rate=1), "^there is no feed 'none'; there are: "),
+        (lambda one: one.pause("typo"), "^there is no feed 'typo'; there are: "),
         (lambda one: one.url("users", rate=0), "greater than or equal to 0.001"),
+        (lambda one: one.url("users", rate="fast"), "^“fast” value must be a decimal number"),
         (lambda one: one.check("users", [{"a": 1}]), "is not a message of a feed"),
+        (lambda one: one.check("users", ["hello"]), "^'hello' is not a message of a feed"),
         (lambda one: one.check("arrays", ['{"feed":"users","offset":1}']), "of another feed"),
         (lambda one: one.create("a b"), "lower-case letters"),
         (lambda one: one.create("c", spec={"unknown": 1}), "unknown"),
@@ -111,7 +118,51 @@ def test_wrong_request_is_an_error(
     """A request that is not possible raises an error that says why, and the next one works."""
     with pytest.raises(BlockfeedError, match=words):
         ask(server)
+    server.restore()
     server.url("users", rate=200)
+
+
+@pytest.mark.parametrize("rate", [32.3, 0.001, 1_000_000])
+def test_any_rate_can_be_set(rate: float, server: Blockfeed) -> None:
+    """A rate that has no exact binary fraction is waited for as any other."""
+    server.url(server.create(f"at-{str(rate).replace('.', '-')}"), rate=rate)
+
+
+class Interrupted(Exception):
+    """What a Ctrl-C or a limit of time raises in the middle of a wait."""
+
+
+@contextmanager
+def interrupting() -> Iterator[None]:
+    """Interrupt the main thread soon, by a signal."""
+
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    timer = threading.Timer(
+        0.2, signal.pthread_kill, (threading.main_thread().ident, signal.SIGUSR1)
+    )
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
+        signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.parametrize("count", [1, 1_000_000], ids=["reading", "writing"])
+def test_interrupted_request_leaves_the_next_one_alone(count: int) -> None:
+    """After a wait that was interrupted, each request gets its own answer."""
+    with running() as one:
+        one._process.send_signal(signal.SIGSTOP)
+        with interrupting(), pytest.raises(Interrupted):
+            one.check("users", [1] * count)
+        one._process.send_signal(signal.SIGCONT)
+        with pytest.raises(AssertionError, match="no message was received"):
+            one.check("users", [])
+        with pytest.raises(BlockfeedError, match=r"^there is no feed 'none'"):
+            one.check("none", [])
 
 
 def test_feed_of_a_test(blockfeed: Blockfeed) -> None:
@@ -187,12 +238,18 @@ def test_client_without_reports(server: Blockfeed, monkeypatch: pytest.MonkeyPat
         server.session("nobody")
 
 
-def test_nothing_remains_after_kill_9(tmp_path: Path) -> None:
-    """If the process that runs a server is killed, its programs and data are gone, even frozen."""
+@pytest.mark.parametrize("written", ["", '{"number": 2, "do": "thaw'], ids=["whole", "torn"])
+def test_nothing_remains_after_kill_9(written: str, tmp_path: Path) -> None:
+    """
+    If the process that runs a server is killed, its programs and data are gone, even frozen.
+
+    It may be killed while it writes a request.
+    """
     program = (
         "from blockfeed.testing import running\n"
         "with running() as one:\n"
         "    one.freeze()\n"
+        f"    print({written!r}, end='', file=one._process.stdin, flush=True)\n"
         "    print(one.address, flush=True)\n"
         "    input()\n"
     )
