@@ -8,6 +8,7 @@ database. The libraries of a kind are only loaded by processes that make message
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pkgutil import resolve_name
 from typing import Any
 
 from feeds.sources.source import CHUNK, Source
@@ -15,8 +16,11 @@ from feeds.sources.spec import Spec, SpecError, choice, integer, refuse
 
 __all__ = ["CHUNK", "KINDS", "MAX_SEED", "Source", "SpecError", "check_spec", "make_source"]
 
-KINDS = ("users", "arrays")
-"""The kinds of sources."""
+KINDS = {
+    "users": "feeds.sources.users:Users",
+    "arrays": "feeds.sources.arrays:Arrays",
+}
+"""The class of each kind; `feeds.models.Feed.Kind` has the same kinds."""
 
 MAX_SEED = 2**63 - 1
 """The largest seed that a database can store."""
@@ -47,10 +51,5 @@ def make_source(kind: str, spec: Spec, seed: int) -> Source:
 
 def _source_class(kind: str) -> type[Source]:
     # Imported late: Faker and numpy cost 0.2 s and 20 MB, and many processes make no message.
-    if choice("kind", kind, KINDS) == "users":
-        from feeds.sources.users import Users  # noqa: PLC0415
-
-        return Users
-    from feeds.sources.arrays import Arrays  # noqa: PLC0415
-
-    return Arrays
+    found: type[Source] = resolve_name(KINDS[choice("kind", kind, KINDS)])
+    return found
