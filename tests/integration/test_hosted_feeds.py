@@ -1,4 +1,4 @@
-"""What `tools.hosted_feeds` compares with messages that a consumer has."""
+"""The comparison of a feed with the messages that a consumer has, by `tools.hosted_feeds`."""
 
 import pytest
 

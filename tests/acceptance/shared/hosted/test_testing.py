@@ -129,7 +129,7 @@ def test_any_rate_can_be_set(rate: float, server: Blockfeed) -> None:
 
 
 class Interrupted(Exception):
-    """What a Ctrl-C or a limit of time raises in the middle of a wait."""
+    """An exception in the middle of a wait, as a Ctrl-C or a limit of time raises it."""
 
 
 @contextmanager
