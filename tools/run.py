@@ -65,9 +65,9 @@ class Everything:
             asyncio.get_running_loop().add_signal_handler(number, children.interrupt)
         try:
             if await self._start_all():
-                shown = children.screen.indented(self._panel(password), PANEL_INDENT)
-                children.say(shown)
-                repeat_on_enter(lambda: children.say(shown))
+                panel = children.screen.indented(self._panel(password), PANEL_INDENT)
+                children.say(panel)
+                repeat_on_enter(lambda: children.say(panel))
                 await children.over.wait()
         finally:
             children.over.set()
@@ -121,9 +121,9 @@ class Everything:
         if not wanted:
             return [(name, *choice) for name, choice in CLIENTS.items()]
         chosen = [
-            (name, both, size)
+            (name, feeds, size)
             for name, (feeds, size) in CLIENTS.items()
-            if (both := tuple(feed for feed in feeds if feed in wanted)) == feeds
+            if set(feeds) <= set(wanted)
         ]
         return chosen or [("alice", tuple(wanted), "3")]
 
@@ -144,13 +144,13 @@ class Everything:
     def _panel(self, password: str | None) -> str:
         """Return the addresses, the account and the logs, for a person."""
         kept = shown(self._place.password)
-        account = f"user admin, password {password}  (kept in {kept})"
+        account = [f"user admin, password {password}", f"kept in {kept}"]
         if password is None:
-            account = "user admin, with the password you gave it"
+            account = ["user admin, with the password you gave it"]
             if self._place.password.exists():
-                account += f"; the one in {kept} is no longer valid"
+                account.append(f"the one in {kept} is no longer valid")
         page = f"http://{HOST}:{self._port}/"
-        rows = [("page", page), ("admin", f"{page}admin/"), ("", account)]
+        rows = [("page", page), ("admin", f"{page}admin/"), *(("", line) for line in account)]
         for name, *_ in self._clients():
             rows.append((name, f"block log {shown(self._place.log_path(name))}"))
         lines = [f"  {name:7} {text}" for name, text in rows]
@@ -269,7 +269,10 @@ def main() -> int:
             print("preparing the database", file=output, flush=True)
             os.environ["BLOCKFEED_VAR"] = str(place.var)
             password = place.prepare_with_admin()
-            everything = Everything(place, options, free_port(first), output)
+            found = free_port(first)
+            if first not in (0, found):
+                print(f"port {first} is in use; using {found}", file=output, flush=True)
+            everything = Everything(place, options, found, output)
             return asyncio.run(everything.run(password))
     except CannotStart as error:
         print(error, file=sys.stderr)
