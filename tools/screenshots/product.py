@@ -48,7 +48,7 @@ def running(folder: Path, *, blocks: int) -> Iterator[Product]:
     environment = environment_of(folder)
     with _program(folder / "run.out", environment, "-m", "tools.run") as said:
         [address] = wait_for(said, r"^ +page +(http\S+)$")
-        [password] = wait_for(said, r"user admin, password (\S+) ")
+        [password] = wait_for(said, r"user admin, password (\S+)\s")
         product = Product(folder, environment, address, password)
         with ExitStack() as guests:
             for name in GUESTS:
