@@ -210,8 +210,12 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
                 reactor.adoptStreamPort(listener.fileno(), listener.family, self.http_factory)
             )
             listener.close()  # Twisted has duplicated it
-        reactor.callWhenRunning(lambda: ignore_cancelled(asyncio.get_running_loop()))
-        reactor.callWhenRunning(lambda: asyncio.ensure_future(get_node(Clerk)))
+        reactor.callWhenRunning(lambda: asyncio.ensure_future(self._begin()))
+
+    async def _begin(self) -> None:
+        # Twisted calls what `callWhenRunning` was given before asyncio's loop runs.
+        ignore_cancelled(asyncio.get_running_loop())
+        await get_node(Clerk)
 
     def _drain_on_signals(self) -> None:
         for number in heeded_stops():

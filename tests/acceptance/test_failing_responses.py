@@ -23,12 +23,12 @@ def failing(tmp_path: Path) -> Iterator[Stack]:
     stack.close()
 
 
-def get(stack: Stack, where: str) -> tuple[int, bytes]:
+def get(stack: Stack, path: str) -> tuple[int, bytes]:
     """Return status and body; raises an error if the response is not whole."""
     with closing(
         http.client.HTTPConnection("127.0.0.1", stack.port, timeout=PATIENCE_SECONDS)
     ) as connection:
-        connection.request("GET", f"/fails/{where}")
+        connection.request("GET", path)
         with connection.getresponse() as response:
             return response.status, response.read()
 
@@ -38,16 +38,27 @@ def test_response_that_fails_midway_is_broken_off(failing: Stack) -> None:
     server = failing.server()
     with RawClient(failing.port) as client:
         client.wait_for("welcome")
-        assert get(failing, "never") == (200, 3 * PART)
+        assert get(failing, "/fails/never") == (200, 3 * PART)
         # Several: each failure used to end the housekeeping, and so the next ones hung.
         for _ in range(2):
             with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
-                get(failing, "midway")
-            status, body = get(failing, "start")
+                get(failing, "/fails/midway")
+            status, body = get(failing, "/fails/start")
             assert (status, b"Internal Server Error" in body) == (500, True)
         assert "no more rows" in server.said
         assert "the response to /fails/midway was broken off after it had begun" in server.said
         client.socket.sendall(b"\x89\x80\0\0\0\0")  # a ping
         while b"\x8a\x00" not in client.socket.recv(4096):
             pass
+    assert server.stop() == 0
+
+
+def test_cancelled_request_is_not_reported(failing: Stack) -> None:
+    """The log has no traceback of a request whose client left, but those of real faults."""
+    server = failing.server()
+    for what in ("cancelled", "broken"):
+        assert get(failing, f"/abandons/{what}") == (200, b"")
+    server.wait_for("a real fault")
+    assert server.said.count("was never retrieved") == 1
+    assert "CancelledError" not in server.said
     assert server.stop() == 0

@@ -1,8 +1,9 @@
 """The project's addresses, and responses that fail at the start, midway or never."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
 from wsproject.urls import urlpatterns as of_the_project
@@ -24,4 +25,15 @@ async def fails(_: HttpRequest, where: str) -> StreamingHttpResponse:
     return StreamingHttpResponse(_parts(PARTS[where]))
 
 
-urlpatterns = [path("fails/<where>", fails), *of_the_project]
+async def abandons(_: HttpRequest, what: str) -> HttpResponse:
+    """Leave a failed future that nobody awaits, as asgiref does if a client leaves."""
+    error = asyncio.CancelledError() if what == "cancelled" else ValueError("a real fault")
+    asyncio.get_running_loop().create_future().set_exception(error)
+    return HttpResponse()
+
+
+urlpatterns = [
+    path("fails/<where>", fails),
+    path("abandons/<what>", abandons),
+    *of_the_project,
+]
