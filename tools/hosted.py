@@ -1,15 +1,17 @@
 """
-One installation for the tests of another project, which `blockfeed.testing` starts.
+One installation for the tests of another project.
 
-It reads requests from standard input, one JSON object per line, and answers each with one
-line, which has the number of the request; the first line, with the address, has the number 0.
-At the end of its input, even if the other process was killed, it kills its programs and
-removes their data, which is in a temporary folder. Django runs in this process, so that a
-request needs no new one.
+`blockfeed.testing` starts it. It reads requests from standard input, one JSON
+object per line, and answers each with one line, which has the number of the
+request. The first line, with the address, has the number 0. At the end of its
+input, even if the other process was killed, it kills its programs and removes
+their data, which is in a temporary folder. Django runs in this process, so that
+a request needs no new one.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import select
@@ -204,6 +206,11 @@ class Host:
 
 def main() -> None:
     """Answer requests until the end of the input."""
+    argparse.ArgumentParser(
+        prog="python -m tools.hosted",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     # The terminal's Ctrl-C is for the program that reads the answers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers, sys.stdout = sys.stdout, sys.stderr
