@@ -93,7 +93,7 @@ class Explanation:
     session: str
     block: int
     difference: Mapping[str, Difference]
-    """What the server found to be different, per feed of the block."""
+    """The difference that the server found, per feed of the block."""
 
 
 Fact = Opened | Closed | Reopened | Said | Reported | Explanation
