@@ -20,10 +20,10 @@ from itertools import count
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 from clientapp.figures.ranks import nearest_rank
-from tests.support.crowd import Crowd, Follower, until
+from tests.support.crowd import Crowd, until
+from tests.support.innocent import Innocent
 from tests.support.raw_client import RawClient
 from tests.support.stack import Stack
 
@@ -32,34 +32,6 @@ RATE = 50
 THREADS = 2
 SETTLE_SECONDS = 3.0
 """Pause before the first window, and before the last: what the neighbours left is stored."""
-
-
-class Innocent(Follower):
-    """A client that keeps the lateness of each message."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__(port, 0, "arrays")
-        self.latenesses: list[float] = []
-        self.longest_silence = 0.0
-        self._heard = time.monotonic()
-
-    def begin(self) -> None:
-        """Forget what was measured."""
-        self.latenesses.clear()
-        self.longest_silence = 0.0
-        self._heard = time.monotonic()
-
-    def end(self) -> None:
-        """Count the silence since the last message."""
-        now = time.monotonic()
-        self.longest_silence = max(self.longest_silence, now - self._heard)
-        self._heard = now
-
-    def _take(self, obj: dict[str, Any]) -> None:
-        super()._take(obj)
-        if obj["type"] == "message":
-            self.end()
-            self.latenesses.append(self.late)
 
 
 def disturb(port: int, connections: Synchronized[int]) -> None:
@@ -90,7 +62,7 @@ async def window(name: str, innocent: Innocent, seconds: float) -> tuple[float, 
     print(
         f"{name:<16} {len(late):>6,} messages, p50 {nearest_rank(late, 50) * 1000:6.1f} ms, "
         f"p99 {p99 * 1000:8.1f} ms, maximum {longest * 1000:8.1f} ms; "
-        f"longest silence {innocent.longest_silence * 1000:8.1f} ms",
+        f"longest silence {innocent.silence * 1000:8.1f} ms",
         flush=True,
     )
     return p99, longest
@@ -99,7 +71,7 @@ async def window(name: str, innocent: Innocent, seconds: float) -> tuple[float, 
 async def measure(stack: Stack, seconds: float) -> None:
     """Measure the lateness before, beside and after the neighbours."""
     crowd = Crowd(stack.port, 0)
-    innocent = Innocent(stack.port)
+    innocent = Innocent(stack.port, 0)
     crowd.followers[:] = [innocent]
     await crowd.start()
     await until(lambda: innocent.offset > RATE)

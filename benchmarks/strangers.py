@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from clientapp.figures.ranks import nearest_rank
-from tests.support.crowd import Crowd, Follower, until
+from tests.support.crowd import Crowd, until
+from tests.support.innocent import Innocent
 from tests.support.raw_client import text_frame, upgrade
 from tests.support.raw_http import request
 from tests.support.stack import Program, Stack
@@ -34,34 +35,6 @@ FORM = "Content-Type: application/x-www-form-urlencoded"
 HOST = "127.0.0.1"
 Attack = Callable[[int, str], None]
 """Attack the server at a port from an address, once; called again and again."""
-
-
-class Innocent(Follower):
-    """A client that keeps the lateness of each message and the longest silence."""
-
-    def __init__(self, port: int, number: int) -> None:
-        super().__init__(port, number, "arrays")
-        self.latenesses: list[float] = []
-        self.silence = 0.0
-        self._heard = time.monotonic()
-
-    def begin(self) -> None:
-        """Forget what was measured."""
-        self.latenesses.clear()
-        self.silence = 0.0
-        self._heard = time.monotonic()
-
-    def end(self) -> None:
-        """Count the silence since the last message."""
-        now = time.monotonic()
-        self.silence = max(self.silence, now - self._heard)
-        self._heard = now
-
-    def _take(self, obj: dict[str, Any]) -> None:
-        super()._take(obj)
-        if obj["type"] == "message":
-            self.end()
-            self.latenesses.append(self.late)
 
 
 def connection(port: int, address: str) -> socket.socket:

@@ -211,7 +211,7 @@ def test_restore_undoes_everything(blockfeed: Blockfeed) -> None:
 
 
 def test_reports_of_a_client(blockfeed: Blockfeed, tmp_path: Path) -> None:
-    """A client whose blocks were verified is told from one that cannot be checked."""
+    """`verified` is true for a client whose blocks were verified, and false for a plain one."""
     command = [sys.executable, "-m", "clientapp", "collect", f"--url={blockfeed.url()}"]
     options = ["--name=mine", "--feed=users", "--block-size=5", "--blocks=3", "--quiet"]
     words = [*command, *options, f"--log={tmp_path}/mine.log"]
