@@ -207,14 +207,14 @@ def _reopen(ids: Mapping[str, int], reopened: Sequence[Reopened]) -> list[tuple[
     sessions = {ids[fact.session] for fact in reopened}
     ended = Connection.objects.filter(Q(**LOST) | Q(**REPLACED), session__in=sessions)
     named = ended.filter(channel__in=[fact.channel for fact in reopened])
-    found = list(named.values_list("session_id", "channel", "pk").order_by("pk"))
-    newest = {session: pk for session, _, pk in found}
-    away = ClientSession.objects.filter(~Exists(STILL_OPEN), pk__in=newest, status=Status.AWAY)
-    back = list(away.values_list("pk", flat=True))
-    again = {newest[session] for session in back}
-    Connection.objects.filter(pk__in=again).update(closed_at=None, close_code=None, reason="")
-    ClientSession.objects.filter(pk__in=back).update(status=Status.ONLINE)
-    replaced = {channel: pk for _, channel, pk in found if pk not in again}
+    found = list(named.values_list("session_id", "channel", "pk"))
+    away = ClientSession.objects.filter(~Exists(STILL_OPEN), pk__in=sessions, status=Status.AWAY)
+    back = set(away.values_list("pk", flat=True))
+    again = {session: pk for session, _, pk in found if session in back}
+    opened = Connection.objects.filter(pk__in=again.values())
+    opened.update(closed_at=None, close_code=None, reason="")
+    ClientSession.objects.filter(pk__in=again).update(status=Status.ONLINE)
+    replaced = {channel: pk for session, channel, pk in found if session not in again}
     Connection.objects.filter(pk__in=replaced.values()).update(**REPLACED)
     return [(fact.channel,) if fact.channel in replaced else () for fact in reopened]
 
