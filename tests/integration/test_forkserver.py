@@ -114,11 +114,12 @@ def test_module_runs_like_one_of_a_new_interpreter() -> None:
 def test_forked_program_leads_the_session_of_its_terminal(stack: Stack) -> None:
     """Ctrl-C reaches a forked program in a terminal, and those that it starts."""
     text = """
-import subprocess, sys
-SLEEP = "import time; print('ready'); time.sleep(600)"
-with subprocess.Popen([sys.executable, "-c", SLEEP]) as one:
+import signal, subprocess, sys
+SLEEP = "import sys, time; print('ready'); sys.stdout.flush(); time.sleep(600)"
+with subprocess.Popen([sys.executable, "-c", SLEEP], stdout=subprocess.PIPE) as one:
     try:
-        one.wait()
+        print(one.stdout.readline(), flush=True)
+        signal.pause()  # an interrupted wait for the child may lose its exit code
     except KeyboardInterrupt:
         sys.exit(one.wait() == -2)
 """
@@ -131,3 +132,34 @@ with subprocess.Popen([sys.executable, "-c", SLEEP]) as one:
         window.press_ctrl_c()
         assert window.wait() == 1, window.said
         assert window.others() == []
+
+
+FROZEN = """
+import signal, subprocess, sys, time
+from tests.support.forks import run
+frozen = subprocess.Popen(["sleep", "600"])
+frozen.send_signal(signal.SIGSTOP)
+while open(f"/proc/{frozen.pid}/stat").read().split()[2] != "T":
+    time.sleep(0.01)
+run([sys.executable, "-c", "pass"], check=True)
+frozen.kill()
+print("at work")
+"""
+
+
+def test_end_of_a_program_ends_no_group_with_a_stopped_process() -> None:
+    """
+    A forked program that ends does not end the test run, even while a test has stopped a process.
+
+    Linux sends SIGHUP to a group with a stopped process if the last process ends whose parent is
+    in another group of the session.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", FROZEN],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "at work\n"), done.stderr

@@ -113,7 +113,8 @@ class ForkServer:
                 # A single thread: numpy's other threads would not survive a fork.
                 env={**os.environ, **FIXED, "OPENBLAS_NUM_THREADS": "1"},
                 stdin=subprocess.DEVNULL,
-                process_group=0,
+                # In the owner's group: if a program ended whose parent is in another group, and a
+                # test had stopped a process, Linux would send SIGHUP to the whole test run.
             )
         atexit.register(self.close)
 

@@ -61,6 +61,9 @@ class _Server:
             end.setblocking(False)
         signal.set_wakeup_fd(self._wake.fileno())
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        # The terminal sends both to the whole group; this process ends with its owner.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def serve(self) -> tuple[Request, socket.socket] | None:
         """Fork for each request; return the request in a fork, None once the owner has ended."""
@@ -92,6 +95,8 @@ class _Server:
         if not (pid := os.fork()):
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
             for end in (*self._users, ours, self._awake, self._wake):
                 end.close()
             for descriptor in (told, *self._running.values()):
