@@ -52,12 +52,15 @@ class Speaker(Protocol):
         """Return the frames to send now; may raise a ClientError."""
 
 
-class Connection:
-    """
-    One WebSocket to *url*, open.
+class Brake(Protocol):
+    """The means of a reader that is slower than the server."""
 
-    A slow reader reads *bytes_per_second*.
-    """
+    async def wait(self, size: int) -> None:
+        """Wait until a frame of *size* bytes may be handled."""
+
+
+class Connection:
+    """One WebSocket to *url*, open; a *brake* slows down its reader."""
 
     def __init__(
         self,
@@ -67,14 +70,14 @@ class Connection:
         listener: Listener,
         speaker: Speaker,
         *,
-        bytes_per_second: float | None,
+        brake: Brake | None,
     ) -> None:
         self._url = url
         self._socket = socket
         self._protocol = protocol
         self._listener = listener
         self._speaker = speaker
-        self._bytes_per_second = bytes_per_second
+        self._brake = brake
         self._welcomed = asyncio.Event()
         self._is_leaving = False
 
@@ -127,8 +130,10 @@ class Connection:
         async with asyncio.timeout(WELCOME_SECONDS) as silence:
             while True:
                 text = await self._socket.recv(decode=False)
-                if self._bytes_per_second is not None:
-                    await asyncio.sleep(len(text) / self._bytes_per_second)
+                if self._brake is not None and self._welcomed.is_set():
+                    silence.reschedule(None)  # the reader is slow, not the server
+                    await self._brake.wait(len(text))
+                    noted = 0.0
                 stamp = Stamp(time.time_ns() // 1000, time.monotonic())
                 frame = read_from_server(text)
                 if frame is not None:

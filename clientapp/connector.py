@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 
-from .connection import Connection, Listener, Speaker
+from .connection import Brake, Connection, Listener, Speaker
 from .core.backoff import backoff
 from .core.errors import CouldNot, Refused
 from .core.protocol import ClientProtocol
@@ -19,8 +19,8 @@ class Connector:
     """
     The loop that keeps a session connected.
 
-    With *patient* false the first attempt must succeed. A slow reader reads
-    *bytes_per_second*.
+    With *patient* false the first attempt must succeed. A *brake* slows down the
+    reader.
     """
 
     def __init__(
@@ -31,14 +31,14 @@ class Connector:
         speaker: Speaker,
         *,
         patient: bool,
-        bytes_per_second: float | None = None,
+        brake: Brake | None = None,
     ) -> None:
         self._url = ServerUrl(url)
         self._protocol = protocol
         self._listener = listener
         self._speaker = speaker
         self._patient = patient
-        self._bytes_per_second = bytes_per_second
+        self._brake = brake
         self._connection: Connection | None = None
         self._is_leaving = False
 
@@ -93,7 +93,7 @@ class Connector:
                 self._protocol,
                 self._listener,
                 self._speaker,
-                bytes_per_second=self._bytes_per_second,
+                brake=self._brake,
             )
             self._patient = True
             return self._judge_close(await self._connection.hold())

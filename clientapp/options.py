@@ -13,22 +13,20 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-from .core.serverurl import ServerUrl
+from .core.errors import BadUsage
+from .core.serverurl import DEFAULT_URL, URL_RULE, ServerUrl, server_url
+from .core.session import DEFAULT_BLOCK_SIZE
 from .wire import names
 from .wire.position import MAX_OFFSET
 from .wire.request import DEFAULT_CLIENT, DEFAULT_FEEDS, MAX_FEEDS
 
-DEFAULT_URL = "ws://127.0.0.1:8000/"
-DEFAULT_BLOCK_SIZE = 10
 MAX_TIMEOUT = 86_400
 """The most seconds without a message: a day."""
 MAX_CLIENTS = 64
 """The most clients of one command, because a person reads their lines; `swarm` runs more."""
 MAX_PID = 2**31 - 1
 """The largest number of a process, by its type."""
-URL_RULE = "the server's address, ws://HOST:PORT/ or wss://HOST:PORT/"
 
 
 def add_collect_options(parser: argparse.ArgumentParser) -> None:
@@ -138,19 +136,9 @@ def add_verify_options(parser: argparse.ArgumentParser) -> None:
 def url(text: str) -> ServerUrl:
     """Return *text* if it is the address of a server; raises ArgumentTypeError."""
     try:
-        parts = urlsplit(text)
-        (parts.hostname or "").encode("idna")
-        is_good = parts.scheme in {"ws", "wss"} and bool(parts.hostname) and parts.port != 0
-        # The WebSocket library decodes both this way, and rejects a user without password.
-        unquote(parts.netloc, errors="strict")
-        is_good &= (parts.username is None) == (parts.password is None)
-    except ValueError:
-        is_good = False
-    if not is_good or re.search(r"[\s?#]", text) or not text.isprintable():
-        # The message leaves out anything that may be a password.
-        shown = re.sub(r"//.*@", "//USER:PASSWORD@", text)
-        raise argparse.ArgumentTypeError(f"{shown!r} is not allowed: {URL_RULE}")
-    return ServerUrl(text)
+        return server_url(text)
+    except BadUsage as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def one(is_allowed: Callable[[str], bool], rule: str) -> Callable[[str], str]:

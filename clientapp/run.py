@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from .collector import Collector
+from .connection import Brake
 from .connector import Connector
 from .core import events
 from .core.block import BlockBuilder
@@ -34,8 +35,9 @@ class Run:
     a new one. It ends after *blocks* blocks, by `interrupt`, when the server ends
     it, or after *timeout* seconds without a new message. Its reports contain
     *label*. With *patient* false the first connection attempt must succeed. A
-    session without a block begins at offset *first* of each feed; None: with the
-    next message. A slow reader reads *bytes_per_second*.
+    session without a block continues after the positions *after*; without them, it
+    begins at offset *first* of each feed; None: with the next message. A *brake*
+    slows down the reader.
     """
 
     def __init__(
@@ -50,8 +52,9 @@ class Run:
         console: bool = False,
         patient: bool = True,
         first: int | None = None,
+        after: Mapping[str, Position] | None = None,
         timeout: float | None = None,
-        bytes_per_second: float | None = None,
+        brake: Brake | None = None,
     ) -> None:
         goes_on = log.session is not None and log.session.asks_like(asked)
         # The log keeps no credentials of the URL.
@@ -65,7 +68,7 @@ class Run:
         self._is_silent = False
         """Whether the run ended because no message arrived within the timeout."""
         self._stop = asyncio.Event()
-        positions = None if last is None else last.positions
+        positions = after if last is None else last.positions
         self._protocol = ClientProtocol(session, positions, first=first)
         clock = ServerClock()
         number = 1 if last is None else last.report.block + 1
@@ -89,7 +92,7 @@ class Run:
             self._collector,
             self._reporting,
             patient=patient,
-            bytes_per_second=bytes_per_second,
+            brake=brake,
         )
 
     @property
@@ -111,6 +114,7 @@ class Run:
         """End `to_end` gracefully; if called again, at once."""
         if self._stop.is_set() or self._reporting.finished.is_set():
             self._connector.abort()
+        self._collector.close()
         self._stop.set()
 
     async def to_end(self) -> None:
@@ -124,15 +128,16 @@ class Run:
         finished = asyncio.create_task(self._reporting.finished.wait())
         stop = asyncio.create_task(self._stop.wait())
         silence = asyncio.create_task(self._watch_silence())
-        await asyncio.wait({conversation, finished, stop}, return_when=asyncio.FIRST_COMPLETED)
-        for waiting in (finished, stop, silence):
-            waiting.cancel()
-        self._collector.close()
-        await self._wait_for_acknowledgements(conversation)
-        if not conversation.done() and self._connector.leave():
-            await asyncio.wait({conversation}, timeout=LEAVE_SECONDS)
-        conversation.cancel()
-        await asyncio.wait({conversation})
+        try:
+            await asyncio.wait({conversation, finished, stop}, return_when=asyncio.FIRST_COMPLETED)
+            self._collector.close()
+            await self._wait_for_acknowledgements(conversation)
+            if not conversation.done() and self._connector.leave():
+                await asyncio.wait({conversation}, timeout=LEAVE_SECONDS)
+        finally:
+            for task in (conversation, finished, stop, silence):
+                task.cancel()
+            await asyncio.wait({conversation})
         if self._tally.connects > 0 or self._stop.is_set():
             self._sum_up()
         if not conversation.cancelled():

@@ -20,7 +20,6 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 APPLICATION = (
-    "clientapp",
     "examples",
     "feeds",
     "manage.py",
@@ -37,7 +36,11 @@ APPLICATION = (
     "tools/screen.py",
     "wsproject",
 )
-"""The files of the checkout that a running product needs."""
+"""
+The files of the checkout that a running product needs.
+
+`clientapp` is a symbolic link in the package: the Python API imports it from there.
+"""
 EXTRAS = {
     "postgres": "requirements-postgres.txt",
     "analysis": "clientapp/requirements-analysis.txt",

@@ -124,6 +124,12 @@ def test_code_that_is_shown_is_the_example(document: str) -> None:
     assert f"```python\n{text('examples/first_client.py')}```" in text(document)
 
 
+@pytest.mark.parametrize("document", ["README.md", "docs/how-to/consume-in-python.md"])
+def test_python_api_that_is_shown_is_the_example(document: str) -> None:
+    """The program that README and guide show is the file that runs in a test."""
+    assert f"```python\n{text('examples/api_client.py')}```" in text(document)
+
+
 @pytest.mark.parametrize("example", ["consumer", "service", "channels_project"])
 def test_tests_that_are_shown_are_the_examples(example: str) -> None:
     """The tests in the guide are the files that pass as they are."""

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import re
 from typing import Self
+from urllib.parse import unquote, urlsplit
+
+from .errors import BadUsage
+
+DEFAULT_URL = "ws://127.0.0.1:8000/"
+URL_RULE = "the server's address, ws://HOST:PORT/ or wss://HOST:PORT/"
 
 _CREDENTIALS = re.compile(r"//[^/\s]*@")
 
@@ -40,3 +46,21 @@ class ServerUrl(str):
 def without_credentials(text: str) -> str:
     """Return a sentence without the credentials of the addresses in it."""
     return _CREDENTIALS.sub("//", text)
+
+
+def server_url(text: str) -> ServerUrl:
+    """Return *text* as the address of a server; raises BadUsage."""
+    try:
+        parts = urlsplit(text)
+        (parts.hostname or "").encode("idna")
+        is_good = parts.scheme in {"ws", "wss"} and bool(parts.hostname) and parts.port != 0
+        # The WebSocket library decodes both this way, and rejects a user without password.
+        unquote(parts.netloc, errors="strict")
+        is_good &= (parts.username is None) == (parts.password is None)
+    except ValueError:
+        is_good = False
+    if not is_good or re.search(r"[\s?#]", text) or not text.isprintable():
+        # The message leaves out anything that may be a password.
+        shown = re.sub(r"//.*@", "//USER:PASSWORD@", text)
+        raise BadUsage(f"{shown!r} is not allowed: {URL_RULE}")
+    return ServerUrl(text)

@@ -13,6 +13,7 @@ from ..wire.position import Position
 from ..wire.request import MAX_FEEDS, Request
 from .serverurl import ServerUrl
 
+DEFAULT_BLOCK_SIZE = 10
 FORMAT = 2
 """The version of the block log that this client writes and understands."""
 

@@ -1,6 +1,7 @@
 """
-Blockfeed as an installed package: the command ``blockfeed``, and a pytest plugin.
+Blockfeed as an installed package: the command ``blockfeed``, a pytest plugin, a Python API.
 
-The application is data of this package. It runs in processes of its own, and this
-package never imports it. It needs the standard library only, and the plugin pytest.
+The application is data of this package and runs in processes of its own. Only
+``blockfeed.client``, the Python API, imports some of it. Everything else needs the standard
+library, and the plugin pytest.
 """

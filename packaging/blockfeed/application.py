@@ -56,7 +56,7 @@ def folder() -> Path:
     """Return the folder of the application: in this package, or the checkout around it."""
     here = Path(__file__).resolve().parent
     inside = here / "_app"
-    return inside if inside.is_dir() else here.parents[1]
+    return inside if (inside / "manage.py").exists() else here.parents[1]
 
 
 def environment(given: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -13,7 +13,7 @@ from channels.testing import WebsocketCommunicator
 from clientapp.core.block import NOTED_DUPLICATES, BlockBuilder
 from clientapp.core.session import Session
 from clientapp.core.stamp import Stamp
-from clientapp.lab.swarm.memorylog import MemoryLog
+from clientapp.log.memorylog import MemoryLog
 from clientapp.wire import digest
 from clientapp.wire.from_client import explanations, read_from_client
 from clientapp.wire.message import Message

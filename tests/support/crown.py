@@ -15,7 +15,7 @@ from clientapp.core.outbox import Outbox
 from clientapp.core.protocol import ClientProtocol, Duplicate
 from clientapp.core.session import Session
 from clientapp.core.stamp import Stamp
-from clientapp.lab.swarm.memorylog import MemoryLog
+from clientapp.log.memorylog import MemoryLog
 from clientapp.wire import codec, digest
 from clientapp.wire.from_client import read_from_client
 from clientapp.wire.from_server import Ack, Gap, read_from_server

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ...options import DEFAULT_URL, URL_RULE, number, one, process, url, whole
+from ...core.serverurl import DEFAULT_URL, URL_RULE
+from ...options import number, one, process, url, whole
 from ...wire import names
 
 MAX_CLIENTS = 1000

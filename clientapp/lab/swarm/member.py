@@ -12,11 +12,12 @@ from ...core.errors import ClientError, CouldNot
 from ...core.session import Session
 from ...log.blocklog import BlockLog
 from ...log.log import Log
+from ...log.memorylog import MemoryLog
 from ...run import Run
 from .blocktable import BlockTable
 from .histogram import Histogram
 from .membertally import MemberTally
-from .memorylog import MemoryLog
+from .slowreader import SlowReader
 from .status import PartStatus
 from .swarmplan import Role, Stay
 
@@ -142,13 +143,14 @@ class Member:
         if self._stop.is_set():
             return
         self._stays += 1
+        bytes_per_second = self.role.bytes_per_second
         self._run = Run(
             self._session,
             log,
             self._tally,
             self,
             label=self._label,
-            bytes_per_second=self.role.bytes_per_second,
+            brake=None if bytes_per_second is None else SlowReader(bytes_per_second),
         )
         self._tally.forget_rest()
         if not self.positions:

@@ -6,7 +6,8 @@ import argparse
 import re
 from pathlib import Path
 
-from ...options import DEFAULT_URL, URL_RULE, number, one, process, url, whole
+from ...core.serverurl import DEFAULT_URL, URL_RULE
+from ...options import number, one, process, url, whole
 from ...wire import names
 from ...wire.request import MAX_FEEDS
 from .expectation import RULE, Expectation, parse_expectation

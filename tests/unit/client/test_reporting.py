@@ -9,7 +9,7 @@ from clientapp.core import events
 from clientapp.core.block import BlockBuilder
 from clientapp.core.stamp import Stamp
 from clientapp.core.tally import Tally
-from clientapp.lab.swarm.memorylog import MemoryLog
+from clientapp.log.memorylog import MemoryLog
 from clientapp.reporting import Reporting
 from clientapp.wire.from_server import Ack, Explain, Failure, Heartbeat
 from clientapp.wire.message import Message

@@ -11,9 +11,9 @@ from clientapp.core.block import Block, BlockBuilder
 from clientapp.core.outbox import Outbox
 from clientapp.core.protocol import Duplicate
 from clientapp.core.stamp import Stamp
-from clientapp.lab.swarm.memorylog import BLOCKS_KEPT, MemoryLog
 from clientapp.log.blocklog import BlockLog
 from clientapp.log.format import format_duplicate, format_gap
+from clientapp.log.memorylog import BLOCKS_KEPT, MemoryLog
 from clientapp.wire.from_server import Ack, Gap
 from clientapp.wire.message import Message
 from clientapp.wire.position import Position

@@ -1,5 +1,6 @@
 """`blockfeed.testing` from the checkout: a server that a test controls, and what it checks."""
 
+import asyncio
 import json
 import os
 import signal
@@ -15,6 +16,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from blockfeed import testing
+from blockfeed.client import Message
+from blockfeed.client import connect as subscribe
 from blockfeed.testing import Blockfeed, BlockfeedError, running
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
@@ -279,3 +282,24 @@ def users_of(folder: Path) -> list[str]:
         except OSError:
             continue
     return found
+
+
+async def test_python_api_loses_nothing(blockfeed: Blockfeed) -> None:
+    """A subscription gets each offset once and in order, from the first one, across a restart."""
+    name = blockfeed.create("api", "arrays", rate=100, seed=7, spec={"shape": [3]})
+    got: list[Message] = []
+    async with subscribe(blockfeed.address, feeds=name, name="api", first=1, block_size=20) as feed:
+        async for message in feed:
+            assert isinstance(message, Message)
+            got.append(message)
+            if len(got) == 50:
+                await asyncio.to_thread(blockfeed.restart)
+            if len(got) == 100:
+                break
+    assert [message.offset for message in got] == [*range(1, 101)]
+    lines = [
+        {"type": "message", "feed": name, "offset": one.offset, "at": one.at, "data": one.data}
+        for one in got
+    ]
+    blockfeed.check(name, lines, first=1, last=100)
+    assert blockfeed.session("api").verified

@@ -1,5 +1,5 @@
 """
-A log in memory, for members of a swarm that keep no file.
+A log in memory, for clients that keep no file.
 
 It keeps what a client needs to resume within its process: the session, the
 last block, and the reports that are not acknowledged.
@@ -11,14 +11,14 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-from ...core.block import Block
-from ...core.outbox import WINDOW
-from ...core.session import Session
-from ...core.stamp import Stamp
-from ...log.parse import LoggedBlock, parse_checksums
-from ...wire.from_server import Ack
-from ...wire.message import Message
-from ...wire.report import Report
+from ..core.block import Block
+from ..core.outbox import WINDOW
+from ..core.session import Session
+from ..core.stamp import Stamp
+from ..wire.from_server import Ack
+from ..wire.message import Message
+from ..wire.report import Report
+from .parse import LoggedBlock, parse_checksums
 
 BLOCKS_KEPT = 16
 """Blocks whose messages are kept: a server asks about few of them, and soon."""

@@ -1,0 +1,333 @@
+"""
+The Python API: the messages of feeds, every offset once and in order.
+
+::
+
+    async with connect("ws://127.0.0.1:8000/", name="alice", feeds=["users"]) as subscription:
+        async for message in subscription:
+            ...
+
+The client reconnects by itself, and reports its blocks to the server, which verifies them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from .core import events
+from .core.errors import BadUsage, ClientError, CouldNot, NothingCame, Refused
+from .core.serverurl import DEFAULT_URL, server_url
+from .core.session import DEFAULT_BLOCK_SIZE, Session
+from .core.tally import Tally
+from .log.memorylog import MemoryLog
+from .run import Run
+from .wire import names
+from .wire.position import MAX_OFFSET, Position
+from .wire.request import DEFAULT_CLIENT, DEFAULT_FEEDS, MAX_FEEDS
+
+__all__ = [
+    "BadUsage",
+    "Block",
+    "ClientError",
+    "CouldNot",
+    "Gap",
+    "Message",
+    "NothingCame",
+    "Position",
+    "Refused",
+    "Subscription",
+    "connect",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One record of a feed at one offset."""
+
+    feed: str
+    offset: int
+    """From 1, each offset once and in order."""
+    at: int
+    """The intended time by the feed's schedule, microseconds since 1970."""
+    received_at: int
+    """The time of receipt by this machine's clock, microseconds since 1970."""
+    data: Any
+    """The record: an object for ``users``, nested lists for ``arrays``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """
+    Offsets of a feed that will never arrive, in their place between the messages.
+
+    If *last* is *first* - 1, none is lost, but the feed's recipe changed.
+    """
+
+    feed: str
+    first: int
+    last: int
+    epoch: str
+    """The epoch of the messages after the gap."""
+    cause: str
+    """
+    ``epoch``: the feed's recipe changed. ``history``: the server's database lost its last
+    messages; offsets after `last` follow, perhaps again. ``unannounced``: the server skipped them.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """As many messages as the block size, and what the client reported about them."""
+
+    number: int
+    """From 1."""
+    messages: tuple[Message | Gap, ...]
+    """The messages in order of receipt, and the gaps between them."""
+    size: int
+    """The number of messages, without gaps."""
+    seconds: float
+    """The time from the first to the last message."""
+    started_at: int
+    """Receipt of the first message, microseconds since 1970."""
+    interrupted: bool
+    """Whether the connection broke within the block, or messages of it arrived late."""
+    text: str
+    """The sentence for the server, ``Client <name> received <n> block in <t> time``."""
+
+
+def connect(
+    url: str = DEFAULT_URL,
+    *,
+    name: str = DEFAULT_CLIENT,
+    feeds: str | Iterable[str] = DEFAULT_FEEDS,
+    block_size: int = DEFAULT_BLOCK_SIZE,
+    first: int | None = None,
+    after: Mapping[str, Position] | None = None,
+    label: str = "",
+    timeout: float | None = None,
+    wait: bool = True,
+) -> Subscription:
+    """
+    Return a subscription to *feeds* of the server at *url*; use it in ``async with``.
+
+    It begins with the next message of each feed, with offset *first*, or after the positions
+    *after*, which an earlier subscription had. Every *block_size* messages of all feeds together
+    are a block; its report contains *label*. With *wait* false, there must be a server already.
+    A wait of more than *timeout* seconds for a connection or a message raises NothingCame.
+
+    Raises BadUsage for a value that is not allowed.
+    """
+    asked = (feeds,) if isinstance(feeds, str) else tuple(feeds)
+    for value, is_allowed, rule in (
+        (name, names.is_client_name(name), f"name: {names.CLIENT_NAME_RULE}"),
+        (
+            asked,
+            0 < len(set(asked)) == len(asked) <= MAX_FEEDS,
+            f"feeds: 1 to {MAX_FEEDS}, each once",
+        ),
+        (asked, all(map(names.is_feed_name, asked)), f"a feed: {names.FEED_NAME_RULE}"),
+        (
+            block_size,
+            1 <= block_size <= names.MAX_BLOCK_SIZE,
+            f"block_size: {names.BLOCK_SIZE_RULE}",
+        ),
+        (first, first is None or 1 <= first <= MAX_OFFSET, f"first: from 1 to {MAX_OFFSET}"),
+        (label, not label or names.is_label(label), f"label: {names.LABEL_RULE}"),
+        (timeout, timeout is None or timeout > 0, "timeout: more than 0 s"),
+        (after, not after or set(after) <= set(asked), "after: positions of the feeds"),
+        (after, not after or first is None, "after: not together with first"),
+    ):
+        if not is_allowed:
+            raise BadUsage(f"{value!r} is not allowed as {rule}")
+    session = Session(
+        client=name,
+        session=secrets.token_urlsafe(16),
+        url=server_url(url),
+        feeds=asked,
+        block_size=block_size,
+    )
+    return Subscription(session, first=first, after=after, label=label, timeout=timeout, wait=wait)
+
+
+class Subscription:
+    """
+    The messages of one session; see `connect`.
+
+    Iteration yields messages, and gaps in their places. It ends when the server ends the session,
+    and raises a ClientError if the client cannot continue. A message is read from the connection
+    when it is asked for, so a slow consumer slows the client down, and reports only tell of
+    messages that were yielded. One task may iterate, over messages or over `blocks`.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        first: int | None,
+        after: Mapping[str, Position] | None,
+        label: str,
+        timeout: float | None,
+        wait: bool,
+    ) -> None:
+        self._session = session
+        self._first = first
+        self._label = label
+        self._timeout = timeout
+        self._wait = wait
+        self._tally = Tally(session.block_size)
+        self._positions: dict[str, Position] = dict(after or {})
+        self._arrived: deque[tuple[Message | Gap, Position] | events.Completed] = deque()
+        """At most a message, the gap before it and the end of its block."""
+        self._changed = asyncio.Event()
+        """Set when something arrived, or the end."""
+        self._wanted = asyncio.Event()
+        """Set while the next frame may be handled."""
+        self._run: Run | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def positions(self) -> Mapping[str, Position]:
+        """
+        The position of each feed after the last message or gap that was yielded.
+
+        A feed without one is absent. `connect` takes them as *after*.
+        """
+        return dict(self._positions)
+
+    @property
+    def verdicts(self) -> Mapping[str, int]:
+        """Number of blocks with each verdict: ``verified``, ``broken``, ``unverifiable``."""
+        return dict(self._tally.verdicts)
+
+    @property
+    def unacknowledged(self) -> int:
+        """The number of blocks without a verdict; after the end, those that the server may lack."""
+        return 0 if self._run is None else self._run.unacknowledged
+
+    async def __aenter__(self) -> Self:
+        """Wait until connected; raises ClientError if that is impossible."""
+        if self._task is not None:
+            raise RuntimeError("a subscription can be used once")
+        self._run = Run(
+            self._session,
+            MemoryLog(),
+            self._tally,
+            self,
+            label=self._label,
+            console=True,
+            patient=self._wait,
+            first=self._first,
+            after=self._positions,
+            brake=self,
+        )
+        self._task = asyncio.create_task(self._run.to_end())
+        self._task.add_done_callback(lambda _: self._changed.set())
+        try:
+            while self._tally.connects == 0 and not self._task.done():
+                await self._change(f"no server at {self._session.url}")
+        except BaseException:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+            raise
+        if self._task.done():
+            self._task.result()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Wait for the last verdicts, at most some seconds, and leave the server."""
+        assert self._run is not None
+        assert self._task is not None
+        self._run.interrupt()
+        self._wanted.set()
+        # The iteration raised it, or the consumer does not want to know any more.
+        with suppress(ClientError):
+            await self._task
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Message | Gap:
+        while isinstance(item := await self._next(), events.Completed):
+            pass
+        if item is None:
+            raise StopAsyncIteration
+        return item
+
+    async def blocks(self) -> AsyncIterator[Block]:
+        """Yield complete blocks; the messages of an incomplete one are dropped at the end."""
+        messages: list[Message | Gap] = []
+        while (item := await self._next()) is not None:
+            if not isinstance(item, events.Completed):
+                messages.append(item)
+                continue
+            yield Block(
+                number=item.block,
+                messages=tuple(messages),
+                size=item.size,
+                seconds=item.seconds,
+                started_at=item.started_at,
+                interrupted=item.interrupted,
+                text=item.text,
+            )
+            messages = []
+
+    def show(self, event: events.Event) -> None:
+        """Take an event of the run."""
+        match event:
+            case events.Connected():
+                self._changed.set()
+            case events.Received(feed=feed, offset=offset, at=at):
+                assert self._run is not None
+                message = Message(feed, offset, at, event.received_at, event.data)
+                self._add(message, self._run.positions[feed])
+            case events.Missed(feed=feed, first=first, last=last, epoch=epoch):
+                self._add(Gap(feed, first, last, epoch, event.cause), Position(epoch, last))
+            case events.Completed():
+                self._arrived.append(event)
+
+    async def wait(self, size: int) -> None:
+        """Wait, as the brake of the connection, until a message is asked for."""
+        await self._wanted.wait()
+
+    def _add(self, item: Message | Gap, position: Position) -> None:
+        self._arrived.append((item, position))
+        self._wanted.clear()
+        self._changed.set()
+
+    async def _next(self) -> Message | Gap | events.Completed | None:
+        """Return what arrived next; None: the server ended the session."""
+        if self._task is None:
+            raise RuntimeError("use a subscription in 'async with'")
+        while not self._arrived:
+            if self._task.done():
+                self._task.result()
+                return None
+            self._wanted.set()
+            await self._change(f"no new message arrived for {self._timeout} s")
+        arrived = self._arrived.popleft()
+        if isinstance(arrived, events.Completed):
+            return arrived
+        item, position = arrived
+        self._positions[item.feed] = position
+        return item
+
+    async def _change(self, missing: str) -> None:
+        """Wait until something arrives; raises NothingCame with *missing* after the timeout."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._changed.wait()
+        except TimeoutError:
+            raise NothingCame(missing) from None
+        self._changed.clear()
