@@ -20,6 +20,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 APPLICATION = (
+    "docs/reference/protocol.schema.json",
     "examples",
     "feeds",
     "manage.py",

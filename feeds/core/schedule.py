@@ -80,6 +80,11 @@ class Schedule:
         return len(self._segments)
 
     @property
+    def first(self) -> Segment | None:
+        """The oldest segment; None before the feed ever ran."""
+        return self._segments[0] if self._segments else None
+
+    @property
     def last(self) -> Segment | None:
         """The newest segment; None before the feed ever ran."""
         return self._segments[-1] if self._segments else None

@@ -100,6 +100,12 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
             protocol.form = form_of(scope)
         return super().create_application(protocol, scope)
 
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        """Pass on what an application sends; a part of a response waits for room in the socket."""
+        await super().handle_reply(protocol, message)
+        if message.get("more_body"):
+            await protocol.writable()
+
     def protocol_opened(self, protocol: FeedProtocol) -> None:
         """Serve *protocol*, or dismiss it at once if the server is stopping."""
         if self._draining_since is not None:

@@ -4,11 +4,13 @@ One HTTP request, unparsed, and with an end if its application fails after the r
 Django parses the body: Twisted would parse it in the thread of the event loop. Daphne
 would answer a failed request with a second response, which raises an error in its
 housekeeping: no failed application was answered any more, and ended connections were
-kept.
+kept. Daphne also writes a streamed response as fast as the application makes it, however slowly
+the client reads; here each part waits until there is room for it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from io import BytesIO
 
@@ -23,9 +25,47 @@ log = logging.getLogger(__name__)
 class FeedRequest(WebRequest):  # type: ignore[misc]  # daphne is not typed
     """Daphne's request, with the body in memory, and an answer to each failure."""
 
+    _room: asyncio.Event | None = None
+    """Set while the socket takes more; None: the response is not streamed."""
+
     def gotLength(self, _: int | None) -> None:  # noqa: N802  Twisted's name
         """Keep the body in memory, where its size is bounded; never in a file."""
         self.content = BytesIO()
+
+    async def writable(self) -> None:
+        """
+        Wait until the client has read enough of a streamed response for its next part.
+
+        Raises CancelledError once the client is gone, which ends the application.
+        """
+        if self._room is None and self.channel is not None and not self.finished:
+            self._room = asyncio.Event()
+            self._room.set()
+            self.registerProducer(self, streaming=True)
+        if self._room is not None:
+            await self._room.wait()
+        if self.channel is None or self._disconnected:
+            raise asyncio.CancelledError
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        """Note that the socket takes no more for now."""
+        if self._room is not None:
+            self._room.clear()
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        """Note that the socket takes more."""
+        if self._room is not None:
+            self._room.set()
+
+    def stopProducing(self) -> None:  # noqa: N802
+        """Note that the connection is lost."""
+        self.resumeProducing()
+
+    def finish(self) -> None:
+        """End the response."""
+        if self._room is not None:
+            self.unregisterProducer()
+        super().finish()
 
     def parseCookies(self) -> None:  # noqa: N802
         """Leave cookies to Django."""

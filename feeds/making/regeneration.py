@@ -124,6 +124,28 @@ def write_between(
     return first + len(frames) - 1, b"".join(frames)
 
 
+def text_between(
+    feed: str, schedule: Schedule, first: int, last: int, least_bytes: int
+) -> tuple[int, bytes]:
+    """
+    Generate lines with line feeds from *first* on, at most to *last*.
+
+    Stops once they have *least_bytes*. Returns the last offset and the text; raises the errors of
+    `lines_between`.
+    """
+    text = b""
+    while first <= last and len(text) < least_bytes:
+        try:
+            lines = lines_between(feed, schedule, first, min(last, first + PIECE - 1))
+        except UnavailableError:
+            if not text:
+                raise
+            break
+        text += b"".join(line + b"\n" for line in lines)
+        first += len(lines)
+    return first - 1, text
+
+
 def digest_between(feed: str, schedule: Schedule, first: int, last: int) -> int:
     """Generate the digest of the lines of the offsets *first* to *last*."""
     made = digest.EMPTY

@@ -72,6 +72,18 @@ class Arrays(Source):
         bounds = _uniform_bounds(spec) if distribution == "uniform" else _normal_bounds(spec)
         return checked | bounds | {"decimals": decimals}
 
+    @property
+    def schema(self) -> dict[str, Any]:
+        """A JSON Schema of the records, with keywords of draft 7."""
+        # Rounding may exceed the bounds of fractions, so only whole numbers have bounds.
+        items: dict[str, Any] = {"type": "number"}
+        if self.spec["distribution"] == "integers":
+            bounds = {"minimum": self.spec["low"], "maximum": self.spec["high"] - 1}
+            items = {"type": "integer", **bounds}
+        for length in reversed(self.spec["shape"]):
+            items = {"type": "array", "items": items, "minItems": length, "maxItems": length}
+        return items
+
     def make_chunk(self, number: int) -> list[bytes]:
         """Return the CHUNK records of chunk *number*, counted from 0."""
         shape = (CHUNK, *self.spec["shape"])

@@ -47,6 +47,11 @@ class Source(ABC):
         return ()
 
     @property
+    @abstractmethod
+    def schema(self) -> dict[str, Any]:
+        """A JSON Schema of the records, with keywords of draft 7."""
+
+    @property
     def vocabulary(self) -> Iterable[bytes]:
         """The words that the records are composed of, if any."""
         return ()

@@ -102,6 +102,20 @@ class Users(Source):
         return tuple(self.spec["fields"])
 
     @property
+    def schema(self) -> dict[str, Any]:
+        """A JSON Schema of the records, with keywords of draft 7."""
+        formats = {"date_of_birth": "date", "email": "email", "link": "uri"}
+        return {
+            "type": "object",
+            "properties": {
+                field: {"type": "string"} | ({"format": formats[field]} if field in formats else {})
+                for field in self.fields
+            },
+            "required": list(self.fields),
+            "additionalProperties": False,
+        }
+
+    @property
     def vocabulary(self) -> Iterable[bytes]:
         """The words that the selected fields are composed of."""
         if self._people:

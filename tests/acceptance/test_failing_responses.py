@@ -1,8 +1,11 @@
-"""An application that fails after its response has begun breaks that connection, nothing else."""
+"""Responses in parts: one that fails breaks its connection only, and none outruns its reader."""
 
 from __future__ import annotations
 
 import http.client
+import json
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +15,10 @@ import pytest
 from tests.support.failing_urls import PART
 from tests.support.raw_client import RawClient
 from tests.support.stack import Stack
-from tools.waiting import PATIENCE_SECONDS
+from tools.waiting import PATIENCE_SECONDS, until
+
+MOST_BUFFERED = 500
+"""Parts of 64 KB that a connection may hold: more than the system's buffers of both ends."""
 
 
 @pytest.fixture
@@ -51,6 +57,31 @@ def test_response_that_fails_midway_is_broken_off(failing: Stack) -> None:
         while b"\x8a\x00" not in client.socket.recv(4096):
             pass
     assert server.stop() == 0
+
+
+def test_streamed_response_waits_for_its_reader(failing: Stack) -> None:
+    """A response is made as fast as its client reads, and ends with its client."""
+    server = failing.server()
+    with closing(socket.create_connection(("127.0.0.1", failing.port))) as reader:
+        reader.sendall(b"GET /endless HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        reader.recv(1, socket.MSG_PEEK)
+        before, now = -1, made(failing)["parts"]
+        while now != before:  # the system's buffers take some megabytes
+            time.sleep(0.3)
+            before, now = now, made(failing)["parts"]
+        assert now < MOST_BUFFERED
+        while made(failing)["parts"] < 3 * now:
+            assert len(reader.recv(2**20)) > 0
+        assert made(failing)["ended"] == 0
+    until(lambda: made(failing)["ended"] == 1, lambda: server.said)
+    assert "Traceback" not in server.said
+    assert server.stop() == 0
+
+
+def made(stack: Stack) -> dict[str, int]:
+    """Return what the server knows of its endless response."""
+    found: dict[str, int] = json.loads(get(stack, "/counted")[1])
+    return found
 
 
 def test_cancelled_request_is_not_reported(failing: Stack) -> None:

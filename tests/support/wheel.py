@@ -51,6 +51,7 @@ def build(folder: Path, **variables: str) -> Path:
     ignore = shutil.ignore_patterns("__pycache__")
     for name in ("clientapp", "examples", "feeds", "packaging", "templates", "tools", "wsproject"):
         shutil.copytree(CHECKOUT / name, copy / name, ignore=ignore)
+    shutil.copytree(CHECKOUT / "docs" / "reference", copy / "docs" / "reference")
     for pattern in ("*.md", "*.py", "*.toml", "*.txt", "LICENSE"):
         for file in CHECKOUT.glob(pattern):
             shutil.copy(file, copy)

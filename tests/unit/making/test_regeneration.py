@@ -7,11 +7,13 @@ from clientapp.wire.message import Message
 from feeds.core.frames import payloads
 from feeds.core.schedule import Recipe, Schedule, Segment
 from feeds.making.regeneration import (
+    PIECE,
     Stretch,
     UnavailableError,
     frames_between,
     source_of,
     stretches,
+    text_between,
     write_between,
 )
 
@@ -129,3 +131,23 @@ def test_nothing_exists_before_the_first_segment() -> None:
 def test_empty_range_has_no_frames() -> None:
     """An empty range has no frames, wherever it is."""
     assert frames_between("arrays", Schedule([segment(3)]), 2, 1) == []
+
+
+def test_text_has_whole_lines_until_it_is_long_enough() -> None:
+    """A text ends after a piece, or with the range, and the next one follows it."""
+    schedule = Schedule([segment(1), segment(70, PAIRS)])
+    lines = [line + b"\n" for one in stretches("arrays", schedule, 1, 300) for line in one.lines]
+    end, text = text_between("arrays", schedule, 1, 300, least_bytes=1)
+    assert (end, text) == (PIECE, b"".join(lines[:PIECE]))
+    last, rest = text_between("arrays", schedule, end + 1, 300, least_bytes=2**20)
+    assert (last, rest) == (300, b"".join(lines[PIECE:]))
+    assert text_between("arrays", schedule, 301, 300, least_bytes=1) == (300, b"")
+
+
+def test_text_ends_before_what_cannot_be_made() -> None:
+    """A stretch of other libraries ends the text before it, and is an error of its own."""
+    schedule = Schedule([segment(1), segment(100, epoch="0123456789ab"), segment(110)])
+    end, _ = text_between("arrays", schedule, 60, 200, least_bytes=2**20)
+    assert end == 99
+    with pytest.raises(UnavailableError):
+        text_between("arrays", schedule, 100, 200, least_bytes=1)

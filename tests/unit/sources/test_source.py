@@ -31,6 +31,11 @@ class Letters(Source):
         self._letter = letter
         self._words = words
 
+    @property
+    def schema(self) -> dict[str, Any]:
+        """Describe any text."""
+        return {"type": "string"}
+
     @classmethod
     def check(cls, spec: Spec) -> dict[str, Any]:
         """Accept any spec."""

@@ -1,0 +1,1 @@
+"""The truth over HTTP: which feeds there are, and what was sent."""
