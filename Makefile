@@ -11,10 +11,11 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 BENCHMARKS = $(subst /,.,$(sort $(basename $(wildcard benchmarks/*.py))))
 SECONDS = 5
+PIP_AUDIT = 2.10.1
 MINUTES = 30
 SEED = 1
 
-.PHONY: help run setup test test-postgres check format lock bench bench-quick experiment chaos chaos-selftest screenshots docs clean
+.PHONY: help run setup test test-postgres check audit format lock bench bench-quick experiment chaos chaos-selftest screenshots docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +38,9 @@ check: $(DEVELOPMENT) ## lint, formatting, types, layers, migrations
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python manage.py check
 	$(BIN)/python manage.py makemigrations --check --dry-run
+
+audit: $(DEVELOPMENT) ## look for known vulnerabilities in the locked packages, at pypi.org
+	$(BIN)/uvx --quiet pip-audit==$(PIP_AUDIT) --strict --require-hashes --disable-pip $(addprefix --requirement ,$(wildcard locks/*.txt))
 
 format: $(DEVELOPMENT) ## format the code, and fix what ruff can fix
 	$(BIN)/ruff check --fix
