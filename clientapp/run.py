@@ -56,7 +56,9 @@ class Run:
         timeout: float | None = None,
         brake: Brake | None = None,
     ) -> None:
-        goes_on = log.session is not None and log.session.asks_like(asked)
+        self._differences = [] if log.session is None else log.session.differences(asked)
+        """What is requested differently than in the log's last session."""
+        goes_on = log.session is not None and not self._differences
         # The log keeps no credentials of the URL.
         session = replace(asked, session=log.session.session) if log.session and goes_on else asked
         last = log.last if goes_on else None
@@ -123,6 +125,10 @@ class Run:
             text = (
                 f"{self._log.torn_bytes} bytes of a torn block were removed from {self._log.path}"
             )
+            self._observer.show(events.Warned(text=text))
+        if self._differences:
+            names = " and ".join(name.replace("_", " ") for name in self._differences)
+            text = f"the last session in {self._log.path} has another {names}; a new one begins"
             self._observer.show(events.Warned(text=text))
         conversation = asyncio.create_task(self._connector.run())
         finished = asyncio.create_task(self._reporting.finished.wait())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from ..wire import codec
 from ..wire.codec import Json
@@ -58,7 +58,12 @@ class Session:
 
     def asks_like(self, other: Session) -> bool:
         """Tell whether *other* requests the same, apart from its key."""
-        return replace(self, session=other.session) == other
+        return not self.differences(other)
+
+    def differences(self, other: Session) -> list[str]:
+        """Return the names of what *other* requests differently."""
+        mine, others = asdict(self), asdict(other)
+        return [name for name in mine if name != "session" and mine[name] != others[name]]
 
     def request(self, after: Mapping[str, Position], *, first: int | None = None) -> Request:
         """Return the request for the next connection."""

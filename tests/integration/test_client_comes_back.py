@@ -255,9 +255,12 @@ async def test_torn_block_is_fetched_again(server: FeedServer, lifted: Lifted) -
 
 
 async def test_different_options_start_a_new_session(server: FeedServer, lifted: Lifted) -> None:
-    """Another block size on the same log starts a new session in it."""
+    """Another block size on the same log starts a new session in it, and the client says so."""
     for size, count in (("2", 2), ("1", 1)):
         client = await lifted.run(*options(server, "--block-size", size, "--blocks", "1"))
+        if size == "1":
+            said = "the last session in logs/alice.log has another block size; a new one begins"
+            assert (await client.event("warning"))["text"] == said
         await client.event("connected")
         await server.publish("users", count)
         assert (await client.end())[0] == 0
