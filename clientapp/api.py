@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -29,6 +29,7 @@ from .core.tally import Tally
 from .log.memorylog import MemoryLog
 from .run import Run
 from .wire import names
+from .wire.names import EPOCH
 from .wire.position import MAX_OFFSET, Position
 from .wire.request import DEFAULT_CLIENT, DEFAULT_FEEDS, MAX_FEEDS
 
@@ -57,7 +58,7 @@ class Message:
     at: int
     """The intended time by the feed's schedule, microseconds since 1970."""
     received_at: int
-    """The time of receipt by this machine's clock, microseconds since 1970."""
+    """When it was read, after it was asked for: this machine's clock, microseconds since 1970."""
     data: Any
     """The record: an object for ``users``, nested lists for ``arrays``."""
 
@@ -78,7 +79,8 @@ class Gap:
     cause: str
     """
     ``epoch``: the feed's recipe changed. ``history``: the server's database lost its last
-    messages; offsets after `last` follow, perhaps again. ``unannounced``: the server skipped them.
+    messages; offsets after `last` follow, perhaps again. ``unavailable``: the server cannot make
+    them. ``unannounced``: the server skipped them.
     """
 
 
@@ -135,13 +137,13 @@ def connect(
         (asked, all(map(names.is_feed_name, asked)), f"a feed: {names.FEED_NAME_RULE}"),
         (
             block_size,
-            1 <= block_size <= names.MAX_BLOCK_SIZE,
+            block_size in range(1, names.MAX_BLOCK_SIZE + 1),
             f"block_size: {names.BLOCK_SIZE_RULE}",
         ),
         (first, first is None or 1 <= first <= MAX_OFFSET, f"first: from 1 to {MAX_OFFSET}"),
         (label, not label or names.is_label(label), f"label: {names.LABEL_RULE}"),
         (timeout, timeout is None or timeout > 0, "timeout: more than 0 s"),
-        (after, not after or set(after) <= set(asked), "after: positions of the feeds"),
+        (after, _are_positions(after, asked), "after: positions of the feeds"),
         (after, not after or first is None, "after: not together with first"),
     ):
         if not is_allowed:
@@ -156,14 +158,67 @@ def connect(
     return Subscription(session, first=first, after=after, label=label, timeout=timeout, wait=wait)
 
 
+def _are_positions(after: object, feeds: Iterable[str]) -> bool:
+    """Tell whether *after* is nothing, or maps some of *feeds* to positions."""
+    if not after:
+        return True
+    return (
+        isinstance(after, Mapping)
+        and set(after) <= set(feeds)
+        and all(isinstance(one, Position) and EPOCH.fullmatch(one.epoch) for one in after.values())
+    )
+
+
+class _Inbox:
+    """
+    The latest messages of a run: its observer, and the brake of its connections.
+
+    The next frame is handled when `wanted` is set, so there is at most a message, with the gap
+    before it and the end of its block.
+    """
+
+    def __init__(self) -> None:
+        self.run: Run | None = None
+        self.positions: dict[str, Position] = {}
+        """The positions at the first welcome."""
+        self.arrived: deque[tuple[Message | Gap, Position] | events.Completed] = deque()
+        self.changed = asyncio.Event()
+        """Set when something arrived, when a connection was made, and at the end."""
+        self.wanted = asyncio.Event()
+
+    def show(self, event: events.Event) -> None:
+        """Take an event of the run."""
+        assert self.run is not None
+        match event:
+            case events.Connected():
+                self.positions = self.positions or dict(self.run.positions)
+                self.changed.set()
+            case events.Received(feed=feed, offset=offset, at=at):
+                message = Message(feed, offset, at, event.received_at, event.data)
+                self._add(message, self.run.positions[feed])
+            case events.Missed(feed=feed, first=first, last=last, epoch=epoch):
+                self._add(Gap(feed, first, last, epoch, event.cause), Position(epoch, last))
+            case events.Completed():
+                self.arrived.append(event)
+
+    async def wait(self, size: int) -> None:
+        """Wait until a message is wanted."""
+        await self.wanted.wait()
+
+    def _add(self, item: Message | Gap, position: Position) -> None:
+        self.arrived.append((item, position))
+        self.wanted.clear()
+        self.changed.set()
+
+
 class Subscription:
     """
     The messages of one session; see `connect`.
 
-    Iteration yields messages, and gaps in their places. It ends when the server ends the session,
-    and raises a ClientError if the client cannot continue. A message is read from the connection
-    when it is asked for, so a slow consumer slows the client down, and reports only tell of
-    messages that were yielded. One task may iterate, over messages or over `blocks`.
+    Iterate over messages and gaps, or over `blocks`, in one task. The iteration ends when the
+    server ends the session, and raises a ClientError if the client cannot continue. A message is
+    read from the connection when it is asked for, so a slow consumer slows the client down, and
+    reports only tell of messages that were asked for.
     """
 
     def __init__(
@@ -178,28 +233,27 @@ class Subscription:
     ) -> None:
         self._session = session
         self._first = first
+        self._after = dict(after or {})
         self._label = label
         self._timeout = timeout
         self._wait = wait
         self._tally = Tally(session.block_size)
-        self._positions: dict[str, Position] = dict(after or {})
-        self._arrived: deque[tuple[Message | Gap, Position] | events.Completed] = deque()
-        """At most a message, the gap before it and the end of its block."""
-        self._changed = asyncio.Event()
-        """Set when something arrived, or the end."""
-        self._wanted = asyncio.Event()
-        """Set while the next frame may be handled."""
+        self._inbox = _Inbox()
+        self._yielded: dict[str, Position] = {}
+        self._begun: list[tuple[Message | Gap, Position]] = []
+        """The beginning of the next block, if the consumer takes blocks."""
         self._run: Run | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
     def positions(self) -> Mapping[str, Position]:
         """
-        The position of each feed after the last message or gap that was yielded.
+        The position of each feed, to continue from: `connect` takes it as *after*.
 
-        A feed without one is absent. `connect` takes them as *after*.
+        It is that of the last message, gap or block that was yielded, or of the beginning.
         """
-        return dict(self._positions)
+        begun = {feed: at for feed, at in self._inbox.positions.items() if at.epoch}
+        return {**begun, **self._after, **self._yielded}
 
     @property
     def verdicts(self) -> Mapping[str, int]:
@@ -215,23 +269,22 @@ class Subscription:
         """Wait until connected; raises ClientError if that is impossible."""
         if self._task is not None:
             raise RuntimeError("a subscription can be used once")
-        self._run = Run(
+        self._run = self._inbox.run = Run(
             self._session,
             MemoryLog(),
             self._tally,
-            self,
+            self._inbox,
             label=self._label,
             console=True,
             patient=self._wait,
             first=self._first,
-            after=self._positions,
-            brake=self,
+            after=self._after,
+            brake=self._inbox,
         )
         self._task = asyncio.create_task(self._run.to_end())
-        self._task.add_done_callback(lambda _: self._changed.set())
+        self._task.add_done_callback(lambda _: self._inbox.changed.set())
         try:
-            while self._tally.connects == 0 and not self._task.done():
-                await self._change(f"no server at {self._session.url}")
+            await self._until(lambda: self._tally.connects > 0, f"no server at {self._session.url}")
         except BaseException:
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -250,7 +303,7 @@ class Subscription:
         assert self._run is not None
         assert self._task is not None
         self._run.interrupt()
-        self._wanted.set()
+        self._inbox.wanted.set()
         # The iteration raised it, or the consumer does not want to know any more.
         with suppress(ClientError):
             await self._task
@@ -259,75 +312,62 @@ class Subscription:
         return self
 
     async def __anext__(self) -> Message | Gap:
-        while isinstance(item := await self._next(), events.Completed):
+        if self._begun:
+            raise RuntimeError("blocks are taken from this subscription")
+        while isinstance(arrived := await self._next(), events.Completed):
             pass
-        if item is None:
+        if arrived is None:
             raise StopAsyncIteration
+        item, self._yielded[arrived[0].feed] = arrived
         return item
 
     async def blocks(self) -> AsyncIterator[Block]:
-        """Yield complete blocks; the messages of an incomplete one are dropped at the end."""
-        messages: list[Message | Gap] = []
-        while (item := await self._next()) is not None:
-            if not isinstance(item, events.Completed):
-                messages.append(item)
+        """
+        Yield complete blocks; after an error, another call continues the block that had begun.
+
+        At the end, `positions` are those before an incomplete block.
+        """
+        while (arrived := await self._next()) is not None:
+            if not isinstance(arrived, events.Completed):
+                self._begun.append(arrived)
                 continue
+            begun, self._begun = self._begun, []
+            self._yielded |= {item.feed: position for item, position in begun}
             yield Block(
-                number=item.block,
-                messages=tuple(messages),
-                size=item.size,
-                seconds=item.seconds,
-                started_at=item.started_at,
-                interrupted=item.interrupted,
-                text=item.text,
+                number=arrived.block,
+                messages=tuple(item for item, _ in begun),
+                size=arrived.size,
+                seconds=arrived.seconds,
+                started_at=arrived.started_at,
+                interrupted=arrived.interrupted,
+                text=arrived.text,
             )
-            messages = []
 
-    def show(self, event: events.Event) -> None:
-        """Take an event of the run."""
-        match event:
-            case events.Connected():
-                self._changed.set()
-            case events.Received(feed=feed, offset=offset, at=at):
-                assert self._run is not None
-                message = Message(feed, offset, at, event.received_at, event.data)
-                self._add(message, self._run.positions[feed])
-            case events.Missed(feed=feed, first=first, last=last, epoch=epoch):
-                self._add(Gap(feed, first, last, epoch, event.cause), Position(epoch, last))
-            case events.Completed():
-                self._arrived.append(event)
-
-    async def wait(self, size: int) -> None:
-        """Wait, as the brake of the connection, until a message is asked for."""
-        await self._wanted.wait()
-
-    def _add(self, item: Message | Gap, position: Position) -> None:
-        self._arrived.append((item, position))
-        self._wanted.clear()
-        self._changed.set()
-
-    async def _next(self) -> Message | Gap | events.Completed | None:
+    async def _next(self) -> tuple[Message | Gap, Position] | events.Completed | None:
         """Return what arrived next; None: the server ended the session."""
+        inbox = self._inbox
         if self._task is None:
             raise RuntimeError("use a subscription in 'async with'")
-        while not self._arrived:
-            if self._task.done():
-                self._task.result()
-                return None
-            self._wanted.set()
-            await self._change(f"no new message arrived for {self._timeout} s")
-        arrived = self._arrived.popleft()
-        if isinstance(arrived, events.Completed):
-            return arrived
-        item, position = arrived
-        self._positions[item.feed] = position
-        return item
+        if not inbox.arrived and not self._task.done():
+            inbox.wanted.set()
+            try:
+                await self._until(
+                    lambda: bool(inbox.arrived), f"no new message arrived for {self._timeout} s"
+                )
+            finally:
+                inbox.wanted.clear()
+        if inbox.arrived:
+            return inbox.arrived.popleft()
+        self._task.result()
+        return None
 
-    async def _change(self, missing: str) -> None:
-        """Wait until something arrives; raises NothingCame with *missing* after the timeout."""
+    async def _until(self, holds: Callable[[], bool], missing: str) -> None:
+        """Wait until *holds*, or the end; raises NothingCame with *missing* after the timeout."""
+        assert self._task is not None
         try:
             async with asyncio.timeout(self._timeout):
-                await self._changed.wait()
+                while not holds() and not self._task.done():
+                    self._inbox.changed.clear()
+                    await self._inbox.changed.wait()
         except TimeoutError:
             raise NothingCame(missing) from None
-        self._changed.clear()

@@ -73,6 +73,8 @@ class BoundedChannel(HTTPChannel):
     """Whether that request is one of the factory's open ones."""
     _is_unread = False
     """Whether the client must read an answer before the next request is handled."""
+    _is_held_up = False
+    """Whether the client must read more before the answer goes on."""
     _taken = 0
     """Bytes that the client had taken at the last look, see `kernel.taken`."""
     _is_ending = False
@@ -147,6 +149,7 @@ class BoundedChannel(HTTPChannel):
     def requestDone(self, request: Any) -> None:  # noqa: N802
         """Wait for the client to read the answer, then for its next request if it wants one."""
         self._close_request()
+        self._is_held_up = False
         self._savedTimeOut = LIMITS.idle_seconds
         self._is_ending = not self.persistent
         if self._is_ending or self._waitingForTransport:
@@ -169,11 +172,28 @@ class BoundedChannel(HTTPChannel):
             if data := self.clearLineBuffer():  # type: ignore[no-untyped-call]
                 self.dataReceived(data)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the client must read before the socket takes more."""
+        return bool(self._waitingForTransport)
+
+    def await_reading(self) -> None:
+        """Wait for the client to read before its answer goes on; for as long as it reads at all."""
+        self._is_held_up = True
+        self._look()
+
+    def note_reading(self) -> None:
+        """Let the answer go on."""
+        self._is_held_up = False
+        self.factory.unread.leave(self)
+        self.setTimeout(None)  # type: ignore[no-untyped-call]
+
     def timeoutConnection(self) -> None:  # noqa: N802
         """Refuse a request that takes too long; end an idle connection, or an unread answer."""
-        if self._is_unread and self._has_read():
+        is_waiting = self._is_unread or self._is_held_up
+        if is_waiting and self._has_read():
             self._look()
-        elif self._is_unread or self._is_ending:
+        elif is_waiting or self._is_ending:
             self._transport.abortConnection()
         elif not self._has_begun:
             self._end()
@@ -184,7 +204,7 @@ class BoundedChannel(HTTPChannel):
 
     def give_way(self) -> None:
         """End this connection, which has waited longest."""
-        if self._is_unread or self._is_ending:
+        if self._is_unread or self._is_held_up or self._is_ending:
             self._transport.abortConnection()
             return
         if self._has_begun:

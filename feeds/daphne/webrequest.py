@@ -26,7 +26,7 @@ class FeedRequest(WebRequest):  # type: ignore[misc]  # daphne is not typed
     """Daphne's request, with the body in memory, and an answer to each failure."""
 
     _room: asyncio.Event | None = None
-    """Set while the socket takes more; None: the response is not streamed."""
+    """Set while the socket takes more; None: the response has one part so far."""
 
     def gotLength(self, _: int | None) -> None:  # noqa: N802  Twisted's name
         """Keep the body in memory, where its size is bounded; never in a file."""
@@ -34,28 +34,33 @@ class FeedRequest(WebRequest):  # type: ignore[misc]  # daphne is not typed
 
     async def writable(self) -> None:
         """
-        Wait until the client has read enough of a streamed response for its next part.
+        Wait until the client has read enough of a response for its next part.
 
-        Raises CancelledError once the client is gone, which ends the application.
+        If the client is gone, Daphne tells the application, which is cancelled.
         """
         if self._room is None and self.channel is not None and not self.finished:
             self._room = asyncio.Event()
             self._room.set()
             self.registerProducer(self, streaming=True)
+            if self.channel.is_full:
+                self.pauseProducing()
         if self._room is not None:
             await self._room.wait()
-        if self.channel is None or self._disconnected:
-            raise asyncio.CancelledError
+        # An application that never waits must not keep the event loop, or outlive its client.
+        await asyncio.sleep(0)
 
     def pauseProducing(self) -> None:  # noqa: N802
         """Note that the socket takes no more for now."""
-        if self._room is not None:
+        if self._room is not None and self.channel is not None:
             self._room.clear()
+            self.channel.await_reading()
 
     def resumeProducing(self) -> None:  # noqa: N802
         """Note that the socket takes more."""
         if self._room is not None:
             self._room.set()
+            if self.channel is not None:
+                self.channel.note_reading()
 
     def stopProducing(self) -> None:  # noqa: N802
         """Note that the connection is lost."""

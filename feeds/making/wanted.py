@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from clientapp.wire.names import is_feed_name
 from clientapp.wire.position import MAX_OFFSET
 from feeds.core.schedule import Schedule
 from feeds.making.segments import Segments
@@ -79,7 +80,8 @@ def find(name: str, first: str, last: str, *, most: int | None = None) -> Wanted
 
 def row_of(name: str) -> Feed:
     """Return the row of the feed *name*; raises RecordsError and the database's errors."""
-    row = Feed.objects.filter(name=name).first()
+    # PostgreSQL refuses to look for a name with a NUL.
+    row = Feed.objects.filter(name=name).first() if is_feed_name(name) else None
     if row is None:
         names = ", ".join(Feed.objects.order_by("name").values_list("name", flat=True))
         raise NoSuchFeedError(f"there is no feed {name[:40]!a}; there are: {names}")

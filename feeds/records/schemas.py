@@ -14,10 +14,8 @@ from typing import Any
 
 from clientapp.wire import SUBPROTOCOL, names
 from clientapp.wire.request import DEFAULT_CLIENT, DEFAULT_FEEDS, MAX_FEEDS
-from feeds.making.regeneration import source_of
-from feeds.making.segments import recipe_of
 from feeds.models import Feed
-from feeds.sources import SpecError
+from feeds.sources import SpecError, record_schema
 
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 PROTOCOL = Path(__file__).parents[2] / "docs" / "reference" / "protocol.schema.json"
@@ -109,7 +107,7 @@ def _message(row: Feed) -> Schema:
 
 def _record(row: Feed) -> Schema:
     try:
-        return source_of(recipe_of(row)).schema
+        return record_schema(row.kind, row.spec)
     except SpecError:  # of an older version; its feed does not run
         return {}
 
@@ -161,7 +159,7 @@ def _refer(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     rest = {key: _refer(value) for key, value in schema.items() if key != "$ref"}
-    if not isinstance(schema.get("$ref"), str):
-        return {key: _refer(value) for key, value in schema.items()}
+    if "$ref" not in schema:
+        return rest
     reference = {"$ref": schema["$ref"].replace(IN_FILE, IN_DOCUMENT)}
     return {**rest, "allOf": [reference]} if rest else reference

@@ -69,6 +69,7 @@ class Child:
         """When the call at work began, by the monotonic clock; None between calls."""
         self._patience = KILL_SECONDS
         self._is_silent = False
+        self._is_stopped = False
         self._lock = threading.Lock()
         self._program = program
         self._waiter = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
@@ -96,7 +97,8 @@ class Child:
         return self._process
 
     async def stop(self) -> None:
-        """Kill the process at once."""
+        """Kill the process at once; calls that wait for it fail, and start no other one."""
+        self._is_stopped = True
         if self._process is not None:
             self._process.kill()
         await asyncio.get_running_loop().run_in_executor(self._waiter, self._end)
@@ -144,6 +146,8 @@ class Child:
 
     def _answer(self, request: object) -> tuple[bool, Any]:
         """Return whether the call succeeded, and its result or error."""
+        if self._is_stopped:
+            return False, ChildEndedError(f"the {self._name} is stopped")
         try:
             process = self.start()
             assert process.stdin is not None

@@ -33,7 +33,7 @@ from feeds.fanout.recovery import Recovery
 from feeds.layer.batches import Membership
 from feeds.layer.replacer import Replacer
 from feeds.making.catalog import Catalog
-from feeds.making.maker import Maker, Reader
+from feeds.making.maker import Maker, RecordMaker
 from feeds.running.cancelling import heed_cancellation
 from feeds.running.clock import now_us
 from feeds.running.timelimit import at_most
@@ -67,7 +67,7 @@ class Node:
         self._lookups = Worker("lookups")
         """For lookups of connecting sessions: a thousand of them must not delay the feeds."""
         self._maker = Maker()
-        self.reader = Reader()
+        self.record_maker = RecordMaker()
         self._membership = Membership(layer)
         self._replacer = Replacer(layer, limits.layer_seconds)
         self.catalog = Catalog(self._database)
@@ -127,7 +127,7 @@ class Node:
             await self.presence.finish()
         await self.recovery.stop()
         await self._maker.stop()
-        await self.reader.stop()
+        await self.record_maker.stop()
         await self.recorder.stop()
         await self._database.stop()
         await self._lookups.stop()

@@ -14,7 +14,16 @@ from typing import Any
 from feeds.sources.source import CHUNK, Source
 from feeds.sources.spec import Spec, SpecError, choice, integer, refuse
 
-__all__ = ["CHUNK", "KINDS", "MAX_SEED", "Source", "SpecError", "check_spec", "make_source"]
+__all__ = [
+    "CHUNK",
+    "KINDS",
+    "MAX_SEED",
+    "Source",
+    "SpecError",
+    "check_spec",
+    "make_source",
+    "record_schema",
+]
 
 KINDS = {
     "users": "feeds.sources.users:Users",
@@ -36,6 +45,11 @@ def check_spec(kind: str, spec: Spec) -> dict[str, Any]:
     if not isinstance(spec, Mapping):
         refuse("the spec", spec, "an object")
     return source_class.check(spec)
+
+
+def record_schema(kind: str, spec: Spec) -> dict[str, Any]:
+    """Return a JSON Schema of the records of *kind* with *spec*; raises SpecError."""
+    return _source_class(kind).schema(check_spec(kind, spec))
 
 
 def make_source(kind: str, spec: Spec, seed: int) -> Source:

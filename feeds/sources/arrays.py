@@ -72,15 +72,15 @@ class Arrays(Source):
         bounds = _uniform_bounds(spec) if distribution == "uniform" else _normal_bounds(spec)
         return checked | bounds | {"decimals": decimals}
 
-    @property
-    def schema(self) -> dict[str, Any]:
-        """A JSON Schema of the records, with keywords of draft 7."""
+    @classmethod
+    def schema(cls, spec: Spec) -> dict[str, Any]:
+        """Return a JSON Schema of the records of a checked *spec*, with keywords of draft 7."""
         # Rounding may exceed the bounds of fractions, so only whole numbers have bounds.
         items: dict[str, Any] = {"type": "number"}
-        if self.spec["distribution"] == "integers":
-            bounds = {"minimum": self.spec["low"], "maximum": self.spec["high"] - 1}
+        if spec["distribution"] == "integers":
+            bounds = {"minimum": spec["low"], "maximum": spec["high"] - 1}
             items = {"type": "integer", **bounds}
-        for length in reversed(self.spec["shape"]):
+        for length in reversed(spec["shape"]):
             items = {"type": "array", "items": items, "minItems": length, "maxItems": length}
         return items
 

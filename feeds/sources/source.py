@@ -46,10 +46,10 @@ class Source(ABC):
         """The members of each record; empty if records are not objects."""
         return ()
 
-    @property
+    @classmethod
     @abstractmethod
-    def schema(self) -> dict[str, Any]:
-        """A JSON Schema of the records, with keywords of draft 7."""
+    def schema(cls, spec: Spec) -> dict[str, Any]:
+        """Return a JSON Schema of the records of a checked *spec*, with keywords of draft 7."""
 
     @property
     def vocabulary(self) -> Iterable[bytes]:

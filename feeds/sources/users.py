@@ -101,17 +101,17 @@ class Users(Source):
         """The members of each record, in their order."""
         return tuple(self.spec["fields"])
 
-    @property
-    def schema(self) -> dict[str, Any]:
-        """A JSON Schema of the records, with keywords of draft 7."""
+    @classmethod
+    def schema(cls, spec: Spec) -> dict[str, Any]:
+        """Return a JSON Schema of the records of a checked *spec*, with keywords of draft 7."""
         formats = {"date_of_birth": "date", "email": "email", "link": "uri"}
         return {
             "type": "object",
             "properties": {
                 field: {"type": "string"} | ({"format": formats[field]} if field in formats else {})
-                for field in self.fields
+                for field in spec["fields"]
             },
-            "required": list(self.fields),
+            "required": list(spec["fields"]),
             "additionalProperties": False,
         }
 

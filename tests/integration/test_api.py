@@ -109,6 +109,7 @@ async def test_slow_consumer_slows_the_client_down() -> None:
         await asyncio.sleep(0.1)
         assert subscription._run is not None
         assert subscription._run.positions["users"].offset == 10
+        assert len(subscription._inbox.arrived) <= 1
         assert [*server.stored] == [1]
         got += await received(subscription, 15)
     assert offsets(got) == [*range(1, 26)]
@@ -159,6 +160,64 @@ async def test_next_subscription_continues_after_the_last_yielded_message() -> N
         async with connect(server.url, after=positions) as subscription:
             assert subscription.positions == positions
             assert offsets(await received(subscription, 2)) == [4, 5]
+
+
+async def test_quiet_feed_has_a_position() -> None:
+    """A feed without a message so far continues from where the subscription began."""
+    async with FeedServer() as server:
+        async with connect(server.url, feeds=["users", "arrays"]) as subscription:
+            await server.publish("users", 1)
+            await received(subscription, 1)
+            positions = subscription.positions
+        await server.publish("arrays", 3)
+        async with connect(server.url, feeds=["users", "arrays"], after=positions) as subscription:
+            assert offsets(await received(subscription, 3)) == [1, 2, 3]
+
+
+async def test_blocks_are_positions_of_their_own() -> None:
+    """Messages of an incomplete block are not lost: positions are before it, or it goes on."""
+    async with FeedServer() as server:
+        async with connect(server.url, block_size=3, timeout=0.2) as subscription:
+            await server.publish("users", 5)
+            blocks = subscription.blocks()
+            assert [_offset(one) for one in (await anext(blocks)).messages] == [1, 2, 3]
+            with pytest.raises(NothingCame):
+                await anext(blocks)
+            positions = subscription.positions
+            assert positions["users"].offset == 3
+            with pytest.raises(RuntimeError, match="blocks are taken"):
+                await anext(subscription)
+            await server.publish("users", 1)
+            block = await anext(subscription.blocks())
+            assert [_offset(one) for one in block.messages] == [4, 5, 6]
+        server.stored.clear()
+        async with connect(server.url, after=positions) as subscription:
+            assert offsets(await received(subscription, 3)) == [4, 5, 6]
+
+
+async def test_message_after_a_timeout_is_not_reported() -> None:
+    """A message that arrives after the consumer gave up is in no report until it is asked for."""
+    async with FeedServer() as server:
+        async with connect(server.url, block_size=1, timeout=0.1) as subscription:
+            with pytest.raises(NothingCame):
+                await anext(subscription)
+            await server.publish("users", 2)
+            assert offsets(await received(subscription, 1)) == [1]
+        assert [*server.stored] == [1]
+
+
+async def test_reconnecting_does_not_restart_the_timeout() -> None:
+    """A server that accepts connections and breaks them sends nothing, and is given up."""
+    async with FeedServer() as server, connect(server.url, timeout=0.5) as subscription:
+        waiting = asyncio.ensure_future(anext(subscription))
+        while not waiting.done():
+            await server.until(lambda: server.connected == 1 or waiting.done())
+            server.drop()
+            await asyncio.wait({waiting}, timeout=0.1)
+            if waiting.done() or len(server.requests) > 20:
+                break
+        with pytest.raises(NothingCame):
+            await waiting
 
 
 async def test_silence_ends_the_iteration() -> None:
@@ -228,6 +287,8 @@ async def test_subscription_must_be_entered_once() -> None:
         ({"feeds": []}, r"\(\) is not allowed as feeds: 1 to 16, each once"),
         ({"feeds": ["a", "a"]}, r"\('a', 'a'\) is not allowed as feeds"),
         ({"feeds": ["A"]}, r"\('A',\) is not allowed as a feed: 1 to 40 lower-case"),
+        ({"block_size": 1.5}, "1.5 is not allowed as block_size: a whole number from 1"),
+        ({"after": {"users": ("e", 1)}}, "is not allowed as after: positions of the feeds"),
         ({"block_size": 0}, "0 is not allowed as block_size: a whole number from 1"),
         ({"first": 0}, "0 is not allowed as first: from 1"),
         ({"label": "\n"}, r"'\\n' is not allowed as label"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,12 +17,11 @@ from jsonschema import Draft7Validator
 
 from feeds.core.schedule import Schedule
 from feeds.making import wanted
-from feeds.making.maker import PARTS_PER_SECOND
 from feeds.making.regeneration import lines_between, source_of
 from feeds.making.segments import recipe_of, segment_of
 from feeds.models import Feed, Segment
 from feeds.records import views
-from feeds.serving.node import Node, get_node
+from feeds.serving.node import Node
 from tests.support.protocol_schema import SCHEMA
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,7 +58,7 @@ def schedule(default_feeds: None) -> Schedule:
 
 @pytest.fixture
 async def http(schedule: Schedule, forked_children: None, node: Node) -> AsyncClient:
-    """Return a browser of a started node."""
+    """Return a browser of a started node, whose process does not wait for an idle core."""
     return AsyncClient()
 
 
@@ -137,6 +138,7 @@ async def test_response_is_bounded(http: AsyncClient, monkeypatch: pytest.Monkey
     ("path", "status", "sentence"),
     [
         ("typo/records", 404, "there is no feed 'typo'; there are: arrays, users"),
+        ("%00/records", 404, "there is no feed '\\x00'; there are: arrays, users"),
         ("typo/schema.json", 404, "there is no feed 'typo'; there are: arrays, users"),
         (
             "arrays/records?first=0",
@@ -160,10 +162,11 @@ async def test_wrong_request_is_a_sentence(
 
 
 async def test_only_reading_is_allowed(http: AsyncClient) -> None:
-    """The addresses answer GET and HEAD only."""
+    """The addresses answer GET and HEAD only; HEAD makes no record."""
     for path in PATHS:
         assert (await http.post(path)).status_code == 405
-        assert (await http.head(path)).status_code == 200
+        head = await http.head(path)
+        assert (head.status_code, head.streaming) == (200, False)
 
 
 async def test_records_of_other_libraries_are_not_made_up(http: AsyncClient) -> None:
@@ -172,40 +175,71 @@ async def test_records_of_other_libraries_are_not_made_up(http: AsyncClient) -> 
     status, said = await get_json(http, "/feeds/arrays/records?first=1001&last=1005")
     assert status == 410
     assert said["error"].startswith("these records cannot be made here: the libraries installed")
+    response = await http.get("/feeds/arrays/records?first=999&last=1005")
+    assert isinstance(response, StreamingHttpResponse)
     with pytest.raises(wanted.NotKeptError):
-        await get(http, "/feeds/arrays/records?first=999&last=1005")
-    assert (await get_node()).reader.readers == 0
+        async for _ in response:
+            pass
+    # Django closes no response that fails.
+    assert not views._ANSWERS
+    response.close()
 
 
-async def test_number_of_readers_is_bounded(http: AsyncClient) -> None:
-    """Beyond it a reader is told to come back; when one has finished, there is room again."""
-    reader = (await get_node()).reader
-    responses = [await http.get("/feeds/arrays/records") for _ in range(views.MOST_READERS)]
-    assert reader.readers == views.MOST_READERS
-    refused = await http.get("/feeds/arrays/records")
-    assert (refused.status_code, refused["Retry-After"]) == (503, "5")
+async def test_number_of_answers_is_bounded(http: AsyncClient) -> None:
+    """Of many requests at once, some are told to come back; later there is room again."""
+    asked = (http.get("/feeds/arrays/records") for _ in range(2 * views.MOST_ANSWERS))
+    responses = await asyncio.gather(*asked)
+    statuses = [response.status_code for response in responses]
+    assert statuses.count(200) == statuses.count(503) == views.MOST_ANSWERS
+    refused = responses[statuses.index(503)]
+    assert refused["Retry-After"] == "5"
     assert json.loads(refused.content)["error"].startswith("8 others are reading records now")
-    responses.pop().close()
-    assert (await get(http, "/feeds/arrays/records?last=1"))[0] == 200
     for response in responses:
         response.close()
-    assert reader.readers == 0
+    assert (await get(http, "/feeds/arrays/records?last=1"))[0] == 200
+    assert not views._ANSWERS
 
 
-async def test_readers_take_turns(http: AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts for all readers are made one after the other, at most a number each second."""
-    reader = (await get_node()).reader
-    waits: list[float] = []
+async def test_killed_process_is_replaced(http: AsyncClient, node: Node) -> None:
+    """A process that was killed is replaced within the same request."""
+    assert (await get(http, "/feeds/arrays/records?last=1"))[0] == 200
+    process = node.record_maker.start()
+    process.kill()
+    process.wait()
+    assert (await get(http, "/feeds/arrays/records?last=1"))[0] == 200
+    assert node.record_maker.start() is not process
 
-    async def note(seconds: float) -> None:
-        waits.append(seconds)
 
-    monkeypatch.setattr("feeds.making.maker.asyncio.sleep", note)
-    for _ in range(3):
-        await reader.turn()
-    assert waits[0] == 0
-    assert waits[1] == pytest.approx(1 / PARTS_PER_SECOND, abs=0.5 / PARTS_PER_SECOND)
-    assert 1 / PARTS_PER_SECOND < waits[2] <= 2 / PARTS_PER_SECOND
+async def test_stopped_process_is_not_replaced(
+    http: AsyncClient, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that stops answers with a status, and starts no further process."""
+    monkeypatch.setattr(node.record_maker, "_is_stopped", True)
+    status, said = await get_json(http, "/feeds/arrays/records?last=1")
+    assert (status, "has ended; ask again" in said["error"]) == (503, True)
+    assert not views._ANSWERS
+
+
+async def test_answers_take_turns() -> None:
+    """Parts of all answers are made one after the other; a waiter that gives up takes no turn."""
+    turns = views.Turns()
+    clock = asyncio.get_running_loop().time
+    await turns.next()
+    ends = [clock()]
+    abandoned = [asyncio.create_task(turns.next()) for _ in range(100)]
+    await asyncio.sleep(0)
+    for task in abandoned:
+        task.cancel()
+    before = turns._next_at
+
+    async def turn() -> None:
+        await turns.next()
+        ends.append(clock())
+
+    await asyncio.gather(*abandoned, turn(), turn(), return_exceptions=True)
+    assert before - ends[0] <= 1 / views.PARTS_PER_SECOND
+    between = [later - earlier for earlier, later in pairwise(ends)]
+    assert min(between) > 0.9 / views.PARTS_PER_SECOND
 
 
 async def test_database_that_is_unavailable_is_a_sentence(

@@ -48,7 +48,11 @@ class Command(CommandWithExitCodes):
                 end, text = text_between(
                     wanted.feed, wanted.schedule, first, wanted.last, PART_BYTES
                 )
-                self.stdout.write(text.decode(), ending="")
+                # As bytes, whatever the language of the terminal; a caller may want text.
+                if (stream := getattr(self.stdout, "buffer", None)) is not None:
+                    stream.write(text)
+                else:
+                    self.stdout.write(text.decode(), ending="")
                 first = end + 1
         except RecordsError as error:
             raise CommandError(str(error), returncode=2) from None

@@ -7,6 +7,7 @@ test lets it take, and time is a test's own.
 
 from __future__ import annotations
 
+import asyncio
 from queue import Queue
 from types import SimpleNamespace
 from typing import Any
@@ -187,3 +188,31 @@ def test_next_request_waits_for_a_client_that_reads() -> None:
     assert len(door.socket.taken) > 20 * LARGE
     door.look()
     assert door.transport.disconnecting
+
+
+@pytest.mark.parametrize("get", [GET, LAST_GET])
+async def test_answer_in_parts_is_given_up_like_a_whole_one(get: bytes) -> None:
+    """A client that stops reading an answer in parts is disconnected; a slow one is not."""
+    server = Server()
+    door = Door(server)
+    door.channel.dataReceived(get)
+    request = server.requests[-1]
+    request.handle_reply({"type": "http.response.start", "status": 200, "headers": []})
+    request.handle_reply({"type": "http.response.body", "body": bytes(LARGE), "more_body": True})
+    writable = asyncio.create_task(request.writable())
+    await asyncio.sleep(0)
+    door.read(1)
+    door.read(ENOUGH)
+    door.look()
+    assert not door.is_aborted
+    door.read_all()
+    await writable
+    door.look()  # nothing is unread while the application makes the next part
+    assert not door.is_aborted
+    request.handle_reply({"type": "http.response.body", "body": bytes(LARGE), "more_body": True})
+    writable = asyncio.create_task(request.writable())
+    door.read(1)
+    door.look()
+    assert door.is_aborted
+    door.transport.connectionLost(Failure(error.ConnectionLost()))
+    await writable

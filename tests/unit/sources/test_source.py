@@ -31,8 +31,8 @@ class Letters(Source):
         self._letter = letter
         self._words = words
 
-    @property
-    def schema(self) -> dict[str, Any]:
+    @classmethod
+    def schema(cls, spec: Spec) -> dict[str, Any]:
         """Describe any text."""
         return {"type": "string"}
 
