@@ -34,7 +34,7 @@ RATE = 50
 FORM = "Content-Type: application/x-www-form-urlencoded"
 HOST = "127.0.0.1"
 Attack = Callable[[int, str], None]
-"""Attack the server at a port from an address, once; called again and again."""
+"""One attack on the server at a port, from an address; it is called again and again."""
 
 
 def connection(port: int, address: str) -> socket.socket:

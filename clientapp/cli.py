@@ -39,8 +39,8 @@ exit codes:
   4  an expectation does not hold
 """
 ANALYSE = (
-    "Read block logs, or measure by a sweep over numbers of clients and block sizes, and write a "
-    "report of block time, latency and reach."
+    "Write a report of block time, latency and reach, from block logs or from a sweep: runs with "
+    "several numbers of clients and several block sizes."
 )
 ANALYSE_EXIT_CODES = """\
 exit codes:

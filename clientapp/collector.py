@@ -202,5 +202,6 @@ def _check_select(session: Session, welcome: Welcome) -> None:
     allowed = {name: None for feed in session.feeds for name in welcome.feeds[feed].fields}
     for name in session.select:
         if name not in allowed:
-            rule = ", ".join(allowed) or f"records of {' and '.join(session.feeds)} have no fields"
-            raise BadUsage(f"--select {name!r} is not allowed: {rule}")
+            no_fields = f"records of {' and '.join(session.feeds)} have no fields"
+            rule = f"use one of: {', '.join(allowed)}" if allowed else no_fields
+            raise BadUsage(f"--select {name!r} is not allowed; {rule}")

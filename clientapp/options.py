@@ -75,15 +75,15 @@ def add_collect_options(parser: argparse.ArgumentParser) -> None:
         type=_first,
         dest="first",
         metavar="OFFSET",
-        help="offset of each feed at which a new session begins; start means the first message; "
+        help="offset of each feed at which a new session begins, or 'start' for the first message; "
         "ignored if the log has a block (default: the next message)",
     )
     add(
         "--timeout",
         type=number(0.1, MAX_TIMEOUT),
         metavar="SECONDS",
-        help="end with exit code 4 if no new message arrives for this long; each message restarts "
-        f"the time: 0.1 to {MAX_TIMEOUT} (default: wait)",
+        help=f"0.1 to {MAX_TIMEOUT}: end with exit code 4 if no new message arrives for this long; "
+        "each message restarts the time (default: wait)",
     )
     add(
         "--clients",

@@ -63,14 +63,14 @@ class Environment:
         """Return a yes or no as bool."""
         value = self.text(name, str(default))
         if value.lower() not in FLAGS:
-            _refuse(f"{name}={_shown(value)}", ", ".join(FLAGS))
+            _refuse(f"{name}={_shown(value)}", f"one of: {', '.join(FLAGS)}")
         return FLAGS[value.lower()]
 
     def choice(self, name: str, default: str, allowed: Sequence[str]) -> str:
         """Return one of the *allowed* words, in lower case."""
         value = self.text(name, default)
         if value.lower() not in allowed:
-            _refuse(f"{name}={_shown(value)}", ", ".join(allowed))
+            _refuse(f"{name}={_shown(value)}", f"one of: {', '.join(allowed)}")
         return value.lower()
 
     def hosts(self, name: str, default: str) -> list[str]:
@@ -103,7 +103,7 @@ class Environment:
             path.mkdir(parents=True, exist_ok=True)
         except (OSError, RuntimeError) as error:
             reason = getattr(error, "strerror", None) or "its symbolic links form a loop"
-            _refuse(f"{name}={_shown(str(path))}", f"a folder to keep files in ({reason})")
+            _refuse(f"{name}={_shown(str(path))}", f"another folder to keep files in ({reason})")
         if not os.access(path, os.W_OK | os.X_OK):
             _refuse(f"{name}={_shown(str(path))}", "a folder that this user can write to")
         return path
@@ -139,7 +139,7 @@ class Environment:
         if database["ENGINE"] == SQLITE:
             folder = Path(database["NAME"]).parent
             if not os.access(folder, os.W_OK | os.X_OK):
-                _refuse(name, f"this user cannot write to {folder}; name a file in another folder")
+                _refuse(name, f"a file in another folder: this user cannot write to {folder}")
         if database["ENGINE"] == POSTGRESQL:
             database["OPTIONS"] = limits.options(database.get("OPTIONS", {}))
         return database
@@ -190,4 +190,4 @@ def _shown(value: str) -> str:
 
 
 def _refuse(what: str, allowed: str) -> NoReturn:
-    raise SystemExit(f"{what} is not allowed: {allowed}")
+    raise SystemExit(f"{what} is not allowed; use {allowed}")

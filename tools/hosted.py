@@ -3,8 +3,8 @@ One installation for the tests of another project.
 
 `blockfeed.testing` starts it. It reads requests from standard input, one JSON
 object per line, and answers each with one line, which has the number of the
-request. The first line, with the address, has the number 0. At the end of its
-input, even if the other process was killed, it kills its programs and removes
+request. The first line, with the address, has the number 0. When its input ends,
+which it also does if the tests are killed, it kills its programs and removes
 their data, which is in a temporary folder. Django runs in this process, so that
 a request needs no new one.
 """

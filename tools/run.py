@@ -199,7 +199,9 @@ def parser() -> argparse.ArgumentParser:
         help=f"first port to try; 0: any free port (default: {'' if PROGRAM else 'PORT, or '}8000)",
     )
     one.add_argument(
-        "--rate", metavar="N", help="messages per second of each feed (default: as stored, first 1)"
+        "--rate",
+        metavar="N",
+        help="messages per second of each feed (default: as stored; 1 in a new database)",
     )
     one.add_argument(
         "--feed",
@@ -211,7 +213,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--seed",
         metavar="N",
-        help="seed of the feeds, a whole number (default: as stored, first 1)",
+        help="seed of the feeds, a whole number (default: as stored; 1 in a new database)",
     )
     one.add_argument("--open", action="store_true", help="open the page in a browser")
     one.add_argument("--var", metavar="DIR", help=VAR_HELP)
@@ -230,7 +232,7 @@ def parser() -> argparse.ArgumentParser:
 
 INSTALLED = """\
 Run all of Blockfeed at once: server, generator and three clients. Ctrl-C stops
-all of them. With one of these commands first, run one program only; each has
+all of them. To run one program only, begin with one of these commands; each has
 its own --help:
 
   serve      the server            client     collect a feed in blocks

@@ -29,7 +29,7 @@ class Contestant:
 
     target = "/"
     dialect: tuple[str, ...] = ()
-    """The load client's protocol, unless it is bare messages."""
+    """Arguments that tell the load client its protocol; empty for bare messages."""
 
     def __init__(self, name: str, command: Sequence[str | Path], versions: str = "") -> None:
         self.name = name

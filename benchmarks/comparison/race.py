@@ -112,8 +112,8 @@ class Race:
         """
         Measure one window.
 
-        *limit* is the number of messages per second that the limit delivers in
-        this mode. Raises FailedError.
+        *limit* is the number of messages per second that the contestant `LIMIT`
+        delivers in this mode. Raises FailedError.
         """
         with ExitStack() as stack:
             place = installation(stack)

@@ -77,7 +77,7 @@ class Outbox:
 
     def remind(self) -> None:
         """
-        Resend the last report sent, if it was the last one at the previous call, too.
+        Resend the report that was the last one sent at the previous call, if it is unacknowledged.
 
         Its acknowledgement shows which of the others were lost. Resending all of
         them would flood a server that is only slow.

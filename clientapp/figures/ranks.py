@@ -15,7 +15,7 @@ def rank(percent: float, count: int) -> int:
 
 def nearest_rank(ordered: Sequence[float], percent: float) -> float:
     """
-    Return the smallest value that *percent* of all values do not exceed.
+    Return the smallest value with at least *percent* % of all values at or below it.
 
     *ordered* must be sorted and not empty.
     """

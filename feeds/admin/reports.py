@@ -49,7 +49,7 @@ MEANINGS = {
 }
 JUDGED = '<span class="judged" data-state="{}">{}</span>'
 """A verdict; the page shows ``broken`` in red."""
-ONLY_A_SENTENCE = "The client sent only the sentence."
+ONLY_A_SENTENCE = "The client reported with a sentence only, which names no offsets."
 PLAIN = (
     f"{show.NOT_CHECKED}: its sentence does not say which messages arrived. This is not an error."
 )
@@ -74,7 +74,7 @@ class ReportColumns:
 
     @admin.display(description="seconds", ordering="seconds")
     def took(self, report: BlockReport) -> str:
-        """Return the seconds with the decimals of the sentence."""
+        """Return the seconds with three decimals, as our client's sentence has them."""
         return f"{report.seconds:.3f}"
 
     @admin.display(description="sentence")

@@ -315,6 +315,6 @@ def _cursors(subscriber: Subscriber) -> dict[str, int]:
 
 
 def _move(cursors: dict[str, int], feed: str, last: int) -> None:
-    """Move *feed* to *last* and to the end of the order, so that a backlog delays no other feed."""
+    """Set the cursor of *feed* to *last*; put it at the end, so a backlog delays no other feed."""
     del cursors[feed]
     cursors[feed] = last

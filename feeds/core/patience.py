@@ -19,7 +19,7 @@ class Traffic:
     """The byte counts and state of a connection at one moment."""
 
     taken: int
-    """Bytes that the other end's kernel has confirmed, counted from any start."""
+    """Bytes that the other end's kernel has confirmed, counted from an arbitrary moment."""
     received: int
     """Bytes received from the other end."""
     in_flight: bool

@@ -21,7 +21,7 @@ UNREAD_BYTES = 32 * 2**10
 this. Clients send little, so a window of this size does not delay them."""
 
 _TCP_NOTSENT_LOWAT = 25
-"""The option's number on Linux; Python names it since 3.12."""
+"""The option's number on Linux; Python has a name for it from 3.12 on."""
 _TCP_INFO = Struct("@24x I 92x QQ 8x I")
 """From Linux' ``struct tcp_info``: tcpi_unacked, tcpi_bytes_acked,
 tcpi_bytes_received and tcpi_notsent_bytes (since Linux 4.6)."""

@@ -1,4 +1,4 @@
-"""Messages that end connections which newer ones of the same sessions have replaced."""
+"""Messages that end connections replaced by newer connections of the same sessions."""
 
 from __future__ import annotations
 

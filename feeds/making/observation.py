@@ -62,7 +62,7 @@ class _Observation:
     sign: Sign
     life: Life
     since: float
-    """The monotonic time since when the sign has been seen by prompt looks only."""
+    """The monotonic time from which on each look was prompt and showed the same sign."""
     ahead: deque[float] = field(default_factory=lambda: deque(maxlen=CLOCK_SAMPLES))
     """Seconds from this host's wall time to that of each of the last promises."""
 

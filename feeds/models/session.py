@@ -42,7 +42,7 @@ class ClientSession(models.Model):
     created_at = models.DateTimeField()
     connected_at = models.DateTimeField()
     seen_at = models.DateTimeField()
-    """When it last opened or closed a connection, or reported; older than now while online."""
+    """When it last opened or closed a connection, or reported. Out of date while it is online."""
 
     class Meta:
         ordering = ("-connected_at", "-id")

@@ -178,7 +178,7 @@ def overview() -> Overview:
 
 
 def drawn(known: str) -> Sparklines | None:
-    """Return the sparklines; None if the page already has this drawing, *known*."""
+    """Return the sparklines; None if the current drawing is *known*, the one that the page has."""
     now = _SPARKLINES.get()
     return None if now.drawn == known else now
 

@@ -90,7 +90,7 @@ def afresh(call: Callable[[*Ts], T], *args: *Ts) -> T:
 
 
 _files: WeakKeyDictionary[BaseDatabaseWrapper, tuple[int, int] | None] = WeakKeyDictionary()
-"""Per connection, the file of its database when it was opened."""
+"""Per connection, device and inode of its database's file at the time the connection opened."""
 
 
 @receiver(connection_created)

@@ -55,7 +55,11 @@ class Reports:
         self._telling = 0
         """The block that is being explained."""
         self._told: dict[str, array[int]] = {}
-        """Its explanation so far, as flat pairs, since tuples take eight times as much memory."""
+        """
+        Its explanation so far, by feed: offset, CRC-32, offset, CRC-32 and so on.
+
+        Tuples would take eight times as much memory.
+        """
 
     async def take(self, report: Report) -> None:
         """Judge and store a report; tell the client the outcome."""

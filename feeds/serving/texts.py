@@ -22,7 +22,7 @@ from feeds.storing.facts import Said
 from feeds.storing.recorder import Recorder
 
 COUNTED_CHARACTERS = 1000
-"""Characters for which a text counts once more."""
+"""A text counts as one, plus one for every so many characters."""
 LINE_SECONDS = 10.0
 """Interval of the log lines about refused texts of a client."""
 

@@ -143,7 +143,7 @@ class Presence:
         self._replacer.end(outcome.replaced)
 
     async def _close_lost(self) -> None:
-        """Close the connections of servers whose leases have not changed for long."""
+        """Mark as closed the stored connections of servers that the watch takes for dead."""
         now = time.monotonic()
         for server, sign in self._watch.dead(now, await self._database.run(leases.signs)).items():
             count = 0

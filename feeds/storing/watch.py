@@ -25,7 +25,7 @@ class Watch:
         """Per process, its sign and the time at which it was first seen."""
 
     def interrupt(self) -> None:
-        """Note that the signs could not be seen: every process gets its full time again."""
+        """Note that the signs could not be seen: the time of every process starts again."""
         self._seen.clear()
 
     def dead(self, now: float, signs: Mapping[str, Sign]) -> dict[str, Sign]:

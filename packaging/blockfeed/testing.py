@@ -70,7 +70,7 @@ class Blockfeed:
 
     def url(self, *feeds: str, rate: float | None = None, **options: str | int) -> str:
         """
-        Return an address for a client of *feeds*; none: the server's default.
+        Return an address for a client of *feeds*; without any, the server's default applies.
 
         With *rate*, in messages per second, the feeds have that rate when this returns, and keep
         it. *options* are parameters of the address, such as ``client`` and ``block_size``.
@@ -171,8 +171,10 @@ class Blockfeed:
             if found is not None and found["blocks"] >= blocks:
                 return Session(blocks_verified=found.pop("verified"), **found)
             if time.monotonic() > end:
-                known = "no session" if found is None else f"{found['blocks']} reports"
-                raise BlockfeedError(f"client {client!r} has {known}; {blocks} were expected")
+                stored = "0 (it has no session)" if found is None else found["blocks"]
+                raise BlockfeedError(
+                    f"reports of client {client!r}: expected {blocks}, stored {stored}"
+                )
             time.sleep(LOOK_SECONDS)
 
     def _ask(self, do: str, **request: Any) -> Any:
@@ -222,7 +224,7 @@ def running() -> Iterator[Blockfeed]:
 
 
 def _listed(offsets: list[int]) -> str:
-    """Return offsets for a message; not all of very many."""
+    """Return offsets as text for a message: at most `MOST_SHOWN`, and the number of others."""
     shown = ", ".join(map(str, offsets[:MOST_SHOWN]))
     more = len(offsets) - MOST_SHOWN
     return f"{shown} and {more} more" if more > 0 else shown

@@ -76,7 +76,7 @@ async def test_unknown_field_is_refused(server: FeedServer, lifted: Lifted) -> N
     """A field that no feed has ends the client with exit code 2 and the allowed fields."""
     client = await lifted.run("--url", server.url, "--select", "name,shoe")
     code, _, errors = await client.end()
-    assert (code, errors) == (2, "--select 'shoe' is not allowed: name, country\n")
+    assert (code, errors) == (2, "--select 'shoe' is not allowed; use one of: name, country\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -71,5 +71,5 @@ def test_setting_follows_debug(variables: dict[str, str], expected: str) -> None
 
 def test_origin_with_a_path_is_refused() -> None:
     """A value that could never match is refused."""
-    with pytest.raises(SystemExit, match=r"'http://a/' in NAME is not allowed: \* for all, or"):
+    with pytest.raises(SystemExit, match=r"'http://a/' in NAME is not allowed; use \* for all, or"):
         Environment({"NAME": "http://a/"}).cors_origins("NAME", "")

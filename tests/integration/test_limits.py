@@ -99,7 +99,7 @@ async def recovery_of(limits: Limits) -> AsyncIterator[Recovery]:
 @pytest.mark.parametrize(("seconds", "turns"), [(0.0, 3), (PATIENCE_SECONDS, 1)])
 @pytest.mark.django_db(transaction=True)
 async def test_turn_seconds(seconds: float, turns: int) -> None:
-    """Other work gets a turn between two writes once they have taken this long."""
+    """Other work gets a turn between two writes once writing has taken this long."""
     node = Node(replace(LIMITS, turn_seconds=seconds))
     await node.start()
     node.hub.open_stream("many", 0)

@@ -287,7 +287,7 @@ def test_clients_return_to_their_positions(programs: Path) -> None:
 
 
 def test_limit_delivers_everything(programs: Path) -> None:
-    """The limit sends several frames per write to several clients without a fault."""
+    """The program ``limit`` sends several frames per write to several clients without a fault."""
     port = free_port()
     limit = subprocess.Popen([programs / "limit", str(port), "3", "0", "5"])
     try:

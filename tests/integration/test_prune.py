@@ -90,7 +90,7 @@ def test_session_is_removed_with_its_rows(now: datetime) -> None:
 def test_session_that_returns_keeps_the_rest(
     monkeypatch: pytest.MonkeyPatch, now: datetime
 ) -> None:
-    """A session that reconnects between two batches stays with its remaining rows."""
+    """A session that reconnects between two batches is kept, with the rows that are left."""
     monkeypatch.setattr(retention, "BATCH", 2)
     old = now - 100 * DAY
     alice, bob = (seen(connect(name), old, "away") for name in ("alice", "bob"))

@@ -89,7 +89,7 @@ def session_log(session: Session, frames: Iterable[Frame], *, offset: int = 0) -
 
 
 def judged(log: bytes, verdict: str = "verified", **others: str) -> bytes:
-    """Return *log* with a *verdict* for each block; *others* override it, as in ``block_2``."""
+    """Return *log* with *verdict* for each block; ``block_2=...`` gives that of block 2 instead."""
 
     def found(end: re.Match[bytes]) -> bytes:
         word = others.get(f"block_{int(end[1])}", verdict)

@@ -64,7 +64,7 @@ class Storm(Faults):
     """Lost acknowledgements and cut connections, at random but seeded."""
 
     def __init__(self, seed: int, *, lost_acks: float, cuts: float) -> None:
-        """Lose the share *lost_acks* of acknowledgements, and cut at the share *cuts* of texts."""
+        """Lose each acknowledgement with probability *lost_acks*; cut at each text with *cuts*."""
         self._random = random.Random(seed)
         self._lost_acks = lost_acks
         self._cuts = cuts

@@ -157,7 +157,7 @@ class Foreign:
         return text[: text.rfind("\n") + 1].splitlines()
 
     def _received(self) -> list[int]:
-        """Return the messages received on each connection: only a new one skips offsets."""
+        """Return how many messages each connection received: only a new one skips offsets."""
         offsets = [json.loads(text)["offset"] for text in self.frames()]
         first = [
             place
@@ -167,7 +167,7 @@ class Foreign:
         return [end - start for start, end in pairwise([*first, len(offsets)])]
 
     def _sizes(self) -> list[int]:
-        """Return the messages in the stored blocks of each of its sessions, in order."""
+        """Return the number of messages in the stored blocks of each of its sessions, in order."""
         return [sum(sizes) for sizes in self._stored_by_session().values()]
 
     def _stored_by_session(self) -> dict[int, list[int]]:

@@ -65,7 +65,7 @@ def with_descendants(pids: list[int]) -> list[int]:
     """
     Return *pids* and what they started, children first.
 
-    PostgreSQL overwrites the environment of its processes.
+    `marked` does not find those of PostgreSQL: they overwrite their environment.
     """
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():

@@ -70,7 +70,7 @@ class SlowWriter:
         self.descriptor = next(self._descriptors)
         self.all[self.descriptor] = self
         self.cursors = dict(cursors)
-        """The last offset of each feed that arrived, or that a gap skipped."""
+        """The last offset that arrived or that a gap skipped, for each feed."""
         self.controls = 0
         """The number of controls that arrived."""
         self.messages = 0

@@ -102,8 +102,8 @@ def _add_sweep_options(group: Any) -> None:
         "--clients",
         type=_several(whole(MAX_CLIENTS)),
         metavar="N,...",
-        help="numbers of clients, separated by commas; a run divides them among all block sizes "
-        f"(default: {_shown('clients')})",
+        help="numbers of clients, separated by commas; each run has one of these numbers and "
+        f"divides its clients among all block sizes (default: {_shown('clients')})",
     )
     add(
         "--repeats",

@@ -51,8 +51,8 @@ def outages(samples: Sequence[Sample], marked: Iterable[Sample], now: datetime) 
     """
     Return the outages of each part that had any.
 
-    *samples* may be sums. *marked* are the single samples of the same time that name
-    unavailable parts.
+    *samples* may be sums. *marked* are those samples of the same period, never sums, that
+    name unavailable parts.
     """
     found = {SERVER: _without_server(samples, now)}
     for one in sorted(marked, key=attrgetter("began")):

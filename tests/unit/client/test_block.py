@@ -31,7 +31,7 @@ def builder(block_size: int, number: int = 1) -> BlockBuilder:
 
 
 def add(block: BlockBuilder, feed: str, offset: int, second: float, epoch: str = OLD) -> None:
-    """Add a message that was due in the second of its offset and received at *second*."""
+    """Add a message that was due at second *offset* and received at second *second*."""
     stamp = Stamp(round(second * SECOND), 1000 + second)
     message = Message(feed, offset, offset * SECOND, None, crc=offset)
     block.add(message, epoch, stamp, f"{feed} {offset}")

@@ -27,7 +27,7 @@ def test_first_segment_starts_now() -> None:
 
 
 def test_segment_continues_on_time() -> None:
-    """The segment continues from OFF_US before message 10 is due to OFF_US after message 11."""
+    """From OFF_US before message 10 is due until OFF_US after 11 is, the segment continues."""
     due = FIRST.at(11)
     for now_us in (FIRST.at(10) - OFF_US, FIRST.at(10), due, due + OFF_US):
         assert after(10, now_us, FIRST) is None

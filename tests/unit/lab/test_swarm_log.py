@@ -1,4 +1,4 @@
-"""The memory of a member and a block log: one contract, two implementations."""
+"""The block log, and the memory of a member: one contract, two implementations."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

@@ -237,8 +237,11 @@ def test_reports_of_a_client(blockfeed: Blockfeed, tmp_path: Path) -> None:
 def test_client_without_reports(server: Blockfeed, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the reports do not come, the error says how many there are."""
     monkeypatch.setattr(testing, "WAIT_SECONDS", 0.0)
-    with pytest.raises(BlockfeedError, match=r"^client 'nobody' has no session; 1 were expected$"):
+    with pytest.raises(BlockfeedError) as refused:
         server.session("nobody")
+    assert str(refused.value) == (
+        "reports of client 'nobody': expected 1, stored 0 (it has no session)"
+    )
 
 
 @pytest.mark.parametrize("written", ["", '{"number": 2, "do": "thaw'], ids=["whole", "torn"])
