@@ -70,7 +70,7 @@ class Operator:
         account = ("--noinput", "--username=admin", "--email=admin@example.org")
         self._stack.run("createsuperuser", *account, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
         self._opener.open(f"{self._admin}login/").close()
-        token = next(one.value for one in self._cookies if one.name == "csrftoken")
+        token = next(one.value for one in self._cookies if one.name.startswith("csrftoken"))
         said = {"username": "admin", "password": PASSWORD, "csrfmiddlewaretoken": token}
         said["next"] = "/admin/dashboard.json"
         self._opener.open(f"{self._admin}login/", urlencode(said).encode()).close()

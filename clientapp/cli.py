@@ -58,6 +58,7 @@ exit codes:
   2  an option has a value that is not allowed
   3  the server refuses this client
   4  no new message arrived within --timeout
+  5  with --verified: a block was not verified, or a message was missing
 """
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .core import events
-from .core.errors import ClientError
+from .core.counted import counted
+from .core.errors import ClientError, NotVerified
 from .core.session import Session
 from .core.tally import Tally
 from .jsonlines import JsonLines
@@ -21,6 +22,7 @@ from .output import OutputGone
 from .run import Run
 from .terminal import Terminal
 from .wire.printable import printable
+from .wire.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +85,10 @@ async def _run(clients: Sequence[_Client], options: argparse.Namespace) -> int:
         loop.add_signal_handler(number, _interrupt, runs)
     if len(runs) == 1:
         await runs[0].to_end()
+        _require_verified(clients[0], runs[0], options)
         return 0
     ends = await asyncio.gather(
-        *(
-            _to_end(run, client.asked.client, runs)
-            for run, client in zip(runs, clients, strict=True)
-        ),
+        *(_to_end(run, client, runs, options) for run, client in zip(runs, clients, strict=True)),
         return_exceptions=True,
     )
     for end in ends:
@@ -97,17 +97,37 @@ async def _run(clients: Sequence[_Client], options: argparse.Namespace) -> int:
     return max(end for end in ends if isinstance(end, int))
 
 
-async def _to_end(run: Run, name: str, runs: Sequence[Run]) -> int:
+async def _to_end(
+    run: Run, client: _Client, runs: Sequence[Run], options: argparse.Namespace
+) -> int:
     """Await one of several *runs*; return its exit code. A failed output ends all runs."""
     try:
         await run.to_end()
+        _require_verified(client, run, options)
     except OutputGone:
         _interrupt(runs)
         raise
     except ClientError as error:
-        print(f"{name}: {printable(str(error))}", file=sys.stderr)
+        print(f"{client.asked.client}: {printable(str(error))}", file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _require_verified(client: _Client, run: Run, options: argparse.Namespace) -> None:
+    """Raise NotVerified if the user wants every block verified, and not every one is."""
+    if not options.verified:
+        return
+    tally = client.tally
+    verdicts = {word: count for word, count in tally.verdicts.items() if word != Verdict.VERIFIED}
+    faults = [f"{counted(count, 'block')} {word}" for word, count in verdicts.items()]
+    if run.unacknowledged:
+        faults.append(f"{counted(run.unacknowledged, 'block')} without a verdict")
+    if tally.gaps:
+        faults.append(counted(tally.gaps, "missing message"))
+    if tally.verdicts.total() == 0:
+        faults.append("no block")
+    if faults:
+        raise NotVerified(f"not every block is verified: {', '.join(faults)}")
 
 
 def _interrupt(runs: Sequence[Run]) -> None:

@@ -106,6 +106,12 @@ def add_collect_options(parser: argparse.ArgumentParser) -> None:
         help=f"the name of an experiment, sent with every report: {names.LABEL_RULE} "
         "(default: none)",
     )
+    add(
+        "--verified",
+        action="store_true",
+        help="end with exit code 5 unless every block was verified and no message was missing "
+        "(default: off)",
+    )
     add("--console", action="store_true", help="also show each message (default: off)")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument(

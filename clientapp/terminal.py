@@ -106,7 +106,7 @@ class Terminal:
         details = (
             f"  {counted(event.size, 'message')} ({ranges}) in {event.seconds:.3f} s, "
             f"{counted(event.bytes, 'byte')}, latency {event.latency.p50:.4f} s"
-            f"{_bound(event.clock)}"
+            f"{_bound(event.clock)}{', interrupted' if event.interrupted else ''}"
         )
         self._print(line.append(printable(details), "default not bold"))
 

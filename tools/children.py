@@ -188,5 +188,7 @@ class Children:
         if is_alone or (must_start and not child.was_up):
             self.over.set()
         else:
-            hint = f" Start it again with: {again}" if again else ""
+            hint = " Start it again with:" if again else ""
             self.say(self.screen.indented(f"{said}; the others keep running.{hint}", 2))
+            if again:
+                self.say(again)  # in one piece, to be copied

@@ -32,10 +32,11 @@ class Ready:
         self._is_written = False
 
     def announce(self) -> None:
-        """Print and write the line; a reader of the file never sees a part of it."""
-        if self._as_json:
-            with suppress(OSError):
-                print(self._line, flush=True)
+        """
+        Write and print the line.
+
+        A reader of the file never sees a part of it, and finds it once the line is printed.
+        """
         if self._file is not None:
             draft = self._file.with_name(f"{self._file.name}.{os.getpid()}")
             try:
@@ -44,6 +45,9 @@ class Ready:
                 self._is_written = True
             except OSError as error:
                 print(f"{self._file} cannot be written: {error.strerror}", file=sys.stderr)
+        if self._as_json:
+            with suppress(OSError):
+                print(self._line, flush=True)
 
     def withdraw(self) -> None:
         """Remove the file, if it was written."""

@@ -6,6 +6,7 @@ admin password) is in ``var/``, which git ignores.
 """
 
 import os
+from hashlib import sha256
 from pathlib import Path
 
 from django.templatetags.static import static
@@ -33,6 +34,10 @@ CORS_URLS_REGEX = r"^/(?!admin/)"
 # Only safe behind a proxy that overwrites these headers; otherwise any client can forge them.
 BEHIND_TLS_PROXY = env.flag("BEHIND_TLS_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
+# Browsers share cookies between the ports of a host: each installation needs names of its own.
+_INSTALLATION = sha256(str(VAR_DIR).encode()).hexdigest()[:8]
+SESSION_COOKIE_NAME = f"sessionid_{_INSTALLATION}"
+CSRF_COOKIE_NAME = f"csrftoken_{_INSTALLATION}"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS_PROXY
 
 INSTALLED_APPS = [

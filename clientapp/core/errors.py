@@ -5,7 +5,8 @@ The errors that end a client before its work is done.
     ├── CouldNot        1: no server, no usable log, no acknowledgement
     ├── BadUsage        2: an option has a value that is not allowed
     ├── Refused         3: the server refuses this client
-    └── NothingCame     4: no new message within the timeout
+    ├── NothingCame     4: no new message within the timeout
+    └── NotVerified     5: a block is not verified, or a message is missing
 """
 
 from __future__ import annotations
@@ -39,3 +40,9 @@ class NothingCame(ClientError):
     """No new message arrived within the user's timeout."""
 
     exit_code = 4
+
+
+class NotVerified(ClientError):
+    """The user wants every block verified, and not every one is."""
+
+    exit_code = 5

@@ -88,7 +88,7 @@ def can_log_in(admin: str, password: str) -> bool:
     cookies = CookieJar()
     opener = build_opener(HTTPCookieProcessor(cookies))
     opener.open(f"{admin}login/").close()
-    token = next(cookie.value for cookie in cookies if cookie.name == "csrftoken")
+    token = next(cookie.value for cookie in cookies if cookie.name.startswith("csrftoken"))
     form = {"username": "admin", "password": password, "csrfmiddlewaretoken": token}
     with opener.open(f"{admin}login/?next=/admin/", urlencode(form).encode()) as answer:
         return bool(answer.url == admin)
@@ -209,7 +209,7 @@ def test_program_that_ends_ends_no_other(start: Start, tmp_path: Path) -> None:
         running.read_until(words)
     [generator] = [pid for pid, args in running.children().items() if "generate" in args]
     os.kill(generator, signal.SIGKILL)
-    words = r"generator ended with exit code -9; the others keep running\. Start it again with: "
+    words = r"generator ended with exit code -9; the others keep running\. Start it again with:\n"
     [again] = running.read_until(rf"{words}(.+)\n")
     assert again.endswith("manage.py generate")
     running.read_until(r"bob +\| feed arrays is not running")

@@ -69,7 +69,8 @@ async def test_child_that_ends_is_reported(
     await children.start("bob", "-c", "raise SystemExit(1)")
     said = await shown(capsys, "alice ended", "bob ended")
     assert set(said.splitlines()) == {
-        "alice ended with exit code 3; the others keep running. Start it again with: ./alice",
+        "alice ended with exit code 3; the others keep running. Start it again with:",
+        "./alice",
         "bob ended with exit code 1; the others keep running.",
     }
     assert not children.over.is_set()

@@ -6,6 +6,8 @@ import asyncio
 import json
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
 from clientapp.wire.closing import Close
 from clientapp.wire.from_server import Farewell
 from tests.integration.test_client_without_server import nowhere
@@ -128,3 +130,28 @@ async def test_one_log_cannot_serve_several_clients(lifted: Lifted) -> None:
     code, _, errors = await client.end()
     assert code == 2
     assert errors.endswith("argument --log: not allowed with argument --clients\n")
+
+
+@pytest.mark.parametrize("fault", ["none", "broken", "missing"])
+async def test_verified_is_the_exit_code(server: FeedServer, lifted: Lifted, fault: str) -> None:
+    """With --verified, a block that is not verified, or a missing message, is exit code 5."""
+    options = ("--url", server.url, "--name", "alice", "--block-size", "2", "--blocks", "1")
+    client = await lifted.run(*options, "--json", "--verified")
+    await client.event("connected")
+    await server.publish("users", 1)
+    if fault == "broken":
+        server.lines["users"][0] += b" "
+    await server.publish("users", 2 if fault == "missing" else 1, lost=int(fault == "missing"))
+    code, _, errors = await client.end()
+    said = {"none": "", "broken": "1 block broken", "missing": "1 missing message"}[fault]
+    assert (code, said in errors) == (0 if fault == "none" else 5, True), errors
+    assert ("not every block is verified: " in errors) is (fault != "none")
+
+
+async def test_verified_without_a_block_is_a_failure(server: FeedServer, lifted: Lifted) -> None:
+    """Without a block nothing was verified."""
+    client = await lifted.run("--url", server.url, "--name", "alice", "--json", "--verified")
+    await client.event("connected")
+    client.interrupt()
+    code, _, errors = await client.end()
+    assert (code, "not every block is verified: no block" in errors) == (5, True)

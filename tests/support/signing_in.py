@@ -32,4 +32,4 @@ def admin_of(stack: Stack) -> str:
 def is_signed_in(stack: Stack, page: Browser) -> bool:
     """Tell whether a page has the cookie of a signed-in user."""
     cookies = page.call("Network.getCookies", urls=[admin_of(stack)])["cookies"]
-    return any(cookie["name"] == "sessionid" for cookie in cookies)
+    return any(cookie["name"].startswith("sessionid") for cookie in cookies)

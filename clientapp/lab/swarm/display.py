@@ -25,7 +25,7 @@ FILE_WIDTH = 120
 WIDE = 1000
 """More characters than any table needs."""
 FAILURES_SHOWN = 5
-DELIVERED = ("members", "messages", "reach", "missing", "again")
+DELIVERED = ("members", "messages", "reach", "gaps", "duplicates")
 BLOCKS = ("blocks", "verified", "p50", "p99", "p99.9")
 """The columns of a result; these become two tables if they do not fit side by side."""
 
@@ -137,8 +137,8 @@ def _cells(part: PartStatus) -> dict[str, str]:
         "members": str(part.members),
         "messages": f"{part.messages:,}",
         "reach": "-" if "reach" not in found else f"{found['reach']:.6f}",
-        "missing": f"{part.gaps:,}",
-        "again": f"{part.duplicates:,}",
+        "gaps": f"{part.gaps:,}",
+        "duplicates": f"{part.duplicates:,}",
         "blocks": f"{part.blocks:,}",
         "verified": _share(found.get("verified")),
         "p50": _ms(found.get("latency_p50")),

@@ -140,7 +140,7 @@ def test_swarm_shows_a_table(busy: BusyStack, open_window: Open) -> None:
     swarm = open_window(*SWARM, f"--url={busy.url}")
     wait_for(swarm, r"^users:5 +3/3 +[1-9]\S* +[1-9]\S* +100\.00% +\S+ ms +\S+ ms$")
     header, row, counts, *_ = end(swarm)
-    columns = r"part +members +messages +reach +missing +again +blocks +verified +p50 +p99 +p99.9"
+    columns = r"part +members +messages +reach +gaps +duplicates +blocks +verified +p50 +p99 +p99.9"
     assert re.fullmatch(columns, header)
     assert re.match(r"users:5 +3 +\d+ +1\.000000 +0 +0 +\d+ +100\.00% ", row)
     assert re.fullmatch(
