@@ -10,7 +10,8 @@ HEADING = "exit codes:"
 SERVER_EXIT_CODES = f"""\
 {HEADING}
   0  stopped by Ctrl-C, SIGTERM or SIGHUP
-  1  failed: port in use, no database, no channel layer; or stopped before everything was stored
+  1  failed: port in use, no database, no channel layer; or stopped before
+     everything was stored
   2  an option has a value that is not allowed
 """
 """The exit codes of every command that serves."""

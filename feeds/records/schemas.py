@@ -26,6 +26,8 @@ FORMS = {
 }
 """The kinds of clients, which are a channel each at the same address."""
 
+SENTENCE = "Client NAME received N block in T time, a report; any other text is kept"
+
 Schema = dict[str, Any]
 
 
@@ -50,11 +52,15 @@ def asyncapi_document(host: str, *, is_secure: bool) -> Schema:
     for feed, schema in feeds.items():
         schemas[f"feed-{feed}"] = schema
         messages[f"feed-{feed}"] = {"payload": {"$ref": f"{IN_DOCUMENT}feed-{feed}"}}
+    messages["sentence"] = {"payload": {"type": "string", "description": SENTENCE}}
     sent = {
         "plain": [name for name in messages if name.startswith("feed-")],
-        "protocol": [name for name in messages if not name.startswith("client-")],
+        "protocol": [name for name in messages if name.startswith(("feed-", "server-"))],
     }
-    heard = [name for name in messages if name.startswith("client-")]
+    heard = {
+        "plain": ["sentence"],
+        "protocol": [name for name in messages if name.startswith("client-")],
+    }
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -71,16 +77,17 @@ def asyncapi_document(host: str, *, is_secure: bool) -> Schema:
                 "description": says,
                 "messages": {
                     name: {"$ref": f"#/components/messages/{name}"}
-                    for name in (*sent[form], *(heard if form == "protocol" else ()))
+                    for name in (*sent[form], *heard[form])
                 },
-                "bindings": {"ws": {"method": "GET", "query": _query(list(feeds))}},
+                "bindings": {"ws": {"method": "GET", "query": _query(list(feeds), form)}},
             }
             for form, says in FORMS.items()
         },
         "operations": {
             "sendMessages": _operation("send", "plain", sent["plain"]),
+            "receiveSentences": _operation("receive", "plain", heard["plain"]),
             "sendFrames": _operation("send", "protocol", sent["protocol"]),
-            "receiveFrames": _operation("receive", "protocol", heard),
+            "receiveFrames": _operation("receive", "protocol", heard["protocol"]),
         },
         "components": {"messages": messages, "schemas": schemas},
     }
@@ -112,11 +119,17 @@ def _record(row: Feed) -> Schema:
         return {}
 
 
-def _query(feeds: list[str]) -> Schema:
+def _query(feeds: list[str], form: str) -> Schema:
     one: Schema = {"type": "string", "enum": feeds}
+    resuming = {
+        "session": {"type": "string", "pattern": f"^{names.SESSION_KEY.pattern}$"},
+        "after": {"type": "string", "description": "FEED:EPOCH:OFFSET; resume after it"},
+        "at": {"type": "string", "description": "FEED:TIME, the time of that message"},
+    }
     return {
         "type": "object",
         "properties": {
+            **(resuming if form == "protocol" else {}),
             "client": {
                 "type": "string",
                 "default": DEFAULT_CLIENT,
@@ -129,9 +142,6 @@ def _query(feeds: list[str]) -> Schema:
                 "default": list(DEFAULT_FEEDS),
             },
             "block_size": {"type": "integer", "minimum": 1, "maximum": names.MAX_BLOCK_SIZE},
-            "session": {"type": "string", "pattern": f"^{names.SESSION_KEY.pattern}$"},
-            "after": {"type": "string", "description": "FEED:EPOCH:OFFSET; resume after it"},
-            "at": {"type": "string", "description": "FEED:TIME, the time of that message"},
             "from": {"type": "string", "description": "start, or an offset to begin with"},
         },
     }

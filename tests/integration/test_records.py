@@ -277,12 +277,14 @@ async def test_asyncapi_document_has_every_frame(http: AsyncClient) -> None:
     schemas = document["components"]["schemas"]
     frames = {name for name in SCHEMA["$defs"] if name.startswith(("server-", "client-"))}
     feeds = {"feed-arrays", "feed-users"}
-    assert set(document["components"]["messages"]) == frames - {"server-message"} | feeds
+    messages = frames - {"server-message"} | feeds | {"sentence"}
+    assert set(document["components"]["messages"]) == messages
     for schema in schemas.values():
         Draft7Validator.check_schema(schema)
     assert document["servers"]["this"] == {"host": "testserver", "protocol": "ws"}
     channels = document["channels"]
-    assert set(channels["plain"]["messages"]) == feeds
+    assert set(channels["plain"]["messages"]) == feeds | {"sentence"}
+    assert set(channels["protocol"]["messages"]) == messages - {"sentence"}
     welcome = {"type": "welcome", "session": 7}
     validator = Draft7Validator(document | {"$ref": "#/components/schemas/server-welcome"})
     assert not validator.is_valid(welcome)

@@ -38,7 +38,8 @@ class Command(CommandWithExitCodes):
     exit_codes = f"""\
 {HEADING}
   0  done, or stopped by Ctrl-C
-  1  failed: no such feed, another generator has it or took it over, no database, no output
+  1  failed: no such feed, another generator has it or took it over, no
+     database, no output
   2  an option has a value that is not allowed, or does not go with another one
 """
     help = (

@@ -31,7 +31,8 @@ class Command(CommandWithExitCodes):
     exit_codes = f"""\
 {HEADING}
   0  done
-  1  failed: the database does not answer, or is not set up; or the output failed
+  1  failed: the database does not answer, or is not set up; or the output
+     failed
   2  an option has a value that is not allowed
   130  stopped by Ctrl-C; data already removed stays removed
 """
