@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from clientapp.wire.from_server import Control, Heartbeat, Notice
 from feeds.core.frames import control_frame
@@ -19,6 +20,10 @@ from feeds.running.clock import now_us
 
 log = logging.getLogger("feeds.node")
 
+START_SECONDS = 10.0
+"""Time after the start of a server in which a feed without a generator is no news: the two are
+often started together, and the generator may need longer. New clients are told in any case."""
+
 
 class Announcer:
     """Sends the state of the feeds in *catalog* to the subscribers of *hub*."""
@@ -28,6 +33,9 @@ class Announcer:
         self._hub = hub
         self._said: dict[str, Condition] = {}
         """Per feed, its condition at the last check."""
+        self._began = time.monotonic()
+        self._unsaid: set[str] = set()
+        """Feeds without a generator, which the log does not say yet."""
         self._has_waited = False
         """Whether there was a check before."""
 
@@ -44,12 +52,22 @@ class Announcer:
             if not new.is_known and before is None:
                 continue
             self._said[name] = new.condition
-            if new.condition is not before:
+            is_new = new.condition is not before
+            may_start = self._may_still_start(new.condition)
+            if before is None and may_start:
+                self._unsaid.add(name)
+            elif is_new or (name in self._unsaid and not may_start):
+                self._unsaid.discard(name)
                 log.info("%s", new.sentence)
-                # Clients that connected before the first verdict took the feed to be running.
-                if before is not None or (self._has_waited and not new.is_running):
-                    await self._tell(Notice(text=new.sentence), name)
+            # Clients that connected before the first verdict took the feed to be running.
+            if is_new and (before is not None or (self._has_waited and not new.is_running)):
+                await self._tell(Notice(text=new.sentence), name)
         self._has_waited = True
+
+    def _may_still_start(self, condition: Condition) -> bool:
+        """Tell whether a feed's generator, started together with this server, may be on its way."""
+        is_free = condition in (Condition.NOT_STARTED, Condition.STOPPED)
+        return is_free and time.monotonic() - self._began < START_SECONDS
 
     def _delay(self, feed: KnownFeed, now: int) -> float:
         """Return how late the next message is, if it is promised, in seconds."""

@@ -66,11 +66,15 @@ def test_ctrl_c_drains_the_server(stack: Stack, open_window: Open, command: str)
     judge(stack.log("alice"))
 
 
+AT_WORK = {"serve": "serving at", "runserver": "Quit the server"}
+"""The words of a server that takes Ctrl-C."""
+
+
 @SERVERS
 def test_repeated_ctrl_c_is_no_error(stack: Stack, open_window: Open, command: str) -> None:
     """Ctrl-C pressed repeatedly until the server has ended is no error."""
     server = open_window("manage.py", *command.format(stack.port).split())
-    server.wait_for("feed users is not running")
+    server.wait_for(AT_WORK[command.partition(" ")[0]])
     server.keep_pressing_ctrl_c()
     assert_clean_end(server)
 

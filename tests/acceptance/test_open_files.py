@@ -25,7 +25,7 @@ def test_low_file_limit_is_raised_or_reported(stack: Stack, limit: str, words: s
     """A limit that can be raised is raised; any other is reported at the start."""
     command = f"ulimit {limit} {FEW}; exec {sys.executable} manage.py serve --bind 127.0.0.1:"
     server = stack.program("serve", "sh", "-c", f"{command}{stack.port}")
-    server.wait_for("is not running" if words is None else words)
+    server.wait_for("serving at" if words is None else words)
     if words is not None:
         return
     assert "this process may open" not in server.said
