@@ -47,7 +47,7 @@ JSON_LINES = "application/jsonl"
 STATUSES = {BadRangeError: 400, NoSuchFeedError: 404, NotDueError: 404, NotKeptError: 410}
 MOST_ANSWERS = 8
 """Answers with records at the same time; they share one process."""
-PARTS_PER_SECOND = 50
+PARTS_PER_SECOND = 25
 """
 Parts made for all answers together: each costs the event loop up to a millisecond.
 
