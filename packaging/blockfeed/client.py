@@ -6,30 +6,5 @@ The Python API for consumers; see `connect`.
             ...
 """
 
-from blockfeed._app.clientapp.api import (
-    BadUsage,
-    Block,
-    ClientError,
-    CouldNot,
-    Gap,
-    Message,
-    NothingCame,
-    Position,
-    Refused,
-    Subscription,
-    connect,
-)
-
-__all__ = [
-    "BadUsage",
-    "Block",
-    "ClientError",
-    "CouldNot",
-    "Gap",
-    "Message",
-    "NothingCame",
-    "Position",
-    "Refused",
-    "Subscription",
-    "connect",
-]
+from blockfeed._app.clientapp.api import *  # noqa: F403  the API is this list of names
+from blockfeed._app.clientapp.api import __all__  # noqa: F401  also for type checkers
