@@ -56,12 +56,8 @@ class Session:
             select=codec.strings(obj, "select"),
         )
 
-    def asks_like(self, other: Session) -> bool:
-        """Tell whether *other* requests the same, apart from its key."""
-        return not self.differences(other)
-
     def differences(self, other: Session) -> list[str]:
-        """Return the names of what *other* requests differently."""
+        """Return the names of what *other* requests differently, apart from its key."""
         mine, others = asdict(self), asdict(other)
         return [name for name in mine if name != "session" and mine[name] != others[name]]
 

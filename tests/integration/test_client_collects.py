@@ -53,6 +53,25 @@ async def test_block_is_one_line_and_one_sentence(server: FeedServer, lifted: Li
     assert server.reports[0].text == "Client alice received 1 block in 0.000 s time"
 
 
+@pytest.mark.parametrize("breaks", [False, True])
+async def test_interrupted_block_says_so(
+    server: FeedServer, lifted: Lifted, *, breaks: bool
+) -> None:
+    """The line of a block says whether the connection broke within it."""
+    options = ("--name", "alice", "--block-size", "2", "--blocks", "1", "--console")
+    client = await lifted.run("--url", server.url, *options)
+    await client.line()
+    await server.publish("users", 1)
+    assert "users 1" in await client.line()
+    if breaks:
+        server.drop()
+        await server.until(lambda: len(server.requests) == 2)
+    await server.publish("users", 1)
+    _, output, _ = await client.end()
+    [line] = [one for one in output.splitlines() if "received successfully" in one]
+    assert line.endswith(", interrupted") is breaks
+
+
 async def test_selected_fields_are_kept(server: FeedServer, lifted: Lifted) -> None:
     """Log and console contain only the selected fields; arrays stay complete."""
     client = await lifted.run(

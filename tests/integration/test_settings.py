@@ -164,3 +164,17 @@ def test_default_settings_pass_the_checks(settings: Settings) -> None:
     settings.SECRET_KEY = "short"
     settings.DEBUG = True
     assert [message.id for message in run_checks()] == []
+
+
+def test_installations_have_cookies_of_their_own(tmp_path: Path) -> None:
+    """Browsers share cookies between ports: another folder for data means other names."""
+    names = (
+        "from django.conf import settings as s; print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME)"
+    )
+    found = []
+    for folder in ("one", "two", "one"):
+        code, said = manage("shell", "-v0", "-c", names, BLOCKFEED_VAR=str(tmp_path / folder))
+        assert code == 0, said
+        found.append(said.split())
+    assert found[0] == found[2]
+    assert not set(found[0]) & set(found[1])
