@@ -173,6 +173,6 @@ def _check(request: Request) -> None:
             "from= and after= are both given; write after= to resume or from= to begin"
         )
     if request.session is not None and not names.is_session_key(request.session):
-        raise BadRequest(
-            f"session={request.session[:80]!r} is not allowed: {names.SESSION_KEY_RULE}"
-        )
+        # Most of the text may be a key that is a secret.
+        shown = f"{names.key_prefix(request.session)!r}… ({len(request.session)} characters)"
+        raise BadRequest(f"session={shown} is not allowed: {names.SESSION_KEY_RULE}")

@@ -25,19 +25,29 @@ class RequestLog:
         self._style = style
 
     def __call__(self, protocol: str, action: str, details: dict[str, Any]) -> None:
-        """Print an HTTP request, unless it is polling or for a static file."""
+        """
+        Print an HTTP request, unless it is polling or for a static file.
+
+        The query is left out: it may hold a session key, in a name that is misspelt as well.
+        """
         if protocol == "http" and action == "complete" and not _is_routine(details):
             level, style = _appearance(details["status"])
             # Daphne always adds a port, even if the proxy passes none on.
             client = (details["client"] or "").removesuffix(f":{NO_PORT}")
-            log.log(level, getattr(self._style, style)(LINE), {**details, "client": client})
+            path = _path(details)
+            shown = {**details, "client": client, "path": path}
+            log.log(level, getattr(self._style, style)(LINE), shown)
 
 
 def _is_routine(details: dict[str, Any]) -> bool:
     """Tell whether this request is repeated all the time, so that logging it is useless."""
-    path = str(details["path"]).partition("?")[0]
+    path = _path(details)
     is_file = path.startswith(settings.STATIC_URL) and details["status"] < 400
     return is_file or path.endswith(POLLED)
+
+
+def _path(details: dict[str, Any]) -> str:
+    return str(details["path"]).partition("?")[0]
 
 
 def _appearance(status: int) -> tuple[int, str]:

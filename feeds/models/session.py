@@ -19,6 +19,7 @@ class ClientSession(models.Model):
         DISCONNECTED = "disconnected", "disconnected by an operator"
 
     key = models.CharField(max_length=64, unique=True)
+    """The stored form of its key, which does not reveal it (`feeds.core.keys`)."""
     client = models.CharField(max_length=64, db_index=True)
     feeds = models.CharField(max_length=700)
     """Names in the order requested, separated by spaces."""

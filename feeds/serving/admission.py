@@ -19,6 +19,7 @@ from clientapp.wire.position import Position
 from clientapp.wire.request import Request
 from clientapp.wire.welcome import FeedState, Welcome
 from feeds.core.hub import Hub
+from feeds.core.keys import stored_key
 from feeds.core.limits import Limits
 from feeds.core.start import is_of, start
 from feeds.fanout.intake import Intake
@@ -37,7 +38,7 @@ class Admission:
     """A request that was granted."""
 
     key: str
-    """The session's key."""
+    """The stored form of the session's key."""
     cursors: dict[str, int]
     """Per feed, the offset after which the session starts or resumes."""
     welcome: Welcome
@@ -63,8 +64,9 @@ class Admissions:
     async def admit(self, request: Request) -> Admission:
         """Grant *request*; raises Refusal. Nobody takes its place before the next await."""
         self._ensure_room()
-        key = request.session or secrets.token_urlsafe(16)
-        blocks = await self._stored_blocks(request, request.session) if request.session else 0
+        secret = request.session or secrets.token_urlsafe(16)
+        key = stored_key(secret)
+        blocks = await self._stored_blocks(request, key) if request.session else 0
         await self._ensure_known(request)
         await self._ensure_here(request)
         self._ensure_room()
@@ -95,7 +97,7 @@ class Admissions:
             if not states[name].running:
                 notices.append(diagnosis.sentence)
         welcome = Welcome(
-            session=key,
+            session=secret,
             feeds=states,
             blocks=blocks,
             limits={"block_size": MAX_BLOCK_SIZE, "frame_bytes": self._limits.frame_bytes},

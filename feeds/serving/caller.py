@@ -18,7 +18,7 @@ class Caller:
     request: Request
     """The request in its URL."""
     key: str
-    """The key of its session, which is a secret."""
+    """The stored form of its session's key."""
     channel: str
     """The channel name of its consumer."""
     peer: str

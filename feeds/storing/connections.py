@@ -248,7 +248,7 @@ def _store_lags(changed: Mapping[int, tuple[int, int]]) -> None:
 
 
 def find_ended(served: Mapping[str, str]) -> list[str]:
-    """Return those of *served*, session keys by channel, stored as lost or replaced."""
+    """Return those of *served*, stored keys by channel, that are stored as lost or replaced."""
     channels, found = list(served), list[str]()
     ended = Connection.objects.filter(Q(**LOST) | Q(**REPLACED))
     for start in range(0, len(channels), ASKED_AT_ONCE):

@@ -17,7 +17,7 @@ class Opened:
     """A connection of a session was accepted."""
 
     session: str
-    """The session's key."""
+    """The stored form of the session's key (`feeds.core.keys`), as in all facts."""
     client: str
     feeds: tuple[str, ...]
     block_size: int

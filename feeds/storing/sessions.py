@@ -44,7 +44,7 @@ class KnownSession:
 
 
 def find(key: str) -> KnownSession | None:
-    """Return the stored state of the session *key*; None if it is unknown."""
+    """Return the state of the session with the stored *key*; None if it is unknown."""
     sessions = ClientSession.objects.filter(key=key)
     # Read no more than necessary: a connecting client waits for this.
     for session, feeds, block_size, forgotten in sessions.values_list(

@@ -66,6 +66,16 @@ def test_everything_stored_is_read(old: Stack) -> None:
     assert ">8</td>" in staff.get("admin/feeds/feed/")
 
 
+def test_session_keys_are_hashed(old: Stack) -> None:
+    """No session key is left anywhere in the database, and each session has its prefix."""
+    found = old.rows("SELECT substr(key, 1, 9) FROM feeds_clientsession ORDER BY id")
+    assert found == [("O2Lxqp1F.",), ("liksZLlA.",)]
+    files = [path.read_bytes() for path in (old.folder / "var").glob("db.sqlite3*")]
+    assert files
+    for key in (b"O2Lxqp1FQgxtu_1BtctTOA", b"liksZLlAMfOy4pjM4RT-ag"):
+        assert all(key not in file for file in files)
+
+
 def test_generator_and_client_continue(old: Stack) -> None:
     """The feed goes on at the next offset, and a client with its old log lacks no message."""
     old.server()

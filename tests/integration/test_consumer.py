@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from channels.testing import WebsocketCommunicator
 from django.db import OperationalError
 
 from clientapp.wire.names import is_session_key
+from feeds.core.keys import stored_key
 from feeds.models import BlockReport, ClientMessage, ClientSession, Connection, Feed, Segment
 from feeds.serving.node import get_node
 from tests.support.database import be_impatient, locked
@@ -43,6 +45,26 @@ async def test_bare_connection_gets_users() -> None:
             "feed users is not running: it was never started; "
             "start it with: python manage.py generate"
         )
+
+
+@pytest.mark.parametrize("chosen", ["", "a-secret-of-zoe-1"])
+async def test_key_is_known_to_its_client_only(
+    chosen: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The welcome has the key; the database and the log have its prefix, and nothing more."""
+    with caplog.at_level(logging.DEBUG):
+        async with client(f"session={chosen}") as one:
+            key = (await receive(one, "welcome"))["session"]
+            await one.send_to('{"type":"text","text":"hello"}')
+            await until(ClientMessage.objects.aexists)
+        await until(Connection.objects.exclude(closed_at=None).aexists)
+        async with client(f"feed=arrays&session={key}") as one:
+            refused = await receive(one, "error")
+    assert refused["text"].startswith(f"session {key[:8]} collects blocks of 1 from users")
+    stored = [row.key async for row in ClientSession.objects.all()]
+    assert stored == [stored_key(key)]
+    assert key[:8] in caplog.text
+    assert key[:9] not in caplog.text
 
 
 async def test_client_waits_for_a_paused_feed() -> None:
@@ -264,7 +286,7 @@ async def test_huge_frame_ends_the_connection() -> None:
         ("feed=nope", "feed='nope' is not a feed here; there are: arrays, users"),
         ("block_size=0", "block_size='0' is not allowed: a whole number from 1 to 100000"),
         ("client=%1b", "client='\\x1b' is not allowed"),
-        ("session=short", "session='short' is not allowed: 16 to 64"),
+        ("session=short", "session='short'… (5 characters) is not allowed: 16 to 64"),
     ],
 )
 async def test_bad_url_is_refused_with_a_sentence(query: str, words: str) -> None:

@@ -43,7 +43,6 @@ def test_routine_requests_of_open_pages_are_not_logged(
     ("path", "status", "level"),
     [
         ("/", 200, logging.INFO),
-        ("/?next=/status.json", 200, logging.INFO),
         ("/static/feeds/nothing.js", 404, logging.WARNING),
         ("/admin/", 500, logging.ERROR),
     ],
@@ -56,3 +55,11 @@ def test_other_requests_are_logged_with_their_level(
         log_request(path, status)
     line = f"HTTP GET {path} {status} [0.02, 127.0.0.1:50000]"
     assert [(one.levelno, one.getMessage()) for one in caplog.records] == [(level, line)]
+
+
+@pytest.mark.parametrize("path", ["/?session=SECRET", "/?sesion=SECRET", "/?next=/status.json"])
+def test_query_is_not_logged(path: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A session key in an address is not logged, in a misspelt parameter neither."""
+    with caplog.at_level(logging.INFO, logger="django.channels.server"):
+        log_request(path, 200)
+    assert caplog.messages == ["HTTP GET / 200 [0.02, 127.0.0.1:50000]"]
