@@ -8,7 +8,9 @@ command of the server ends in a traceback because of it.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import UnsupportedOperation
@@ -73,3 +75,21 @@ def guarded_output() -> Iterator[None]:
         guarded.flush()
     finally:
         sys.stdout = stream
+
+
+def wrapped(sentence: str, stream: TextIO) -> str:
+    """
+    Return *sentence* broken between words, at the width of the terminal.
+
+    Unchanged if *stream* is not a terminal: a file or a pipe gets one line per sentence.
+    Paths and addresses stay whole.
+    """
+    if not stream.isatty():
+        return sentence
+    return textwrap.fill(
+        sentence,
+        shutil.get_terminal_size().columns,
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from ...core.counted import counted
 from .cell import Cell
 from .fit import NoFit
 from .study import Study
@@ -36,7 +37,7 @@ def _block_size(study: Study) -> Iterator[str]:
     yield (
         f"Block size: the mean block time was at most {_seconds(abs(worst.overhead))} "
         f"away from the ideal. The largest difference was at "
-        f"{condition.clients} clients with blocks of {_blocks(condition)}: "
+        f"{counted(condition.clients, 'client')} with blocks of {_blocks(condition)}: "
         f"{worst.mean:.4f} s, ideal {worst.ideal:.4f} s{share}."
     )
 
@@ -73,7 +74,7 @@ def _total(study: Study) -> Iterator[str]:
         return
     line = most_clients(study.totals)
     fast, slow = min(line, key=lambda t: t.seconds), max(line, key=lambda t: t.seconds)
-    where = f"{line[0].clients} clients, {line[0].feeds}"
+    where = f"{counted(line[0].clients, 'client')}, {line[0].feeds}"
     if slow.seconds - fast.seconds <= NO_DIFFERENCE * slow.seconds:
         sizes = f"from {line[0].block_size} to {line[-1].block_size}"
         yield (
@@ -101,7 +102,7 @@ def _fits(study: Study) -> Iterator[str]:
         given = f"none for the {', the '.join(refused)}; the reasons are {where}"
     else:
         given = f"given {where}"
-    yield f"Fit: {given}. No run had more than {most} clients."
+    yield f"Fit: {given}. No run had more than {counted(most, 'client')}."
 
 
 def _spread(line: Sequence[Cell]) -> float:

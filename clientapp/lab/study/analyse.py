@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...output import wrapped
 from ...wire.printable import printable
 from ..analysis.answers import answers
 from ..analysis.study import study
@@ -31,9 +32,9 @@ def analyse(options: argparse.Namespace) -> None:
     found = study(reading.trials)
     command = shlex.join(["python", "-m", "clientapp", *sys.argv[1:]])
     path = write_study(options.out, found, reading, manifest(command, reading.facts))
-    for answer in (*reading.opening(), *answers(found)):
-        print(printable(answer))
-    print(printable(f"The report is {path}."), flush=True)
+    for sentence in (*reading.opening(), *answers(found), f"The report is {path}."):
+        print(wrapped(printable(sentence), sys.stdout))
+    sys.stdout.flush()
 
 
 def _sweep(options: argparse.Namespace) -> Path:

@@ -95,6 +95,12 @@ def test_answers_name_the_feeds_and_rates() -> None:
     assert "(40 clients, users 10/s)" in total
 
 
+def test_one_client_is_singular() -> None:
+    """A study of one client says 1 client."""
+    size, _ = answers(study([trial(clients=1)]))
+    assert "at 1 client with blocks of 5, users 10/s" in size
+
+
 def test_answers_omit_questions_without_data() -> None:
     """A single cell gives no answer about clients, latency or totals."""
     said = answers(study([trial(duplicates=2)]))
