@@ -67,6 +67,23 @@ DJANGO_OPTIONS = (
     "--force-color",
     "--skip-checks",
 )
+HEADINGS_OF_LIMITS = (
+    "Of a child process of a server",
+    "Of the protocol",
+    "Of a client",
+    "Of a generator",
+    "Of SQLite",
+    "Of PostgreSQL",
+    "Of a feed",
+    "Of the analysis",
+    "Of the history",
+    "Of the admin",
+    "Of the page",
+    "Of the fixture",
+    "Of a swarm",
+    "Of a sweep",
+)
+"""Sections of docs/reference/limits.md whose limits are constants of modules."""
 
 
 def text(name: str) -> str:
@@ -303,25 +320,7 @@ def test_limits_of_a_server_are_documented() -> None:
     assert {row[0].strip("`"): float(row[1]) for row in rows} == asdict(LIMITS)
 
 
-@pytest.mark.parametrize(
-    "heading",
-    [
-        "Of a child process of a server",
-        "Of the protocol",
-        "Of a client",
-        "Of a generator",
-        "Of SQLite",
-        "Of PostgreSQL",
-        "Of a feed",
-        "Of the analysis",
-        "Of the history",
-        "Of the admin",
-        "Of the page",
-        "Of the fixture",
-        "Of a swarm",
-        "Of a sweep",
-    ],
-)
+@pytest.mark.parametrize("heading", HEADINGS_OF_LIMITS)
 def test_other_limits_are_documented(heading: str) -> None:
     """The values in the document equal those in the modules."""
     rows = table(text("docs/reference/limits.md"), heading)
@@ -329,26 +328,7 @@ def test_other_limits_are_documented(heading: str) -> None:
         assert getattr(import_module(module.strip("`")), name.strip("`")) == Decimal(value)
 
 
-@pytest.mark.parametrize(
-    "heading",
-    [
-        "Of a server",
-        "Of a child process of a server",
-        "Of the protocol",
-        "Of a client",
-        "Of a generator",
-        "Of SQLite",
-        "Of PostgreSQL",
-        "Of a feed",
-        "Of the analysis",
-        "Of the history",
-        "Of the admin",
-        "Of the page",
-        "Of the fixture",
-        "Of a swarm",
-        "Of a sweep",
-    ],
-)
+@pytest.mark.parametrize("heading", ["Of a server", *HEADINGS_OF_LIMITS])
 def test_every_limit_is_reached(heading: str) -> None:
     """The test given for each limit exists."""
     for row in table(text("docs/reference/limits.md"), heading):
