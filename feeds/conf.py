@@ -13,6 +13,7 @@ import re
 import secrets
 import warnings
 from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -86,6 +87,20 @@ class Environment:
         """Return origins, or ``*`` for all, from a comma-separated list."""
         rule = "* for all, or origins such as http://localhost:5173, separated by commas"
         return self._words(name, default, CORS_ORIGIN, rule)
+
+    def networks(self, name: str, default: str) -> list[IPv4Network | IPv6Network]:
+        """Return addresses and networks from a comma-separated list; none for ``none``."""
+        value = self.text(name, default)
+        if value.strip().lower() == "none":
+            return []
+        found = []
+        for word in filter(None, map(str.strip, value.split(","))):
+            try:
+                found.append(ip_network(word))
+            except ValueError:
+                rule = "addresses or networks such as 10.0.0.0/8, separated by commas, or none"
+                _refuse(f"{_shown(word)} in {name}", rule)
+        return found
 
     def days(self, name: str, default: int) -> int:
         """Return a number of days."""

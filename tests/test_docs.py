@@ -18,6 +18,7 @@ from django.core.management import get_commands, load_command_class
 from clientapp.wire.closing import Close
 from clientapp.wire.digest import digest_of, format_digest
 from feeds.core.limits import LIMITS
+from feeds.metrics.names import METRICS
 from feeds.pages.health import Health
 from feeds.pages.newest import Newest, ShownMessage
 from feeds.pages.overview import ClientRow, FeedCard, Numbers, Overview
@@ -239,6 +240,17 @@ def test_settings_are_documented() -> None:
     read = set(re.findall(r'\benv\.\w+\(\s*"(\w+)"', text("wsproject/settings.py")))
     rows = table(text("docs/reference/settings.md"), "Settings")
     assert {row[0].strip("`") for row in rows} == read
+
+
+def test_metrics_are_documented() -> None:
+    """The document has exactly the metrics of the code, in their order, with all columns."""
+    rows = table(text("docs/reference/metrics.md"), "Names")
+    assert [[cell.strip("`") for cell in row] for row in rows] == [
+        [one.name, one.label, one.kind, one.unit, one.merge, one.about.removesuffix(".")]
+        for one in METRICS
+    ]
+    labels = table(text("docs/reference/metrics.md"), "Labels")
+    assert {row[0].strip("`") for row in labels} == {one.label for one in METRICS} - {""}
 
 
 def test_checks_are_documented() -> None:

@@ -12,7 +12,12 @@ pages = get_asgi_application()
 from feeds.routing import websocket_urlpatterns  # noqa: E402
 from feeds.serving.lifespan import lifespan  # noqa: E402
 from feeds.serving.probes import Probes  # noqa: E402
+from feeds.serving.scrapes import Scrapes  # noqa: E402
 
 application = ProtocolTypeRouter(
-    {"http": Probes(pages), "websocket": URLRouter(websocket_urlpatterns), "lifespan": lifespan}
+    {
+        "http": Probes(Scrapes(pages)),
+        "websocket": URLRouter(websocket_urlpatterns),
+        "lifespan": lifespan,
+    }
 )

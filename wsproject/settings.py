@@ -104,6 +104,8 @@ KEEP_MESSAGES_DAYS = env.days("KEEP_MESSAGES_DAYS", 30)
 KEEP_CONNECTIONS_DAYS = env.days("KEEP_CONNECTIONS_DAYS", 30)
 KEEP_SESSIONS_DAYS = env.days("KEEP_SESSIONS_DAYS", 90)
 
+METRICS = env.networks("METRICS", "127.0.0.0/8,::1")
+
 COMPILED_PASS = env.flag("COMPILED_PASS", default=True)
 
 REDIS_URL = env.text("REDIS_URL", "embedded")

@@ -180,17 +180,16 @@ class Hub:
 
     def lag(self, subscriber: Subscriber) -> int:
         """Return the number of messages *subscriber* lacks, over all its feeds."""
-        cursors = _cursors(subscriber)
-        return sum(self.streams[feed].head - cursor for feed, cursor in cursors.items())
+        return self._lag(_cursors(subscriber))
+
+    def worst_lag(self) -> int:
+        """Return the most messages that any subscriber lacks, over all its feeds."""
+        return max((self._lag(cursors) for cursors, _ in self._groups()), default=0)
 
     def readers(self) -> dict[str, tuple[int, int]]:
         """Return, per feed that is read, its readers and the most messages that one lacks."""
-        alone = [one.cursors for one in self.subscribers if one.cohort is None]
-        groups = [(cursors, 1) for cursors in alone]
-        for cohorts in self._cohorts.values():
-            groups += [(cohort.cursors, len(cohort.members)) for cohort in cohorts]
         found: dict[str, tuple[int, int]] = {}
-        for cursors, count in groups:
+        for cursors, count in self._groups():
             for feed, cursor in cursors.items():
                 readers, lag = found.get(feed, (0, 0))
                 lag = max(lag, self.streams[feed].head - cursor)
@@ -211,6 +210,16 @@ class Hub:
             if self._queue:
                 self._advance(self._queue.popleft())
                 yield
+
+    def _groups(self) -> list[tuple[dict[str, int], int]]:
+        """Return the cursors of all subscribers, each with the number that has them."""
+        groups = [(one.cursors, 1) for one in self.subscribers if one.cohort is None]
+        for cohorts in self._cohorts.values():
+            groups += [(cohort.cursors, len(cohort.members)) for cohort in cohorts]
+        return groups
+
+    def _lag(self, cursors: dict[str, int]) -> int:
+        return sum(self.streams[feed].head - cursor for feed, cursor in cursors.items())
 
     def _mark_dirty(self, feed: str) -> None:
         for (feeds, _), cohorts in self._cohorts.items():

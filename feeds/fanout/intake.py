@@ -47,6 +47,10 @@ class Intake:
         self._recovery = recovery
         self._digests = digests
         self._order = asyncio.Lock()
+        self.filled = 0
+        """Messages that were not pushed in time, and so were regenerated."""
+        self.rollbacks = 0
+        """Rollbacks of a feed's history."""
 
     async def run(self, batches: AsyncIterator[Batch]) -> None:
         """Append *batches* until there are no more."""
@@ -120,6 +124,7 @@ class Intake:
             except (UnavailableError, LookupError):
                 self._hub.restart(feed, last)
                 return
+            self.filled += len(lines)
             self._append(feed, stream.head + 1, lines)
 
     async def _refresh(self) -> None:
@@ -129,6 +134,7 @@ class Intake:
     def _begin_anew(self, now: int) -> None:
         """Reset the feeds whose history was rolled back, and tell their subscribers."""
         for name in list(self._catalog.rolled_back):
+            self.rollbacks += 1
             feed = self._catalog.accept(name)
             head = feed.head(now)
             log.warning("%s; it continues after offset %d", notices.rolled_back(name), head)

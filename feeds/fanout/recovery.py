@@ -50,6 +50,10 @@ class Recovery:
         self._maker = maker
         self._worker = Worker("recovery")
         self._tasks: set[asyncio.Task[None]] = set()
+        self.recovered = 0
+        """Messages regenerated for subscribers."""
+        self.gaps = 0
+        """Gaps announced, because messages cannot be regenerated."""
 
     async def lines(self, feed: str, first: int, last: int) -> list[bytes]:
         """
@@ -116,6 +120,7 @@ class Recovery:
                 write_between, feed, schedule, first, end, self._limits.write_bytes
             )
             count = end - first + 1
+            self.recovered += count
             over = started + count / fastest(self._limits, self._catalog.feeds[feed].rate)
             await asyncio.sleep(max(over - clock(), 0))
             return partial(hub.recovered, subscriber, feed, end, frames)
@@ -139,6 +144,7 @@ class Recovery:
 
     def _gap(self, feed: str, first: int, last: int) -> bytes:
         epoch = self._catalog.feeds[feed].epoch_at(last + 1)
+        self.gaps += 1
         gap = Gap(feed=feed, first=first, last=last, epoch=epoch, cause="unavailable")
         return control_frame(gap)
 

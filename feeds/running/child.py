@@ -63,7 +63,9 @@ class Child:
 
         *then* says what waits while the process hangs, as the second half of a sentence.
         """
-        self._name = name
+        self.name = name
+        self.starts = 0
+        """The number of starts so far."""
         self._then = then
         self._called: float | None = None
         """When the call at work began, by the monotonic clock; None between calls."""
@@ -93,7 +95,9 @@ class Child:
 
     def start(self) -> subprocess.Popen[bytes]:
         """Return the process, started if necessary; the next call then need not wait for that."""
-        self._process = self._process or _start(self._program)
+        if self._process is None:
+            self._process = _start(self._program)
+            self.starts += 1
         return self._process
 
     async def stop(self) -> None:
@@ -115,14 +119,14 @@ class Child:
                 self._patience *= 2
                 self._called = None
                 log.warning(
-                    "the %s does not answer; it is killed, and another one starts", self._name
+                    "the %s does not answer; it is killed, and another one starts", self.name
                 )
                 process.kill()
             elif seconds >= SILENT_SECONDS and not self._is_silent:
                 self._is_silent = True
-                log.warning("the %s has not answered for %g s", self._name, SILENT_SECONDS)
-                what = f"The {self._name}, a process of this server, does not answer"
-                OUTAGES.begin(self._name, Outage(what=what, cause="", then=self._then))
+                log.warning("the %s has not answered for %g s", self.name, SILENT_SECONDS)
+                what = f"The {self.name}, a process of this server, does not answer"
+                OUTAGES.begin(self.name, Outage(what=what, cause="", then=self._then))
 
     def _ask(self, *request: object) -> Any:
         self._called = time.monotonic()
@@ -141,13 +145,13 @@ class Child:
             self._called = None
             if self._is_silent:
                 self._is_silent = False
-                log.warning("the %s hangs no more", self._name)
-                OUTAGES.end(self._name)
+                log.warning("the %s hangs no more", self.name)
+                OUTAGES.end(self.name)
 
     def _answer(self, request: object) -> tuple[bool, Any]:
         """Return whether the call succeeded, and its result or error."""
         if self._is_stopped:
-            return False, ChildEndedError(f"the {self._name} is stopped")
+            return False, ChildEndedError(f"the {self.name} is stopped")
         try:
             process = self.start()
             assert process.stdin is not None
@@ -157,7 +161,7 @@ class Child:
             answer: tuple[bool, Any] = pickle.load(process.stdout)  # noqa: S301  our own process
         except (EOFError, OSError, pickle.UnpicklingError):
             self._end()
-            raise ChildEndedError(f"the {self._name} has ended, or cannot be started") from None
+            raise ChildEndedError(f"the {self.name} has ended, or cannot be started") from None
         return answer
 
     def _end(self) -> None:

@@ -78,6 +78,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             self.request = self._read_url()
             admission = await node.admit(self.request)
         except Refusal as refusal:
+            node.refusals[refusal.failure.code] += 1
             log.info("%s refused: %s", came_from, printable(str(refusal)))
             await self._tell(refusal.failure)
             await self._end(refusal.close, str(refusal), refusal.retry_after)

@@ -13,6 +13,7 @@ import os
 import secrets
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from weakref import WeakKeyDictionary
 
@@ -34,6 +35,10 @@ from feeds.layer.batches import Membership
 from feeds.layer.replacer import Replacer
 from feeds.making.catalog import Catalog
 from feeds.making.maker import Maker, RecordMaker
+from feeds.metrics import publisher
+from feeds.metrics.folder import Folder
+from feeds.metrics.publisher import Publisher
+from feeds.metrics.readings import Readings
 from feeds.running.cancelling import heed_cancellation
 from feeds.running.clock import now_us
 from feeds.running.timelimit import at_most
@@ -60,7 +65,8 @@ class Node:
 
     def __init__(self, limits: Limits = LIMITS, store: Clerk | None = None) -> None:
         """Store facts in *store*, or in a thread of this process if None."""
-        name = f"{socket.gethostname()[:20]}:{os.getpid()}:{secrets.token_hex(4)}"
+        unique = secrets.token_hex(4)
+        name = f"{socket.gethostname()[:20]}:{os.getpid()}:{unique}"
         layer = get_channel_layer()
         self.limits = limits
         self._database = Worker("database")
@@ -99,6 +105,22 @@ class Node:
         feeds = LiveFeeds(self.catalog, self.hub)
         self._screening = Screening(feeds, self.intake)
         self._admissions = Admissions(limits, self.hub, feeds, self.intake, self._lookups)
+        self.refusals: Counter[str] = Counter()
+        """Refused connections, by error."""
+        readings = Readings(
+            limits=limits,
+            hub=self.hub,
+            catalog=self.catalog,
+            intake=self.intake,
+            recovery=self.recovery,
+            presence=self.presence,
+            recorder=self.recorder,
+            sampler=sampler,
+            children=[one for one in (store, self._maker, self.record_maker) if one],
+            refusals=self.refusals,
+        )
+        snapshots = settings.VAR_DIR / "metrics"
+        self.publisher = Publisher(readings, Folder(snapshots, f"{os.getpid()}-{unique}"))
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -114,6 +136,7 @@ class Node:
                 _every(self.limits.heartbeat_seconds, self.presence.keep),
                 self.intake.run(self._membership.batches()),
                 self.recorder.run(),
+                _every(publisher.SECONDS, self.publisher.beat),
             )
         ]
 
@@ -125,6 +148,7 @@ class Node:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if is_kept:
             await self.presence.finish()
+        await self.publisher.finish()
         await self.recovery.stop()
         await self._maker.stop()
         await self.record_maker.stop()

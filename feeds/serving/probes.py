@@ -19,8 +19,9 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-PROBES = ALIVE, READY = "/healthz", "/readyz"
-"""The paths of the probes."""
+ALIVE, READY, SCRAPED = "/healthz", "/readyz", "/metrics"
+PROBES = ALIVE, READY, SCRAPED
+"""The paths that are answered without Django; `feeds.serving.scrapes` answers the last one."""
 DRAINING = "blockfeed.draining"
 """The extension of a scope whose server is stopping."""
 NEEDED = {"database": "database", "layer": "layer", "recorder": "storage", "clerk": "clerk"}
@@ -61,15 +62,19 @@ def reasons_against(scope: Scope) -> dict[str, str]:
     return reasons
 
 
-async def _answer(scope: Scope, send: Send, status: int, value: dict[str, Any]) -> None:
+async def respond(scope: Scope, send: Send, status: int, body: bytes, content_type: str) -> None:
+    """Answer a GET or HEAD request; refuse any other method."""
     is_read = scope["method"] in {"GET", "HEAD"}
-    body = json.dumps(value).encode() if is_read else b""
     headers = [
-        (b"content-type", b"application/json"),
+        (b"content-type", content_type.encode()),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
     ]
     if not is_read:
-        status, headers = 405, [(b"allow", b"GET, HEAD"), (b"content-length", b"0")]
+        status, body, headers = 405, b"", [(b"allow", b"GET, HEAD"), (b"content-length", b"0")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+async def _answer(scope: Scope, send: Send, status: int, value: dict[str, Any]) -> None:
+    await respond(scope, send, status, json.dumps(value).encode(), "application/json")

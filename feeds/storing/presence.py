@@ -59,6 +59,11 @@ class Presence:
         self._connections: dict[Subscriber, tuple[str, str]] = {}
         """Per subscriber, the channel of its consumer and the key of its session."""
 
+    @property
+    def sessions(self) -> int:
+        """The number of sessions that are connected."""
+        return len(self._connections)
+
     def enter(self, subscriber: Subscriber, channel: str, session: str) -> None:
         """Add *subscriber*; its consumer's *channel* identifies its row."""
         self._connections[subscriber] = channel, session

@@ -27,6 +27,7 @@ from feeds.storing.clerk import Clerk
 from feeds.storing.facts import Closed, Fact, Opened, Outcome, Reported, Said
 from feeds.storing.samples import Sampler
 from feeds.storing.set_aside import set_aside
+from feeds.storing.totals import Totals
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +54,7 @@ class Recorder:
         self._idle.set()
         self._store = store or Worker("recorder")
         self._failing = False
-        self._commits = 0
-        """Number of batches committed."""
+        self.totals = Totals()
         self._single = 0
         """Facts still to be committed one by one."""
         self._openings: dict[str, Opened] = {}
@@ -69,18 +69,23 @@ class Recorder:
         that is set aside, unless it is a report, with one that says it is not kept.
         """
         is_full = len(self._waiting) >= self._limits.waiting_facts
-        if is_full and not isinstance(fact, Closed):
+        is_text = isinstance(fact, Said)
+        is_chat = is_text and self._texts >= self._limits.waiting_texts
+        if is_chat or (is_full and not isinstance(fact, Closed)):
+            self.totals.rejected += 1
             return False
-        if isinstance(fact, Said):
-            if self._texts >= self._limits.waiting_texts:
-                return False
-            self._texts += 1
+        self._texts += is_text
         if isinstance(fact, Opened):
             self._openings[fact.session] = fact
         self._waiting.append((fact, done))
         self._idle.clear()
         self._wake.set()
         return True
+
+    @property
+    def waiting(self) -> int:
+        """The number of facts that wait to be stored."""
+        return len(self._waiting)
 
     async def run(self) -> None:
         """Commit facts until cancelled."""
@@ -94,11 +99,11 @@ class Recorder:
     async def flush(self, seconds: float) -> bool:
         """Wait until all facts are committed; return False after *seconds* without a commit."""
         while not self._idle.is_set():
-            commits = self._commits
+            commits = self.totals.commits
             try:
                 await asyncio.wait_for(self._idle.wait(), seconds)
             except TimeoutError:
-                if self._commits == commits:
+                if self.totals.commits == commits:
                     left = len(self._waiting)
                     log.warning("%d facts were not stored: the database did not answer", left)
                     return False
@@ -116,6 +121,7 @@ class Recorder:
         try:
             outcomes = await self._store.run(ledger.commit, facts)
         except Exception as error:  # noqa: BLE001  `is_unavailable` classifies it
+            self.totals.failures += 1
             if isinstance(error, ChildEndedError) or is_unavailable(error):
                 await self._wait(error)
             elif size > 1:
@@ -125,13 +131,13 @@ class Recorder:
                 await self._refuse(error)
             return
         self._note_success()
-        self._commits += 1
         self._single = max(self._single - 1, 0)
         for _ in range(size):
             self._waiting.popleft()
         self._texts -= sum(isinstance(fact, Said) for fact in facts)
         batch, outcomes = self._put_back_lost(batch, outcomes)
         facts = [fact for fact, _ in batch]
+        self.totals.add(facts, outcomes)
         if self._sampler is not None:
             self._sampler.note(facts, outcomes)
         self._answer(batch, outcomes)
@@ -192,6 +198,7 @@ class Recorder:
             await self._wait(failed)
             return
         fact, done = self._waiting.popleft()
+        self.totals.set_aside += 1
         self._texts -= isinstance(fact, Said)
         self._single = max(self._single - 1, 0)
         if isinstance(fact, Opened | Closed):

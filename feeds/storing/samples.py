@@ -91,6 +91,11 @@ class Sampler:
         self._tally = Tally()
         self._waiting: deque[Sample] = deque(maxlen=MOST_WAITING)
 
+    @property
+    def waiting(self) -> int:
+        """The number of samples that wait to be stored."""
+        return len(self._waiting)
+
     def note(self, facts: Sequence[Fact], outcomes: Sequence[Outcome]) -> None:
         """Count committed facts; called by the thread that committed them."""
         with self._lock:

@@ -56,12 +56,13 @@ def manage(*command: str, **variables: str) -> tuple[int, str]:
             "another folder: this user cannot write to /nowhere",
         ),
         ({"KEEP_SAMPLES_DAYS": "0"}, "KEEP_SAMPLES_DAYS='0' is not allowed; use a whole number"),
+        ({"METRICS": "10.0.0.1/8"}, "'10.0.0.1/8' in METRICS is not allowed; use addresses or"),
         ({"LOG_FORMAT": "xml"}, "LOG_FORMAT='xml' is not allowed; use one of: short, long, json"),
         ({"LOG_LEVEL": "loud"}, "'loud' is not allowed; use one of: debug, info, warning, error"),
         ({"REDIS_URL": "secret"}, "(feeds.E001) REDIS_URL must be 'embedded' or an address"),
         ({"SECRET_KEY": "secret", "DEBUG": "no"}, "(feeds.E002) SECRET_KEY has 6 characters"),
     ],
-    ids=range(15),
+    ids=range(16),
 )
 def test_invalid_value_ends_the_program(variables: dict[str, str], sentence: str) -> None:
     """The program prints one sentence without secrets or traceback and exits with 1."""

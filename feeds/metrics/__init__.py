@@ -1,0 +1,1 @@
+"""Figures of all processes of this host, for Prometheus (decision 0025)."""
