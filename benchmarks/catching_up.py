@@ -28,7 +28,7 @@ RATE = 50
 LIVE = 100
 BLOCK = 10_000
 WINDOWS = 3
-"""Windows without it, on each side: enough to show the spread."""
+"""Windows before it catches up, and as many after: enough to show the spread."""
 
 
 def window(name: str, program: Path, port: int, seconds: float) -> str:

@@ -5,7 +5,7 @@ Run from the checkout: ``python -m benchmarks.neighbours``. One client follows a
 feed: first alone, then while two threads of another process open and close
 WebSockets as fast as they can, then alone again. Each connection is a fact to be
 stored, and the generator's promises go to the same database. Prints the lateness
-of the client's messages, and the ratio with neighbours to without.
+of the client's messages, and the ratio of those with neighbours to those without.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RATE = 50
 """Messages per second of the feed."""
 THREADS = 2
 SETTLE_SECONDS = 3.0
-"""Pause before the first window, and before the last: what the neighbours left is stored."""
+"""Pause before the first and the last window, so that earlier facts are stored by then."""
 
 
 def disturb(port: int, connections: Synchronized[int]) -> None:

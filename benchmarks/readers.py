@@ -2,8 +2,8 @@
 The effect of readers of records over HTTP on live clients.
 
 Run from the checkout: ``python -m benchmarks.readers``. A thousand clients follow a
-feed of 100 messages per second: alone, and while four readers request records as fast as
-they get them, in turn. Prints the latencies, the median ratio, and the records that were
+feed of 100 messages per second: in turn alone and beside four readers that request records
+as fast as they get them. Prints the latencies, the median ratio, and the records that were
 read.
 """
 

@@ -68,7 +68,7 @@ class Gap:
     """
     Offsets of a feed that will never arrive, in their place between the messages.
 
-    If *last* is *first* - 1, none is lost, but the feed's recipe changed.
+    If *last* is *first* - 1, no message is lost, but the feed's recipe changed.
     """
 
     feed: str
@@ -159,7 +159,7 @@ def connect(
 
 
 def _are_positions(after: object, feeds: Iterable[str]) -> bool:
-    """Tell whether *after* is nothing, or maps some of *feeds* to positions."""
+    """Tell whether *after* is empty, or maps some of *feeds* to positions."""
     if not after:
         return True
     return (
@@ -171,9 +171,9 @@ def _are_positions(after: object, feeds: Iterable[str]) -> bool:
 
 class _Inbox:
     """
-    The latest messages of a run: its observer, and the brake of its connections.
+    The observer of a run and the brake of its connections; it keeps the latest messages.
 
-    The next frame is handled when `wanted` is set, so there is at most a message, with the gap
+    The next frame is handled when `wanted` is set, so it keeps at most a message, with the gap
     before it and the end of its block.
     """
 
@@ -187,7 +187,7 @@ class _Inbox:
         self.wanted = asyncio.Event()
 
     def show(self, event: events.Event) -> None:
-        """Take an event of the run."""
+        """Handle one event of the run."""
         assert self.run is not None
         match event:
             case events.Connected():
@@ -218,7 +218,7 @@ class Subscription:
     Iterate over messages and gaps, or over `blocks`, in one task. The iteration ends when the
     server ends the session, and raises a ClientError if the client cannot continue. A message is
     read from the connection when it is asked for, so a slow consumer slows the client down, and
-    reports only tell of messages that were asked for.
+    reports only cover messages that were asked for.
     """
 
     def __init__(
@@ -241,7 +241,7 @@ class Subscription:
         self._inbox = _Inbox()
         self._yielded: dict[str, Position] = {}
         self._begun: list[tuple[Message | Gap, Position]] = []
-        """The beginning of the next block, if the consumer takes blocks."""
+        """The beginning of the next block, if the consumer iterates over blocks."""
         self._run: Run | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -250,7 +250,8 @@ class Subscription:
         """
         The position of each feed, to continue from: `connect` takes it as *after*.
 
-        It is that of the last message, gap or block that was yielded, or of the beginning.
+        It is the position after the last message, gap or block that was yielded; at first,
+        that of the beginning.
         """
         begun = {feed: at for feed, at in self._inbox.positions.items() if at.epoch}
         return {**begun, **self._after, **self._yielded}
@@ -262,7 +263,7 @@ class Subscription:
 
     @property
     def unacknowledged(self) -> int:
-        """The number of blocks without a verdict; after the end, those that the server may lack."""
+        """The number of blocks without a verdict; after the end, the server may lack these."""
         return 0 if self._run is None else self._run.unacknowledged
 
     async def __aenter__(self) -> Self:
@@ -362,7 +363,7 @@ class Subscription:
         return None
 
     async def _until(self, holds: Callable[[], bool], missing: str) -> None:
-        """Wait until *holds*, or the end; raises NothingCame with *missing* after the timeout."""
+        """Wait for *holds*, or for the end; raises NothingCame with *missing* after the timeout."""
         assert self._task is not None
         try:
             async with asyncio.timeout(self._timeout):

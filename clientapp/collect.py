@@ -114,7 +114,7 @@ async def _to_end(
 
 
 def _require_verified(client: _Client, run: Run, options: argparse.Namespace) -> None:
-    """Raise NotVerified if the user wants every block verified, and not every one is."""
+    """Raise NotVerified if the user wants every block verified, but some block is not."""
     if not options.verified:
         return
     tally = client.tally

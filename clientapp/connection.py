@@ -53,7 +53,7 @@ class Speaker(Protocol):
 
 
 class Brake(Protocol):
-    """The means of a reader that is slower than the server."""
+    """A means to slow down receiving, for a reader that is slower than the server."""
 
     async def wait(self, size: int) -> None:
         """Wait until a frame of *size* bytes may be handled."""

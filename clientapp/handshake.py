@@ -26,7 +26,7 @@ OPEN_SECONDS = 10
 CLOSE_SECONDS = 1
 """The wait for the closing handshake: a dead peer must not delay the next attempt."""
 MAX_FRAME_BYTES = 2**24
-"""A frame is kept in memory; no record of a sensible feed is nearly as large."""
+"""The most bytes of a frame, which is kept in memory; no sensible record is nearly as large."""
 
 
 class NotConnected(Exception):
@@ -37,7 +37,7 @@ async def open_socket(url: ServerUrl, query: str) -> ClientConnection:
     """
     Connect to *url*; raises NotConnected, Refused or CouldNot.
 
-    The library's own pings are off: the server's heartbeats prove life.
+    The library's own pings are off: the server's heartbeats prove that it is alive.
     """
     has_proxy = not is_loopback(urlsplit(url).hostname or "")
     if has_proxy:

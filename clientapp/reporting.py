@@ -21,7 +21,7 @@ from .wire.report import Report
 
 ACK_SECONDS = 60
 """
-After the last requested block: without an acknowledgement for this long, give up.
+After the last requested block, give up if no acknowledgement arrives for this long.
 
 A server that has just started, with a slow disk or many clients, takes seconds for its first one.
 """

@@ -57,7 +57,7 @@ class Run:
         brake: Brake | None = None,
     ) -> None:
         self._differences = [] if log.session is None else log.session.differences(asked)
-        """The names of what is requested differently than in the log's last session."""
+        """The names of the requested values that differ from those of the log's last session."""
         goes_on = log.session is not None and not self._differences
         # The log keeps no credentials of the URL.
         session = replace(asked, session=log.session.session) if log.session and goes_on else asked

@@ -119,7 +119,7 @@ class Children:
         """
         Start a Python program, which is up once it printed *ready*.
 
-        Ending by itself is no failure if the exit code is one of *good_codes*.
+        Ending by itself is not a failure if the exit code is one of *good_codes*.
         *again* is the command that restarts it. With *must_start*, all programs
         are stopped if this one ends before it is up.
         """

@@ -37,7 +37,7 @@ LOOK_SECONDS = 0.02
 PATIENCE_SECONDS = 300.0
 """The deadline of each wait: reached only by a hang."""
 _starting = threading.Lock()
-"""Held by a start, and from the end of the input on, so that nothing starts any more."""
+"""Locked during a start; also from the end of the input on, so that nothing starts then."""
 LAST_LINES = 20
 """Lines of a program's output in an error message."""
 
@@ -233,7 +233,7 @@ def main() -> None:
 
 
 def requests(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """Yield the requests; a line that is torn, because its writer was interrupted, is none."""
+    """Yield the requests; skip a line that is torn because its writer was interrupted."""
     for line in lines:
         with suppress(json.JSONDecodeError):
             yield json.loads(line)

@@ -48,8 +48,8 @@ def has_switched(feed: str, since_us: int) -> bool:
     """
     Tell whether the generator has noticed a switch at *since_us*.
 
-    It stores a time that it took before it looked. If the feed is off, all promised messages
-    must also be due.
+    The generator stores a time that it took before it looked. If the feed is off, all
+    promised messages must also be due.
     """
     row = _feed(feed)
     if row.promised_us <= since_us:
@@ -83,7 +83,7 @@ def differences(
     """
     Compare messages with what was sent; return the offsets of each kind of difference.
 
-    *got* has lines, parsed messages, or offsets, of which only the number is compared. Messages
+    *got* has lines, parsed messages, or offsets, whose content is not compared. Messages
     between the first and the last one must not be missing; *first* and *last* extend this. If
     there is nothing to compare, or *first* or *last* has not been sent, the result is a phrase.
     """
@@ -141,7 +141,7 @@ def _feed(name: str) -> Feed:
 
 
 def _received(one: Any) -> tuple[str | None, int, Any]:
-    """Return feed, offset and content of something received; raises ValueError."""
+    """Return feed, offset and content of a received item; raises ValueError."""
     if isinstance(one, int):
         return None, one, None
     try:

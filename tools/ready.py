@@ -35,7 +35,7 @@ class Ready:
         """
         Write and print the line.
 
-        A reader of the file never sees a part of it, and finds it once the line is printed.
+        A reader never sees an incomplete file, and finds the file once the line is printed.
         """
         if self._file is not None:
             draft = self._file.with_name(f"{self._file.name}.{os.getpid()}")

@@ -10,7 +10,7 @@ PATIENCE_SECONDS = 300.0
 LOOK_SECONDS = 0.01, 0.1
 """The shortest and the longest interval of polling."""
 LOOKS_PER_WAIT = 20
-"""The next look comes after a twentieth of the time waited so far, so a long wait needs few."""
+"""The next look comes after a twentieth of the time waited so far: a long wait needs few looks."""
 
 
 def until(condition: Callable[[], bool], failure: Callable[[], str]) -> None:

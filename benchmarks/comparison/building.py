@@ -2,7 +2,7 @@
 Compilation and installation of the programs that only a comparison needs.
 
 Everything goes to ``build/bench/``, which git ignores. A program that cannot be
-installed is left out with a sentence; the rest of the run continues.
+installed is left out, and a message says so; the rest of the run continues.
 """
 
 from __future__ import annotations

@@ -18,14 +18,14 @@ from feeds.layer import valkey
 from tests.support.stack import Program, Stack, free_port
 
 BACKLOG_OFFER = 0.75
-"""The share of the limit that is offered as a backlog. A node's memory bounds how far its
-clients may fall behind before their messages are regenerated."""
+"""The share of the limit's rate that is offered if a backlog is wanted. A node's memory bounds
+how far its clients may fall behind before their messages are regenerated."""
 FEED = "Feed.objects.create(name='bench', kind='arrays', spec={'shape': [42]})"
-"""Its lines have 200 bytes, as those of the peers."""
+"""Its lines have 200 bytes, like those of the peers."""
 
 
 class Contestant:
-    """A server that takes ``PORT CLIENTS RATE``, as all peers do."""
+    """A server started with ``PORT CLIENTS RATE``, as all peers are."""
 
     target = "/"
     dialect: tuple[str, ...] = ()
@@ -126,7 +126,7 @@ class Nats(Contestant):
 
 
 class StockChannels(Contestant):
-    """Plain Channels, of the versions that Blockfeed has."""
+    """Plain Channels, in the versions that Blockfeed uses."""
 
     def __init__(self, name: str, layer: str) -> None:
         packages = ("channels", "daphne", "channels-redis")

@@ -29,8 +29,8 @@ connection."""
 SETTLE_SECONDS = 0.3
 """Pause after the last connection, before memory is read."""
 FIRST_CLIENTS = 20
-"""Clients that connect before those counted in an idle mode: work of a server at its
-first connection is not the cost of one more."""
+"""Clients that connect before the counted ones in an idle mode, so that the server's work
+at its first connection does not count as the cost of each."""
 
 
 class FailedError(Exception):

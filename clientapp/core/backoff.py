@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 BASE_SECONDS = 0.25
 """The longest first wait: a restarted server needs about this long."""
 CAP_SECONDS = 10.0
-"""The longest wait: after a server starts, its clients connect soon."""
+"""The longest wait: short, so that clients connect soon after a server starts."""
 
 
 def backoff(random: Callable[[], float]) -> Iterator[float]:

@@ -65,7 +65,7 @@ class RangeBuilder:
         return self.count == 0 and self.last < self.first
 
     def add(self, offset: int, epoch: str, crc: int, at: int | None = None) -> None:
-        """Add a message; a log does not tell its intended time *at*."""
+        """Add a message; its intended time *at* is unknown if it is read from a log."""
         self.last = offset
         self.at = at
         self.epoch = epoch
@@ -147,7 +147,7 @@ class BlockBuilder:
         return self.count == self._session.block_size
 
     def expect(self, rates: Mapping[str, float]) -> None:
-        """Take the *rates* of the feeds from a welcome."""
+        """Set the *rates* of the feeds, from a welcome."""
         self._cadence.begin(rates)
 
     def add(self, message: Message, epoch: str, stamp: Stamp, line: str) -> None:
@@ -174,7 +174,7 @@ class BlockBuilder:
             self._draft.lines.append(line)
 
     def interrupt(self) -> None:
-        """Mark the block, if it has begun: a connection was lost or a message caught up."""
+        """Mark a block that has begun as interrupted, by a lost connection or a late message."""
         self._draft.interrupted |= self.count > 0
 
     def finish(self, positions: Mapping[str, Position]) -> Block:

@@ -37,11 +37,11 @@ class Cadence:
         self._stretches: dict[str, _Stretch] = {}
 
     def begin(self, rates: Mapping[str, float]) -> None:
-        """Take the *rates* from a welcome."""
+        """Set the *rates*, from a welcome."""
         self._rates = {feed: round(rate * 1000) for feed, rate in rates.items()}
 
     def take(self, feed: str, offset: int, at: int) -> None:
-        """Take the next message of the block."""
+        """Add the next message of the block."""
         here = (offset, at)
         stretch = self._stretches.get(feed)
         if stretch is None:

@@ -18,8 +18,8 @@ LIVE_SPREAD_US = 50_000
 """A live message is seldom later than the promptest one by more than this; late
 messages after a catch-up were late by 145 to 243 ms."""
 SETTLE_US = 1_000_000
-"""Until this long after a reconnect or the last caught-up message, a late message still
-counts as caught up. Not longer: the figures must show a server that stays slow."""
+"""For this long after a reconnect or the last caught-up message, a late message still
+counts as caught up. It is short, so that the figures show a server that stays slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class _Prompt:
     taken_us: int
 
     def delay_at(self, now_us: int) -> float:
-        """Return its delay at *now_us*, with the most that the clocks may have drifted."""
+        """Return its delay at *now_us*, plus the most that the clocks may have drifted."""
         return self.delay_us + (now_us - self.taken_us) * DRIFT_PPM / 1_000_000
 
 
@@ -59,8 +59,8 @@ class CatchUp:
 
     A message is caught up if its offset is at most the *head* in the welcome,
     or if it became due while the client was still receiving those. The first
-    messages after these count as caught up, too, while they are later than live
-    messages were, for `SETTLE_US` at most.
+    messages after these also count as caught up as long as they are later than live
+    messages were, for at most `SETTLE_US`.
     """
 
     def __init__(self) -> None:

@@ -43,6 +43,6 @@ class NothingCame(ClientError):
 
 
 class NotVerified(ClientError):
-    """The user wants every block verified, and not every one is."""
+    """The user wants every block verified, but some block is not."""
 
     exit_code = 5

@@ -26,7 +26,7 @@ class Connected:
     feeds: tuple[str, ...]
     block_size: int
     blocks: int
-    """The highest block number that the server has of this session."""
+    """The number of this session's last block that the server has stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missed:
-    """Offsets of a feed that will never arrive; if last is first - 1, none is lost."""
+    """Offsets of a feed that will never arrive; if last is first - 1, no message is lost."""
 
     NAME: ClassVar[str] = "gap"
     feed: str

@@ -19,7 +19,7 @@ from ..wire.verdict import Verdict
 
 WINDOW = 256
 """
-Reports in flight at once, and read back from a log at once.
+The most reports in flight at once, and the most to read back from a log at once.
 
 A client that reconnects after a long time may have many. If all were sent at once,
 one lost acknowledgement would delay the verdicts of all, and be repaired last.
@@ -77,7 +77,7 @@ class Outbox:
 
     def remind(self) -> None:
         """
-        Resend the report that was the last one sent at the previous call, if it is unacknowledged.
+        Resend the report that was the newest one at the previous call, if it is unacknowledged.
 
         Its acknowledgement shows which of the others were lost. Resending all of
         them would flood a server that is only slow.
@@ -106,7 +106,7 @@ class Outbox:
         return [self._reports[block] for block in sorted([*again, *new])]
 
     def acknowledge(self, ack: Ack) -> list[Ack]:
-        """Take an acknowledgement; return those that are new and ready, in order."""
+        """Handle an acknowledgement; return the new ones that are ready, in order."""
         if ack.block not in self._reports:
             # A second acknowledgement of a broken block explains what is wrong with it.
             return [ack] if ack.verdict == Verdict.BROKEN else []

@@ -24,7 +24,7 @@ UNANNOUNCED = "unannounced"
 """The cause of a gap that the client detected and the server did not announce."""
 
 STALLED_HEARTBEATS = 3
-"""After this many heartbeats that name a later head of a feed without progress, the
+"""If this many heartbeats name a later head of a feed but no message of it arrives, the
 messages were lost on the way; a new connection requests them again."""
 
 
@@ -59,7 +59,7 @@ class ClientProtocol:
         # Messages do not contain their epoch; the welcome and later gaps name it.
         self._epochs: dict[str, str] = {}
         self._stalls: dict[str, tuple[int, int]] = {}
-        """For each feed behind the server: its offset, and for how many heartbeats."""
+        """For each feed behind the server: its offset, and the heartbeats since it rose."""
         self.heads: Mapping[str, int] = {}
         """The head of each feed in the last heartbeat; kept across connections."""
         self.welcome: Welcome | None = None
@@ -93,14 +93,14 @@ class ClientProtocol:
         return self._session.request(after, first=None if self._positions else self._first)
 
     def take_back(self, message: Message) -> None:
-        """Undo the receipt of *message*, returned last, so that it is requested again."""
+        """Undo the receipt of *message*, the last one returned, so that it is requested again."""
         # A gap before the message was reported already, so it is not reported again.
         at = self._positions[message.feed]
         self._positions[message.feed] = Position(at.epoch, message.offset - 1)
 
     def receive(self, frame: Message | Control) -> list[Message | Control | Duplicate]:
         """
-        Take one frame; return what the caller must handle, in order.
+        Process one frame; return the results for the caller to handle, in order.
 
         A message is returned only if it is new; a jump in the offsets is
         returned as a `Gap` before the message. Raises MalformedMessage if the

@@ -58,7 +58,7 @@ class ServerClock:
 
     def receive(self, frame: object, stamp: Stamp) -> None:
         """
-        Take a frame of the server, in order of receipt.
+        Process a frame of the server; call this in order of receipt.
 
         The ``t0`` of a pong must be the monotonic clock at the ping, in
         microseconds; a pong from the future is ignored. After a welcome the server

@@ -39,7 +39,7 @@ class ServerUrl(str):
 
     @property
     def full(self) -> str:
-        """The address with its credentials, to connect by."""
+        """The address with its credentials, to connect with."""
         return self.replace("://", f"://{self.credentials}@", 1) if self.credentials else str(self)
 
 

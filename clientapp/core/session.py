@@ -57,7 +57,7 @@ class Session:
         )
 
     def differences(self, other: Session) -> list[str]:
-        """Return the names of what *other* requests differently, apart from its key."""
+        """Return the names of the values that differ in *other*, apart from its key."""
         mine, others = asdict(self), asdict(other)
         return [name for name in mine if name != "session" and mine[name] != others[name]]
 

@@ -50,7 +50,7 @@ class Measured(NamedTuple):
     plain: bool
     """Whether its client reported only the sentence."""
     latency: LatencySeen | None
-    """None if it is not by the server's clock."""
+    """None if there is none by the server's clock."""
 
     @property
     def overhead(self) -> float:
@@ -60,7 +60,7 @@ class Measured(NamedTuple):
 
     @property
     def left_out(self) -> Reason | None:
-        """The reason why time and latency leave the block out; None: they include it."""
+        """The reason why figures of time and latency leave the block out; None: they include it."""
         if self.plain:
             return Reason.PLAIN
         if self.verdict == Verdict.BROKEN:

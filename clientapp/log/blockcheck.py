@@ -1,7 +1,7 @@
 """
 One block of a log, and the comparison of its lines with its header.
 
-Only the part of a message that the next line is compared with is kept, so
+Of each message, only the part needed to check the next line is kept, so
 memory use does not depend on the size of the block.
 """
 
@@ -80,7 +80,7 @@ class ScannedBlock:
         return []
 
     def remarks(self) -> list[str]:
-        """Return sentences that explain the line taken last; they are no faults."""
+        """Return sentences that explain the line taken last; they are not faults."""
         return []
 
     def _count_gap(self, gap: Gap) -> int:
@@ -161,7 +161,7 @@ class CheckedBlock(ScannedBlock):
         return found
 
     def remarks(self) -> list[str]:
-        """Return sentences that explain the line taken last; they are no faults."""
+        """Return sentences that explain the line taken last; they are not faults."""
         found, self._remarks = self._remarks, []
         return found
 

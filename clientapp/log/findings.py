@@ -16,7 +16,7 @@ MAX_KEPT = 20
 
 @dataclass(slots=True)
 class Notes:
-    """The first findings of one kind, and the number of all."""
+    """The first findings of one kind, and the total number."""
 
     kept: list[Finding] = field(default_factory=list)
     count: int = 0
@@ -67,7 +67,7 @@ class Findings:
     warnings: Notes = field(default_factory=Notes)
     """Findings that are odd but may be correct: clocks can be set."""
     remarks: Notes = field(default_factory=Notes)
-    """Explanations of what the log says, which are no faults."""
+    """Explanations of lines of the log; they are not faults."""
     torn_bytes: int = 0
     """Bytes after the last whole block or line; the next start cuts them off."""
     _verdicts: Verdicts = field(default_factory=lambda: Verdicts({}), compare=False)

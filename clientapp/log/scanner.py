@@ -50,7 +50,7 @@ class Finding:
 
 
 class Fault(Finding):
-    """A contradiction to the format, or within the log."""
+    """A violation of the format, or a contradiction within the log."""
 
 
 class Oddity(Finding):
@@ -58,7 +58,7 @@ class Oddity(Finding):
 
 
 class Remark(Finding):
-    """An explanation of what a log says; no fault."""
+    """An explanation of a line of a log; it is not a fault."""
 
 
 @dataclass(frozen=True, slots=True)

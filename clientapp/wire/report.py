@@ -40,7 +40,7 @@ class FeedRange:
     at: int | None = None
     """The intended time of the message at `last`; None: unknown, or the range ends in a gap."""
     history: bool = False
-    """Whether a gap with the cause ``history`` is in the range: then its messages are of two
+    """Whether a gap with the cause ``history`` is in the range: then its messages belong to two
     histories, and its offsets and counts need not agree."""
 
     def write(self) -> Json:

@@ -100,7 +100,7 @@ def parse_request(query: str) -> Request:
 
 def speaks_protocol(offered: Collection[str], query: str) -> bool:
     """
-    Tell whether a client speaks the protocol: it offers it, or names a session.
+    Tell whether a client speaks the protocol, that is, offers it or names a session.
 
     Every other client is plain, and receives messages only. *offered* are
     subprotocols; *query* may be any text, even one that `parse_request` refuses.

@@ -28,7 +28,7 @@ def figures(request: HttpRequest) -> HttpResponse:
 
 
 def _asked(request: HttpRequest) -> Dashboard:
-    """Return the page over the span, and of the feed, that the address names."""
+    """Return the page for the span and the feed that the address names."""
     span = SPANS.get(request.GET.get("span", ""), HOUR)
     return dashboard(_rights(request), span, request.GET.get("feed", ""))
 

@@ -146,11 +146,11 @@ class FeedAdmin(ModelAdmin):
         return () if obj is None else (SegmentInline,)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Feed | None = None) -> tuple[str, ...]:
-        """Return the fields, for a saved feed with the name: sessions refer to it."""
+        """Return the fields; those of a saved feed include the name, since sessions refer to it."""
         return self.readonly_fields if obj is None else ("name", *self.readonly_fields)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Return the actions; not Django's bulk deletion, which fails if one feed has run."""
+        """Return the actions, without Django's bulk deletion, which fails if one feed has run."""
         actions: dict[str, Any] = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
@@ -167,7 +167,7 @@ class FeedAdmin(ModelAdmin):
         return response
 
     def has_delete_permission(self, request: HttpRequest, obj: Feed | None = None) -> bool:
-        """Refuse to delete a feed that ever ran: its offsets must not start again."""
+        """Refuse to delete a feed that has ever run: its offsets must not start again."""
         if obj is not None and obj.segments.exists():
             return False
         return bool(super().has_delete_permission(request, obj))

@@ -25,7 +25,7 @@ from feeds.models import BlockReport, ClientSession
 MOST_READ = 2000
 """The number of newest rows whose values are offered as choices."""
 MOST_OFFERED = 100
-"""Choices of one filter; nobody reads a longer list."""
+"""The most choices of one filter; nobody reads a longer list."""
 NOTHING = ("", "none stored")
 FEW = 200
 """The most sessions whose rows are found by index."""

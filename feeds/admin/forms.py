@@ -19,9 +19,9 @@ from feeds.sources import SpecError, check_spec
 MOST_OFFERING = 2000
 """The number of newest sessions whose feeds and clients are offered as choices."""
 MOST_OFFERED = 100
-"""Choices of one kind; nobody reads a longer list."""
+"""The most choices of one kind; nobody reads a longer list."""
 MAX_NOTICE = 500
-"""Characters of a notice: a few lines on a terminal, not enough to flood it."""
+"""The most characters of a notice: a few lines on a terminal, not enough to flood it."""
 
 
 class SpecField(forms.JSONField):

@@ -31,7 +31,7 @@ from feeds.running.database import is_unavailable
 from feeds.storing.locks import lock_sessions
 
 MOST_SESSIONS = 50
-"""Sessions in one operation: as many as one page of the list shows, so all were seen."""
+"""The most sessions in one operation: as many as a page of the list shows to the user."""
 
 
 class OperationView(ABC, UnfoldModelAdminViewMixin, FormView):  # type: ignore[type-arg]  # none at run time

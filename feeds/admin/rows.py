@@ -52,7 +52,7 @@ def cell(session: Any, field: str, now: datetime) -> str:
 
 
 def seen(session: ClientSession, now: datetime) -> str:
-    """Return when the client was last seen, in words: an online one is seen now."""
+    """Return when the client was last seen, in words; for an online client, that is now."""
     if session.status == Status.ONLINE:
         return "now"
     return ago((now - session.seen_at).total_seconds())

@@ -74,7 +74,7 @@ class ReportInline(ReportColumns, FactInline):
 
     @admin.display(description="verdict")
     def judged(self, report: BlockReport) -> str:
-        """Return what the server found; an inline shows no labels."""
+        """Return the verdict as text; an inline shows no labels."""
         return format_html(JUDGED, report.verdict, show.verdict(report))
 
 
@@ -149,7 +149,7 @@ class ClientSessionAdmin(OperableAdmin):
 
     @admin.display(description="verified")
     def checked(self, session: ClientSession) -> str:
-        """Return the number of verified blocks; for a plain client the reason for none."""
+        """Return the number of verified blocks; for a plain client, the reason for having none."""
         if session.sentences and session.sentences == session.blocks:
             return f"- {show.NOT_CHECKED}"
         return f"{session.verified:,}"
@@ -216,7 +216,7 @@ class ClientSessionAdmin(OperableAdmin):
 
     @admin.display(description="block size", ordering="block_size")
     def size_of_blocks(self, session: ClientSession) -> str:
-        """Return the messages per block; a plain client may not declare them."""
+        """Return the messages per block, which a plain client need not declare."""
         return f"{session.block_size:,}" if session.block_size else show.UNKNOWN
 
     @admin.display(description="status", ordering="status")
@@ -231,7 +231,7 @@ class ClientSessionAdmin(OperableAdmin):
 
     @admin.display(description="last seen")
     def last_seen(self, session: ClientSession) -> str:
-        """Return when the client was last seen; an online one is seen now."""
+        """Return when the client was last seen; for an online client, that is now."""
         is_online = session.status == ClientSession.Status.ONLINE
         return "now" if is_online else show.moment(session.seen_at)
 

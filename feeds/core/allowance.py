@@ -1,7 +1,7 @@
 """
 Allowances: how much one client may send, now and in the long run.
 
-An allowance grows at a rate, up to a most, and is spent by what the client sends.
+An allowance grows at a rate, up to a maximum, and is spent by what the client sends.
 The last item may overdraw it; then the client must wait until it has grown again.
 """
 
@@ -28,7 +28,7 @@ class Allowance:
         return self._left
 
     def take(self, amount: float, now: float) -> bool:
-        """Spend *amount* if there is as much; return False, and spend nothing, if not."""
+        """Spend *amount* and return True; if less is left, spend nothing and return False."""
         if self.spend(0, now) < amount:
             return False
         self._left -= amount

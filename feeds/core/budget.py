@@ -3,8 +3,8 @@ The budget of a connection: what its client may send, whatever the frames contai
 
 Every frame costs time, also one without content. A client that is over its budget
 must wait: it is not read from, so TCP holds it back. Only frames that carry nothing
-(pings, pongs and empty fragments) can get a client disconnected. One that sends
-reports only waits, however many it has.
+(pings, pongs and empty fragments) can get a client disconnected. A client that
+sends reports is only made to wait, however many it has.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from feeds.core.allowance import Allowance
 from feeds.core.limits import Limits
 
 HEADER_BYTES = 6
-"""Bytes of a frame besides its content, at least."""
+"""The fewest bytes of a frame besides its content."""
 
 
 class Budget:
@@ -32,7 +32,7 @@ class Budget:
         """Whether the client is so far over its budget that it must be disconnected."""
 
     def spend(self, size: int, now: float, *, carries: bool) -> None:
-        """Charge for a frame with *size* bytes that *carries* a part of a message, or nothing."""
+        """Charge for a frame of *size* bytes; *carries*: whether it has a part of a message."""
         self._frames.spend(1, now)
         self._bytes.spend(size + HEADER_BYTES, now)
         # A client that sends fewer than `empty_rate` a second keeps more than half.
@@ -40,5 +40,5 @@ class Budget:
             self.is_flooded = self._flood.spend(1, now) < 0
 
     def wait(self, now: float) -> float:
-        """Return the seconds that the client must wait before more is read; 0 if it may go on."""
+        """Return the seconds that the client must wait before more is read; 0 if none."""
         return max(one.wait(now) for one in (self._frames, self._bytes, self._empty))

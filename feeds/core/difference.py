@@ -15,11 +15,11 @@ Span = tuple[int, int]
 """The first and the last of consecutive offsets."""
 
 SPANS_KEPT = 50
-"""Spans stored of each kind: when everything is wrong, a longer list does not help."""
+"""The most spans stored of each kind: if everything is wrong, a longer list does not help."""
 SPANS_NAMED = 5
-"""Spans named of each kind in a sentence."""
+"""The most spans of each kind that a sentence names."""
 SAID = {"doubled": "duplicated"}
-"""Words of a sentence that differ from the stored ones."""
+"""The words for a kind in a sentence, if they differ from the stored ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

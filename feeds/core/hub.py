@@ -187,7 +187,7 @@ class Hub:
         return max((self._lag(cursors) for cursors, _ in self._groups()), default=0)
 
     def readers(self) -> dict[str, tuple[int, int]]:
-        """Return, per feed that is read, its readers and the most messages that one lacks."""
+        """Return, per feed with readers, their number and the most messages that one lacks."""
         found: dict[str, tuple[int, int]] = {}
         for cursors, count in self._groups():
             for feed, cursor in cursors.items():
@@ -270,7 +270,7 @@ class Hub:
         return cursor < self.streams[feed].first - 1
 
     def _take(self, cursors: dict[str, int], reframe: Reframe | None, readers: int) -> bytes:
-        """Return bounded frames after *cursors*, which *readers* share; move the cursors."""
+        """Return some frames after *cursors*, which *readers* share; move the cursors."""
         parts = []
         room = self._limits.write_bytes
         for feed, cursor in list(cursors.items()):

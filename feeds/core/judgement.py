@@ -1,5 +1,5 @@
 """
-Judgements: the verdict on a report, from what its feeds hold.
+Judgements: the verdict on a report, by comparison with its feeds.
 
 A verdict covers the whole block: one broken range makes it broken, and it is
 verified only if every range is.
@@ -25,7 +25,7 @@ class Judgement:
     reason: str = ""
     """Empty if the block is verified."""
     is_rolled_back: bool = False
-    """Whether a range is of a history that was rolled back: the schedule says nothing about it."""
+    """Whether a range belongs to a history that was rolled back, which has no schedule any more."""
 
 
 ROLLED_BACK = "history was rolled back"

@@ -33,11 +33,11 @@ class Limits:
     this time the client of a large answer must read at `slowest_rate`, however long it takes."""
     pending_requests: int = 1000
     """HTTP connections without a complete request: as many as connect in a second; with their
-    bodies at most 128 MB. A quarter of the process's files applies if that is less. As many
-    more may have an answer that its client has not read."""
+    bodies at most 128 MB. A quarter of the process's open files applies if that is less.
+    As many connections again may have an answer that their client has not read."""
     open_requests: int = 256
-    """HTTP requests answered at once: the pages that they ask for are answered one by one, in a
-    few milliseconds each. Probes do not count."""
+    """HTTP requests in progress at once: pages are made one after the other, in a few
+    milliseconds each. Probes do not count."""
     feeds: int = 100
     """Feeds that can be created: each has a stream and a group in every process."""
     recent_messages: int = 8192
@@ -57,10 +57,10 @@ class Limits:
     """Broken blocks one connection is asked about at once. Clients explain one after the other;
     a partial explanation takes 3.5 MB at most."""
     bridged_seconds: float = 30.0
-    """Seconds of each feed that a starting server regenerates: a thousand clients of the
-    previous one return for them within seconds."""
+    """Seconds of each feed that a starting server regenerates: the clients of the previous
+    process, perhaps a thousand, request these messages within seconds."""
     write_bytes: int = 32 * 2**10
-    """Bytes in one write to one socket, and so those held for a socket that accepts none."""
+    """Bytes in one write to one socket, and so the most held for a socket that accepts none."""
     inbox_bytes: int = 32 * 2**10
     """Unhandled bytes from a client before the server stops reading from it."""
     unsent_bytes: int = 128 * 2**10
@@ -113,8 +113,8 @@ class Limits:
     session_texts: int = 5000
     """Texts kept of one session: 20 MB of the longest ones in ASCII."""
     refusal_rate: float = 100.0
-    """Texts per second that are refused without an end: a client may answer each message of a
-    feed with a text."""
+    """Texts per second that are refused for any length of time without disconnecting the client:
+    it may answer each message of a feed with a text."""
     refusal_burst: int = 5000
     """Texts and binary frames refused beyond `refusal_rate`, before the client is disconnected."""
     waiting_texts: int = 4000
@@ -139,7 +139,7 @@ class Limits:
     slowest_rate: int = 1024
     """Bytes a second; a client that reads fewer counts as not reading."""
     unread_bytes: int = 128 * 2**10
-    """Bytes that a client's kernel accepts, read or not: Linux' default buffer."""
+    """Bytes that a client's kernel accepts even if the client reads nothing: Linux' default."""
     close_seconds: float = 3.0
     """Time for a client to answer a close; it may be busy with a backlog."""
     returns_per_second: int = 500

@@ -11,7 +11,7 @@ from feeds.core.schedule import Schedule, Segment
 
 
 def make_lines(feed: str, segment: Segment, first: int, records: Sequence[bytes]) -> list[bytes]:
-    """Return the lines of *records*, which *segment* holds from offset *first* on."""
+    """Return the lines of *records*, which begin at offset *first* of *segment*."""
     return [
         make_line(feed, offset, segment.at(offset), record)
         for offset, record in enumerate(records, first)

@@ -25,10 +25,10 @@ def is_of(epoch_at: EpochAt, at: Position) -> bool:
 
 def is_rolled_back(time_of: At, end: int, offset: int, at: int | None) -> bool:
     """
-    Tell whether the message at *offset* with the intended time *at* is not of the feed.
+    Tell whether the message at *offset* with the intended time *at* was rolled back.
 
     Then the feed lost its end, and has or will have another message there. *end* is
-    the last offset of the feed. None as *at* is unknown, and believed.
+    the last offset of the feed. If *at* is None, only *offset* decides.
     """
     if offset > end:
         return True
@@ -51,7 +51,7 @@ def start(
     """
     Return the position to start after, and the gap before it, if any.
 
-    If *after* is of a history that was rolled back, the session continues at
+    If *after* belongs to a history that was rolled back, the session continues at
     *head*. Otherwise the caller must ensure that *head* is not before *after*, or
     messages would be sent twice.
     """

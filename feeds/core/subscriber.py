@@ -16,7 +16,7 @@ class Pass(Protocol):
         Write *frames* to each of *sockets*, which are non-blocking descriptors.
 
         Returns the index of each socket that did not accept everything, with the number
-        of bytes it accepted: 0 for a descriptor that is no open socket.
+        of bytes it accepted: 0 for a descriptor that is not an open socket.
         """
 
 
@@ -54,7 +54,7 @@ class Subscriber:
         self.cursors = cursors
         """The last offset written of each feed; the feed to serve next comes first."""
         self.unsent = sum(cursors.values())
-        """The part of the cursors' sum that is not messages written: the start, and gaps."""
+        """The part of the cursors' sum that counts no written messages: the start, and gaps."""
         self.cohort: Cohort | None = None
         self.blocked = False
         """Whether the writer has unsent bytes."""

@@ -21,8 +21,8 @@ from feeds.running.clock import now_us
 log = logging.getLogger("feeds.node")
 
 START_SECONDS = 10.0
-"""Time after the start of a server in which a feed without a generator is no news: the two are
-often started together, and the generator may need longer. New clients are told in any case."""
+"""Time after a server's start in which it does not report a feed without a generator: the two
+are often started together, and the generator may need longer. New clients are told in any case."""
 
 
 class Announcer:
@@ -35,7 +35,7 @@ class Announcer:
         """Per feed, its condition at the last check."""
         self._began = time.monotonic()
         self._unsaid: set[str] = set()
-        """Feeds without a generator, which the log does not say yet."""
+        """Feeds without a generator that were not logged yet."""
         self._has_waited = False
         """Whether there was a check before."""
 

@@ -20,7 +20,7 @@ class Pump:
         self._work = asyncio.Event()
 
     def wake(self) -> None:
-        """Note that the hub has work."""
+        """Record that the hub has work."""
         self._work.set()
 
     async def run(self, hub: Hub) -> None:

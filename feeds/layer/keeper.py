@@ -46,7 +46,7 @@ LOG = "log"
 POLL_SECONDS = 0.1
 """Interval at which a keeper checks whether its server or its last user has ended."""
 RESTART_SECONDS = 1.0
-"""Shortest time between two starts, or a server that cannot run would fill the log."""
+"""Shortest time between two starts: without it, a server that cannot run would fill the log."""
 TOUCH_SECONDS = 3600.0
 """Interval at which the files are touched, since cleaners of /tmp remove old files."""
 ANSWER_SECONDS = 2.0
@@ -83,7 +83,7 @@ def ask(path: Path, command: bytes) -> bytes | None:
     Return the first bytes of a server's answer to *command*.
 
     They are empty if it closes the connection instead. None if no server listens
-    on the socket *path*, or it hangs.
+    on the socket *path*, or if the server hangs.
     """
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(ANSWER_SECONDS)

@@ -156,7 +156,7 @@ class Catalog:
         return [_known_feed(row, schedules[row.pk]) for row in rows]
 
     def take(self, found: Sequence[KnownFeed]) -> None:
-        """Take the feeds *found* in the database, except those that were rolled back."""
+        """Replace the known feeds by those *found* in the database, except those rolled back."""
         feeds = {}
         for new in found:
             old = self.feeds.get(new.name)

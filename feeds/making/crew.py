@@ -62,9 +62,9 @@ class Crew:
         """The chosen feeds that are not done."""
         self._generators: dict[asyncio.Task[None], Generator] = {}
         self._waiting: dict[str, Progress] = {}
-        """Per feed that another process generates, the progress that says so; of a standby."""
+        """In a standby: per feed that another process generates, the progress that shows it."""
         self._unsaid: set[str] = set()
-        """Those of them that were not logged yet."""
+        """The names of those feeds that were not logged yet."""
         self._observer = Observer(TAKEOVER_SECONDS, TAKEOVER_LOOK_SECONDS)
         self._said: dict[str, str] = {}
         """Last warning logged per feed ("" for the whole crew), to avoid repeats."""

@@ -15,13 +15,13 @@ from feeds.making.observation import OBSERVER, Life, Observer
 from feeds.running.outages import OUTAGES
 
 CLOCK_SECONDS = 3.0
-"""Largest difference of a generator's clock that is not reported: promises that a slow database
-delays look the same, and after this time their generator counts as silent."""
+"""Largest difference of a generator's clock that is not reported: promises delayed by a slow
+database look the same, and after this time their generator counts as silent."""
 BEHIND_SECONDS = 2.0
 """Largest delay of messages that is not reported: a server that regenerates what was not
 pushed is up to 1.5 s late."""
 UNANSWERED_SECONDS = 5.0
-"""Time without an answer of the database after which a server says so: several polls."""
+"""Time without an answer of the database after which a server reports it: several polls."""
 STORING = "recorder"
 """The outage of a server that cannot store: a generator cannot promise then, either."""
 

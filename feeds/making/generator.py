@@ -69,7 +69,7 @@ class Generator:
         """
         Stop after *count* messages or *seconds*, if given.
 
-        With *take_over*, another generator at work on the feed is fenced off. *rate*
+        With *take_over*, a generator that has the feed is locked out. *rate*
         and *seed* are stored in the feed once it is taken.
         """
         self.progress = Progress(feed)
@@ -121,11 +121,11 @@ class Generator:
                 await self._database.stop()
 
     def share(self, database: Worker) -> None:
-        """Promise in *database*, whose owner stops it after `run`; to be called before that."""
+        """Promise in *database*, which its owner stops after `run`; call this before `run`."""
         self._database, self._owns_database = database, False
 
     def expect(self, seen: Sign) -> None:
-        """Take the feed as *seen*, free or of a dead owner; to be called before `run`."""
+        """Take the feed with the sign *seen*, free or a dead owner's; call this before `run`."""
         self._seen = seen
 
     def stop(self) -> None:

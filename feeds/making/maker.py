@@ -10,7 +10,7 @@ from __future__ import annotations
 from feeds.running.child import Child
 
 NICENESS = 10
-"""The maker works for lagging clients: a tenth of a contended core."""
+"""The maker works for lagging clients, so it gets a tenth of a contended core."""
 PROGRAM = f"import os; os.nice({NICENESS}); from feeds.running.child import serve; serve()"
 IDLE_PROGRAM = """
 import os
@@ -28,7 +28,7 @@ serve()
 """
 Linux lets such a process run only while a core has nothing else to do.
 
-Not before it has started: on a busy machine that would take minutes.
+This applies once it has started: on a busy machine, starting would otherwise take minutes.
 """
 
 
@@ -43,7 +43,7 @@ class RecordMaker(Child):
     """
     The process that regenerates records for HTTP, started at the first call.
 
-    It is another one, so that readers of records never delay clients that catch up.
+    It is a process of its own, so that readers of records never delay clients that catch up.
     """
 
     def __init__(self) -> None:

@@ -120,12 +120,12 @@ class Observer:
             self._note(found, began, self._clock())
 
     def begin_anew(self) -> None:
-        """Count nothing seen so far as silence: the database was slow."""
+        """Discard the silence observed so far, because the database was slow."""
         with self._lock:
             self._failed = True
 
     def forget(self) -> None:
-        """Forget everything, as a process that has just started."""
+        """Forget everything, as if the process had just started."""
         with self._lock:
             self._observations, self._ended, self._failed = {}, None, False
 

@@ -28,8 +28,8 @@ from feeds.sources import SpecError
 from feeds.sqlite.turnstile import first
 
 PROMPT_SECONDS = 0.5
-"""Longest time in which a silent owner's feed is taken. If it takes longer, the database is slow,
-and the owner's promise may have been waiting for it, too."""
+"""Longest time that taking a silent owner's feed may need. If it takes longer, the database is
+slow, and the owner's promise may be waiting for it, too."""
 
 
 class OwnedError(Exception):
@@ -126,7 +126,7 @@ def take(
     Become the owner of the feed; store *rate* and *seed* in it, if given.
 
     *seen* is the sign of an owner that is dead, or of a released feed; None takes the feed
-    by force. The former owner can promise nothing more. Raises ChangedError if the sign
+    by force. The former owner can make no further promise. Raises ChangedError if the sign
     changed, SlowError if a dead owner's feed could not be taken promptly, and
     RemovedError.
     """

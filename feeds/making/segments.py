@@ -67,7 +67,7 @@ class Segments:
         return {key: self._schedules.setdefault(key, Schedule()) for key in keys}
 
     def _read(self, keys: Collection[int]) -> set[int]:
-        """Read new segments of each feed; return the feeds whose last known one is gone."""
+        """Read new segments of each feed; return the feeds whose last known segment is gone."""
         wanted = Q(pk=None)
         ends = {key: self._known[key][-1] for key in keys if key in self._known}
         for key in keys:

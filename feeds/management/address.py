@@ -22,7 +22,7 @@ WRITTEN = re.compile(
 )
 MOST_PORT = 65_535
 EXAMPLE_PORTS = (8001, 8002)
-"""Ports to suggest instead of one that cannot be used: the first that is another one."""
+"""Ports to suggest instead of one that cannot be used: the first that differs from it."""
 ALLOWED = "HOST:PORT, such as 127.0.0.1:8000, or [::1]:8000 for IPv6, with a port from 1 to 65535"
 
 

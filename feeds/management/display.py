@@ -45,7 +45,7 @@ class Display:
         quiet: bool = False,
         no_color: bool = False,
     ) -> None:
-        """Show on *stream*; unless *no_color*, the environment decides whether in colour."""
+        """Show on *stream*, with *no_color* without colours; otherwise the environment decides."""
         self._generators = generators
         self._console = Console(
             file=stream,

@@ -12,8 +12,8 @@ def whole(
     """
     Return a parser for whole numbers from *least* to *most*, for ``add_argument``.
 
-    Its ArgumentTypeError names the value and what is allowed, with *of*, a unit such
-    as ``days``, and *most* as *written*, if that is easier to read.
+    Its ArgumentTypeError names the value and the allowed range. *of* is the unit, such as
+    ``days``; *written* stands for *most* in the sentence, if that is easier to read.
     """
     noun = f"a whole number of {of}" if of else "a whole number"
     allowed = f"{noun} from {least} to {written or most}"

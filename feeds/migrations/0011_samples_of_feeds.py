@@ -1,10 +1,10 @@
-"""Samples that tell feeds apart, and that say which parts were unavailable."""
+"""Samples with figures per feed, and with the names of unavailable parts."""
 
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Adds columns; samples stored before know nothing of either."""
+    """Adds columns; samples stored before have neither."""
 
     dependencies = [("feeds", "0010_disconnected")]
 

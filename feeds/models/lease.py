@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Lease(models.Model):
-    """The sign of life of one server process, which has it until it ends."""
+    """The sign of life of one server process, kept until the process ends."""
 
     server = models.CharField(max_length=40, primary_key=True)
     beats = models.PositiveBigIntegerField()

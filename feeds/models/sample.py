@@ -43,7 +43,7 @@ class Sample(models.Model):
     """Parts that did not work at some time in the period, a space between them."""
     feeds = models.JSONField(null=True, blank=True)
     """Per feed that was in use: sessions at the end, messages sent, worst lag. None: a sample of
-    an older version, which does not tell."""
+    an older version, which does not record it."""
 
     class Meta:
         # No permissions of its own: those to view sessions and reports apply.

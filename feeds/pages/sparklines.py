@@ -51,7 +51,7 @@ class Sparklines:
     """All lines of the page."""
 
     drawn: str
-    """Changes with the drawing, so that a page is not sent one it has."""
+    """Changes with the drawing, so that a page is not sent a drawing that it has already."""
     tiles: list[Sparkline]
     feeds: list[Sparkline]
 

@@ -16,8 +16,8 @@ class PatientConnection(psycopg.Connection[Any]):
     """
     A connection that is closed if the server does not answer within `answer_seconds`.
 
-    PostgreSQL enforces its own limits, but not while it is frozen, and its host's TCP
-    then still acknowledges what it gets.
+    PostgreSQL enforces its own limits, but not while it is frozen; its host's TCP
+    still acknowledges data then.
     """
 
     answer_seconds: float | None = ANSWER_SECONDS

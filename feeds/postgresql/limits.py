@@ -22,15 +22,15 @@ is free again before the first process gives up waiting for it."""
 IDLE_SECONDS = 3
 """Longest pause inside a transaction. Ours pause for milliseconds, so after this the process is
 frozen or its host is dead; PostgreSQL then ends the transaction, which frees its locks. Others
-wait at most so long, plus one retry."""
+wait at most this long, plus one retry."""
 SILENT_SECONDS = 5
 """Time without an answer of the other host's TCP, after which a connection is closed."""
 ANSWER_SECONDS = 17
-"""Longest wait for an answer to a statement: for a server that is frozen, whose own limits do
-not work. Longer than `STATEMENT_SECONDS`, so that a server at work says itself what is slow."""
+"""Longest wait for an answer to a statement: for a frozen server, whose own limits do
+not work. Longer than `STATEMENT_SECONDS`, so that a working server reports itself what is slow."""
 PAGE_CONNECTIONS = 8
-"""Most connections of one process for its pages, each for one request. The others of a process
-are a fixed number, so the number of clients and feeds does not matter."""
+"""Most connections of one process for its pages, each for one request. A process has a fixed
+number of other connections, however many clients and feeds there are."""
 
 OF_THE_DRIVER: Mapping[str, Any] = {
     "connect_timeout": CONNECT_SECONDS,

@@ -11,7 +11,7 @@ _this_thread = threading.local()
 
 
 def exempt() -> None:
-    """Let the connections of this thread, which lives as long as its process, not count."""
+    """Exclude the connections of this thread, which must live as long as its process."""
     _this_thread.is_exempt = True
 
 

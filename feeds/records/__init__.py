@@ -1,1 +1,1 @@
-"""The truth over HTTP: which feeds there are, and what was sent."""
+"""The ground truth over HTTP: the feeds, and the messages that were sent."""

@@ -46,10 +46,10 @@ Answer = Coroutine[Any, Any, HttpResponseBase]
 JSON_LINES = "application/jsonl"
 STATUSES = {BadRangeError: 400, NoSuchFeedError: 404, NotDueError: 404, NotKeptError: 410}
 MOST_ANSWERS = 8
-"""Answers with records at the same time; they share one process."""
+"""The most answers with records at the same time; they share one process."""
 PARTS_PER_SECOND = 25
 """
-Parts made for all answers together: each costs the event loop up to a millisecond.
+The most parts a second, over all answers: each costs the event loop up to a millisecond.
 
 Without a limit, four readers doubled the p99 of a thousand live clients (benchmarks/readers).
 """
@@ -146,8 +146,8 @@ class _Parts:
     """
     The parts of an answer; an error ends it before its proper end.
 
-    It counts as an answer until an error, or until Django closes it, which it also does if the
-    client leaves.
+    It counts as an answer until an error, or until Django closes it, also because the
+    client left.
     """
 
     def __init__(self, maker: RecordMaker, wanted: Wanted) -> None:

@@ -7,7 +7,7 @@ or many that report (decision 0008), would slow down all others. In a process it
 takes one core at most. This module does not use Django.
 
 A process that hangs is an outage. If it still does not answer, it is killed, and the
-caller makes its call again in another one: calls must allow that.
+caller repeats its call in another process, so calls must be repeatable.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Child:
         """The number of starts so far."""
         self._then = then
         self._called: float | None = None
-        """When the call at work began, by the monotonic clock; None between calls."""
+        """The start of the current call, by the monotonic clock; None between calls."""
         self._patience = KILL_SECONDS
         self._is_silent = False
         self._is_stopped = False
@@ -109,7 +109,7 @@ class Child:
         self._waiter.shutdown(wait=False)
 
     def _watch(self) -> None:
-        """Note a process that does not answer, and kill it in the end."""
+        """Report a process that does not answer, and kill it if it still does not."""
         with self._lock:
             if self._called is None:
                 return
@@ -140,7 +140,7 @@ class Child:
         return outcome
 
     def _end_call(self) -> None:
-        """Note that the process answered, or ended."""
+        """Record that the process answered, or ended."""
         with self._lock:
             self._called = None
             if self._is_silent:

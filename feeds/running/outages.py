@@ -44,7 +44,7 @@ class Outages:
         self._seen.add(part)
 
     def end(self, part: str) -> None:
-        """Note that *part* works; it may have worked before."""
+        """Record that *part* works; it may have worked before."""
         self._outages.pop(part, None)
 
     def current(self) -> dict[str, Outage]:

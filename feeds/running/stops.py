@@ -23,8 +23,8 @@ def ignore_stops() -> None:
     """
     Ignore the stop signals in a process that has stopped and is about to exit.
 
-    One Ctrl-C may arrive twice, from the terminal and from a parent, and during
-    its exit Python restores the default, which kills the process.
+    One Ctrl-C may arrive twice, from the terminal and from a parent. During its
+    exit Python restores the default, so the second one would kill the process.
     """
     for number in STOPS:
         signal.signal(number, signal.SIG_IGN)

@@ -27,7 +27,7 @@ def refuse(key: str, value: object, allowed: str) -> NoReturn:
 
 
 def check_keys(spec: Spec, allowed: Iterable[str], *, of: str) -> None:
-    """Raise SpecError for a key that *of*, the thing specified, does not have."""
+    """Raise SpecError for a key that is not *allowed*; *of* names the thing that is specified."""
     known = tuple(allowed)
     for key in spec:
         if key not in known:

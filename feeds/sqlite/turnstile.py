@@ -6,8 +6,8 @@ after growing pauses, up to 0.1 s. A process that begins one transaction after t
 other, for example to store the connections of strangers, can keep the lock from all
 others for many seconds. So every write, a transaction or a single statement, passes the
 turnstile. A writer waits until the turnstile is free, then holds it until it has
-SQLite's lock. A promise does not wait there, and holds it until it is committed. So it
-waits for the writer that has the lock, and for at most one other.
+SQLite's lock. A promise does not wait for the turnstile, and holds it until it is committed. So it
+only waits for the writer that has the lock, and for at most one other.
 
 The turnstile is a lock of an empty file next to the database. The kernel frees it when
 its owner ends. A process that is stopped, or hangs, delays others only once, and
@@ -62,7 +62,7 @@ class Turnstile:
 
     @contextmanager
     def passing(self) -> Iterator[None]:
-        """Wait until it is free, then hold it for the block; do nothing if this connection does."""
+        """Wait until it is free, then hold it for the block; do nothing if it is held already."""
         if self._is_mine:
             yield
             return

@@ -32,9 +32,9 @@ ASKED_AT_ONCE = 400
 WRITTEN_AT_ONCE = 400
 """Connections in one transaction of a heartbeat, so that nobody waits long for its locks."""
 LATE_SECONDS = 5.0
-"""Age of an opening from which it ends no connection of another server when it is stored: while it
-waited for the database, its client may have gone on there. If it had come from there instead, that
-connection ends by itself."""
+"""The age from which an opening, when it is stored, ends no connection of another server: while
+it waited for the database, its client may have moved to that server. If the client came from that
+server instead, the connection there ends by itself."""
 LOST = {"close_code": 1006, "reason": "the server ended"}
 """The end of a connection whose server showed no sign of life; it may still be served."""
 REPLACED = {"close_code": Close.REPLACED, "reason": "replaced"}
@@ -49,7 +49,7 @@ def settle(ids: Mapping[str, int], moves: Sequence[Move]) -> list[tuple[str, ...
     Store *moves*, those of each session in their order; return the channels to be ended.
 
     For an opening, these are older connections of its session; for a reopening, its own
-    if it stays ended. Moves of different sessions are independent, so they are stored in
+    channel if it stays ended. Moves of different sessions are independent, so they are stored in
     *rounds*: first the first of each session, then the second of each, and so on. A round
     takes few statements, whatever the number of its moves.
     """
@@ -85,7 +85,7 @@ def _open(ids: Mapping[str, int], opened: Sequence[Opened]) -> list[tuple[str, .
     """
     Store *opened*, of distinct sessions, as if they had opened when the last one did.
 
-    Older connections are replaced; by a late opening, only those of its own server.
+    Older connections are replaced; a late opening replaces only those of its own server.
     """
     if not opened:
         return []
@@ -197,10 +197,10 @@ def _status(end: Closed) -> Status:
 
 def _reopen(ids: Mapping[str, int], reopened: Sequence[Reopened]) -> list[tuple[str, ...]]:
     """
-    Open connections again that are stored as lost or replaced, but are served.
+    Mark connections that are stored as lost or replaced, but are served, as open again.
 
-    If a session has another one, or its client left or was disconnected since, the one
-    that *reopened* names counts as replaced; its channel is returned in its place.
+    If a session has another open connection, or its client left or was disconnected since,
+    the connection that *reopened* names counts as replaced; its channel is in the result.
     """
     if not reopened:
         return []
@@ -248,7 +248,7 @@ def _store_lags(changed: Mapping[int, tuple[int, int]]) -> None:
 
 
 def find_ended(served: Mapping[str, str]) -> list[str]:
-    """Return those of *served*, stored keys by channel, that are stored as lost or replaced."""
+    """Return those of *served* (stored keys by channel) that are stored as lost or replaced."""
     channels, found = list(served), list[str]()
     ended = Connection.objects.filter(Q(**LOST) | Q(**REPLACED))
     for start in range(0, len(channels), ASKED_AT_ONCE):
@@ -265,7 +265,7 @@ def close_lost(server: str, sign: leases.Sign) -> int:
     Close connections of *server*, which is dead; return how many, 0 if none is open.
 
     At most `WRITTEN_AT_ONCE` are closed. Call it until it returns 0: that call removes the
-    lease. Nothing is done if its sign of life is not *sign* any more.
+    lease. Nothing is done if the sign of life of *server* is no longer *sign*.
     """
     # The newest last: without a lease, its time is the sign.
     alive = Connection.objects.filter(server=server, closed_at=None).order_by("seen_at", "pk")

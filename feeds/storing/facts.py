@@ -119,4 +119,4 @@ class Outcome:
     ideal: float | None = None
     """The ideal time of a new report, in seconds; None if unknown."""
     is_explained: bool = False
-    """Whether a broken block needs no explanation: there is one, or none can be stored."""
+    """Whether a broken block needs no explanation: one is stored, or none can be stored."""

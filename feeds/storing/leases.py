@@ -32,7 +32,7 @@ def signs(**which: str) -> dict[str, Sign]:
     """
     Return the sign of each server process that has a lease or open connections.
 
-    *which* may name one, as ``server``. A process of an older version has no lease. It
+    Given ``server=name``, return its sign only. A process of an older version has no lease. It
     marks its open connections as seen, so their newest such time is its sign.
     """
     held = Lease.objects.filter(**which)

@@ -52,7 +52,7 @@ def probe() -> None:
 
 def fitting(facts: Iterable[Fact], limit: int) -> int:
     """
-    Return how many of *facts* one transaction may store: the first one always.
+    Return the number of leading *facts* that one transaction may store: at least 1.
 
     Most facts are stored together with others of their kind and count as one of
     *limit*. A fact that needs statements of its own counts as `ALONE`: an explanation,

@@ -71,7 +71,7 @@ def _number(new: Sequence[BlockReport]) -> None:
 
 
 def _name_guests(ids: Mapping[str, int], reported: Sequence[Reported]) -> None:
-    """Name sessions whose client gave no name after their first sentence."""
+    """Give each session without a client's name the name in its first sentence."""
     names: dict[int, str] = {}
     for fact in reported:
         if isinstance(fact.report, PlainReport) and is_client_name(fact.report.client):

@@ -94,7 +94,7 @@ class Presence:
             log.warning("the database does not answer (%s); the lease is not renewed", cause)
 
     async def finish(self) -> None:
-        """Store the sample of the last period, shortened by the end, and end the lease."""
+        """Store the sample of the last period, which the end cut short, and end the lease."""
         now = datetime.now(UTC)
         await self._database.run(self._sampler.take, self._look(now, self._lags()))
         try:
@@ -126,7 +126,7 @@ class Presence:
         Correct the connections that are served here but not *known* as open.
 
         Those that were replaced but did not get the message are ended. Those that others
-        closed as lost are opened again, and those replaced by one that has ended since.
+        closed as lost are opened again, as are those whose replacement has ended since.
         Connections that are not stored yet stay as they are.
         """
         served = self._connections.values()

@@ -65,8 +65,8 @@ class Recorder:
         Queue *fact*; return False if too many are waiting already, in all or of texts.
 
         A `Closed` is always accepted: there are no more of them than connections.
-        *done* is called with the outcome, on the event loop, after the commit; for a fact
-        that is set aside, unless it is a report, with one that says it is not kept.
+        *done* is called with the outcome, on the event loop, after the commit. If a fact is
+        set aside, the outcome says that it is not kept; for a report, *done* is not called.
         """
         is_full = len(self._waiting) >= self._limits.waiting_facts
         is_text = isinstance(fact, Said)
@@ -146,7 +146,7 @@ class Recorder:
         self, batch: Sequence[tuple[Fact, Done | None]], outcomes: Sequence[Outcome]
     ) -> tuple[list[tuple[Fact, Done | None]], list[Outcome]]:
         """
-        Return the facts that were stored; queue those of lost sessions again.
+        Return the facts that were stored; queue the facts of lost sessions again.
 
         A session that is connected here is not stored if the database was rolled back
         to a time before its opening. Its opening is stored again first.
@@ -169,7 +169,7 @@ class Recorder:
         return stored, kept
 
     def _forget_opening(self, move: Opened | Closed) -> None:
-        """Never queue the opening of the connection of *move* again."""
+        """Forget the opening of the connection of *move*, so that it is never queued again."""
         opening = self._openings.get(move.session)
         if opening is not None and opening.channel == move.channel:
             del self._openings[move.session]

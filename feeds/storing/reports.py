@@ -1,10 +1,10 @@
 """
 Storage of clients' reports, each once, with its judgement.
 
-For a report sent again, the outcome is that of the stored one. If its contents differ,
-that is a conflict, and the stored one stays. A report removed for its age is not stored
-again. The caller holds the transaction. ``feeds.storing.plain_reports`` stores and
-numbers plain reports.
+For a report that is sent again, the outcome is that of the stored report. If the contents
+differ, that is a conflict, and the stored report stays. A report that was removed for its
+age is not stored again. The caller holds the transaction. ``feeds.storing.plain_reports``
+stores and numbers plain reports.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def count(new: Sequence[BlockReport]) -> None:
 
 
 def _outcome(stored: BlockReport, again: BlockReport) -> Outcome:
-    """Return the stored judgement, even if *again*, the same report, got another one."""
+    """Return the stored judgement, even if *again*, the same report, was judged otherwise."""
     if not _same(stored, again):
         return Outcome()
     return Outcome(
@@ -110,7 +110,7 @@ def _outcome(stored: BlockReport, again: BlockReport) -> Outcome:
 
 
 def _outcome_of_forgotten(again: BlockReport) -> Outcome:
-    """Return the new judgement on a report: the earlier one was removed with it."""
+    """Return the new judgement on a report: the earlier judgement was removed with it."""
     judgement = Judgement(Verdict(again.verdict), again.reason)
     return Outcome(judgement=judgement, is_explained=True)
 

@@ -11,7 +11,7 @@ class Watch:
     """
     The signs of life that this process has seen, by its own monotonic clock.
 
-    A sign that stays the same for long enough is one of a dead process, provided that
+    A sign that stays the same for long enough belongs to a dead process, provided that
     this process could store and look without a break: while the database is
     unavailable to all, no sign changes.
     """
@@ -25,11 +25,11 @@ class Watch:
         """Per process, its sign and the time at which it was first seen."""
 
     def interrupt(self) -> None:
-        """Note that the signs could not be seen: the time of every process starts again."""
+        """Record that the signs could not be read, and restart the wait for every process."""
         self._seen.clear()
 
     def dead(self, now: float, signs: Mapping[str, Sign]) -> dict[str, Sign]:
-        """Note the *signs* seen at *now*, in seconds; return those of dead processes."""
+        """Record the *signs* seen at *now*, in seconds; return those of dead processes."""
         if now - self._last > self._longest_break:
             self.interrupt()
         self._last = now

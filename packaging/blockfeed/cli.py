@@ -36,7 +36,7 @@ USAGE_ERROR = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the program that *arguments*, by default the command line, ask for."""
+    """Run the program that *arguments* name; they default to the command line's."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["--version"]:
         print(f"blockfeed {metadata.version('blockfeed')}")

@@ -24,7 +24,7 @@ from urllib.parse import urlencode
 from blockfeed import application
 
 MOST_SHOWN = 50
-"""Offsets in the message of a failed check; the number is given for all of them."""
+"""The most offsets that a failed check lists; it always gives their number."""
 WAIT_SECONDS = 60.0
 """Time for the reports of a client to be stored."""
 LOOK_SECONDS = 0.05
@@ -144,7 +144,7 @@ class Blockfeed:
 
         *got* has messages in the order of their arrival: as text, parsed, or only their offsets.
         From the first to the last of them none may be missing, doubled, out of order or altered;
-        *first* and *last* demand messages before and after, which must have been sent. Raises
+        *first* and *last* also require messages before and after, which must have been sent. Raises
         AssertionError with the differences, such as ``users: 2 missing: 17, 34; 1 doubled: 40``.
         """
         sent = [one.decode() if isinstance(one, bytes) else one for one in got]
@@ -190,7 +190,7 @@ class Blockfeed:
             return self._read()
 
     def _read(self) -> Any:
-        """Return the answer to the last request; skip those that nobody waits for any more."""
+        """Return the answer to the last request; skip answers that nobody waits for any more."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
             # A line whose reading was interrupted has lost its beginning.

@@ -106,7 +106,7 @@ def _do_faults(on: Installation, report: Report, chance: random.Random) -> None:
 
 
 def _recover(on: Installation) -> tuple[float | None, str]:
-    """Wait until every client has written more; return the seconds (None: never) and the last."""
+    """Wait until every client has written more; return the time (None: never) and the last one."""
     started = time.monotonic()
     before = on.sizes()
     last = ""

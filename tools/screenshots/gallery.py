@@ -18,7 +18,7 @@ class Gallery:
         self._parts = [HEADER]
 
     def add(self, title: str, sentence: str, images: dict[str, str]) -> None:
-        """Show *images*: descriptions, with paths below the page's folder."""
+        """Show *images*, each under its description; paths are relative to the page's folder."""
         shown = "\n".join(f"![{title}, {what}]({path})" for what, path in images.items())
         self._parts.append(f"## {title}\n\n{sentence}\n\n{shown}\n")
 

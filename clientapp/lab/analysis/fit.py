@@ -109,7 +109,7 @@ def fit(response: Sequence[float], predictors: Mapping[str, Sequence[float]]) ->
 
 
 def _design_faults(columns: Array, names: Sequence[str], points: int) -> tuple[list[str], float]:
-    """Return the reasons against a fit with these predictors, and their inflation."""
+    """Return the reasons against a fit with these predictors, and the predictors' inflation."""
     constant = [name for name, column in zip(names, columns.T, strict=True) if np.ptp(column) == 0]
     if constant:
         same = " and ".join(constant)

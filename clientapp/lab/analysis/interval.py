@@ -13,7 +13,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The range that holds a mean with a confidence of `CONFIDENCE`."""
+    """The range that contains a mean with a confidence of `CONFIDENCE`."""
 
     low: float
     high: float

@@ -4,7 +4,7 @@ Objections to a fit, from its residuals.
 Three usual tests, each at the level `LEVEL`: Ramsey's RESET with squares and
 products of the predictors (is the form wrong?), Breusch and Pagan's in
 Koenker's form (does the spread change with them?), Shapiro and Wilk's (do a
-few points stand far off?).
+few points lie far from the rest?).
 """
 
 from __future__ import annotations

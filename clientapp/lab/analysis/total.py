@@ -27,7 +27,7 @@ class Total:
     feeds: str
     block_size: int
     messages: int
-    """The N above."""
+    """The number N of messages."""
     seconds: float
     """From the first to the last of the N messages: mean over clients, then repeats."""
     interval: Interval | None
@@ -54,7 +54,7 @@ def totals(trials: Iterable[Trial]) -> list[Total]:
 
 
 def most_clients(totals: Sequence[Total]) -> list[Total]:
-    """Return those of *totals*, at least one, with the most clients, at their highest rate."""
+    """Return those of *totals*, at least one, with the most clients and then the highest rate."""
     key = max((total.clients, total.rate, total.feeds) for total in totals)
     return [total for total in totals if (total.clients, total.rate, total.feeds) == key]
 
@@ -102,7 +102,7 @@ def _total(trials: Sequence[Trial], messages: int) -> Total:
 
 
 def _by_client(trial: Trial) -> dict[str, list[TimedBlock]]:
-    """Return the first blocks of each client that follow each other, in order."""
+    """Return the blocks of each client, in order, up to the first one that is left out."""
     clients: defaultdict[str, list[TimedBlock]] = defaultdict(list)
     for block in sorted(trial.blocks, key=lambda block: block.number):
         run = clients[block.client]

@@ -55,7 +55,7 @@ def _sweep(options: argparse.Namespace) -> Path:
 
 
 def _read(paths: Sequence[Path]) -> Reading:
-    """Read all logs as one, and the folders of sweeps, swarms and clients."""
+    """Read all logs together, as one data set, and the folders of sweeps, swarms and clients."""
     logs = [path for path in paths if not path.is_dir()]
     parts = [read_folder(path) for path in paths if path.is_dir()]
     if logs:

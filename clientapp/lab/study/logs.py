@@ -2,7 +2,7 @@
 Block logs as trials.
 
 A log records its client's request and the messages that arrived, but not the
-number of connected clients. So clients are counted among the given logs.
+number of connected clients. So only the clients of the given logs are counted.
 """
 
 from __future__ import annotations

@@ -14,11 +14,11 @@ from ...wire import names
 MAX_CLIENTS = 1000
 """The most clients in a sweep, because all their blocks are logged and read again."""
 MAX_REPEATS = 100
-"""Repeats of a sweep: ten times as many make an interval a third as wide."""
+"""The most repeats of a sweep; ten times as many would make an interval a third as wide."""
 MAX_SECONDS = 3600
-"""Seconds of one run: an hour; the report holds its logs in memory."""
+"""The most seconds of one run: an hour; the report holds its logs in memory."""
 MAX_RATE = 1_000_000
-"""Messages per second of a feed: the server's limit."""
+"""The most messages per second of a feed: the server's limit."""
 SWEEP: dict[str, Any] = {
     "url": DEFAULT_URL,
     "feed": "users",

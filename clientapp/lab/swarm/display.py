@@ -19,7 +19,7 @@ from .swarm import Swarm
 
 LIVE_SECONDS = 0.5
 LINE_SECONDS = 5.0
-"""Between two lines if the output is not a terminal."""
+"""The seconds between two lines if the output is not a terminal."""
 FILE_WIDTH = 120
 """Characters per line in a file, which wraps nothing."""
 WIDE = 1000

@@ -40,7 +40,7 @@ class Histogram:
 
     def percentile(self, percent: float) -> float:
         """
-        Return the seconds that *percent* of all latencies do not exceed.
+        Return the latency, in seconds, that *percent* % of all latencies do not exceed.
 
         By nearest rank, as the lowest value of its bucket. Raises ValueError if
         nothing was counted.

@@ -43,7 +43,7 @@ class Member:
         """
         Create a member; it keeps a block log in *folder*, if given.
 
-        *latencies* are those of its part. *heads* has the newest known offset of
+        *latencies* counts those of its part. *heads* has the newest known offset of
         each feed in this process. *present* holds the member's number while it is
         connected. Each block becomes a row of *table*, if given.
         """

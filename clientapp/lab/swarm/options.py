@@ -14,13 +14,13 @@ from .expectation import RULE, Expectation, parse_expectation
 from .swarmplan import Part, Stage
 
 MAX_MEMBERS = 20_000
-"""Members of one swarm: as many as the connections that a server accepts."""
+"""The most members of one swarm: as many as the connections that a server accepts."""
 MAX_SECONDS = 86_400
-"""Seconds of a swarm or a stage: a day."""
+"""The most seconds of a swarm or a stage: a day."""
 MAX_WEIGHT = 1000
-"""Weight of a part: the largest ratio between the members of two parts."""
+"""The largest weight of a part: the largest ratio between the members of two parts."""
 MAX_PROCESSES = 64
-"""Processes of a swarm: the cores of a large machine."""
+"""The most processes of a swarm: as many as the cores of a large machine."""
 PART_RULE = (
     "FEED[+FEED...]:BLOCK_SIZE[:WEIGHT], for example users:10 or users+arrays:100:3; "
     f"a weight is a whole number from 1 to {MAX_WEIGHT}"

@@ -22,9 +22,9 @@ class PartStatus:
     """Members that are connected now."""
     messages: int = 0
     expected: int = 0
-    """Offsets from the members' starts to the newest ones known when the members ended."""
+    """Number of offsets from the members' starts to the newest known when the members ended."""
     received: int = 0
-    """Those of them that arrived; a message that arrived again after a stay counts once."""
+    """Number of these that arrived; a message that arrived again after a stay counts once."""
     behind: int = 0
     """Messages that slow readers had not read when they ended; they do not count as expected."""
     blocks: int = 0

@@ -2,8 +2,8 @@
 The plan of a swarm: its members and their times, reproducible from a seed.
 
 A swarm has *stages*, each with a number of members and a duration. A member
-joins in the first stage that has room for it. It leaves in the first one that
-has not, and returns if a later stage has room again.
+joins in the first stage that has room for it. It leaves in the first later
+one that has no room, and returns if a later stage has room again.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _stays(number: int, stages: Sequence[Stage]) -> list[Stay]:
 
 
 def _interrupted(stay: Stay, random: Callable[[], float]) -> list[Stay]:
-    """Return the rest of a stay with an absence somewhere in its middle."""
+    """Return the parts of a stay before and after an absence somewhere in its middle."""
     shortest, longest = AWAY_SECONDS
     away = shortest + random() * (longest - shortest)
     room = stay.end - stay.begin - away

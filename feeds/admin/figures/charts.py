@@ -18,7 +18,7 @@ MOST_LINES = len(COLOURS)
 """The most lines in one chart; more cannot be told apart."""
 GREY = "#9ca3af"
 WIDE = 30
-"""The factor between numbers above which their axis is logarithmic."""
+"""The ratio of the largest to the smallest number above which their axis is logarithmic."""
 
 Point = tuple[float, float | None]
 """A number on the x axis, and its value."""

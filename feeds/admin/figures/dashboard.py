@@ -79,8 +79,8 @@ def dashboard(rights: Rights, span: Span = HOUR, feed: str = "") -> Dashboard:
     """
     Return the dashboard of the last *span*; takes at most six queries.
 
-    With a *feed*, the charts show what samples know of that feed, which excludes
-    reports. A feed that does not exist, or that the reader may not view, means all.
+    With a *feed*, the charts show the samples' figures of that feed, which do not
+    cover reports. If it does not exist, or the user may not view it, they show all feeds.
     """
     now = datetime.now(UTC)
     now_us = int(now.timestamp() * 1_000_000)

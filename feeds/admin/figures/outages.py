@@ -1,9 +1,9 @@
 """
-When something was unavailable, as stored samples tell it.
+The times at which something was unavailable, according to stored samples.
 
-A time without any sample is one without a server process. A sample says which
-parts did not work at some time of its ten seconds, so an outage of a part is
-known to ten seconds, and is never shorter than one sample.
+In a time without any sample, no server process was running. A sample names the
+parts that did not work at some time of its ten seconds. So an outage of a part is
+accurate to ten seconds, and is never shorter than one sample.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NOW_SECONDS = 30
 GRACE_SECONDS = 1
 """A sample may be late by this much; no restart of a server takes less time."""
 MOST_OUTAGES = 5
-"""Outages of one kind told with their times."""
+"""The most outages of one kind that are listed with their times."""
 SERVER = "server"
 SENTENCES = {
     SERVER: "No server process was running",
@@ -68,7 +68,7 @@ def within(spans: Spans, start: datetime, end: datetime) -> float:
 
 
 def sentences(found: dict[str, Spans]) -> str:
-    """Return in words when something was unavailable, or that nothing was."""
+    """Return sentences that say when something was unavailable, or that nothing was."""
     if not found:
         return (
             "No outage: since the first sample, a server process was always running, and the "
@@ -100,7 +100,7 @@ def _without_server(samples: Sequence[Sample], now: datetime) -> Spans:
 
 
 def _extend(spans: Spans, start: datetime, end: datetime) -> None:
-    """Add a time to *spans*, the oldest first; one that follows the last one prolongs it."""
+    """Add a period to *spans*, which is in order; if it follows the last one, prolong that."""
     if spans and start - spans[-1][1] <= timedelta(seconds=GRACE_SECONDS):
         spans[-1] = spans[-1][0], max(spans[-1][1], end)
     else:

@@ -78,7 +78,7 @@ def step_point(
 
 
 def point_of(samples: Sequence[Sample], weights: Sequence[tuple[Sample, float]]) -> Point:
-    """Return the figures of *samples*, newest first, with rates by the *weights*."""
+    """Return the figures of *samples*, which are newest first; *weights* apply to the rates."""
     if not samples:
         return Point()
 

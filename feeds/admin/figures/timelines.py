@@ -11,7 +11,7 @@ from feeds.admin.figures.outages import LINES, within
 
 
 def session_charts(history: History) -> list[Chart]:
-    """Return the charts of what was sent, and to how many."""
+    """Return the charts of messages sent, of sessions, and of their lag."""
     return [
         _over_time(
             history,
@@ -40,7 +40,7 @@ def session_charts(history: History) -> list[Chart]:
 
 
 def report_charts(history: History) -> list[Chart]:
-    """Return the charts of what was reported; one more if plain clients reported."""
+    """Return the charts of reports, with one more if plain clients reported."""
     points = history.points
     left_out = f" Left out of {history.blocks - history.plain:,} blocks: {history.left_out:,}."
     drawn = [
