@@ -40,7 +40,7 @@ class Crown(RuleBasedStateMachine):
         self.stored: dict[tuple[str, int], Judgement] = {}
         self.server = Server(self.feeds, self.stored)
         self.held: list[tuple[str, int, int]] = []
-        """Batches that were pushed and did not come yet."""
+        """Batches that were pushed and have not arrived yet."""
         self.clients = [
             Client(
                 Session(
@@ -85,7 +85,7 @@ class Crown(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(FEEDS), seed=st.integers(1, 3))
     def upgrade(self, name: str, seed: int) -> None:
-        """Start a server that cannot make an epoch, and a generator with another one."""
+        """Start a server that cannot make the last epoch, and a generator with another one."""
         self.feeds[name].foreign.add(self.feeds[name].segments[-1].epoch)
         self.feeds[name].begin(seed, 1000)
         self.restart_server()

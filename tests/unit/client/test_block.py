@@ -172,7 +172,7 @@ def test_unannounced_hole_counts_as_lost() -> None:
 
 
 def test_rollback_between_blocks_begins_the_range() -> None:
-    """If the history is rolled back before the first message of a block, its range is as usual."""
+    """If the history is rolled back before a block's first message, the range is as usual."""
     block = builder(1)
     add(block, "users", 9, 9.0)
     block.finish({})
@@ -182,7 +182,7 @@ def test_rollback_between_blocks_begins_the_range() -> None:
 
 
 def test_rollback_inside_a_block_is_in_its_range() -> None:
-    """A range with messages of two histories says so, even without a message of the second one."""
+    """A range during which the history was rolled back says so, even if no message follows."""
     for last in (4, 0):
         block = builder(2)
         add(block, "users", 9, 9.0)

@@ -17,7 +17,7 @@ def segment(first: int, started_us: int, rate_milli: int) -> Segment:
 
 
 def rates_of(schedule: Schedule, first: int, last: int, size: int, told: float) -> list[object]:
-    """Return the rate of each block of *size* offsets after a welcome that said *told*."""
+    """Return the rate of each block of *size* offsets after a welcome with the rates *told*."""
     cadence = Cadence()
     cadence.begin({"users": told})
     found: list[object] = []
@@ -62,7 +62,7 @@ def test_single_message_blocks_use_the_previous_step() -> None:
 
 
 def test_feed_without_a_message_keeps_its_rate() -> None:
-    """A slow feed keeps its last rate while no block contains it."""
+    """A slow feed keeps its last rate while no block contains a message of it."""
     cadence = Cadence()
     cadence.begin({"users": 1.0, "arrays": 0.1})
     cadence.take("users", 1, START)

@@ -11,7 +11,7 @@ from clientapp.wire.report import Latency
     ("percent", "expected"), [(1, 15), (30, 20), (40, 20), (50, 35), (99, 50), (100, 50)]
 )
 def test_nearest_rank(percent: int, expected: float) -> None:
-    """A percentile is the smallest value that at least that share of the values does not exceed."""
+    """The percentile p is the smallest value with at least p % of all values at or below it."""
     assert nearest_rank([15, 20, 35, 40, 50], percent) == expected
 
 

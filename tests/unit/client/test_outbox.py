@@ -61,7 +61,7 @@ def test_overtaken_report_is_sent_again(outbox: Outbox) -> None:
 
 
 def test_report_can_be_lost_again(outbox: Outbox) -> None:
-    """A report that was sent again is lost again only if a report sent later is acknowledged."""
+    """A report that was sent again counts as lost only if a later one is acknowledged."""
     outbox.acknowledge(ack(2))
     assert taken(outbox) == [1]
     outbox.add(report(6))
@@ -145,7 +145,7 @@ def test_clear_keeps_only_refusals(outbox: Outbox) -> None:
 
 
 def test_later_acknowledgement_replaces_a_waiting_one(outbox: Outbox) -> None:
-    """A later acknowledgement replaces a waiting one, or is handed out at once after it."""
+    """A later acknowledgement of a block replaces a waiting one; otherwise it is ready at once."""
     outbox.acknowledge(ack(2))
     assert outbox.acknowledge(BROKEN) == [BROKEN, ack(2)]
     assert outbox.acknowledge(BROKEN) == [BROKEN]

@@ -104,7 +104,7 @@ def test_offsets_skipped_before_a_gap_are_a_gap(protocol: ClientProtocol) -> Non
 
 
 def test_offsets_may_restart_in_a_new_epoch(protocol: ClientProtocol) -> None:
-    """Lower offsets of a new epoch are no duplicates."""
+    """Lower offsets of a new epoch are not duplicates."""
     protocol.receive(gap(1, 0))
     assert protocol.receive(message(1)) == [message(1)]
 
@@ -242,7 +242,7 @@ def test_rollback_moves_the_cursor_back(protocol: ClientProtocol) -> None:
 
 
 def test_rollback_to_a_later_offset_names_what_is_missing(protocol: ClientProtocol) -> None:
-    """If the feed is further now, the gap spans the offsets between."""
+    """If the new history is further ahead, the gap spans the offsets in between."""
     protocol.receive(message(5))
     ahead = gap(6, 9, epoch=OLD, cause=HISTORY)
     assert protocol.receive(ahead) == [ahead]

@@ -78,7 +78,7 @@ def test_nothing_is_known_before_the_first_pong() -> None:
 
 @pytest.mark.parametrize("ahead_us", [0, 3 * SECOND, -3 * SECOND])
 def test_half_the_round_trip_bounds_the_error(ahead_us: int) -> None:
-    """Half the round trip bounds the error, and equal ways leave none."""
+    """Half the round trip bounds the error; if both ways take equally long, there is none."""
     world = World(ahead_us=ahead_us)
     world.ping(500, 500)
     assert world.known == Clock(offset=ahead_us / SECOND, error=0.000501)
@@ -148,7 +148,7 @@ def test_step_of_the_clients_clock_is_bridged() -> None:
 
 
 def test_sleep_of_the_clients_machine_is_covered() -> None:
-    """After a sleep the bound covers it, and only the next pong counts."""
+    """After a sleep, the bound covers the time slept, and only the next pong counts."""
     world = World()
     world.ping()
     world.sleep(60 * SECOND)
@@ -158,8 +158,8 @@ def test_sleep_of_the_clients_machine_is_covered() -> None:
     assert world.known == Clock(offset=0.0, error=0.005001)
 
 
-def test_a_pause_between_reading_the_clocks_is_no_step() -> None:
-    """A difference below a step is blamed on a busy machine, and does not change the estimate."""
+def test_a_pause_between_reading_the_clocks_is_not_a_step() -> None:
+    """A difference smaller than a step comes from a busy machine; the estimate does not change."""
     world = World()
     world.ping()
     world.wall_us += STEP_US - SECOND // 1000

@@ -50,7 +50,7 @@ def test_quiet_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
         (7, "Gap in users: nothing is missing (epoch)\n"),
     ],
 )
-def test_gap_without_missing_messages_is_no_alarm(
+def test_gap_without_missing_messages_is_harmless(
     last: int, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A gap without missing offsets is reported as harmless."""

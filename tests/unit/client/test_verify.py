@@ -53,8 +53,8 @@ def test_log_without_a_block_is_whole(
     assert capsys.readouterr().out.splitlines()[0] == f"{path}: whole, without a block"
 
 
-def test_torn_tail_is_no_fault(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A torn tail is reported and is no fault."""
+def test_torn_tail_is_not_a_fault(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A torn tail is reported, but is not a fault."""
     path.write_bytes(path.read_bytes() + b"\n=== block 3: 3 mess")
     assert cli.main(["verify", str(path)]) == 0
     assert "the last 20 bytes are a torn block" in capsys.readouterr().out
@@ -112,7 +112,7 @@ def test_json_has_an_object_per_log(path: Path, capsys: pytest.CaptureFixture[st
 def test_unreadable_log_does_not_stop_the_others(
     tmp_path: Path, text: bytes | None, why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A file that is no log is reported in one sentence, and the other logs are still read."""
+    """A file that is not a log is reported in one sentence, and the other logs are still read."""
     other = tmp_path / "other"
     if text is None:
         other.mkdir()

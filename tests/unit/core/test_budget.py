@@ -20,8 +20,8 @@ SMALL = replace(
 )
 
 
-def test_allowance_grows_up_to_its_most() -> None:
-    """An allowance grows with time, and not beyond what it had at first."""
+def test_allowance_grows_up_to_its_maximum() -> None:
+    """An allowance grows with time, at most up to its initial amount."""
     allowance = Allowance(rate=2.0, most=10.0, now=0.0)
     assert allowance.spend(10, now=100.0) == 0
     assert allowance.wait(now=100.0) == 0
@@ -55,7 +55,7 @@ def test_byte_rate() -> None:
 
 
 def test_empty_frames_at_full_speed_end_in_a_flood() -> None:
-    """A client that sends empty frames whenever it may is disconnected in the end."""
+    """A client that sends empty frames as fast as they are read is disconnected in the end."""
     budget, now, sent = Budget(SMALL, 0.0), 0.0, 0
     while not budget.is_flooded:
         budget.spend(0, now, carries=False)

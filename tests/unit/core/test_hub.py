@@ -97,7 +97,7 @@ def test_controls_reach_only_clients_of_the_protocol() -> None:
 
 
 def test_readers_and_messages_are_counted_per_feed() -> None:
-    """Each feed has its readers, in a cohort or not, the worst lag, and what was sent."""
+    """Readers, in cohorts and alone, the worst lag, and messages sent are counted per feed."""
     hub = open_hub()
     hub.open_stream("arrays", 0)
     join(hub)
@@ -330,7 +330,7 @@ def test_control_is_sent_in_steps() -> None:
 
 
 def test_rollback_moves_every_reader_to_the_head() -> None:
-    """Readers in step, blocked and recovering get the gap first, then what follows the head."""
+    """Readers in step, blocked or recovering get the gap first, then messages after the head."""
     recoveries = Recoveries()
     hub = open_hub(recoveries)
     hub.publish("users", 1, messages("users", 1, 3 * LIMITS.recent_messages))

@@ -136,7 +136,7 @@ class HubMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.readers)
     @rule(data=st.data())
     def hold(self, data: st.DataObject) -> None:
-        """Hold back bytes for a reader that the hub did not write."""
+        """Hold back bytes that did not come from the hub."""
         reader = self.draw_reader(data)
         reader.writer.is_slow = reader.writer.is_holding = True
         self.hub.held(reader.subscriber)
@@ -200,7 +200,7 @@ class HubMachine(RuleBasedStateMachine):
 
     @invariant()
     def nobody_is_forgotten(self) -> None:
-        """Check that each reader is in a cohort, or waits for an event that continues it."""
+        """Check that each reader is in a cohort, or waits for an event that lets it continue."""
         assert self.hub.subscribers == {reader.subscriber for reader in self.readers}
         for reader in self.readers:
             one = reader.subscriber
@@ -237,7 +237,7 @@ class HubMachine(RuleBasedStateMachine):
                 assert cursor == self.hub.streams[feed].head
 
     def slow(self) -> list[Reader]:
-        """Return the readers that hold bytes back, or would."""
+        """Return the readers with bytes held back, or with a writer that would hold some back."""
         return [reader for reader in self.readers if reader.writer.is_slow]
 
     def draw_reader(self, data: st.DataObject) -> Reader:
@@ -245,7 +245,7 @@ class HubMachine(RuleBasedStateMachine):
         return self.readers[data.draw(st.integers(0, len(self.readers) - 1))]
 
     def drain_reader(self, reader: Reader) -> None:
-        """Let a reader take what is held for it, and tell the hub."""
+        """Let a reader take the bytes held for it, and tell the hub."""
         reader.writer.drain()
         self.hub.drained(reader.subscriber)
 

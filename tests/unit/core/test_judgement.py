@@ -39,7 +39,7 @@ BROKEN = Judgement(Verdict.BROKEN, "users 5 to 7: the digest differs, cause unkn
     ],
 )
 def test_verdict_from_the_counts(count: int, gaps: int, expected: str) -> None:
-    """Counts that do not add up are broken; announced gaps make a block unverifiable."""
+    """Counts that do not add up make a block broken; announced gaps make it unverifiable."""
     found = judge_by_count("users", replace(WHOLE, count=count, gaps=gaps))
     assert found is not None
     assert f"{found.verdict}: {found.reason}" == expected

@@ -43,7 +43,7 @@ def test_each_line_has_a_frame() -> None:
 
 
 def test_first_message_of_a_feed_announces_its_epoch() -> None:
-    """A client that connected before the feed ran may know another epoch, so it is announced."""
+    """A client that connected before the feed ran may know another epoch, so a gap names it."""
     announced, line = payloads(make_frames("users", SCHEDULE, 1, LINES[:1])[0])
 
     assert read_from_server(announced) == Gap(

@@ -32,7 +32,7 @@ from feeds.core.peer import NO_PORT, forwarded_host, peer
     ids=range(20),
 )
 def test_nearest_proxy_is_trusted(values: list[bytes], host: str | None) -> None:
-    """The last address in the header counts; a value that is no address is ignored."""
+    """The last address in the header counts; a value that is not an address is ignored."""
     headers = [(b"host", b"x"), *((b"x-forwarded-for", value) for value in values)]
     assert forwarded_host(headers) == host
 

@@ -39,7 +39,7 @@ def test_only_the_recent_past_is_kept() -> None:
 
 
 def test_restart_forgets_the_past() -> None:
-    """After a restart behind a hole only new lines are known."""
+    """After a restart beyond a hole, only new lines are known."""
     known = Prefixes(0, 10)
     known.extend(LINES[:5])
     known.restart(50)

@@ -27,7 +27,7 @@ def test_first_segment_starts_now() -> None:
 
 
 def test_segment_continues_on_time() -> None:
-    """From OFF_US before message 10 is due until OFF_US after 11 is, the segment continues."""
+    """The segment continues from OFF_US before message 10 is due to OFF_US after 11 is due."""
     due = FIRST.at(11)
     for now_us in (FIRST.at(10) - OFF_US, FIRST.at(10), due, due + OFF_US):
         assert after(10, now_us, FIRST) is None
@@ -64,7 +64,7 @@ def test_change_starts_after_the_promise(changed: dict[str, object]) -> None:
 
 @given(st.integers(1, 10**6), st.integers(-(10**8), 10**13))
 def test_next_offset_is_due_soon(promised: int, moment: int) -> None:
-    """The next offset was due at most OFF_US ago and is due by now or one step after the last."""
+    """The next offset is due OFF_US ago or later, and by now or one step after the last one."""
     now_us = NOON_US + moment
     segment = after(promised, now_us, FIRST) or FIRST
     assert segment.first in (1, promised + 1)

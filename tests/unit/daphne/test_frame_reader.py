@@ -34,7 +34,7 @@ def header(size: int, *, opcode: int = 1, last: bool = True) -> bytes:
 
 
 def test_refused_frame_is_discarded(loop: Loop) -> None:
-    """A client that sends a large frame innocently can end the connection with a handshake."""
+    """A client that sends a large frame by mistake can end the connection with a handshake."""
 
     async def read() -> Any:
         protocol, size = opened(), LIMITS.byte_burst + 1
@@ -47,7 +47,7 @@ def test_refused_frame_is_discarded(loop: Loop) -> None:
 
 
 def test_refused_fragments_are_discarded(loop: Loop) -> None:
-    """The same for a large message in many fragments."""
+    """A client that sends a large message in many fragments can also end it properly."""
 
     async def read() -> Any:
         protocol, size = opened(), LIMITS.frame_bytes

@@ -84,11 +84,11 @@ class Reactor:
         self.waits = False
 
     def addWriter(self, _: object) -> None:  # noqa: N802  Twisted's name
-        """Note that the transport waits to write."""
+        """Record that the transport waits to write."""
         self.waits = True
 
     def removeWriter(self, _: object) -> None:  # noqa: N802
-        """Note that the transport no longer waits to write."""
+        """Record that the transport no longer waits to write."""
         self.waits = False
 
     def addReader(self, _: object) -> None:  # noqa: N802

@@ -6,18 +6,18 @@ from feeds.daphne.pending import GRACE_SECONDS, Pending
 
 
 class Connection:
-    """A connection that only notes its end."""
+    """A connection that only records its end."""
 
     def __init__(self) -> None:
         self.is_over = False
 
     def give_way(self) -> None:
-        """Note the end."""
+        """Record the end."""
         self.is_over = True
 
 
 def test_connection_that_has_waited_longest_gives_way() -> None:
-    """If there are too many for a second, the oldest ones end, one for each new one."""
+    """If too many are pending for a second, each new one ends the oldest one."""
     pending, many = Pending(most=3), [Connection() for _ in range(5)]
     for one in many:
         pending.enter(one, 0.0)

@@ -44,7 +44,7 @@ class Server:
         self.factory = BoundedFactory(self, 4 * most)
 
     def create_application(self, request: Any, _: object) -> Queue[Any]:
-        """Note a request."""
+        """Record a request."""
         self.requests.append(request)
         return Queue()
 
@@ -56,7 +56,7 @@ class Server:
         request.handle_reply({"type": "http.response.body", "body": bytes(size)})
 
     def protocol_connected(self, _: object) -> None:
-        """Do nothing, like the other notes."""
+        """Do nothing, like the other callbacks."""
 
     def protocol_disconnected(self, _: object) -> None:
         """Do nothing."""
@@ -136,7 +136,7 @@ def test_unread_answer_is_given_up(get: bytes) -> None:
 
 @pytest.mark.parametrize("get", [GET, LAST_GET])
 def test_download_does_not_give_way_to_new_connections(get: bytes) -> None:
-    """If many connections are pending, they end each other, and no download."""
+    """If many connections are pending, new ones end older ones, but never a download."""
     server = Server(most=3)
     door = Door(server)
     door.channel.dataReceived(get)

@@ -87,7 +87,7 @@ def test_overhead_is_block_time_minus_ideal_block_by_block() -> None:
 
 
 def test_ideal_is_a_median() -> None:
-    """One long block changes neither the ideal nor the block time beside it, unlike a mean."""
+    """One long block changes neither the ideal nor the block time; it would change a mean."""
     found = summarise(GOOD._replace(ideal=n, seconds=n) for n in (1.0, 2.0, 90.0))
     assert found.seconds is not None
     assert (found.ideal, found.seconds.p50) == (2.0, 2.0)

@@ -25,7 +25,7 @@ def line(noise: np.ndarray) -> list[float]:
 
 
 def refused(outcome: Fit | NoFit) -> str:
-    """Return the reasons why *outcome* is no fit."""
+    """Return the reasons why *outcome* is not a fit."""
     assert isinstance(outcome, NoFit)
     return "; ".join(outcome.reasons)
 
@@ -54,7 +54,7 @@ def test_line_matches_a_textbook_example() -> None:
 
 
 def test_a_known_dependence_is_found() -> None:
-    """The true coefficients lie in their intervals, and the predictors of a grid do not inflate."""
+    """The true coefficients lie in their intervals; a grid has no variance inflation."""
     outcome = fit(line(NOISE), GRID)
     assert isinstance(outcome, Fit)
     for coefficient, true in zip(outcome.coefficients, (0.2, 0.1, 2e-5), strict=True):

@@ -16,5 +16,5 @@ def test_interval_matches_a_calculation_by_hand() -> None:
 
 
 def test_one_repeat_has_no_interval() -> None:
-    """A single mean does not tell its own error."""
+    """The error of a single mean is unknown."""
     assert interval([1.0]) is None

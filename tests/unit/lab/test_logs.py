@@ -167,7 +167,7 @@ def test_damaged_block_is_left_out_and_counted(tmp_path: Path) -> None:
     assert "Blocks left out because they do not match their checksum: 1." in reading.notes
 
 
-def test_torn_tail_is_no_block(tmp_path: Path) -> None:
+def test_torn_tail_is_not_a_block(tmp_path: Path) -> None:
     """A block that is still being written does not count."""
     log = session_log(FOURS, users(1, 8))
     (trial,) = read_logs(write(tmp_path, alice=log[:-30])).trials
@@ -175,7 +175,7 @@ def test_torn_tail_is_no_block(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("torn", [1, 30, 100])
-def test_torn_session_line_is_no_session(tmp_path: Path, torn: int) -> None:
+def test_torn_session_line_is_not_a_session(tmp_path: Path, torn: int) -> None:
     """A log that is cut off inside a new session's line still counts as whole, and is measured."""
     log = session_log(FOURS, users(1, 8)) + b"\n" + session_log(THREES, [])[:-torn]
     (path,) = write(tmp_path, alice=log)
@@ -195,7 +195,7 @@ def test_log_of_a_torn_session_line_is_empty(tmp_path: Path) -> None:
 
 
 def test_blocks_of_a_damaged_session_line_are_left_out(tmp_path: Path) -> None:
-    """Its blocks belong to no known session; blocks before and after it are measured."""
+    """Blocks of an unreadable session line are not measured; other sessions are."""
     lost = session_log(replace(FOURS, session="the-next-session-key"), users(1, 12))
     lost = lost.replace(b"the-next-session-key", b"the-text-session-key")
     log = b"\n".join([session_log(FOURS, users(1, 8)), lost, session_log(THREES, users(1, 3))])

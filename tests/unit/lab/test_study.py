@@ -45,7 +45,7 @@ def test_models_of_a_grid() -> None:
     assert clients.low < 2e-5 < clients.high
 
 
-def test_blocks_of_one_are_no_points_of_block_time() -> None:
+def test_blocks_of_one_are_left_out_of_block_time() -> None:
     """Block times that are always zero would suggest false precision."""
     found = models(study(grid()))["mean block time"]
     assert isinstance(found, Fit)
@@ -53,7 +53,7 @@ def test_blocks_of_one_are_no_points_of_block_time() -> None:
 
 
 def test_response_without_data_is_not_fitted() -> None:
-    """Without latencies the model of latency says so."""
+    """Without latencies, the model of latency says that they are missing."""
     found = models(study([trial()]))["latency p50"]
     assert found == NoFit(reasons=("no run measured this",))
 

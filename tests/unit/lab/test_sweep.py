@@ -37,7 +37,7 @@ def test_block_sizes_alternate() -> None:
 
 
 def test_no_client_leaves_early() -> None:
-    """After the last one joined, all stay to settle, for the requested seconds and a block."""
+    """After the last one joins, all stay to settle, then for the requested seconds and a block."""
     stays = [role.stays for role in roles(PLAN, 4)]
     assert [stay.begin for (stay,) in stays] == [number / JOIN_PER_SECOND for number in range(4)]
     largest_block = 2.5

@@ -142,7 +142,7 @@ def test_damaged_block_is_cut(path: Path) -> None:
     ],
 )
 def test_foreign_file_stays_unchanged(tmp_path: Path, text: bytes) -> None:
-    """A file that is no block log is refused, and no byte of it changes."""
+    """A file that is not a block log is refused, and no byte of it changes."""
     path = tmp_path / "letter"
     path.write_bytes(text)
     with pytest.raises(CouldNot, match="is not a block log and stays as it is"):
@@ -157,13 +157,13 @@ def test_second_writer_is_refused(path: Path) -> None:
     BlockLog(path).close()
 
 
-def test_folder_is_no_log(tmp_path: Path) -> None:
-    """A log that cannot be opened for writing is named with the reason."""
+def test_folder_is_not_a_log(tmp_path: Path) -> None:
+    """If a log cannot be opened for writing, the error names its path and the reason."""
     with pytest.raises(CouldNot, match=r"cannot be opened: Is a directory"):
         BlockLog(tmp_path)
 
 
-def test_device_is_no_log() -> None:
+def test_device_is_not_a_log() -> None:
     """A log must be a file that can be truncated and synced."""
     with pytest.raises(CouldNot, match="is not a regular file"):
         BlockLog(Path("/dev/null"))

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
 @contextmanager
 def ordinary_user(folder: Path) -> Iterator[None]:
-    """Run as a user to whom the mode of *folder*, which they own, applies."""
+    """Run as a user who owns *folder* and to whom its mode applies."""
     if os.geteuid() != 0:
         yield
         return
@@ -55,7 +55,7 @@ def memory() -> Iterator[tuple[int, Path]]:
 
 
 def test_folder_may_be_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log works in a folder whose names may not be listed."""
+    """A log works in a folder whose files may not be listed."""
     folder = tmp_path / "closed"
     folder.mkdir(mode=0o300)
     # From within, because the folders above cannot be passed by this user.

@@ -54,7 +54,7 @@ def test_removed_or_replaced_log_is_noticed(
 
 
 def test_log_may_be_a_link(tmp_path: Path) -> None:
-    """A symbolic link, or a second name of the file, is no replacement."""
+    """A symbolic link, or a second name of the file, is not a replacement."""
     path, link = tmp_path / "alice.log", tmp_path / "link.log"
     path.touch()
     link.symlink_to(path)

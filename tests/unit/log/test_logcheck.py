@@ -97,8 +97,8 @@ def test_unstarted_feed_may_change_epoch() -> None:
 
 
 @pytest.mark.parametrize("taken", [4, 6])
-def test_rollback_is_explained_and_no_fault(taken: int) -> None:
-    """Offsets may follow again after a gap with the cause history, also within a block."""
+def test_rollback_is_explained_and_not_a_fault(taken: int) -> None:
+    """Offsets may be repeated after a gap with the cause history, even within a block."""
     rollback = replace(gap(3, 2), cause=HISTORY)
     log = session_log(ALICE, [*users(1, taken), rollback, *users(3, 14 - taken)])
     findings = check(log)
@@ -243,7 +243,7 @@ def test_block_of_one_takes_no_time() -> None:
     [(3.0, 0), (3.1, 0), (3.11, 1), (2.9, 0), (2.89, 1)],
 )
 def test_differing_clocks_are_a_warning(seconds: float, expected: int) -> None:
-    """Clocks that differ by more than 0.1 s and 0.1 % are a warning, and no fault."""
+    """Clocks that differ by more than 0.1 s and 0.1 % cause a warning; they are not a fault."""
     old, new = b"3.000 s", b"%.3f s" % seconds
     begin, end = GOOD.index(b"=== block 1"), GOOD.index(b"2026", GOOD.index(b"# block"))
     block = GOOD[begin:end].replace(old, new).replace(b'"seconds":3.0', b'"seconds":%.2f' % seconds)
@@ -252,7 +252,7 @@ def test_differing_clocks_are_a_warning(seconds: float, expected: int) -> None:
 
 
 def test_decreasing_stamps_are_a_warning() -> None:
-    """A wall clock that was set back is a warning, and no fault."""
+    """A wall clock that was set back causes a warning; it is not a fault."""
     log = seal(GOOD.replace(b"33:22.000000Z arrays", b"33:20.500000Z arrays", 1))
     findings = check(log)
     found = [warning.text for warning in findings.warnings.kept]
@@ -310,7 +310,7 @@ def test_kept_faults_are_bounded() -> None:
     assert (findings.faults.count, len(findings.faults.kept)) == (40, MAX_KEPT)
 
 
-def test_foreign_text_is_no_log() -> None:
+def test_foreign_text_is_not_a_log() -> None:
     """A file that does not start like a log is refused."""
     for text in (b"Dear Ada,\n", b"#", b"\0" * 100, b"# session notes\n"):
         with pytest.raises(NotABlockLog, match="its first line is not a session line"):

@@ -80,7 +80,7 @@ def server(outages: Outages) -> Iterator[Server]:
 
 
 def test_running(server: Server) -> None:
-    """A feed with promises that change is running; before that, it is taken to be."""
+    """A feed whose promises change is running; until a change is seen, it counts as running."""
     server.promised_us = 5
     server.look()
     assert (server.found().condition, server.found().is_known) == (Condition.RUNNING, False)
@@ -135,7 +135,7 @@ def test_no_database_that_answers(server: Server) -> None:
 
 
 def test_no_database_that_accepts_changes(server: Server, outages: Outages) -> None:
-    """If this server cannot store, a silent generator waits for the same."""
+    """If this server cannot store, a silent generator is taken to wait for the database, too."""
     server.generate(5)
     outage = Outage(what="The database does not accept reports", cause="", then="they wait.")
     outages.begin(STORING, outage)
@@ -166,7 +166,7 @@ def test_clock_differs(server: Server, ahead: int, said: str) -> None:
 
 
 def test_small_difference_of_a_clock_is_not_reported(server: Server) -> None:
-    """A slow database, and a look once a second, look the same."""
+    """A slow database, or looking only once a second, has the same effect."""
     for server.ahead in (CLOCK_SECONDS, -CLOCK_SECONDS):
         server.generate(2 * CLOCK_SAMPLES)
         assert server.found().condition is Condition.RUNNING
@@ -186,14 +186,14 @@ def test_behind(server: Server) -> None:
 
 
 def test_switched_off(server: Server) -> None:
-    """A feed that is off is nothing else, whatever its generator does."""
+    """A feed that is off has no other condition, whatever its generator does."""
     server.enabled = False
     server.look(9)
     assert server.found().condition is Condition.OFF
 
 
 def test_removed() -> None:
-    """A feed that was removed is nothing else."""
+    """A feed that was removed has no other condition."""
     found = diagnose("users", enabled=False, promised=1, removed=True)
     assert found.condition is Condition.REMOVED
     assert found.sentence == "feed users was removed"

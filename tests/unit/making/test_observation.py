@@ -116,7 +116,7 @@ def test_failed_look_begins_anew(scene: Scene) -> None:
 
 
 def test_verdict_holds_until_there_is_another(scene: Scene) -> None:
-    """A failed look does not revive a dead owner, nor kill a living one."""
+    """A failed look neither revives a dead owner nor kills a living one."""
     scene.look()
     scene.promise()
     scene.look()
@@ -141,7 +141,7 @@ def test_look_of_another_thread_counts_once(scene: Scene) -> None:
 
 
 def test_feed_that_is_not_found_is_forgotten(scene: Scene) -> None:
-    """A feed that was removed, and one of the same name later, have nothing in common."""
+    """A feed that was removed has nothing in common with a later one of the same name."""
     for _ in range(10):
         scene.look()
     with scene.observer.looking():
@@ -152,7 +152,7 @@ def test_feed_that_is_not_found_is_forgotten(scene: Scene) -> None:
 
 @pytest.mark.parametrize("ahead", [-40, -5, 0, 5, 40])
 def test_clock_of_the_owner_is_compared(scene: Scene, ahead: int) -> None:
-    """The difference is that of the promise seen soonest, and changes no verdict."""
+    """The difference comes from the promise that was seen soonest, and changes no verdict."""
     scene.look()
     for number in range(2 * CLOCK_SAMPLES):
         assert scene.observer.ahead("users") is None or number >= CLOCK_SAMPLES
@@ -173,7 +173,7 @@ def test_old_promise_says_nothing_about_a_clock(scene: Scene) -> None:
 
 
 def test_time_without_a_look_is_known(scene: Scene) -> None:
-    """It counts from the last look that succeeded."""
+    """The time counts from the last look that succeeded."""
     assert scene.observer.unseen_seconds() == 0
     scene.look()
     scene.now += 7

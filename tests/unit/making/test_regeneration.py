@@ -86,7 +86,7 @@ def test_write_is_bounded(most_bytes: int, last: int) -> None:
 
 
 def test_write_ends_before_an_unavailable_offset() -> None:
-    """A write that starts at an unavailable offset fails and says how far it extends."""
+    """A write that starts at an unavailable offset fails; the error says where that part ends."""
     schedule = Schedule([segment(1), segment(100, FIVES, "0" * 12)])
     end, written = write_between("arrays", schedule, 1, 300, 10**6)
     assert (end, written) == (99, b"".join(frames_between("arrays", schedule, 1, 99)))
@@ -110,7 +110,7 @@ def test_new_epoch_is_announced() -> None:
     "foreign", [segment(4, FIVES, "0" * 12), segment(4, BROKEN, "0" * 12)], ids=["epoch", "spec"]
 )
 def test_foreign_segment_is_unavailable(foreign: Segment) -> None:
-    """Frames end before a segment that this process cannot make; the error says how far."""
+    """Frames end before a segment that this process cannot make; the error says where that ends."""
     schedule = Schedule([segment(1), foreign, segment(7)])
 
     assert offsets(frames_between("arrays", schedule, 2, 9)) == [2, 3]
@@ -134,7 +134,7 @@ def test_empty_range_has_no_frames() -> None:
 
 
 def test_text_has_whole_lines_until_it_is_long_enough() -> None:
-    """A text ends after a piece, or with the range, and the next one follows it."""
+    """A text ends after a piece, or with the range, and the next text continues there."""
     schedule = Schedule([segment(1), segment(70, PAIRS)])
     lines = [line + b"\n" for one in stretches("arrays", schedule, 1, 300) for line in one.lines]
     end, text = text_between("arrays", schedule, 1, 300, least_bytes=1)
@@ -145,7 +145,7 @@ def test_text_has_whole_lines_until_it_is_long_enough() -> None:
 
 
 def test_text_ends_before_what_cannot_be_made() -> None:
-    """A stretch of other libraries ends the text before it, and is an error of its own."""
+    """A text ends before a stretch made by other libraries, with which none can begin."""
     schedule = Schedule([segment(1), segment(100, epoch="0123456789ab"), segment(110)])
     end, _ = text_between("arrays", schedule, 60, 200, least_bytes=2**20)
     assert end == 99

@@ -58,10 +58,10 @@ async def test_first_lines_come_together(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [line.split(":")[0] for line in log.splitlines()] == ["feed users", "feed arrays"]
 
 
-async def test_failing_output_is_noted_and_ends_nothing(
+async def test_failing_output_is_logged_and_ends_nothing(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The log says at once that the feeds continue; the end has nothing to add."""
+    """The log says at once that the feeds continue; nothing is added at the end."""
     monkeypatch.setattr(display.log, "handlers", [caplog.handler])
     reader, writer = os.pipe()
     os.close(reader)

@@ -1,4 +1,4 @@
-"""The environment of the application's programs, and where the application is."""
+"""The environment of the application's programs, and the application's folder."""
 
 import re
 import subprocess
@@ -40,13 +40,13 @@ def test_settings_of_another_project_are_left_out() -> None:
 
 
 def test_prefix_sets_a_setting() -> None:
-    """A variable with our prefix sets the setting of that name, whatever the one without says."""
+    """A variable with our prefix sets the setting of that name, and overrides one without it."""
     made = application.environment({"DEBUG": "true", "BLOCKFEED_DEBUG": "false"})
     assert made["DEBUG"] == "false"
 
 
 def test_every_setting_can_be_set() -> None:
-    """The list of settings is that of the project's settings, without the folder."""
+    """The list names every setting of the project except the folder."""
     text = (CHECKOUT / "wsproject" / "settings.py").read_text(encoding="utf-8")
     read = set(re.findall(r'\benv\.\w+\(\s*"(\w+)"', text))
     assert {*application.SETTINGS, "BLOCKFEED_VAR"} == read

@@ -10,7 +10,7 @@ def test_feeds_have_the_kinds_of_the_sources() -> None:
 
 
 def test_each_kind_has_its_class() -> None:
-    """The class of a kind is the one that says so."""
+    """The class of a kind names that kind."""
     assert {kind: make_source(kind, {}, seed=1).kind for kind in KINDS} == {
         kind: kind for kind in KINDS
     }

@@ -8,8 +8,8 @@ def watch() -> Watch:
     return Watch(30.0, 20.0)
 
 
-def test_process_is_dead_when_its_sign_has_not_changed_for_long() -> None:
-    """A sign that changes is one of a living process, whatever its value."""
+def test_process_is_dead_when_its_sign_stays_the_same() -> None:
+    """A sign that changes belongs to a living process, whatever its value."""
     one = watch()
     for time in (1000.0, 1010.0, 1020.0):
         assert one.dead(time, {"a": 7, "b": int(time), "c": int(-time)}) == {}

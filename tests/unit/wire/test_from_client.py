@@ -129,7 +129,7 @@ def test_other_text_is_kept_as_text(text: str) -> None:
 
 
 @given(st.one_of(st.text(), json_values.map(json.dumps)))
-def test_other_json_is_no_error(text: str) -> None:
+def test_other_json_is_not_an_error(text: str) -> None:
     """Only JSON with a type of the protocol can be malformed."""
     assert isinstance(read_from_client(text), Text | Sentence | Bye)
 
@@ -143,7 +143,7 @@ def test_sentence_is_understood() -> None:
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_numbers_outside_json_make_a_report_malformed(number: str) -> None:
-    """A report with such a number is malformed and no text; the error names its block."""
+    """A report with NaN or an infinite number is malformed, not text; the error names its block."""
     text = json.dumps(REPORT.write() | {"seconds": 0.25}).replace("0.25", number)
 
     with pytest.raises(MalformedMessage) as refused:
@@ -152,7 +152,7 @@ def test_numbers_outside_json_make_a_report_malformed(number: str) -> None:
 
 
 def test_ping_with_nan_is_malformed() -> None:
-    """An error about a frame that is no report names no block."""
+    """An error about a frame that is not a report names no block."""
     with pytest.raises(MalformedMessage, match="NaN is not a JSON number") as refused:
         read_from_client('{"type":"ping","t0":NaN}')
     assert refused.value.block is None

@@ -37,7 +37,7 @@ def test_feed_name_is_accepted(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "Users", "9a", "-a", "a b", "a.b", "é", "a\n", "a" * 41])
 def test_wrong_feed_name_is_refused(name: str) -> None:
-    """A feed name has no character that a channel group's name could not have."""
+    """A feed name has only characters that the name of a channel group may have."""
     assert not names.is_feed_name(name)
 
 

@@ -187,7 +187,7 @@ names_and_values = st.tuples(st.sampled_from([*PARAMETERS, "other"]), st.text())
 
 @given(st.one_of(st.text(), st.lists(names_and_values).map(urlencode)))
 def test_any_query_is_read_or_refused(query: str) -> None:
-    """No URL raises anything but a refusal, whose sentence fits into an error frame."""
+    """Any URL is read, or refused with a sentence that fits into an error frame."""
     try:
         parse_request(query)
     except BadRequest as refused:

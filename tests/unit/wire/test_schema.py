@@ -101,7 +101,7 @@ def test_frame_allowed_by_the_schema_is_read(name: str, data: st.DataObject) -> 
 @settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_frame_forbidden_by_the_schema_is_refused(name: str, data: st.DataObject) -> None:
-    """A frame with one member removed or replaced against the schema is refused."""
+    """A frame with a member removed, or replaced by a value that the schema forbids, is refused."""
     known = SCHEMA["$defs"][name]["properties"]
     frame = next(
         obj

@@ -50,8 +50,8 @@ def test_any_timedelta_is_understood(took: timedelta) -> None:
 
 
 @given(st.one_of(st.floats(max_value=-1e-9), st.sampled_from(["nan", "inf", "-inf", "1e99"])))
-def test_impossible_time_is_no_sentence(seconds: object) -> None:
-    """A negative, infinite or unknown time makes the text no sentence."""
+def test_impossible_time_is_not_a_sentence(seconds: object) -> None:
+    """Text with a negative, infinite or unknown time is not a sentence."""
     assert parse_sentence(SENTENCE.format("bob", 1, seconds)) is None
 
 
@@ -75,7 +75,7 @@ def test_impossible_time_is_no_sentence(seconds: object) -> None:
     ],
     ids=lambda text: ascii(text)[:60],
 )
-def test_other_text_is_no_sentence(text: str) -> None:
+def test_other_text_is_not_a_sentence(text: str) -> None:
     """Text that differs from the wording is ordinary text."""
     assert parse_sentence(text) is None
 
