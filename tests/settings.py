@@ -3,7 +3,7 @@ The project's settings, with a folder for this run only.
 
 Every worker of pytest-xdist has its own folder, and so its own database and its own embedded
 Valkey. The checkout's ``var/`` is not touched. The environment of the caller only selects the
-engines. If ``BLOCKFEED_TEST_DATABASE`` is ``postgresql``, that is a server that ends with the run.
+engines. If ``BLOCKFEED_TEST_DATABASE`` is ``postgresql``, a PostgreSQL server runs for them.
 """
 
 import atexit

@@ -15,7 +15,7 @@ MARK = re.compile(r"pytest\.mark\.sqlite\(")
 
 
 def tied(text: str) -> Iterator[str]:
-    """Yield the functions of a module that speak of SQLite, without a mark that says why."""
+    """Yield the functions of a module that mention SQLite without a mark that says why."""
     tree = ast.parse(text)
     for node in tree.body:
         if isinstance(node, ast.Assign) and MARK.search(ast.unparse(node)):

@@ -267,7 +267,7 @@ def test_close_codes_are_documented() -> None:
 
 
 def test_error_codes_are_documented() -> None:
-    """The protocol lists the errors that a server sends, with the right retryability."""
+    """The protocol lists the errors that a server sends, and says which may be retried."""
     calls = [
         {keyword.arg: keyword.value for keyword in node.keywords}
         for path in (CHECKOUT / "feeds").rglob("*.py")

@@ -50,7 +50,7 @@ def fed(stack: Stack) -> Stack:
 
 
 def test_sweep_and_its_report(fed: Stack, tmp_path: Path) -> None:
-    """Every cell is measured without loss, and the page shows it at any width by itself."""
+    """Every cell is measured without loss; the page needs no other file and fits any width."""
     out = tmp_path / "out"
     done = analyse(f"--url={fed.url}", f"--out={out}", *SWEEP)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""The clock set by an hour, forward and back, on each side: nothing is lost or reported wrongly."""
+"""A clock set forward or back by an hour, on each side: nothing is lost or reported wrongly."""
 
 from __future__ import annotations
 
@@ -94,6 +94,6 @@ def test_promise_from_a_wrong_clock_blocks_no_generator(stack: Stack) -> None:
 
 
 def wait_for_blocks(client: Program, number: int) -> None:
-    """Wait until a client has *number* blocks more than now."""
+    """Wait until a client has *number* more blocks than now."""
     wanted = client.said.count("received successfully") + number
     until(lambda: client.said.count("received successfully") >= wanted, lambda: client.said)

@@ -67,12 +67,12 @@ def test_ctrl_c_drains_the_server(stack: Stack, open_window: Open, command: str)
 
 
 AT_WORK = {"serve": "serving at", "runserver": "Quit the server"}
-"""The words of a server that takes Ctrl-C."""
+"""The words of a server that reacts to Ctrl-C."""
 
 
 @SERVERS
-def test_repeated_ctrl_c_is_no_error(stack: Stack, open_window: Open, command: str) -> None:
-    """Ctrl-C pressed repeatedly until the server has ended is no error."""
+def test_repeated_ctrl_c_is_not_an_error(stack: Stack, open_window: Open, command: str) -> None:
+    """Ctrl-C pressed repeatedly until the server has ended is not an error."""
     server = open_window("manage.py", *command.format(stack.port).split())
     server.wait_for(AT_WORK[command.partition(" ")[0]])
     server.keep_pressing_ctrl_c()

@@ -99,7 +99,7 @@ def test_server_stopped_while_locked_says_so(impatient: Stack) -> None:
 
 
 def test_missing_database_does_not_stop_clients(impatient: Stack) -> None:
-    """While the database cannot be opened, clients are served with what is known."""
+    """While the database cannot be opened, clients are served from the server's memory."""
     server = impatient.server()
     generator = impatient.generator("--rate=100")
     eight = Eight(impatient)

@@ -38,7 +38,7 @@ BY_THE_STANDARD = {1002, 1003, 1007, 1009}
 
 
 class Witness:
-    """A client of the feed arrays that must not notice any of this."""
+    """A client of the feed arrays that must not notice the nonsense."""
 
     def __init__(self, url: str) -> None:
         self._url = f"{url}?client=witness&feed=arrays"

@@ -25,7 +25,7 @@ def assert_clean(*programs: Program) -> None:
 
 
 def test_eight_clients_at_once(stack: Stack) -> None:
-    """Every log has no hole, every block its size, and every report is stored once."""
+    """No log has a hole, every block has its size, and every report is stored once."""
     server = stack.server()
     generator = stack.generator("--rate", RATE)
     eight = Eight(stack)

@@ -1,4 +1,4 @@
-"""Responses in parts: one that fails breaks its connection only, and none outruns its reader."""
+"""Streamed responses: one that fails breaks only its connection, and none outruns its reader."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def made(stack: Stack) -> dict[str, int]:
 
 
 def test_cancelled_request_is_not_reported(failing: Stack) -> None:
-    """The log has no traceback of a request whose client left, but those of real faults."""
+    """The log has the tracebacks of real faults, but none of a request whose client left."""
     server = failing.server()
     for what in ("cancelled", "broken"):
         assert get(failing, f"/abandons/{what}") == (200, b"")

@@ -50,7 +50,7 @@ def test_flood_of_empty_frames_is_disconnected(strict: Stack, kind: str) -> None
 
 
 def test_client_over_its_budget_is_not_read_from(stack: Stack) -> None:
-    """TCP holds a client back that sends empty frames as fast as it can."""
+    """TCP slows down a client that sends empty frames as fast as it can."""
     stack.server()
     with RawClient(stack.port) as client, RawClient(stack.port) as other:
         client.socket.settimeout(3)

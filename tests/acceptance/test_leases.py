@@ -43,7 +43,7 @@ def wait_for(stack: Stack, *states: tuple[str, str]) -> None:
 
 
 def test_frozen_server_returns_with_its_clients(stack: Stack) -> None:
-    """Clients of a frozen server are away, and online again as soon as it goes on."""
+    """Clients of a frozen server are away, and online again as soon as it continues."""
     first, other = stack.server(), free_port()
     stack.server(port=other)
     with RawClient(stack.port, "client=alice", is_plain=True), RawClient(other, "client=bob"):
@@ -57,7 +57,7 @@ def test_frozen_server_returns_with_its_clients(stack: Stack) -> None:
 def test_server_that_was_cut_off_returns_with_its_clients(
     tmp_path: Path, postgresql: PostgreSQL
 ) -> None:
-    """Its clients are online again, except one that has moved to another server."""
+    """The server's clients are online again, except one that has moved to another server."""
     stack, other = Stack(tmp_path, settings=SETTINGS, migrated=False), free_port()
     stack.environment["DATABASE_URL"] = postgresql.url()
     command = [sys.executable, "manage.py", "migrate", "-v0"]

@@ -17,9 +17,9 @@ from tests.support.postgresql import MissingError, PostgreSQL, running
 from tests.support.stack import CHECKOUT, Stack, until
 
 OF_THE_SERVER = 4
-"""The feeds, connecting clients, the process that stores, and the checks at its start."""
+"""Connections for the feeds, for new clients, for the clerk, and for the checks at the start."""
 OF_THE_GENERATOR = PROMISE_THREADS + 2
-"""Promises, the search for feeds, and the checks at its start."""
+"""Connections for promises, for the search for feeds, and for the checks at the start."""
 STORED = "SELECT count(*) FROM feeds_connection WHERE closed_at IS NULL"
 CLIENTS = [int(size) for size in os.environ.get("BLOCKFEED_CLIENTS", "10 60").split()]
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'blockfeed'"

@@ -11,7 +11,7 @@ from tests.support.stack import PATIENCE_SECONDS, Stack
 
 OLD = "2020-01-01 00:00:00"
 COPIES = 1500
-"""Copies of each report of the client that left: more than one transaction removes."""
+"""Copies of each report of the client that left: more than one transaction can remove."""
 
 
 def let_grow_old(stack: Stack) -> None:

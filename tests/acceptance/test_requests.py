@@ -92,7 +92,7 @@ def test_unfinished_body_takes_no_file(stack: Stack) -> None:
 
 
 def test_body_is_parsed_by_django_alone(stack: Stack) -> None:
-    """A form that cannot be read gets Django's answer; the server does not look into it."""
+    """A form that cannot be read gets Django's answer; the server does not parse it."""
     stack.server()
     for kind, body in (
         ("multipart/form-data", "no boundary"),
@@ -170,7 +170,7 @@ def test_slow_request_after_another_is_given_up(hurried: Stack) -> None:
 
 
 def test_idle_connection_is_closed(hurried: Stack) -> None:
-    """A connection without a request ends without a word, also after an answer."""
+    """A connection without a request is closed without an answer, even after earlier requests."""
     hurried.server()
     with RawHttp(hurried.port) as client, RawHttp(hurried.port) as silent:
         client.send(request("GET", path="/status.json"))
@@ -199,7 +199,7 @@ def test_oldest_unfinished_request_gives_way(full: Stack) -> None:
 
 
 def test_page_of_a_busy_server_is_refused(full: Stack) -> None:
-    """If too many requests are being answered, the next gets 503; feeds and probes go on."""
+    """If too many requests are being answered, the next gets 503; feeds and probes continue."""
     full.server()
     for path in PROBES:
         with RawHttp(full.port) as probe:

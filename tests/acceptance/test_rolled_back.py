@@ -133,7 +133,7 @@ def test_client_ahead_of_a_restored_database_continues(stack: Stack) -> None:
 
 
 def test_client_behind_a_restored_database_continues(stack: Stack) -> None:
-    """A client whose position exists again at another intended time gets such a gap too."""
+    """A client whose position exists again, with another intended time, also gets the gap."""
     snapshot, server, generator, client = run_on_after_snapshot(stack)
     kill(client)
     reached = {feed: head(stack, feed) for feed in ("users", "arrays")}
@@ -179,5 +179,5 @@ def continue_under(stack: Stack, put: Callable[[Stack, Path], None]) -> None:
 
 
 def test_database_restored_under_running_programs(stack: Stack) -> None:
-    """A running server resets its feeds, tells its sessions, and serves them on."""
+    """A running server resets its feeds, tells its sessions, and continues to serve them."""
     continue_under(stack, put_back_under_use)

@@ -38,7 +38,7 @@ def serve(stack: Stack, *options: str) -> Program:
 
 @pytest.mark.parametrize("is_compiled", [True, False])
 def test_either_pass_serves_clients(stack: Stack, is_compiled: bool) -> None:  # noqa: FBT001  parametrized
-    """Each block arrives with the compiled pass and with Python's; `serve` names the latter."""
+    """Blocks arrive with the compiled pass and with Python's; `serve` says if it uses Python's."""
     if is_compiled and not library().exists():
         pytest.skip("the pass was not compiled: python -m tools.compile")
     stack.environment["COMPILED_PASS"] = str(is_compiled)

@@ -156,7 +156,7 @@ def test_flood_of_frames_is_not_held_in_memory(stack: Stack) -> None:
 
 
 def test_message_in_too_many_parts_is_refused(stack: Stack) -> None:
-    """A message in ever more parts, including empty ones, is broken off."""
+    """A message with too many fragments, including empty ones, ends the connection."""
     stack.server()
     with RawClient(stack.port) as client:
         first = text_frame("x", last=False)

@@ -24,7 +24,7 @@ def standby(stack: Stack) -> Program:
 
 
 def wait_for_blocks(client: Program, number: int) -> None:
-    """Wait until a client has *number* blocks more than now."""
+    """Wait until a client has *number* more blocks than now."""
     wanted = client.said.count("received successfully") + number
     until(lambda: client.said.count("received successfully") >= wanted, lambda: client.said)
 
@@ -44,7 +44,7 @@ def owners(stack: Stack) -> list[tuple[int, ...]]:
 
 
 def wait_for_owners(stack: Stack, program: Program, number: int) -> None:
-    """Wait until *program* is the owner of that *number* of both feeds."""
+    """Wait until *program* is owner number *number* of both feeds."""
     until(lambda: owners(stack) == [(number,), (number,)], lambda: program.said)
 
 
@@ -70,8 +70,8 @@ def test_standby_replaces_a_killed_generator(stack: Stack) -> None:
     assert "Traceback" not in active.said
 
 
-def test_frozen_generator_is_fenced_off(stack: Stack) -> None:
-    """When it returns, one becomes the standby, and one without --standby ends."""
+def test_frozen_generator_is_locked_out(stack: Stack) -> None:
+    """When it returns, it becomes the standby; without --standby it ends."""
     stack.server()
     first = stack.start("generate", "--standby")
     first.wait_for("offset")
@@ -109,7 +109,7 @@ def test_frozen_generator_is_fenced_off(stack: Stack) -> None:
 
 
 def test_ctrl_c_ends_a_standby(stack: Stack) -> None:
-    """It ends with 0, and neither takes nor releases anything."""
+    """A standby ends with 0, and neither takes nor releases a feed."""
     first = stack.generator()
     waiting = standby(stack)
     assert waiting.stop() == 0

@@ -17,7 +17,7 @@ from tests.support.stack import PATIENCE_SECONDS, Program, Stack, until
 
 MIX = ("--mix=users:5:2", "--mix=users+arrays:10")
 LONG = "--seconds=600"
-"""For swarms that end before their time."""
+"""The duration of swarms that are ended before it is over."""
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_failed_expectation_ends_with_4(served: Stack) -> None:
 
 
 def test_ctrl_c_ends_a_swarm(served: Stack) -> None:
-    """All members leave, their results are shown, and that is no failure."""
+    """All members leave, their results are shown, and that is not a failure."""
     program = swarm(served, "--clients=3", LONG, "--mix=users:5")
     until(lambda: stored(served) >= 3, lambda: program.said)
     assert program.stop() == 0

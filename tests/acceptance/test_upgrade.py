@@ -77,7 +77,7 @@ def test_session_keys_are_hashed(old: Stack) -> None:
 
 
 def test_generator_and_client_continue(old: Stack) -> None:
-    """The feed goes on at the next offset, and a client with its old log lacks no message."""
+    """The feed continues at the next offset, and a client with its old log misses no message."""
     old.server()
     alice = old.client("alice", "--feed=arrays", "--block-size=3", "--blocks=2")
     old.run("generate", "--feed=arrays", "--count=4")

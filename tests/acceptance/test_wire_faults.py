@@ -24,7 +24,7 @@ FAULTS: dict[tuple[str, int], Fault] = {
     ("users", 50): "lost",
     ("users", 52): "doubled",
 }
-"""Each is in the middle of a block, with a whole block between two of them."""
+"""Each fault is in the middle of a block, with a whole block between two of them."""
 BROKEN = {
     2: "users: 8 missing",
     6: "users: 29 out of order",

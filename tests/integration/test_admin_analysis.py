@@ -141,7 +141,7 @@ def test_left_out_blocks_are_counted_by_reason(admin_client: Client) -> None:
 
 
 def test_plain_clients_are_a_separate_group(admin_client: Client) -> None:
-    """Their block times are those they reported, without ideal, overhead and latency."""
+    """Block times of plain clients are as they reported them, without ideal or latency."""
     alice = connect("alice")
     report(alice, 1, **measured(2.0))
     plain: dict[str, Any] = {"plain": True, "ideal": None, "rates": {}, "verdict": "unverifiable"}
@@ -363,7 +363,7 @@ def test_lines_of_a_chart_are_bounded(admin_client: Client) -> None:
 
 
 def test_small_groups_are_in_the_table_only(admin_client: Client) -> None:
-    """One odd block among few would dominate a chart, which counts the groups it leaves out."""
+    """One odd block among few would dominate a chart; it counts the small groups left out."""
     alice = connect("alice")
     for number in range(1, POINT_BLOCKS + 1):
         report(alice, number, **measured(0.75, clients=1))

@@ -92,7 +92,7 @@ def test_hour_matches_a_calculation_by_hand() -> None:
 
 
 def test_sessions_of_a_minute_are_the_peak() -> None:
-    """A swarm that joined and left within a minute is on the chart with its full number."""
+    """A swarm that joined and left within a minute is on the chart with all its members."""
     for seconds, sessions in ((-40, 3), (-30, 28), (-20, 28), (-10, 3), (0, 3)):
         sample(NOW.replace(second=50) + timedelta(seconds=seconds), sessions=sessions)
     found = look_back(NOW.replace(second=55))
@@ -270,7 +270,7 @@ def test_span_can_be_chosen(admin_client: Client, name: str) -> None:
 
 @pytest.mark.parametrize("name", SPANS)
 def test_outage_is_shown_as_a_hole(name: str) -> None:
-    """A time without any server process is an outage and no zero, even until now."""
+    """A time without any server process is an outage, not a zero, even if it lasts until now."""
     gone = SPANS[name].step * 3
     for seconds in (0, 10):
         sample(NOW - timedelta(seconds=seconds + 60))
@@ -286,7 +286,7 @@ def test_outage_is_shown_as_a_hole(name: str) -> None:
     assert found.points[-4].sessions == 2
 
 
-def test_quick_restart_is_no_outage() -> None:
+def test_quick_restart_is_not_an_outage() -> None:
     """Neither a quick restart nor a second server that starts or ends is an outage."""
     for seconds in range(0, 100, 10):
         sample(NOW - timedelta(seconds=seconds), server="one" if seconds > 40 else "two")
@@ -294,7 +294,7 @@ def test_quick_restart_is_no_outage() -> None:
 
 
 @pytest.mark.parametrize("name", SPANS)
-def test_outage_of_a_part_is_told_and_drawn(admin_client: Client, name: str) -> None:
+def test_outage_of_a_part_is_listed_and_drawn(admin_client: Client, name: str) -> None:
     """Consecutive samples that name a part are one outage of it, over any span."""
     now = datetime.now(UTC)
     marks = ["", "database recorder", "database", "", "layer", ""]
@@ -320,7 +320,7 @@ def test_outage_of_a_part_is_told_and_drawn(admin_client: Client, name: str) -> 
     assert drawn == {"no channel layer": 10, "no database": 20, "reports wait": 10}
 
 
-def test_no_outage_is_said_and_not_drawn(admin_client: Client) -> None:
+def test_absence_of_outages_is_a_sentence_without_a_chart(admin_client: Client) -> None:
     """If every part always worked, there is a sentence and no chart."""
     sample(datetime.now(UTC))
     said = told(admin_client)
@@ -362,14 +362,14 @@ def test_feed_is_chosen(admin_client: Client, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SPANS)
-def test_samples_that_do_not_tell_feeds_are_a_hole(name: str) -> None:
+def test_samples_without_figures_per_feed_are_a_hole(name: str) -> None:
     """A sample of an older version has no figures per feed, so no zero is drawn."""
     sample(NOW)
     assert look_back(NOW, SPANS[name]).points[-1].sessions == 2
     assert look_back(NOW, SPANS[name], "users").points[-1] == points.Point()
 
 
-def test_feed_that_is_not_there_stands_for_all(admin_client: Client, client: Client) -> None:
+def test_unknown_feed_stands_for_all(admin_client: Client, client: Client) -> None:
     """An unknown feed means all feeds; so does one that the user may not view."""
     Feed.objects.get_or_create(name="users", defaults={"kind": "users"})
     sample(datetime.now(UTC))

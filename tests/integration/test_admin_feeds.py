@@ -230,7 +230,7 @@ def test_feeds_can_be_started_and_paused(admin_client: Client, feed: Feed) -> No
 
 
 def test_viewer_cannot_switch_feeds(client: Client, feed: Feed) -> None:
-    """A user who may only view sees no switch and is refused."""
+    """A user who may only view sees no switch, and requests to use one are refused."""
     user = User.objects.create_user("viewer", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename="view_feed"))
     client.force_login(user)

@@ -51,7 +51,7 @@ def test_cells_show_the_stored_values() -> None:
 
 
 def test_away_client_was_last_seen_when_it_went(admin_client: Client) -> None:
-    """Only an online client is seen now, however old the last report is."""
+    """Only an online client counts as seen now, however old its last report is."""
     ClientSession.objects.filter(pk=connect("alice").pk).update(status="away")
     row = with_lag(ClientSession.objects.all()).get()
     assert cells(row, NOW + timedelta(seconds=3))["seen"] == "3 s ago"

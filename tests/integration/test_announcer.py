@@ -17,7 +17,7 @@ STOPPED = "feed users is not running: it was never started"
 
 
 async def look(node: Node, caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Let the node look at its feeds; return what it said about users since the last look."""
+    """Let the node look at its feeds; return its lines about users since the last look."""
     caplog.clear()
     with caplog.at_level(logging.INFO, "feeds.node"):
         await node.poll()
@@ -28,7 +28,7 @@ async def look(node: Node, caplog: pytest.LogCaptureFixture) -> list[str]:
 async def test_generator_that_starts_with_the_server_is_awaited(
     node: Node, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In its first seconds a server says of no feed that it is not running; later it does, once."""
+    """In its first seconds a server reports no feed as not running; later it does, once."""
     assert STOPPED not in caplog.text
     assert await look(node, caplog) == []
     monkeypatch.setattr(announcer, "START_SECONDS", 0.0)
@@ -37,10 +37,10 @@ async def test_generator_that_starts_with_the_server_is_awaited(
     assert await look(node, caplog) == []
 
 
-async def test_feed_that_stops_in_the_first_seconds_is_said_at_once(
+async def test_feed_that_stops_in_the_first_seconds_is_logged_at_once(
     node: Node, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Only the state at the start may wait: a change is said at once."""
+    """Only the state at the start may be logged later; a change is logged at once."""
     users = Feed.objects.filter(name="users")
     await database_sync_to_async(users.update)(enabled=False)
     assert await look(node, caplog) == ["feed users is switched off in the admin"]

@@ -117,7 +117,7 @@ async def test_slow_consumer_slows_the_client_down() -> None:
 
 
 async def test_server_is_not_given_up_for_a_slow_consumer() -> None:
-    """A pause of the consumer is longer than the server's silence may be, and nothing breaks."""
+    """A consumer may pause for longer than the server may be silent, and stays connected."""
     async with FeedServer() as server:
         server.heartbeat = 0.01
         async with connect(server.url) as subscription:
@@ -175,7 +175,7 @@ async def test_quiet_feed_has_a_position() -> None:
 
 
 async def test_blocks_are_positions_of_their_own() -> None:
-    """Messages of an incomplete block are not lost: positions are before it, or it goes on."""
+    """A consumer that stops within a block can continue it, or start again from before it."""
     async with FeedServer() as server:
         async with connect(server.url, block_size=3, timeout=0.2) as subscription:
             await server.publish("users", 5)
@@ -207,7 +207,7 @@ async def test_message_after_a_timeout_is_not_reported() -> None:
 
 
 async def test_reconnecting_does_not_restart_the_timeout() -> None:
-    """A server that accepts connections and breaks them sends nothing, and is given up."""
+    """A server that only accepts and breaks connections is given up after the timeout."""
     async with FeedServer() as server, connect(server.url, timeout=0.5) as subscription:
         waiting = asyncio.ensure_future(anext(subscription))
         while not waiting.done():

@@ -11,7 +11,7 @@ from feeds.daphne.cancellation import ignore_cancelled
 
 
 def reports(error: BaseException, caplog: pytest.LogCaptureFixture, *, ignored: bool) -> str:
-    """Let a future end with *error* that nobody awaits; return what asyncio logs about it."""
+    """Let a future that nobody awaits end with *error*; return the lines that asyncio logs."""
 
     async def main() -> None:
         loop = asyncio.get_running_loop()

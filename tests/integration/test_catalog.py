@@ -65,7 +65,7 @@ def test_refresh_finds_new_segments_of_each_feed() -> None:
 
 
 def test_removed_feed_is_kept_as_switched_off() -> None:
-    """Clients of a removed feed can still report it, and its messages can be regenerated."""
+    """Clients can still report blocks of a removed feed, whose messages can be regenerated."""
     feed = Feed.objects.get(name="arrays")
     segment(feed, 1, source_of(recipe_of(feed)).epoch)
     Feed.objects.update(promised=10, promised_us=now_us())
@@ -113,7 +113,7 @@ def test_rolled_back_feed_stays_as_it_was_until_accepted() -> None:
 
 @pytest.mark.parametrize("again", [None, 20, 50])
 def test_lost_segment_is_noticed(again: int | None) -> None:
-    """The known segments are gone or others, whether or not a generator ran since."""
+    """Segments that are missing, or replaced by a generator since, show a lost history."""
     feed = Feed.objects.get(name="arrays")
     segment(feed, 1)
     lost = segment(feed, 50)

@@ -117,7 +117,7 @@ async def test_hanging_child_is_an_outage(
     assert "the maker hangs no more" in caplog.text
 
 
-async def test_child_that_hangs_for_long_is_replaced(
+async def test_child_that_does_not_answer_is_replaced(
     maker: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A child that does not answer at all is killed; another one gets twice the time."""

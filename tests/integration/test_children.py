@@ -35,7 +35,7 @@ async def shown(capsys: pytest.CaptureFixture[str], *lines: str) -> str:
 async def test_children_stop_in_reverse_order(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The child started last ends first, and a clean end is no failure."""
+    """The child started last ends first, and a clean end is not a failure."""
     children = Children(tmp_path)
     for name in ("server", "alice"):
         await start(children, name, f"{OBEDIENT}; {WAITING}")
@@ -46,10 +46,10 @@ async def test_children_stop_in_reverse_order(
     assert children.failures == []
 
 
-async def test_child_stopped_early_is_no_failure(
+async def test_child_stopped_early_is_not_a_failure(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A child that does not handle the signal yet dies of it, which is no failure."""
+    """A child without a signal handler so far is killed by the signal; it has not failed."""
     children = Children(tmp_path)
     await start(children, "alice", f"import signal; {WAITING}")
     await shown(capsys, "alice     | ready")
@@ -80,7 +80,7 @@ async def test_child_that_ends_is_reported(
 
 
 async def test_clean_end_is_unexpected(tmp_path: Path) -> None:
-    """A child that ends by itself is a failure, even with exit code 0; the last one ends all."""
+    """A child that ends by itself has failed, even with code 0; the end of the last one ends all."""
     children = Children(tmp_path)
     await start(children, "alice", "pass")
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -92,7 +92,7 @@ async def test_clean_end_is_unexpected(tmp_path: Path) -> None:
 async def test_failed_start_of_a_required_child_ends_all(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A server that never came up leaves nothing to keep running for."""
+    """If a required child never comes up, there is no reason to keep the others running."""
     children = Children(tmp_path)
     await start(children, "generator", f"{OBEDIENT}; {WAITING}")
     server = await children.start(

@@ -60,7 +60,7 @@ def texts(folder: Path) -> list[tuple[str]]:
 
 
 async def test_clerk_has_the_priority_of_its_server(clerk: Clerk) -> None:
-    """A promise that waits for the clerk's transaction does not wait for a niced process."""
+    """A promise may wait for the clerk's transaction, so the clerk has no lower priority."""
     assert await clerk.run(os.nice, 0) == os.nice(0)
 
 

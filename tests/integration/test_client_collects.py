@@ -92,7 +92,7 @@ async def test_selected_fields_are_kept(server: FeedServer, lifted: Lifted) -> N
 
 
 async def test_unknown_field_is_refused(server: FeedServer, lifted: Lifted) -> None:
-    """A field that no feed has ends the client with exit code 2 and the allowed fields."""
+    """A field that no feed has ends the client with exit code 2; it lists the allowed fields."""
     client = await lifted.run("--url", server.url, "--select", "name,shoe")
     code, _, errors = await client.end()
     assert (code, errors) == (2, "--select 'shoe' is not allowed; use one of: name, country\n")

@@ -295,7 +295,7 @@ async def test_second_client_on_a_log_is_refused(server: FeedServer, lifted: Lif
 
 
 async def test_foreign_file_stays_unchanged(server: FeedServer, lifted: Lifted) -> None:
-    """A file that is no block log is refused and stays unchanged."""
+    """A file that is not a block log is refused and stays unchanged."""
     letter = lifted.home / "letter.txt"
     letter.write_text("Dear Ada,\n")
     client = await lifted.run(*options(server, "--log", str(letter)))

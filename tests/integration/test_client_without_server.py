@@ -1,4 +1,4 @@
-"""The client without a server, or with a server that is no feed."""
+"""The client without a server, or with a server that serves no feed."""
 
 import asyncio
 import socket
@@ -34,7 +34,7 @@ async def test_interrupt_ends_a_waiting_client(nowhere: str, lifted: Lifted) -> 
 
 @asynccontextmanager
 async def answering(answer: bytes, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    """Run a server that is no feed and sends *answer* to every client; yield its URL."""
+    """Run a server that serves no feed and sends *answer* to every client; yield its URL."""
 
     async def say(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
@@ -57,7 +57,7 @@ async def answering(answer: bytes, tls: ssl.SSLContext | None = None) -> AsyncIt
         (b"", "it hung up during the handshake"),
     ],
 )
-async def test_server_that_is_no_feed_is_retried(
+async def test_server_that_serves_no_feed_is_retried(
     lifted: Lifted, answer: bytes, reason: str
 ) -> None:
     """A server that answers, but not as a feed, is tried again."""

@@ -60,7 +60,7 @@ def manage(folder: Path, output: int, *arguments: str) -> tuple[int, str]:
 def test_failing_output_is_one_sentence(
     folder: Path, broken: tuple[int, str], command: str
 ) -> None:
-    """A command of ours and one of Django's end with exit code 1 and no traceback."""
+    """If its output fails, any command ends with exit code 1 and without a traceback."""
     output, sentence = broken
     assert manage(folder, output, command) == (1, f"{sentence}\n")
 

@@ -37,7 +37,7 @@ class Talkative:
         """Do nothing: a connection is lost before it is given up."""
 
     def waiting(self, reason: str, seconds: float, attempt: int) -> None:
-        """Note that the connection was given up."""
+        """Record that the connection was given up."""
         assert reason == "nothing was heard in time"
         self.given_up.set()
 

@@ -301,7 +301,7 @@ async def test_bad_url_is_refused_with_a_sentence(query: str, words: str) -> Non
 
 
 async def test_wrong_path_is_refused() -> None:
-    """There is one address for feeds, and another one says so."""
+    """There is one address for feeds; any other is refused with a sentence."""
     async with client(path="/feeds") as one:
         assert "there is nothing at '/feeds'" in (await receive(one, "error"))["text"]
 
@@ -369,7 +369,7 @@ async def test_older_connection_ends_after_a_layer_outage(monkeypatch: pytest.Mo
 async def test_connection_that_ended_before_it_was_stored_ends_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A client that went on elsewhere while the database was unavailable stays connected."""
+    """A client that moved to another server while the database was unavailable stays connected."""
     be_impatient(monkeypatch)
     query = "feed=arrays&session=0123456789abcdef"
     node = await get_node()
@@ -420,7 +420,7 @@ async def test_notice_reaches_the_clients_of_a_feed() -> None:
 
 
 async def test_position_of_a_lost_history_continues_at_the_head() -> None:
-    """A position ahead of the feed, or with another intended time, gets a gap and the head."""
+    """A position ahead of the feed, or with another time, continues at the head after a gap."""
     await generate(20)
     made = await epoch()
     segment = await Segment.objects.aget(feed__name="arrays")

@@ -37,7 +37,7 @@ class Peer:
         return {"type": "websocket.receive", "text": f'{{"type":"ping","t0":{self.pings}}}'}
 
     async def send(self, event: dict[str, Any]) -> None:
-        """Take an event of the consumer; wait until the client reads."""
+        """Accept an event of the consumer; wait until the client reads."""
         if event["type"] == "websocket.send":
             await self.reads.wait()
             self.pongs += json.loads(event["text"])["type"] == "pong"

@@ -122,7 +122,7 @@ async def test_crew_stopped_during_a_look_ends(monkeypatch: pytest.MonkeyPatch) 
 async def test_generators_started_together_never_fight(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of two that start together, each feed has one owner for good, however slow the database."""
+    """If two crews start together, each feed keeps one owner, however slow the database is."""
     be_impatient(monkeypatch)
     names = ["arrays", "users"] + [f"feed{number}" for number in range(PAIRS - 2)]
     for name in names[2:]:
@@ -260,7 +260,7 @@ async def test_first_error_ends_all() -> None:
 
 
 async def test_start_beside_another_generator(caplog: pytest.LogCaptureFixture) -> None:
-    """A crew that follows the admin generates what is free, and ends if nothing is."""
+    """A crew that follows the admin generates the free feeds, and ends if there are none."""
     crew = await follower("arrays", "users")
     other = Generator("users", ListLayer())
     elsewhere = asyncio.ensure_future(other.run())
@@ -294,7 +294,7 @@ def states(crew: Crew) -> dict[str, State]:
 
 
 async def test_standby_replaces_a_dead_generator(caplog: pytest.LogCaptureFixture) -> None:
-    """It says once that it waits, and continues with the next offset after the last promise."""
+    """A standby says once that it waits, and continues with the offset after the last promise."""
     for name in ("arrays", "users"):
         await fast(name)
     first = {name: Generator(name, ListLayer()) for name in ("arrays", "users")}
@@ -325,8 +325,8 @@ async def never() -> None:
     """Promise nothing."""
 
 
-async def test_standby_that_is_fenced_off_stands_by() -> None:
-    """A feed that another process took from it is waited for, not given up."""
+async def test_standby_that_is_locked_out_stands_by() -> None:
+    """A standby waits for a feed that another process took from it, and does not give it up."""
     await fast("arrays")
     crew, layer = standby("arrays")
     async with working(crew) as task:
@@ -343,7 +343,7 @@ async def test_standby_that_is_fenced_off_stands_by() -> None:
 
 
 async def test_standby_ends_with_its_feeds() -> None:
-    """With a number of messages, or chosen feeds, it ends once these are done or removed."""
+    """A standby with a number of messages, or chosen feeds, ends once they are done or removed."""
     await fast("arrays")
     crew, layer = standby("arrays", count=20)
     async with working(crew) as task, asyncio.timeout(PATIENCE_SECONDS):
@@ -366,7 +366,7 @@ async def test_standby_ends_with_its_feeds() -> None:
 async def test_standby_waits_for_the_database(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It says so once, and takes no feed because of the outage."""
+    """A standby reports the outage once, and takes no feed because of it."""
     be_impatient(monkeypatch)
     await fast("arrays")
     other = Generator("arrays", ListLayer())

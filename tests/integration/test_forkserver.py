@@ -151,8 +151,8 @@ def test_end_of_a_program_ends_no_group_with_a_stopped_process() -> None:
     """
     A forked program that ends does not end the test run, even while a test has stopped a process.
 
-    Linux sends SIGHUP to a group with a stopped process if the last process ends whose parent is
-    in another group of the session.
+    Linux sends SIGHUP to a process group with a stopped process when no process of the group has a
+    parent in another group of the session any more.
     """
     done = subprocess.run(
         [sys.executable, "-c", FROZEN],

@@ -314,7 +314,7 @@ async def test_former_owner_stops_with_a_sentence() -> None:
             await task
 
 
-async def test_take_over_fences_off_the_first_generator() -> None:
+async def test_take_over_locks_out_the_first_generator() -> None:
     """With --take-over the first generator stops, and no offset is made twice."""
     feed = await fast(rate=100)
     layer = ListLayer()
@@ -379,7 +379,7 @@ async def test_second_generator_is_refused() -> None:
 
 
 async def test_dead_owner_is_replaced() -> None:
-    """A promise that does not change is from a dead generator, also one in the future."""
+    """A promise that does not change belongs to a dead generator, even if its time is ahead."""
     for name, hours in (("arrays", 1), ("users", -1)):
         promised_us = now_us() + hours * 3_600_000_000
         await Feed.objects.filter(name=name).aupdate(promised_us=promised_us)

@@ -35,8 +35,8 @@ def test_message_that_is_not_due_is_not_missing(slow: str) -> None:
     assert (found["missing"], found["never sent"]) == ([2, 3, 4], [7])
 
 
-def test_demanded_message_must_have_been_sent(slow: str) -> None:
-    """A demand beyond the last message that was sent is not met, whatever was received."""
+def test_required_message_must_have_been_sent(slow: str) -> None:
+    """A check that requires a message beyond the last one sent fails, whatever was received."""
     said = "message 7 was not sent: the feed has only reached 4"
     assert differences(slow, [1, 2, 3, 4], None, 7) == said
     assert differences(slow, [1, 2, 3, 4], 7, None) == said

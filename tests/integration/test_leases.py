@@ -39,7 +39,7 @@ def reopened(channel: str = "c1", key: str = KEY) -> list[Outcome]:
 
 
 def test_connections_of_a_dead_server_are_closed_as_lost() -> None:
-    """They are closed at its last heartbeat, and its lease is removed; others stay."""
+    """Their end is the time of its last heartbeat; its lease is removed, and others stay."""
     ledger.commit([opened("c1"), opened("c2", OTHER, server="two")])
     leases.renew("one", 5, NOW + 30 * SECOND)
     leases.renew("two", 1, NOW)
@@ -74,7 +74,7 @@ def test_server_with_another_sign_is_not_dead() -> None:
 
 
 def test_connections_are_closed_in_short_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many a dead server had, no transaction locks more than a few."""
+    """However many connections a dead server had, no transaction locks more than a few rows."""
     monkeypatch.setattr(connections, "WRITTEN_AT_ONCE", 2)
     keys = [f"key-of-a-session-{number}" for number in range(5)]
     ledger.commit([opened(f"c{key}", key, at=NOW + n * SECOND) for n, key in enumerate(keys)])
@@ -84,7 +84,7 @@ def test_connections_are_closed_in_short_transactions(monkeypatch: pytest.Monkey
 
 
 def test_server_of_an_older_version_is_judged_by_its_connections() -> None:
-    """It has no lease: as long as it marks its connections as seen, its sign changes."""
+    """Such a server has no lease; as long as it marks its connections as seen, its sign changes."""
     ledger.commit([opened("c1"), opened("c2", OTHER, server="two")])
     leases.renew("two", 1, NOW)
     assert leases.signs() == {"one": NOW, "two": 1}
@@ -97,7 +97,7 @@ def test_server_of_an_older_version_is_judged_by_its_connections() -> None:
 
 
 def test_connection_that_is_still_served_is_opened_again() -> None:
-    """A server that returns has its sessions online again; storing it twice changes nothing."""
+    """A server that returns has its sessions online again; storing this twice changes nothing."""
     ledger.commit([opened("c1")])
     lose()
     assert connections.find_ended({"c1": KEY, "c2": OTHER}) == ["c1"]
@@ -136,7 +136,7 @@ def test_end_stored_late_is_the_true_one(
     left: bool,  # noqa: FBT001
     expected: str,
 ) -> None:
-    """A client that left a server which was cut off has left, not merely been lost."""
+    """A client that left while its server was cut off is stored as having left, not as lost."""
     ledger.commit([opened("c1")])
     lose()
     later = NOW + 50 * SECOND
@@ -188,7 +188,7 @@ def test_opening_stored_late_ends_no_connection_of_another_server(left: bool) ->
 
 
 def test_opening_stored_late_replaces_those_of_its_own_server() -> None:
-    """These are stored in their order."""
+    """The openings of one server are stored in their order."""
     ledger.commit([opened("c1")])
     late = opened("c2", clock=time.monotonic() - connections.LATE_SECONDS)
     assert ledger.commit([late]) == [Outcome(replaced=("c1",))]
@@ -196,7 +196,7 @@ def test_opening_stored_late_replaces_those_of_its_own_server() -> None:
 
 
 def test_one_connection_of_a_session_is_opened_again() -> None:
-    """Of two that are served, the newer one is online."""
+    """Of two connections that are served, the newer one is opened again."""
     ledger.commit([opened("c1"), opened("c2")])
     lose()
     facts = [Reopened(session=KEY, channel=channel) for channel in ("c2", "c1")]

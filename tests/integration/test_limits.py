@@ -220,7 +220,7 @@ async def test_poll_seconds_and_push_grace(settings: Settings) -> None:
 
 @pytest.mark.parametrize(("seconds", "first"), [(3600.0, 1), (0.0, 21)])
 async def test_bridged_seconds(seconds: float, first: int) -> None:
-    """A node that starts recovers what was due before, within this time."""
+    """A node that starts recovers the messages that were due in this time before."""
     await generate(20)
     node = Node(replace(LIMITS, bridged_seconds=seconds, recovery_messages=8))
     await node.start()
@@ -248,7 +248,7 @@ async def test_database_seconds() -> None:
 
 
 async def test_layer_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hanging layer prevents no client from being served, nor from leaving."""
+    """While the layer hangs, clients are still served, and can leave."""
 
     async def hang(*_: Any) -> None:
         await asyncio.Event().wait()

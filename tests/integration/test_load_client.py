@@ -110,7 +110,7 @@ def test_frames_may_come_in_parts(programs: Path) -> None:
     assert (found["lost"], found["doubled"], found["unreadable"]) == (0, 0, 0)
 
 
-def test_other_frames_are_no_messages(programs: Path) -> None:
+def test_other_frames_are_not_messages(programs: Path) -> None:
     """A welcome counts as another frame; a message without an offset is unreadable."""
     welcome = frame(b'{"type":"welcome","feeds":{"bench":{"offset":3}}}')
     found = result(programs, welcome + message(4) + frame(b'{"type":"message","data":[]}'))

@@ -37,7 +37,7 @@ def seize(name: str, now: int = NOW) -> ownership.OwnedFeed:
 
 
 def test_feed_is_taken_only_as_it_was_seen() -> None:
-    """After any promise, or another owner, the sign that was seen takes the feed no more."""
+    """After a promise or a change of owner, the sign seen before no longer takes the feed."""
     seen = ownership.see("arrays")
     owned = ownership.take("arrays", NOW, seen)
     with pytest.raises(ownership.ChangedError):
@@ -58,7 +58,7 @@ def test_feed_can_be_taken_by_force() -> None:
 
 
 def test_slow_database_takes_no_feed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If taking takes long, a feed keeps its owner, whose promise may have waited as well."""
+    """If taking a feed is slow, it keeps its owner, whose promise may have waited as well."""
     monkeypatch.setattr(ownership, "PROMPT_SECONDS", -1.0)
     owned = seize("arrays")  # without an owner it does not matter
     with pytest.raises(ownership.SlowError):
@@ -67,7 +67,7 @@ def test_slow_database_takes_no_feed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_released_feed_is_free() -> None:
-    """A generator that stopped cleanly leaves no time of a promise."""
+    """A generator that stops cleanly clears the time of its last promise."""
     owned = seize("arrays")
     assert ownership.see("arrays").promised_us == NOW
     ownership.release(owned)
@@ -133,7 +133,7 @@ def test_removed_feed_is_reported_as_removed() -> None:
 
 @pytest.mark.parametrize("rate", ["0", "-1", "0.0004", "1000000.001"])
 def test_rate_outside_the_bounds_is_not_stored(rate: str) -> None:
-    """The database itself refuses it, whichever way it arrives."""
+    """The database itself refuses such a rate, whichever way it arrives."""
     with pytest.raises(IntegrityError, match="feed_rate"):
         Feed.objects.filter(name="arrays").update(rate=Decimal(rate))
 

@@ -146,7 +146,7 @@ def test_health_is_bad(client: Client, troubles: Outages) -> None:
 
 
 def test_health_without_enabled_feeds(client: Client) -> None:
-    """A feed that is switched off is no fault."""
+    """A feed that is switched off is not a fault."""
     Feed.objects.update(enabled=False)
     found = client.get("/status.json").json()["health"]
     assert (found["state"], found["reason"]) == ("still", "Every feed is switched off.")
@@ -503,7 +503,7 @@ def test_repeated_cause_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture
     assert caplog.messages == lines
 
 
-def test_wrong_query_is_no_outage() -> None:
+def test_wrong_query_is_not_an_outage() -> None:
     """An error in a query stays an error; waiting would not help."""
     middleware = DatabaseAway(lambda _: HttpResponse())
     assert (

@@ -294,7 +294,7 @@ async def test_plain_client_starts_at_the_given_offset(query: str, first: int) -
 
 
 async def test_protocol_client_starts_at_the_given_offset() -> None:
-    """Its welcome names the offset before the requested one."""
+    """The welcome names the offset before the requested one."""
     await generate(7)
     async with client("feed=arrays&from=5") as one:
         welcome = await receive(one, "welcome")
@@ -314,7 +314,7 @@ async def test_offset_ahead_of_a_feed_is_refused() -> None:
 
 
 async def test_change_of_a_recipe_does_not_reach_a_plain_client() -> None:
-    """It gets the messages before and after the change, live and later, without a gap."""
+    """A plain client gets the messages before and after the change, live and later, but no gap."""
     arrays = Feed.objects.filter(name="arrays")
     async with plain() as one:
         await generate(3)
@@ -368,7 +368,7 @@ async def test_sentence_that_is_committed_again_is_stored_once() -> None:
 
 
 async def test_numbers_continue_after_pruning() -> None:
-    """Pruning frees no number of a sentence, and no report is missed."""
+    """Pruning frees no numbers of sentences, and no report counts as missing."""
     query = "client=alice&feed=arrays&session=0123456789abcdef"
     for number in (1, 2):
         async with client(query) as one:

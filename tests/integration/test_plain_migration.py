@@ -15,7 +15,7 @@ MIGRATION = import_module("feeds.migrations.0007_plain_reports")
 
 @pytest.mark.django_db
 def test_old_sentences_are_marked() -> None:
-    """They keep their numbers, which came from the clients; later ones continue from them."""
+    """Old sentences keep the numbers that clients gave them; later numbers continue from them."""
     alice, bob = connect("alice"), connect("bob")
     report(alice, 1)
     report(alice, 4, size=None, ranges={})

@@ -1,4 +1,4 @@
-"""Blocks of plain clients on the pages: not checked, which is no fault."""
+"""Blocks of plain clients on the pages: not checked, which is not a fault."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_session_with_both_kinds_counts_them_separately() -> None:
 def test_verified_share_leaves_plain_blocks_out(
     verified: int, blocks: int, plain: int, words: str
 ) -> None:
-    """Blocks that cannot be checked lower no share."""
+    """Blocks that cannot be checked do not lower the verified share."""
     assert show.verified_share(verified, blocks, plain) == words
 
 

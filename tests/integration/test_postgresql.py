@@ -38,7 +38,7 @@ OPEN: list[BaseDatabaseWrapper] = []
 
 @pytest.fixture(autouse=True)
 def unblocked(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Let tests connect to servers that are no test database of Django's; close all at the end."""
+    """Let tests connect to other databases than Django's test database; close all at the end."""
     with django_db_blocker.unblock():
         yield
         while OPEN:
@@ -141,7 +141,7 @@ def test_idle_transaction_ends_before_a_wait_for_its_lock() -> None:
 
 
 def test_frozen_server_is_given_up(postgresql: PostgreSQL, connection: BaseDatabaseWrapper) -> None:
-    """A server that answers no more is unavailable; later a new connection works."""
+    """A server that no longer answers is unavailable; later a new connection works."""
     connection.ensure_connection()
     connection.connection.answer_seconds = 0.1
     postgresql.freeze()
@@ -171,7 +171,7 @@ def test_frozen_server_accepts_no_connection(postgresql: PostgreSQL) -> None:
 def test_pages_have_a_number_of_connections(
     postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beyond it a page waits for another page's connection, and then gives up."""
+    """Beyond this number a page waits for another page's connection, and then gives up."""
     monkeypatch.setattr(room, "CONNECT_SECONDS", 0.01)
     pages = [connect(postgresql) for _ in range(limits.PAGE_CONNECTIONS)]
     for page in pages:

@@ -50,7 +50,7 @@ async def clerk(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Clerk]:
-    """Return a clerk with an empty database that gives up an answer after a second."""
+    """Return a clerk with an empty database, which waits at most a second for an answer."""
     postgresql.execute("DROP DATABASE IF EXISTS faults WITH (FORCE)")
     postgresql.execute("CREATE DATABASE faults TEMPLATE migrated")
     monkeypatch.setenv("BLOCKFEED_VAR", str(tmp_path))

@@ -66,7 +66,7 @@ async def beat(clerk: Clerk) -> None:
 
 
 async def come_back(clerk: Clerk) -> None:
-    """Open connections again that are still served."""
+    """Mark connections that are still served as open again."""
     facts = [Reopened(session=key, channel=f"c-{key}") for key in KEYS]
     for number in range(ROUNDS):
         await clerk.run(ledger.commit, facts[number % 2 :: 2])

@@ -99,7 +99,7 @@ class Server:
 async def servers(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[list[Server]]:
-    """Run two servers; what they do at a heartbeat is done when a test says so."""
+    """Run two servers, whose heartbeats happen when a test says so."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     be_impatient(monkeypatch)
     both = [Server("one"), Server("two")]
@@ -110,7 +110,7 @@ async def servers(
 
 @contextmanager
 def clock_ahead(monkeypatch: pytest.MonkeyPatch, seconds: int) -> Iterator[None]:
-    """Let the clock of a server's presence be *seconds* ahead of that of others."""
+    """Set the clock by which a server marks itself as alive *seconds* ahead of the others."""
 
     class Ahead(datetime):
         """The time by that clock."""
@@ -131,7 +131,7 @@ async def statuses() -> dict[str, str]:
 
 
 async def test_server_that_returns_has_its_sessions_online(servers: list[Server]) -> None:
-    """While it is cut off they are away; afterwards they are online, as they are served."""
+    """While a server is cut off, its sessions are away; afterwards they are online again."""
     first, second = servers
     await first.serve("c1", "key-of-alice")
     await second.serve("c2", "key-of-bob")
@@ -151,7 +151,7 @@ async def test_server_that_returns_has_its_sessions_online(servers: list[Server]
 async def test_clocks_of_hosts_are_not_compared(
     servers: list[Server], monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
-    """A server with a wrong clock closes no clients of others, and others none of its."""
+    """A server with a wrong clock closes no clients of other servers, nor do they close its."""
     wrong, right = servers
     with clock_ahead(monkeypatch, seconds):
         await wrong.serve("c1", "key-of-alice")
@@ -240,7 +240,7 @@ async def test_connection_that_ends_while_it_is_opened_again(servers: list[Serve
 
 
 async def test_reopening_is_recorded_once(servers: list[Server]) -> None:
-    """While facts wait for the database, heartbeats add no more of the same."""
+    """While facts wait for the database, heartbeats do not add the same reopening again."""
     first, second = servers
     await first.serve("c1", "key-of-alice")
     await first.keep()
@@ -255,7 +255,7 @@ async def test_reopening_is_recorded_once(servers: list[Server]) -> None:
 
 
 async def test_connection_that_leaves_is_forgotten(servers: list[Server]) -> None:
-    """Even if its reopening is never answered."""
+    """A connection that ends is forgotten, even if its reopening is never answered."""
     first, second = servers
     one = await first.serve("c1", "key-of-alice")
     await first.keep()

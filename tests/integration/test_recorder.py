@@ -92,7 +92,7 @@ async def test_facts_wait_while_the_database_is_locked(recorder: Recorder) -> No
 async def test_facts_wait_while_the_database_is_damaged(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Facts that arrive while the file is no database are stored once it is one again."""
+    """Facts that arrive while the database's file is damaged are stored once it is restored."""
     damaged = tmp_path / "damaged"
     damaged.write_bytes(bytes(4096))
     with monkeypatch.context() as meanwhile:
@@ -141,7 +141,7 @@ async def test_fact_that_cannot_be_stored_is_set_aside(
 async def test_presence_hears_of_a_fact_that_was_set_aside(
     recorder: Recorder, outages: Outages, settings: Settings, tmp_path: Path
 ) -> None:
-    """The process may record it again. A client's report is not answered: it would come again."""
+    """The process may record it again. A report gets no answer: its client would send it again."""
     settings.VAR_DIR = tmp_path
     heard: list[Outcome] = []
     unheard: list[Outcome] = []
@@ -160,7 +160,7 @@ async def test_presence_hears_of_a_fact_that_was_set_aside(
 async def test_opening_is_set_aside_once(
     recorder: Recorder, outages: Outages, settings: Settings, tmp_path: Path
 ) -> None:
-    """Later facts of its session, which is unknown, do not bring it back."""
+    """Later facts of its session, which stays unknown, do not queue the opening again."""
     settings.VAR_DIR = tmp_path
     heard: list[Outcome] = []
     recorder.record(replace(OPENED, peer="\ud800"))

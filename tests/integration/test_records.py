@@ -1,4 +1,4 @@
-"""The truth over HTTP and on the command line: feeds, records and schemas."""
+"""The ground truth over HTTP and on the command line: feeds, records and schemas."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ async def test_records_are_the_lines_that_were_sent(
 
 
 async def test_response_is_bounded(http: AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without an end, a response has at most a number of records; more may not be asked for."""
+    """Without an end, a response has a bounded number of records; a longer range is refused."""
     monkeypatch.setattr(views, "MOST_RECORDS", 100)
     _, body = await get(http, "/feeds/arrays/records?first=5")
     offsets = [json.loads(line)["offset"] for line in body.splitlines()]

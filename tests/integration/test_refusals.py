@@ -133,7 +133,7 @@ async def test_connection_above_the_limit_ends_no_other(node: Node) -> None:
         await receive(third, "welcome")
 
 
-async def test_database_outage_is_no_final_refusal(
+async def test_database_outage_is_not_a_final_refusal(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A feed that cannot be looked up is unavailable, not forbidden, so clients reconnect."""
@@ -177,7 +177,7 @@ async def test_impossible_report_is_not_stored(changes: dict[str, Any], sentence
     "part", [{"last": 9}, {"at": 1}, {"history": True}, {"last": 0, "history": True}]
 )
 async def test_block_of_a_lost_history_is_unverifiable(part: dict[str, Any]) -> None:
-    """A range ahead of its feed, with another intended time, or that says so is not judged."""
+    """A range of another history is not judged: one ahead, with another time, or marked as such."""
     await generate(4)
     async with client(BLOCKS) as one:
         await one.send_to(report("f" * 12, part=part))

@@ -58,7 +58,7 @@ def stored(number: int, seconds: float = 1.0, judgement: Judgement = VERIFIED) -
 
 
 def note(sampler: Sampler, *facts: Reported, is_new: bool = True) -> None:
-    """Pass *facts* with an ideal of half a second to *sampler*, as just stored."""
+    """Pass *facts* to *sampler* as just stored, with an ideal of half a second."""
     outcomes = [Outcome(judgement=fact.judgement, is_new=is_new, ideal=0.5) for fact in facts]
     sampler.note(facts, outcomes)
 
@@ -91,7 +91,7 @@ def test_figures_match_a_calculation_by_hand() -> None:
 
 
 def test_only_new_reports_count() -> None:
-    """A report that was sent again, or is in conflict, is no block of the period."""
+    """A report that was sent again, or is in conflict, does not count in the period."""
     sampler = Sampler("one", 0.0)
     note(sampler, stored(1), is_new=False)
     sampler.note([stored(1)], [Outcome()])
@@ -125,7 +125,7 @@ def test_plain_client_has_a_separate_block_time() -> None:
 
 
 def test_latencies_by_the_clients_own_clock_are_left_out() -> None:
-    """A clock that is five minutes fast is in no percentile, but its block is counted."""
+    """Latencies by a clock that is five minutes fast count in no percentile; the block counts."""
     sampler = Sampler("one", 0.0)
     fast = reported(1, 3.0)
     assert isinstance(fast.report, Report)

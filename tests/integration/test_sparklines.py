@@ -37,7 +37,7 @@ def test_unknown_history_is_said_in_words() -> None:
 
 
 def test_feeds_are_drawn_from_their_schedules() -> None:
-    """A feed that started 100 s ago at one message a second is flat since then, and 0 before."""
+    """A feed that started 100 s ago at one message a second has a flat line since then."""
     run_feed("arrays", promised=10**6)
     feeds = {line.name: line for line in sparklines().feeds}
     assert feeds["arrays"].said.startswith("Last 10 minutes: lowest 0/s, highest 1/s, last 1/s")

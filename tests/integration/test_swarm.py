@@ -41,7 +41,7 @@ def heartbeat(server: FeedServer) -> Heartbeat:
 
 
 async def heard(server: FeedServer) -> None:
-    """Return when a member with blocks of five of both feeds took everything sent before."""
+    """Wait until a member with blocks of five of both feeds has taken everything sent before."""
     stored = len(server.stored)
     await server.publish("arrays", 5)
     await server.until(lambda: len(server.stored) > stored)

@@ -124,7 +124,7 @@ def test_session_texts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_surplus_texts_are_removed_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A session of an older version may have a million: no transaction removes them all."""
+    """A session of an older version may have a million texts: no transaction removes them all."""
     monkeypatch.setattr(texts, "REMOVED_PER_TEXT", 2)
     ledger.commit([OPENED, *(said(str(n)) for n in range(8))])
     store = texts.store

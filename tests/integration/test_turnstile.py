@@ -1,4 +1,4 @@
-"""The turnstile of SQLite: a promise waits for one transaction, never for a row of them."""
+"""The turnstile of SQLite: a promise waits for one transaction, never for several."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Threads:
         self._pool = ThreadPoolExecutor(max_workers=2)
 
     def start(self, name: str, call: Callable[[], T]) -> Future[T]:
-        """Run *call* in a thread; note *name* at its end."""
+        """Run *call* in a thread; record *name* at its end."""
         return self._pool.submit(self._run, name, call)
 
     def close(self) -> None:
@@ -139,7 +139,7 @@ def test_promise_overtakes(
 
 
 def test_no_transaction_overtakes_one_that_waits(threads: Threads, waiting: Event) -> None:
-    """Transactions other than promises begin in turn, so none waits for a row of others."""
+    """Transactions other than promises begin in turn, so none waits for several others."""
     with connection.cursor():
         turnstile = connection.turnstile  # type: ignore[attr-defined]
     with turnstile.passing():  # as if it waited for the lock

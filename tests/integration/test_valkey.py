@@ -162,7 +162,7 @@ def test_directory_is_removed_atomically(directory: Path, monkeypatch: pytest.Mo
 
 
 def test_directory_removed_by_hand_is_recreated(directory: Path, start: Start) -> None:
-    """Its server ends, and all users find the next server."""
+    """The server of a removed directory ends, and all users find the next server."""
     users = [start(), start()]
     for user in users:
         user.answer()

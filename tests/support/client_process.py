@@ -24,7 +24,7 @@ from tools.waiting import PATIENCE_SECONDS
 
 CHECKOUT = Path(__file__).parents[2]
 OTHERS = tuple({*OF_THE_INTERPRETER} - {"PYTHON"})
-"""Prefixes of the variables for the interpreter that a client inherits."""
+"""Prefixes of the interpreter's variables that a client inherits."""
 
 
 class ClientProcess:

@@ -16,7 +16,7 @@ IMPATIENT_SECONDS = 0.1
 
 @contextmanager
 def elsewhere() -> Iterator[Callable[[str], object]]:
-    """Give a function that executes statements on a connection of its own, each for itself."""
+    """Yield a function that executes a statement, and commits it, on a separate connection."""
     if connection.vendor == "sqlite":
         name = connection.settings_dict["NAME"]
         with closing(sqlite3.connect(name, isolation_level=None)) as lite:

@@ -33,7 +33,7 @@ class Eight:
         self._programs = {name: self._start(name) for name in KINDS}
 
     def wait_for_blocks(self, number: int) -> None:
-        """Wait until each client has *number* blocks more than now."""
+        """Wait until each client has *number* more blocks than now."""
         wanted = {name: self._blocks(name) + number for name in KINDS}
         for name, blocks in wanted.items():
             until(partial(self._has, name, blocks), self._said)

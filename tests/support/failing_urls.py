@@ -1,4 +1,4 @@
-"""The project's addresses, and responses that fail at the start, midway or never, or do not end."""
+"""The project's addresses, and responses that fail, succeed or do not end, as the URL says."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -35,7 +35,7 @@ class _Endless:
         return LARGE_PART
 
     def close(self) -> None:
-        """Take note that Django closes it."""
+        """Record that Django closes it."""
         made["ended"] = 1
 
 

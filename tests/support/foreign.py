@@ -127,7 +127,7 @@ class Foreign:
         assert len(first) * self._style.block <= sizes[0] <= received[0]
 
     def is_whole(self) -> bool:
-        """Tell whether each of its sentences is stored; keep both for `check`."""
+        """Tell whether each of its sentences is stored; keep both lists for `check`."""
         self._compared = sorted(self.said()), sorted(self._stored())
         said, stored = self._compared
         return [sentence for sentence, _ in said] == [text for text, _, _ in stored]
@@ -157,7 +157,7 @@ class Foreign:
         return text[: text.rfind("\n") + 1].splitlines()
 
     def _received(self) -> list[int]:
-        """Return how many messages each connection received: only a new one skips offsets."""
+        """Return how many messages each connection received: only a new one may skip offsets."""
         offsets = [json.loads(text)["offset"] for text in self.frames()]
         first = [
             place

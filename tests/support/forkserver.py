@@ -55,7 +55,7 @@ class _Server:
         self._users = [owner]
         """The owner, and each forked program, which may request further forks."""
         self._running: dict[int, int] = {}
-        """Where to tell the end of each running program, by process id."""
+        """The channel on which to report the end of each running program, by process id."""
         self._awake, self._wake = socket.socketpair()
         for end in (self._awake, self._wake):
             end.setblocking(False)
@@ -172,7 +172,7 @@ def _use_streams() -> None:
 
 
 def _use_path() -> None:
-    """Obey PYTHONPATH: what it replaces is imported again."""
+    """Obey PYTHONPATH: packages that it replaces are imported again."""
     folders = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one]
     new = [one for one in folders if one not in sys.path[1:]]
     sys.path[:1] = ["", *new]

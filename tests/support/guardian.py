@@ -2,8 +2,8 @@
 A process that ends everything a killed test run leaves behind.
 
 Every process of pytest starts one guardian. The guardian watches a pipe whose other end only that
-process holds, so it notices its end, even by SIGKILL. It then kills all processes that inherited
-the mark: an environment variable that reaches every process a test starts, at any depth. It reads
+process has open, so it notices when the process ends, even by SIGKILL. It then kills all processes
+that inherited the mark: an environment variable that reaches every process a test starts, at any depth. It reads
 ``/proc``, so it works on Linux only; elsewhere it does nothing.
 
 It runs as a script, with the mark as its argument.
@@ -63,9 +63,9 @@ def marked(mark: str) -> list[int]:
 
 def with_descendants(pids: list[int]) -> list[int]:
     """
-    Return *pids* and what they started, children first.
+    Return *pids* and their descendants, children first.
 
-    `marked` does not find those of PostgreSQL: they overwrite their environment.
+    `marked` does not find PostgreSQL's processes, which overwrite their environment.
     """
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():

@@ -27,7 +27,7 @@ import psycopg
 from tools.waiting import PATIENCE_SECONDS, until
 
 USER = "postgres"
-"""The user as whom a server runs that root starts, and the superuser of the database."""
+"""The user that runs a server if root starts it, and the superuser of the database."""
 DEBIAN = Path("/usr/lib/postgresql")
 """Debian's folder of servers, which are not in the PATH."""
 SETTINGS = {
@@ -240,7 +240,7 @@ def _give_away(*paths: Path) -> None:
 
 
 def _owner() -> dict[str, Any]:
-    """Return the arguments of `subprocess.Popen` that let go of root."""
+    """Return the arguments of `subprocess.Popen` that give up the rights of root."""
     if os.geteuid() != 0:
         return {}
     owner = pwd.getpwnam(USER)

@@ -51,7 +51,7 @@ class Program:
         return self.output.read_text(encoding="utf-8", errors="replace")
 
     def wait_for(self, words: str) -> None:
-        """Wait until the output has *words*; of a hanging program the failure shows where."""
+        """Wait until the output has *words*; if the program hangs, the failure shows where."""
         until(
             lambda: words in self.said or self.process.poll() is not None,
             lambda: f"{words!r} was not printed:\n{self.aborted()}",

@@ -4,7 +4,7 @@ Fixtures that are expensive to start, for all tests below this directory.
 A process that runs such tests starts one browser, one `BusyStack` and one
 `ShakenStack` at most, and ends them when it leaves the directory: a stack at
 work costs a part of a core. For pytest, the scope of these fixtures is a
-package, so the directory is one. One process runs all tests of a directory
+package, so the directory is a package. One process runs all tests of a directory
 below it (`tests.support.scheduling`).
 """
 

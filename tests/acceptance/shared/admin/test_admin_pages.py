@@ -13,7 +13,7 @@ from tests.support.busy_stack import HAND_WRITTEN, BusyStack
 from tests.support.signing_in import admin_of
 
 CHOOSER = ("aria-prohibited-attr",)
-"""Django's two-column chooser labels help icons without a role, which its script creates."""
+"""The script of Django's two-column chooser labels its help icons, but gives them no role."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

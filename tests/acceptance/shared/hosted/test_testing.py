@@ -84,8 +84,8 @@ def test_each_difference_is_named(server: Blockfeed, lines: list[str | bytes]) -
         server.check("users", [])
 
 
-def test_ends_can_be_demanded(server: Blockfeed, lines: list[str | bytes]) -> None:
-    """Messages before the first or after the last one are missing only if they are demanded."""
+def test_ends_can_be_required(server: Blockfeed, lines: list[str | bytes]) -> None:
+    """Messages before the first or after the last one are missing only if they are required."""
     first, last = offset(lines[0]), offset(lines[-1])
     server.check("users", lines[1:-1])
     with pytest.raises(AssertionError) as failed:
@@ -127,12 +127,12 @@ def test_wrong_request_is_an_error(
 
 @pytest.mark.parametrize("rate", [32.3, 0.001, 1_000_000])
 def test_any_rate_can_be_set(rate: float, server: Blockfeed) -> None:
-    """A rate that has no exact binary fraction is waited for as any other."""
+    """A rate without an exact binary fraction can be set like any other."""
     server.url(server.create(f"at-{str(rate).replace('.', '-')}"), rate=rate)
 
 
 class Interrupted(Exception):
-    """An exception in the middle of a wait, as a Ctrl-C or a limit of time raises it."""
+    """An exception in the middle of a wait, as Ctrl-C or a time limit raises it."""
 
 
 @contextmanager
@@ -247,7 +247,7 @@ def test_client_without_reports(server: Blockfeed, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("written", ["", '{"number": 2, "do": "thaw'], ids=["whole", "torn"])
 def test_nothing_remains_after_kill_9(written: str, tmp_path: Path) -> None:
     """
-    If the process that runs a server is killed, its programs and data are gone, even frozen.
+    If the process that runs a server is killed, its programs and data are gone, frozen or not.
 
     It may be killed while it writes a request.
     """

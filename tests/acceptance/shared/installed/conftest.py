@@ -15,6 +15,6 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """Install the wheel, and what its users' tests need."""
+    """Install the wheel, and the packages that its users' tests need."""
     extra = ("pytest", "pytest-xdist", "mypy")
     return Installed(wheel, tmp_path_factory.mktemp("installed"), *extra)

@@ -56,7 +56,7 @@ def check_everything(command: list[str], installed: Installed) -> None:
 
 
 def test_wheel_is_small_and_alone(wheel: Path) -> None:
-    """It has no top-level name but ours, no compiled Python, and at most 2 MB."""
+    """The wheel has no top-level name but ours, no compiled Python, and at most 2 MB."""
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names} == {"blockfeed", f"{version(wheel)}.dist-info"}
     assert [name for name in names if name.endswith(".pyc")] == []

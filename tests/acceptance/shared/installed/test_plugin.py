@@ -53,7 +53,7 @@ def test_examples_pass(installed: Installed, tmp_path: Path) -> None:
 
 
 def test_foreign_project_in_two_processes(installed: Installed, tmp_path: Path) -> None:
-    """A project of one file runs with `-n 2`; a consumer that loses messages fails with them."""
+    """A project of one file runs with `-n 2`; only a consumer that loses messages fails."""
     file = tmp_path / "test_foreign.py"
     file.write_text(FOREIGN)
     command = ("pytest", "-q", "-n", "2", "-p", "no:cacheprovider", str(file))

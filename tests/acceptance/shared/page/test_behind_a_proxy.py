@@ -76,7 +76,7 @@ def test_proxy_headers_are_trusted_if_configured(
 def test_page_over_tls_connects_over_tls(
     stack: Stack, page: Browser, tmp_path: Path, *, configured: bool
 ) -> None:
-    """Its client connects over TLS in any case; with the setting everything works."""
+    """The page's client connects over TLS in any case; with the setting everything works."""
     stack.environment |= {"DEBUG": "false", "BEHIND_TLS_PROXY": str(configured)}
     serve(stack)
     stack.generator("--rate=20")

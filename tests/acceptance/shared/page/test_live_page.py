@@ -274,7 +274,7 @@ def test_rows_never_go_backward(busy: BusyStack, operator: Browser) -> None:
 def test_rows_belong_to_one_feed(
     busy: BusyStack, operator: Browser, script: list[object], shown: list[int]
 ) -> None:
-    """A lower newest offset is another feed's if its message was due later, else outdated."""
+    """A lower newest offset is another feed's if its message was due later; otherwise it is old."""
     operator.open(home(busy))
     operator.evaluate(PLAY_ROWS.replace("SCRIPT", json.dumps(script)))
     operator.wait_for("window.shown !== undefined")
@@ -282,7 +282,7 @@ def test_rows_belong_to_one_feed(
 
 
 def test_broken_block_is_counted_once(busy: BusyStack, operator: Browser) -> None:
-    """The cause of a broken block may arrive after its row is gone; it adds no block."""
+    """The cause of a broken block may arrive after its row is gone; it counts as no new block."""
     told = [("broken", 1, ""), *(("verified", block, "") for block in range(2, 15))]
     told += [("broken", 1, "users 1 is altered"), ("verified", 15, "")]
     frames = [welcome(), *(message("users", offset) for offset in range(1, 16))]
@@ -298,7 +298,7 @@ def test_broken_block_is_counted_once(busy: BusyStack, operator: Browser) -> Non
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_client_in_the_page_collects_blocks(busy: BusyStack, operator: Browser, width: int) -> None:
-    """Its blocks are verified and stored, also of several feeds; Stop leaves."""
+    """Blocks of one feed or of several are verified and stored; Stop ends the client."""
     operator.open(home(busy), width=width)
     name = start(operator, feeds=("users", "arrays"), size=6)
     operator.wait_for(f"{VERIFIED} >= 3")

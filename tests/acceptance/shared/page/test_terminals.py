@@ -91,7 +91,7 @@ def test_generator_without_a_channel_layer_says_so(open_window: Open) -> None:
 
 
 def test_generator_shows_a_switched_off_feed(stack: Stack, open_window: Open) -> None:
-    """A feed that is switched off and on again is shown so."""
+    """The table shows when a feed is switched off, and when it is on again."""
     generator = open_window(*GENERATE)
     wait_for(generator, r"^users +running ")
     path = stack.folder / "var" / "db.sqlite3"

@@ -105,7 +105,7 @@ NAMES: dict[str, tuple[Spoil, list[str]]] = {
 def test_each_fault_is_named(
     spoil: Spoil, names: list[str], collected: bytes, tmp_path: Path
 ) -> None:
-    """Each fault is named, and also by the block's checksum unless that was updated."""
+    """Each fault is named; the block's checksum also reveals it, unless that was updated."""
     spoiled = spoil(collected)
     assert spoiled != collected
     for log, is_sealed in ((spoiled, False), (seal(spoiled), True)):

@@ -1,4 +1,4 @@
-"""A server says over HTTP what its clients received."""
+"""The records of a server over HTTP equal the messages that its clients received."""
 
 from __future__ import annotations
 
