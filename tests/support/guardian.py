@@ -3,8 +3,8 @@ A process that ends everything a killed test run leaves behind.
 
 Every process of pytest starts one guardian. The guardian watches a pipe whose other end only that
 process has open, so it notices when the process ends, even by SIGKILL. It then kills all processes
-that inherited the mark: an environment variable that reaches every process a test starts, at any depth. It reads
-``/proc``, so it works on Linux only; elsewhere it does nothing.
+that inherited the mark: an environment variable that reaches every process a test starts, at any
+depth. It reads ``/proc``, so it works on Linux only; elsewhere it does nothing.
 
 It runs as a script, with the mark as its argument.
 """
