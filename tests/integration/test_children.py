@@ -80,7 +80,7 @@ async def test_child_that_ends_is_reported(
 
 
 async def test_clean_end_is_unexpected(tmp_path: Path) -> None:
-    """A child that ends by itself has failed, even with code 0; the end of the last one ends all."""
+    """A child that ends by itself has failed, even with code 0; the end of the last ends all."""
     children = Children(tmp_path)
     await start(children, "alice", "pass")
     async with asyncio.timeout(PATIENCE_SECONDS):
