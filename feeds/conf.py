@@ -21,6 +21,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.db.utils import load_backend
 
+from feeds.core.prefix import LONGEST, path_prefix
 from feeds.postgresql import limits
 
 FLAGS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(
@@ -101,6 +102,15 @@ class Environment:
                 rule = "addresses or networks such as 10.0.0.0/8, separated by commas, or none"
                 _refuse(f"{_shown(word)} in {name}", rule)
         return found
+
+    def path_prefix(self, name: str) -> str:
+        """Return the path below which the server is found; empty without one."""
+        value = self.text(name, "")
+        try:
+            return path_prefix(value)
+        except ValueError:
+            rule = "a path such as /feeds, of letters, digits and . _ ~ - between slashes"
+            _refuse(f"{name}={_shown(value)}", f"{rule}, at most {LONGEST} characters")
 
     def days(self, name: str, default: int) -> int:
         """Return a number of days."""

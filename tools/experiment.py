@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tools.installation import CHECKOUT, CannotStart, Installation, shown
-from tools.ports import HOST, first_port, free_port, is_taken
+from tools.ports import HOST, first_port, free_port, home, is_taken
 
 VAR = Path(os.environ.get("BLOCKFEED_VAR") or CHECKOUT / "var").resolve()
 OUT = VAR / "experiment"
@@ -41,7 +41,7 @@ def experiment(port: int) -> None:
             print(f"{rate} messages per second", flush=True)
             with running("generator", "manage.py", "generate", f"--rate={rate}"):
                 analyse(
-                    f"--url=ws://{HOST}:{port}/",
+                    f"--url=ws://{home(port)}",
                     f"--rate={rate}",
                     f"--server-pid={server.pid}",
                     f"--out={out}",

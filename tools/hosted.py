@@ -30,7 +30,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 from tools.installation import CHECKOUT, COMMANDS
-from tools.ports import HOST, any_port, is_taken
+from tools.ports import HOST, any_port, home, is_taken
 
 LOOK_SECONDS = 0.02
 """Interval at which a change of a program or of a feed is looked for."""
@@ -132,7 +132,8 @@ class Host:
         self._generator.start()
         self.start()
         self._generator.wait(hosted_feeds.all_run, "starting the generator")
-        return {"url": f"ws://{HOST}:{self._port}/", "page": f"http://{HOST}:{self._port}/"}
+        address = home(self._port)
+        return {"url": f"ws://{address}", "page": f"http://{address}"}
 
     def end(self) -> None:
         """Kill the programs, and wait until their child processes have noticed it."""

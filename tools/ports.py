@@ -1,4 +1,4 @@
-"""Free ports of this machine."""
+"""Free ports of this machine, and the addresses of servers that listen at them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import socket
 import sys
 
+from feeds.core.prefix import path_prefix
 from tools.installation import CannotStart
 
 HOST = "127.0.0.1"
@@ -25,6 +26,14 @@ def first_port() -> int:
     if not 1 <= port <= LAST_PORT:
         raise CannotStart(f"PORT is {said!a}; it must be a number from 1 to {LAST_PORT}")
     return port
+
+
+def home(port: int) -> str:
+    """Return the address of a server's page at *port*, without scheme; raises CannotStart."""
+    try:
+        return f"{HOST}:{port}{path_prefix(os.environ.get('PATH_PREFIX', ''))}/"
+    except ValueError as error:
+        raise CannotStart(f"PATH_PREFIX: {error}") from None
 
 
 def free_port(first: int) -> int:

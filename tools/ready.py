@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from tools.ports import HOST
+from tools.ports import home
 
 
 class Ready:
@@ -16,12 +16,12 @@ class Ready:
 
     def __init__(self, port: int, var: Path, *, as_json: bool, file: str | None) -> None:
         """Tell about the server at *port*, whose data is in *var*."""
-        address = f"{HOST}:{port}"
+        address = home(port)
         self._line = json.dumps(
             {
                 "event": "ready",
-                "url": f"ws://{address}/",
-                "page": f"http://{address}/",
+                "url": f"ws://{address}",
+                "page": f"http://{address}",
                 "port": port,
                 "pid": os.getpid(),
                 "var": str(var),

@@ -30,7 +30,7 @@ from tools.installation import (
     installation,
     shown,
 )
-from tools.ports import HOST, LAST_PORT, first_port, free_port
+from tools.ports import HOST, LAST_PORT, first_port, free_port, home
 from tools.ready import Ready
 
 DISCONNECTED = 3
@@ -54,7 +54,7 @@ class Everything:
         self._place = place
         self._options = options
         self._port = port
-        self._url = f"ws://{HOST}:{port}/"
+        self._home = home(port)
         self._ready = Ready(port, place.var, as_json=options.json, file=options.ready_file)
         self._children = Children(CHECKOUT, output)
 
@@ -93,7 +93,7 @@ class Everything:
             return False
         self._ready.announce()
         if self._options.open:
-            webbrowser.open(f"http://{HOST}:{self._port}/")
+            webbrowser.open(f"http://{self._home}")
         clients = [await self._start_client(*client) for client in self._clients()]
         for one in clients:
             await self._children.up(one)
@@ -129,7 +129,7 @@ class Everything:
 
     async def _start_client(self, name: str, feeds: tuple[str, ...], size: str) -> Child:
         log = shown(self._place.log_path(name))
-        options = ["--url", self._url, "--name", name, "--log", log]
+        options = ["--url", f"ws://{self._home}", "--name", name, "--log", log]
         options += [word for feed in feeds for word in ("--feed", feed)]
         options += ["--block-size", size]
         return await self._children.start(
@@ -149,7 +149,7 @@ class Everything:
             account = ["user admin, with the password you gave it"]
             if self._place.password.exists():
                 account.append(f"the one in {kept} is no longer valid")
-        page = f"http://{HOST}:{self._port}/"
+        page = f"http://{self._home}"
         rows = [("page", page), ("admin", f"{page}admin/"), *(("", line) for line in account)]
         for name, *_ in self._clients():
             rows.append((name, f"block log {shown(self._place.log_path(name))}"))

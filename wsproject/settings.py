@@ -31,6 +31,11 @@ CORS_ALLOWED_ORIGINS = [origin for origin in CORS_ALLOWED_ORIGINS if origin != "
 CORS_ALLOW_METHODS = ["GET", "HEAD"]
 CORS_URLS_REGEX = r"^/(?!admin/)"
 
+# Django and WhiteNoise know it by another name.
+PATH_PREFIX = env.path_prefix("PATH_PREFIX")
+FORCE_SCRIPT_NAME = PATH_PREFIX or None
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{PATH_PREFIX}/"
+
 # Only safe behind a proxy that overwrites these headers; otherwise any client can forge them.
 BEHIND_TLS_PROXY = env.flag("BEHIND_TLS_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
@@ -132,7 +137,7 @@ FORMAT_MODULE_PATH = "wsproject.formats"
 # The page after signing in, unless another one was requested.
 LOGIN_REDIRECT_URL = "admin:index"
 
-STATIC_URL = "static/"
+STATIC_URL = f"{PATH_PREFIX}/static/"
 # Serve files from their source folders, so that collectstatic is never needed, even without DEBUG.
 WHITENOISE_USE_FINDERS = True
 
@@ -144,7 +149,7 @@ UNFOLD = {
     "SITE_TITLE": "Blockfeed",
     "SITE_HEADER": "Blockfeed",
     "SITE_SUBHEADER": "feeds, sessions and receipts",
-    "SITE_URL": "/",
+    "SITE_URL": f"{PATH_PREFIX}/",
     "SITE_ICON": lambda _request: static("feeds/icon.svg"),
     "SITE_FAVICONS": [
         {

@@ -16,6 +16,8 @@ WITH_PORT = re.compile(r"\A(?:\[(.*)\](?::\d{1,5})?|([^:]*):\d{1,5})\Z")
 """An address in brackets or with a port; everything else is read as a bare address."""
 NO_PORT = 0
 """Stands for a port that the proxy does not pass on."""
+UNIX = "unix"
+"""Stands for the other end of a Unix socket, which has no address."""
 
 
 def forwarded_host(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
@@ -37,6 +39,10 @@ def forwarded_host(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
 
 
 def peer(client: Sequence[str | int] | None) -> str:
-    """Return an ASGI scope's *client* as one word: the host, with the port if it is known."""
-    host, port = client or ("unknown", NO_PORT)
+    """
+    Return an ASGI scope's *client* as one word: the host, with the port if it is known.
+
+    None, the client of a Unix socket, is `UNIX`.
+    """
+    host, port = client or (UNIX, NO_PORT)
     return f"{host}:{port}" if port != NO_PORT else f"{host}"

@@ -7,8 +7,10 @@ kernel memory, which nobody sees.
 
 from __future__ import annotations
 
+import fcntl
 import resource
 import socket
+import termios
 from struct import Struct, error
 from typing import Any
 
@@ -25,6 +27,8 @@ _TCP_NOTSENT_LOWAT = 25
 _TCP_INFO = Struct("@24x I 92x QQ 8x I")
 """From Linux' ``struct tcp_info``: tcpi_unacked, tcpi_bytes_acked,
 tcpi_bytes_received and tcpi_notsent_bytes (since Linux 4.6)."""
+
+_INT = Struct("@i")
 
 
 def allow_files(wanted: int) -> int:
@@ -75,7 +79,20 @@ def unsent(transport: Any) -> int:
     return held
 
 
+def unread(sock: socket.socket) -> int:
+    """Return how much the kernel holds that the other end of a Unix socket has not read."""
+    if sock.family != socket.AF_UNIX:
+        return 0
+    try:
+        (held,) = _INT.unpack(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(_INT.size)))
+    except OSError:
+        return 0
+    return int(held)
+
+
 def taken(transport: Any) -> int:
     """Return the bytes that the other end took, counted from any start."""
     known = traffic(transport.socket)
-    return -unsent(transport) if known is None else known.taken
+    if known is not None:
+        return known.taken
+    return -unsent(transport) - unread(transport.socket)

@@ -32,6 +32,7 @@ from feeds.core.peer import NO_PORT, forwarded_host
 from feeds.daphne import kernel
 from feeds.daphne.cancellation import ignore_cancelled
 from feeds.daphne.requests import BoundedFactory
+from feeds.daphne.unixport import UnixPort
 from feeds.daphne.websocket import FeedProtocol, Receive, configured
 from feeds.running.stops import heeded_stops
 from feeds.running.worker import SWITCH_SECONDS
@@ -74,6 +75,8 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         options["request_buffer_size"] = (
             LIMITS.body_bytes + 1
         )  # so that it is passed on in one part
+        # The settings know the path prefix; Channels' router would fail outside of it.
+        options["root_path"] = ""
         options |= {"ready_callable": self._prepare, "endpoints": ["see listen_at"]}
         super().__init__(self._serve, **options)
         self.endpoints: list[str] = []  # Daphne requires one, and opens sockets for it
@@ -212,9 +215,13 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         self.ws_factory.protocol = configured(self.ws_factory)
         self.http_factory = BoundedFactory(self, files)
         for listener in self._sockets:
-            self._ports.append(
-                reactor.adoptStreamPort(listener.fileno(), listener.family, self.http_factory)
-            )
+            if listener.family == socket.AF_UNIX:
+                port = UnixPort(listener, self.http_factory)
+                port.startListening()
+            else:
+                number, family = listener.fileno(), listener.family
+                port = reactor.adoptStreamPort(number, family, self.http_factory)
+            self._ports.append(port)
             listener.close()  # Twisted has duplicated it
         reactor.callWhenRunning(lambda: asyncio.ensure_future(self._begin()))
 

@@ -283,9 +283,11 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
         known = kernel.traffic(self.transport.socket)
         if known is not None:
             return known
-        # Without the kernel's counters, use what this process holds.
+        # Without the kernel's counters, use what this process and the kernel hold.
         received = self.trafficStats.incomingOctetsWireLevel
-        return Traffic(taken=-self._unsent(), received=received, in_flight=True, waits=self._holds)
+        unread = kernel.unread(self.transport.socket)
+        taken, waits = -self._unsent() - unread, self._holds or unread > 0
+        return Traffic(taken=taken, received=received, in_flight=True, waits=waits)
 
     def _max_message_size_exceeded(self, size: int, most: int, reason: str) -> None:
         """Reject a frame by its length, before it is read; a hook of Autobahn."""

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.color import Style
 
-from feeds.core.peer import NO_PORT
+from feeds.core.peer import NO_PORT, UNIX
 from feeds.serving.probes import PROBES
 
 log = logging.getLogger("django.channels.server")
@@ -33,7 +33,7 @@ class RequestLog:
         if protocol == "http" and action == "complete" and not _is_routine(details):
             level, style = _appearance(details["status"])
             # Daphne always adds a port, even if the proxy passes none on.
-            client = (details["client"] or "").removesuffix(f":{NO_PORT}")
+            client = (details["client"] or UNIX).removesuffix(f":{NO_PORT}")
             path = _path(details)
             shown = {**details, "client": client, "path": path}
             log.log(level, getattr(self._style, style)(LINE), shown)

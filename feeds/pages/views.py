@@ -9,6 +9,7 @@ from typing import ParamSpec
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -40,7 +41,7 @@ def own_files_only(view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]
 def page(request: HttpRequest) -> HttpResponse:
     """Show the feeds, the connected clients, and how to connect."""
     scheme = "wss" if request.is_secure() else "ws"
-    address = f"{scheme}://{request.get_host()}/"
+    address = f"{scheme}://{request.get_host()}{reverse('page')}"
     now, end = overview(), watched(request.GET.get("watch", ""))
     context = {
         "overview": now,

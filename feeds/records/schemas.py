@@ -40,8 +40,12 @@ def message_schema(row: Feed) -> Schema:
     }
 
 
-def asyncapi_document(host: str, *, is_secure: bool) -> Schema:
-    """Return the AsyncAPI document of a server at *host*; raises the database's errors."""
+def asyncapi_document(host: str, prefix: str, *, is_secure: bool) -> Schema:
+    """
+    Return the AsyncAPI document of a server at *host*, below the path *prefix*.
+
+    Raises the database's errors.
+    """
     feeds = {row.name: _message(row) for row in Feed.objects.order_by("name")}
     schemas = {name: _refer(value) for name, value in _protocol().items()}
     messages = {
@@ -70,7 +74,13 @@ def asyncapi_document(host: str, *, is_secure: bool) -> Schema:
             "delivered. This is version 1 of its protocol.",
         },
         "defaultContentType": "application/json",
-        "servers": {"this": {"host": host, "protocol": "wss" if is_secure else "ws"}},
+        "servers": {
+            "this": {
+                "host": host,
+                "protocol": "wss" if is_secure else "ws",
+                **({"pathname": prefix} if prefix else {}),
+            }
+        },
         "channels": {
             form: {
                 "address": "/",

@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, Self
 from weakref import finalize
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -139,7 +140,8 @@ async def schema(request: HttpRequest, feed: str) -> HttpResponseBase:
 async def asyncapi(request: HttpRequest) -> HttpResponseBase:
     """Return a description of the WebSocket in the format AsyncAPI 3."""
     host, is_secure = request.get_host(), request.is_secure()
-    return JsonResponse(await sync_to_async(asyncapi_document)(host, is_secure=is_secure))
+    document = sync_to_async(asyncapi_document)
+    return JsonResponse(await document(host, settings.PATH_PREFIX, is_secure=is_secure))
 
 
 class _Parts:

@@ -15,6 +15,7 @@ from typing import Any
 from channels.consumer import get_handler_name
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 
 from clientapp.wire import SUBPROTOCOL
 from clientapp.wire.closing import Close, fit_reason
@@ -139,9 +140,9 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             self.conversation.notify(message["text"])
 
     def _read_url(self) -> Request:
-        path = self.scope["path"]
-        if path != "/":
-            raise Forbidden(f"there is nothing at {path[:80]!r}; feeds are at /")
+        path, prefix = self.scope["path"], settings.PATH_PREFIX
+        if path not in (f"{prefix}/", prefix):
+            raise Forbidden(f"there is nothing at {path[:80]!r}; feeds are at {prefix}/")
         try:
             return parse_request(self.scope["query_string"].decode())
         except UnicodeDecodeError:

@@ -30,6 +30,8 @@ SETTINGS = (
     "KEEP_SESSIONS_DAYS",
     "LOG_FORMAT",
     "LOG_LEVEL",
+    "METRICS",
+    "PATH_PREFIX",
     "REDIS_URL",
     "SECRET_KEY",
 )
@@ -43,6 +45,8 @@ KEPT = (
     # the browser that --open starts
     *("BROWSER", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"),
     "XDG_RUNTIME_DIR",
+    # sockets that systemd passes
+    *("LISTEN_FDNAMES", "LISTEN_FDS", "LISTEN_PID"),
     # the network, for clients
     *("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_DIR", "SSL_CERT_FILE"),
     *("all_proxy", "https_proxy", "http_proxy", "no_proxy"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from itertools import chain, repeat
+from itertools import chain, product, repeat
 from pathlib import Path
 
 import pytest
@@ -128,15 +128,16 @@ def test_nonsense_is_answered_with_a_sentence(stack: Stack) -> None:
         assert answer.body == "This is not a request in HTTP/1.1.\n"
 
 
-@pytest.mark.parametrize("root", ["/elsewhere", "\xff"])
-def test_root_path_of_a_stranger_is_ignored(stack: Stack, root: str) -> None:
-    """No client can rewrite the links of a page; only the setting can."""
+def test_root_path_of_a_stranger_is_ignored(stack: Stack) -> None:
+    """No client can rewrite the links of a page; only the setting PATH_PREFIX can."""
     stack.server()
-    with RawHttp(stack.port) as client:
-        client.send(request("GET", f"Daphne-Root-Path: {root}", path="/admin/"))
-        answer = client.answer()
-    assert answer.status == 302
-    assert "location: /admin/login/" in answer.headers.lower()
+    headers = ("Daphne-Root-Path", "X-Forwarded-Prefix", "X-Script-Name", "Script-Name")
+    for name, root in product(headers, ("/elsewhere", "\xff")):
+        with RawHttp(stack.port) as client:
+            client.send(request("GET", f"{name}: {root}", path="/admin/"))
+            answer = client.answer()
+        assert answer.status == 302
+        assert "location: /admin/login/" in answer.headers.lower()
 
 
 @pytest.mark.parametrize("command", ["serve", "runserver"])

@@ -14,21 +14,23 @@ from tests.support.stack import PATIENCE_SECONDS, Stack
 class Staff:
     """A signed-in account of *stack*."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, root: str = "") -> None:
+        """Sign in; *root* is the path of the page, without a slash at its beginning."""
         options = ("--noinput", "--username=admin", "--email=admin@example.org")
         stack.run("createsuperuser", *options, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
-        self._opener = build_opener(HTTPCookieProcessor(CookieJar()))
+        self.cookies = CookieJar()
+        self._opener = build_opener(HTTPCookieProcessor(self.cookies))
         self._home = f"http://127.0.0.1:{stack.port}/"
-        form = self.get("admin/login/")
+        form = self.get(f"{root}admin/login/")
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form)
         assert token is not None
         said = {
             "username": "admin",
             "password": PASSWORD,
-            "next": "/admin/",
+            "next": f"/{root}admin/",
             "csrfmiddlewaretoken": token[1],
         }
-        self.get("admin/login/", urlencode(said).encode())
+        self.get(f"{root}admin/login/", urlencode(said).encode())
 
     def get(self, path: str, data: bytes | None = None) -> str:
         """Return a page; post *data* to it if given."""

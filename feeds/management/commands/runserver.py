@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import threading
 from typing import Any
 
 from daphne.management.commands.runserver import Command as DaphneCommand
+from django.conf import settings
 from django.utils import autoreload
 from twisted.internet import reactor
 
@@ -19,6 +21,8 @@ from feeds.management.engines import require_engines
 from feeds.management.help import SERVER_EXIT_CODES, CommandWithExitCodes
 from feeds.management.requestlog import RequestLog
 from feeds.running.stops import heeded_stops, ignore_stops
+
+log = logging.getLogger("feeds.daphne.server")
 
 RELOAD = 3
 """The exit code with which Django's reloader requests a restart."""
@@ -57,7 +61,10 @@ class Command(CommandWithExitCodes, DaphneCommand):  # type: ignore[misc]  # dap
     def server_cls(self, **options: Any) -> _Run:
         """Return the server; Daphne calls this as if it were a class."""
         self._server = FeedServer(**options)
-        self._server.listen_at(Address(self.addr, int(self.port)).listen(EXAMPLE))
+        address = Address(self.addr, int(self.port))
+        self._server.listen_at(address.listen(EXAMPLE))
+        if settings.PATH_PREFIX:  # Daphne's command has printed the address without it
+            log.info("serving at http://%s%s/", address, settings.PATH_PREFIX)
         return _Run(self._server)
 
     def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from feeds.core.limits import LIMITS
 from feeds.daphne.server import FeedServer
 from feeds.fanout.passes import best_pass, python_pass
 from feeds.management.address import Address
+from feeds.management.binding import listen, parse, shown
 from feeds.management.engines import require_engines
 from feeds.management.help import SERVER_EXIT_CODES, CommandWithExitCodes
 from feeds.management.options import whole
@@ -42,9 +43,11 @@ class Command(CommandWithExitCodes):
         parser.add_argument(
             "--bind",
             action="append",
-            type=Address.parse,
+            type=parse,
             metavar="HOST:PORT",
-            help=f"address to listen on, IPv6 in brackets; repeat it for more (default: {DEFAULT})",
+            help="address to listen on, IPv6 in brackets; or unix:/PATH for a Unix socket; or fd: "
+            "for the first socket that systemd passed, fd:N for descriptor N; repeat it for more "
+            f"(default: {DEFAULT})",
         )
         parser.add_argument(
             "--backlog",
@@ -73,17 +76,13 @@ class Command(CommandWithExitCodes):
             log.info(
                 "Python writes to the sockets; compile faster code with: python -m tools.compile"
             )
-        server = FeedServer(
-            get_default_application(),
-            action_logger=RequestLog(self.style),
-            root_path=settings.FORCE_SCRIPT_NAME or "",
-        )
-        for address in options["bind"] or [DEFAULT]:
-            listener = address.listen(
-                EXAMPLE, backlog=options["backlog"], reuse_port=options["reuse_port"]
-            )
+        server = FeedServer(get_default_application(), action_logger=RequestLog(self.style))
+        how = {"backlog": options["backlog"], "reuse_port": options["reuse_port"]}
+        for at in options["bind"] or [DEFAULT]:
+            listener = listen(at, EXAMPLE, **how)
             server.listen_at(listener)
-            log.info("serving at http://%s/; Ctrl-C or SIGTERM stops it", address)
+            place = shown(at, listener, settings.PATH_PREFIX)
+            log.info("serving at %s; Ctrl-C or SIGTERM stops it", place)
         server.run()
         ignore_stops()
         if server.exit_code:

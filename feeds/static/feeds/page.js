@@ -19,13 +19,13 @@ const card = new Card(find("card-dialog"));
 const overview = new Overview(live.dataset.url, () => ({ watch: rows.dataset.feed, drawn: sparklines.drawn }));
 
 /**
- * Return the WebSocket address, derived from the page's own.
+ * Return the WebSocket address, which is the page's own but for the scheme.
  *
  * The address shown on the page comes from the server, which may not know of a proxy
  * that terminates TLS. A page loaded by TLS may only connect by TLS.
  */
 function address() {
-  return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/`;
+  return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${location.pathname}`;
 }
 
 /** Return the time of day in UTC of microseconds since 1970, in the server's format. */

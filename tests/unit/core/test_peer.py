@@ -42,9 +42,9 @@ def test_nearest_proxy_is_trusted(values: list[bytes], host: str | None) -> None
     [
         (["127.0.0.1", 41400], "127.0.0.1:41400"),
         (["203.0.113.9", NO_PORT], "203.0.113.9"),
-        (None, "unknown"),
+        (None, "unix"),
     ],
 )
 def test_peer_is_shown_as_one_word(client: list[str | int] | None, shown: str) -> None:
-    """An unknown port is left out; a socket without an address is unknown."""
+    """An unknown port is left out; a Unix socket has no address."""
     assert peer(client) == shown

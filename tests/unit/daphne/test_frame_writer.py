@@ -8,6 +8,7 @@ bytes of each send, or none, and the rest later.
 from __future__ import annotations
 
 import asyncio
+import socket
 from array import array
 from collections import deque
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ NUMBER = 1_000_000
 
 class StingySocket:
     """A socket whose sends take at most the sizes in `room`."""
+
+    family = socket.AF_INET
 
     def __init__(self) -> None:
         self.is_closed = False
