@@ -105,5 +105,5 @@ def left_out_sentence(left_out: Mapping[Reason, int]) -> str:
     ]
     sentences = [f"Left out: {', '.join(told)}."] if told else []
     if plain := left_out.get(Reason.PLAIN):
-        sentences.append(f"Shown apart: {plain:,} {Reason.PLAIN}.")
+        sentences.append(f"Shown separately: {plain:,} {Reason.PLAIN}.")
     return " ".join(sentences)

@@ -275,4 +275,4 @@ def _explain_rollback(gap: Gap, at: Position | None) -> str:
     stood = f"{gap.feed} stood at {at.offset} and " if at else f"{gap.feed} "
     text = f"history was rolled back: {stood}continues after {gap.last}"
     is_again = at is not None and at.offset > gap.last
-    return f"{text}; these offsets follow again, with other messages" if is_again else text
+    return f"{text}; these offsets are repeated, with other messages" if is_again else text

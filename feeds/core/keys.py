@@ -7,7 +7,7 @@ soon as its connection is admitted: in the database, in facts, in logs and in fi
 
 The hash is a quick one. Of the 128 random bits of a key that our clients or the server
 generate, 80 are not in the prefix, so nobody finds it by trying. A client may choose
-its key. If that can be guessed, whoever has the hash can tell which guess is right.
+its key. If that can be guessed, anyone who has the hash can check a guess.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 Access to the metrics: only for clients in the networks of METRICS.
 
 Defends: a proxy on this host has a loopback address, but its clients have not. So a
-request that shows any sign of a proxy counts only if the proxy's word does.
+request with any sign of a proxy is refused, unless the proxy is trusted to name its client.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 PROTOCOL = Path(__file__).parents[2] / "docs" / "reference" / "protocol.schema.json"
 IN_FILE, IN_DOCUMENT = "#/$defs/", "#/components/schemas/"
 FORMS = {
-    "plain": "Every WebSocket client, as long as it does not ask for more: messages only.",
-    "protocol": f"Clients with the subprotocol {SUBPROTOCOL}, or with a session.",
+    "plain": "For any WebSocket client that asks for nothing else: messages only.",
+    "protocol": f"For clients with the subprotocol {SUBPROTOCOL}, or with a session.",
 }
 """The kinds of clients, which are a channel each at the same address."""
 

@@ -145,7 +145,7 @@ class Child:
             self._called = None
             if self._is_silent:
                 self._is_silent = False
-                log.warning("the %s hangs no more", self.name)
+                log.warning("the %s answers again", self.name)
                 OUTAGES.end(self.name)
 
     def _answer(self, request: object) -> tuple[bool, Any]:

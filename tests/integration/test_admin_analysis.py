@@ -153,7 +153,7 @@ def test_plain_clients_are_a_separate_group(admin_client: Client) -> None:
     assert own.figures.plain.p50 == 3.0
     page = look(admin_client).content.decode()
     assert "<td>3.000</td>" in page
-    assert "Shown apart: 1 of plain clients." in page
+    assert "Shown separately: 1 of plain clients." in page
     assert "Left out:" not in page
 
 
@@ -315,7 +315,7 @@ def test_page_without_reports_says_so(admin_client: Client) -> None:
     assert "There is nothing to analyse" in look(admin_client).content.decode()
     report(connect("alice"), 1, size=None, ranges={}, plain=True)
     response = look(admin_client)
-    assert "Shown apart: 1 of plain clients." in response.content.decode()
+    assert "Shown separately: 1 of plain clients." in response.content.decode()
     assert response.context["charts"] == []
 
 

@@ -114,7 +114,7 @@ async def test_hanging_child_is_an_outage(
     os.kill(process, signal.SIGCONT)
     assert await answer == process
     assert outages.sentences(detailed=False) == []
-    assert "the maker hangs no more" in caplog.text
+    assert "the maker answers again" in caplog.text
 
 
 async def test_child_that_does_not_answer_is_replaced(

@@ -59,7 +59,7 @@ def test_other_requests_are_logged_with_their_level(
 
 @pytest.mark.parametrize("path", ["/?session=SECRET", "/?sesion=SECRET", "/?next=/status.json"])
 def test_query_is_not_logged(path: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A session key in an address is not logged, in a misspelt parameter neither."""
+    """A session key in an address is not logged, even in a misspelt parameter."""
     with caplog.at_level(logging.INFO, logger="django.channels.server"):
         log_request(path, 200)
     assert caplog.messages == ["HTTP GET / 200 [0.02, 127.0.0.1:50000]"]

@@ -23,7 +23,7 @@ OF_BLOCKS = (
     "Latencies come from block reports: p50 is the median of the blocks' medians, p99 the 99th "
     "percentile of the blocks' own p99, which is an upper estimate."
 )
-COUNTED = "Clients are counted among the given logs."
+COUNTED = "Only the clients of the given logs are counted."
 
 
 @dataclass(frozen=True, slots=True)

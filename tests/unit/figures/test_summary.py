@@ -64,7 +64,7 @@ def test_each_reason_leaves_a_block_out_and_is_counted(reason: Reason) -> None:
         alone.overhead,
         alone.latency,
     )
-    said = "Shown apart" if reason is Reason.PLAIN else "Left out"
+    said = "Shown separately" if reason is Reason.PLAIN else "Left out"
     assert left_out_sentence(both.left_out) == f"{said}: 1 {reason}."
 
 
@@ -124,7 +124,7 @@ def test_reasons_are_listed_together() -> None:
     left_out = {Reason.INTERRUPTED: 1200, Reason.BROKEN: 3, Reason.PLAIN: 139}
     assert left_out_sentence(left_out) == (
         "Left out: 3 broken, 1,200 around a reconnect or catch-up. "
-        "Shown apart: 139 of plain clients."
+        "Shown separately: 139 of plain clients."
     )
 
 

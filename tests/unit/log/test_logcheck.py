@@ -108,7 +108,7 @@ def test_rollback_is_explained_and_not_a_fault(taken: int) -> None:
     (remark,) = findings.remarks.kept
     assert remark.text == (
         f"history was rolled back: users stood at {taken} and continues after 2; "
-        "these offsets follow again, with other messages"
+        "these offsets are repeated, with other messages"
     )
 
 

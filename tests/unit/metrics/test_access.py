@@ -45,7 +45,7 @@ def test_request_for_a_public_name_is_not_of_this_host(named: tuple[bytes, bytes
 
 
 def test_trusted_proxy_says_which_client_it_is() -> None:
-    """Behind a proxy that is trusted, the last entry of its header decides; words do not."""
+    """Behind a proxy that is trusted, the last entry of its header decides, if it is an address."""
     allowed = (b"x-forwarded-for", b"203.0.113.9, 10.1.2.3")
     forged = (b"x-forwarded-for", b"10.1.2.3, 203.0.113.9")
     proxy = ("192.0.2.1", 50_000)

@@ -100,7 +100,7 @@ def test_reader_killed_before_it_removed_files_counts_nobody_twice(
 
 @pytest.mark.parametrize("content", ["", "\0\0\0", '{"blockfeed_sessions": {"": 1'])
 def test_snapshot_damaged_by_a_power_cut_is_left_out(path: Path, content: str) -> None:
-    """A file that is no JSON counts as absent, also that of ended processes."""
+    """A file that is not JSON counts as absent, even that of ended processes."""
     reader = process(path, "reader", 1)
     other = process(path, "other", 10)
     (path / "other.json").write_text(content)
