@@ -128,6 +128,12 @@ class Limits:
     """Interval of heartbeats; three missed ones mean a dead server."""
     poll_seconds: float = 1.0
     """Interval of polling the promise: a lost batch is noticed after at most this time."""
+    promise_age_seconds: float = 1.75
+    """Time without a look at the promises after which a server is not ready for new clients: it
+    looks every second, so a balancer knows within two seconds that its database is gone."""
+    write_age_seconds: float = 1.5
+    """Time in which SQLite accepted no change, after which a server is not ready: it tries twice a
+    second."""
     push_grace_us: int = 500_000
     """Lateness of a batch at which the server generates its messages itself."""
     ping_seconds: float = 20.0

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from decimal import Decimal
 from functools import partial
 
@@ -33,6 +33,7 @@ from feeds.making.publisher import Publisher
 from feeds.making.regeneration import source_of, stretches
 from feeds.running.clock import now_us
 from feeds.running.database import cause_of, is_unavailable
+from feeds.running.timelimit import impatient
 from feeds.running.worker import Worker
 from feeds.sources import SpecError
 
@@ -40,6 +41,9 @@ log = logging.getLogger(__name__)
 
 AHEAD_US = 1_000_000
 """Reach of a promise: after a crash, the servers generate at most this much."""
+SLOW_SECONDS = 2.0
+"""Time without an answer of the database after which a generator says so: four promises. The
+driver itself reports a locked SQLite database after 20 s."""
 PROMISE_SECONDS = 0.5
 """Interval of promises: half of the reach of one."""
 BATCH_LINES = 500
@@ -181,12 +185,13 @@ class Generator:
                     await self._database.run(ownership.prepare, self._feed)
                     is_prepared = True
                 seen, self._seen = self._seen, None
-                if seen is None and not self._takes_by_force:
-                    seen = await self._look_for_owner(observer)
-                if seen is not None or self._takes_by_force:
-                    owned = await self._database.run(self._take_feed, now_us(), seen)
-                    self._takes_by_force = False
-                    return owned
+                with self._patient():
+                    if seen is None and not self._takes_by_force:
+                        seen = await self._look_for_owner(observer)
+                    if seen is not None or self._takes_by_force:
+                        owned = await self._database.run(self._take_feed, now_us(), seen)
+                        self._takes_by_force = False
+                        return owned
             except ownership.ChangedError:
                 continue  # the next looks tell whether its owner is alive
             except ownership.SlowError:
@@ -194,7 +199,7 @@ class Generator:
             except Exception as error:
                 if not is_unavailable(error):
                     raise
-                self._miss_database(error)
+                self._miss_database(cause_of(error))
             await self._rest(OWNER_LOOK_SECONDS)
         return None
 
@@ -217,17 +222,18 @@ class Generator:
         try:
             # Look first, so that a change in the admin takes effect right after the
             # promises made before it.
-            self._owned = self._after_rollback(
-                await self._database.run(ownership.look, self._owned)
-            )
+            with self._patient():
+                found = await self._database.run(ownership.look, self._owned)
+            self._owned = self._after_rollback(found)
             # A feed that is switched off is promised no further, but stays owned.
             segment, last = None, self._owned.promised
             if self._owned.enabled:
                 segment = self._next_segment(now)
                 last = self._reach(segment or self._owned.schedule.last, now)
-            self._owned = await self._database.run(
-                ownership.promise, self._owned, last, now, segment
-            )
+            with self._patient():
+                self._owned = await self._database.run(
+                    ownership.promise, self._owned, last, now, segment
+                )
         except ownership.RolledBackError:
             owned = await self._take()
             if owned is not None:
@@ -235,7 +241,7 @@ class Generator:
         except Exception as error:
             if not is_unavailable(error):
                 raise
-            self._miss_database(error)
+            self._miss_database(cause_of(error))
         else:
             self._failing = False
             self.progress.state = State.RUNNING if self._owned.enabled else State.OFF
@@ -252,10 +258,15 @@ class Generator:
             self._sent = sent
         return owned
 
-    def _miss_database(self, error: Exception) -> None:
+    def _patient(self) -> AbstractContextManager[None]:
+        """Return a context that says so if the database does not answer for long."""
+        complain = partial(self._miss_database, f"no answer for {SLOW_SECONDS:g} s")
+        return impatient(SLOW_SECONDS, complain)
+
+    def _miss_database(self, cause: str) -> None:
         if not self._failing:
             sentence = "feed %s: the database does not answer (%s); waiting"
-            log.warning(sentence, self._feed, cause_of(error))
+            log.warning(sentence, self._feed, cause)
         self._failing = True
         self.progress.state = State.NO_DATABASE
 

@@ -82,6 +82,7 @@ METRICS = (
     _least("blockfeed_feed_running", "0 or 1", "Whether messages come, in every process.", "feed"),
     _most("blockfeed_feed_delay_seconds", "seconds", "How late its next message is.", "feed"),
     _most("blockfeed_promise_age_seconds", "seconds", "Time since promises were last read."),
+    _most("blockfeed_write_age_seconds", "seconds", "Time since SQLite accepted a change."),
     _counter("blockfeed_blocks_total", "blocks", "Reports stored for the first time.", "verdict"),
     _counter("blockfeed_texts_total", "texts", "Texts of clients that were stored."),
     _counter("blockfeed_facts_stored_total", "facts", "Openings, ends, reports and texts stored."),

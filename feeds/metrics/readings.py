@@ -29,6 +29,7 @@ from feeds.metrics.names import PARTS, Values
 from feeds.running.child import Child
 from feeds.running.outages import OUTAGES
 from feeds.storing.presence import Presence
+from feeds.storing.pulse import Pulse
 from feeds.storing.recorder import Recorder
 from feeds.storing.samples import Sampler
 
@@ -54,6 +55,7 @@ class Readings:
         presence: Presence,
         recorder: Recorder,
         sampler: Sampler,
+        pulse: Pulse,
         children: Sequence[Child],
         refusals: Counter[str],
     ) -> None:
@@ -66,6 +68,7 @@ class Readings:
         self._presence = presence
         self._recorder = recorder
         self._sampler = sampler
+        self._pulse = pulse
         self._children = children
         self._refusals = refusals
 
@@ -102,6 +105,7 @@ class Readings:
         totals = self._recorder.totals
         return {
             "blockfeed_promise_age_seconds": OBSERVER.unseen_seconds(),
+            "blockfeed_write_age_seconds": self._pulse.silent_seconds(),
             "blockfeed_connections_opened_total": totals.opened,
             "blockfeed_texts_total": totals.texts,
             "blockfeed_facts_stored_total": totals.facts,

@@ -1,10 +1,11 @@
-"""A time limit for calls whose outcome does not matter."""
+"""Time limits: for calls whose outcome does not matter, and for patience with others."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 log = logging.getLogger(__name__)
 
@@ -16,3 +17,13 @@ async def at_most(seconds: float, call: Awaitable[None]) -> None:
             await call
     except Exception as error:  # noqa: BLE001  the errors depend on the driver
         log.debug("a call failed or timed out: %s", error)
+
+
+@contextmanager
+def impatient(seconds: float, complain: Callable[[], None]) -> Iterator[None]:
+    """Call *complain* if the block, which goes on, has not ended after *seconds*."""
+    timer = asyncio.get_running_loop().call_later(seconds, complain)
+    try:
+        yield
+    finally:
+        timer.cancel()

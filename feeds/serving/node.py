@@ -52,8 +52,10 @@ from feeds.serving.screening import Screening
 from feeds.serving.sentences import Sentences
 from feeds.serving.texts import Texts
 from feeds.serving.verifier import Verifier
+from feeds.storing import pulse
 from feeds.storing.clerk import Clerk
 from feeds.storing.presence import Presence
+from feeds.storing.pulse import Pulse
 from feeds.storing.recorder import Recorder
 from feeds.storing.samples import Sampler
 
@@ -105,6 +107,7 @@ class Node:
         feeds = LiveFeeds(self.catalog, self.hub)
         self._screening = Screening(feeds, self.intake)
         self._admissions = Admissions(limits, self.hub, feeds, self.intake, self._lookups)
+        self.pulse = Pulse()
         self.refusals: Counter[str] = Counter()
         """Refused connections, by error."""
         readings = Readings(
@@ -116,6 +119,7 @@ class Node:
             presence=self.presence,
             recorder=self.recorder,
             sampler=sampler,
+            pulse=self.pulse,
             children=[one for one in (store, self._maker, self.record_maker) if one],
             refusals=self.refusals,
         )
@@ -136,6 +140,7 @@ class Node:
                 _every(self.limits.heartbeat_seconds, self.presence.keep),
                 self.intake.run(self._membership.batches()),
                 self.recorder.run(),
+                _every(pulse.BEAT_SECONDS, self.pulse.beat),
                 _every(publisher.SECONDS, self.publisher.beat),
             )
         ]
@@ -155,6 +160,7 @@ class Node:
         await self.recorder.stop()
         await self._database.stop()
         await self._lookups.stop()
+        await self.pulse.stop()
         return is_kept
 
     async def poll(self) -> None:
@@ -225,10 +231,12 @@ async def get_node(clerk: Callable[[], Clerk | None] = lambda: None) -> Node:
     return await asyncio.shield(_nodes[loop])
 
 
-def is_started() -> bool:
-    """Tell whether the node of this process has read its feeds and serves clients."""
+def started_node() -> Node | None:
+    """Return the node of this process once it has read its feeds and serves clients, or None."""
     task = _nodes.get(asyncio.get_running_loop())
-    return task is not None and task.done() and not task.cancelled() and task.exception() is None
+    if task is None or not task.done() or task.cancelled() or task.exception() is not None:
+        return None
+    return task.result()
 
 
 async def stop_node() -> bool:

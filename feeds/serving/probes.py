@@ -11,8 +11,9 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from feeds.making.observation import OBSERVER
 from feeds.running.outages import OUTAGES
-from feeds.serving.node import is_started
+from feeds.serving.node import started_node
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -51,8 +52,14 @@ class Probes:
 def reasons_against(scope: Scope) -> dict[str, str]:
     """Return why new clients should go elsewhere, as a sentence per part; empty: come here."""
     reasons = {}
-    if not is_started():
+    node = started_node()
+    if node is None:
         reasons["start"] = "The server has not read its feeds yet."
+    else:
+        if OBSERVER.unseen_seconds() > node.limits.promise_age_seconds:
+            reasons["promises"] = "The promises of the feeds could not be read just now."
+        if node.pulse.silent_seconds() > node.limits.write_age_seconds:
+            reasons["storage"] = "The database accepts no change: another program locks it."
     if scope.get("extensions", {}).get(DRAINING):
         reasons["drain"] = "The server is stopping."
     outages = OUTAGES.current()

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from feeds.metrics.access import refusal
-from feeds.serving.node import get_node, is_started
+from feeds.serving.node import started_node
 from feeds.serving.probes import SCRAPED, Application, Receive, Scope, Send, respond
 
 TEXT = "text/plain; charset=utf-8"
@@ -42,11 +42,12 @@ async def _answer(scope: dict[str, Any]) -> tuple[int, bytes, str]:
     )
     if why:
         return 403, f"{why}\n".encode(), TEXT
-    if not is_started():
+    node = started_node()
+    if node is None:
         return 503, b"The server has not read its feeds yet.\n", TEXT
     accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
     try:
-        body, content_type = await (await get_node()).publisher.answer(accept.decode("latin-1"))
+        body, content_type = await node.publisher.answer(accept.decode("latin-1"))
     except OSError as error:
         return 503, f"The folder of metrics cannot be used: {error.strerror}.\n".encode(), TEXT
     return 200, body, content_type

@@ -17,6 +17,7 @@ from itertools import islice
 
 from django.conf import settings
 
+from clientapp.wire.names import key_prefix
 from feeds.core.limits import Limits
 from feeds.running.child import ChildEndedError
 from feeds.running.database import cause_of, is_unavailable
@@ -203,7 +204,8 @@ class Recorder:
         self._single = max(self._single - 1, 0)
         if isinstance(fact, Opened | Closed):
             self._forget_opening(fact)
-        log.error("a fact cannot be stored (%s); it was set aside in %s", error, path)
+        whose = {"session": key_prefix(fact.session)}
+        log.error("a fact cannot be stored (%s); it was set aside in %s", error, path, extra=whose)
         OUTAGES.keep(
             Outage(
                 what="A report or text of a client could not be stored",

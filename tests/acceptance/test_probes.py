@@ -5,25 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.support.raw_client import RawClient
 from tests.support.stack import PATIENCE_SECONDS, Stack, until
-
-
-@pytest.fixture
-def impatient(tmp_path: Path) -> Iterator[Stack]:
-    """Give a test an installation that waits one second for a lock, with DEBUG off."""
-    stack = Stack(tmp_path, settings="tests.support.impatient_settings")
-    stack.environment["DEBUG"] = "false"
-    yield stack
-    stack.close()
 
 
 class Balancer:
@@ -54,18 +41,18 @@ class Balancer:
         self._connection.close()
 
 
-def test_readiness_follows_storage(impatient: Stack) -> None:
-    """While facts wait for a locked database, the server is alive but not ready."""
-    stack = impatient
+def test_readiness_follows_storage(stack: Stack) -> None:
+    """If another program locks the database, server and generator say so before their driver."""
     stack.server()
+    generator = stack.generator()
     with closing(Balancer(stack)) as balancer:
         balancer.wait_for(200)
         database = stack.folder / "var" / "db.sqlite3"
         with closing(sqlite3.connect(database, timeout=30, isolation_level=None)) as holder:
             holder.execute("BEGIN EXCLUSIVE")
-            with RawClient(stack.port):
-                balancer.wait_for(503, "storage")
+            balancer.wait_for(503, "storage")
             assert balancer.ask("/healthz") == (200, {"alive": True})
+            generator.wait_for("the database does not answer (no answer for 2 s); waiting")
             holder.execute("ROLLBACK")
         balancer.wait_for(200)
 
