@@ -59,6 +59,21 @@ def test_child_of_a_killed_program(stack: Stack) -> None:
         assert start(stack, "print('at work')").process.wait() == 0
 
 
+@pytest.mark.parametrize("place", ["script", "path"])
+def test_other_copy_of_the_project_replaces_the_loaded_one(stack: Stack, place: str) -> None:
+    """A program beside a copy of the project, or with one in PYTHONPATH, imports that copy."""
+    folder = stack.folder if place == "script" else stack.folder / "path"
+    for package in ("clientapp", "feeds"):
+        (folder / package).mkdir(parents=True)
+        (folder / package / "__init__.py").write_text("name = 'the copy'\n")
+        (folder / package / "core.py").write_text("name = 'its core'\n")
+    with stack.variables({} if place == "script" else {"PYTHONPATH": str(folder)}):
+        text = "import clientapp.core as one, feeds.core as two; print(one.name, two.name)"
+        program = start(stack, text)
+    assert program.process.wait() == 0, program.said
+    assert program.said == "its core its core\n"
+
+
 ASYNC = """
 import asyncio, sys
 async def main():
@@ -97,6 +112,31 @@ def test_output_is_buffered_as_usual(stack: Stack, unbuffered: str) -> None:
         program = start(stack, "import os; print('said'); os._exit(0)")
     assert program.process.wait() == 0
     assert program.said == ("said\n" if unbuffered else "")
+
+
+ENDING = """
+import atexit, sys, threading, time
+atexit.register(print, "exit function")
+threading.Thread(target=lambda: (time.sleep(0.1), print("thread"))).start()
+print("said", end=" ")
+"""
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        *("pass", "sys.exit()", "sys.exit(True)", "sys.exit(7)", "sys.exit(256 + 3)"),
+        *("sys.exit('a reason')", "1 / 0", "raise KeyboardInterrupt"),
+        *("sys.stdout.close()", "import os; os.close(1)", "atexit.register(lambda: 1 / 0)"),
+    ],
+)
+def test_program_ends_like_one_in_a_new_interpreter(end: str) -> None:
+    """Threads are awaited, exit functions run, output is written, and the exit code is the same."""
+    command = [sys.executable, "-c", ENDING + end]
+    done = [one.run(command, capture_output=True, text=True) for one in (subprocess, forks)]
+    first, second = [(each.returncode, each.stdout, each.stderr.splitlines()[-1:]) for each in done]
+    assert first == second
+    assert first[1].startswith("said")
 
 
 def test_module_runs_like_one_of_a_new_interpreter() -> None:

@@ -4,16 +4,17 @@ The process that forks the programs of a test run.
 Starting Python and importing Django, Twisted and the rest takes a server three
 times as long as importing the project. A test run starts hundreds of programs,
 so each process of pytest has one fork server, which imports the libraries once
-and forks for each program. Nothing of the project is imported before the fork:
-a program reads its settings and runs its script as usual. The Python programs
-that such a program starts, for example a server's clerk, are forked here too.
-`tests.support.forks` makes the requests.
+and forks for each program. Of the project it imports only what needs no
+settings: a program reads its settings and runs its script as usual. The Python
+programs that such a program starts, for example a server's clerk, are forked
+here too. `tests.support.forks` makes the requests.
 
 It needs Linux: on other systems, a fork without an exec is not safe.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -25,22 +26,41 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tests.support.forks import Request, arguments, fork_own_programs
+from tests.support.forks import CHECKOUT, Request, arguments, fork_own_programs
 
 LIBRARIES = (
-    *("autobahn.twisted.websocket", "twisted.internet.endpoints", "twisted.internet.ssl"),
+    *("autobahn.twisted.websocket", "daphne.http_protocol", "daphne.ws_protocol"),
+    *("twisted.internet.endpoints", "twisted.internet.posixbase", "twisted.internet.ssl"),
     *("twisted.web.http", "channels.generic.websocket", "channels.routing", "channels_redis.core"),
-    *("django.contrib.admin.sites", "django.contrib.staticfiles.handlers", "django.test.signals"),
+    *("channels_redis.pubsub", "corsheaders.middleware", "django.contrib.admin.sites"),
+    *("django.contrib.admin.views.main", "django.contrib.auth.password_validation"),
+    *("django.contrib.auth.tokens", "django.contrib.humanize.templatetags.humanize"),
+    *("django.contrib.messages.middleware", "django.contrib.postgres.fields"),
+    *("django.contrib.sessions.backends.db", "django.contrib.sessions.middleware"),
+    *("django.contrib.staticfiles.handlers", "django.core.asgi", "django.middleware.clickjacking"),
     *("django.core.management.commands.runserver", "django.db.backends.sqlite3.base"),
-    *("django.contrib.humanize.templatetags.humanize", "django.db.migrations.executor"),
-    *("environ", "numpy.random", "faker", "orjson", "redis.asyncio", "rich.console", "rich.live"),
-    *("rich.table", "websockets.asyncio.client", "whitenoise.middleware"),
+    *("django.db.migrations.executor", "django.middleware.common", "django.middleware.security"),
+    *("django.template.loaders.app_directories", "django.test.signals"),
+    *("environ", "numpy.random", "faker", "orjson", "psycopg", "redis.asyncio"),
+    *("rich.console", "rich.live", "rich.table", "unfold.dataclasses"),
+    *("websockets.asyncio.client", "whitenoise.middleware"),
 )
 """Libraries of the programs. Without Twisted's reactor: processes cannot share its loop."""
+PROJECT = ("clientapp", "feeds")
+MODULES = (
+    *("clientapp.cli", "clientapp.collect", "feeds.daphne.pending", "feeds.daphne.websocket"),
+    *("feeds.fanout.pump", "feeds.layer.channel_layer", "feeds.management.options"),
+    *("feeds.making.maker", "feeds.making.publisher", "feeds.sqlite.base", "feeds.storing.clerk"),
+    "feeds.storing.insertion",
+)
+"""Modules of the project that need no settings and read nothing of a process's own."""
+HOMES = (CHECKOUT, CHECKOUT / "clientapp")
+"""The folders whose programs import the project from the checkout."""
 LONGEST_MESSAGE = 2**18
 STREAMS = 3
 OWN_MODULES = "tests"
@@ -171,12 +191,17 @@ def _use_streams() -> None:
         setattr(sys, f"__{name}__", stream)
 
 
-def _use_path() -> None:
-    """Obey PYTHONPATH: packages that it replaces are imported again."""
+def _use_path(words: list[str]) -> None:
+    """Forget the modules that the program, by its place or PYTHONPATH, imports from elsewhere."""
     folders = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one]
     new = [one for one in folders if one not in sys.path[1:]]
     sys.path[:1] = ["", *new]
-    replaced = {OWN_MODULES, *(path.stem for one in new for path in Path(one).glob("*"))}
+    others = [Path(one) for one in new if Path(one) != CHECKOUT]
+    replaced = {path.stem for one in others for path in one.glob("*")}
+    home = Path.cwd() if words[0] in {"-c", "-m"} else (Path.cwd() / words[0]).parent
+    if replaced or home not in HOMES:
+        replaced.update(PROJECT)
+    replaced.add(OWN_MODULES)
     for name in list(sys.modules):
         if name.partition(".")[0] in replaced:
             del sys.modules[name]
@@ -189,10 +214,27 @@ def _exec(path: str, command: list[str]) -> NoReturn:
     sys.exit()
 
 
+def _end(code: int) -> NoReturn:
+    """
+    End the program like an interpreter, except that its memory is not freed object by object.
+
+    That would copy most of the memory that it shares with the fork server.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        if not stream.closed:
+            try:
+                stream.flush()
+            except OSError:
+                code = 120  # like Python
+    os._exit(code)
+
+
 def main() -> None:
     """Serve until the owner ends; in a fork, become the program."""
-    for library in LIBRARIES:
-        importlib.import_module(library)
+    for name in (*LIBRARIES, *MODULES):
+        importlib.import_module(name)
     assert "twisted.internet.reactor" not in sys.modules
     gc.freeze()
     wanted = _Server(socket.socket(fileno=int(sys.argv[1]))).serve()
@@ -204,10 +246,16 @@ def main() -> None:
     os.environ.update(environment)
     time.tzset()
     _use_streams()
-    _use_path()
+    _use_path(words)
     fork_own_programs(channel)
     os.execv = _exec  # type: ignore[assignment]
-    become(words)
+    try:
+        become(words)
+    except SystemExit as end:
+        if not isinstance(end.code, int | None):
+            raise
+        _end(end.code or 0)
+    _end(0)
 
 
 if __name__ == "__main__":
