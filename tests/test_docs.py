@@ -211,7 +211,7 @@ def test_client_options_are_documented() -> None:
     assert described - {"--help"} == offered - {"--help"}
 
 
-@pytest.mark.parametrize("command", ["generate", "prune", "serve"])
+@pytest.mark.parametrize("command", ["doctor", "generate", "prune", "serve"])
 def test_options_of_commands_are_documented(command: str) -> None:
     """Every option of our commands is in docs/reference/commands.md, and no other."""
     parser = load_command_class("feeds", command).create_parser("manage.py", command)
@@ -221,7 +221,9 @@ def test_options_of_commands_are_documented(command: str) -> None:
     assert described == offered - set(DJANGO_OPTIONS) - {"-h"}
 
 
-@pytest.mark.parametrize("command", ["generate", "prune", "records", "runserver", "serve"])
+@pytest.mark.parametrize(
+    "command", ["doctor", "generate", "prune", "records", "runserver", "serve"]
+)
 def test_exit_codes_of_commands_are_documented(command: str) -> None:
     """The exit codes in the help of a command equal those in docs/reference/commands.md."""
     parser = load_command_class("feeds", command).create_parser("manage.py", command)
