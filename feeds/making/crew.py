@@ -17,8 +17,14 @@ from django.db import transaction
 
 from feeds.core import notices
 from feeds.making import ownership
-from feeds.making.generator import OWNER_LOOK_SECONDS, Generator
-from feeds.making.observation import TAKEOVER_LOOK_SECONDS, TAKEOVER_SECONDS, Life, Observer
+from feeds.making.generator import Generator
+from feeds.making.observation import (
+    OWNER_LOOK_SECONDS,
+    TAKEOVER_LOOK_SECONDS,
+    TAKEOVER_SECONDS,
+    Life,
+    Observer,
+)
 from feeds.making.progress import Progress, State
 from feeds.making.regeneration import source_of
 from feeds.making.segments import recipe_of
@@ -31,6 +37,8 @@ log = logging.getLogger(__name__)
 
 FAILURES = (ownership.OwnedError, ownership.TakenOverError, ownership.RemovedError, SpecError)
 """The errors with which a generator ends if it cannot continue."""
+FOLLOW_SECONDS = 0.25
+"""Interval of looks for feeds to generate, while no other process has one."""
 PROMISE_THREADS = 4
 """Threads, and so database connections, for the promises of all feeds. A promise takes a few
 milliseconds, and one that waits for a lock delays few others."""
@@ -66,6 +74,7 @@ class Crew:
         self._unsaid: set[str] = set()
         """The names of those feeds that were not logged yet."""
         self._observer = Observer(TAKEOVER_SECONDS, TAKEOVER_LOOK_SECONDS)
+        self._look_seconds = FOLLOW_SECONDS
         self._said: dict[str, str] = {}
         """Last warning logged per feed ("" for the whole crew), to avoid repeats."""
         self._news = asyncio.Event()
@@ -86,7 +95,7 @@ class Crew:
                 self._begin(generator)
             while self._generators or self._follows:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(OWNER_LOOK_SECONDS if self._follows else None):
+                    async with asyncio.timeout(self._look_seconds if self._follows else None):
                         await self._news.wait()
                 self._news.clear()
                 for task in [task for task in self._generators if task.done()]:
@@ -165,9 +174,11 @@ class Crew:
         lives = {row.name: self._observer.life(row.name) for row in rows}
         if self._is_standby:
             self._wait_for(lives)
+        self._look_seconds = OWNER_LOOK_SECONDS if rows else FOLLOW_SECONDS
+        troubles = await self._database.run(_troubles, rows)
         for row in rows:
             if lives[row.name] in (Life.FREE, Life.DEAD):
-                self._take(row, await self._database.run(_trouble, row))
+                self._take(row, troubles[row.name])
         if self._generators or self._waiting or rows:
             self._said.pop("", None)
         else:
@@ -223,6 +234,15 @@ def _others(mine: Collection[str], chosen: Collection[str] | None) -> list[Feed]
         return []
     with transaction.atomic():
         return list(feeds.all())
+
+
+def _troubles(rows: Collection[Feed]) -> dict[str, str]:
+    """
+    Return, by name, the reason why a feed cannot be generated; empty if it can.
+
+    This builds the sources, which takes up to a second, so a takeover does not wait for them.
+    """
+    return {row.name: _trouble(row) for row in rows}
 
 
 def _trouble(row: Feed) -> str:

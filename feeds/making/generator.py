@@ -22,6 +22,8 @@ from feeds.core.schedule import Segment
 from feeds.core.succession import successor
 from feeds.making import ownership
 from feeds.making.observation import (
+    OWNER_LOOK_SECONDS,
+    PROMISE_SECONDS,
     TAKEOVER_LOOK_SECONDS,
     TAKEOVER_SECONDS,
     Life,
@@ -44,14 +46,10 @@ AHEAD_US = 1_000_000
 SLOW_SECONDS = 2.0
 """Time without an answer of the database after which a generator says so: four promises. The
 driver itself reports a locked SQLite database after 20 s."""
-PROMISE_SECONDS = 0.5
-"""Interval of promises: half of the reach of one."""
 BATCH_LINES = 500
 """Most lines in one batch: about 100 KB, a few milliseconds of work."""
 LOOK_SECONDS = 0.05
 """Time between checks for new promises; a segment may begin late by up to this much."""
-OWNER_LOOK_SECONDS = 0.25
-"""Time between looks at a feed's owner: half of the interval of promises."""
 TICK_SECONDS = 0.005
 """Shortest time between batches: fast feeds send hundreds at once, slower ones on time."""
 

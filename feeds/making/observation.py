@@ -20,10 +20,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-TAKEOVER_SECONDS = 2.0
-"""Time without a promise after which another generator may take a feed: four promises."""
+PROMISE_SECONDS = 0.5
+"""Interval of promises: half of the reach of one."""
+OWNER_LOOK_SECONDS = 0.1
+"""Interval of an observer that waits for a feed. A takeover is later by up to two of them."""
+TAKEOVER_SECONDS = 2.6
+"""Time without a promise after which another generator may take a feed. A generator that stands
+still for 2 s keeps its feeds: its next promise was due within `PROMISE_SECONDS`, and takes 0.1 s.
+A dead one's feeds continue within 3 s (decision 0029)."""
 TAKEOVER_LOOK_SECONDS = 0.75
-"""Longest time between two looks of such an observer: it looks four times a second."""
+"""Longest time between two looks of such an observer: seven of its intervals."""
 SILENT_SECONDS = 3.0
 """Time without a promise after which a server calls a generator silent: a standby has
 usually taken over before."""

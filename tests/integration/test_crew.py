@@ -14,8 +14,8 @@ from django.db import connections
 from feeds.making import crew as crew_module
 from feeds.making import ownership
 from feeds.making.crew import Crew
-from feeds.making.generator import OWNER_LOOK_SECONDS, Generator
-from feeds.making.observation import TAKEOVER_SECONDS
+from feeds.making.generator import Generator
+from feeds.making.observation import OWNER_LOOK_SECONDS, TAKEOVER_SECONDS
 from feeds.making.progress import State
 from feeds.models import Feed
 from tests.integration.test_generator import ListLayer, fast, offsets
@@ -318,7 +318,7 @@ async def test_standby_replaces_a_dead_generator(caplog: pytest.LogCaptureFixtur
     said = "standing by: another process generates feeds arrays and users"
     assert caplog.text.count("standing by") == caplog.text.count(said) == 1
     assert caplog.text.count("taking over") == 1
-    assert "feed users has promised nothing for 2 s; taking over" in caplog.text
+    assert "feed users has promised nothing for 2.6 s; taking over" in caplog.text
 
 
 async def never() -> None:

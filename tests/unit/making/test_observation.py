@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from feeds.making.observation import CLOCK_SAMPLES, Life, Observer, Sign
+from feeds.making.observation import (
+    CLOCK_SAMPLES,
+    OWNER_LOOK_SECONDS,
+    PROMISE_SECONDS,
+    TAKEOVER_LOOK_SECONDS,
+    TAKEOVER_SECONDS,
+    Life,
+    Observer,
+    Sign,
+)
 
 SECONDS, LOOK_SECONDS = 2.0, 0.75
 APART = 0.25
@@ -180,3 +191,47 @@ def test_time_without_a_look_is_known(scene: Scene) -> None:
     with pytest.raises(OSError, match="away"), scene.observer.looking():
         raise OSError("away")
     assert scene.observer.unseen_seconds() == 7
+
+
+STANDS_STILL_SECONDS = 2.0
+"""Time for which a generator may stand still and keep its feeds."""
+LOOK_TAKES, PROMISE_TAKES, TAKING_TAKES = 0.01, 0.05, 0.1
+"""Seconds of a look, of a promise, and from a verdict to the first message."""
+PHASES = [phase * OWNER_LOOK_SECONDS / 10 for phase in range(10)]
+"""Seconds from a look to a promise."""
+
+
+def silence(phase: float, standstill: float) -> float | None:
+    """
+    Return the seconds from an owner's last promise until it is called dead; None: never.
+
+    The owner promises *phase* seconds after a look. It stands still for *standstill* seconds
+    just before its next promise.
+    """
+    now, promised = 100.0, 1
+    observer = Observer(TAKEOVER_SECONDS, TAKEOVER_LOOK_SECONDS, clock=lambda: now)
+    last = now + phase
+    following = last + PROMISE_SECONDS + standstill + PROMISE_TAKES
+    while now < following + OWNER_LOOK_SECONDS and now < last + 10:
+        promised = 1 + (now >= last) + (now >= following)
+        with observer.looking() as found:
+            found["users"] = Sign(owner=1, promised=promised, promised_us=promised)
+            now += LOOK_TAKES
+        if observer.life("users") is Life.DEAD:
+            return now - last
+        now += OWNER_LOOK_SECONDS
+    return None
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_dead_owner_is_replaced_within_three_seconds(phase: float) -> None:
+    """At the worst instant, too, a feed continues within 3 s of its dead owner's last promise."""
+    seconds = silence(phase, math.inf)
+    assert seconds is not None
+    assert seconds + TAKING_TAKES < 3
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_generator_that_stands_still_keeps_its_feed(phase: float) -> None:
+    """An owner that stands still for 2 s right before a promise is not called dead."""
+    assert silence(phase, STANDS_STILL_SECONDS) is None
