@@ -35,7 +35,15 @@ def configuration(form: str, level: str) -> dict[str, Any]:
         "formatters": {"chosen": {"()": f"feeds.logs.{form}_formatter"}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "chosen"}},
         "filters": {"wrong_host": {"()": "feeds.running.wrong_host.WrongHost"}},
+        # Anything else, such as errors of asyncio, has the same form.
+        "root": {"handlers": handlers, "level": "WARNING"},
         "loggers": {
+            # Below INFO, Django logs each query and each variable of a template.
+            "django": {
+                "handlers": handlers,
+                "level": "INFO" if level == "debug" else level.upper(),
+                "propagate": False,
+            },
             "feeds": {"handlers": handlers, "level": level.upper(), "propagate": False},
             "django.request": {"handlers": handlers, "level": "ERROR", "propagate": False},
             "django.security.DisallowedHost": {

@@ -22,6 +22,7 @@ from clientapp.wire.closing import Close, fit_reason
 from clientapp.wire.codec import encode
 from clientapp.wire.errors import BadRequest
 from clientapp.wire.from_server import Control, Failure, Farewell
+from clientapp.wire.names import key_prefix
 from clientapp.wire.printable import printable
 from clientapp.wire.request import Request, parse_request
 from feeds.core import notices
@@ -80,7 +81,9 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             admission = await node.admit(self.request)
         except Refusal as refusal:
             node.refusals[refusal.failure.code] += 1
-            log.info("%s refused: %s", came_from, printable(str(refusal)))
+            named = self.request.session if self.request else None
+            whose = {"session": key_prefix(named)} if named else {}
+            log.info("%s refused: %s", came_from, printable(str(refusal)), extra=whose)
             await self._tell(refusal.failure)
             await self._end(refusal.close, str(refusal), refusal.retry_after)
             return
