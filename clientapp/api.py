@@ -107,6 +107,7 @@ class Block:
 def connect(
     url: str = DEFAULT_URL,
     *,
+    token: str = "",
     name: str = DEFAULT_CLIENT,
     feeds: str | Iterable[str] = DEFAULT_FEEDS,
     block_size: int = DEFAULT_BLOCK_SIZE,
@@ -123,6 +124,7 @@ def connect(
     *after*, which an earlier subscription had. Every *block_size* messages of all feeds together
     are a block; its report contains *label*. With *wait* false, there must be a server already.
     A wait of more than *timeout* seconds for a connection or a message raises NothingCame.
+    *token* is for a server that needs one.
 
     Raises BadUsage for a value that is not allowed.
     """
@@ -151,7 +153,7 @@ def connect(
     session = Session(
         client=name,
         session=secrets.token_urlsafe(16),
-        url=server_url(url),
+        url=server_url(url).with_token(token),
         feeds=asked,
         block_size=block_size,
     )

@@ -14,12 +14,13 @@ from .core.errors import ClientError
 from .core.session import Session
 from .lab.study.options import add_analyse_options, fill_in
 from .lab.swarm.options import add_swarm_options
-from .options import add_collect_options, add_verify_options
+from .options import add_collect_options, add_verify_options, with_token
 from .output import guarded_output
 from .verify import show_as_json, show_as_text, verify
 from .wire.names import is_client_name
 from .wire.printable import printable
 from .wire.request import DEFAULT_FEEDS, MAX_FEEDS
+from .wire.token import redacted
 
 COLLECT = "Collect a feed in blocks, write them to a log and report them to the server."
 VERIFY = "Read block logs from beginning to end and check that they are whole."
@@ -67,7 +68,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
-        self.exit(2, f"{self.prog}: {printable(message)}\n")
+        self.exit(2, f"{self.prog}: {redacted(printable(message))}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,6 +107,7 @@ def script(arguments: Sequence[str] | None = None) -> int:
 
 def run_collect(options: argparse.Namespace) -> int:
     """Collect with *options*; return the exit code."""
+    url = with_token(options)
     feeds = tuple(options.feeds or DEFAULT_FEEDS)
     for feed in feeds:
         if feeds.count(feed) > 1:
@@ -123,7 +125,7 @@ def run_collect(options: argparse.Namespace) -> int:
         Session(
             client=name,
             session=secrets.token_urlsafe(16),
-            url=options.url,
+            url=url,
             feeds=feeds,
             block_size=options.block_size,
             select=options.select,

@@ -43,10 +43,12 @@ async def open_socket(url: ServerUrl, query: str) -> ClientConnection:
     if has_proxy:
         _check_proxy(url)
     parts = urlsplit(url.full)
+    subprotocols, headers = _offer(url)
     try:
         return await connect(
             urlunsplit(parts._replace(path=parts.path or "/", query=query)),
-            subprotocols=[Subprotocol(SUBPROTOCOL)],
+            subprotocols=subprotocols,
+            additional_headers=headers,
             compression=None,
             ping_interval=None,
             open_timeout=OPEN_SECONDS,
@@ -64,6 +66,21 @@ async def open_socket(url: ServerUrl, query: str) -> ClientConnection:
         raise NotConnected(without_credentials(reason)) from error
     except WebSocketException as error:
         raise failure(url, error) from error
+
+
+def _offer(url: ServerUrl) -> tuple[list[Subprotocol], dict[str, str]]:
+    """
+    Return the subprotocols and headers, with the token of *url* in one of them.
+
+    A header, because the library does not pass it on to another host that the server names;
+    unless a password for a proxy is in its place.
+    """
+    subprotocols = [Subprotocol(SUBPROTOCOL)]
+    if not url.token:
+        return subprotocols, {}
+    if url.credentials:
+        return [*subprotocols, Subprotocol(url.token)], {}
+    return subprotocols, {"Authorization": f"Bearer {url.token}"}
 
 
 def failure(url: ServerUrl, error: OSError | WebSocketException) -> NotConnected | Refused:

@@ -20,7 +20,10 @@ from .core.session import DEFAULT_BLOCK_SIZE
 from .wire import names
 from .wire.position import MAX_OFFSET
 from .wire.request import DEFAULT_CLIENT, DEFAULT_FEEDS, MAX_FEEDS
+from .wire.token import FORM, is_token
 
+VARIABLE = "BLOCKFEED_TOKEN"
+"""The variable with the token, if the option is not given."""
 MAX_TIMEOUT = 86_400
 """The most seconds without a message: a day."""
 MAX_CLIENTS = 64
@@ -34,6 +37,7 @@ def add_collect_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     name = _login_name()
     add("--url", type=url, default=DEFAULT_URL, help=f"{URL_RULE} (default: {DEFAULT_URL})")
+    add_token_option(add)
     add(
         "--name",
         type=one(names.is_client_name, names.CLIENT_NAME_RULE),
@@ -139,6 +143,26 @@ def add_verify_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_token_option(add: Callable[..., object]) -> None:
+    """Add the option for servers that need a token."""
+    add(
+        "--token",
+        type=one_hidden(is_token, FORM),
+        metavar="TOKEN",
+        help=f"the token for a server that needs one (default: the variable {VARIABLE}, "
+        "which other users of this machine cannot see)",
+    )
+
+
+def with_token(options: argparse.Namespace) -> ServerUrl:
+    """Return the address in *options* with the token in them, or in the environment."""
+    token = options.token or os.environ.get(VARIABLE, "").strip()
+    try:
+        return ServerUrl(options.url).with_token(token)
+    except BadUsage as error:
+        raise BadUsage(f"{VARIABLE}: {error}") from None
+
+
 def url(text: str) -> ServerUrl:
     """Return *text* if it is the address of a server; raises ArgumentTypeError."""
     try:
@@ -153,6 +177,17 @@ def one(is_allowed: Callable[[str], bool], rule: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if not is_allowed(text):
             raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}")
+        return text
+
+    return read
+
+
+def one_hidden(is_allowed: Callable[[str], bool], rule: str) -> Callable[[str], str]:
+    """Return an option type like `one`, whose errors do not show the text: it may be a secret."""
+
+    def read(text: str) -> str:
+        if not is_allowed(text):
+            raise argparse.ArgumentTypeError(f"what is given is not allowed: {rule}")
         return text
 
     return read

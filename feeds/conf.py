@@ -45,6 +45,9 @@ DRIVERS = {
 }
 """The package, or file of requirements, with the driver for an engine's last part of the name."""
 CORS_ORIGIN = r"\*|https?://[A-Za-z0-9_.:\[\]-]+"
+OPEN, TOKEN = ACCESS = "open", "token"
+"""The clients that are admitted: all, or bearers of a token."""
+WEBSOCKET_ORIGIN = rf"{CORS_ORIGIN}|null"
 MOST_DAYS = 36_500
 """A century, which means for ever."""
 SECRET_CHARACTERS = 32
@@ -111,6 +114,15 @@ class Environment:
         except ValueError:
             rule = "a path such as /feeds, of letters, digits and . _ ~ - between slashes"
             _refuse(f"{name}={_shown(value)}", f"{rule}, at most {LONGEST} characters")
+
+    def websocket_origins(self, name: str, default: str) -> list[str]:
+        """Return origins, ``null`` or ``*`` for all, from a comma-separated list."""
+        rule = "* for all, null, or origins such as https://app.example.org, separated by commas"
+        return self._words(name, default, WEBSOCKET_ORIGIN, rule)
+
+    def is_set(self, name: str) -> bool:
+        """Tell whether the variable has a value."""
+        return bool(self.text(name, ""))
 
     def days(self, name: str, default: int) -> int:
         """Return a number of days."""

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
+
+from clientapp.wire.token import redacted
 
 FORMS = "short", "long", "json"
 """The allowed values of LOG_FORMAT."""
@@ -32,7 +35,7 @@ def configuration(form: str, level: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"chosen": {"()": f"feeds.logs.{form}_formatter"}},
+        "formatters": {"chosen": {"()": "feeds.logs.Discreet", "form": form}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "chosen"}},
         "filters": {"wrong_host": {"()": "feeds.running.wrong_host.WrongHost"}},
         # Anything else, such as errors of asyncio, has the same form.
@@ -59,6 +62,18 @@ def configuration(form: str, level: str) -> dict[str, Any]:
             "daphne": {"handlers": handlers, "level": quiet, "propagate": False},
         },
     }
+
+
+class Discreet(logging.Formatter):
+    """The formatter of a form, without the tokens in its lines and tracebacks."""
+
+    def __init__(self, form: str) -> None:
+        super().__init__()
+        self._form = FORMATTERS[form]()
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return *record* in its form."""
+        return redacted(self._form.format(record))
 
 
 def short_formatter() -> logging.Formatter:
@@ -92,3 +107,10 @@ def json_formatter() -> logging.Formatter:
     )
     formatter.converter = time.gmtime
     return formatter
+
+
+FORMATTERS: dict[str, Callable[[], logging.Formatter]] = {
+    "short": short_formatter,
+    "long": long_formatter,
+    "json": json_formatter,
+}

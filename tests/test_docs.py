@@ -222,7 +222,8 @@ def test_options_of_commands_are_documented(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["doctor", "generate", "prune", "records", "runserver", "serve"]
+    "command",
+    ["ban", "doctor", "generate", "prune", "records", "runserver", "serve", "token"],
 )
 def test_exit_codes_of_commands_are_documented(command: str) -> None:
     """The exit codes in the help of a command equal those in docs/reference/commands.md."""

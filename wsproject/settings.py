@@ -12,7 +12,8 @@ from pathlib import Path
 from django.templatetags.static import static
 
 from feeds import logs
-from feeds.conf import SQLITE, Environment, secret_key
+from feeds.conf import ACCESS as ACCESS_WORDS
+from feeds.conf import OPEN, SQLITE, TOKEN, Environment, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment(os.environ)
@@ -35,6 +36,12 @@ CORS_URLS_REGEX = r"^/(?!admin/)"
 PATH_PREFIX = env.path_prefix("PATH_PREFIX")
 FORCE_SCRIPT_NAME = PATH_PREFIX or None
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{PATH_PREFIX}/"
+
+ACCESS = env.choice("ACCESS", OPEN, ACCESS_WORDS)
+PAGE_LOGIN = env.flag("PAGE_LOGIN", default=ACCESS == TOKEN)
+WEBSOCKET_ORIGINS = env.websocket_origins("WEBSOCKET_ORIGINS", "")
+# During development, pages of any server and from files may connect.
+CHECK_ORIGINS = not DEBUG or bool(WEBSOCKET_ORIGINS) or env.is_set("ALLOWED_HOSTS")
 
 # Only safe behind a proxy that overwrites these headers; otherwise any client can forge them.
 BEHIND_TLS_PROXY = env.flag("BEHIND_TLS_PROXY", default=False)
@@ -72,6 +79,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "feeds.pages.away.DatabaseAway",
+    "feeds.pages.guard.Guard",
 ]
 
 ROOT_URLCONF = "wsproject.urls"

@@ -6,6 +6,7 @@ import re
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
+from ..wire.token import FORM, is_token, redacted
 from .errors import BadUsage
 
 DEFAULT_URL = "ws://127.0.0.1:8000/"
@@ -16,17 +17,19 @@ _CREDENTIALS = re.compile(r"//[^/\s]*@")
 
 class ServerUrl(str):
     """
-    An address as text without credentials; only `full` has them.
+    An address as text without credentials; only `full` and `token` have them.
 
     So code that shows, stores or compares an address never includes them.
     """
 
-    __slots__ = ("credentials",)
+    __slots__ = ("credentials", "token")
 
     credentials: str
     """User and password as written, with a colon between; empty: none."""
+    token: str
+    """The token that lets the client in; empty: none."""
 
-    def __new__(cls, text: str) -> Self:
+    def __new__(cls, text: str, token: str = "") -> Self:
         """Split *text*; a `ServerUrl` is returned unchanged."""
         if isinstance(text, cls):
             return text
@@ -35,7 +38,14 @@ class ServerUrl(str):
         credentials, _, host = authority.rpartition("@")
         url = super().__new__(cls, f"{scheme}{mark}{host}{slash}{path}")
         url.credentials = credentials
+        url.token = token
         return url
+
+    def with_token(self, token: str) -> ServerUrl:
+        """Return the same address with *token*; raises BadUsage if it has not the form of one."""
+        if token and not is_token(token):
+            raise BadUsage(f"the token is not allowed: {FORM}")
+        return ServerUrl(self.full, token)
 
     @property
     def full(self) -> str:
@@ -44,8 +54,8 @@ class ServerUrl(str):
 
 
 def without_credentials(text: str) -> str:
-    """Return a sentence without the credentials of the addresses in it."""
-    return _CREDENTIALS.sub("//", text)
+    """Return a sentence without tokens and the credentials of the addresses in it."""
+    return redacted(_CREDENTIALS.sub("//", text))
 
 
 def server_url(text: str) -> ServerUrl:
@@ -61,6 +71,6 @@ def server_url(text: str) -> ServerUrl:
         is_good = False
     if not is_good or re.search(r"[\s?#]", text) or not text.isprintable():
         # The message leaves out anything that may be a password.
-        shown = re.sub(r"//.*@", "//USER:PASSWORD@", text)
+        shown = redacted(re.sub(r"//.*@", "//USER:PASSWORD@", text))
         raise BadUsage(f"{shown!r} is not allowed: {URL_RULE}")
     return ServerUrl(text)

@@ -9,3 +9,6 @@ description in prose.
 
 SUBPROTOCOL = "blockfeed.v1"
 """The WebSocket subprotocol of a client that speaks the protocol; others receive messages only."""
+PLAIN_SUBPROTOCOL = "blockfeed.plain"
+"""The subprotocol of a plain client that offers one. Browsers need it beside a token: they end
+a connection for which they offered subprotocols and the server selected none."""

@@ -29,6 +29,8 @@ class Close(IntEnum):
     """The server's database is unavailable, so it cannot check the request yet."""
     BAD_REQUEST = 4501
     """A parameter of the URL is not allowed; the same URL will fail again."""
+    DENIED = 4502
+    """The client may not have this: no valid token, a token for something else, or a ban."""
     REMOVED = 4503
     """An operator ended this connection; do not reconnect."""
     LIMIT = 4504

@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode
 
-from . import SUBPROTOCOL, names
+from . import PLAIN_SUBPROTOCOL, SUBPROTOCOL, names
 from .errors import BadRequest
 from .position import MAX_OFFSET, Position, format_after, parse_after, parse_at
+from .token import PARAMETER as TOKEN
 
 DEFAULT_CLIENT = "guest"
 DEFAULT_FEEDS = ("users",)
@@ -22,7 +23,7 @@ MAX_QUERY = 8192
 """The most characters of a query string: a longer one is refused unread."""
 MAX_FIELDS = 64
 """The most parameters of a query string."""
-PARAMETERS = ("client", "feed", "block_size", "session", "after", "at", "from")
+PARAMETERS = ("client", "feed", "block_size", "session", "after", "at", "from", TOKEN)
 FROM_START = "start"
 """The value of ``from`` for the first message of each feed."""
 
@@ -83,6 +84,7 @@ def parse_request(query: str) -> Request:
     given: dict[str, list[str]] = {}
     for name, value in pairs:
         given.setdefault(name, []).append(value)
+    _single(given, TOKEN, "")  # what it allows is not part of the request
     feeds = tuple(given.get("feed", DEFAULT_FEEDS))
     request = Request(
         client=_single(given, "client", DEFAULT_CLIENT),
@@ -102,11 +104,14 @@ def speaks_protocol(offered: Collection[str], query: str) -> bool:
     """
     Tell whether a client speaks the protocol, that is, offers it or names a session.
 
-    Every other client is plain, and receives messages only. *offered* are
-    subprotocols; *query* may be any text, even one that `parse_request` refuses.
+    Every other client is plain, and receives messages only; so is one that says so by its
+    subprotocol. *offered* are subprotocols; *query* may be any text, even one that
+    `parse_request` refuses.
     """
     if SUBPROTOCOL in offered:
         return True
+    if PLAIN_SUBPROTOCOL in offered:
+        return False
     try:
         pairs = parse_qsl(query, max_num_fields=MAX_FIELDS)
     except ValueError:

@@ -134,6 +134,9 @@ class Limits:
     write_age_seconds: float = 1.5
     """Time in which SQLite accepted no change, after which a server is not ready: it tries twice a
     second."""
+    access_seconds: float = 0.5
+    """Interval of reading which tokens and clients are revoked or banned: a client that loses its
+    right is gone within two seconds, also on a busy machine."""
     push_grace_us: int = 500_000
     """Lateness of a batch at which the server generates its messages itself."""
     ping_seconds: float = 20.0

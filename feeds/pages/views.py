@@ -17,6 +17,7 @@ from clientapp.figures.summary import RULE
 from feeds.pages.away import OWN_FILES_ONLY, no_answer
 from feeds.pages.cards import Card, client_card, message_card
 from feeds.pages.examples import examples
+from feeds.pages.guard import page_token
 from feeds.pages.overview import drawn, overview, watched
 from feeds.running.database import is_unavailable
 
@@ -50,6 +51,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "address": address,
         "examples": examples(address),
         "figures_rule": RULE,
+        "token": page_token(),
     }
     return render(request, "page.html", context)
 

@@ -8,6 +8,7 @@ frames come from docs/reference/protocol.schema.json.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,13 +41,16 @@ def message_schema(row: Feed) -> Schema:
     }
 
 
-def asyncapi_document(host: str, prefix: str, *, is_secure: bool) -> Schema:
+def asyncapi_document(
+    host: str, prefix: str, *, is_secure: bool, granted: Collection[str] = ()
+) -> Schema:
     """
     Return the AsyncAPI document of a server at *host*, below the path *prefix*.
 
-    Raises the database's errors.
+    It describes the feeds in *granted*; empty: all. Raises the database's errors.
     """
-    feeds = {row.name: _message(row) for row in Feed.objects.order_by("name")}
+    rows = Feed.objects.order_by("name")
+    feeds = {row.name: _message(row) for row in rows if not granted or row.name in granted}
     schemas = {name: _refer(value) for name, value in _protocol().items()}
     messages = {
         name: {"payload": {"$ref": f"{IN_DOCUMENT}{name}"}}
@@ -153,6 +157,7 @@ def _query(feeds: list[str], form: str) -> Schema:
             },
             "block_size": {"type": "integer", "minimum": 1, "maximum": names.MAX_BLOCK_SIZE},
             "from": {"type": "string", "description": "start, or an offset to begin with"},
+            "token": {"type": "string", "description": "a token, for a server that needs one"},
         },
     }
 

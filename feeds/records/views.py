@@ -36,6 +36,7 @@ from feeds.making.wanted import (
     row_of,
 )
 from feeds.pages.away import no_answer
+from feeds.pages.guard import granted_feeds
 from feeds.records.schemas import asyncapi_document, message_schema
 from feeds.running.child import ChildEndedError
 from feeds.running.database import is_unavailable
@@ -99,7 +100,9 @@ def _answering(view: Callable[P, Answer]) -> Callable[P, Answer]:
 @_answering
 async def feeds(request: HttpRequest) -> HttpResponseBase:
     """Return the facts about every feed."""
-    return JsonResponse({"feeds": await sync_to_async(lambda: list(listing()))()})
+    facts = await sync_to_async(lambda: list(listing()))()
+    granted = granted_feeds(request)
+    return JsonResponse({"feeds": [one for one in facts if not granted or one["name"] in granted]})
 
 
 @require_safe
@@ -139,9 +142,13 @@ async def schema(request: HttpRequest, feed: str) -> HttpResponseBase:
 @_answering
 async def asyncapi(request: HttpRequest) -> HttpResponseBase:
     """Return a description of the WebSocket in the format AsyncAPI 3."""
-    host, is_secure = request.get_host(), request.is_secure()
-    document = sync_to_async(asyncapi_document)
-    return JsonResponse(await document(host, settings.PATH_PREFIX, is_secure=is_secure))
+    document = await sync_to_async(asyncapi_document)(
+        request.get_host(),
+        settings.PATH_PREFIX,
+        is_secure=request.is_secure(),
+        granted=granted_feeds(request),
+    )
+    return JsonResponse(document)
 
 
 class _Parts:

@@ -109,7 +109,7 @@ class Admissions:
 
     def _ensure_room(self) -> None:
         if len(self._hub.subscribers) >= self._limits.connections:
-            raise TooMany(self._limits.connections)
+            raise TooMany(f"this server has {self._limits.connections} connections, its limit")
 
     async def _stored_blocks(self, request: Request, key: str) -> int:
         """Return the session's highest stored block; check that feeds and block size match."""

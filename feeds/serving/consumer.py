@@ -8,6 +8,7 @@ and serving an existing feed never waits for the channel layer.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -17,7 +18,7 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
-from clientapp.wire import SUBPROTOCOL
+from clientapp.wire import PLAIN_SUBPROTOCOL, SUBPROTOCOL
 from clientapp.wire.closing import Close, fit_reason
 from clientapp.wire.codec import encode
 from clientapp.wire.errors import BadRequest
@@ -25,6 +26,7 @@ from clientapp.wire.from_server import Control, Failure, Farewell
 from clientapp.wire.names import key_prefix
 from clientapp.wire.printable import printable
 from clientapp.wire.request import Request, parse_request
+from feeds.access.gate import Visitor
 from feeds.core import notices
 from feeds.core.form import PLAIN, form_of
 from feeds.core.limits import Limits
@@ -56,6 +58,8 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
     """The writer, if the server does not provide one."""
     ended: tuple[int, str] | None = None
     """The close code and reason, if this side closed first."""
+    visitor: Visitor | None = None
+    """Set from when it passed the entrance until it leaves."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve; record the end even if an error or the server ends the connection."""
@@ -72,13 +76,17 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         """Accept the connection, then serve the request in its URL, or refuse it."""
         self.form = form_of(self.scope)
         offered = self.scope.get("subprotocols", ())
-        await self.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        chosen = (name for name in (SUBPROTOCOL, PLAIN_SUBPROTOCOL) if name in offered)
+        await self.accept(next(chosen, None))
         node = await get_node()
-        self.limits = node.limits
+        self.limits, self._entrance = node.limits, node.entrance
         came_from = peer(self.scope.get("client"))
         try:
-            self.request = self._read_url()
+            visitor = node.entrance.check(self.scope, self._read_url())
+            self.request = visitor.request
             admission = await node.admit(self.request)
+            node.entrance.enter(visitor, self._turn_away)
+            self.visitor = visitor
         except Refusal as refusal:
             node.refusals[refusal.failure.code] += 1
             named = self.request.session if self.request else None
@@ -147,17 +155,26 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         if path not in (f"{prefix}/", prefix):
             raise Forbidden(f"there is nothing at {path[:80]!r}; feeds are at {prefix}/")
         try:
-            return parse_request(self.scope["query_string"].decode())
+            request = parse_request(self.scope["query_string"].decode())
         except UnicodeDecodeError:
             raise Forbidden("the query string cannot be read: it is not UTF-8") from None
         except BadRequest as refused:
             raise Forbidden(str(refused)) from None
+        if request.session and not self.form.has_controls:
+            raise Forbidden(
+                f"session= needs the subprotocol {SUBPROTOCOL}; {PLAIN_SUBPROTOCOL} was offered"
+            )
+        return request
 
     async def _for_each_group(self, call: Callable[[str, str], Awaitable[None]]) -> None:
         """Make *call*, a method of the layer, for each of the control groups."""
         feeds = self.request.feeds if self.request else ()
         for group in ("clients", *(f"clients.{feed}" for feed in feeds)):
             await call(group, self.channel_name)
+
+    def _turn_away(self, reason: str) -> None:
+        """End this connection: its client lost the right to it."""
+        self._turning_away = asyncio.ensure_future(self._end(Close.DENIED, reason))
 
     async def _end_flood(self, conversation: Conversation) -> None:
         """End this connection if its client sent far too many refused messages."""
@@ -169,6 +186,10 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
     def _depart(self, code: int, reason: str) -> bool:
         """Leave the hub and record the end, once; return False if that was done before."""
         conversation, self.conversation = self.conversation, None
+        if self.visitor is not None:
+            self._entrance.leave(self.visitor)
+            self.visitor = None
+            self.ended = self.ended or (code, reason)  # `_turn_away` may be on its way
         if conversation is None:
             return False
         conversation.stop_serving()

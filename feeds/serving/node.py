@@ -21,6 +21,8 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 
 from clientapp.wire.request import Request
+from feeds.access.gate import Gate
+from feeds.conf import TOKEN
 from feeds.core.form import Form
 from feeds.core.hub import Hub
 from feeds.core.limits import LIMITS, Limits
@@ -46,6 +48,7 @@ from feeds.running.worker import Worker
 from feeds.serving.admission import Admission, Admissions
 from feeds.serving.caller import Caller
 from feeds.serving.conversation import Conversation
+from feeds.serving.entrance import Entrance, origins
 from feeds.serving.outlet import Outlet, ServedWriter
 from feeds.serving.reports import Reports
 from feeds.serving.screening import Screening
@@ -125,17 +128,21 @@ class Node:
         )
         snapshots = settings.VAR_DIR / "metrics"
         self.publisher = Publisher(readings, Folder(snapshots, f"{os.getpid()}-{unique}"))
+        self._gate = Gate(self._database, needs_token=settings.ACCESS == TOKEN)
+        self.entrance = Entrance(self._gate, origins())
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Read the feeds once and start the tasks."""
+        """Read the feeds and the bans once, and start the tasks."""
         await self.poll()
+        await self._gate.follow()
         self._tasks = [
             asyncio.ensure_future(task)
             for task in (
                 self._pump.run(self.hub),
                 _every(self.limits.poll_seconds, self.poll),
                 _every(self.limits.poll_seconds, self._announce),
+                _every(self.limits.access_seconds, self._gate.follow),
                 _every(self.limits.heartbeat_seconds, self._announcer.beat),
                 _every(self.limits.heartbeat_seconds, self.presence.keep),
                 self.intake.run(self._membership.batches()),

@@ -12,6 +12,7 @@ class Refusal(Exception):
 
         Refusal
         ├── Forbidden       the request in its URL will never be granted
+        ├── Denied          this client may not have what it requests
         ├── TooMany         there is no room for it now
         └── Unavailable     the database is needed and unavailable
     """
@@ -34,14 +35,24 @@ class Forbidden(Refusal):
         self.failure = Failure(code="bad_request", text=text, retryable=False)
 
 
+class Denied(Refusal):
+    """The client has no valid token for this, or is banned."""
+
+    close = Close.DENIED
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.failure = Failure(code="denied", text=text, retryable=False)
+
+
 class TooMany(Refusal):
-    """The server has as many connections as it allows."""
+    """The server, or the token, has as many connections as it allows."""
 
     close = Close.TOO_MANY
     retry_after = 5.0
 
-    def __init__(self, most: int) -> None:
-        text = f"this server has {most} connections, its limit; try again later"
+    def __init__(self, what: str) -> None:
+        text = f"{what}; try again later"
         super().__init__(text)
         self.failure = Failure(code="too_many", text=text, retryable=True)
 

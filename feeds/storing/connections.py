@@ -190,7 +190,7 @@ def _newest(sessions: Sequence[int]) -> list[int]:
 
 def _status(end: Closed) -> Status:
     """Return the status of a session after the *end* of its only connection."""
-    if end.code == Close.REMOVED:  # a client may still say goodbye after that
+    if end.code in (Close.REMOVED, Close.DENIED):  # a client may still say goodbye after that
         return Status.DISCONNECTED
     return Status.LEFT if end.left else Status.AWAY
 

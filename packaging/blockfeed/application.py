@@ -16,6 +16,7 @@ from pathlib import Path
 PREFIX = "BLOCKFEED_"
 """The prefix of our variables, which are kept; `BLOCKFEED_X` also sets the setting X."""
 SETTINGS = (
+    "ACCESS",
     "ALLOWED_HOSTS",
     "BEHIND_TLS_PROXY",
     "COMPILED_PASS",
@@ -32,8 +33,10 @@ SETTINGS = (
     "LOG_LEVEL",
     "METRICS",
     "PATH_PREFIX",
+    "PAGE_LOGIN",
     "REDIS_URL",
     "SECRET_KEY",
+    "WEBSOCKET_ORIGINS",
 )
 """The settings of docs/reference/settings.md: ``BLOCKFEED_DATABASE_URL`` sets ``DATABASE_URL``."""
 KEPT = (

@@ -311,7 +311,7 @@ async def test_unknown_parameter_is_ignored_with_a_notice() -> None:
     async with client("feeds=arrays") as one:
         assert (await receive(one, "notice"))["text"] == (
             "parameter 'feeds' is ignored; "
-            "known are client, feed, block_size, session, after, at, from"
+            "known are client, feed, block_size, session, after, at, from, token"
         )
 
 

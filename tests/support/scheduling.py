@@ -3,7 +3,8 @@ The order of tests, and the process of pytest-xdist that runs each.
 
 Tests in a directory below ``acceptance/shared`` use fixtures that are expensive
 to start. One process runs all of a directory, one after the other, and begins
-with them, as they take longest. All other tests are given out one by one.
+with them, as they take longest. One process also runs all of a module whose
+tests share a server. All other tests are given out one by one.
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ from typing import Any
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 SHARED = "tests/acceptance/shared/"
+ONE_SERVER = ("tests/acceptance/test_access.py",)
+"""The modules whose tests share a server."""
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it ships no types
     """A scheduler that distributes groups of tests as a unit, in the order of `turn`."""
 
     def _split_scope(self, nodeid: str) -> str:
-        """Return the group of *nodeid*: its directory below `SHARED`, or the test itself."""
+        """Return the group of *nodeid*: its directory or module, or the test itself."""
+        module = nodeid.partition("::")[0]
+        if module in ONE_SERVER:
+            return module
         return nodeid.removeprefix(SHARED).split("/")[0] if nodeid.startswith(SHARED) else nodeid
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 
 import pytest
 
@@ -52,10 +53,21 @@ def test_json_line_has_the_traceback() -> None:
 
 
 @pytest.mark.parametrize("form", logs.FORMS)
+def test_no_line_has_a_token(form: str) -> None:
+    """Tokens are hidden in messages, arguments and tracebacks, in every form."""
+    try:
+        int("bft_eyJrIjoiYSJ9.aB-_9")
+    except ValueError:
+        broken = logging.LogRecord("feeds", 40, "", 0, "bft_a.b %s", ("bft_c.d",), sys.exc_info())
+    line = logs.Discreet(form).format(broken)
+    assert "bft_" not in line
+    assert line.count("***") >= 3
+
+
+@pytest.mark.parametrize("form", logs.FORMS)
 @pytest.mark.parametrize("level", logs.LEVELS)
 def test_every_form_and_level_can_be_configured(form: str, level: str) -> None:
     """Each named formatter exists, and our loggers have the level."""
     chosen = logs.configuration(form, level)
-    name = chosen["formatters"]["chosen"]["()"].removeprefix("feeds.logs.")
-    assert isinstance(getattr(logs, name)(), logging.Formatter)
+    assert chosen["formatters"]["chosen"] == {"()": "feeds.logs.Discreet", "form": form}
     assert chosen["loggers"]["feeds"]["level"] == level.upper()

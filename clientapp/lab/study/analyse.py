@@ -8,8 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...options import with_token
 from ...output import wrapped
 from ...wire.printable import printable
+from ...wire.token import redacted
 from ..analysis.answers import answers
 from ..analysis.study import study
 from .files import write_study
@@ -30,7 +32,7 @@ def analyse(options: argparse.Namespace) -> None:
     paths = options.paths or [_sweep(options)]
     reading = _read(paths)
     found = study(reading.trials)
-    command = shlex.join(["python", "-m", "clientapp", *sys.argv[1:]])
+    command = redacted(shlex.join(["python", "-m", "clientapp", *sys.argv[1:]]))
     path = write_study(options.out, found, reading, manifest(command, reading.facts))
     for sentence in (*reading.opening(), *answers(found), f"The report is {path}."):
         print(wrapped(printable(sentence), sys.stdout))
@@ -40,7 +42,7 @@ def analyse(options: argparse.Namespace) -> None:
 def _sweep(options: argparse.Namespace) -> Path:
     """Do the sweep that *options* describe; return its folder."""
     plan = Plan(
-        url=options.url,
+        url=with_token(options),
         feed=options.feed,
         rate=options.rate,
         block_sizes=options.block_sizes,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.serverurl import DEFAULT_URL, URL_RULE
-from ...options import number, one, process, url, whole
+from ...options import add_token_option, number, one, process, url, whole
 from ...wire import names
 
 MAX_CLIENTS = 1000
@@ -21,6 +21,7 @@ MAX_RATE = 1_000_000
 """The most messages per second of a feed: the server's limit."""
 SWEEP: dict[str, Any] = {
     "url": DEFAULT_URL,
+    "token": None,
     "feed": "users",
     "block_sizes": (1, 5, 20),
     "clients": (10, 50, 200),
@@ -86,6 +87,7 @@ def fill_in(options: argparse.Namespace) -> None:
 def _add_sweep_options(group: Any) -> None:
     add = group.add_argument
     add("--url", type=url, help=f"{URL_RULE} (default: {DEFAULT_URL})")
+    add_token_option(add)
     add(
         "--feed",
         type=one(names.is_feed_name, names.FEED_NAME_RULE),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ...core.errors import CouldNot
 from ...jsonlines import write_json
+from ...options import with_token
 from ...wire.request import MAX_FEEDS
 from .capacity import processes_for
 from .display import Display
@@ -45,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
         slow=options.slow,
         slow_bytes=options.slow_bytes,
     )
+    options.url = with_token(options)
     for folder in (options.logs, options.results):
         _make(folder)
     outcome = asyncio.run(_swarm(options, roles, feeds, _asked(options, parts, stages)))

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from ...core.serverurl import DEFAULT_URL, URL_RULE
-from ...options import number, one, process, url, whole
+from ...options import add_token_option, number, one, process, url, whole
 from ...wire import names
 from ...wire.request import MAX_FEEDS
 from .expectation import RULE, Expectation, parse_expectation
@@ -34,6 +34,7 @@ def add_swarm_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `swarm`."""
     add = parser.add_argument
     add("--url", type=url, default=DEFAULT_URL, help=f"{URL_RULE} (default: {DEFAULT_URL})")
+    add_token_option(add)
     add(
         "--clients",
         type=whole(MAX_MEMBERS),

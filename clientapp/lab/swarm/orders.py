@@ -14,6 +14,7 @@ class Orders:
     """The roles of a process, with its server and its files."""
 
     url: str
+    token: str
     label: str
     roles: tuple[Role, ...]
     logs: str | None

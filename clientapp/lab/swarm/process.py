@@ -73,7 +73,7 @@ class Process:
         return Session(
             client=role.name,
             session=secrets.token_urlsafe(16),
-            url=ServerUrl(self._orders.url),
+            url=ServerUrl(self._orders.url, self._orders.token),
             feeds=role.part.feeds,
             block_size=role.part.block_size,
         )

@@ -58,6 +58,7 @@ class Swarm:
         self._orders = [
             Orders(
                 url=ServerUrl(url).full,
+                token=ServerUrl(url).token,
                 label=label,
                 roles=tuple(roles[number::processes]),
                 logs=None if logs is None else str(logs.resolve()),

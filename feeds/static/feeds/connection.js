@@ -20,13 +20,14 @@ function stamp() {
 }
 
 /**
- * The connection of one client to the server.
+ * The connection of one client to the server; a token is for a server that needs one.
  *
  * `tell(event, values)` is called with: connecting, waiting {reason, seconds},
  * done {reason}. done is the last event; its reason is empty if the client left.
  */
 export class Connection {
   #address;
+  #offered;
   #client;
   #tell;
   #delays = backoff(Math.random);
@@ -38,8 +39,9 @@ export class Connection {
   #hasSaidBye = false;
   #heard = 0;
 
-  constructor(address, client, tell) {
+  constructor(address, client, tell, token = "") {
     this.#address = address;
+    this.#offered = token ? [SUBPROTOCOL, token] : [SUBPROTOCOL];
     this.#client = client;
     this.#tell = tell;
   }
@@ -47,7 +49,7 @@ export class Connection {
   /** Connect, and reconnect until done. */
   start() {
     this.#tell("connecting", {});
-    const socket = new WebSocket(`${this.#address}?${this.#client.connect()}`, SUBPROTOCOL);
+    const socket = new WebSocket(`${this.#address}?${this.#client.connect()}`, this.#offered);
     this.#socket = socket;
     let broken = "";
     socket.onmessage = ({ data }) => {

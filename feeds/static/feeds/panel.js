@@ -88,7 +88,7 @@ export class Panel {
     const session = { client, feeds, size: this.#size, key: newKey() };
     const tell = (event, values) => this.#hear(event, values);
     this.#client = new Client(session, tell);
-    this.#connection = new Connection(this.#address, this.#client, tell);
+    this.#connection = new Connection(this.#address, this.#client, tell, this.#root.dataset.token);
     this.#lock(true);
     this.#find(".notice").textContent = "";
     this.#connection.start();

@@ -1,0 +1,1 @@
+"""Permission to connect: tokens, bans, and the origins of browsers."""
