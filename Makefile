@@ -64,8 +64,8 @@ experiment: $(ANALYSIS) ## repeat the measurement of docs/explanation/analysis.m
 bench-quick: $(DEVELOPMENT) ## compare with the fastest servers, in under 3 minutes
 	@$(BIN)/python -m benchmarks.compare --quick --seconds 2 --rounds 1
 
-chaos: $(DEVELOPMENT) ## cause faults for MINUTES=30 in the order of SEED=1, and check that nothing is lost
-	@$(BIN)/python -m tools.chaos --minutes $(MINUTES) --seed $(SEED)
+chaos: $(DEVELOPMENT) ## cause faults for MINUTES=30 in the order of SEED=1; or CUTS=50, or HOSTS=1
+	@$(BIN)/python -m tools.chaos --minutes $(MINUTES) --seed $(SEED) $(if $(CUTS),--cuts $(CUTS)) $(if $(HOSTS),--hosts $(HOSTS))
 
 chaos-selftest: $(DEVELOPMENT) ## damage good logs and reports in every way; all damage must be noticed
 	@$(BIN)/python -m tools.chaos --selftest

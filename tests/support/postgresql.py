@@ -15,7 +15,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -63,10 +63,17 @@ def programs() -> Path:
 class PostgreSQL:
     """A server, from `start` to `close`."""
 
-    def __init__(self, folder: Path, *, port: int | None = None, **settings: str) -> None:
-        """Create a cluster in *folder*, which is to be empty; raises MissingError."""
+    def __init__(
+        self, folder: Path, *, port: int | None = None, inside: Sequence[str] = (), **settings: str
+    ) -> None:
+        """
+        Create a cluster in *folder*, which is to be empty; raises MissingError.
+
+        *inside* is ``nsenter`` with options if it is to run in a namespace.
+        """
         self.folder = folder
         self.port = port
+        self._inside = inside
         self._data = folder / "data"
         self._log = folder / "log"
         self._settings = {**SETTINGS, **settings}
@@ -117,13 +124,18 @@ class PostgreSQL:
     def start(self) -> None:
         """Start, and wait until it accepts connections."""
         with self._log.open("ab") as log:
+            command: list[str | Path] = [programs() / "postgres", "-D", self._data]
+            owner = _owner()
+            if self._inside:  # only root may enter, so nsenter lets go of it
+                ids = (f"--setuid={owner['user']}", f"--setgid={owner['group']}")
+                command, owner = [*self._inside, *ids, *command], {}
             self._process = subprocess.Popen(
-                [programs() / "postgres", "-D", self._data],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                **_owner(),
+                **owner,
             )
         until(self._is_ready, lambda: f"PostgreSQL did not start:\n{self.said}")
 

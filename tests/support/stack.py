@@ -95,7 +95,7 @@ class Stack:
         }
         self._programs: list[Program] = []
         if migrated:
-            shutil.copytree(migrated_folder(), folder / "var")
+            shutil.copytree(migrated_folder(), folder / "var", dirs_exist_ok=True)
 
     def run(self, *arguments: str, **environment: str) -> str:
         """Run a command of manage.py to its end; return its output."""

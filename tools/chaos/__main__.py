@@ -11,24 +11,23 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from tests.support.guardian import guard
-from tools.chaos import selftest
+from tools.chaos import disk, powercuts, selftest
 from tools.chaos.faults import FAULTS
-from tools.chaos.installation import Installation
+from tools.chaos.hosts import network
+from tools.chaos.hosts import run as hosts
+from tools.chaos.installation import CALM_SECONDS, RATE, Installation
 from tools.chaos.report import Event, Report
 from tools.chaos.truth import find
 
-CALM_SECONDS = 5.0
-"""Pause before the clients leave, so that their last reports are acknowledged."""
-RECOVERY_SECONDS = 90.0
-"""Time without a new block after which a client counts as stuck."""
-RATE = 90
-"""Messages per second and feed: 10 million in half an hour, despite the outages."""
+CLIENTS, FEW = 50, 6
+"""Clients of a run with many faults, and of one whose faults are large."""
 
 
 def main() -> None:
@@ -40,7 +39,23 @@ def main() -> None:
     parser.add_argument(
         "--seed", type=int, default=1, help="decides the order of faults (default: 1)"
     )
-    parser.add_argument("--clients", type=int, default=50, help="number of clients (default: 50)")
+    parser.add_argument(
+        "--clients",
+        type=int,
+        help=f"number of clients (default: {CLIENTS}; {FEW} with --cuts or --hosts)",
+    )
+    parser.add_argument(
+        "--cuts",
+        type=int,
+        metavar="N",
+        help="cut the power of server and generator N times instead; needs root and loop devices",
+    )
+    parser.add_argument(
+        "--hosts",
+        type=int,
+        metavar="ROUNDS",
+        help="cause faults of hosts and links instead, each once per round; needs root",
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("var/chaos"), help="folder of the report (var/chaos)"
     )
@@ -51,22 +66,35 @@ def main() -> None:
     )
     options = parser.parse_args()
     guard()
+    # So that disks are unmounted.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     with tempfile.TemporaryDirectory(prefix="blockfeed-chaos-") as folder:
         if options.selftest:
             sys.exit(selftest.run(Path(folder)))
-        report = Report(seed=options.seed, minutes=options.minutes, clients=options.clients)
-        _run(Path(folder), report)
+        is_wide = options.cuts is None and options.hosts is None
+        clients = options.clients or (CLIENTS if is_wide else FEW)
+        report = Report(seed=options.seed, minutes=options.minutes, clients=clients)
+        if options.cuts is not None:
+            if lacking := disk.missing():
+                parser.error(f"cutting the power needs {lacking}")
+            powercuts.run(Path(folder), report, options.cuts)
+        elif options.hosts is not None:
+            if lacking := network.missing():
+                parser.error(f"a network of hosts needs {lacking}")
+            hosts.run(Path(folder), report, options.hosts)
+        else:
+            _run(Path(folder), report)
         path = report.write(options.out)
     print(report.summary())
     print(f"report {path}")
-    sys.exit(0 if report.is_good else 1)
+    sys.exit(0 if report.is_good and not report.late else 1)
 
 
 def _run(folder: Path, report: Report) -> None:
     chance = random.Random(report.seed)
     on = Installation(folder, chance, report.clients, RATE)
     try:
-        if _recover(on)[0] is None:
+        if on.recover()[0] is None:
             report.troubles.append("the clients did not start")
         _do_faults(on, report, chance)
         time.sleep(CALM_SECONDS)
@@ -92,32 +120,16 @@ def _do_faults(on: Installation, report: Report, chance: random.Random) -> None:
             report.troubles.append(f"{name}: {type(error).__name__}: {error}"[:2000])
             return
         lasted = time.monotonic() - started - at
-        recovered, last = _recover(on)
+        recovered, last = on.recover()
         report.events.append(
             Event(at=at, fault=name, lasted=lasted, recovered=recovered, last=last)
         )
-        after = "never" if recovered is None else f"after {recovered:.1f} s"
-        print(f"{at:6.0f} s  {name} for {lasted:.1f} s, recovered {after}, {last} last", flush=True)
+        print(report.events[-1].line, flush=True)
         if recovered is None:
             stuck = [client.said[-300:] for client in on.clients.values() if client.process.poll()]
             report.troubles += stuck
             return
         time.sleep(chance.uniform(0, 3))
-
-
-def _recover(on: Installation) -> tuple[float | None, str]:
-    """Wait until every client has written more; return the time (None: never) and the last one."""
-    started = time.monotonic()
-    before = on.sizes()
-    last = ""
-    while (passed := time.monotonic() - started) < RECOVERY_SECONDS:
-        now = on.sizes()
-        waiting = [name for name, size in before.items() if now[name] <= size]
-        if not waiting:
-            return passed, last
-        last = waiting[-1]
-        time.sleep(0.05)
-    return None, last
 
 
 def _summary() -> str:

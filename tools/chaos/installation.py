@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -22,10 +24,18 @@ FEEDS = (("users",), ("arrays",), ("users", "arrays"), ("users", "arrays"))
 PATIENCE_SECONDS = 120.0
 """Time for a client to leave; only reached if the run fails anyway."""
 BLOCK_SIZES = (20, 50, 100, 200)
+RATE = 90
+"""Messages per second and feed: 10 million in half an hour, despite the outages."""
+RECOVERY_SECONDS = 90.0
+"""Time without a new block after which a client counts as stuck."""
+CALM_SECONDS = 5.0
+"""Pause before the clients leave, so that their last reports are acknowledged."""
 
 
 class Installation:
     """One installation with a feed of each kind and its clients."""
+
+    block_sizes: Sequence[int] = BLOCK_SIZES
 
     def __init__(self, folder: Path, chance: random.Random, clients: int, rate: int) -> None:
         self.stack = Stack(folder)
@@ -33,7 +43,7 @@ class Installation:
         self._rate = rate
         self._options = {
             f"client-{number:02}": (
-                f"--block-size={chance.choice(BLOCK_SIZES)}",
+                f"--block-size={chance.choice(self.block_sizes)}",
                 *(f"--feed={feed}" for feed in FEEDS[number % len(FEEDS)]),
             )
             for number in range(clients)
@@ -70,6 +80,28 @@ class Installation:
         """Return the size of each client's log."""
         paths = {name: self.stack.log(name) for name in self._options}
         return {name: path.stat().st_size if path.exists() else 0 for name, path in paths.items()}
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Query the database; a question mark in *query* stands for each of the *values*."""
+        return self.stack.rows(query, *values)
+
+    def recover(self) -> tuple[float | None, str]:
+        """
+        Wait until every client has written more; return the seconds (None: never) and the last.
+
+        A block is written when it is complete, so each client then has another one.
+        """
+        started = time.monotonic()
+        before = self.sizes()
+        last = ""
+        while (passed := time.monotonic() - started) < RECOVERY_SECONDS:
+            now = self.sizes()
+            waiting = [name for name, size in before.items() if now[name] <= size]
+            if not waiting:
+                return passed, last
+            last = waiting[-1]
+            time.sleep(0.05)
+        return None, last
 
     def valkey(self) -> Redis:
         """Return a connection to the embedded server."""
@@ -135,7 +167,7 @@ class Installation:
             "SELECT count(*) FROM feeds_blockreport r"
             " JOIN feeds_clientsession s ON s.id = r.session_id WHERE s.client = ?"
         )
-        return int(self.stack.rows(query, name)[0][0])
+        return int(self.rows(query, name)[0][0])
 
     def close(self) -> None:
         """End all remaining processes."""

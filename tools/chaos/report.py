@@ -23,6 +23,20 @@ class Event:
     """Seconds from then until every client had written more to its log; None: never."""
     last: str
     """The last client to recover."""
+    measured: dict[str, float] = field(default_factory=dict)
+    """Further times in seconds, by what they are of."""
+
+    @property
+    def line(self) -> str:
+        """The event in a line, for a terminal."""
+        after = "never" if self.recovered is None else f"after {self.recovered:.1f} s"
+        text = f"{self.at:6.0f} s  {self.fault}, lasted {self.lasted:.1f} s, recovered {after}"
+        return "; ".join([f"{text}, {self.last} last", *self.times])
+
+    @property
+    def times(self) -> list[str]:
+        """The measured times, for people."""
+        return [f"{name} {seconds:.1f} s" for name, seconds in self.measured.items()]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,6 +50,8 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
     """Other problems, as sentences."""
+    late: list[str] = field(default_factory=list)
+    """Times above their limits, as sentences: these depend on the load of the machine as well."""
 
     @property
     def is_good(self) -> bool:
@@ -66,6 +82,7 @@ class Report:
             f"kills; {messages:,} messages in {blocks:,} blocks of {len(good)} clients are intact, "
             f"each block is stored once and verified; {dropped:,} repeated messages were dropped; "
             f"reach {len(good) / max(self.clients, 1):.6f}"
+            + (f"; {len(self.late)} times above their limits" if self.late else "")
         )
 
     def text(self) -> str:
@@ -93,15 +110,18 @@ class Report:
         wrong = [f"{one.client}: {one.fault}" for one in self.findings if one.fault]
         if wrong or self.troubles:
             lines += ["", "## Problems", "", *(f"- {text}" for text in wrong + self.troubles)]
+        if self.late:
+            lines += ["", "## Times above their limits", "", *(f"- {text}" for text in self.late)]
         lines += [
             "",
             "## All faults in order",
             "",
-            "| at | fault | lasted | recovered after | last |",
+            "| at | fault | lasted | recovered after | last | measured |",
+            "|---|---|---|---|---|---|",
         ]
-        lines += ["|---|---|---|---|---|"]
         for event in self.events:
             after = "never" if event.recovered is None else f"{event.recovered:.1f} s"
-            cells = (f"{event.at:.0f} s", event.fault, f"{event.lasted:.1f} s", after, event.last)
+            at, lasted = f"{event.at:.0f} s", f"{event.lasted:.1f} s"
+            cells = (at, event.fault, lasted, after, event.last, ", ".join(event.times))
             lines.append(f"| {' | '.join(cells)} |")
         return "\n".join(lines) + "\n"

@@ -11,16 +11,28 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from tests.support.judge import judge
 
 PATIENCE_SECONDS = 30.0
 """A leaving client does not wait for commits; accepted reports are stored within this time."""
+
+QUERY = (
+    "SELECT number, text, seconds, size, verdict, ranges FROM feeds_blockreport r"
+    " JOIN feeds_clientsession s ON s.id = r.session_id WHERE s.client = {} ORDER BY number"
+)
+Rows = list[tuple[Any, ...]]
+Stored = Callable[[str], Rows]
+"""Returns the stored reports of a client."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +48,25 @@ class Finding:
     """The fault found; empty if there is none."""
 
 
-def find(folder: Path, clients: list[str], *, patience: float = PATIENCE_SECONDS) -> list[Finding]:
-    """Judge the logs and reports of *clients*, two at a time."""
+def find(
+    folder: Path,
+    clients: list[str],
+    *,
+    patience: float = PATIENCE_SECONDS,
+    database: str | None = None,
+) -> list[Finding]:
+    """
+    Judge the logs and reports of *clients*, two at a time.
+
+    *database* is the address of a database of PostgreSQL; None means the file in *folder*.
+    """
+    stored = partial(_in_postgresql, database) if database else partial(_in_sqlite, folder)
     with ProcessPoolExecutor(2) as pool:
-        tasks = [pool.submit(_find, folder, client, patience) for client in clients]
+        tasks = [pool.submit(_find, folder, client, stored, patience) for client in clients]
         return [task.result() for task in tasks]
 
 
-def _find(folder: Path, client: str, patience: float) -> Finding:
+def _find(folder: Path, client: str, stored_of: Stored, patience: float) -> Finding:
     try:
         session = judge(folder / f"{client}.log")
         headers: list[dict[str, Any]] = [block.header for block in session.blocks]
@@ -51,8 +74,8 @@ def _find(folder: Path, client: str, patience: float) -> Finding:
             (h["block"], h["text"], h["seconds"], h["size"], "verified", h["feeds"])
             for h in headers
         ]
-        _await_reports(folder, client, len(expected), patience)
-        stored = _stored(folder, client)
+        _await_reports(stored_of, client, len(expected), patience)
+        stored = stored_of(client)
         numbers = [row[0] for row in stored]
         assert numbers == [row[0] for row in expected], f"stored are {_brief(numbers)}"
         for row, wanted in zip(stored, expected, strict=True):
@@ -69,20 +92,21 @@ def _find(folder: Path, client: str, patience: float) -> Finding:
     )
 
 
-def _await_reports(folder: Path, client: str, count: int, patience: float) -> None:
+def _await_reports(stored_of: Stored, client: str, count: int, patience: float) -> None:
     end = time.monotonic() + patience
-    while len(_stored(folder, client)) < count and time.monotonic() < end:
+    while len(stored_of(client)) < count and time.monotonic() < end:
         time.sleep(0.2)
 
 
-def _stored(folder: Path, client: str) -> list[tuple[Any, ...]]:
-    query = (
-        "SELECT number, text, seconds, size, verdict, ranges FROM feeds_blockreport r"
-        " JOIN feeds_clientsession s ON s.id = r.session_id WHERE s.client = ? ORDER BY number"
-    )
+def _in_sqlite(folder: Path, client: str) -> Rows:
     with closing(sqlite3.connect(folder / "var" / "db.sqlite3", timeout=30)) as database:
-        rows = database.execute(query, (client,)).fetchall()
+        rows = database.execute(QUERY.format("?"), (client,)).fetchall()
     return [(*row[:-1], json.loads(row[-1])) for row in rows]
+
+
+def _in_postgresql(url: str, client: str) -> Rows:
+    with psycopg.connect(url) as database:
+        return database.execute(QUERY.format("%s").encode(), (client,)).fetchall()
 
 
 def _brief(numbers: list[int]) -> str:
