@@ -52,7 +52,7 @@ def measure(program: Path, cores: Cores, load: Load, seconds: float) -> Mapping[
     """
     Return the load client's result; ``server_cpu`` is the server's share of a core.
 
-    Raises FailedError, also if a block was not verified.
+    Raises FailedError if the run failed, or if a block was not verified.
     """
     mode = Mode(name="paced", title="", clients=load.clients, rate=load.rate)
     with ExitStack() as stack:

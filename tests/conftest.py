@@ -42,7 +42,7 @@ ReportT = TypeVar("ReportT", pytest.TestReport, pytest.CollectReport)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let the processes that tests start use the project's own settings, and die with this one."""
+    """Let the processes that tests start use the project's own settings, and end with this one."""
     guard()
     # Hundreds of processes import the project: each would compile all of it again.
     sys.dont_write_bytecode = False

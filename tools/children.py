@@ -177,7 +177,7 @@ class Children:
     ) -> None:
         code = await child.ended()
         if self.over.is_set():
-            # A child stopped before it was up dies of the signal, as intended.
+            # A child stopped before it was up is killed by the signal, as intended.
             if code not in (0, -signal.SIGTERM):
                 self.failures.append(f"{child.name} ended with exit code {code}")
             return

@@ -4,7 +4,7 @@ One installation for the tests of another project.
 `blockfeed.testing` starts it. It reads requests from standard input, one JSON
 object per line, and answers each with one line, which has the number of the
 request. The first line, with the address, has the number 0. When its input ends,
-which it also does if the tests are killed, it kills its programs and removes
+as it does even if the tests are killed, it kills its programs and removes
 their data, which is in a temporary folder. Django runs in this process, so that
 a request needs no new one.
 """
@@ -241,7 +241,7 @@ def requests(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
 
 
 def end_with_input(host: Host, folder: str) -> None:
-    """At the end of the input, end this process with its programs and data, whatever it does."""
+    """At the end of the input, end this process, its programs and its data, whatever it does."""
     watch = select.poll()
     watch.register(sys.stdin.fileno(), 0)
     watch.poll()  # returns only at a hang-up, not for a line

@@ -1,8 +1,8 @@
 """
 The budget of a connection: what its client may send, whatever the frames contain.
 
-Every frame costs time, also one without content. A client that is over its budget
-must wait: it is not read from, so TCP holds it back. Only frames that carry nothing
+Every frame costs time, even one without content. A client that is over its budget
+must wait: the server does not read from it, so TCP holds it back. Only frames that carry nothing
 (pings, pongs and empty fragments) can get a client disconnected. A client that
 sends reports is only made to wait, however many it has.
 """

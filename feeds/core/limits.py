@@ -29,8 +29,8 @@ class Limits:
     """Time for a body to arrive: at the limit of its size that is 6.5 KB/s."""
     idle_seconds: float = 75.0
     """Time that an HTTP connection may be idle between two requests: longer than the 60 s after
-    which nginx and AWS' balancers end their idle ones, so no request meets a close of ours. In
-    this time the client of a large answer must read at `slowest_rate`, however long it takes."""
+    which nginx and AWS' balancers end their idle ones, so no request meets a close of ours. While
+    a client reads a large answer, it must reach `slowest_rate` over each such period."""
     pending_requests: int = 1000
     """HTTP connections without a complete request: as many as connect in a second; with their
     bodies at most 128 MB. A quarter of the process's open files applies if that is less.

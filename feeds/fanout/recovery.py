@@ -103,7 +103,7 @@ class Recovery:
     async def _recover(self, hub: Hub, subscriber: Subscriber, feed: str) -> None:
         stream = hub.streams[feed]
         finish = await self._next(hub, subscriber, feed)
-        # After a rollback, the messages are of a history that is gone.
+        # After a rollback, the messages belong to a history that is gone.
         if hub.streams[feed] is stream:
             finish()
 

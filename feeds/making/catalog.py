@@ -99,7 +99,7 @@ class Catalog:
         self.feeds: Mapping[str, KnownFeed] = {}
         """By name, including those that were removed."""
         self.rolled_back: dict[str, KnownFeed] = {}
-        """By name, feeds whose history was rolled back, as they are now."""
+        """The present state of feeds whose history was rolled back, by name."""
         self.reachable = True
         """Whether the database answered the last refresh."""
 
@@ -138,7 +138,7 @@ class Catalog:
         return self.feeds[feed].schedule
 
     def accept(self, feed: str) -> KnownFeed:
-        """Return *feed*, whose history was rolled back, as it is now; it is served from now on."""
+        """Return the present state of *feed*, which was rolled back; serve that from now on."""
         now = self.rolled_back.pop(feed)
         self.feeds = {**self.feeds, feed: now}
         return now

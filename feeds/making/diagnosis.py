@@ -121,7 +121,7 @@ def diagnose(
     elif ahead is not None and abs(ahead) > CLOCK_SECONDS:
         condition, seconds = Condition.CLOCK, ahead
     elif ahead is not None and late and late + ahead > BEHIND_SECONDS:
-        # By the generator's clock: a difference of the clocks is no delay.
+        # By the generator's clock: a difference of the clocks is not a delay.
         condition, seconds = Condition.BEHIND, late + ahead
     is_known = condition is not Condition.RUNNING or life is Life.ALIVE
     return Diagnosis(feed, condition, seconds, is_known)

@@ -77,7 +77,7 @@ class Observer:
     """
     Observes the owners of any feeds. It may be used in several threads.
 
-    A verdict holds until there is evidence for another one, also while the
+    A verdict holds until there is evidence for another one, even while the
     observation begins anew.
     """
 

@@ -1,7 +1,7 @@
 """
 A listening socket that another program passed to this process.
 
-systemd does so for a service that is activated by a socket, and says how many sockets
+systemd does so for a service that is activated by a socket, and gives their number
 in the environment (``man sd_listen_fds``). Other programs name the descriptor in the
 command.
 """

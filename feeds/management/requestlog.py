@@ -28,7 +28,7 @@ class RequestLog:
         """
         Print an HTTP request, unless it is polling or for a static file.
 
-        The query is left out: it may hold a session key, in a name that is misspelt as well.
+        The query is left out: it may hold a session key, even under a misspelt name.
         """
         if protocol == "http" and action == "complete" and not _is_routine(details):
             level, style = _appearance(details["status"])

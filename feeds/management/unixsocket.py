@@ -20,7 +20,7 @@ from pathlib import Path
 from django.core.management.base import CommandError
 
 UMASK = 0o117
-"""Leaves mode 0660, whatever the umask of the process: to connect means to write."""
+"""Leaves mode 0660, whatever the umask of the process; connecting needs the right to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class UnixSocket:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold the lock of *folder*, so that of two servers that start, one finds the other."""
+    """Hold the lock of *folder*, so that of two starting servers the second finds the first."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

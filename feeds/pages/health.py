@@ -14,7 +14,7 @@ from feeds.making.diagnosis import Condition
 from feeds.summary import FeedSummary
 
 MOST_REASONS = 3
-"""Reasons named; the others are counted."""
+"""The most reasons named; the others are counted."""
 WAITING = "waiting"
 """The state of a feed that runs, but has no message yet."""
 WRONG = {

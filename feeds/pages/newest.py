@@ -17,7 +17,7 @@ from feeds.making.segments import segment_of
 from feeds.models import Feed
 
 MOST_MESSAGES = 10
-"""Messages shown of a feed: as many as a person can read, whatever the rate."""
+"""The most messages shown of a feed: as many as a person can read, whatever the rate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     _place: Place | None = None
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Connect; raises OperationalError, also if too many pages are at work."""
+        """Connect; raises OperationalError on failure, or if too many pages are at work."""
         self._free()
         try:
             self._place = Place()

@@ -25,7 +25,7 @@ FORMS = {
     "plain": "For any WebSocket client that asks for nothing else: messages only.",
     "protocol": f"For clients with the subprotocol {SUBPROTOCOL}, or with a session.",
 }
-"""The kinds of clients, which are a channel each at the same address."""
+"""The kinds of clients, each of which is a channel at the same address."""
 
 SENTENCE = "Client NAME received N block in T time, a report; any other text is kept"
 

@@ -77,8 +77,8 @@ def afresh(call: Callable[[*Ts], T], *args: *Ts) -> T:
     if its SQLite file was replaced or removed.
 
     This also empties the list of queries that Django keeps if DEBUG is on. Outside
-    of requests nothing else does, and it holds up to 9,000: 50 KB for each commit of
-    a thousand reports.
+    of requests nothing else empties it, and it has up to 9,000 entries: 50 KB for each
+    commit of a thousand reports.
     """
     for one in connections.all(initialized_only=True):
         if one.errors_occurred or _files.get(one) != _file(one):

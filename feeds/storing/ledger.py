@@ -104,7 +104,7 @@ def _outcome(
     replaced: Iterator[tuple[str, ...]],
     fact: Fact,
 ) -> Outcome:
-    """Return the outcome of *fact*; for a `Move` of a connection, take the next of *replaced*."""
+    """Return the outcome of *fact*; for a `Move`, use the next item of *replaced*."""
     if fact.session not in ids:
         return Outcome(kept=False)
     match fact:

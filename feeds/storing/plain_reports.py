@@ -1,7 +1,7 @@
 """
 Storage of plain clients' reports: each sentence is stored once, and counted.
 
-A client may give its blocks any numbers, even the same one to all, so the server
+A client may give its blocks any numbers, even the same to all, so the server
 counts the sentences of a session and uses the count as the report's number. A
 sentence that is committed again is recognised by its session, text and time of
 receipt. The caller holds the transaction.

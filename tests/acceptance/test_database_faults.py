@@ -80,7 +80,7 @@ def test_generator_stopped_while_locked_says_so(stack: Stack) -> None:
 
 
 def test_server_stopped_while_locked_says_so(impatient: Stack) -> None:
-    """A server that could not store everything says so, also by its exit code."""
+    """A server that could not store everything says this in its log and by its exit code."""
     server = impatient.server()
     impatient.generator("--rate=100")
     client = impatient.client("alice", "--block-size=10")

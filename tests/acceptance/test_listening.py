@@ -44,7 +44,7 @@ def connect(path: Path, query: str, **options: Any) -> Any:
 
 @pytest.mark.parametrize("is_behind_proxy", [True, False])
 def test_unix_socket_serves_clients(stack: Stack, path: Path, is_behind_proxy: bool) -> None:  # noqa: FBT001  parametrized
-    """Clients are served; their address is what the proxy says, if there is one, else `unix`."""
+    """Clients are served; their address is the one that a proxy reports, or `unix`."""
     stack.environment |= {"DEBUG": "false", "BEHIND_TLS_PROXY": str(is_behind_proxy)}
     server = serve(stack, path)
     stack.generator("--feed=arrays", "--rate=100")

@@ -58,7 +58,7 @@ def tiles(staff: Staff) -> dict[str, Any]:
 
 
 def test_sums_over_three_processes_equal_the_dashboard(stack: Stack) -> None:
-    """Sessions, blocks and messages are those of the dashboard; none goes back, even after -9."""
+    """Sessions, blocks and messages equal the dashboard's; no counter falls, even after kill -9."""
     stack.environment["DEBUG"] = "false"
     servers = [serve(stack) for _ in range(3)]
     stack.generator("--rate=20", "--count=200").process.wait(PATIENCE_SECONDS)

@@ -72,7 +72,7 @@ def test_everything_is_below_the_prefix(stack: Stack, command: str) -> None:
 
 
 def test_nothing_is_outside_the_prefix(stack: Stack) -> None:
-    """Other paths get 404 with the setting; a client is refused with the right path."""
+    """Other paths get 404 and name the setting; a client is refused and told the right path."""
     serve(stack, "serve")
     home = f"http://127.0.0.1:{stack.port}"
     for path in ("/", "/admin/", "/status.json", f"{PREFIX}x", "/live/"):

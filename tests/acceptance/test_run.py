@@ -228,7 +228,7 @@ def test_program_that_ends_ends_no_other(start: Start, tmp_path: Path) -> None:
 
 def test_programs_learn_the_address(start: Start, tmp_path: Path) -> None:
     """
-    With --json, the only line of the output is the address, also in the ready file.
+    With --json, the output is one line with the address, which the ready file has as well.
 
     The chosen feed has the chosen rate and seed, and only its client runs. Ctrl-C removes the file.
     """
@@ -261,7 +261,7 @@ def test_option_that_the_generator_refuses_ends_everything(start: Start) -> None
     """
     A rate that is not allowed is reported by the generator, and nothing keeps running.
 
-    Before that, the port is found; if it is not the first one, a line says so.
+    Before that, a line names the port if it is not the first one.
     """
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]

@@ -90,7 +90,7 @@ def test_one_process_serves_several_addresses(stack: Stack) -> None:
 
 
 def test_two_processes_share_a_port(stack: Stack) -> None:
-    """Each serves a part of the clients; when one drains, the other takes over its part."""
+    """Each process serves a part of the clients; when one drains, the other takes over its part."""
     servers = [serve(stack, "--reuse-port") for _ in range(2)]
     stack.generator("--feed=arrays", "--rate=50")
 

@@ -97,7 +97,7 @@ def test_logs_and_results_agree(served: Stack) -> None:
 
 
 def test_equal_parts_are_added_and_no_process_is_idle(served: Stack) -> None:
-    """Equal parts are added up, and no process is without a member."""
+    """Equal parts are combined, and every process has a member."""
     program = swarm(
         served,
         *("--mix=users:5", "--mix=users:5", "--clients=2", "--seconds=1"),

@@ -39,7 +39,7 @@ DIFFERENCES = {
     10: {"users": {"missing": [[50, 50]], "doubled": [[52, 52]]}},
 }
 DUPLICATES = {4: 19, 6: 29, 10: 52}
-"""The blocks that note a duplicate, with its offset."""
+"""The blocks in which a duplicate was dropped, with its offset."""
 GAPS = {2: 8, 6: 29, 10: 50}
 """The blocks in which an offset was not in its place, with that offset."""
 LAST = 11

@@ -158,7 +158,7 @@ def test_plain_clients_are_a_separate_group(admin_client: Client) -> None:
 
 
 def test_latencies_by_the_clients_own_clock_are_left_out(admin_client: Client) -> None:
-    """Blocks of a client with a wrong clock have a block time and no latency; the page says so."""
+    """Blocks of a client with a wrong clock have a block time but no latency; the page says so."""
     fast = {**measured(2.0, latency=100.0), "clock_offset": None}
     alice = connect("alice")
     report(alice, 1, **fast)
@@ -311,7 +311,7 @@ def test_number_of_reports_has_separators(admin_client: Client) -> None:
 
 
 def test_page_without_reports_says_so(admin_client: Client) -> None:
-    """Without reports the page says so; plain ones alone have a table and no chart."""
+    """A page without reports says that; one with plain reports only has a table and no chart."""
     assert "There is nothing to analyse" in look(admin_client).content.decode()
     report(connect("alice"), 1, size=None, ranges={}, plain=True)
     response = look(admin_client)

@@ -101,5 +101,5 @@ def test_left_out_values_are_holes() -> None:
 
 
 def test_session_without_blocks_says_so(admin_client: Client) -> None:
-    """The page of a session without blocks says so."""
+    """The page of a session without blocks says that there are none."""
     assert "No block yet." in shown(admin_client, connect("alice"))

@@ -100,7 +100,7 @@ def test_sessions_of_a_minute_are_the_peak() -> None:
 
 
 def test_plain_clients_have_a_separate_chart(admin_client: Client) -> None:
-    """Their block times have no ideal, so they are not mixed with other figures."""
+    """Block times of plain clients have no ideal, so they are not mixed with other figures."""
     sample(datetime.now(UTC), plain=2, plain_p50=4.0, plain_p99=5.0, overhead_p50=None)
     *_, overhead, latency, plain = told(admin_client)["charts"]
     assert [chart["title"] for chart in (overhead, latency, plain)] == [
@@ -178,7 +178,7 @@ def test_restarted_server_replaces_the_previous_one_now() -> None:
 
 
 def test_stopped_server_counts_while_it_ran() -> None:
-    """Its messages and sessions count in the minute in which it ended, and not afterwards."""
+    """A server's messages and sessions count up to the minute in which it ended."""
     served(-125, 25, "one")
     served(-125, -35, "two")
     assert steady_minutes(26) == [
@@ -330,7 +330,7 @@ def test_absence_of_outages_is_a_sentence_without_a_chart(admin_client: Client) 
 
 @pytest.mark.parametrize("name", SPANS)
 def test_feed_is_chosen(admin_client: Client, name: str) -> None:
-    """Sessions, messages and lag are those of the feed; reports name none and are left out."""
+    """Sessions, messages and lag are those of the chosen feed; figures of reports are left out."""
     Feed.objects.get_or_create(name="users", defaults={"kind": "users"})
     now = datetime.now(UTC)
     feeds = {"users": [1, 100, 7], "arrays": [2, 300, 3]}
@@ -380,7 +380,7 @@ def test_unknown_feed_stands_for_all(admin_client: Client, client: Client) -> No
 
 
 def test_empty_history_is_announced(admin_client: Client) -> None:
-    """Without a sample the page says so and shows no figures."""
+    """Without a sample, the page says that there is no data, and shows no figures."""
     Feed.objects.all().delete()
     page = admin_client.get(reverse("admin:index")).content.decode()
     assert '<p id="no-history" class="analysis-about">No data is stored for the last hour' in page

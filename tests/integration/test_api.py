@@ -150,7 +150,7 @@ async def test_gap_that_nobody_announced_has_a_position_of_its_own() -> None:
 
 
 async def test_next_subscription_continues_after_the_last_yielded_message() -> None:
-    """Positions are those of the messages that were yielded, not of those that arrived."""
+    """Positions follow the messages that were yielded, not those that arrived."""
     async with FeedServer() as server:
         async with connect(server.url) as subscription:
             await server.publish("users", 5)

@@ -92,7 +92,7 @@ def test_socket_of_a_server_is_refused(place: UnixSocket) -> None:
 
 
 def test_other_files_are_left_alone(place: UnixSocket) -> None:
-    """A file that is no socket is refused, and kept."""
+    """A file that is not a socket is refused, and kept."""
     place.path.write_text("mine")
     with pytest.raises(CommandError, match="there is something else than a socket"):
         place.listen(backlog=3)
@@ -146,7 +146,7 @@ def test_address_is_shown_with_the_prefix(text: str, where: str) -> None:
 
 
 def test_descriptors_of_other_kinds_are_refused() -> None:
-    """A file, a datagram socket, a socket that does not listen and a closed descriptor."""
+    """A file, a datagram socket, a non-listening socket and a closed descriptor are refused."""
     file = os.open(__file__, os.O_RDONLY)
     with socket.socket() as deaf, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
         closed = os.dup(file)
@@ -180,5 +180,5 @@ def test_socket_of_systemd_must_be_for_this_process(
     variables: dict[str, str],
     is_ours: bool,  # noqa: FBT001  parametrized
 ) -> None:
-    """Variables that a parent was given, or that name no socket, are not believed."""
+    """Variables that were meant for a parent, or that name no socket, are ignored."""
     assert is_activated(variables, pid=7) is is_ours

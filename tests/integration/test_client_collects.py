@@ -246,7 +246,7 @@ async def test_renamed_copy_works(server: FeedServer, tmp_path: Path) -> None:
 
 
 async def test_broken_block_is_explained(server: FeedServer, lifted: Lifted) -> None:
-    """On request the client explains a block from its log; it notes every verdict."""
+    """On request the client explains a block from its log; it records every verdict."""
     client = await lifted.run("--url", server.url, "--name", "alice", "--block-size", "2", "--json")
     await client.event("connected")
     await server.publish("users", 1)

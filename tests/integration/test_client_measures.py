@@ -81,7 +81,7 @@ async def test_known_loss_is_reported_exactly(server: FeedServer, lifted: Lifted
 
 
 async def test_latency_without_a_pong_is_marked(server: FeedServer, lifted: Lifted) -> None:
-    """If the server answers no ping, latencies are by the client's own clock, and say so."""
+    """If the server answers no ping, latencies are by the client's own clock, and are marked."""
     server.answers_pings = False
     client = await lifted.run("--url", server.url, "--block-size", "1", "--blocks", "1", "--json")
     await client.event("connected")

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("default_feeds")
 PAIRS = 20
 """Feeds for which two generators are started together."""
 LOCKS = 3
-"""Locks of the database meanwhile."""
+"""How often the database is locked meanwhile."""
 
 
 @asynccontextmanager
@@ -220,7 +220,7 @@ async def test_switched_off_feed_keeps_its_owner() -> None:
 
 
 async def test_crew_waits_for_a_feed(caplog: pytest.LogCaptureFixture) -> None:
-    """If no feed is enabled, the crew says so and starts with the first one that is."""
+    """If no feed is enabled, the crew says so, and starts with the first feed that is."""
     crew = await follower()
     await Feed.objects.aupdate(enabled=False)
     async with working(crew):

@@ -243,7 +243,7 @@ async def test_disabled_feed_pauses_and_continues() -> None:
 
 
 async def test_long_stop_causes_no_burst() -> None:
-    """After a long stop time is skipped, but no offset."""
+    """After a long stop, time is skipped, but offsets are not."""
     feed = await fast(rate=100)
     layer = ListLayer()
     await Generator("arrays", layer, count=5).run()
@@ -272,7 +272,7 @@ async def test_failing_layer_stops_nothing() -> None:
 async def test_every_outage_of_the_layer_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each outage is logged once, also those after the first."""
+    """Each outage is logged once, not only the first."""
     monkeypatch.setattr("feeds.making.publisher.SILENT_SECONDS", 0.0)
     segment = Segment(Recipe("arrays", "{}", 1), "epoch", 1, now_us(), 1000)
     layer = ListLayer()
@@ -315,7 +315,7 @@ async def test_former_owner_stops_with_a_sentence() -> None:
 
 
 async def test_take_over_locks_out_the_first_generator() -> None:
-    """With --take-over the first generator stops, and no offset is made twice."""
+    """With --take-over the first generator stops, and no offset is generated twice."""
     feed = await fast(rate=100)
     layer = ListLayer()
     first = asyncio.ensure_future(Generator("arrays", layer).run())

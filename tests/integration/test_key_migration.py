@@ -29,7 +29,7 @@ def hash_keys() -> list[str]:
 
 
 def test_keys_are_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each key is replaced by its stored form, in several batches, and stays when repeated."""
+    """Each key is replaced by its stored form, in several batches; a second run changes nothing."""
     monkeypatch.setattr(MIGRATION, "BATCH", 2)
     keys = [connect(name).key for name in ("alice", "bob", "carol", "dave", "erin")]
     assert hash_keys() == hash_keys() == [stored_key(key) for key in keys]

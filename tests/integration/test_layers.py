@@ -177,7 +177,7 @@ async def test_empty_group_is_unsubscribed(directory: Path) -> None:
 
 
 async def test_cancelled_receive_forgets_the_channel(directory: Path) -> None:
-    """A channel whose receive is cancelled is forgotten, also by its groups."""
+    """A channel whose receive is cancelled is removed, and leaves its groups."""
     layer = FeedLayer()
     channel = await layer.new_channel()
     await layer.group_add("some", channel)

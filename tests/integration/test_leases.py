@@ -39,7 +39,7 @@ def reopened(channel: str = "c1", key: str = KEY) -> list[Outcome]:
 
 
 def test_connections_of_a_dead_server_are_closed_as_lost() -> None:
-    """Their end is the time of its last heartbeat; its lease is removed, and others stay."""
+    """The server's connections end at its last heartbeat; its lease goes, and others stay."""
     ledger.commit([opened("c1"), opened("c2", OTHER, server="two")])
     leases.renew("one", 5, NOW + 30 * SECOND)
     leases.renew("two", 1, NOW)

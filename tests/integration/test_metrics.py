@@ -64,7 +64,7 @@ async def test_page_passes_promtool(node: Node) -> None:
 
 @pytest.mark.django_db(transaction=True)
 async def test_only_allowed_clients_read_metrics(node: Node, settings: Settings) -> None:
-    """Others get 403 with a sentence; the setting decides; only GET and HEAD are answered."""
+    """Clients outside METRICS get 403 with a sentence; only GET and HEAD are answered."""
     assert await scrape(client=("203.0.113.9", 50_000)) == (
         403,
         "METRICS does not allow 203.0.113.9. Add it to that setting.\n",

@@ -128,7 +128,7 @@ def test_interrupted_and_broken_blocks_are_in_no_figure(session: ClientSession) 
 
 
 def test_plain_clients_are_a_separate_row(session: ClientSession) -> None:
-    """Their block time is the reported one, without ideal and overhead."""
+    """The block time of plain clients is the reported one, without ideal and overhead."""
     report(session, 1)
     plain: dict[str, Any] = {"plain": True, "verdict": "unverifiable", "ideal": None, "rates": {}}
     report(session, 2, seconds=3.0, clock_offset=None, **plain)

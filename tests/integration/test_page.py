@@ -366,7 +366,7 @@ def run_feed(name: str, *, promised: int) -> None:
 
 
 def test_newest_messages_are_shown(client: Client) -> None:
-    """The end of the watched feed is shown as it is sent, newest first."""
+    """The last messages of the watched feed are shown as they were sent, newest first."""
     run_feed("arrays", promised=60)
     shown = client.get("/status.json?watch=arrays").json()["watched"]
     assert shown["feed"] == "arrays"

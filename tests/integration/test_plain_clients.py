@@ -97,7 +97,7 @@ async def test_only_messages_reach_a_plain_client(node: Node) -> None:
 async def test_subprotocol_or_session_makes_a_client_of_the_protocol(
     query: str, offers: Sequence[str], *, is_plain: bool
 ) -> None:
-    """A client that offers the subprotocol or a session is welcomed; no other is."""
+    """A client that offers the subprotocol or names a session is welcomed; no other is."""
     async with plain(query, offers) as one:
         if not is_plain:
             await receive(one, "welcome")

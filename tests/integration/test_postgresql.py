@@ -185,7 +185,7 @@ def test_pages_have_a_number_of_connections(
 
 
 def test_place_of_a_connection_that_failed_is_free(postgresql: PostgreSQL) -> None:
-    """Connections that could not be made, or were ended by the server, take no place."""
+    """Connections that could not be made, or were ended by the server, occupy no place."""
     for _ in range(limits.PAGE_CONNECTIONS + 1):
         with pytest.raises(OperationalError):
             connect(postgresql, port="1").ensure_connection()

@@ -188,7 +188,7 @@ async def test_server_that_was_killed_before_its_first_heartbeat(servers: list[S
 
 
 async def test_unavailable_database_kills_nobody(servers: list[Server]) -> None:
-    """Nobody can raise a counter meanwhile, so each server gets its full time afterwards."""
+    """No server can raise its counter meanwhile, so each gets its full time afterwards."""
     first, second = servers
     await first.serve("c1", "key-of-alice")
     await first.keep()
@@ -225,7 +225,7 @@ async def test_client_that_moved_meanwhile_is_served_once(servers: list[Server])
 
 
 async def test_connection_that_ends_while_it_is_opened_again(servers: list[Server]) -> None:
-    """Its end is committed after its reopening, so it does not stay open for ever."""
+    """The end is committed after the reopening, so the connection does not stay open for ever."""
     first, second = servers
     one = await first.serve("c1", "key-of-alice")
     await first.keep()

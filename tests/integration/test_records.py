@@ -186,7 +186,7 @@ async def test_records_of_other_libraries_are_not_made_up(http: AsyncClient) -> 
 
 
 async def test_number_of_answers_is_bounded(http: AsyncClient) -> None:
-    """Of many requests at once, some are told to come back; later there is room again."""
+    """If too many requests come at once, some are refused; later there is room again."""
     asked = (http.get("/feeds/arrays/records") for _ in range(2 * views.MOST_ANSWERS))
     responses = await asyncio.gather(*asked)
     statuses = [response.status_code for response in responses]

@@ -172,7 +172,7 @@ async def test_unrequested_explanation_is_refused() -> None:
 async def test_endless_explanation_is_refused(
     monkeypatch: pytest.MonkeyPatch, duplicates: int, most: int
 ) -> None:
-    """No more is kept than the block can contain, or than two of the largest blocks."""
+    """An explanation may not exceed what the block can contain, or two of the largest blocks."""
     monkeypatch.setattr("feeds.serving.reports.MAX_BLOCK_SIZE", 10)
     async with client(BLOCKS) as one:
         await receive(one, "welcome")
@@ -193,7 +193,7 @@ async def test_endless_explanation_is_refused(
 
 
 async def test_longest_valid_explanation_is_accepted() -> None:
-    """Everything that a client notes is accepted, even duplicates of a feed not in its report."""
+    """Everything that a client may list is accepted, even duplicates of an unreported feed."""
     session = Session(client="alice", session="", url="", feeds=("users", "arrays"), block_size=3)
     builder, log = BlockBuilder(session, 1), MemoryLog()
     log.begin(session)

@@ -101,7 +101,7 @@ def note() -> None:
 
 @pytest.mark.parametrize("write", [store, note])
 def test_write_gives_way(threads: Threads, waiting: Event, write: Callable[[], None]) -> None:
-    """No transaction or single write begins while another connection is first."""
+    """No transaction or single write begins while another connection has the turnstile."""
     with first():
         storing = threads.start("stored", write)
         assert waiting.wait(PATIENCE_SECONDS)

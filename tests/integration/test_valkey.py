@@ -126,7 +126,7 @@ def test_user_that_comes_while_the_last_leaves(key: str, directory: Path) -> Non
 def test_lock_of_a_removed_directory_is_worthless(
     key: str, directory: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A lock of a directory that was recreated meanwhile makes no process a user."""
+    """A process that has locked a file of a directory recreated since is not a user."""
     lock_now = keeper.try_lock
     others = []
 
@@ -147,7 +147,7 @@ def test_lock_of_a_removed_directory_is_worthless(
 
 
 def test_directory_is_removed_atomically(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user that arrives meanwhile finds nothing that is about to be removed."""
+    """A user that arrives during a removal never finds a file that is about to be deleted."""
     directory.mkdir()
     (directory / keeper.USERS).touch()
     unlink = Path.unlink

@@ -29,7 +29,7 @@ def test_long_line_has_date_level_logger_and_session() -> None:
 
 
 def test_json_line_has_the_same_members() -> None:
-    """Each record is one object on one line, also with a line break and other alphabets."""
+    """Each record is one object on one line, even with line breaks or other alphabets in it."""
     line = logs.json_formatter().format(record("%s says: ü\nx", session="2OJqXaaH"))
     assert "\n" not in line
     assert "ü" in line

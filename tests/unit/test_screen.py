@@ -38,7 +38,7 @@ def test_file_gets_unchanged_lines() -> None:
 
 
 def test_long_line_continues_under_its_text(window: Window) -> None:
-    """Every part starts with the name, and no word is lost."""
+    """Every part of a long line starts with the program's name, and no word is lost."""
     said = re.sub(r"\x1b\[\d+m", "", Screen(window).labelled("alice", LINE)).splitlines()
     assert len(said) == 2
     assert max(map(len, said)) <= 60

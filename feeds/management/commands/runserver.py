@@ -119,5 +119,5 @@ def _run_child() -> int:
         code = child.wait()
         if code != RELOAD:
             ignore_stops()
-            # A child stopped before it installed its handlers dies of the signal, as intended.
+            # A child stopped before it installed its handlers is killed by the signal, as intended.
             return 0 if stops and code < 0 else code

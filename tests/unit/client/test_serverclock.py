@@ -71,7 +71,7 @@ class World:
 
 
 def test_nothing_is_known_before_the_first_pong() -> None:
-    """Without a pong a latency is measured by the client's own clock and says so."""
+    """Without a pong, a latency is by the client's own clock, and is marked as such."""
     world = World(ahead_us=3 * SECOND)
     assert (world.known, world.clock.ahead_us(world.stamp)) == (None, 0.0)
 

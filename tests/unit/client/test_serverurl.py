@@ -31,7 +31,7 @@ def test_credentials_are_kept_apart(text: str, shown: str, credentials: str) -> 
 
 
 def test_session_hides_the_password() -> None:
-    """Neither a session's log line nor its identity has the credentials, old lines included."""
+    """Neither the log line of a session, new or old, nor its identity has the credentials."""
     first, second = (
         replace(ALICE, url=ServerUrl(f"ws://user:{word}@h/")) for word in ("s3cret", "changed")
     )

@@ -10,7 +10,7 @@ KEYS = st.from_regex(names.SESSION_KEY, fullmatch=True)
 
 
 def test_stored_form_never_changes() -> None:
-    """The stored form of a key is this one, on which rows of earlier versions depend."""
+    """A key always has this stored form, because stored rows depend on it."""
     assert stored_key("O2Lxqp1FQgxtu_1BtctTOA") == (
         "O2Lxqp1F.PWLxjWCMiCP56cj2HiBW8EhhyZqCdQ8Er9R_iOaxOOU"
     )

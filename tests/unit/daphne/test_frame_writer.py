@@ -220,7 +220,7 @@ def test_partial_send_is_completed(size: int) -> None:
 
 @pytest.mark.parametrize("is_greeted", [True, False])
 def test_answer_to_a_handshake_leaves_with_the_welcome(is_greeted: bool, loop: Loop) -> None:  # noqa: FBT001  parametrized
-    """Both leave in one write; the answer leaves alone if nothing follows at once."""
+    """Answer and welcome leave in one write; the answer leaves alone if nothing follows at once."""
     line = Line()
     line.protocol.state = FeedProtocol.STATE_CONNECTING
     accepted = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"

@@ -22,6 +22,6 @@ def test_unread_bytes_of_a_unix_socket_are_known() -> None:
 
 
 def test_tcp_socket_has_counters_of_its_own() -> None:
-    """A socket of TCP has nothing to add."""
+    """A TCP socket has counters of its own, so nothing is added."""
     with socket.socket() as one:
         assert kernel.unread(one) == 0

@@ -28,7 +28,7 @@ def test_connection_that_has_waited_longest_gives_way() -> None:
 
 
 def test_clients_that_connect_at_once_have_room() -> None:
-    """Twice as many may wait for a moment, and no more than that."""
+    """For a moment, up to twice as many may wait."""
     pending, many = Pending(most=3), [Connection() for _ in range(7)]
     for one in many[:6]:
         pending.enter(one, 0.0)

@@ -1,8 +1,8 @@
 """
 Answers that a client reads slowly or not at all.
 
-The channel, its requests and Twisted's transport are the real ones. The socket takes what a
-test lets it take, and time is a test's own.
+The channel, its requests and Twisted's transport are the real ones. A test decides how much
+the socket takes and how time passes.
 """
 
 from __future__ import annotations

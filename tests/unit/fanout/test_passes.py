@@ -137,7 +137,7 @@ def test_python_pass_is_the_fallback(tmp_path: Path) -> None:
 
 
 def test_failed_compilation_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A missing or failing compiler is reported with its reason, and no file is left."""
+    """A missing or failing compiler is reported with the reason, and no file is left."""
     monkeypatch.setenv("CC", "no-such-compiler")
     with pytest.raises(CannotCompile, match="there is no C compiler"):
         compile_pass(tmp_path)

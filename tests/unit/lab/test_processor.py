@@ -12,7 +12,7 @@ from clientapp.lab.processor import PROC, Watch, seconds_of
 
 @pytest.mark.skipif(not PROC.is_dir(), reason="/proc tells the processor time")
 def test_process_that_ended_is_gone_and_adds_no_zero() -> None:
-    """Each look notes a share while the process runs; a zombie counts as ended."""
+    """Each look records a share while the process runs; a zombie counts as ended."""
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
         watch = Watch(process.pid)
         watch.look()

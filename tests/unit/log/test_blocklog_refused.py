@@ -97,7 +97,7 @@ def test_log_too_large_for_memory_is_refused(tmp_path: Path) -> None:
 
 
 def test_reading_back_a_log_too_large_for_memory_fails(tmp_path: Path) -> None:
-    """Reading back fails with the same sentence, and not as an error of the connection."""
+    """Reading back fails with the same sentence, not with an error about the connection."""
     path = tmp_path / "bob.log"
     path.write_bytes(session_log(BOB, users(1, 3)))
     with BlockLog(path) as log, address_space(HUGE // 2):

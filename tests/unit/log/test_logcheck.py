@@ -401,7 +401,7 @@ def test_digest_must_match_the_lines() -> None:
 
 
 def test_dropped_messages_are_noted() -> None:
-    """A dropped message is noted; a note about a message that was new is a fault."""
+    """A line about a dropped message is valid; if the message was new, the line is a fault."""
     after = b'users 9 00000009 {"name":"G\xc3\xb6del 9"}\n'
     assert after in GOOD
     for line, fault in (

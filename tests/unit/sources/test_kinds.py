@@ -5,7 +5,7 @@ from feeds.sources import KINDS, make_source
 
 
 def test_feeds_have_the_kinds_of_the_sources() -> None:
-    """Each kind that a feed may have is that of a source, and the other way round."""
+    """Feeds and sources have the same kinds."""
     assert list(Feed.Kind.values) == list(KINDS)
 
 

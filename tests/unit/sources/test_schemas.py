@@ -23,7 +23,7 @@ SPECS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("kind", "spec"), SPECS, ids=json.dumps)
 def test_records_match_their_schema(kind: str, spec: dict[str, Any]) -> None:
-    """Each record of a source validates, with its formats."""
+    """Each record of a source matches its schema, including formats."""
     schema = record_schema(kind, spec)
     Draft7Validator.check_schema(schema)
     validator = Draft7Validator(schema, format_checker=FormatChecker())

@@ -249,7 +249,7 @@ def test_analysis_page_matches_a_calculation_by_hand(played: Played) -> None:
 
 
 def test_filter_selects_exactly_its_feeds(played: Played) -> None:
-    """With the filter for users the page has no block of a client with both feeds."""
+    """With the filter for users, the page shows no block of a client of both feeds."""
     page = played.staff.get("admin/feeds/blockreport/analysis/?feeds=users")
     alone = [b for b in played.blocks if b.verdict and not b.label.startswith("arrays")]
     assert f"{len(alone)} reports." in page

@@ -68,7 +68,7 @@ def test_foreign_project_in_two_processes(installed: Installed, tmp_path: Path) 
 
 
 def test_nothing_remains_of_a_killed_worker(installed: Installed, tmp_path: Path) -> None:
-    """After `kill -9` of pytest with a frozen server, no process and no file of it remains."""
+    """After `kill -9` of pytest, no process or file of its server remains, even if frozen."""
     file = tmp_path / "test_hang.py"
     ready = tmp_path / "ready"
     file.write_text(
