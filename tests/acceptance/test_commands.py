@@ -85,7 +85,7 @@ def test_generator_resumes_where_it_stopped(stack: Stack) -> None:
 
 
 def test_second_generator_is_refused_or_takes_over(stack: Stack) -> None:
-    """A feed has one generator; another one is refused, or takes it over."""
+    """A feed has one generator; a second one is refused, or takes the feed over."""
     first = stack.generator("--feed=users")
     second = stack.start("generate", "--feed=users")
     assert second.process.wait(PATIENCE_SECONDS) == 1
@@ -110,7 +110,7 @@ def test_rate_and_seed_are_the_feeds_own(stack: Stack) -> None:
 
 
 def test_new_seed_reaches_a_client(stack: Stack) -> None:
-    """A seed changed in the database starts an epoch, which the log announces."""
+    """A seed that is changed in the database starts an epoch, which the client's log announces."""
     stack.server()
     stack.generator("--feed=arrays", "--rate=50")
     client = stack.client("alice", "--feed=arrays", "--block-size=10")

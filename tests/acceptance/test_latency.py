@@ -18,7 +18,7 @@ AHEAD = 3
 @needs_compiler
 @pytest.mark.parametrize("off", [AHEAD, -AHEAD])
 def test_wrong_clock_of_the_client_is_corrected(stack: Stack, off: int) -> None:
-    """An error of 3 s is measured within its bound, and affects no latency."""
+    """A clock error of 3 s is measured to within its bound, and affects no latency."""
     stack.server()
     stack.generator("--rate=50")
     with stack.variables(WrongClock(stack.folder, off).environment):

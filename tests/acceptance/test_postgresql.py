@@ -59,7 +59,7 @@ def are_stored(server: PostgreSQL, size: int) -> None:
 async def test_connections_do_not_depend_on_clients_and_feeds(
     stack: Stack, postgresql: PostgreSQL
 ) -> None:
-    """A hundred feeds and many clients take as many connections as few."""
+    """A hundred feeds with many clients need no more connections than a few."""
     postgresql.execute(FEEDS)
     await asyncio.to_thread(stack.server)
     await asyncio.to_thread(stack.generator)

@@ -1,4 +1,4 @@
-"""``manage.py prune`` while a server runs: old rows go, and clients are not affected."""
+"""``manage.py prune`` while a server runs: old rows are removed, and clients are not affected."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def settle(crew: Crew) -> None:
 
 
 def judge_client(stack: Stack, name: str) -> None:
-    """Check that the log is whole, and each block is stored once and verified on both sides."""
+    """Check that the log is whole, and each block is stored once and verified in both."""
     session = judge(stack.log(name))
     numbers = list(range(1, len(session.blocks) + 1))
     rows = stack.rows(

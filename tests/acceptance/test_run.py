@@ -274,9 +274,9 @@ def test_option_that_the_generator_refuses_ends_everything(start: Start) -> None
 @contextmanager
 def taking_over(admin: str, log: Path) -> Iterator[None]:
     """
-    Make a client end with exit code 3: connect with the key of its session.
+    Make a client end with exit code 3, by connecting with the key of its session.
 
-    A connection that ended at once might end before it has replaced the client's.
+    The connection stays open: if it ended at once, it might not replace the client's.
     """
     asked = json.loads(log.read_text().splitlines()[0].split(" ", 2)[2].rsplit(" crc32 ", 1)[0])
     names = {"client": asked["client"], "session": asked["session"]}

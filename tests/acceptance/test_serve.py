@@ -56,7 +56,7 @@ def test_either_pass_serves_clients(stack: Stack, is_compiled: bool) -> None:  #
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_serves_and_drains(stack: Stack, number: signal.Signals) -> None:
-    """With DEBUG off it serves pages, files and feeds; it ends with a drain and with 0."""
+    """With DEBUG off, `serve` serves pages, files and feeds; it ends with a drain and code 0."""
     server = serve(stack)
     assert 'src="/static/feeds/page.js"' in stack.get("")
     assert "import" in stack.get("static/feeds/page.js")
@@ -149,7 +149,7 @@ def test_wrong_option_is_one_sentence(tmp_path: Path, option: str, sentence: str
 
 
 def test_debug_is_reported(stack: Stack) -> None:
-    """With DEBUG on it still serves, and prints a warning."""
+    """With DEBUG on, `serve` still serves, and prints a warning."""
     stack.environment["DEBUG"] = "true"
     server = serve(stack)
     assert server.said.count(DEBUG) == 1

@@ -79,7 +79,7 @@ def test_client_that_reads_nothing_is_closed_and_resumes(impatient: Stack) -> No
 
 @QUIET
 def test_cut_cable_is_noticed(impatient: Stack) -> None:
-    """A client that no data reaches any more is closed with 4008, even a plain one."""
+    """A client that receives no data any more is closed with 4008, even a plain one."""
     server = impatient.server()
     with (
         RawClient(impatient.port, "client=deaf") as deaf,
@@ -116,7 +116,7 @@ def test_quiet_client_stays(impatient: Stack) -> None:
 
 
 def test_lagging_client_can_report(stack: Stack) -> None:
-    """A client that is behind in reading can still report, in the other direction."""
+    """A client that is behind in reading can still send reports."""
     server = stack.server()
     stack.generator("--feed=arrays", "--rate=5000")
     fast = stack.client("fast", "--feed=arrays", "--block-size=1000")

@@ -39,7 +39,7 @@ def old(tmp_path: Path) -> Iterator[Stack]:
 
 
 def log_at(url: str) -> bytes:
-    """Return the old log as if its server had been at *url*, which a session depends on."""
+    """Return the old log, changed as if its server had been at *url*: a session depends on that."""
     log = OLD_LOG.read_bytes()
     found = SESSION_LINE.match(log)
     assert found is not None

@@ -136,7 +136,7 @@ def served(first: float, last: float, server: str) -> None:
 
 
 def steady_minutes(until: float) -> list[tuple[float | None, float | None, int | None]]:
-    """Return messages/s, blocks/min and sessions of the last two minutes and of now."""
+    """Return messages/s, blocks/min and sessions of the last two minutes and at present."""
     found = look_back(NOW.replace(second=0) + timedelta(seconds=until))
     return [
         (

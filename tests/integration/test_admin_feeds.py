@@ -57,7 +57,7 @@ def test_page_previews_the_next_records(admin_client: Client, feed: Feed) -> Non
 
 
 def test_preview_of_a_wrong_recipe_is_a_sentence(admin_client: Client, feed: Feed) -> None:
-    """A stored spec that no source understands shows a sentence, not an error page."""
+    """If no source understands a stored spec, the page shows a sentence, not an error."""
     Feed.objects.filter(pk=feed.pk).update(spec={"no_such_key": 1})
     assert "no_such_key" in shown(admin_client, Feed.objects.get(pk=feed.pk))
 
@@ -127,7 +127,7 @@ def test_feed_can_be_added(admin_client: Client) -> None:
 
 
 def test_feed_that_ran_cannot_be_deleted(admin_client: Client, feed: Feed) -> None:
-    """A feed can be deleted until it has offsets that clients may know."""
+    """A feed can be deleted only as long as no client can know its offsets."""
     kept = Feed.objects.create(name="kept", kind="arrays")
     Segment.objects.create(
         feed=kept, epoch="0123456789ab", kind="arrays", seed=1, first=1, started_us=0, rate_milli=1

@@ -206,7 +206,7 @@ def test_queries_do_not_grow_with_the_rows(admin_client: Client, model: str) -> 
 
 
 def test_list_of_feeds_is_cheap(admin_client: Client) -> None:
-    """Feeds are few; each one costs its list at most one query."""
+    """Feeds are few; the list makes at most one query for each."""
     few = queries(admin_client, "feed")
     for number in range(10):
         Feed.objects.create(name=f"feed-{number}", kind="arrays")
@@ -229,7 +229,7 @@ def test_count_is_capped(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_capped_list_recommends_filters(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If a list has more rows than pages, it says that filters show the others."""
+    """If a list has more rows than its pages show, it says that filters find the others."""
     session = connect("alice")
     for number in range(1, 5):
         report(session, number)

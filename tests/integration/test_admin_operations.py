@@ -63,7 +63,7 @@ async def online() -> ClientSession:
 
 
 async def test_disconnect_tells_the_reason_and_closes(admin: AsyncClient) -> None:
-    """A disconnected client gets the reason, and a close code that forbids a return."""
+    """A disconnected client gets the reason, and a close code that forbids reconnecting."""
     async with connected("client=alice") as one:
         await receive(one, "welcome")
         session = await online()
@@ -192,7 +192,7 @@ def test_unreachable_layer_is_reported(
 
 @pytest.mark.django_db
 def test_viewer_is_offered_no_operation(client: Client) -> None:
-    """A user who may only view sees no operation, and is refused each one."""
+    """A user who may only view sees no operations, and requests for them are refused."""
     client.force_login(operator("view_clientsession", "view_blockreport"))
     session = there("alice")
     page = shown(client, session) + client.get(reverse(LIST)).content.decode()

@@ -93,7 +93,7 @@ def test_page_explains_a_missing_fit(logs: list[str], tmp_path: Path) -> None:
 
 
 def test_feeds_are_separate_rows(tmp_path: Path) -> None:
-    """A row per set of feeds: clients of one feed, of another, and of both."""
+    """Clients of one feed, of another, and of both are three rows."""
     carol = replace(ALICE, client="carol", block_size=5)
     texts = {
         "alice": session_log(replace(carol, client="alice", feeds=("users",)), users(1, 20)),

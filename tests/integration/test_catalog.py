@@ -48,7 +48,7 @@ def firsts(catalog: Catalog) -> dict[str, set[int]]:
 
 
 def test_refresh_finds_new_segments_of_each_feed() -> None:
-    """Segments are found by their offsets, whichever feed stored its segment first."""
+    """New segments are found by their offsets, in whatever order the feeds stored them."""
     Feed.objects.all().delete()
     one, two = (Feed.objects.create(name=name, kind="arrays") for name in ("one", "two"))
     catalog = Catalog(Worker("database"))

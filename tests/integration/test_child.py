@@ -84,7 +84,7 @@ async def test_killed_child_is_replaced(maker: Maker) -> None:
 
 
 async def test_child_that_cannot_start_is_started_later(maker: Maker) -> None:
-    """A call without a free descriptor fails as if the child had ended; the next starts it."""
+    """A call without a free descriptor fails as if the child had ended; the next call starts it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
     try:
@@ -120,7 +120,7 @@ async def test_hanging_child_is_an_outage(
 async def test_child_that_does_not_answer_is_replaced(
     maker: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A child that does not answer at all is killed; another one gets twice the time."""
+    """A child that does not answer at all is killed; the next one gets twice the time."""
     monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
     process = await maker.run(os.getpid)
     os.kill(process, signal.SIGSTOP)

@@ -114,7 +114,7 @@ async def test_server_without_reports_gets_them_again(server: FeedServer, lifted
 
 
 async def test_backoff_needs_proof(server: FeedServer, lifted: Lifted) -> None:
-    """A server that accepts and closes at once is tried at growing intervals."""
+    """A server that accepts connections and closes them at once is tried at growing intervals."""
     server.refusal = Farewell(code=4001, reason="not yet", retry_after=0)
     client = await lifted.run(*options(server))
     attempts = [(await client.event("waiting"))["attempt"] for _ in range(3)]
@@ -271,7 +271,7 @@ async def test_different_options_start_a_new_session(server: FeedServer, lifted:
 
 
 async def test_log_behind_the_server_is_refused(server: FeedServer, lifted: Lifted) -> None:
-    """A log without blocks that the server has is refused, not numbered again."""
+    """A log that lacks blocks which the server has is refused; its blocks are not renumbered."""
     client = await lifted.run(*options(server, "--block-size", "1", "--blocks", "1"))
     await client.event("connected")
     await server.publish("users", 1)

@@ -91,7 +91,7 @@ def say(kind: str, **fields: Any) -> str:
 
 
 def random_script(seed: int) -> list[list[Any]]:
-    """Return frames as a bad network and a busy server deliver them."""
+    """Return frames in the order in which a bad network and a busy server might deliver them."""
     chance = random.Random(seed)
     now = 1000
     heads = dict.fromkeys(FEEDS, 0)
@@ -202,7 +202,7 @@ def verdicts_of(played: dict[str, Any]) -> list[tuple[int, str, str, bool]]:
 
 
 def test_block_has_one_first_verdict(tmp_path: Path) -> None:
-    """The cause of a broken block is a later verdict, however many blocks came in between."""
+    """The cause of a broken block comes in a later verdict, even if blocks came in between."""
     broken = came(say("ack", block=1, verdict="broken"), 2000)
     others = [came(say("ack", block=block, verdict="verified"), 2000) for block in range(2, 11)]
     cause = came(say("ack", block=1, verdict="broken", reason="users 2 is missing"), 3000)

@@ -25,7 +25,7 @@ def beginnings(server: FeedServer) -> list[list[str]]:
 
 
 async def test_new_session_starts_at_the_given_offset(server: FeedServer, lifted: Lifted) -> None:
-    """The URL contains the offset until a position is known, from this run or the log."""
+    """The URL contains the offset until a position is known from this run or from the log."""
     for option, asked in (("start", "1"), ("17", "17")):
         options = ("--name", f"client{asked}", "--block-size", "1", "--json")
         client = await lifted.run("--url", server.url, "--from", option, *options)
@@ -134,7 +134,7 @@ async def test_one_log_cannot_serve_several_clients(lifted: Lifted) -> None:
 
 @pytest.mark.parametrize("fault", ["none", "broken", "missing"])
 async def test_verified_is_the_exit_code(server: FeedServer, lifted: Lifted, fault: str) -> None:
-    """With --verified, a block that is not verified, or a missing message, is exit code 5."""
+    """With --verified, an unverified block or a missing message leads to exit code 5."""
     options = ("--url", server.url, "--name", "alice", "--block-size", "2", "--blocks", "1")
     client = await lifted.run(*options, "--json", "--verified")
     await client.event("connected")

@@ -9,7 +9,7 @@ from tests.support.feed_server import FeedServer
 
 
 async def test_password_in_the_url_stays_secret(server: FeedServer, lifted: Lifted) -> None:
-    """The password reaches only the server; a changed one continues the session."""
+    """Only the server gets the password; a client with a changed one continues its session."""
     said = ""
     for number, password in enumerate(("s3cret", "chang3d"), 1):
         url = server.url.replace("//", f"//ada:{password}@")

@@ -66,7 +66,7 @@ def test_failing_output_is_one_sentence(
 
 
 def test_generator_continues_without_output(folder: Path, broken: tuple[int, str]) -> None:
-    """All messages are published before the command ends like any other."""
+    """A generator publishes all messages before it ends like any other command."""
     output, sentence = broken
     options = ("--feed=users", "--count=20", "--rate=100")
     code, said = manage(folder, output, "generate", *options)

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("default_feeds")
 PAIRS = 20
 """Feeds for which two generators are started together."""
 LOCKS = 3
-"""How often the database is locked meanwhile."""
+"""The number of times that the database is locked meanwhile."""
 
 
 @asynccontextmanager
@@ -104,7 +104,7 @@ async def test_feed_found_by_two_crews_has_one_generator() -> None:
 
 
 async def test_crew_stopped_during_a_look_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A feed that a crew has just found when it is stopped does not keep it running."""
+    """A crew that is stopped just as it finds a feed does not keep running for that feed."""
     crew = await follower("arrays", "users")
     loop = asyncio.get_running_loop()
 
@@ -230,7 +230,7 @@ async def test_crew_waits_for_a_feed(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def test_crew_with_chosen_feeds_takes_no_others() -> None:
-    """No feed is added to chosen feeds; the removal of one is an error."""
+    """A crew with chosen feeds takes no others; the removal of a chosen feed is an error."""
     layer = ListLayer()
     await fast("arrays")
     crew = Crew([Generator("arrays", layer)])

@@ -65,7 +65,7 @@ def test_only_named_origins_read_the_status(client: Client, settings: Settings) 
     ids=range(5),
 )
 def test_setting_follows_debug(variables: dict[str, str], expected: str) -> None:
-    """With DEBUG on all origins are allowed, with DEBUG off none, unless the setting differs."""
+    """All origins are allowed with DEBUG on, and none with DEBUG off, unless a setting differs."""
     assert manage("shell", "-c", SHOWN, **variables) == (1, f"{expected}\n")
 
 

@@ -89,7 +89,7 @@ asyncio.run(main())
 
 
 def test_exit_codes_reach_asyncio(stack: Stack) -> None:
-    """A forked program forks those that it starts by asyncio, and gets their exit codes."""
+    """A forked program also forks programs that it starts by asyncio; it gets their exit codes."""
     program = start(stack, ASYNC)
     assert program.process.wait() == 0, program.said
     assert program.said.splitlines() == ["True 7", "True -6"]

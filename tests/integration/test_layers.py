@@ -70,7 +70,7 @@ reactor.run()
 """,
 }
 FLAGS = {"asyncio": ("-X", "dev", "-W", "error"), "twisted": ()}
-"""Under Twisted an interpreter that shows every warning reports the open loop."""
+"""Under Twisted, an interpreter that shows every warning complains about the open loop."""
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ async def test_discarded_member_gets_nothing(directory: Path) -> None:
 
 
 async def test_empty_group_is_unsubscribed(directory: Path) -> None:
-    """A subscription is confirmed on joining, and ends with the next message to no member."""
+    """A subscription is confirmed on joining; the first message that finds no member ends it."""
     layer = FeedLayer()
 
     def members() -> bytes:
@@ -215,7 +215,7 @@ async def test_cancellation_lost_by_the_driver_still_ends_listening() -> None:
 
 @pytest.mark.parametrize("victims", [("unixsocket",), ("keeper.py", "unixsocket")])
 async def test_groups_recover_after_a_kill(directory: Path, victims: tuple[str, ...]) -> None:
-    """After the server, or also its keeper, was killed, groups work again."""
+    """After the server was killed, with or without its keeper, groups work again."""
     layer, sender = FeedLayer(), FeedLayer()
     before = await layer.new_channel()
     await layer.group_add("old", before)

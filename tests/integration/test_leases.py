@@ -163,7 +163,7 @@ def test_replaced_connection_is_opened_again_if_the_other_was_lost(
     lost: bool,  # noqa: FBT001
     left: bool,  # noqa: FBT001
 ) -> None:
-    """A client that tried another server, and is served by the first, is online there."""
+    """A client that tried another server, but is still served by the first, is online."""
     ledger.commit([opened("c1")])
     if lost:
         lose()

@@ -205,7 +205,7 @@ def test_report_sent_again_is_stored_once(together: bool) -> None:  # noqa: FBT0
 
 
 def test_other_report_of_same_number_is_a_conflict() -> None:
-    """The stored report of a number stays, and the other one is a conflict."""
+    """The stored report with a number stays; another report with that number is a conflict."""
     ledger.commit([opened(), reported(1, seconds=2.0)])
     outcomes = ledger.commit([reported(1, seconds=9.0), reported(2)])
     assert [outcome.judgement for outcome in outcomes] == [None, VERIFIED]
@@ -259,7 +259,7 @@ def test_removed_report_stays_removed() -> None:
 
 
 def test_report_kept_beside_removed_ones_stays() -> None:
-    """A report that came late is younger than its successors, so it is kept with its verdict."""
+    """A report that came late is newer than its successors, so it is kept with its verdict."""
     ledger.commit([opened(), reported(2)])
     ledger.commit([replace(reported(1, judgement=BROKEN), at=NOW + timedelta(days=2))])
     assert sum(retention.remove("reports", NOW + timedelta(days=1))) == 1

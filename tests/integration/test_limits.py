@@ -277,7 +277,7 @@ async def test_frame_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_flush_seconds() -> None:
-    """A database that does not answer delays the end no longer than this."""
+    """A database that does not answer delays the end of a server by at most this time."""
     recorder = Recorder(replace(LIMITS, flush_seconds=0.05))
     task = asyncio.ensure_future(recorder.run())
     with locked():

@@ -249,7 +249,7 @@ def test_report_without_a_valid_answer_gives_no_result(
 
 
 def test_clients_return_to_their_positions(programs: Path) -> None:
-    """The load client prints when its clients are live again, by this process's clock."""
+    """The load client prints the time at which its clients are live again, by this host's clock."""
     asked = []
 
     def serve(listener: socket.socket) -> None:

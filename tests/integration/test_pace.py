@@ -151,7 +151,7 @@ def test_no_figure_is_a_negative_zero() -> None:
 
 
 def test_latencies_by_the_clients_own_clock_are_left_out(session: ClientSession) -> None:
-    """A clock that is five minutes fast changes no latency, and a sentence says so."""
+    """Latencies by a clock that is five minutes fast are left out, and a sentence says so."""
     report(session, 1, clock_offset=None, latency_p50=-300.0, latency_p99=300.0)
     note = "no verified block with a known server clock yet"
     assert (times().latency, times().latency_note) == ("none", note)

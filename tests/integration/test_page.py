@@ -450,7 +450,7 @@ def test_look_costs_few_queries(client: Client) -> None:
 
 
 def test_sparklines_are_sent_once(client: Client) -> None:
-    """A page that has the current drawing gets none until there is a new one."""
+    """A page that has the current drawing gets no other until there is a new one."""
     run_feed("arrays", promised=60)
     first = client.get("/status.json").json()["sparklines"]
     assert [line["name"] for line in first["feeds"]] == ["arrays", "users"]
@@ -495,7 +495,7 @@ def test_database_outage_is_explained(
 
 
 def test_repeated_cause_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
-    """The same cause is logged at most once a minute, another one at once."""
+    """The same cause is logged at most once a minute; a different cause is logged at once."""
     causes = Causes()
     for cause, now in [("a", 0.0), ("a", 1.0), ("b", 2.0), ("b", 61.0), ("b", 62.0)]:
         causes.note(cause, now)

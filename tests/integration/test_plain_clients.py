@@ -274,7 +274,7 @@ async def test_sentences_and_receipts_are_counted_apart() -> None:
 
 
 async def test_sentence_is_refused_while_the_recorder_is_full(node: Node) -> None:
-    """If too many facts wait, a client of the protocol is asked to send it again."""
+    """If too many facts wait, a client of the protocol is asked to send its sentence again."""
     async with client("feed=arrays") as one:
         await receive(one, "welcome")
         node.recorder._limits = replace(LIMITS, waiting_facts=0)

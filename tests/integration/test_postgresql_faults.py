@@ -26,7 +26,7 @@ from tools.waiting import PATIENCE_SECONDS
 CHECKOUT = Path(__file__).parents[2]
 BLOCKS = 20
 Fault = Callable[[PostgreSQL], Callable[[], None]]
-"""A fault begins when it is called; what it returns ends it."""
+"""Calling it begins the fault; calling the result ends the fault."""
 
 
 @pytest.fixture(scope="module")

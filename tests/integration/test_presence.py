@@ -34,7 +34,7 @@ from tools.waiting import PATIENCE_SECONDS
 pytestmark = pytest.mark.django_db(transaction=True)
 
 AT_ONCE = replace(LIMITS, lost_seconds=1e-9, heartbeat_seconds=1e9)
-"""A server counts as dead if its lease is the same in two looks, whatever their times."""
+"""Limits by which a server counts as dead if its lease is the same in two looks."""
 
 
 class Silent:
@@ -178,7 +178,7 @@ async def test_clients_of_a_killed_server_are_away(servers: list[Server]) -> Non
 
 
 async def test_server_that_was_killed_before_its_first_heartbeat(servers: list[Server]) -> None:
-    """Connections without a lease are closed after the same time."""
+    """Connections of a server without a lease are closed after the same time."""
     killed, other = servers
     await killed.serve("c1", "key-of-alice")
     await other.keep()

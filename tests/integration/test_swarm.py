@@ -132,7 +132,7 @@ async def test_member_collects_and_reports(server: FeedServer) -> None:
 
 
 async def test_reach_counts_lost_messages(server: FeedServer) -> None:
-    """Exactly the messages that never arrived are missing."""
+    """Exactly the messages that never arrived count as missing."""
     played = Played(server)
     await server.until(lambda: server.connected == 1)
     await server.publish("users", 5)
@@ -272,7 +272,7 @@ async def test_member_that_never_connected_fails(server: FeedServer) -> None:
 
 
 async def test_slow_reader_is_not_expected_to_keep_up(server: FeedServer) -> None:
-    """Messages that a slow reader had no time for are not expected, nor its latencies."""
+    """Messages that a slow reader had no time for are not expected; its latencies do not count."""
     played = Played(server, bytes_per_second=2000)
     await server.until(lambda: server.connected == 1)
     await server.publish("users", 200)

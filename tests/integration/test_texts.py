@@ -60,7 +60,7 @@ async def test_text_rate(
 
 
 async def test_long_texts_count_more(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A text counts once more for every thousand characters."""
+    """A text counts as one, plus one for every thousand characters."""
     monkeypatch.setattr(node, "limits", FEW)
     async with client("client=alice") as one:
         await one.send_to("x" * 2000)

@@ -258,7 +258,7 @@ def test_stale_socket_is_replaced(directory: Path, start: Start) -> None:
 
 
 def test_stray_server_is_replaced(directory: Path, start: Start) -> None:
-    """A server without a keeper is replaced by the next keeper's."""
+    """A server without a keeper is replaced by the server of the next keeper."""
     directory.mkdir(mode=0o700)
     with lone_server(directory) as stray:
         user = start()

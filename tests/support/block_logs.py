@@ -16,7 +16,7 @@ from clientapp.wire.welcome import FeedState, Welcome
 
 OLD, NEW = "0123456789ab", "ba9876543210"
 STARTED_US = 1_795_250_000_000_000
-"""The time at which the first message of every log here is received."""
+"""The time of receipt of the first message in every log here."""
 SERVER_STARTED_US = STARTED_US
 """The same time by the server's clock."""
 LATE_US = 2000

@@ -17,7 +17,7 @@ __all__ = ["SCROLL_WIDTH", "WIDTHS", "Browser", "SharedBrowser", "browser", "oth
 WIDTHS = (1440, 390)
 """Widths of pages in pixels: a desktop's and a phone's."""
 SCROLL_WIDTH = "document.documentElement.scrollWidth"
-"""The width of the content, to compare with a window's: a phone's window grows with it."""
+"""The width of the content; on a phone, the window would grow with it."""
 
 
 class SharedBrowser:

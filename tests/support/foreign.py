@@ -99,7 +99,7 @@ class Foreign:
         return sum(size for _, _, size in self._stored())
 
     def has_all_up_to(self, head: int) -> bool:
-        """Tell whether it got the message at offset *head*, the newest there is."""
+        """Tell whether it received the message at *head*, the newest offset."""
         return bool(frames := self.frames()) and json.loads(frames[-1])["offset"] == head
 
     def missing(self) -> int:

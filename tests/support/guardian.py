@@ -21,7 +21,8 @@ from pathlib import Path
 
 VARIABLE = "BLOCKFEED_TEST_MARK"
 LOOKS = 5
-"""Looks that must find nothing before the guardian ends: a program may be starting another."""
+"""Consecutive looks that must find nothing before the guardian ends, since a program may be
+starting another."""
 LOOK_SECONDS = 0.1
 LONGEST_SECONDS = 10.0
 

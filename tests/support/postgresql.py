@@ -213,7 +213,7 @@ def running(*, port: int | None = None, **settings: str) -> Iterator[PostgreSQL]
 
 
 def patient_url(server: PostgreSQL) -> str:
-    """Return the address without limits that a test on a loaded machine could reach."""
+    """Return the address, without the limits that a test on a loaded machine could reach."""
     limits = {"statement_timeout": "5min", "lock_timeout": "5min"}
     limits["idle_in_transaction_session_timeout"] = "0"
     return "&".join([server.url(), *(f"{name}={value}" for name, value in limits.items())])

@@ -33,7 +33,7 @@ __all__ = ["CHECKOUT", "PATIENCE_SECONDS", "Program", "Stack", "free_port", "unt
 FIRST_PORT, WORKERS, PORTS_EACH = 12_000, 10, 2_000
 """Ports from 12,000 to 31,999, in equal parts for each process that runs tests at once."""
 _PORT_NUMBERS = count(os.getpid())
-"""Starts at a different number in each process, so two test runs on one machine rarely collide."""
+"""A counter that starts elsewhere in each process, so two test runs rarely collide."""
 
 CHECKOUT = Path(__file__).parents[2]
 

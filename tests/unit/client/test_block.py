@@ -46,7 +46,7 @@ def part(
     gaps: int = 0,
     duplicates: int = 0,
 ) -> FeedRange:
-    """Return a range of lines whose CRC-32 is their offset; all of them *came* by default."""
+    """Return a range of lines whose CRC-32s are their offsets; by default all of them *came*."""
     last = last or first
     came = tuple(range(first, last + 1)) if came is None else came
     return FeedRange(

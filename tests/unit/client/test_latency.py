@@ -21,5 +21,5 @@ def test_summary_of_one() -> None:
 
 
 def test_summary_sorts() -> None:
-    """The order of receipt does not matter; a client's clock may be behind the server's."""
+    """The order does not matter; a latency may be negative, by a clock behind the server's."""
     assert summarise([3.0, -1.0, 2.0]) == Latency(p50=2.0, p99=3.0, max=3.0)

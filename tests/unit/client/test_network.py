@@ -43,7 +43,7 @@ def certificate(code: int, message: str) -> ssl.SSLCertVerificationError:
     ],
 )
 def test_certificate_error_is_explained(error: ssl.SSLCertVerificationError, words: str) -> None:
-    """The sentence says what is wrong, and what to do if the authority is unknown."""
+    """The sentence says what is wrong, and what the user can do if the authority is unknown."""
     assert describe(error) == f"its certificate is not accepted: {words}"
 
 

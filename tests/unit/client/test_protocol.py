@@ -260,7 +260,7 @@ def test_message_taken_back_is_requested_again(protocol: ClientProtocol) -> None
 
 
 def test_first_message_of_an_epoch_can_be_taken_back(protocol: ClientProtocol) -> None:
-    """The message is requested again in its own epoch, even if offsets restarted lower."""
+    """The first message of an epoch is requested again in that epoch, even at a lower offset."""
     protocol.receive(gap(1, 0))
     protocol.receive(message(1))
     protocol.take_back(message(1))

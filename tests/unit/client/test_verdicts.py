@@ -13,7 +13,7 @@ WORDS = st.sampled_from(["verified", "broken", "unverifiable"])
 
 @given(st.lists(st.tuples(BLOCKS, WORDS)))
 def test_last_verdict_counts(taken: list[tuple[int, str]]) -> None:
-    """The counts are those of the last verdict of each block; no verdict has a count of zero."""
+    """Each block counts under its last verdict; verdicts that no block has are left out."""
     counts: dict[str, int] = {}
     verdicts = Verdicts(counts)
     for block, verdict in taken:

@@ -153,7 +153,7 @@ def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_clock_before_1970_makes_good_logs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The log is whole, its client resumes from it, and its reports can be read."""
+    """A log with such times is whole, can be resumed from, and its reports can be read."""
     monkeypatch.setattr(block_logs, "STARTED_US", -86_400_000_000)
     path = tmp_path / "alice.log"
     path.write_bytes(session_log(ALICE, users(1, 8)))

@@ -17,7 +17,7 @@ def traffic(
 
 
 def patience() -> Patience:
-    """Return the patience with a connection that starts now."""
+    """Return the timer of a connection that starts now."""
     return Patience(LIMITS, traffic(0), 0.0)
 
 

@@ -38,7 +38,7 @@ def test_clients_that_connect_at_once_have_room() -> None:
 
 
 def test_connection_that_returns_waits_anew() -> None:
-    """A connection that had a request in between is the newest again."""
+    """A connection that had a request meanwhile counts as the newest again."""
     pending, many = Pending(most=1), [Connection() for _ in range(3)]
     pending.enter(many[0], 0.0)
     pending.enter(many[1], 0.0)

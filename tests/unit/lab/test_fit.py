@@ -1,4 +1,4 @@
-"""Lines fitted through points, and the points that are refused."""
+"""Lines fitted through points, and the reasons for which a fit is refused."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_too_few_points_are_refused() -> None:
 
 
 def test_a_wrong_form_is_refused() -> None:
-    """A curve is not reported as a line, however close; its residuals are kept for the plot."""
+    """A curve that is nearly a line is not reported as one; its residuals are kept for the plot."""
     curve = np.array(line(NOISE)) + 1e-4 * np.array(SIZES) ** 2
     outcome = fit(list(curve), GRID)
     assert "wrong form" in refused(outcome)

@@ -46,7 +46,7 @@ def test_models_of_a_grid() -> None:
 
 
 def test_blocks_of_one_are_left_out_of_block_time() -> None:
-    """Block times that are always zero would suggest false precision."""
+    """Blocks of one message always take no time, which would suggest false precision."""
     found = models(study(grid()))["mean block time"]
     assert isinstance(found, Fit)
     assert found.points == 27

@@ -42,7 +42,7 @@ def test_the_same_seed_makes_the_same_plan() -> None:
 
 
 def test_churn_and_slow_readers() -> None:
-    """About the requested shares of members return once, and read slowly."""
+    """About the requested share of members leave and return once; another share reads slowly."""
     made = roles(Stage(1000, 20.0), churn=0.5, slow=0.1, slow_bytes=99.0)
     back = [role for role in made if len(role.stays) == 2]
     slow = [role for role in made if role.bytes_per_second is not None]

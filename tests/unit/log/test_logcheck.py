@@ -294,7 +294,7 @@ def test_damage_does_not_spread() -> None:
 
 
 def test_blocks_of_a_damaged_session_are_not_judged() -> None:
-    """The blocks below a damaged session line are not judged; the next session is."""
+    """Blocks below a damaged session line are not judged; those of the next session are."""
     findings = check(GOOD.replace(b"first-session-key", b"worst-session-key", 1))
     expected = (
         "the session line does not match its checksum; the blocks of this session are not judged"

@@ -140,7 +140,7 @@ def test_verdict_holds_until_there_is_another(scene: Scene) -> None:
 
 
 def test_look_of_another_thread_counts_once(scene: Scene) -> None:
-    """A look that was overtaken saw an older sign, so that is no change."""
+    """A look that was overtaken by another one saw an older sign, which is not a change."""
     scene.look()
     scene.promise()
     older = scene.sign

@@ -8,7 +8,7 @@ from blockfeed import cli
 
 
 class Became(Exception):
-    """The program that the command has become, instead of becoming it."""
+    """Raised in place of becoming a program, with what the command would have become."""
 
 
 @pytest.fixture(autouse=True)

@@ -83,7 +83,7 @@ def test_another_process_makes_the_same_bytes(
 
 
 def test_nothing_reads_the_clock(expected: str) -> None:
-    """The bytes are the same if asking for the time is an error."""
+    """The bytes are the same even if every question for the time is an error."""
     assert run(NO_CLOCK + PROGRAM) == expected
 
 

@@ -133,7 +133,7 @@ def test_epoch_depends_on_recipe_and_output(other: Letters) -> None:
     ],
 )
 def test_spelled_out_defaults_change_nothing(kind: str, spelled_out: dict[str, Any]) -> None:
-    """The empty spec and its defaults in any order have one epoch and the same records."""
+    """The empty spec and the defaults, written in any order, give the same epoch and records."""
     terse, wordy = make_source(kind, {}, 1), make_source(kind, spelled_out, 1)
 
     assert (terse.epoch, terse.records(1, 3)) == (wordy.epoch, wordy.records(1, 3))

@@ -118,7 +118,7 @@ def test_women_and_men_are_equally_frequent() -> None:
 
 @pytest.mark.parametrize("name", VOCABULARIES)
 def test_vocabulary_does_not_depend_on_others(name: str) -> None:
-    """A vocabulary has the same words if it is made alone or after all others."""
+    """A vocabulary has the same words, whether it is made alone or after all others."""
     remembered = vocabulary(name, "pl_PL", 5)
     for other in VOCABULARIES:
         vocabulary(other, "pl_PL", 6)

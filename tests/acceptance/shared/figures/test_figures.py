@@ -31,7 +31,7 @@ MEMBERS = 28
 NEAR_US = 300_000
 """A message this close to the end or start of a connection may belong to either side."""
 CAUGHT_UP_US = 5_000_000
-"""This long after a reconnect every prompt message is live."""
+"""From this time after a reconnect on, every prompt message is live."""
 PROMPT_US = 40_000
 """A message this soon after it was due is prompt; on a busy machine many are not."""
 

@@ -96,7 +96,7 @@ def test_ends_can_be_required(server: Blockfeed, lines: list[str | bytes]) -> No
 
 
 def test_long_list_is_cut(server: Blockfeed, lines: list[str | bytes]) -> None:
-    """Of very many offsets the first fifty are shown, and the number of all."""
+    """If there are very many offsets, the first fifty and the total number are shown."""
     with pytest.raises(AssertionError, match=r"^users: 98 missing: .+ and 48 more$"):
         server.check("users", [lines[0], lines[-1]])
 

@@ -70,7 +70,7 @@ def version(wheel: Path) -> str:
 
 
 def test_wheel_has_the_compiled_pass(wheel: Path) -> None:
-    """The compiler here made the library, so the wheel is for this platform, any Python 3."""
+    """With a library from the compiler here, the wheel is for this platform and any Python 3."""
     libraries = [name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".so")]
     assert [name.rpartition("/")[0] for name in libraries] == ["blockfeed/_app/build"]
     assert re.fullmatch(r"blockfeed-[\d.]+-py3-none-(?!any)\w+\.whl", wheel.name)

@@ -40,7 +40,7 @@ def get(stack: Stack, path: str) -> tuple[str, str]:
 def test_proxy_headers_are_trusted_if_configured(
     stack: Stack, command: str, *, believed: bool
 ) -> None:
-    """With the setting the headers of the nearest proxy are trusted, without it none are."""
+    """With the setting, the headers of the nearest proxy are trusted; without it, none are."""
     if believed:
         stack.environment["BEHIND_TLS_PROXY"] = "true"
     server = serve(stack) if command == "serve" else stack.server()

@@ -180,7 +180,7 @@ def test_quiet_prints_nothing(beside: Stack, open_window: Open) -> None:
 
 
 def test_pipe_gets_plain_lines(beside: Stack) -> None:
-    """In a pipe they print plain lines, even if colour is forced."""
+    """In a pipe the programs print plain lines, even if colour is forced."""
     beside.environment["FORCE_COLOR"] = "1"
     generator = beside.generator("--rate=50")
     client = beside.client("grace", "--block-size=5", "--blocks=2")
