@@ -8,6 +8,7 @@ Hypothesis tries the same examples in every run, at any speed. ``BLOCKFEED_EXAMP
 number of examples for each property; CI tries more than a developer wants to wait for.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -22,6 +23,9 @@ from tests.support.guardian import guard
 
 FEWEST_WORKERS = 4
 """The number of test processes even on fewer cores, because many tests wait for a program."""
+
+UNIT = "tests/unit"
+"""The tests that wait for nothing; more processes than cores would only import more."""
 
 FEW_EXAMPLES, MANY_EXAMPLES = 25, 100
 """Default number of examples for each property: on a developer's machine, and in CI."""
@@ -63,9 +67,21 @@ def _heed(number: signal.Signals, handler: Any) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return the meaning of ``--numprocesses auto``."""
-    return max(FEWEST_WORKERS, os.cpu_count() or 1)
+    cores = os.cpu_count() or 1
+    return cores if all(UNIT in one for one in config.args) else max(FEWEST_WORKERS, cores)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect tests and what they import without looking for garbage, then or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -20,6 +20,7 @@ from websockets.sync.client import connect
 
 from feeds.sources import make_source
 from tests.support import stack
+from tests.support.forks import run
 from tools.installation import CannotStart
 from tools.ports import HOST, LAST_PORT, free_port, is_taken
 from tools.terminal_window import TerminalWindow
@@ -168,7 +169,7 @@ def test_taken_port_is_skipped() -> None:
 @pytest.mark.parametrize("port", ["abc", "0", "65536", "-1", "8000.0"])
 def test_wrong_port_is_refused(program: str, port: str, tmp_path: Path) -> None:
     """An invalid PORT ends the program with a sentence before anything is created."""
-    done = subprocess.run(
+    done = run(
         [sys.executable, "-m", program],
         cwd=CHECKOUT,
         env={**os.environ, "BLOCKFEED_VAR": str(tmp_path), "PORT": port},
@@ -320,7 +321,7 @@ def tools_with_help() -> list[str]:
 @pytest.mark.parametrize("program", tools_with_help())
 def test_help_starts_nothing(program: str, tmp_path: Path) -> None:
     """A program that is asked for its help prints it and starts nothing."""
-    done = subprocess.run(
+    done = run(
         [sys.executable, "-m", program, "--help"],
         cwd=CHECKOUT,
         env={**os.environ, "BLOCKFEED_VAR": str(tmp_path / "var")},

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from feeds.layer import keeper, valkey
+from tests.support.forks import popen
 from tests.support.guardian import mark
 from tools.waiting import PATIENCE_SECONDS
 
@@ -38,7 +39,7 @@ class User:
     ) -> None:
         """Start with the interpreter's *flags* and *path* in place of PATH."""
         self._key = key
-        self.process = subprocess.Popen(
+        self.process: subprocess.Popen[str] = popen(
             [sys.executable, *flags, "-c", USER, str(CHECKOUT), str(patience)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

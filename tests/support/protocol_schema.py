@@ -6,7 +6,7 @@ import json
 import math
 import operator
 from collections.abc import Callable
-from functools import reduce
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,13 @@ def frames(side: str) -> list[str]:
     return [one["$ref"].rpartition("/")[2] for one in SCHEMA["$defs"][side]["anyOf"]]
 
 
+@cache
 def validator(name: str) -> Draft202012Validator:
     """Return the validator for the definition *name*."""
     return Draft202012Validator(SCHEMA | {"anyOf": [{"$ref": f"#/$defs/{name}"}]})
 
 
+@cache
 def conforming(name: str) -> st.SearchStrategy[dict[str, Any]]:
     """Draw frames that the definition *name* allows; reports are consistent."""
     drawn: st.SearchStrategy[dict[str, Any]] = _values(SCHEMA["$defs"][name])

@@ -4,7 +4,8 @@ The order of tests, and the process of pytest-xdist that runs each.
 Tests in a directory below ``acceptance/shared`` use fixtures that are expensive
 to start. One process runs all of a directory, one after the other, and begins
 with them, as they take longest. One process also runs all of a module whose
-tests share a server. All other tests are given out one by one.
+tests share a server, and of a module of unit tests, which are short. All other
+tests are given out one by one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 SHARED = "tests/acceptance/shared/"
+UNIT = "tests/unit/"
 ONE_SERVER = ("tests/acceptance/test_access.py",)
 """The modules whose tests share a server."""
 
@@ -23,10 +25,10 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it ships no type
 
     def _split_scope(self, nodeid: str) -> str:
         """Return the group of *nodeid*: its directory or module, or the test itself."""
+        if nodeid.startswith(SHARED):
+            return nodeid.removeprefix(SHARED).split("/")[0]
         module = nodeid.partition("::")[0]
-        if module in ONE_SERVER:
-            return module
-        return nodeid.removeprefix(SHARED).split("/")[0] if nodeid.startswith(SHARED) else nodeid
+        return module if module in ONE_SERVER or module.startswith(UNIT) else nodeid
 
 
 def make(config: Any, log: Any) -> Scheduling:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from .interval import CONFIDENCE
 from .residuals import complaints
@@ -93,7 +93,7 @@ def fit(response: Sequence[float], predictors: Mapping[str, Sequence[float]]) ->
     freedom = len(y) - x.shape[1]
     variance = float(residuals @ residuals) / freedom
     errors = np.sqrt(variance * np.diag(np.linalg.inv(x.T @ x)))
-    half = stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * errors
+    half = special.stdtrit(freedom, (1 + CONFIDENCE) / 2) * errors
     around = float(((y - y.mean()) ** 2).sum())
     return Fit(
         coefficients=tuple(

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy import stats
+import numpy as np
+from scipy import special
 
 CONFIDENCE = 0.95
 
@@ -28,6 +29,6 @@ def interval(means: Sequence[float]) -> Interval | None:
     if len(means) < 2:
         return None
     centre = math.fsum(means) / len(means)
-    error = float(stats.sem(means))
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(means) - 1)) * error
+    error = float(np.std(means, ddof=1)) / math.sqrt(len(means))
+    half = float(special.stdtrit(len(means) - 1, (1 + CONFIDENCE) / 2)) * error
     return Interval(centre - half, centre + half)

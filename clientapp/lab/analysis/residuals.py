@@ -13,7 +13,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 LEVEL = 0.01
 """Each test refuses a sound fit once in a hundred times."""
@@ -31,6 +31,8 @@ def complaints(x: Array, y: Array, residuals: Array) -> list[str]:
     """
     if np.abs(residuals).max() <= ROUNDING * max(1.0, float(np.abs(y).max())):
         return []
+    from scipy import stats  # noqa: PLC0415  it takes a second to import
+
     found = [
         ("a straight line has the wrong form: squares and products explain more", _form(x, y)),
         ("the spread of the residuals changes with the predictors", _spread(x, residuals)),
@@ -54,7 +56,8 @@ def _form(x: Array, y: Array) -> float:
     if more == 0 or freedom < 1:
         return 1.0
     narrow_rss, wide_rss = _rss(x, y), _rss(wider, y)
-    return float(stats.f.sf((narrow_rss - wide_rss) / more / (wide_rss / freedom), more, freedom))
+    ratio = (narrow_rss - wide_rss) / more / (wide_rss / freedom)
+    return float(special.fdtrc(more, freedom, ratio))
 
 
 def _spread(x: Array, residuals: Array) -> float:
@@ -63,7 +66,7 @@ def _spread(x: Array, residuals: Array) -> float:
     if around == 0:
         return 1.0
     explained = 1 - _rss(x, squares) / around
-    return float(stats.chi2.sf(len(squares) * explained, x.shape[1] - 1))
+    return float(special.chdtrc(x.shape[1] - 1, len(squares) * explained))
 
 
 def _rss(x: Array, y: Array) -> float:
