@@ -3,6 +3,9 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.conf import settings
+
+from feeds import private
 
 
 class FeedsConfig(AppConfig):
@@ -12,5 +15,6 @@ class FeedsConfig(AppConfig):
     verbose_name = "Blockfeed"
 
     def ready(self) -> None:
-        """Register the checks, which need the settings to be loaded."""
+        """Register the checks, and take the folder of local state from other users."""
         import_module("feeds.checks")
+        private.tighten_folder(settings.VAR_DIR)

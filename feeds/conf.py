@@ -137,7 +137,7 @@ class Environment:
         path = Path(self.text(name, str(default)))
         try:
             path = path.resolve()
-            path.mkdir(parents=True, exist_ok=True)
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except (OSError, RuntimeError) as error:
             reason = getattr(error, "strerror", None) or "its symbolic links form a loop"
             _refuse(f"{name}={_shown(str(path))}", f"another folder to keep files in ({reason})")

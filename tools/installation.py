@@ -84,7 +84,7 @@ class Installation:
         because it was changed. Raises CannotStart.
         """
         try:
-            self.var.mkdir(parents=True, exist_ok=True)
+            self.var.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self.password.exists():
                 self.password.touch(mode=0o600)
             password = self.password.read_text(encoding="ascii").strip()

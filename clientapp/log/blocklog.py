@@ -51,12 +51,13 @@ class BlockLog:
         """Bytes cut off the end when the log was opened."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise CouldNot(f"the log {path} cannot be opened: {_why(error)}") from None
         try:
             self._lock()
             self._tail = self._recover()
+            self._keep_private()
         except OSError as error:
             self.close()
             raise CouldNot(f"the log {path} cannot be opened: {_why(error)}") from None
@@ -173,6 +174,13 @@ class BlockLog:
         if tail.end == 0:
             _sync_folder(self.path.parent)
         return tail
+
+    def _keep_private(self) -> None:
+        """Take a log of an earlier version from other users: it holds the key of its session."""
+        mode = stat.S_IMODE(os.fstat(self._file).st_mode)
+        if mode & 0o077:
+            with suppress(PermissionError):  # of a log that belongs to another user
+                os.fchmod(self._file, mode & ~0o077)
 
     @contextmanager
     def _text(self) -> Iterator[Text]:

@@ -1,8 +1,8 @@
 """
 The embedded Valkey, from the point of view of its users.
 
-There is one server per user account and *key*, shared by all processes with the
-same key: the first one starts it, and it ends with the last one.
+There is one server per user account and *key*, the folder of local state, shared by
+all processes with the same key: the first one starts it, and it ends with the last one.
 ``feeds.layer.keeper`` describes how.
 """
 
@@ -34,6 +34,10 @@ A server in a terminal and a generator under cron have different values of these
 but must find the same directory. It is also short: a socket's path is limited to
 104 bytes.
 """
+OWN = "valkey"
+"""The directory in the folder of local state, in case another user made the usual one first."""
+LONGEST_PATH = 100
+"""The most bytes in the path of a socket, somewhat less than the shortest limit of a system."""
 PATIENCE_SECONDS = 10.0
 """Time to start a server: it takes 0.2 s, but seconds on a busy machine."""
 START_SECONDS = 2.0
@@ -68,10 +72,10 @@ def acquire(key: str) -> str:
     """
     if sys.platform == "win32":
         raise ValkeyUnavailable(NO_SERVER)
-    directory = runtime_directory(key)
     deadline = time.monotonic() + PATIENCE_SECONDS
-    path = directory / keeper.SOCKET
     while True:
+        directory = runtime_directory(key)
+        path = directory / keeper.SOCKET
         # An exiting keeper may remove the directory at any of these lines.
         with contextlib.suppress(FileNotFoundError):
             _make(directory)
@@ -87,9 +91,17 @@ def acquire(key: str) -> str:
 
 
 def runtime_directory(key: str) -> Path:
-    """Return the path of the directory of the server for *key*; it need not exist."""
+    """
+    Return the path of the directory of the server for *key*; it need not exist.
+
+    If another user made the usual one first, it is in the folder *key*, where nobody else
+    can make any. If one is in use there, it stays in use.
+    """
     name = hashlib.sha256(key.encode()).hexdigest()[:12]
-    return PLACE / f"blockfeed-{os.getuid()}-{name}"
+    usual, own = PLACE / f"blockfeed-{os.getuid()}-{name}", Path(key) / OWN
+    if _is_private(own) or (_exists(usual) and not _is_private(usual)):
+        return own
+    return usual
 
 
 def find_binary() -> str:
@@ -138,14 +150,36 @@ def _make(directory: Path) -> None:
     except OSError as error:
         text = f"the directory {directory} cannot be created: {error.strerror}"
         raise ValkeyUnavailable(text) from error
-    status = directory.lstat()
-    if not (
+    if not _is_private(directory):
+        text = f"{directory} is not a directory that only this user can access; remove it"
+        raise ValkeyUnavailable(text)
+    if len(os.fsencode(directory / keeper.SOCKET)) > LONGEST_PATH:
+        raise ValkeyUnavailable(
+            f"another user has made this user's directory in {PLACE}, and the path of "
+            f"{directory} is too long for a socket; set BLOCKFEED_VAR to a shorter path"
+        )
+
+
+def _is_private(directory: Path) -> bool:
+    """Tell whether *directory* is one that only this user can access."""
+    try:
+        status = directory.lstat()
+    except OSError:
+        return False
+    return (
         stat.S_ISDIR(status.st_mode)
         and status.st_uid == os.getuid()
         and stat.S_IMODE(status.st_mode) == 0o700
-    ):
-        text = f"{directory} is not a directory that only this user can access; remove it"
-        raise ValkeyUnavailable(text)
+    )
+
+
+def _exists(path: Path) -> bool:
+    """Tell whether there is anything at *path*, a broken link included."""
+    return os.path.lexists(path)
+
+
+def _open_privately(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _join(directory: Path) -> bool:
@@ -181,7 +215,7 @@ def _start_keeper(directory: Path) -> bool:
         try:
             if not keeper.try_lock(lock, fcntl.LOCK_EX):
                 return False
-            with (directory / keeper.LOG).open("wb") as log:
+            with open(directory / keeper.LOG, "wb", opener=_open_privately) as log:
                 subprocess.run(  # noqa: S603  this interpreter, and our own paths
                     # Isolated and without site-packages, it starts in 30 ms.
                     [

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from django.db.backends.sqlite3 import base
 
+from feeds import private
 from feeds.sqlite.turnstile import Turnstile
 
 WRITES = ("INSERT", "UPDATE", "DELETE")
@@ -27,13 +28,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.execute_wrappers.append(self._pass)
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Connect, and open the turnstile."""
+        """Connect to a file that is the owner's alone, and open the turnstile."""
         opened = list[sqlite3.Connection]()
 
         def keep(*arguments: Any, **options: Any) -> sqlite3.Connection:
             opened.append(sqlite3.Connection(*arguments, **options))
             return opened[-1]
 
+        if not self.is_in_memory_db():
+            self._make_private(Path(conn_params["database"]))
         try:
             connection = super().get_new_connection({**conn_params, "factory": keep})
         except Exception:
@@ -45,6 +48,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if not self.is_in_memory_db():
             self.turnstile = Turnstile(Path(conn_params["database"]))
         return connection
+
+    @staticmethod
+    def _make_private(path: Path) -> None:
+        """Make the database if it is missing; SQLite gives its other files the same mode."""
+        with suppress(OSError):  # SQLite's own sentence comes next
+            private.make_file(path)
+            private.tighten_database(path)
 
     def _close(self) -> None:
         try:

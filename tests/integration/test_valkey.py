@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -54,6 +55,13 @@ sys.stdin.read()
 
 
 Start = Callable[..., User]
+
+
+@pytest.fixture
+def user_folder() -> Iterator[Path]:
+    """Return a folder of local state with a short path."""
+    with TemporaryDirectory(dir="/tmp", prefix="var-") as name:
+        yield Path(name)
 
 
 @pytest.fixture
@@ -282,18 +290,42 @@ def test_keeper_inherits_nothing(key: str, directory: Path) -> None:
     os.close(writing)
 
 
-def test_directory_open_to_others_is_refused(key: str) -> None:
-    """A directory that other users may enter, or a link, is refused."""
-    path = valkey.runtime_directory(key)
-    path.mkdir()
-    path.chmod(0o755)
-    with pytest.raises(valkey.ValkeyUnavailable, match="not a directory that only this user"):
-        valkey.acquire(key)
-    path.rmdir()
-    path.symlink_to(key)
-    with pytest.raises(valkey.ValkeyUnavailable, match="not a directory that only this user"):
-        valkey.acquire(key)
-    path.unlink()
+@pytest.mark.parametrize("kind", ["open to others", "link", "file", "of another user"])
+def test_directory_made_by_others_is_never_used(kind: str, user_folder: Path) -> None:
+    """If the usual directory is not this user's alone, one in the folder of local state is used."""
+    key = str(user_folder)
+    usual = valkey.runtime_directory(key)
+    match kind:
+        case "link":
+            usual.symlink_to(user_folder)
+        case "file":
+            usual.touch()
+        case _:
+            usual.mkdir(mode=0o700)
+            usual.chmod(0o755 if kind == "open to others" else 0o700)
+    if kind == "of another user":
+        if os.geteuid():
+            pytest.skip("only root can make a directory of another user")
+        os.chown(usual, 65534, 65534)
+    user = User(key)
+    assert user.answer() == f"unix://{user_folder}/valkey/socket"
+    # While it is in use, newcomers find it even if the usual one is gone.
+    usual.rmdir() if usual.is_dir() and not usual.is_symlink() else usual.unlink()
+    assert valkey.runtime_directory(key) == user_folder / "valkey"
+    user.leave()
+    wait_until(lambda: is_gone(user_folder / "valkey"))
+    assert valkey.runtime_directory(key) == usual
+
+
+def test_path_too_long_for_a_socket_is_explained(user_folder: Path) -> None:
+    """If no directory can be used, one sentence says so and what to change."""
+    folder = user_folder / ("x" * 99)
+    folder.mkdir()
+    usual = valkey.runtime_directory(str(folder))
+    usual.touch()
+    with pytest.raises(valkey.ValkeyUnavailable, match="set BLOCKFEED_VAR to a shorter path"):
+        valkey.acquire(str(folder))
+    usual.unlink()
 
 
 def test_missing_server_binary_is_explained(directory: Path, start: Start, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The block log: complete blocks can be read back, and a torn tail is cut."""
 
+import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +55,24 @@ def path(tmp_path: Path) -> Path:
             log.sync()
             after = 4
     return path
+
+
+def test_log_is_private(path: Path) -> None:
+    """A log holds the key of its session: only its owner may read it, whatever made it before."""
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o644)
+    BlockLog(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_other_files_keep_their_mode(tmp_path: Path) -> None:
+    """A file that is not a block log is not touched."""
+    path = tmp_path / "notes"
+    path.write_text("not a log\n")
+    path.chmod(0o644)
+    with pytest.raises(CouldNot):
+        BlockLog(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
 def test_log_has_the_documented_format(path: Path) -> None:

@@ -1,0 +1,77 @@
+"""
+Files and folders of local state, which only their owner may use.
+
+They hold what clients sent, hashes of passwords and the secret key. Files are made with
+mode 600 and folders with mode 700. Those of earlier versions are *tightened*.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+OTHERS = 0o077
+"""The rights of all users but the owner."""
+DATABASE_PARTS = ("", "-wal", "-shm", "-journal", "-turnstile")
+"""What the name of an SQLite database is followed by in those of its files."""
+OURS = ("db.sqlite3", "secret_key", "admin_password", "set_aside.jsonl", "valkey")
+"""How the names in the folder of local state begin."""
+
+
+def make_file(path: Path) -> None:
+    """Create *path* empty, with mode 600, unless it exists; raises OSError."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def tighten_folder(folder: Path) -> None:
+    """
+    Take *folder*, the folder of local state, and our files in it from other users.
+
+    A folder that holds anything else, such as a home folder, keeps its mode.
+    """
+    names = [path.name for path in folder.iterdir()]
+    for name in names:
+        if name.startswith(OURS):
+            tighten(folder / name)
+    if all(name.startswith(OURS) for name in names):
+        tighten(folder)
+
+
+def tighten_database(path: Path) -> None:
+    """Take the SQLite database *path* from other users, with the files beside it."""
+    for part in DATABASE_PARTS:
+        tighten(path.with_name(f"{path.name}{part}"))
+
+
+def tighten(path: Path) -> None:
+    """
+    Take *path* from other users, and log that; do nothing if it does not exist.
+
+    A link stays as it is. If this user may not change the mode, the log says so.
+    """
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return
+    mode = stat.S_IMODE(status.st_mode)
+    if stat.S_ISLNK(status.st_mode) or not mode & OTHERS:
+        return
+    try:
+        path.chmod(mode & ~OTHERS)
+    except OSError as error:
+        log.warning(
+            "%s is open to other users of this host (mode %o), which cannot be changed: %s",
+            path,
+            mode,
+            error.strerror,
+        )
+    else:
+        log.warning(
+            "%s was open to other users of this host (mode %o); now only its owner may use it",
+            path,
+            mode,
+        )
