@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 OTHERS = 0o077
 """The rights of all users but the owner."""
 DATABASE_PARTS = ("", "-wal", "-shm", "-journal", "-turnstile")
-"""What the name of an SQLite database is followed by in those of its files."""
+"""Ends of the names of the files of an SQLite database."""
 OURS = ("db.sqlite3", "secret_key", "admin_password", "set_aside.jsonl", "valkey")
-"""How the names in the folder of local state begin."""
+"""Beginnings of the names of our files in the folder of local state."""
 
 
 def make_file(path: Path) -> None:

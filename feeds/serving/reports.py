@@ -24,7 +24,7 @@ from feeds.making.regeneration import ScheduleUnknownError, UnavailableError
 from feeds.running.child import ChildEndedError
 from feeds.serving.caller import Caller
 from feeds.serving.outlet import Outlet
-from feeds.serving.screening import Screening
+from feeds.serving.screening import Screening, VerifiedSoFar
 from feeds.serving.verifier import Verifier
 from feeds.storing.facts import Explanation, Outcome, Reported
 from feeds.storing.recorder import Recorder
@@ -50,6 +50,7 @@ class Reports:
         self._screening = screening
         self._verifier = verifier
         self._recorder = recorder
+        self._before = VerifiedSoFar()
         self._asked: dict[int, Report] = {}
         """Broken blocks whose client was asked what it received."""
         self._telling = 0
@@ -70,12 +71,16 @@ class Reports:
                 self._refuse_untrue(report.block, screened.untruth)
                 return
             judgement = await self._verifier.judge(report, screened.rolled_back)
+            is_verified = judgement.verdict == Verdict.VERIFIED
+            if is_verified and (overlap := self._screening.find_overlap(report, self._before)):
+                self._refuse_untrue(report.block, overlap)
+                return
         except Exception as error:
             if not isinstance(error, ScheduleUnknownError | ChildEndedError):
                 self._caller.log.exception("a report could not be judged")
             self._refuse_for_now(report.block)
         else:
-            self._store(report, judgement)
+            self._store(report, judgement, is_timed=screened.is_timed)
 
     async def take_explanation(self, said: Explained) -> None:
         """Handle a part of the client's explanation of a broken block."""
@@ -101,7 +106,7 @@ class Reports:
             spans = {feed: list(zip(*[iter(flat)] * 2, strict=True)) for feed, flat in told.items()}
             await self._explain(report, spans)
 
-    def _store(self, report: Report, judgement: Judgement) -> None:
+    def _store(self, report: Report, judgement: Judgement, *, is_timed: bool) -> None:
         def stored(outcome: Outcome) -> None:
             if not outcome.kept:
                 self._refuse_for_now(report.block)
@@ -122,9 +127,12 @@ class Reports:
             judgement=judgement,
             clients=self._outlet.readers,
             at=datetime.now(UTC),
+            is_timed=is_timed,
         )
         if not self._recorder.record(fact, stored):
             self._refuse_for_now(report.block)
+        elif judgement.verdict == Verdict.VERIFIED:
+            self._screening.note(report, self._before)
 
     def _acknowledge(self, block: int, judgement: Judgement) -> None:
         if judgement.verdict == Verdict.BROKEN:

@@ -84,6 +84,8 @@ class Reported:
     clients: int
     """Connections of this process at that time."""
     at: datetime
+    is_timed: bool = True
+    """Whether its times can be true; if not, figures leave it out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

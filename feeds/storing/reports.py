@@ -66,7 +66,7 @@ def _time(
     judged = [
         (rows[id(fact)], fact.report)
         for fact in reported
-        if isinstance(fact.report, Report) and not fact.judgement.is_rolled_back
+        if isinstance(fact.report, Report) and fact.is_timed and not fact.judgement.is_rolled_back
     ]
     if not judged:
         return
@@ -185,7 +185,7 @@ def report_row(session: int, fact: Reported) -> BlockReport:
         row.latency_p99 = report.latency.p99
         row.latency_max = report.latency.max
         row.label = report.label
-        if report.clock is not None:
+        if report.clock is not None and fact.is_timed:
             row.clock_offset = report.clock.offset
             row.clock_error = report.clock.error
         row.started_at = _wall(report.started_at)

@@ -8,11 +8,13 @@ from typing import Any
 from zlib import crc32
 
 import pytest
+from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 
 from clientapp.core.block import NOTED_DUPLICATES, BlockBuilder
 from clientapp.core.session import Session
 from clientapp.core.stamp import Stamp
+from clientapp.figures.measured import Reason
 from clientapp.log.memorylog import MemoryLog
 from clientapp.wire import digest
 from clientapp.wire.from_client import explanations, read_from_client
@@ -25,6 +27,7 @@ from feeds.making.segments import segment_of
 from feeds.models import BlockReport, ClientSession, Feed, Segment
 from feeds.running.child import Child
 from feeds.serving.node import get_node
+from feeds.storing.measured import measured
 from tests.support.session import client, epoch, generate, receive, report
 from tools.waiting import PATIENCE_SECONDS
 
@@ -351,3 +354,48 @@ async def test_range_that_ends_in_a_gap_has_the_next_epoch() -> None:
             assert (await receive(one, "ack"))["block"] == block
         await one.send_to(report("f" * 12, block=3))
         assert (await receive(one, "error"))["code"] == "untrue"
+
+
+async def test_contradictory_report_is_refused() -> None:
+    """A report with another client's sentence is answered with the reason, and not stored."""
+    async with client(BLOCKS) as one:
+        await receive(one, "welcome")
+        await generate(3)
+        text = "Client bob received 1 block in 2.000 s time"
+        await one.send_to(await said(await collect(one), text=text))
+        error = await receive(one, "error")
+    assert (error["code"], error["block"], error["retryable"]) == ("untrue", 1, False)
+    assert error["text"].endswith("text names the client 'bob', but this one is 'alice'")
+    assert not await BlockReport.objects.aexists()
+
+
+async def test_range_is_reported_once() -> None:
+    """Messages are verified in one block only; the same block may be reported again."""
+    async with client(BLOCKS) as one:
+        await receive(one, "welcome")
+        await generate(5)
+        crcs = await collect(one, 5)
+        for block, verdict in ((1, "verified"), (1, "verified")):
+            await one.send_to(await said(crcs[:3], block=block))
+            assert (await receive(one, "ack"))["verdict"] == verdict
+        overlapping = {"digest": written(crcs[2:]), "first": 3, "last": 5}
+        for twice in ({"digest": written(crcs[:3])}, overlapping):
+            await one.send_to(report(await epoch(), part=twice, block=2))
+            error = await receive(one, "error")
+            assert error["code"] == "untrue"
+            assert "but verified blocks reach 3 already" in error["text"]
+    assert await BlockReport.objects.acount() == 1
+
+
+async def test_absurd_times_are_in_no_figure() -> None:
+    """A block with a latency of centuries is verified, and its times are left out of figures."""
+    absurd = {"p50": 1e10, "p99": 1e10, "max": 1e10}
+    async with client(BLOCKS) as one:
+        await receive(one, "welcome")
+        await generate(3)
+        clock = {"offset": 0.0, "error": 0.001}
+        await one.send_to(await said(await collect(one), latency=absurd, clock=clock))
+        assert (await receive(one, "ack"))["verdict"] == "verified"
+    [(block, _)] = await database_sync_to_async(list)(measured(BlockReport.objects.all()))
+    assert block.left_out is Reason.NO_IDEAL
+    assert block.latency is None

@@ -76,7 +76,9 @@ def test_invalid_value_ends_the_program(variables: dict[str, str], sentence: str
 @pytest.mark.sqlite("the file of a database")
 def test_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
     """A command of Django also ends with a sentence."""
-    (tmp_path / "db.sqlite3").write_text("Dear diary")
+    path = tmp_path / "db.sqlite3"
+    path.touch(mode=0o600)
+    path.write_text("Dear diary")
     code, said = manage("migrate", BLOCKFEED_VAR=str(tmp_path))
     assert (code, said) == (
         1,

@@ -13,6 +13,7 @@ from channels.testing import WebsocketCommunicator
 
 from clientapp.wire import SUBPROTOCOL
 from clientapp.wire.closing import fit_reason
+from clientapp.wire.sentence import Sentence
 from feeds.making.generator import Generator
 from feeds.models import Feed
 from tools.waiting import PATIENCE_SECONDS
@@ -66,7 +67,7 @@ async def close_code(communicator: WebsocketCommunicator) -> int:
 def report(epoch: str = "0" * 12, *, part: dict[str, Any] | None = None, **changes: Any) -> str:
     """Return the report frame of a block of three arrays that starts at offset 1."""
     held = {"epoch": epoch, "first": 1, "last": 3, "count": 3, "gaps": 0, "duplicates": 0}
-    obj = {
+    obj: dict[str, Any] = {
         "type": "report",
         "block": 1,
         "text": SENTENCE,
@@ -78,4 +79,7 @@ def report(epoch: str = "0" * 12, *, part: dict[str, Any] | None = None, **chang
         "latency": {"p50": 0.001, "p99": 0.002, "max": 0.003},
         "interrupted": False,
     }
-    return json.dumps(obj | changes)
+    obj |= changes
+    if "text" not in changes:
+        obj["text"] = str(Sentence("alice", obj["block"], obj["seconds"]))
+    return json.dumps(obj)
