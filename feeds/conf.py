@@ -50,6 +50,8 @@ OPEN, TOKEN = ACCESS = "open", "token"
 WEBSOCKET_ORIGIN = rf"{CORS_ORIGIN}|null"
 MOST_DAYS = 36_500
 """A century, which means for ever."""
+MOST_WHOLE = 10**12
+"""A number of rows, or megabytes, beyond any database."""
 SECRET_CHARACTERS = 32
 """The shortest key allowed: 190 bits, if this module generated it."""
 
@@ -130,6 +132,14 @@ class Environment:
         is_number = value.isascii() and value.isdigit() and len(value) <= 5
         if not is_number or not 1 <= int(value) <= MOST_DAYS:
             _refuse(f"{name}={_shown(value)}", f"a whole number of days from 1 to {MOST_DAYS}")
+        return int(value)
+
+    def whole(self, name: str, default: int) -> int:
+        """Return a whole number of at least 1."""
+        value = self.text(name, str(default))
+        is_number = value.isascii() and value.isdigit() and len(value) <= len(str(MOST_WHOLE))
+        if not is_number or not 1 <= int(value) <= MOST_WHOLE:
+            _refuse(f"{name}={_shown(value)}", f"a whole number from 1 to {MOST_WHOLE}")
         return int(value)
 
     def folder(self, name: str, default: Path) -> Path:

@@ -36,7 +36,7 @@ def configuration(form: str, level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"chosen": {"()": "feeds.logs.Discreet", "form": form}},
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "chosen"}},
+        "handlers": {"console": {"class": "feeds.logwriter.LogWriter", "formatter": "chosen"}},
         "filters": {"wrong_host": {"()": "feeds.running.wrong_host.WrongHost"}},
         # Anything else, such as errors of asyncio, has the same form.
         "root": {"handlers": handlers, "level": "WARNING"},

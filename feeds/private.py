@@ -18,7 +18,7 @@ OTHERS = 0o077
 """The rights of all users but the owner."""
 DATABASE_PARTS = ("", "-wal", "-shm", "-journal", "-turnstile")
 """Ends of the names of the files of an SQLite database."""
-OURS = ("db.sqlite3", "secret_key", "admin_password", "set_aside.jsonl", "valkey")
+OURS = ("db.sqlite3", "secret_key", "admin_password", "set_aside.jsonl", "valkey", "metrics")
 """Beginnings of the names of our files in the folder of local state."""
 
 

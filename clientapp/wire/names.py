@@ -12,7 +12,9 @@ MAX_BLOCK_SIZE = 100_000
 MAX_LABEL = 64
 """The most characters in a label: it is a name, not a text."""
 
-CLIENT_NAME = re.compile(r"\w[\w .@+-]{0,63}")
+BLANKS = "\u115f\u1160\u3164\uffa0"
+"""The fillers of Hangul: letters for Unicode, and invisible. They are the only such letters."""
+CLIENT_NAME = re.compile(rf"(?!.*[{BLANKS}])\w[\w .@+-]{{0,63}}")
 FEED_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 SESSION_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 EPOCH = re.compile(r"[0-9a-f]{12}")

@@ -110,6 +110,11 @@ class Limits:
     text_burst: int = 200
     """Texts of one connection that are logged and stored at once after a pause: what a person
     pastes, and little for a stranger who connects again and again."""
+    log_rate: float = 20.0
+    """Log lines about one connection per second in the long run: one for each report of a client
+    with blocks of one message at 10/s, and as many again."""
+    log_burst: int = 1000
+    """Log lines about one connection at once after a pause: the reports of an outage."""
     session_texts: int = 5000
     """Texts kept of one session: 20 MB of the longest ones in ASCII."""
     refusal_rate: float = 100.0
@@ -126,6 +131,9 @@ class Limits:
     a fifth more were stored per second, and promises of messages could come too late."""
     heartbeat_seconds: float = 10.0
     """Interval of heartbeats; three missed ones mean a dead server."""
+    housekeeping_seconds: float = 60.0
+    """Interval at which old rows are removed and the disk is looked at: in this time, all clients
+    together store at most 250,000 reports, which take 150 MB."""
     poll_seconds: float = 1.0
     """Interval of polling the promise: a lost batch is noticed after at most this time."""
     promise_age_seconds: float = 1.75

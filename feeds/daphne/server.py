@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -82,6 +83,7 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         self.endpoints: list[str] = []  # Daphne requires one, and opens sockets for it
         self._application = application
         self.exit_code = 0
+        self._limits = LIMITS
         self._sockets: list[socket.socket] = []
         self._ports: list[Any] = []
         self._draining_since: float | None = None
@@ -195,13 +197,15 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
     def _prepare(self) -> None:
         """Finish what ``Server.run`` set up, just before the reactor runs."""
         sys.setswitchinterval(SWITCH_SECONDS)
-        wanted = LIMITS.connections
-        if (files := kernel.allow_files(wanted)) < wanted:
+        wanted = LIMITS.connections + SPARE_FILES
+        files = kernel.allow_files(wanted)
+        self._limits = replace(LIMITS, connections=max(1, files - SPARE_FILES))
+        if files < wanted:
             log.warning(
-                "this process may open %s files, so it serves about %s connections; "
+                "this process may open %s files, so it serves at most %s connections; "
                 "for more, raise the limit: ulimit -n %s",
                 files,
-                max(0, files - SPARE_FILES),
+                self._limits.connections,
                 wanted,
             )
         # The 100,000 objects loaded by now are never garbage: exclude them from collections.
@@ -228,7 +232,7 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
     async def _begin(self) -> None:
         # Twisted calls what `callWhenRunning` was given before asyncio's loop runs.
         ignore_cancelled(asyncio.get_running_loop())
-        await get_node(Clerk)
+        await get_node(Clerk, self._limits)
 
     def _drain_on_signals(self) -> None:
         for number in heeded_stops():

@@ -97,5 +97,5 @@ METRICS = (
     _least("blockfeed_disk_free_bytes", "bytes", "Free space in the folder of local state."),
 )
 BY_NAME = {metric.name: metric for metric in METRICS}
-PARTS = ("database", "layer", "recorder", "clerk", "maker")
+PARTS = ("database", "layer", "recorder", "clerk", "maker", "disk")
 """The parts of a process whose outages are shown."""

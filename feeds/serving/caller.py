@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
-from clientapp.wire.names import key_prefix
 from clientapp.wire.request import Request
-
-_log = logging.getLogger("feeds.clients")
+from feeds.serving.clientlog import ClientLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +21,5 @@ class Caller:
     peer: str
     """Its address, for people."""
 
-    @property
-    def log(self) -> logging.LoggerAdapter[logging.Logger]:
-        """The log of clients, whose records then name the session by the prefix of its key."""
-        return logging.LoggerAdapter(_log, {"session": key_prefix(self.key)})
+    log: ClientLog
+    """The lines about it."""

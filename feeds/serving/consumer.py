@@ -34,6 +34,7 @@ from feeds.core.peer import peer
 from feeds.fanout.writers import SendWriter
 from feeds.running.timelimit import at_most
 from feeds.serving.caller import Caller
+from feeds.serving.clientlog import ClientLog
 from feeds.serving.conversation import Conversation
 from feeds.serving.node import get_node
 from feeds.serving.refusal import Forbidden, Refusal, Unavailable
@@ -100,7 +101,11 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         if writer is None:
             writer = self.sender = SendWriter(self.base_send)
         caller = Caller(
-            request=self.request, key=admission.key, channel=self.channel_name, peer=came_from
+            request=self.request,
+            key=admission.key,
+            channel=self.channel_name,
+            peer=came_from,
+            log=ClientLog(admission.key, node.limits),
         )
         self.conversation = node.converse(caller, admission, self.form, writer)
         if not self.conversation.record_opening():

@@ -160,6 +160,7 @@ class Conversation:
         self._caller.log.info(
             "%s %s%s, session %s", self._sentences.client, how, why, key_prefix(self._caller.key)
         )
+        self._caller.log.tell()
         if self._is_recorded:
             self._recorder.record(
                 Closed(

@@ -57,6 +57,7 @@ from feeds.serving.texts import Texts
 from feeds.serving.verifier import Verifier
 from feeds.storing import pulse
 from feeds.storing.clerk import Clerk
+from feeds.storing.housekeeper import Housekeeper
 from feeds.storing.presence import Presence
 from feeds.storing.pulse import Pulse
 from feeds.storing.recorder import Recorder
@@ -107,6 +108,7 @@ class Node:
             recorder=self.recorder,
             replacer=self._replacer,
         )
+        self._housekeeper = Housekeeper(name)
         feeds = LiveFeeds(self.catalog, self.hub)
         self._screening = Screening(feeds, self.intake)
         self._admissions = Admissions(limits, self.hub, feeds, self.intake, self._lookups)
@@ -148,6 +150,7 @@ class Node:
                 self.intake.run(self._membership.batches()),
                 self.recorder.run(),
                 _every(pulse.BEAT_SECONDS, self.pulse.beat),
+                _every(self.limits.housekeeping_seconds, self._housekeeper.keep),
                 _every(publisher.SECONDS, self.publisher.beat),
             )
         ]
@@ -168,6 +171,7 @@ class Node:
         await self._database.stop()
         await self._lookups.stop()
         await self.pulse.stop()
+        await self._housekeeper.stop()
         return is_kept
 
     async def poll(self) -> None:
@@ -230,11 +234,13 @@ async def _every(seconds: float, step: Callable[[], Awaitable[None]]) -> None:
 _nodes: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[Node]] = WeakKeyDictionary()
 
 
-async def get_node(clerk: Callable[[], Clerk | None] = lambda: None) -> Node:
-    """Return the node of this process; the first call starts it, with a *clerk*."""
+async def get_node(
+    clerk: Callable[[], Clerk | None] = lambda: None, limits: Limits = LIMITS
+) -> Node:
+    """Return the node of this process; the first call starts it, with a *clerk* and *limits*."""
     loop = asyncio.get_running_loop()
     if loop not in _nodes:
-        _nodes[loop] = asyncio.ensure_future(_started(Node(store=clerk())))
+        _nodes[loop] = asyncio.ensure_future(_started(Node(limits, clerk())))
     return await asyncio.shield(_nodes[loop])
 
 

@@ -24,23 +24,35 @@ BATCH = 500
 
 KINDS = ("samples", "reports", "messages", "connections", "sessions")
 """Kinds of rows that can be removed; each has its own age."""
+TIMES = {
+    "samples": "at",
+    "reports": "received_at",
+    "messages": "received_at",
+    "connections": "closed_at",
+    "sessions": "seen_at",
+}
+"""The fields that tell the age of the rows of each kind."""
+
+
+def removable(kind: str) -> QuerySet[Any]:
+    """Return all rows of *kind* but those in use, which are open connections and their sessions."""
+    match kind:
+        case "samples":
+            return Sample.objects.order_by("at")
+        case "reports":
+            return BlockReport.objects.order_by("received_at", "id")
+        case "messages":
+            return ClientMessage.objects.order_by("received_at", "id")
+        case "connections":
+            return Connection.objects.exclude(closed_at=None).order_by("pk")
+        case _:
+            online = ClientSession.Status.ONLINE
+            return ClientSession.objects.exclude(status=online).order_by("pk")
 
 
 def old(kind: str, before: datetime) -> QuerySet[Any]:
     """Return the rows of *kind* that are older than *before*."""
-    match kind:
-        case "samples":
-            return Sample.objects.filter(at__lt=before).order_by("at")
-        case "reports":
-            return BlockReport.objects.filter(received_at__lt=before).order_by("received_at", "id")
-        case "messages":
-            newest_last = ClientMessage.objects.order_by("received_at", "id")
-            return newest_last.filter(received_at__lt=before)
-        case "connections":
-            return Connection.objects.filter(closed_at__lt=before).order_by("pk")
-        case _:
-            gone = ClientSession.objects.exclude(status=ClientSession.Status.ONLINE)
-            return gone.filter(seen_at__lt=before).order_by("pk")
+    return removable(kind).filter(**{f"{TIMES[kind]}__lt": before})
 
 
 def remove(kind: str, before: datetime) -> Iterator[int]:
@@ -55,7 +67,7 @@ def remove(kind: str, before: datetime) -> Iterator[int]:
         case "sessions":
             yield from _sessions(rows)
         case "reports":
-            yield from _reports(rows)
+            yield from remove_reports(rows)
         case _:
             yield from _rows(rows)
 
@@ -74,7 +86,8 @@ def _rows(rows: QuerySet[Any]) -> Iterator[int]:
         yield len(keys)
 
 
-def _reports(reports: QuerySet[BlockReport]) -> Iterator[int]:
+def remove_reports(reports: QuerySet[BlockReport]) -> Iterator[int]:
+    """Remove *reports*, and let their sessions remember them; yield as `remove` does."""
     while True:
         with transaction.atomic():
             found = list(reports.values_list("pk", "session", "number", "plain")[:BATCH])
@@ -102,7 +115,7 @@ def _sessions(gone: QuerySet[ClientSession]) -> Iterator[int]:
         last = keys[-1]
         # Query again: a returning session keeps its remaining rows and its new connection.
         still = gone.filter(pk__in=keys)
-        for _ in _reports(BlockReport.objects.filter(session__in=still).order_by("pk")):
+        for _ in remove_reports(BlockReport.objects.filter(session__in=still).order_by("pk")):
             yield 0
         closed = Connection.objects.exclude(closed_at=None)
         for rows in (ClientMessage.objects.all(), closed):

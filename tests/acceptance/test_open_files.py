@@ -6,9 +6,12 @@ import asyncio
 import sys
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.support.crowd import Crowd, until
 from tests.support.stack import Stack
+from tools.waiting import PATIENCE_SECONDS
 
 FEW = 200
 CLIENTS = 300
@@ -18,7 +21,7 @@ CLIENTS = 300
     ("limit", "words"),
     [
         ("-Sn", None),
-        ("-n", "this process may open 200 files, so it serves about 0 connections"),
+        ("-n", "this process may open 200 files, so it serves at most 1 connections"),
     ],
 )
 def test_low_file_limit_is_raised_or_reported(stack: Stack, limit: str, words: str | None) -> None:
@@ -27,6 +30,12 @@ def test_low_file_limit_is_raised_or_reported(stack: Stack, limit: str, words: s
     server = stack.program("serve", "sh", "-c", f"{command}{stack.port}")
     server.wait_for("serving at" if words is None else words)
     if words is not None:
+        server.wait_for("serving at")
+        url = f"ws://127.0.0.1:{stack.port}/"
+        with connect(url) as first, connect(url) as second:
+            assert first.ping().wait(PATIENCE_SECONDS)
+            with pytest.raises(ConnectionClosed, match="this server has 1 connections, its limit"):
+                second.recv(PATIENCE_SECONDS)
         return
     assert "this process may open" not in server.said
 

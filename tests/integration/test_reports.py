@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import replace
 from typing import Any
 from zlib import crc32
@@ -367,6 +368,24 @@ async def test_contradictory_report_is_refused() -> None:
     assert (error["code"], error["block"], error["retryable"]) == ("untrue", 1, False)
     assert error["text"].endswith("text names the client 'bob', but this one is 'alice'")
     assert not await BlockReport.objects.aexists()
+
+
+async def test_log_lines_of_a_client_are_bounded(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of many reports a few are logged; the others are counted, at the end at the latest."""
+    node = await get_node()
+    monkeypatch.setattr(node, "limits", replace(LIMITS, log_rate=0.001, log_burst=6))
+    with caplog.at_level(logging.INFO, "feeds.clients"):
+        async with client(BLOCKS) as one:
+            await receive(one, "welcome")
+            for _ in range(50):
+                await one.send_to(report(size=2, part={"count": 2}))
+                assert (await receive(one, "error"))["code"] == "untrue"
+    said = [message for message in caplog.messages if "alice" in message or "client" in message]
+    assert len(said) == 7
+    # A line for each report and one for each refusal, a line at each end; of these, six are there.
+    assert said[-1] == f"{50 * 2 + 2 - 6} lines about this client were left out"
 
 
 async def test_range_is_reported_once() -> None:

@@ -31,6 +31,7 @@ SENTENCES = {
     "recorder": "Reports could not be stored",
     "clerk": "The process that stores reports did not answer",
     "maker": "The process that regenerates old messages did not answer",
+    "disk": "The disk was nearly full",
 }
 """Sentences about the outages of each part."""
 LINES = {
@@ -40,6 +41,7 @@ LINES = {
     "recorder": "reports wait",
     "clerk": "clerk hangs",
     "maker": "maker hangs",
+    "disk": "disk nearly full",
 }
 """Names of the lines in the chart, by part."""
 

@@ -1,5 +1,7 @@
 """Names of clients, feeds and sessions."""
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +29,33 @@ def test_client_names_are_safe_to_show(name: str) -> None:
     """A client name is printable, and a single component of a path."""
     assert name.isprintable()
     assert not set(name) & set("/\\:\0")
+
+
+IGNORABLE = (
+    *(0x00AD, 0x034F, 0x061C, 0x3164, 0xFEFF, 0xFFA0, 0x2800),
+    *range(0x115F, 0x1161),
+    *range(0x17B4, 0x17B6),
+    *range(0x180B, 0x1810),
+    *range(0x200B, 0x2010),
+    *range(0x202A, 0x202F),
+    *range(0x2060, 0x2070),
+    *range(0xFE00, 0xFE10),
+    *range(0xFFF0, 0xFFF9),
+    *range(0x1BCA0, 0x1BCA4),
+    *range(0x1D173, 0x1D17B),
+    *range(0xE0000, 0xE1000),
+)
+"""Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties), and the blank Braille pattern."""
+
+
+@pytest.mark.parametrize("name", ["{}", "alice{}", "{}alice", "al{}ice"])
+def test_name_without_a_visible_difference_is_refused(name: str) -> None:
+    """A name with an invisible character or any white space but a space is refused."""
+    white = [code for code in range(sys.maxunicode + 1) if chr(code).isspace() and code != 0x20]
+    accepted = [
+        hex(code) for code in (*IGNORABLE, *white) if names.is_client_name(name.format(chr(code)))
+    ]
+    assert accepted == []
 
 
 @pytest.mark.parametrize("name", ["u", "users", "a-b_c9", "a" * 40])
