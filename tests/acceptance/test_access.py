@@ -277,6 +277,16 @@ def test_connected_client_is_disconnected_when_its_token_expires(guarded: Guarde
         assert (code, "has expired" in reason) == (Close.DENIED, True)
 
 
+def test_token_without_options_is_for_everything(guarded: Guarded) -> None:
+    """Only the label is required; the token is valid for any client and every feed."""
+    key, token = guarded.issue()
+    with guarded.visit("client=bob&feed=arrays&feed=users", token=token) as visit:
+        assert visit.first()["type"] == "message"
+    (line,) = [one for one in guarded.stack.run("token", "list").splitlines() if key in one]
+    for fact in ("valid", "any client", "all feeds", "no expiry"):
+        assert fact in line
+
+
 def test_list_shows_tokens_without_their_texts(guarded: Guarded) -> None:
     """The list has key, state and limits of each token; its text was shown once."""
     options = ("--client=alice", "--feed=users", "--connections=3", "--days=1")

@@ -50,7 +50,7 @@ class Command(CommandWithExitCodes):
             help="an IP address or a network, such as 192.0.2.7 or 192.0.2.0/24",
         )
         adding.add_argument(
-            "--reason", type=_reason, default="", help="a note for other operators (default: none)"
+            "--reason", type=_reason, help="a note for other operators (default: none)"
         )
         actions.add_parser("list", help="show all bans")
         add = actions.add_parser("remove", help="remove bans").add_argument

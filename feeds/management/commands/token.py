@@ -44,7 +44,7 @@ class Command(CommandWithExitCodes):
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
         add = actions.add_parser("issue", help="make a token and print it, once").add_argument
         add("--label", type=_label, required=True, help="what it is for, in your words")
-        add("--client", type=_client, default="", help="the only client name (default: any)")
+        add("--client", type=_client, help="the only client name (default: any)")
         add(
             "--feed",
             type=_feed,
@@ -90,7 +90,7 @@ class Command(CommandWithExitCodes):
         days = options["days"]
         row, text = issue(
             label=options["label"],
-            client=options["client"],
+            client=options["client"] or "",
             feeds=feeds,
             connections=options["connections"],
             expires_at=None if days is None else datetime.now(UTC) + timedelta(days=days),
