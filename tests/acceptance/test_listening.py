@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import stat
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +14,6 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import unix_connect
 
 from clientapp.wire.closing import Close
-from tests.support.judge import judge
 from tests.support.stack import PATIENCE_SECONDS, Program, Stack, until
 
 FORGED = {"X-Forwarded-For": "203.0.113.9"}
@@ -79,34 +76,6 @@ def test_unix_socket_passes_to_the_next_server(stack: Stack, path: Path) -> None
     with connect(path, "feed=arrays") as client:
         assert json.loads(client.recv(PATIENCE_SECONDS))["type"] == "message"
     assert third.stop() == 0
-
-
-@pytest.mark.skipif(
-    shutil.which("systemd-socket-activate") is None, reason="systemd-socket-activate is missing"
-)
-@pytest.mark.parametrize("descriptor", ["fd:", "fd:3"])
-def test_server_is_started_by_its_socket(stack: Stack, descriptor: str) -> None:
-    """A client that connects before there is a server starts it, and is served."""
-    variables = ("BLOCKFEED_VAR", "DJANGO_SETTINGS_MODULE", "PATH", "PYTHONUNBUFFERED")
-    server = stack.program(
-        "activated",
-        "systemd-socket-activate",
-        f"--listen=127.0.0.1:{stack.port}",
-        *(f"--setenv={name}" for name in variables if name in stack.environment),
-        sys.executable,
-        "manage.py",
-        "serve",
-        f"--bind={descriptor}",
-    )
-    server.wait_for("Listening on")
-    stack.generator("--feed=users", "--rate=100")
-    assert "serving at" not in server.said
-    client = stack.client("alice", "--feed=users", "--block-size=20", "--blocks=3", "--verified")
-    server.wait_for("serving at")
-    assert client.process.wait(PATIENCE_SECONDS) == 0, client.said
-    judge(stack.log("alice"))
-    assert f"serving at http://127.0.0.1:{stack.port}/ ({descriptor})" in server.said
-    assert server.stop() == 0
 
 
 def test_missing_socket_is_one_sentence(stack: Stack) -> None:

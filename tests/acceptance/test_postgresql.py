@@ -13,6 +13,7 @@ import pytest
 from feeds.making.crew import PROMISE_THREADS
 from tests.support.crowd import Crowd
 from tests.support.forks import run
+from tests.support.how_to import follow
 from tests.support.postgresql import MissingError, PostgreSQL, running
 from tests.support.stack import CHECKOUT, Stack, until
 
@@ -75,3 +76,16 @@ async def test_connections_do_not_depend_on_clients_and_feeds(
         assert found <= OF_THE_SERVER + OF_THE_GENERATOR, size
         await crowd.stop()
         await asyncio.to_thread(are_stored, postgresql, 0)
+
+
+def test_guide_restores_a_backup(stack: Stack, postgresql: PostgreSQL) -> None:
+    """The commands of the guide bring back what was changed and deleted after the backup."""
+    shown = "SELECT name, seed, enabled FROM feeds_feed ORDER BY name"
+    before = postgresql.execute(shown)
+    follow(stack, "backup.md", "Back up PostgreSQL")
+    postgresql.execute("UPDATE feeds_feed SET seed = 9 WHERE name = 'users'")
+    postgresql.execute("DELETE FROM feeds_feed WHERE name = 'arrays'")
+    assert postgresql.execute(shown) != before
+    follow(stack, "backup.md", "Restore PostgreSQL")
+    assert postgresql.execute(shown) == before
+    assert stack.run("migrate", "--plan").endswith("No planned migration operations.\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import signal
 import sqlite3
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from tests.support.how_to import follow
 from tests.support.log_oracle import OracleSession, read_log
 from tests.support.raw_client import RawClient
 from tests.support.stack import PATIENCE_SECONDS, Program, Stack, until
@@ -26,21 +26,14 @@ def database(stack: Stack) -> Path:
 
 
 def take_snapshot(stack: Stack) -> Path:
-    """Copy the database of *stack*, which may be in use."""
-    snapshot = stack.folder / "snapshot.sqlite3"
-    with (
-        closing(sqlite3.connect(database(stack), timeout=PATIENCE_SECONDS)) as source,
-        closing(sqlite3.connect(snapshot)) as target,
-    ):
-        source.backup(target)
-    return snapshot
+    """Back up *stack*, which may be in use, as the guide says; return the copied database."""
+    follow(stack, "backup.md", "Back up SQLite")
+    return stack.folder / "backup" / "db.sqlite3"
 
 
-def put_back(stack: Stack, snapshot: Path) -> None:
-    """Replace the database of *stack*, which no program uses, by its *snapshot*."""
-    for name in ("db.sqlite3", "db.sqlite3-wal", "db.sqlite3-shm"):
-        (stack.folder / "var" / name).unlink(missing_ok=True)
-    shutil.copy(snapshot, database(stack))
+def put_back(stack: Stack) -> None:
+    """Replace the database of *stack*, which no program uses, by its backup, as the guide says."""
+    follow(stack, "backup.md", "Restore SQLite")
 
 
 def put_back_under_use(stack: Stack, snapshot: Path) -> None:
@@ -118,9 +111,9 @@ def run_on_after_snapshot(stack: Stack) -> tuple[Path, Program, Program, Program
 
 def test_client_ahead_of_a_restored_database_continues(stack: Stack) -> None:
     """A client whose position was lost gets a gap with the cause, then the new messages."""
-    snapshot, server, generator, client = run_on_after_snapshot(stack)
+    _, server, generator, client = run_on_after_snapshot(stack)
     kill(server, generator)
-    put_back(stack, snapshot)
+    put_back(stack)
     server = stack.server()
     client.wait_for(f"{ROLLED_BACK}")
     generator = stack.generator("--rate=12")
@@ -134,11 +127,11 @@ def test_client_ahead_of_a_restored_database_continues(stack: Stack) -> None:
 
 def test_client_behind_a_restored_database_continues(stack: Stack) -> None:
     """A client whose position exists again, with another intended time, also gets the gap."""
-    snapshot, server, generator, client = run_on_after_snapshot(stack)
+    _, server, generator, client = run_on_after_snapshot(stack)
     kill(client)
     reached = {feed: head(stack, feed) for feed in ("users", "arrays")}
     kill(server, generator)
-    put_back(stack, snapshot)
+    put_back(stack)
     stack.server()
     stack.generator("--rate=40")
     until(

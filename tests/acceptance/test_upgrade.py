@@ -10,6 +10,7 @@ from zlib import crc32
 
 import pytest
 
+from tests.support.how_to import follow
 from tests.support.judge import judge
 from tests.support.log_oracle import offsets
 from tests.support.stack import PATIENCE_SECONDS, Stack
@@ -27,12 +28,14 @@ SESSION_LINE = re.compile(rb"# session (\{.*\}) crc32 [0-9a-f]{8}\n")
 
 @pytest.fixture
 def old(tmp_path: Path) -> Iterator[Stack]:
-    """Give a test the old installation with its database migrated."""
+    """Give a test the old installation, backed up and upgraded as the guides say."""
     stack = Stack(tmp_path, migrated=False)
     (tmp_path / "var").mkdir()
     with closing(sqlite3.connect(tmp_path / "var" / "db.sqlite3")) as database:
         database.executescript(OLD_DATABASE.read_text("utf-8"))
-    stack.run("migrate", "-v0")
+    (tmp_path / "var" / "secret_key").write_text("of the old installation, and long enough")
+    follow(stack, "backup.md", "Back up SQLite")
+    follow(stack, "upgrade.md", "Upgrade")
     stack.log("alice").write_bytes(log_at(stack.url))
     yield stack
     stack.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.client_process import Lifted
-from tests.support.tls_proxy import _context as self_signed
+from tests.support.tls_proxy import self_signed
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A proxy that terminates TLS and sets the headers that docs/how-to/production.md sets in nginx."""
+"""A proxy that terminates TLS and sets the headers that docs/how-to/balancer.md sets in nginx."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.support.balancer import Balancer
 from tests.support.stack import CHECKOUT
 
+CERTIFICATE = "proxy.pem"
+"""The file with the certificate and its key."""
 CLIENT = "203.0.113.9"
 """The address that it reports for each client."""
 
@@ -27,7 +29,7 @@ class TlsProxy(Balancer):
         """Stand in front of *port*, with a new certificate in *folder*."""
         super().__init__([port])
         self.home = f"https://127.0.0.1:{self.port}/"
-        self.tls = _context(folder)
+        self.tls = self_signed(folder)
 
     async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Forward a client's request with the headers of the document."""
@@ -51,15 +53,15 @@ def rewritten(head: str) -> str:
         "$remote_addr": CLIENT,
         "$scheme": "https",
     }
-    document = (CHECKOUT / "docs" / "how-to" / "production.md").read_text(encoding="utf-8")
+    document = (CHECKOUT / "docs" / "how-to" / "balancer.md").read_text(encoding="utf-8")
     directives = re.findall(r"proxy_set_header ([\w-]+) (\$\w+);", document)
     headers = came | {name.lower(): values[value] for name, value in directives}
     said = [f"{name}: {value}" for name, value in headers.items() if value]
     return "\r\n".join([first, *said, "", ""])
 
 
-def _context(folder: Path) -> ssl.SSLContext:
-    """Make a key and a self-signed certificate."""
+def self_signed(folder: Path) -> ssl.SSLContext:
+    """Return the context of a server with a new certificate, which is in *folder* with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([])
     host = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
@@ -72,7 +74,7 @@ def _context(folder: Path) -> ssl.SSLContext:
         .add_extension(host, critical=True)
         .sign(key, hashes.SHA256())
     )
-    path = folder / "proxy.pem"
+    path = folder / CERTIFICATE
     pem = serialization.Encoding.PEM
     form = serialization.PrivateFormat.PKCS8
     private = key.private_bytes(pem, form, serialization.NoEncryption())
