@@ -4,7 +4,7 @@ SQLite and PostgreSQL in one run: reports per second, and database connections.
 Run from the checkout: ``python -m benchmarks.databases``. A hundred clients report
 blocks of one message at increasing rates, on each database in turn, until it no
 longer keeps up. PostgreSQL is a private server that syncs each commit, as SQLite
-does. Then 10 and 1,000 clients connect, and the most database connections of the
+does. Then 10 and 3,000 clients connect, and the most database connections of the
 server and the generator are counted meanwhile. Without PostgreSQL's server or a C
 compiler, the part that needs it is left out.
 """
@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from typing import Self
 
 from benchmarks.comparison import building
 from benchmarks.comparison.building import MissingError
@@ -31,7 +33,7 @@ from tests.support.stack import Stack
 CLIENTS = 100
 OFFERS = (5, 10, 20, 30, 40, 60, 80)
 """Messages per second, and so reports per second of each client."""
-CROWDS = (10, 1000)
+CROWDS = (10, 3000)
 LOOK_SECONDS = 0.1
 """Interval of counting connections."""
 CLIENT_CONNECTIONS = """
@@ -108,24 +110,40 @@ def reports(program: Path, databases: list[Database], seconds: float) -> None:
 
 
 def crowd(program: Path, database: Database, clients: int, seconds: float) -> int:
-    """Return the most connections to *database* while *clients* connect and follow a feed."""
+    """Return the most connections to *database* while *clients* connect, and after that."""
     mode = Mode(name="paced", title="", clients=clients, rate=10)
     with ExitStack() as stack:
         stack.enter_context(database.fresh())
         blockfeed, place, _ = served(stack, Cores.shared(), mode)
         blockfeed.publish(place, mode, 0)
+        peak = stack.enter_context(Peak(lambda: database.connections(place)))
         client = LoadClient(program, place.port, blockfeed.target, clients, seconds)
         stack.callback(client.close)
-        return _most(lambda: database.connections(place), seconds)
+        client.event("open")
+        time.sleep(seconds)
+        return peak.most
 
 
-def _most(number: Callable[[], int], seconds: float) -> int:
-    end = time.monotonic() + seconds
-    found = number()
-    while time.monotonic() < end:
-        time.sleep(LOOK_SECONDS)
-        found = max(found, number())
-    return found
+class Peak:
+    """The highest value of a number, from entering to leaving it as a context."""
+
+    def __init__(self, number: Callable[[], int]) -> None:
+        self._number = number
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self.most = 0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(LOOK_SECONDS):
+            self.most = max(self.most, self._number())
 
 
 def main() -> None:

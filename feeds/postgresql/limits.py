@@ -19,10 +19,11 @@ STATEMENT_SECONDS = 15
 LOCK_SECONDS = 4
 """Longest wait for a lock: longer than `IDLE_SECONDS`, so that the lock of a host that died
 is free again before the first process gives up waiting for it."""
-IDLE_SECONDS = 3
+IDLE_SECONDS = 2
 """Longest pause inside a transaction. Ours pause for milliseconds, so after this the process is
 frozen or its host is dead; PostgreSQL then ends the transaction, which frees its locks. Others
-wait at most this long, plus one retry."""
+wait at most this long, plus one retry. The lock of a generator that was cut off while it promised
+is free before a standby takes the feed (decision 0029)."""
 SILENT_SECONDS = 5
 """Time without an answer of the other host's TCP, after which a connection is closed."""
 ANSWER_SECONDS = 17

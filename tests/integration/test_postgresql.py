@@ -16,6 +16,7 @@ from django.db.utils import ConnectionHandler
 from pytest_django import DjangoDbBlocker
 
 from feeds.conf import Environment
+from feeds.making.observation import PROMISE_SECONDS, TAKEOVER_SECONDS
 from feeds.postgresql import limits, room
 from feeds.running.database import is_unavailable
 from tests.support.postgresql import PostgreSQL
@@ -71,7 +72,7 @@ def connection(postgresql: PostgreSQL) -> BaseDatabaseWrapper:
     [
         ("statement_timeout", "15s"),
         ("lock_timeout", "4s"),
-        ("idle_in_transaction_session_timeout", "3s"),
+        ("idle_in_transaction_session_timeout", "2s"),
         ("client_connection_check_interval", "1s"),
         ("application_name", "blockfeed"),
     ],
@@ -136,6 +137,8 @@ def test_lock_of_a_frozen_process_is_freed(
 def test_idle_transaction_ends_before_a_wait_for_its_lock() -> None:
     """The first process that waits gets the lock, and need not try again."""
     assert limits.IDLE_SECONDS < limits.LOCK_SECONDS < limits.STATEMENT_SECONDS
+    # A generator that is cut off while it promises delays no standby.
+    assert PROMISE_SECONDS + limits.IDLE_SECONDS < TAKEOVER_SECONDS
     assert limits.STATEMENT_SECONDS < limits.ANSWER_SECONDS
     assert limits.IDLE_SECONDS + 1 < 5 >= limits.SILENT_SECONDS
 

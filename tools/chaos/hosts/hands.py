@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from tools.chaos.hosts.plan import DATABASE, GENERATOR, LAYER, Fault, Kind
-from tools.chaos.hosts.site import Site
+from tools.chaos.hosts.site import GENERATORS, Site
 
 FLAP_SECONDS = 0.5
 """Time for which a flapping link is cut, and then whole."""
@@ -23,6 +23,8 @@ def _kill(site: Site, host: str, seconds: float) -> None:
     site.kill(host)
     time.sleep(seconds)
     site.start(host)
+    if host in GENERATORS:  # the next fault may hit the other one
+        site.programs[host].wait_for("standing by")
 
 
 def _kill_inside(site: Site, host: str, seconds: float) -> None:

@@ -88,21 +88,23 @@ class Site(Installation):
         self._spawn(BALANCER, "-m", "tools.chaos.hosts.balancer", str(PORT), *targets)
 
     def start_generator(self) -> None:
-        """Start a generator, and then one that stands by."""
+        """Start a generator, and then one that stands by; each waits while the other works."""
         first, second = GENERATORS
-        self.start(first, f"--rate={self._rate}")
+        with self.postgres.connect() as connection:
+            connection.execute("UPDATE feeds_feed SET rate = %s", (self._rate,))
+        self.start(first)
         self.programs[first].wait_for("offset")
-        self.start(second, "--standby")
+        self.start(second)
         self.programs[second].wait_for("standing by")
 
-    def start(self, host: str, *options: str) -> None:
+    def start(self, host: str) -> None:
         """Start the program of a server's or generator's *host*; wait until a server listens."""
         more = {"BLOCKFEED_VAR": str(self.folder / host)}
         if host in SERVERS:
             command = ["serve", f"--bind=0.0.0.0:{PORT}"]
             more |= self.clocks[host].environment
         else:
-            command = ["generate", *(options or ["--standby"])]
+            command = ["generate", "--standby"]
         with self.stack.variables(more):
             self.programs[host] = program = self._spawn(host, "manage.py", *command)
         if host in SERVERS:
