@@ -112,6 +112,8 @@ def speaks_protocol(offered: Collection[str], query: str) -> bool:
         return True
     if PLAIN_SUBPROTOCOL in offered:
         return False
+    if "session" not in query and "%" not in query:
+        return False  # parsing costs more than everything else here
     try:
         pairs = parse_qsl(query, max_num_fields=MAX_FIELDS)
     except ValueError:

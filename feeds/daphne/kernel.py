@@ -49,10 +49,11 @@ def allow_files(wanted: int) -> int:
     return within
 
 
-def bound_memory(sock: socket.socket) -> None:
-    """Limit the kernel's buffers of *sock* in both directions."""
+def tune(sock: socket.socket) -> None:
+    """Limit the kernel's buffers of *sock* in both directions; let it send without a pause."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UNREAD_BYTES)
     try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, UNSENT_BYTES)
     except OSError:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * UNSENT_BYTES)

@@ -25,14 +25,18 @@ from typing import Any
 from daphne.http_protocol import HTTPFactory
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import LineReceiver
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
 from feeds.core.limits import LIMITS
 from feeds.daphne import kernel
+from feeds.daphne.answers import answer
 from feeds.daphne.pending import Pending
 from feeds.daphne.webrequest import FeedRequest
 from feeds.serving.probes import PROBES
+from feeds.websocket.handshake import NotAllowed, is_upgrade, read_opening
+from feeds.websocket.head import read_head
 
 UNCOUNTED = frozenset(path.encode() for path in PROBES)
 """Paths that are answered at once, by the event loop itself, however busy the pages are."""
@@ -51,6 +55,8 @@ LENGTH_UNKNOWN = "This request does not say how long its body is. Send Content-L
 HEADERS_TOO_SLOW = f"The headers of this request did not arrive within {LIMITS.header_seconds:g} s."
 BODY_TOO_SLOW = f"The body of this request did not arrive within {LIMITS.body_seconds:g} s."
 NOT_HTTP = "This is not a request in HTTP/1.1."
+NO_GET = "A WebSocket needs the method GET."
+NO_WEBSOCKET = "This is not a regular request for a WebSocket in HTTP/1.1."
 TOO_MANY_INCOMPLETE = "Too many requests are incomplete; this one waited longest. Send it again."
 TOO_MANY_OPEN = (
     f"The server is answering {LIMITS.open_requests} requests, its limit. "
@@ -141,7 +147,7 @@ class BoundedChannel(HTTPChannel):
             return
         self._has_begun = False
         self.factory.pending.leave(self)
-        self._is_open = not self._is_upgrade()
+        self._is_open = not self.is_upgrade()
         self._is_counted = self._counts()
         self.factory.open_requests += self._is_counted
         super().allContentReceived()  # type: ignore[no-untyped-call]
@@ -171,6 +177,27 @@ class BoundedChannel(HTTPChannel):
             self.setTimeout(LIMITS.idle_seconds)  # type: ignore[no-untyped-call]
             if data := self.clearLineBuffer():  # type: ignore[no-untyped-call]
                 self.dataReceived(data)
+
+    def open_websocket(self, head: bytes) -> None:
+        """Pass the connection on as a WebSocket; *head* is that of the complete request."""
+        rest = self.clearLineBuffer()  # type: ignore[no-untyped-call]
+        if not head.startswith(b"GET "):
+            self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, NO_GET, "Allow: GET")
+            return
+        found = read_head(head, 2 * LIMITS.header_bytes, LIMITS.header_lines)
+        if found is None or not is_upgrade(found[0]):
+            self._refuse(HTTPStatus.BAD_REQUEST, NO_WEBSOCKET)
+            return
+        try:
+            opening = read_opening(found[0])
+        except NotAllowed as refused:
+            self._refuse(refused.status, str(refused), *refused.lines)
+            return
+        self.paused = self._is_ending = True
+        self.setTimeout(None)  # type: ignore[no-untyped-call]
+        self._networkProducer.unregisterProducer()
+        self.factory.server.protocol_disconnected(self.requests[-1])
+        self.factory.server.open_websocket(self._transport, opening, rest)
 
     @property
     def is_full(self) -> bool:
@@ -208,8 +235,7 @@ class BoundedChannel(HTTPChannel):
             self._transport.abortConnection()
             return
         if self._has_begun:
-            answer = _answer(HTTPStatus.SERVICE_UNAVAILABLE, TOO_MANY_INCOMPLETE)
-            self._transport.write(answer)
+            self._transport.write(answer(HTTPStatus.SERVICE_UNAVAILABLE, TOO_MANY_INCOMPLETE))
         self._end()
 
     @property
@@ -225,15 +251,15 @@ class BoundedChannel(HTTPChannel):
         else:
             self._refuse(HTTPStatus.BAD_REQUEST, NOT_HTTP)
 
-    def _is_upgrade(self) -> bool:
-        """Tell whether Daphne will make the connection a WebSocket."""
+    def is_upgrade(self) -> bool:
+        """Tell whether the request that has arrived asks for a WebSocket."""
         upgrades = self.requests[-1].requestHeaders.getRawHeaders(b"Upgrade", [b""])
         return bool(upgrades[0].lower() == b"websocket")
 
     def _counts(self) -> bool:
         """Tell whether the request that has arrived counts as an open one."""
         uri: Any = self._path  # mypy takes it for a request
-        return not self._is_upgrade() and uri.partition(b"?")[0] not in UNCOUNTED
+        return not self.is_upgrade() and uri.partition(b"?")[0] not in UNCOUNTED
 
     def _close_request(self) -> None:
         self.factory.open_requests -= self._is_counted
@@ -250,13 +276,13 @@ class BoundedChannel(HTTPChannel):
         more = kernel.taken(self._transport) - self._taken
         return more >= LIMITS.slowest_rate * LIMITS.idle_seconds
 
-    def _refuse(self, status: HTTPStatus, sentence: str) -> None:
+    def _refuse(self, status: HTTPStatus, sentence: str, *lines: str) -> None:
         """Answer, and read nothing more."""
         if self._is_ending:
             return
         self._is_ending = self.paused = True
         self.clearLineBuffer()  # type: ignore[no-untyped-call]
-        self._transport.write(_answer(status, sentence))
+        self._transport.write(answer(status, sentence, *lines))
         self._networkProducer.unregisterProducer()
         self._transport.pauseProducing()
         self._transport.loseWriteConnection()
@@ -291,11 +317,9 @@ class BoundedFactory(HTTPFactory):  # type: ignore[misc]  # daphne is not typed
         return channel
 
 
-def _answer(status: HTTPStatus, sentence: str) -> bytes:
-    return (
-        f"HTTP/1.1 {status.value} {status.phrase}\r\n"
-        "Content-Type: text/plain; charset=utf-8\r\n"
-        f"Content-Length: {len(sentence) + 1}\r\n"
-        "Connection: close\r\n\r\n"
-        f"{sentence}\n"
-    ).encode()
+def hand_over(transport: Any, protocol: Any) -> None:
+    """Let *protocol* get the data of *transport* from now on."""
+    if isinstance(transport, ProtocolWrapper):  # TLS
+        transport.wrappedProtocol = protocol
+    else:
+        transport.protocol = protocol

@@ -1,5 +1,5 @@
 """
-Daphne with `FeedProtocol` instead of its own protocol, and a stop without loss.
+Daphne with an entrance and WebSockets of our own, and a stop without loss.
 
 Daphne stops by cancelling its applications: it sends no close frame, and they
 cannot finish their work. `FeedServer.drain` notifies every client, waits for
@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -31,15 +32,17 @@ from feeds.core.form import form_of
 from feeds.core.limits import LIMITS
 from feeds.core.peer import NO_PORT, forwarded_host
 from feeds.daphne import kernel
+from feeds.daphne.arrival import ArrivalFactory, scope_of
 from feeds.daphne.cancellation import ignore_cancelled
-from feeds.daphne.requests import BoundedFactory
+from feeds.daphne.requests import hand_over
 from feeds.daphne.unixport import UnixPort
-from feeds.daphne.websocket import FeedProtocol, Receive, configured
+from feeds.daphne.websocket import WebSocket
 from feeds.running.stops import heeded_stops
 from feeds.running.worker import SWITCH_SECONDS
 from feeds.serving.node import get_node, stop_node
 from feeds.serving.probes import DRAINING
 from feeds.storing.clerk import Clerk
+from feeds.websocket.handshake import Opening
 
 log = logging.getLogger("feeds.daphne.server")
 
@@ -63,16 +66,11 @@ AT_ONCE = 100
 
 
 class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
-    """Daphne's server with `FeedProtocol`, and a drain instead of a kill."""
+    """Daphne's server with our WebSockets, and a drain instead of a kill."""
 
     def __init__(self, application: Any, **options: Any) -> None:
         """Serve *application*; in the main thread, let stop signals start a drain from now on."""
-        # Both are off, since heartbeats replace them: Daphne's pings disconnect a client
-        # whose pong waits behind a backlog, and its timeout ends all connections after a day.
-        options |= {"ping_interval": 2**31, "websocket_timeout": -1, "signal_handlers": False}
-        options |= {
-            f"websocket_max_{unit}_size": LIMITS.frame_bytes for unit in ("message", "frame")
-        }
+        options |= {"signal_handlers": False}
         options["request_buffer_size"] = (
             LIMITS.body_bytes + 1
         )  # so that it is passed on in one part
@@ -86,6 +84,8 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         self._limits = LIMITS
         self._sockets: list[socket.socket] = []
         self._ports: list[Any] = []
+        self._websockets: set[WebSocket] = set()
+        """The connections whose application has not ended."""
         self._draining_since: float | None = None
         self._return_seconds = 0.0
         if threading.current_thread() is threading.main_thread():
@@ -96,25 +96,36 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         self._sockets.append(listener)
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
-        """Start the application, with a writer if it is a WebSocket connection."""
-        # Daphne's own option would trust the first entry, which the client can forge.
-        if settings.BEHIND_TLS_PROXY and (host := forwarded_host(scope["headers"])):
-            protocol.client_addr = scope["client"] = [host, NO_PORT]
-        if isinstance(protocol, FeedProtocol):
-            scope.setdefault("extensions", {})["blockfeed.writer"] = protocol
-            protocol.form = form_of(scope)
+        """Start the application of an HTTP request."""
+        self._correct(scope)
+        protocol.client_addr = scope["client"]
         return super().create_application(protocol, scope)
+
+    def open_websocket(self, transport: Any, opening: Opening, rest: bytes) -> None:
+        """Serve a WebSocket over *transport*, whose client has already sent *rest*."""
+        scope = scope_of(opening, transport)
+        self._correct(scope)
+        one = WebSocket(self, transport, opening.key, form_of(scope))
+        hand_over(transport, one)
+        scope["extensions"] = {"blockfeed.writer": one.line}
+        self._websockets.add(one)
+        one.task = asyncio.get_running_loop().create_task(
+            self._application(scope, one.receive, one.send)
+        )
+        one.task.add_done_callback(partial(self._ended, one))
+        if rest:
+            one.dataReceived(rest)
+
+    def opened(self, one: WebSocket) -> None:
+        """Serve *one*, which was accepted, or dismiss it at once if the server is stopping."""
+        if self._draining_since is not None:
+            self._dismiss(one)
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         """Pass on what an application sends; a part of a response waits for room in the socket."""
         await super().handle_reply(protocol, message)
         if message.get("more_body"):
             await protocol.writable()
-
-    def protocol_opened(self, protocol: FeedProtocol) -> None:
-        """Serve *protocol*, or dismiss it at once if the server is stopping."""
-        if self._draining_since is not None:
-            self._dismiss(protocol)
 
     def drain(self, exit_code: int = 0) -> None:
         """
@@ -137,11 +148,13 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
     def timeout_checker(self, left: Iterator[Any] | None = None) -> None:
         """Check some connections per turn of the loop; Daphne checks all in one."""
         if left is None:
-            left = iter(list(self.connections))
+            left = iter([*self.connections, *self._websockets])
         some = list(islice(left, LOOKED_AT))
-        for protocol in some:
-            if protocol in self.connections:
-                protocol.check_timeouts()
+        for one in some:
+            if isinstance(one, WebSocket):
+                one.check()
+            elif one in self.connections:
+                one.check_timeouts()
         loop = asyncio.get_running_loop()
         if some:
             loop.call_soon(self.timeout_checker, left)
@@ -155,22 +168,33 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
             task.cancel()
         return defer.Deferred.fromFuture(asyncio.gather(*left, return_exceptions=True))
 
-    async def _serve(self, scope: dict[str, Any], receive: Receive, send: Any) -> None:
-        writer = scope.get("extensions", {}).get("blockfeed.writer")
-        if writer is not None:
-            receive = writer.receiving(receive)
-        elif self._draining_since is not None:
+    async def _serve(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Answer an HTTP request."""
+        if self._draining_since is not None:
             scope.setdefault("extensions", {})[DRAINING] = True
         await self._application(scope, receive, send)
+
+    def _correct(self, scope: dict[str, Any]) -> None:
+        """Put the client's address into *scope*, as the nearest proxy reports it."""
+        # Daphne's own option would trust the first entry, which the client can forge.
+        if settings.BEHIND_TLS_PROXY and (host := forwarded_host(scope["headers"])):
+            scope["client"] = [host, NO_PORT]
+
+    def _ended(self, one: WebSocket, task: asyncio.Task[None]) -> None:
+        """Forget *one*, whose application has ended; if it failed, say so."""
+        self._websockets.discard(one)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("Exception inside application: %s", error, exc_info=error)
+        one.finish(error)
 
     async def _drain(self) -> None:
         for port in self._ports:
             port.stopListening()
-        # Leave out HTTP requests: one that was upgraded stays listed for up to a second.
-        feeds = [one for one in self.connections if isinstance(one, FeedProtocol)]
+        feeds = list(self._websockets)
         self._return_seconds = len(feeds) / LIMITS.returns_per_second
-        for number, protocol in enumerate(feeds, 1):
-            self._dismiss(protocol)
+        for number, one in enumerate(feeds, 1):
+            self._dismiss(one)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         clock = asyncio.get_running_loop().time
@@ -182,17 +206,19 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         self.exit_code = self.exit_code or int(not is_kept)
         self.stop()
 
-    def _dismiss(self, protocol: FeedProtocol) -> None:
+    def _dismiss(self, one: WebSocket) -> None:
         away = round(AWAY_SECONDS + random.random() * self._return_seconds, 3)
-        protocol.farewell(Close.DRAIN, "the server stops", retry_after=away)
+        one.farewell(Close.DRAIN, "the server stops", retry_after=away)
 
     def _running_applications(self) -> list[asyncio.Task[None]]:
         # HTTP requests that were upgraded stay listed without an application.
-        return [
+        requests = [
             details["application_instance"]
             for details in self.connections.values()
-            if "application_instance" in details and not details["application_instance"].done()
+            if "application_instance" in details
         ]
+        tasks = [*requests, *(one.task for one in self._websockets)]
+        return [task for task in tasks if task is not None and not task.done()]
 
     def _prepare(self) -> None:
         """Finish what ``Server.run`` set up, just before the reactor runs."""
@@ -212,12 +238,7 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         gc.collect()
         gc.freeze()
         gc.set_threshold(GARBAGE_OBJECTS)
-        # Pages from a file have the origin "null"; a second call would reset this option.
-        self.ws_factory.setProtocolOptions(
-            closeHandshakeTimeout=LIMITS.close_seconds, allowNullOrigin=True
-        )
-        self.ws_factory.protocol = configured(self.ws_factory)
-        self.http_factory = BoundedFactory(self, files)
+        self.http_factory = ArrivalFactory(self, files)
         for listener in self._sockets:
             if listener.family == socket.AF_UNIX:
                 port = UnixPort(listener, self.http_factory)

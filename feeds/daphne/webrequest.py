@@ -82,7 +82,19 @@ class FeedRequest(WebRequest):  # type: ignore[misc]  # daphne is not typed
         self.content.seek(0)
         self.method, self.uri, self.clientproto = command, path, version
         self.path = path.partition(b"?")[0]
-        self.process()
+        if self.channel.is_upgrade():
+            self.channel.open_websocket(self._head(command, version))
+        else:
+            self.process()
+
+    def _head(self, command: bytes, version: bytes) -> bytes:
+        """Return the head of a request for a WebSocket, as `read_head` reads it."""
+        fields = [
+            b"%b: %b\r\n" % (name, value)
+            for name, values in self.requestHeaders.getAllRawHeaders()
+            for value in values
+        ]
+        return b"%b %b %b\r\n%b\r\n" % (command, self.uri, version, b"".join(fields))
 
     def handle_exception(self, exception: Exception) -> None:
         """End a request whose application raised *exception*, which Daphne has logged."""

@@ -1,235 +1,244 @@
 """
-One WebSocket connection of a server: frames out, the client's messages in, and its end.
+One WebSocket connection of a server, between Twisted's transport and an ASGI application.
 
-Daphne sends through Twisted's transport, which copies, queues without bound and
-waits for another turn of the loop. A feed's frames are already encoded, so
-`FeedProtocol.write` writes them to the socket unless something is queued before
-them. Every byte of a connection is sent by `_send`, so data and controls keep
-their order.
-
-Defends: whatever a client does, the server holds little for it. It stops reading
-from a client that does not read its answers, from one that sends faster than the
-server handles, and from one that sends more than its `Budget`. It keeps reading from
-a client that only lags: a kernel whose receive buffer is full drops packets, even the
-acknowledgements of our data, and both ends would hang
-(docs/decisions/0010-reading-from-who-lags.md).
+`Incoming` reads the client's frames, `Line` sends. This module opens and closes the connection,
+passes messages to the application, and ends a connection that has stalled.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any, Protocol
 
-from autobahn.twisted.websocket import WebSocketServerFactory
-from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
-from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import tcp
-from twisted.internet.interfaces import IPushProducer
-from zope.interface import implementer
 
 from clientapp.wire.closing import Close, fit_reason
 from clientapp.wire.from_server import Control, Failure, Farewell
-from feeds.core.budget import Budget
-from feeds.core.form import PROTOCOL, Form
-from feeds.core.frames import control_frame
+from feeds.core.form import Form
+from feeds.core.frames import control_frame, frame
 from feeds.core.limits import LIMITS
-from feeds.core.patience import Patience, Silence, Traffic
+from feeds.core.patience import Patience, Silence
 from feeds.daphne import kernel
+from feeds.daphne.answers import answer
+from feeds.daphne.incoming import Incoming
+from feeds.daphne.line import Line
+from feeds.running.mailbox import Mailbox
+from feeds.websocket.frames import NORMAL, Message, Opcode, close_content, read_close
+from feeds.websocket.handshake import acceptance
+from feeds.websocket.state import State
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-
-ACCEPTED = b"HTTP/1.1 101 "
-"""First bytes of the answer to a successful handshake."""
-FIRST_CONTROL = 8
-"""The smallest opcode of control frames."""
-REST_SECONDS = 0.1
-"""Shortest pause of a client that is over its budget, so that it costs ten turns a second."""
-EVENT_BYTES = 512
-"""Memory that a client's event takes in addition to its text."""
-
-
-@implementer(IPushProducer)
-class _Source:
-    """The producer that a transport pauses and resumes for a protocol."""
-
-    def __init__(self, protocol: FeedProtocol) -> None:
-        self._protocol = protocol
-
-    def pauseProducing(self) -> None:  # noqa: N802  Twisted's name
-        """Stop the feeds until everything has been sent."""
-        self._protocol.hold()
-
-    def resumeProducing(self) -> None:  # noqa: N802
-        """Resume the feeds."""
-        self._protocol.go_on()
-
-    def stopProducing(self) -> None:  # noqa: N802
-        """Do nothing: unlike this method, `FeedProtocol.connectionLost` is always called."""
+ENDED = 1006
+"""The code of a connection that ended without a close frame."""
+FAILED = 1011
+"""The close code if the application failed."""
+ACCEPT_SECONDS = 20.0
+"""Time for the application to accept a connection, the same as Daphne's."""
+FINISH_SECONDS = 10.0
+"""Time for the application to end after its connection, the same as Daphne's."""
 
 
-class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not typed
-    """A WebSocket connection that accepts whole frames (a hub's `Writer`) within limits."""
+class Host(Protocol):
+    """The server of a connection."""
 
-    descriptor = -1
-    """The socket's number, see `Writer`; -1 if the transport is not a plain socket."""
-    held: Callable[[], None] = staticmethod(lambda: None)
-    """Called when bytes are unsent, or the closing handshake begins, or the socket was
-    closed: `descriptor` must not be used then."""
-    drained: Callable[[], None] = staticmethod(lambda: None)
-    """Called when all accepted bytes have been sent and more may follow."""
-    _direct = False
-    """Whether the transport is a plain TCP socket: under TLS, bytes written to the
-    socket itself would be sent unencrypted."""
-    _holds = False
-    """Whether there are bytes that the socket has not accepted."""
-    _answer = b""
-    """The answer to the handshake; it is sent with the welcome, which saves a write."""
-    form: Form = PROTOCOL
-    """The client's form, known before the handshake is answered."""
-    parting: Farewell | None = None
-    """The farewell sent before this side closed; None if it has not closed."""
-    _patience: Patience | None = None
-    """None before the first check of the byte counts."""
-    _silence: Silence | None = None
-    """None before the first check, and for clients that get heartbeats."""
-    _inbox = 0
-    """Bytes received since the queue of unhandled events was last empty."""
-    _budget: Budget | None = None
-    """None before the client's first frame."""
-    _turn = 0
-    """Frames handled in this turn of the loop."""
-    _rest_ends: asyncio.TimerHandle | None = None
-    """Set while the client must wait for its next turn, or for its budget."""
+    def opened(self, one: WebSocket) -> None:
+        """Note that the application has accepted *one*."""
 
-    def onConnect(self, request: ConnectionRequest) -> Any:  # noqa: N802
-        """Begin the handshake; deny it if Daphne would fail on a header."""
-        if not request.headers.get("sec-websocket-protocol", "").isascii():
-            raise ConnectionDeny(400, "Sec-WebSocket-Protocol must be ASCII")  # type: ignore[no-untyped-call]
-        return super().onConnect(request)
 
-    def connectionMade(self) -> None:  # noqa: N802  Twisted's name
-        """Take the transport over from HTTP, and limit the kernel's buffers."""
-        transport = self.transport
-        self._direct = isinstance(transport, tcp.Connection) and not transport.TLS
-        if self._direct:
-            self.descriptor = transport.socket.fileno()
-        transport.unregisterProducer()
-        transport.registerProducer(_Source(self), True)
-        super().connectionMade()
-        self.send_queue = ()  # Autobahn's; `sendData` does not need it, and it takes 700 bytes
-        kernel.bound_memory(transport.socket)
+class WebSocket:
+    """A connection, as Twisted's transport and an ASGI application use it."""
 
-    def onOpen(self) -> None:  # noqa: N802
-        """Begin, or say goodbye if the server is stopping."""
-        super().onOpen()
-        self.server.protocol_opened(self)
+    __slots__ = (
+        "_ending",
+        "_ends",
+        "_events",
+        "_host",
+        "_incoming",
+        "_key",
+        "_patience",
+        "_silence",
+        "_since",
+        "_transport",
+        "form",
+        "line",
+        "state",
+        "task",
+    )
 
-    def handle_reply(self, message: dict[str, Any]) -> None:
-        """Obey the application; Daphne's own method drops the reason of a close (daphne#374)."""
-        if message["type"] == "websocket.close" and self.state != self.STATE_CONNECTING:
-            self.sendClose(code=message.get("code", Close.DONE.value), reason=message.get("reason"))
-        else:
-            super().handle_reply(message)
+    def __init__(self, host: Host, transport: Any, key: bytes, form: Form) -> None:
+        """Take Twisted's *transport* over; *key* is that of the request."""
+        self.state = State.CONNECTING
+        self.form = form
+        """The client's form."""
+        self.task: asyncio.Task[None] | None = None
+        """The application, once it runs."""
+        self._host = host
+        self._transport = transport
+        self._key = key
+        self._events: Mailbox[dict[str, Any]] = Mailbox()
+        """The events that the application has not received yet."""
+        self._since = time.monotonic()
+        """The time at which the application was asked to accept it, or the socket was closed."""
+        self._ending: tuple[int, str] | None = None
+        """Code and reason of the end; None if neither side has begun it."""
+        self._ends: asyncio.TimerHandle | None = None
+        """Set once the client has to end the connection."""
+        self._patience: Patience | None = None
+        """None before the first check of the byte counts."""
+        self._silence: Silence | None = None
+        """None before the first check, and for clients that get heartbeats."""
+        self._incoming: Incoming | None = None
+        """None before the client's first byte."""
+        self.line = Line(transport, self)
+        kernel.tune(transport.socket)
+        self._events.put_nowait({"type": "websocket.connect"})
 
-    def receiving(self, receive: Receive) -> Receive:
-        """Wrap *receive* so that this protocol knows which events were handled."""
+    async def receive(self) -> dict[str, Any]:
+        """Return the next event for the application."""
+        event = await self._events.get()
+        if self._incoming is not None and not self._events:
+            self._incoming.handled()
+        return event
 
-        async def take() -> dict[str, Any]:
-            event = await receive()
-            if event["type"] == "websocket.disconnect" and self.parting is not None:
-                return {**event, "code": int(self.parting.code), "reason": self.parting.reason}
-            if self._inbox and self.application_queue.empty():
-                self._inbox = 0
-                self._read_on()
-            return event
-
-        return take
-
-    def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: FBT001, N802, N803
-        """Queue the client's message; stop reading if too much is unhandled."""
-        self._inbox += len(payload) + EVENT_BYTES
-        self._grown()
-        super().onMessage(payload, isBinary)
-
-    def processData(self) -> bool:  # noqa: N802
-        """Handle the next frame read, unless the client must wait; Autobahn loops over this."""
-        return not self._must_wait() and bool(super().processData())
-
-    def consumeData(self) -> None:  # noqa: N802
-        """Handle what was read, within one turn."""
-        self._turn = 0
-        super().consumeData()
-
-    def onFrameBegin(self) -> None:  # noqa: N802
-        """Charge the client for a frame of any kind."""
-        frame, now = self.current_frame, time.monotonic()
-        budget = self._budget = self._budget or Budget(LIMITS, now)
-        carries = frame.opcode < FIRST_CONTROL and (frame.length > 0 or frame.fin)
-        # What is refused is not kept: only the frames themselves cost time then.
-        size = 0 if self.failedByMe else min(frame.length, LIMITS.frame_bytes)
-        budget.spend(size, now, carries=carries)
-        self._turn += 1
-        super().onFrameBegin()
-        if budget.is_flooded:
-            text = f"over {LIMITS.flood_frames} pings, pongs or empty fragments came too fast"
-            self._break_off(text)
-        if seconds := budget.wait(now):
-            self._rest(max(seconds, REST_SECONDS))
-        elif self._turn >= LIMITS.turn_frames:
-            self._rest(0.0)
-
-    def onMessageFrameBegin(self, length: int) -> None:  # noqa: N802
-        """Begin the next fragment of a message; empty ones take memory too."""
-        super().onMessageFrameBegin(length)
-        if len(self.message_data) > LIMITS.fragments and not self.failedByMe:
-            text = f"a message has more than {LIMITS.fragments} fragments"
-            self._break_off(text)
-
-    def connectionLost(self, *reason: Any) -> None:  # noqa: N802
-        """Forget the closed socket: the next connection may get its number."""
-        self.descriptor = -1
-        self.held()
-        if self._rest_ends:
-            self._rest_ends.cancel()
-        super().connectionLost(*reason)
-
-    def write(self, frames: bytes) -> bool:
-        """Accept whole frames; return False if `drained` must be awaited, see `Writer`."""
-        return bool(self.state == self.STATE_OPEN) and self._send(frames)
-
-    def sendData(self, data: bytes, *options: Any, **more: Any) -> None:  # noqa: N802
-        """Send bytes for Autobahn; ignore its options, which slow a connection for debugging."""
-        if self.state == self.STATE_CONNECTING and data.startswith(ACCEPTED):
-            self._answer = data
-            asyncio.get_running_loop().call_soon(self._send_answer)
-        else:
-            self._send(data)
-
-    def sendCloseFrame(self, *words: Any, **more: Any) -> None:  # noqa: N802
-        """Send the close frame, and nothing after it."""
-        self.held()
-        super().sendCloseFrame(*words, **more)
-
-    def hold(self) -> None:
-        """Stop the feeds until the unsent bytes have been sent."""
-        self._holds = True
-        self.held()
-        self._grown()
-
-    def go_on(self) -> None:
-        """Note that all unsent bytes have been sent."""
-        self._holds = False
-        if self.state == self.STATE_OPEN:
-            self.drained()
-        self._read_on()
-
-    def check_timeouts(self) -> None:
-        """End a stalled connection, ping a silent one; called every other second."""
-        if self.state != self.STATE_OPEN:
+    async def send(self, message: dict[str, Any]) -> None:
+        """Obey the application, unless the connection ends; raises ValueError."""
+        kind = message["type"]
+        if self.state >= State.CLOSING:
             return
-        traffic, now = self._traffic(), time.monotonic()
+        if kind == "websocket.accept" and self.state is State.CONNECTING:
+            self._accept(message.get("subprotocol"), message.get("headers") or ())
+        elif kind == "websocket.close" and self.state is State.CONNECTING:
+            self.refuse(HTTPStatus.FORBIDDEN, "Access denied.")
+        elif kind == "websocket.close":
+            self.close(message.get("code") or NORMAL, message.get("reason") or "")
+        elif kind == "websocket.send" and self.state is State.OPEN:
+            text, content = message.get("text"), message.get("bytes")
+            if text is not None:
+                self.line.send(frame(text.encode()))
+            if content is not None:
+                self.line.send(_frame(Opcode.BINARY, content))
+        else:
+            raise ValueError(f"a connection that is {self.state.name} takes no {kind}")
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802  Twisted's name
+        """Read more of the client's frames."""
+        self._reading().receive(data)
+
+    def connectionLost(self, _: object = None) -> None:  # noqa: N802
+        """Tell the application that the socket was closed."""
+        self.state, self._since = State.CLOSED, time.monotonic()
+        self.line.lose()
+        if self._incoming is not None:
+            self._incoming.end()
+        if self._ends is not None:
+            self._ends.cancel()
+        code, reason = self._ending or (ENDED, "")
+        self._events.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+
+    def check(self) -> None:
+        """End a stalled connection, ping a silent one; called every other second."""
+        now = time.monotonic()
+        if self.state is State.OPEN:
+            self._check_progress(now)
+        elif self.state is State.CONNECTING and now - self._since > ACCEPT_SECONDS:
+            self.refuse(HTTPStatus.SERVICE_UNAVAILABLE, "The connection was not accepted in time.")
+        elif self.state is State.CLOSED and now - self._since > FINISH_SECONDS and self.task:
+            self.task.cancel()
+
+    def farewell(self, code: Close, reason: str, retry_after: float) -> None:
+        """Say goodbye and start the closing handshake."""
+        if self.state is State.OPEN:
+            self._tell(Farewell(code=code, reason=reason, retry_after=retry_after))
+            self._ending = int(code), reason
+            self.close(int(code), fit_reason(reason))
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Start the closing handshake; *reason* has at most 123 bytes of UTF-8."""
+        if self.state is State.OPEN:
+            self.line.shut()
+            self.line.send(_frame(Opcode.CLOSE, close_content(code, reason)))
+            self._end_soon()
+
+    def refuse(self, status: HTTPStatus, sentence: str) -> None:
+        """Refuse a connection that was not accepted."""
+        self._transport.write(answer(status, sentence))
+        self._end_soon()
+        self._hang_up()
+
+    def fail(self, code: int, text: str) -> None:
+        """Close because of an error, and read nothing more."""
+        if self.state is State.CONNECTING:
+            self.refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "The server failed.")
+        elif self.state is not State.CLOSED:
+            self._ending = self._ending or (code, text)
+            self.close(code, fit_reason(text))
+            self._hang_up()
+
+    def finish(self, error: BaseException | None) -> None:
+        """End the connection: its application has ended, with *error* if that is not None."""
+        if error is None and self.state is State.OPEN:
+            self.close(NORMAL)
+        else:
+            self.fail(FAILED, "")
+
+    def grown(self) -> None:
+        """Stop reading if the client must wait."""
+        self._reading().grown()
+
+    def read_on(self) -> None:
+        """Handle what was read before, then read on, unless the client must wait."""
+        if self._incoming is not None:
+            self._incoming.read_on()
+
+    def take(self, message: Message) -> None:
+        """Handle a whole message or control frame."""
+        opcode, content = message
+        if opcode is Opcode.CLOSE and isinstance(content, bytes):
+            self._part(content)
+        elif self.state is not State.OPEN or opcode is Opcode.PONG:
+            pass  # the end has begun, or TCP has confirmed our ping already
+        elif opcode is Opcode.PING:
+            self.line.send(_frame(Opcode.PONG, content))
+        else:
+            kind = "text" if opcode is Opcode.TEXT else "bytes"
+            self._events.put_nowait({"type": "websocket.receive", kind: content})
+            self._reading().queued(len(content))
+
+    def break_off(self, text: str) -> None:
+        """Say goodbye to a client that exceeds a limit; only its close frame matters now."""
+        if self.state is State.OPEN:
+            self._tell(Failure(code="too_large", text=text, retryable=False))
+            self.farewell(Close.LIMIT, text, retry_after=0.0)
+        self._reading().discard()
+
+    def _reading(self) -> Incoming:
+        """Return what reads the client's frames; most clients never send one."""
+        if self._incoming is None:
+            self._incoming = Incoming(self, self._transport)
+        return self._incoming
+
+    def _accept(self, subprotocol: str | None, fields: Iterable[tuple[bytes, bytes]]) -> None:
+        self.state = State.OPEN
+        self.line.open(acceptance(self._key, subprotocol, fields))
+        self._host.opened(self)
+        self.read_on()
+
+    def _part(self, content: bytes) -> None:
+        """End the connection: the client has sent a close frame with *content*."""
+        code, _ = read_close(content)
+        self._ending = self._ending or (code, "")
+        if self.state is State.OPEN:
+            self.line.shut()
+            self.line.send(_frame(Opcode.CLOSE, content[:2]))
+            self._end_soon()
+        self._reading().ignore()
+        self._transport.unregisterProducer()
+        self._transport.loseConnection()
+
+    def _check_progress(self, now: float) -> None:
+        traffic = self.line.traffic(self._incoming.received if self._incoming else 0)
         self._patience = self._patience or Patience(LIMITS, traffic, now)
         if self._patience.is_over(traffic, now):
             text = f"the client read nothing and sent nothing for {LIMITS.stall_seconds:g} s"
@@ -239,113 +248,31 @@ class FeedProtocol(WebSocketProtocol):  # type: ignore[misc]  # daphne is not ty
             seconds = LIMITS.ping_seconds
             self._silence = self._silence or Silence(seconds, traffic, now)
             if self._silence.is_over(traffic, now):
-                self.sendPing()
-
-    def farewell(self, code: Close, reason: str, retry_after: float) -> None:
-        """Say goodbye and start the closing handshake."""
-        if self.state == self.STATE_OPEN:
-            self.parting = Farewell(code=code, reason=reason, retry_after=retry_after)
-            self._tell(self.parting)
-            self.sendClose(code=int(code), reason=fit_reason(reason))
+                self.line.send(_frame(Opcode.PING, b""))
 
     def _tell(self, control: Control) -> None:
         if self.form.has_controls:
-            self.write(control_frame(control))
+            self.line.send(control_frame(control))
 
-    def _must_wait(self) -> bool:
-        """Tell whether the client must not send more until some bytes are handled or sent."""
-        if self.state != self.STATE_OPEN:
-            return self._rest_ends is not None
-        is_full = self._inbox >= LIMITS.inbox_bytes or self._unsent() >= LIMITS.unsent_bytes
-        return self._rest_ends is not None or is_full
+    def _end_soon(self) -> None:
+        """Give the client some time to end the connection."""
+        self.state = State.CLOSING
+        if self._ends is None:
+            self._ends = asyncio.get_running_loop().call_later(
+                LIMITS.close_seconds, self._transport.abortConnection
+            )
 
-    def _grown(self) -> None:
-        """Stop reading if the client must wait."""
-        if self._must_wait():
-            self.transport.pauseProducing()
-
-    def _rest(self, seconds: float) -> None:
-        """Read nothing from the client for *seconds*; 0: until the next turn of the loop."""
-        self.transport.pauseProducing()
-        self._rest_ends = asyncio.get_running_loop().call_later(seconds, self._wake)
-
-    def _wake(self) -> None:
-        self._rest_ends = None
-        self._read_on()
-
-    def _read_on(self) -> None:
-        if self.state in (self.STATE_OPEN, self.STATE_CLOSING) and not self._must_wait():
-            self.consumeData()
-            if not self._must_wait():
-                self.transport.resumeProducing()
-
-    def _traffic(self) -> Traffic:
-        known = kernel.traffic(self.transport.socket)
-        if known is not None:
-            return known
-        # Without the kernel's counters, use what this process and the kernel hold.
-        received = self.trafficStats.incomingOctetsWireLevel
-        unread = kernel.unread(self.transport.socket)
-        taken, waits = -self._unsent() - unread, self._holds or unread > 0
-        return Traffic(taken=taken, received=received, in_flight=True, waits=waits)
-
-    def _max_message_size_exceeded(self, size: int, most: int, reason: str) -> None:
-        """Reject a frame by its length, before it is read; a hook of Autobahn."""
-        self._break_off(f"a frame of {size} bytes arrived; {most} are allowed")
-
-    def _break_off(self, text: str) -> None:
-        if self.state == self.STATE_OPEN:
-            self._tell(Failure(code="too_large", text=text, retryable=False))
-            self.farewell(Close.LIMIT, text, retry_after=0.0)
-        self.failedByMe = True  # so that Autobahn discards the rest
-
-    def _unsent(self) -> int:
-        """Return the number of unsent bytes that this process holds for the client."""
-        if self._direct:
-            return kernel.unsent(self.transport)
-        # Other transports do not report how much they hold.
-        return LIMITS.unsent_bytes if self._holds else 0
-
-    def _send(self, data: bytes) -> bool:
-        transport = self.transport
-        if self._answer:
-            data, self._answer = self._answer + data, b""
-        if not transport.connected or transport.disconnecting:
-            return False
-        if not self._direct or transport.dataBuffer or transport._tempDataLen:  # noqa: SLF001
-            transport.write(data)
-            self._grown()
-            return not (self._direct or self._holds)
-        try:
-            sent = transport.socket.send(data)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError:
-            return False  # Twisted gets the same error on reading and ends the connection
-        if sent == len(data):
-            return True
-        transport.write(data[sent:])
-        # Twisted resumes a producer after an empty buffer only if it had paused it.
-        transport.producerPaused = True
-        self.hold()
-        return False
-
-    def _send_answer(self) -> None:
-        if self._answer:
-            self._send(b"")
+    def _hang_up(self) -> None:
+        """Send nothing more; closing at once could discard what the client has not read."""
+        self._reading().ignore()
+        self._transport.unregisterProducer()
+        if isinstance(self._transport, tcp.Connection):
+            self._transport.loseWriteConnection()  # type: ignore[no-untyped-call]
+        else:
+            self._transport.loseConnection()
 
 
-def configured(factory: WebSocketServerFactory) -> type[FeedProtocol]:
-    """
-    Return the protocol class with the options of *factory*.
-
-    Autobahn would copy some forty options to each connection and format them for
-    an unused log, which takes a third of the time to open a connection.
-    """
-    options = {name: _option(getattr(factory, name)) for name in FeedProtocol.CONFIG_ATTRS}
-    return type(FeedProtocol.__name__, (FeedProtocol,), {**options, "CONFIG_ATTRS": ()})
-
-
-def _option(value: Any) -> Any:
-    """Return *value* for a class attribute, so that a function does not become a method."""
-    return staticmethod(value) if callable(value) else value
+def _frame(opcode: Opcode, content: bytes | str) -> bytes:
+    """Return a frame with *content*."""
+    data = content.encode() if isinstance(content, str) else content
+    return bytes([0x80 | opcode]) + frame(data)[1:]

@@ -23,35 +23,9 @@ from redis.asyncio import ConnectionPool
 
 from feeds.layer import valkey
 from feeds.layer.link import Link
+from feeds.running.mailbox import Mailbox
 
 EMBEDDED = "embedded"
-
-
-class Mailbox:
-    """A queue with one reader; asyncio's takes 3 KB per session, ten times as much."""
-
-    __slots__ = ("_arrived", "_messages")
-
-    def __init__(self) -> None:
-        self._messages: list[bytes] = []
-        self._arrived: asyncio.Future[None] | None = None
-
-    def __len__(self) -> int:
-        """Return the number of unread messages."""
-        return len(self._messages)
-
-    def put_nowait(self, message: bytes) -> None:
-        """Add *message*."""
-        self._messages.append(message)
-        if self._arrived is not None and not self._arrived.done():
-            self._arrived.set_result(None)
-
-    async def get(self) -> bytes:
-        """Return the oldest message, once there is one."""
-        while not self._messages:
-            self._arrived = asyncio.get_running_loop().create_future()
-            await self._arrived
-        return self._messages.pop(0)
 
 
 class FeedLayer(RedisPubSubChannelLayer):

@@ -15,8 +15,9 @@ from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
 from feeds.layer import keeper, valkey
-from feeds.layer.channel_layer import FeedLayer, Mailbox
+from feeds.layer.channel_layer import FeedLayer
 from feeds.layer.link import LayerUnavailable, Link
+from feeds.running.mailbox import Mailbox
 from tests.support.embedded import CHECKOUT, forget, lone_server, processes, wait_until
 from tools.waiting import PATIENCE_SECONDS
 
@@ -116,7 +117,7 @@ async def test_group_message_reaches_each_member_once(member: str) -> None:
 
 async def test_mailbox_keeps_messages_in_order() -> None:
     """Messages are received in order, before or after they are awaited, and none is lost."""
-    mailbox = Mailbox()
+    mailbox = Mailbox[bytes]()
     mailbox.put_nowait(b"1")
     mailbox.put_nowait(b"2")
     assert [await mailbox.get(), await mailbox.get()] == [b"1", b"2"]

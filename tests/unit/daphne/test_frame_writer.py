@@ -1,8 +1,8 @@
 """
 The frames of a hub, written to a socket that takes any number of bytes.
 
-The hub, the protocol, Autobahn and Twisted's transport are the real ones. The socket takes some
-bytes of each send, or none, and the rest later.
+The hub, the connection and Twisted's transport are the real ones. The socket takes some bytes of
+each send, or none, and the rest later.
 """
 
 from __future__ import annotations
@@ -11,12 +11,10 @@ import asyncio
 import socket
 from array import array
 from collections import deque
-from collections.abc import Iterator
 from typing import Any
 
 import daphne.server  # noqa: F401  it must install its reactor before Twisted finds another
 import pytest
-from autobahn.twisted.websocket import WebSocketServerFactory
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet import error, tcp
@@ -26,12 +24,14 @@ from clientapp.wire.closing import Close
 from feeds.core.form import PLAIN, PROTOCOL, Form
 from feeds.core.frames import frame, payloads
 from feeds.core.hub import Hub
-from feeds.daphne.websocket import FeedProtocol, configured
+from feeds.daphne.websocket import WebSocket
+from feeds.websocket.handshake import acceptance
+from feeds.websocket.state import State
 from tests.support.hub_parts import ByHand, Recoveries
+from tests.support.rfc6455 import PING, masked
 from tests.support.slow_writer import CONTROL, LIMITS, messages
 
-Loop = asyncio.AbstractEventLoop
-PONG = 10
+KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 NUMBER = 1_000_000
 """The socket's descriptor, which no open file has."""
 
@@ -106,24 +106,27 @@ class Reactor:
 class Line:
     """A hub with one subscriber, and the bytes that its socket took."""
 
-    def __init__(self) -> None:
+    def __init__(self, form: Form = PROTOCOL) -> None:
         self.socket = StingySocket()
         self.reactor = Reactor()
-        factory = WebSocketServerFactory()  # type: ignore[no-untyped-call]
-        self.protocol: Any = configured(factory)()
-        self.protocol.factory = factory
-        self.transport: Any = tcp.Connection(self.socket, self.protocol, self.reactor)  # type: ignore[arg-type]
-        vars(self.transport).update(getPeer=lambda: None, getHost=lambda: None)
+        self.transport: Any = tcp.Connection(self.socket, None, self.reactor)  # type: ignore[arg-type]
         self.transport.connected = True
-        self.protocol.makeConnection(self.transport)
-        self.protocol.setTrackTimings(False)
+        self.websocket = WebSocket(self, self.transport, KEY, form)
+        self.transport.protocol = self.websocket  # type: ignore[assignment]
         # The state after a handshake.
-        self.protocol.state, self.protocol.current_frame = FeedProtocol.STATE_OPEN, None
+        self.websocket.state, self.websocket.line.is_open = State.OPEN, True
         self.hub = Hub(LIMITS, self._pass, Recoveries(), ByHand())
         self.hub.open_stream("users", 0)
-        reader = self.hub.subscribe(self.protocol, {"users": 0})
-        self.protocol.held = lambda: self.hub.held(reader)
-        self.protocol.drained = lambda: self.hub.drained(reader)
+        reader = self.hub.subscribe(self.websocket.line, {"users": 0})
+        self.websocket.line.held = lambda: self.hub.held(reader)
+        self.websocket.line.drained = lambda: self.hub.drained(reader)
+
+    def opened(self, _: WebSocket) -> None:
+        """Do nothing: there is no server."""
+
+    def ping(self) -> None:
+        """Let the client send a ping, which is answered."""
+        self.websocket.dataReceived(masked(PING, "pong"))
 
     def publish(self) -> None:
         """Publish one more message, and let the hub do all it can."""
@@ -159,16 +162,6 @@ class Line:
         return [payload.decode("latin-1") for payload in payloads(self.socket.taken)]
 
 
-@pytest.fixture(autouse=True)
-def loop() -> Iterator[Loop]:
-    """Provide the event loop that txaio looks for."""
-    made = asyncio.new_event_loop()
-    asyncio.set_event_loop(made)
-    yield made
-    asyncio.set_event_loop(None)
-    made.close()
-
-
 MOVES = st.one_of(
     st.just("publish"),
     st.just("tell"),
@@ -195,7 +188,7 @@ def test_partial_sends_keep_frames_whole(moves: list[str | int]) -> None:
                 deque(line.hub.tell(CONTROL), 0)
             case "pong":
                 pongs += 1
-                line.protocol.sendFrame(opcode=PONG, payload=b"pong")
+                line.ping()
             case "flush":
                 line.flush()
     found = line.finish()
@@ -213,36 +206,30 @@ def test_partial_send_is_completed(size: int) -> None:
     line.work()
     line.socket.room = [size, 0]
     line.publish()
-    line.protocol.sendFrame(opcode=PONG, payload=b"pong")
+    line.ping()
     line.publish()
     assert line.finish() == ["users 1 .......", "pong", "users 2 ..."]
 
 
 @pytest.mark.parametrize("is_greeted", [True, False])
-def test_answer_to_a_handshake_leaves_with_the_welcome(is_greeted: bool, loop: Loop) -> None:  # noqa: FBT001  parametrized
+async def test_answer_to_a_handshake_leaves_with_the_welcome(is_greeted: bool) -> None:  # noqa: FBT001  parametrized
     """Answer and welcome leave in one write; the answer leaves alone if nothing follows at once."""
     line = Line()
-    line.protocol.state = FeedProtocol.STATE_CONNECTING
-    accepted = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
-
-    async def accept() -> None:
-        line.protocol.sendData(accepted)
-        line.protocol.state = FeedProtocol.STATE_OPEN
-        assert line.socket.sends == 0
-        if is_greeted:
-            deque(line.hub.tell(CONTROL), 0)
-        await asyncio.sleep(0)
-
-    loop.run_until_complete(accept())
-    assert line.socket.taken == accepted + CONTROL * is_greeted
+    line.websocket.state, line.websocket.line.is_open = State.CONNECTING, False
+    await line.websocket.send({"type": "websocket.accept"})
+    assert line.socket.sends == 0
+    if is_greeted:
+        deque(line.hub.tell(CONTROL), 0)
+    await asyncio.sleep(0)
+    assert line.socket.taken == acceptance(KEY, None) + CONTROL * is_greeted
     assert line.socket.sends == 1
 
 
-def test_nothing_follows_a_close() -> None:
+async def test_nothing_follows_a_close() -> None:
     """Frames that a hub still has are not sent after the close frame."""
     line = Line()
     line.publish()
-    line.protocol.sendClose(code=1000)
+    line.websocket.close(1000)
     line.publish()
     deque(line.hub.tell(CONTROL), 0)
     assert line.socket.taken.endswith(frame(b"\x03\xe8").replace(b"\x81", b"\x88", 1))
@@ -253,27 +240,26 @@ def test_nothing_follows_a_close() -> None:
 def test_nothing_is_sent_to_a_closed_socket(is_dropped: bool) -> None:  # noqa: FBT001  parametrized
     """The descriptor of a closed socket may be reused before its consumer learns of the end."""
     line = Line()
-    line.protocol.onClose = lambda *_: None  # there is no Daphne to notify
     line.publish()
     before = line.socket.taken
     if is_dropped:
-        line.transport.unregisterProducer()  # as Autobahn does before it drops a connection
+        line.transport.unregisterProducer()  # as before a connection is dropped
     line.transport.connectionLost(Failure(error.ConnectionLost()))  # type: ignore[no-untyped-call]
     line.publish()
     deque(line.hub.tell(CONTROL), 0)
-    late = line.hub.subscribe(line.protocol, {"users": 2})
+    late = line.hub.subscribe(line.websocket.line, {"users": 2})
     line.publish()
-    assert (line.socket.taken, line.protocol.descriptor) == (before, -1)
+    assert (line.socket.taken, line.websocket.line.descriptor) == (before, -1)
     assert late.blocked
 
 
-def test_nothing_follows_a_delayed_close() -> None:
+async def test_nothing_follows_a_delayed_close() -> None:
     """No data is sent after a close frame that was held back."""
     line = Line()
     line.work()
     line.socket.room = [3]
     deque(line.hub.tell(CONTROL * 3), 0)
-    line.protocol.sendClose(code=1000)
+    line.websocket.close(1000)
     line.flush()
     line.publish()
     assert line.finish()[:3] == ["!", "!", "!"]
@@ -281,28 +267,26 @@ def test_nothing_follows_a_delayed_close() -> None:
 
 
 @pytest.mark.parametrize("form", [PROTOCOL, PLAIN])
-def test_the_reason_of_a_close_is_in_its_frame(form: Form) -> None:
+async def test_the_reason_of_a_close_is_in_its_frame(form: Form) -> None:
     """A client of the protocol gets a bye and the reason; a plain client gets the close frame."""
-    line = Line()
-    line.protocol.form = form
-    line.protocol.farewell(Close.DRAIN, "the server stops", retry_after=0.5)
+    line = Line(form)
+    line.websocket.farewell(Close.DRAIN, "the server stops", retry_after=0.5)
     reason = b"\x0f\xa1the server stops"
     assert line.socket.taken.endswith(frame(reason).replace(b"\x81", b"\x88", 1))
     assert (len(line.finish()) == 1) is (form is PLAIN)
 
 
-def test_reason_of_the_application_is_in_the_close() -> None:
-    """Daphne drops the reason; this server puts it into the close frame."""
+async def test_reason_of_the_application_is_in_the_close() -> None:
+    """The application may give a code and a reason."""
     line = Line()
-    line.protocol.handle_reply({"type": "websocket.close", "code": 4501, "reason": "no such feed"})
-    closing = frame(b"\x11\x95no such feed").replace(b"\x81", b"\x88", 1)
-    assert line.socket.taken == closing
+    closing = {"type": "websocket.close", "code": 4501, "reason": "no such feed"}
+    await line.websocket.send(closing)
+    assert line.socket.taken == frame(b"\x11\x95no such feed").replace(b"\x81", b"\x88", 1)
 
 
-def test_plain_client_gets_no_frame_about_its_limits() -> None:
+async def test_plain_client_gets_no_frame_about_its_limits() -> None:
     """A plain client that exceeds a limit is closed with a reason, without a protocol frame."""
-    line = Line()
-    line.protocol.form = PLAIN
-    line.protocol._max_message_size_exceeded(300_000, 262_144, "")
-    text = b"a frame of 300000 bytes arrived; 262144 are allowed"
-    assert line.socket.taken == frame(b"\x11\x98" + text).replace(b"\x81", b"\x88", 1)
+    line = Line(PLAIN)
+    text = "a frame of 300000 bytes arrived; 262144 are allowed"
+    line.websocket.break_off(text)
+    assert line.socket.taken == frame(b"\x11\x98" + text.encode()).replace(b"\x81", b"\x88", 1)
