@@ -11,6 +11,7 @@ from channels.testing import WebsocketCommunicator
 
 from clientapp.wire import SUBPROTOCOL
 from clientapp.wire.closing import Close, may_return
+from feeds.access.known import Known
 from feeds.core.limits import LIMITS
 from feeds.models import BlockReport
 from feeds.serving.node import Node
@@ -74,6 +75,11 @@ def no_memory(node: Node) -> None:
     node.recorder._limits = replace(LIMITS, waiting_facts=0)
 
 
+def ban(node: Node) -> None:
+    """Let the node refuse a client by its name."""
+    node._gate._known = Known(clients=frozenset({"mallory"}))
+
+
 def no_trouble(_: Node) -> None:
     """Leave the node as it is."""
 
@@ -82,6 +88,7 @@ REFUSED: dict[str, tuple[str, Callable[[Node], None], Close]] = {
     "bad_request": ("feed=nope", no_trouble, Close.BAD_REQUEST),
     "too_many": ("", no_room, Close.TOO_MANY),
     "unavailable": ("", no_memory, Close.UNAVAILABLE),
+    "denied": ("client=mallory", ban, Close.DENIED),
 }
 
 
