@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -23,8 +24,14 @@ OURS = ("db.sqlite3", "secret_key", "admin_password", "set_aside.jsonl", "valkey
 
 
 def make_file(path: Path) -> None:
-    """Create *path* empty, with mode 600, unless it exists; raises OSError."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    """
+    Create *path* empty, with mode 600, unless it exists; raises OSError.
+
+    An existing file is not even opened: the kernel drops all POSIX locks of a process on a
+    file when the process closes any descriptor of it, and SQLite relies on these locks.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def tighten_folder(folder: Path) -> None:

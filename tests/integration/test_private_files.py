@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from django.db.backends.sqlite3.base import DatabaseWrapper as Wrapper
 from feeds import private
 from feeds.conf import Environment
 from feeds.sqlite.base import DatabaseWrapper
+from tests.support.forks import run
 
 
 def mode(path: Path) -> str:
@@ -48,6 +50,22 @@ def test_new_files_are_private(tmp_path: Path, database: Wrapper) -> None:
     store(database)
     parts = {path.name.removeprefix("db.sqlite3"): mode(path) for path in tmp_path.glob("db*")}
     assert parts == dict.fromkeys(("", "-wal", "-shm", "-turnstile"), "0o600")
+
+
+def test_another_connection_of_the_process_keeps_the_locks(
+    tmp_path: Path, database: Wrapper
+) -> None:
+    """After a second connection of a process, other programs still see that the first is open."""
+    store(database)
+    database.copy().connect()
+    # The last connection to a database removes its WAL, which then belongs to nobody.
+    reader = (
+        "import sqlite3, sys; other = sqlite3.connect(sys.argv[1]);"
+        "other.execute('SELECT * FROM things').fetchall(); other.close()"
+    )
+    run([sys.executable, "-c", reader, str(tmp_path / "db.sqlite3")], check=True)
+    assert (tmp_path / "db.sqlite3-wal").exists()
+    store(database)
 
 
 def test_files_of_earlier_versions_are_tightened(
