@@ -58,7 +58,7 @@ class Message:
     at: int
     """The intended time by the feed's schedule, microseconds since 1970."""
     received_at: int
-    """When it was read, after it was asked for: this machine's clock, microseconds since 1970."""
+    """The time of reading it, on request, by this machine's clock: microseconds since 1970."""
     data: Any
     """The record: an object for ``users``, nested lists for ``arrays``."""
 

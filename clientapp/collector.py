@@ -31,7 +31,7 @@ class Collector:
     The listener of a session: it collects and logs the messages.
 
     Its reports go to *reporting*. After *blocks* blocks it accepts no more
-    messages, and waits for the remaining acknowledgements while some still arrive.
+    messages, and waits for the remaining acknowledgements as long as some arrive.
     """
 
     heard_at = 0.0

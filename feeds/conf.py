@@ -43,7 +43,7 @@ DRIVERS = {
     "mysql": "mysqlclient",
     "oracle": "oracledb",
 }
-"""The package, or file of requirements, with the driver for an engine's last part of the name."""
+"""The package or requirements file with the driver, by the last part of the engine's name."""
 CORS_ORIGIN = r"\*|https?://[A-Za-z0-9_.:\[\]-]+"
 OPEN, TOKEN = ACCESS = "open", "token"
 """The clients that are admitted: all, or bearers of a token."""

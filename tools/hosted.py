@@ -33,7 +33,7 @@ from tools.installation import CHECKOUT, COMMANDS
 from tools.ports import HOST, any_port, home, is_taken
 
 LOOK_SECONDS = 0.02
-"""Interval at which a change of a program or of a feed is looked for."""
+"""Interval between looks for a change of a program or of a feed."""
 PATIENCE_SECONDS = 300.0
 """The deadline of each wait: reached only by a hang."""
 _starting = threading.Lock()

@@ -25,7 +25,7 @@ from .session import Session
 from .stamp import Stamp
 
 NOTED_DUPLICATES = 1000
-"""Duplicates that get a line in one block; a server that repeats messages endlessly
+"""The most duplicates that get a line in one block; a server that repeats messages endlessly
 must not fill its clients' memory."""
 
 

@@ -71,7 +71,7 @@ class CatchUp:
         """Feeds without a live message since the welcome, each with its deadline for one."""
 
     def begin(self, welcome: Welcome, seconds: float) -> None:
-        """Take the *welcome* of a new connection, received at *seconds*, monotonic."""
+        """Begin with a new connection's *welcome*, received at *seconds* of the monotonic clock."""
         self._backlogs = {
             name: _Backlog(end=feed.head, rate=feed.rate, since=seconds)
             for name, feed in welcome.feeds.items()

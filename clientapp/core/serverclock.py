@@ -34,7 +34,7 @@ class _Sample:
     taken_us: int
 
     def error_us(self, monotonic_us: int) -> float:
-        """Return the bound of its error at *monotonic_us*, earlier or later."""
+        """Return the bound of its error at *monotonic_us*, before or after the pong."""
         return self.bound_us + abs(monotonic_us - self.taken_us) * DRIFT_PPM / 1_000_000
 
 

@@ -11,7 +11,7 @@ from .events import Summary
 from .latency import summarise
 
 LATENCIES_KEPT = 100_000
-"""Latencies behind the summary: enough for a p99, and a few megabytes."""
+"""The most latencies behind the summary: enough for a p99, in a few megabytes."""
 
 
 @dataclass(slots=True)

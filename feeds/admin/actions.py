@@ -28,7 +28,7 @@ def offer(name: str, icon: str, permission: str = "operate") -> Callable[[Lead],
 
 
 class OperableAdmin(FactAdmin):
-    """The session pages' part with the actions, for users with the permission."""
+    """The actions of the session pages, for users with the permission."""
 
     actions = ("disconnect", "notify", "forget")
     actions_detail = ("disconnect_one", "notify_one", "forget_one")

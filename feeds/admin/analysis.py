@@ -37,7 +37,7 @@ FIGURES = (
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings that make a spreadsheet read a cell as a formula."""
 READ_AT_ONCE = 1000
-"""Rows of the CSV in memory; more are read once these have been sent."""
+"""The most rows of the CSV in memory; more are read once these have been sent."""
 
 
 class AnalysisView(UnfoldModelAdminViewMixin, TemplateView):

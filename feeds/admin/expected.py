@@ -21,7 +21,7 @@ from feeds.making.segments import segment_of
 from feeds.models import BlockReport, Feed
 
 MOST_EXPECTED = 40
-"""Records shown of a block: differing ones and their neighbours, or else the first."""
+"""The most records shown of a block: those that differ and their neighbours, or the first."""
 AS_SENT = "as sent"
 NOT_TOLD = "not told"
 KINDS = {
@@ -80,7 +80,7 @@ def expected_of(report: BlockReport) -> Expected:
 
 
 def _wanted(first: int, last: int, difference: Mapping[str, Any], most: int) -> list[int]:
-    """Return the offsets to show: differing ones and their neighbours, or else the first."""
+    """Return the offsets to show: those that differ and their neighbours, or else the first."""
     found: set[int] = set()
     for offset in _offsets(difference):
         if len(found) >= most:

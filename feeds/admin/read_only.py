@@ -71,8 +71,8 @@ class FactList(ChangeList):
         """
         Read the page; unfiltered rows are not counted a second time.
 
-        By a column without an index only the newest rows are sorted, as many as
-        the pages show; otherwise each page would sort a million.
+        Sorting by a column without an index covers only the newest rows, as many
+        as the pages show; otherwise each page would sort a million.
         """
         if self.is_sorted_by_hand:
             # One more than the pages show, so that the list can say there are more.

@@ -226,7 +226,7 @@ class ClientSessionAdmin(OperableAdmin):
 
     @admin.display(description="last seen", ordering=SEEN)
     def seen(self, session: ClientSession) -> str:
-        """Return the time since the client was last seen; an online one is seen now."""
+        """Return the time since the client was last seen; for an online client, that is now."""
         return cell(session, "seen", datetime.now(UTC))
 
     @admin.display(description="last seen")

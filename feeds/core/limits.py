@@ -54,8 +54,8 @@ class Limits:
     """The most messages, holes included, that a broken block may span if its client is to be asked
     what it received: two of the longest blocks. The maker regenerates them in half a second."""
     open_explanations: int = 16
-    """Broken blocks one connection is asked about at once. Clients explain one after the other;
-    a partial explanation takes 3.5 MB at most."""
+    """Broken blocks that one connection is asked about at once. Clients explain one after the
+    other; a partial explanation takes 3.5 MB at most."""
     bridged_seconds: float = 30.0
     """Seconds of each feed that a starting server regenerates: the clients of the previous
     process, perhaps a thousand, request these messages within seconds."""
@@ -82,8 +82,8 @@ class Limits:
     empty_burst: int = 1000
     """The same, at once after a pause."""
     flood_frames: int = 3000
-    """Pings, pongs and empty fragments beyond `empty_burst`, before the client is disconnected: it
-    has sent without a pause for a minute. Ten a second are forgiven."""
+    """Pings, pongs and empty fragments beyond `empty_burst`, before the client is disconnected: by
+    then it has sent without a pause for a minute. Ten a second are forgiven."""
     turn_frames: int = 16
     """Frames of one client handled before other work gets a turn: about half a millisecond."""
     fragments: int = 256

@@ -3,7 +3,7 @@ The bounded recent past of one feed in one process, framed once.
 
 A reader only needs its offset: `after` returns the bytes that follow it. The
 joined frames of the last range are cached, because a whole cohort and then the
-next one request the same range; so are those of a form with frames of its own.
+next one request the same range. The same is done for each form with frames of its own.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Stream:
     def framed_after(
         self, offset: int, most_bytes: int, reframe: Reframe | None
     ) -> tuple[bytes, int]:
-        """Do as `after`, with the frames converted by *reframe*, once for each range."""
+        """Do the same as `after`, with frames converted by *reframe*, once per range."""
         joined, last = self.after(offset, most_bytes)
         if reframe is None:
             return joined, last

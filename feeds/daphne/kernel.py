@@ -81,7 +81,7 @@ def unsent(transport: Any) -> int:
 
 
 def unread(sock: socket.socket) -> int:
-    """Return how much the kernel holds that the other end of a Unix socket has not read."""
+    """Return the bytes in the kernel that the other end of a Unix socket has not read."""
     if sock.family != socket.AF_UNIX:
         return 0
     try:
@@ -92,7 +92,7 @@ def unread(sock: socket.socket) -> int:
 
 
 def taken(transport: Any) -> int:
-    """Return the bytes that the other end took, counted from any start."""
+    """Return the bytes that the other end took, counted from an arbitrary moment."""
     known = traffic(transport.socket)
     if known is not None:
         return known.taken

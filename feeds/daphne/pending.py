@@ -2,7 +2,7 @@
 The HTTP connections of a server without a complete request, and their number.
 
 A connection is *pending* while it has no complete request: it is new, or idle, or
-its request is still arriving. Each costs a file and some memory, whoever it is,
+its request is still arriving. Each costs a file and some memory, whatever its client,
 so their number is limited. The one that has waited longest gives way: an
 innocent client completes its request within milliseconds. Clients that connect at
 the same moment, as after a restart, have a second before that; meanwhile there may
@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Protocol
 
 GRACE_SECONDS = 1.0
-"""Time in which a connection gives way only if there are twice too many."""
+"""Time in which a connection gives way only if there are more than twice as many as allowed."""
 
 
 class Waiting(Protocol):

@@ -6,7 +6,7 @@ else. It writes bodies to files and parses forms in the thread of the event loop
 where a form of 150 MB takes most of a minute. So a `BoundedChannel` limits headers,
 bodies, the time that they take and the number of requests, and a `FeedRequest`
 leaves the body to Django. A body in chunks is refused: tiny chunks cost Twisted a
-hundred times as much as their bytes, and no browser sends a form so.
+hundred times as much as their bytes, and no browser sends a form this way.
 
 The next request of a connection must wait until the client has read the answer. A slow
 download may take as long as it likes; a client that stops reading is disconnected.
@@ -80,7 +80,7 @@ class BoundedChannel(HTTPChannel):
     _is_unread = False
     """Whether the client must read an answer before the next request is handled."""
     _is_held_up = False
-    """Whether the client must read more before the answer goes on."""
+    """Whether the client must read more before the answer continues."""
     _taken = 0
     """Bytes that the client had taken at the last look, see `kernel.taken`."""
     _is_ending = False
@@ -113,7 +113,7 @@ class BoundedChannel(HTTPChannel):
         self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, HEADERS_TOO_LARGE)
 
     def headerReceived(self, line: bytes) -> bool:  # noqa: N802
-        """Take a header line; return False if the request is refused."""
+        """Process a header line; return False if the request is refused."""
         name, _, value = line.partition(b":")
         length = value.strip() if name.lower() == b"content-length" else b""
         if length.isdigit() and len(length) > LONGEST_NUMBER:
@@ -168,7 +168,7 @@ class BoundedChannel(HTTPChannel):
         super().requestDone(request)  # type: ignore[no-untyped-call]
 
     def resumeProducing(self) -> None:  # noqa: N802
-        """Go on with the next request, now that everything has been sent."""
+        """Continue with the next request, now that everything has been sent."""
         super().resumeProducing()  # type: ignore[no-untyped-call]
         if self._is_unread and not self._is_ending:
             self._is_unread = self.paused = False
@@ -205,12 +205,12 @@ class BoundedChannel(HTTPChannel):
         return bool(self._waitingForTransport)
 
     def await_reading(self) -> None:
-        """Wait for the client to read before its answer goes on; for as long as it reads at all."""
+        """Make the answer wait until the client has read more; wait as long as it reads at all."""
         self._is_held_up = True
         self._look()
 
     def note_reading(self) -> None:
-        """Let the answer go on."""
+        """Let the answer continue."""
         self._is_held_up = False
         self.factory.unread.leave(self)
         self.setTimeout(None)  # type: ignore[no-untyped-call]
@@ -266,7 +266,7 @@ class BoundedChannel(HTTPChannel):
         self._is_open = self._is_counted = False
 
     def _look(self) -> None:
-        """Note how much of an answer the client has read, and look again later."""
+        """Record how much of an answer the client has read, and look again later."""
         self._taken = kernel.taken(self._transport)
         self.factory.unread.enter(self, time.monotonic())
         self.setTimeout(LIMITS.idle_seconds)  # type: ignore[no-untyped-call]

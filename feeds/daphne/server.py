@@ -162,7 +162,7 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
             loop.call_later(LOOK_SECONDS, self.timeout_checker)
 
     def kill_all_applications(self) -> Any:
-        """Cancel the remaining applications; Daphne's own method raises after any upgrade."""
+        """Cancel the remaining applications; Daphne's own method fails after any upgrade."""
         left = self._running_applications()
         for task in left:
             task.cancel()

@@ -1,9 +1,9 @@
 """
-One HTTP request, unparsed, and with an end if its application fails after the response began.
+One HTTP request, unparsed, that also ends if its application fails within the response.
 
 Django parses the body: Twisted would parse it in the thread of the event loop. Daphne
 would answer a failed request with a second response, which raises an error in its
-housekeeping: no failed application was answered any more, and ended connections were
+housekeeping: later failures were no longer answered, and ended connections were
 kept. Daphne also writes a streamed response as fast as the application makes it, however slowly
 the client reads; here each part waits until there is room for it.
 """
@@ -50,20 +50,20 @@ class FeedRequest(WebRequest):  # type: ignore[misc]  # daphne is not typed
         await asyncio.sleep(0)
 
     def pauseProducing(self) -> None:  # noqa: N802
-        """Note that the socket takes no more for now."""
+        """Record that the socket takes no more for now."""
         if self._room is not None and self.channel is not None:
             self._room.clear()
             self.channel.await_reading()
 
     def resumeProducing(self) -> None:  # noqa: N802
-        """Note that the socket takes more."""
+        """Record that the socket takes more."""
         if self._room is not None:
             self._room.set()
             if self.channel is not None:
                 self.channel.note_reading()
 
     def stopProducing(self) -> None:  # noqa: N802
-        """Note that the connection is lost."""
+        """Record that the connection is lost."""
         self.resumeProducing()
 
     def finish(self) -> None:

@@ -1,4 +1,4 @@
-"""The settings, and what the system gives: address, files, permissions, compiled code."""
+"""The settings, and what the system provides: address, files, permissions, compiled code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from feeds.fanout.passes import best_pass, python_pass
 ANSWER_SECONDS = 3.0
 """Longest wait for a server that listens at the address."""
 LITTLE_BYTES, TOO_LITTLE_BYTES = 10**9, 10**8
-"""Free space that calls for attention, and that ends soon: a busy server stores 100 MB a minute."""
+"""Free space that calls for attention, and too little: a busy server stores 100 MB a minute."""
 OWNER_ONLY = 0o077
 """The permissions of everybody else."""
 SECRETS = ("secret_key", "admin_password", "set_aside.jsonl")

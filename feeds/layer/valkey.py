@@ -66,7 +66,7 @@ def acquire(key: str) -> str:
     """
     Return the address of the server for *key*, starting it if necessary.
 
-    It answers now, and runs for as long as this process or a fork of it. Call
+    The server answers now, and runs as long as this process or a fork of it. Call
     again whenever it is unreachable. Any thread may call; this blocks for at most
     about 10 s. Raises ValkeyUnavailable.
     """

@@ -93,7 +93,7 @@ class Catalog:
     """
 
     def __init__(self, database: Worker) -> None:
-        """Read in the worker *database*: building a new vocabulary takes about a second."""
+        """Read in the worker *database*, since building a new vocabulary takes about a second."""
         self._database = database
         self._segments = Segments()
         self.feeds: Mapping[str, KnownFeed] = {}

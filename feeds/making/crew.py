@@ -3,7 +3,7 @@ The generators of one process, one for each feed.
 
 If no feeds were chosen, the crew follows the admin: a feed that is added or
 switched on later also gets a generator, unless another process generates it. A
-standby does the same for chosen feeds, and does not end while others generate them.
+standby does the same for chosen feeds, and does not end while other processes generate them.
 """
 
 from __future__ import annotations

@@ -257,7 +257,7 @@ class Generator:
         return owned
 
     def _patient(self) -> AbstractContextManager[None]:
-        """Return a context that says so if the database does not answer for long."""
+        """Return a context that logs a warning if the database takes long to answer."""
         complain = partial(self._miss_database, f"no answer for {SLOW_SECONDS:g} s")
         return impatient(SLOW_SECONDS, complain)
 

@@ -54,7 +54,7 @@ class Wanted:
 
 def find(name: str, first: str, last: str, *, most: int | None = None) -> Wanted:
     """
-    Return the messages of the feed *name* from offset *first* to *last*, both as text.
+    Return the messages of the feed *name* from offset *first* to *last*, two texts.
 
     Without *first* they begin with the oldest message, without *last* they end with the newest, or
     after *most* messages; an empty text counts as missing. Raises RecordsError and the database's

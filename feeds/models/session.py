@@ -43,7 +43,7 @@ class ClientSession(models.Model):
     created_at = models.DateTimeField()
     connected_at = models.DateTimeField()
     seen_at = models.DateTimeField()
-    """When it last opened or closed a connection, or reported. Out of date while it is online."""
+    """When it last opened or closed a connection, or reported. Out of date if online."""
 
     class Meta:
         ordering = ("-connected_at", "-id")

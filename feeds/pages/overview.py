@@ -30,7 +30,7 @@ from feeds.running.outages import OUTAGES
 from feeds.summary import FeedSummary, summaries
 
 MOST_CLIENTS = 50
-"""Clients listed; a page with thousands of rows is of no use."""
+"""The most clients listed; a page with thousands of rows is of no use."""
 FRESH_SECONDS = 0.9
 """Lifetime of an overview: a page that asks every second gets each once."""
 TIMES_SECONDS = 5.0

@@ -24,7 +24,7 @@ PACE_SECONDS = 60
 MOST_COUNTED = 10_000
 """The most reports counted; if more arrived, the pace is that of the newest."""
 MOST_TIMED = 1000
-"""Reports whose block time is read: a few milliseconds of work."""
+"""The most reports whose block time is read: a few milliseconds of work."""
 ENOUGH_FOR_P90, ENOUGH_FOR_P99 = 10, 100
 """Blocks needed for a percentile: with fewer it would just be the maximum."""
 MOST_ROWS = 12

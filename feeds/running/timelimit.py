@@ -21,7 +21,7 @@ async def at_most(seconds: float, call: Awaitable[None]) -> None:
 
 @contextmanager
 def impatient(seconds: float, complain: Callable[[], None]) -> Iterator[None]:
-    """Call *complain* if the block, which goes on, has not ended after *seconds*."""
+    """Call *complain* if the block has not ended after *seconds*; the block continues."""
     timer = asyncio.get_running_loop().call_later(seconds, complain)
     try:
         yield

@@ -62,7 +62,7 @@ class Admissions:
         self._lookups = lookups
 
     async def admit(self, request: Request) -> Admission:
-        """Grant *request*; raises Refusal. Nobody takes its place before the next await."""
+        """Grant *request*; raises Refusal. No other takes its place before the next await."""
         self._ensure_room()
         secret = request.session or secrets.token_urlsafe(16)
         key = stored_key(secret)
@@ -169,7 +169,7 @@ class Admissions:
         return [name for name, feed in found.items() if feed is None or feed.known.removed]
 
     def _rolled_back(self, request: Request) -> list[str]:
-        """Return the feeds that have, as known here, no such message as the position requested."""
+        """Return the feeds that, as known here, lack the message at the requested position."""
         found = {name: self._feeds.get(name) for name in request.feeds}
         positions = self._positions(request)
         return [

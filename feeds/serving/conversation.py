@@ -110,7 +110,7 @@ class Conversation:
         self._outlet.tell(control)
 
     def refuse(self, failure: Failure) -> None:
-        """Send the *failure* to the client; of many, log one from time to time."""
+        """Send the *failure* to the client; if there are many, log only some."""
         self._texts.refuse(failure)
 
     def notify(self, text: str) -> None:

@@ -182,7 +182,7 @@ class Node:
             await at_most(self.limits.layer_seconds, self._membership.join(name))
 
     async def _announce(self) -> None:
-        """Say what has changed; also while a poll waits for the database."""
+        """Announce changes, even while a poll waits for the database."""
         await self._announcer.notice_changes(now_us())
 
     async def admit(self, request: Request) -> Admission:
@@ -192,7 +192,7 @@ class Node:
     def converse(
         self, caller: Caller, admission: Admission, form: Form, writer: ServedWriter
     ) -> Conversation:
-        """Serve *caller*; never await after its *admission*, which read the cursors."""
+        """Serve *caller*, without an await since its *admission*, which read the cursors."""
         outlet = Outlet(self.hub, writer, admission.cursors, form)
         sentences = Sentences(caller, outlet, self.recorder)
         return Conversation(

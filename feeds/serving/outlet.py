@@ -23,7 +23,7 @@ class Outlet:
     """One reader of a hub."""
 
     def __init__(self, hub: Hub, writer: ServedWriter, cursors: dict[str, int], form: Form) -> None:
-        """Start sending what follows *cursors*, one offset per feed, to *writer*."""
+        """Start sending the messages after *cursors*, one offset per feed, to *writer*."""
         self._hub = hub
         self._form = form
         self.subscriber: Subscriber = hub.subscribe(writer, cursors, form)

@@ -50,7 +50,7 @@ class Probes:
 
 
 def reasons_against(scope: Scope) -> dict[str, str]:
-    """Return why new clients should go elsewhere, as a sentence per part; empty: come here."""
+    """Return the reasons against new clients here, one sentence per part; empty: none."""
     reasons = {}
     node = started_node()
     if node is None:

@@ -143,7 +143,7 @@ class Reports:
         self._outlet.tell(Ack(block=block, verdict=judgement.verdict, reason=judgement.reason))
 
     def _ask(self, report: Report) -> None:
-        """Ask what was received of a broken block, unless it or the open questions are too many."""
+        """Ask what was received of a broken block, unless it is too long or too many are open."""
         limits = self._limits
         spanned = sum(part.last - part.first + 1 for part in report.feeds.values())
         if spanned <= limits.explained_messages and len(self._asked) < limits.open_explanations:
@@ -181,6 +181,6 @@ class Reports:
 
 
 def _most_told(report: Report) -> int:
-    """Return the most messages in an explanation: each received one, twice."""
+    """Return the most messages that an explanation may have: twice the number received."""
     came = report.size + sum(part.duplicates for part in report.feeds.values())
     return min(2 * came, 2 * MAX_BLOCK_SIZE)

@@ -1,8 +1,8 @@
 """
-A check of a report: whether it can be true, and of which history it is.
+A check of a report: whether it can be true, and to which history it belongs.
 
 A report that contradicts itself, the session or an earlier report is untrue.
-A range that ends ahead of its feed, or at a message with another intended time, is of
+A range that ends ahead of its feed, or at a message with another intended time, belongs to
 a history that was rolled back. This needs no messages. The `Verifier` checks whether
 the reported messages are those of the feed.
 """
@@ -28,7 +28,7 @@ class Screened:
     untruth: str = ""
     """The reason why it cannot be true; empty if it can."""
     rolled_back: frozenset[str] = frozenset()
-    """The feeds whose ranges are of a history that was rolled back."""
+    """The feeds whose ranges belong to a history that was rolled back."""
     is_timed: bool = True
     """True if its times can be true; figures leave it out otherwise."""
 

@@ -62,7 +62,7 @@ class Sentences:
             self._refuse()
 
     def correct(self, text: str) -> None:
-        """Log the right wording, once, if *text*, which is no report, is nearly a sentence."""
+        """Log the right wording, once, if *text* is not a report but resembles one."""
         if not self._is_corrected and resembles_sentence(text):
             self._is_corrected = True
             self._caller.log.info(

@@ -1,8 +1,8 @@
 """
-The texts of one connection: messages of a client that are no part of the protocol.
+The texts of one connection: messages of a client that are not part of the protocol.
 
 Each is logged and stored, up to a rate: a client that chats at full speed must fill
-neither the disk nor the log. Beyond it, texts are counted and refused. A client that
+neither the disk nor the log. Beyond this rate, texts are counted and refused. A client that
 sends far more is disconnected.
 """
 
@@ -52,7 +52,7 @@ class Texts:
         self._uncounted = 0
         """Refused messages since the last log line about them."""
         self.is_flooded = False
-        """Whether the client sent so many that it must be disconnected."""
+        """Whether the client sent so many refused messages that it must be disconnected."""
 
     def take(self, text: str) -> None:
         """Log and store *text*, or refuse it if there were too many."""

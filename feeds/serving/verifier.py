@@ -46,7 +46,7 @@ class Verifier:
         """
         Return the judgement of *report*, regenerating messages whose digests are gone.
 
-        Its ranges of the feeds *rolled_back* are of a history that cannot be regenerated.
+        Its ranges of the feeds *rolled_back* belong to a history that cannot be regenerated.
         Raises ScheduleUnknownError and ChildEndedError.
         """
         return judgement.of_all(

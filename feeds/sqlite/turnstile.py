@@ -39,7 +39,7 @@ class Turnstile:
         """Open the file next to *database*; without the rights for it, nobody gives way."""
         self._file: int | None = None
         self._is_jammed = False
-        """Whether the last wait was in vain: then do not wait again until it is free."""
+        """Whether the last wait was in vain: if so, do not wait again until it has been free."""
         self._is_mine = False
         path = database.with_name(f"{database.name}-turnstile")
         with suppress(OSError):
@@ -108,7 +108,7 @@ def first() -> Iterator[None]:
     """
     Let the transactions of the block go before writes of other connections.
 
-    To be entered before the transaction begins. PostgreSQL locks rows instead of the
+    Enter it before the transaction begins. PostgreSQL locks rows instead of the
     database, so there this does nothing.
     """
     connection = connections[DEFAULT_DB_ALIAS]

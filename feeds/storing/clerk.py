@@ -1,7 +1,7 @@
 """
 The clerk: the process in which a node's facts are stored.
 
-Storing takes mostly Python time in Django: 1 ms for a new connection, 0.1 ms for a
+Storing is mostly Python work in Django: 1 ms for a new connection, 0.1 ms for a
 report. In a thread it delayed the event loop (decision 0008).
 """
 

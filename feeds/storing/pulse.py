@@ -19,7 +19,7 @@ from feeds.running.worker import Worker
 BEAT_SECONDS = 0.5
 """Interval of transactions: a third of the time after which a server is not ready."""
 LOCK_MILLISECONDS = 1000
-"""Longest wait of one of them for the lock, so that a stop does not wait for it long."""
+"""Longest wait of a transaction for the lock, so that a stop does not wait for it long."""
 
 
 class Pulse:

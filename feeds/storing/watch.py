@@ -1,4 +1,4 @@
-"""The judgement whether other server processes are alive."""
+"""The judgement on whether other server processes are alive."""
 
 from __future__ import annotations
 

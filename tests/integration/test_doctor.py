@@ -209,7 +209,7 @@ def test_clock_that_was_set_back() -> None:
 @pytest.mark.usefixtures("default_feeds")
 @pytest.mark.django_db(transaction=True)
 def test_feeds_without_a_generator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A feed that is free, one whose generator died, and one with a wrong clock differ."""
+    """A free feed, one whose generator died, and one with a wrong clock are told apart."""
     monkeypatch.setattr(generators, "SILENT_SECONDS", 0.05)
     monkeypatch.setattr(generators, "LOOK_SECONDS", 0.01)
     Feed.objects.filter(name="users").update(promised_us=0)
@@ -255,7 +255,7 @@ def test_lines_fit_a_terminal() -> None:
 
 @pytest.mark.django_db
 def test_missing_tables_end_the_examination() -> None:
-    """Without its tables, nothing that is stored can be judged; everything else is."""
+    """Without tables, stored data is not examined; everything else is."""
     MigrationRecorder.Migration.objects.filter(app="feeds").order_by("-id")[0].delete()
     parts = [one.part for one in examine(LOCAL, free_port())]
     assert parts[-1] == "tables"

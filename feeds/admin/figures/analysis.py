@@ -20,9 +20,9 @@ from feeds.models import BlockReport
 from feeds.storing.measured import measured
 
 MOST_REPORTS = 20_000
-"""Reports read: about half a second of work, and enough for the p99 of many groups."""
+"""The most reports read: about half a second of work, and enough for the p99 of many groups."""
 MOST_GROUPS = 40
-"""Rows of a table; for more, open the CSV in a spreadsheet."""
+"""The most rows of a table; for more, open the CSV in a spreadsheet."""
 
 Row = tuple[Measured, int, str]
 """A block, the number of clients connected, and the name of its client."""
@@ -59,7 +59,7 @@ class Analysis:
     by_size: list[Group]
     """By feeds and rates, then block size."""
     by_clients: list[Group]
-    """By the same, then by the number of clients connected or the client's name."""
+    """By feeds, rates and block size, then by the clients connected or the client's name."""
     more: int
     """The number of groups left out of the longer table: those with the fewest reports."""
 

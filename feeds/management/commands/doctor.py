@@ -30,7 +30,7 @@ class Command(CommandWithExitCodes):
         "For each problem, say how to fix it. Programs may keep running."
     )
     requires_system_checks = ()
-    """It runs them itself, and continues."""
+    """Django does not run the checks first: this command runs them itself, and continues."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
