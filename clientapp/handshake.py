@@ -72,8 +72,8 @@ def _offer(url: ServerUrl) -> tuple[list[Subprotocol], dict[str, str]]:
     """
     Return the subprotocols and headers, with the token of *url* in one of them.
 
-    A header, because the library does not pass it on to another host that the server names;
-    unless a password for a proxy is in its place.
+    The token is in a header, which the library does not pass on to another host that the server
+    names. If that header has a password for a proxy, the token is a subprotocol.
     """
     subprotocols = [Subprotocol(SUBPROTOCOL)]
     if not url.token:

@@ -42,7 +42,7 @@ class ServerUrl(str):
         return url
 
     def with_token(self, token: str) -> ServerUrl:
-        """Return the same address with *token*; raises BadUsage if it has not the form of one."""
+        """Return the same address with *token*; raises BadUsage if that has not the form of one."""
         if token and not is_token(token):
             raise BadUsage(f"the token is not allowed: {FORM}")
         return ServerUrl(self.full, token)

@@ -104,7 +104,7 @@ def speaks_protocol(offered: Collection[str], query: str) -> bool:
     """
     Tell whether a client speaks the protocol, that is, offers it or names a session.
 
-    Every other client is plain, and receives messages only; so is one that says so by its
+    Every other client is plain, and receives messages only; so is one that offers the plain
     subprotocol. *offered* are subprotocols; *query* may be any text, even one that
     `parse_request` refuses.
     """

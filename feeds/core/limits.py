@@ -144,7 +144,7 @@ class Limits:
     second."""
     access_seconds: float = 0.5
     """Interval of reading which tokens and clients are revoked or banned: a client that loses its
-    right is gone within two seconds, also on a busy machine."""
+    right is gone within two seconds, even on a busy machine."""
     push_grace_us: int = 500_000
     """Lateness of a batch at which the server generates its messages itself."""
     ping_seconds: float = 20.0

@@ -2,7 +2,7 @@
 The guard of the pages outside the admin, which need a login or a token.
 
 With ``PAGE_LOGIN``, pages are for people who are signed in to the admin. With ``ACCESS=token``,
-records need a token or a signed-in person. A page that is not named here counts as the former,
+records need a token or a signed-in person. A page that is not named here needs a login,
 so that a new one is never open by mistake.
 """
 

@@ -156,7 +156,7 @@ REFUSALS = {
 def test_refused_client_gets_a_reason_and_nothing_else(
     guarded: Guarded, case: Refused4502, form: str
 ) -> None:
-    """A client without the right gets code 4502, after which no client returns, and no record."""
+    """A client without the right gets code 4502, which forbids reconnecting, and no record."""
     headers = [("Origin", case.origin)] if case.origin else []
     offers = [form] if form else []
     with guarded.visit(
@@ -270,7 +270,7 @@ def test_connected_client_that_loses_its_right_is_disconnected(
 
 
 def test_connected_client_is_disconnected_when_its_token_expires(guarded: Guarded) -> None:
-    """A token ends at its time, also for a client that is connected."""
+    """A token expires at its time, even for a client that is connected."""
     with guarded.visit(token=guarded.token(expires=int(time.time()) + 2)) as visit:
         assert visit.first()["type"] == "message"
         code, reason = visit.end()
@@ -316,7 +316,7 @@ def test_client_script_keeps_its_token_to_itself(guarded: Guarded, way: str) -> 
 
 
 def test_new_token_continues_the_session(guarded: Guarded) -> None:
-    """The token is no part of what a session is."""
+    """The token is not part of a session, so another one continues it."""
     stack = guarded.stack
     for blocks in (1, 2):
         token = guarded.token(key=f"token number {blocks}")
@@ -365,7 +365,7 @@ def test_swarm_takes_a_token(guarded: Guarded) -> None:
 
 
 def test_token_in_a_url_is_not_logged(guarded: Guarded) -> None:
-    """The log of requests leaves it out; the end of the module checks the whole log."""
+    """The log of requests leaves the token out; the end of the module checks the whole log."""
     guarded.get(f"/feeds/users/records?last=3&token={guarded.token()}")
     guarded.server.wait_for("HTTP GET /feeds/users/records 200")
 
@@ -399,7 +399,7 @@ def test_records_are_limited_to_the_feeds_of_the_token(guarded: Guarded) -> None
 
 @pytest.mark.parametrize("path", ["/", "/status.json", "/message?feed=users&offset=1", "/client"])
 def test_pages_are_for_people_who_are_signed_in(guarded: Guarded, path: str) -> None:
-    """A stranger is sent to the login, or gets an error; a token does not help."""
+    """A client that is not signed in is sent to the login, or gets an error, even with a token."""
     for headers in ({}, {"Authorization": f"Bearer {guarded.token()}"}):
         status, answered, text = guarded.get(path, **headers)
         assert "users" not in text

@@ -51,7 +51,7 @@ async def test_open_server_ignores_tokens() -> None:
 
 @pytest.mark.usefixtures("needs_token")
 async def test_client_without_a_token_is_refused() -> None:
-    """It gets an error, a bye and the code, and costs no query of the database."""
+    """A client without a token gets an error, a bye and the code, and costs no query."""
     node = await get_node()
     node._admissions = None  # type: ignore[assignment]  # nothing further may be asked
     async with client() as one:
@@ -93,7 +93,7 @@ async def test_ban_ends_connections_and_its_removal_lets_in_again() -> None:
 
 
 async def test_plain_subprotocol_is_selected() -> None:
-    """A browser that offers it beside a token gets an answer, and a plain client's frames."""
+    """A browser that offers a token and the plain subprotocol is served as a plain client."""
     offered = [PLAIN_SUBPROTOCOL, "bft_a.b"]
     one = WebsocketCommunicator(application, "/", subprotocols=offered)
     assert await one.connect(timeout=PATIENCE_SECONDS) == (True, PLAIN_SUBPROTOCOL)

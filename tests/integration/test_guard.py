@@ -62,7 +62,7 @@ def test_revoked_token_opens_no_records(client: Client) -> None:
 
 
 def test_banned_address_gets_no_records(client: Client) -> None:
-    """It is told so; the page stays open."""
+    """A banned address is told why it gets no records; the page stays open."""
     Ban.objects.create(address="127.0.0.0/8")
     refused = client.get("/feeds/")
     assert refused.status_code == 403
@@ -72,7 +72,7 @@ def test_banned_address_gets_no_records(client: Client) -> None:
 
 @pytest.mark.usefixtures("needs_token")
 def test_token_of_the_page_expires(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is valid for an hour."""
+    """The token of the page's client is valid for an hour."""
     grant = tokens.read(page_token())
     grant.ensure_current(time.time() + PAGE_SECONDS - 5)
     with pytest.raises(NoToken):
@@ -80,7 +80,7 @@ def test_token_of_the_page_expires(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_unavailable_database_is_said(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The guard cannot check anything then, and answers 503."""
+    """Without a database the guard cannot check anything, and answers 503."""
 
     def fail(_: object) -> None:
         raise OperationalError("gone")

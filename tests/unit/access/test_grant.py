@@ -15,7 +15,7 @@ FULL = Grant(key="a1", client="alice", feeds=("users", "arrays"), connections=2,
 
 @pytest.mark.parametrize("grant", [FULL, Grant(key="a1")])
 def test_grant_is_read_as_it_was_written(grant: Grant) -> None:
-    """Writing and reading give the same grant; what is not limited is not written."""
+    """A grant is read as it was written; limits that it does not have are not written."""
     assert Grant.read(grant.write()) == grant
     assert len(grant.write()) == (5 if grant is FULL else 1)
 
@@ -48,7 +48,7 @@ def test_client_without_a_name_gets_that_of_the_grant(
     ],
 )
 def test_other_requests_are_not_granted(client: str, feeds: tuple[str, ...], sentence: str) -> None:
-    """The sentence names what the token is for."""
+    """The refusal names what the token is for."""
     with pytest.raises(NotGranted, match=sentence):
         FULL.named(Request(client=client, feeds=feeds))
 

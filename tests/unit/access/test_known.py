@@ -17,7 +17,7 @@ KNOWN = Known(
 
 
 def test_revoked_token_is_refused() -> None:
-    """Only the revoked one."""
+    """A revoked token is refused; others are not."""
     KNOWN.ensure_not_revoked("b2")
     with pytest.raises(NoToken, match="revoked"):
         KNOWN.ensure_not_revoked("a1")
@@ -34,12 +34,12 @@ def test_revoked_token_is_refused() -> None:
     ],
 )
 def test_banned_client_is_refused(client: str, host: str, sentence: str) -> None:
-    """A name, an address, or one in a network, also an IPv4 address in the form of IPv6."""
+    """Names, addresses and networks can be banned; an IPv4 address also matches as IPv6."""
     with pytest.raises(NotGranted, match=sentence):
         KNOWN.ensure_not_banned(client, host)
 
 
 @pytest.mark.parametrize("host", ["192.0.2.8", "2001:db9::1", "::ffff:192.0.2.8", "unknown", ""])
 def test_others_are_not_banned(host: str) -> None:
-    """Other addresses, and texts that are none, are let in."""
+    """Other addresses, and texts that are not addresses, are let in."""
     KNOWN.ensure_not_banned("alice", host)

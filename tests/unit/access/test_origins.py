@@ -34,7 +34,7 @@ ANY = Origins(is_checked=True, hosts=HOSTS, listed=("*",), trusted=())
     ],
 )
 def test_page_is_allowed(rule: Origins, origin: str, host: str) -> None:
-    """The server's own pages and the listed ones may connect, and clients without an Origin."""
+    """The server's own pages, listed pages, and clients without an Origin may connect."""
     rule.ensure_allowed(origin, host)
 
 
