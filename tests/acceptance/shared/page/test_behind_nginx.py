@@ -32,7 +32,7 @@ http {{
     {block}
 }}
 """
-"""The configuration around the guide's block: one process without any other file of this host."""
+"""The settings around the block of the guide: one process without other files of this host."""
 PREFIX = "/live"
 NAMES = ("alice", "bob", "carol", "dave")
 SERVERS = "SELECT count(*), count(DISTINCT server) FROM feeds_connection"
