@@ -64,7 +64,7 @@ class Line:
         self._holds = False
         """Whether there are bytes that the socket has not accepted."""
         self._answer = b""
-        """The answer to the handshake; it is sent with the welcome, which saves a write."""
+        """The answer to the handshake, if it waits for the welcome, which saves a write."""
         self._direct = isinstance(transport, tcp.Connection) and not transport.TLS
         """Whether the transport is a plain socket: under TLS, bytes written to the socket
         itself would be sent unencrypted."""
@@ -72,11 +72,19 @@ class Line:
             self.descriptor = transport.socket.fileno()
         transport.registerProducer(self, True)
 
-    def open(self, answer: bytes) -> None:
-        """Accept frames from now on; send *answer* with the first of them, or soon."""
+    def open(self, answer: bytes, *, is_followed: bool) -> None:
+        """
+        Send *answer*, and accept frames from now on.
+
+        If *is_followed*, a frame follows by `send` soon, before a hub knows this connection,
+        and leaves with the answer in one write.
+        """
         self.is_open = True
         self._answer = answer
-        asyncio.get_running_loop().call_soon(self._send_answer)
+        if is_followed:
+            asyncio.get_running_loop().call_soon(self._send_answer)
+        else:
+            self._send_answer()
 
     def write(self, frames: bytes) -> bool:
         """Accept whole frames; return False if `drained` must be awaited, see `Writer`."""

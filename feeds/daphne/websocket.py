@@ -221,7 +221,8 @@ class WebSocket:
 
     def _accept(self, subprotocol: str | None, fields: Iterable[tuple[bytes, bytes]]) -> None:
         self.state = State.OPEN
-        self.line.open(acceptance(self._key, subprotocol, fields))
+        answer = acceptance(self._key, subprotocol, fields)
+        self.line.open(answer, is_followed=self.form.has_controls)
         self._host.opened(self)
         self.read_on()
 

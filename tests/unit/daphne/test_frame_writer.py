@@ -225,6 +225,18 @@ async def test_answer_to_a_handshake_leaves_with_the_welcome(is_greeted: bool) -
     assert line.socket.sends == 1
 
 
+async def test_answer_to_a_plain_client_leaves_before_its_first_message() -> None:
+    """A plain client gets no welcome, so a hub may write to its socket at once."""
+    line = Line(PLAIN)
+    line.work()
+    line.websocket.state, line.websocket.line.is_open = State.CONNECTING, False
+    await line.websocket.send({"type": "websocket.accept"})
+    line.publish()
+    answer = acceptance(KEY, None)
+    assert line.socket.taken.startswith(answer)
+    assert len(list(payloads(line.socket.taken.removeprefix(answer)))) == 1
+
+
 async def test_nothing_follows_a_close() -> None:
     """Frames that a hub still has are not sent after the close frame."""
     line = Line()
