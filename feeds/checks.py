@@ -43,3 +43,20 @@ def check_secret_key(**_: Any) -> Sequence[CheckMessage]:
             id="feeds.E002",
         )
     ]
+
+
+@register(Tags.security)
+def check_https(**_: Any) -> Sequence[CheckMessage]:
+    """Report an error if pages would be redirected to themselves for ever."""
+    if settings.BEHIND_TLS_PROXY or not (
+        settings.SECURE_SSL_REDIRECT or settings.SECURE_HSTS_SECONDS
+    ):
+        return []
+    return [
+        Error(
+            "HTTPS_REDIRECT and HSTS_SECONDS need BEHIND_TLS_PROXY: without it the server takes "
+            "every request for http://.",
+            hint="Set BEHIND_TLS_PROXY=true behind a TLS proxy; otherwise leave both unset.",
+            id="feeds.E003",
+        )
+    ]

@@ -52,6 +52,8 @@ MOST_DAYS = 36_500
 """A century, which means for ever."""
 MOST_WHOLE = 10**12
 """A number of rows, or megabytes, beyond any database."""
+MOST_HSTS_SECONDS = 2 * 31_536_000
+"""Two years, as long as browsers' lists of such hosts recommend."""
 SECRET_CHARACTERS = 32
 """The shortest key allowed: 190 bits, if this module generated it."""
 
@@ -128,10 +130,18 @@ class Environment:
 
     def days(self, name: str, default: int) -> int:
         """Return a number of days."""
+        return self._whole(name, default, 1, MOST_DAYS, "days")
+
+    def seconds(self, name: str, default: int) -> int:
+        """Return a number of seconds; 0: off."""
+        return self._whole(name, default, 0, MOST_HSTS_SECONDS, "seconds")
+
+    def _whole(self, name: str, default: int, least: int, most: int, unit: str) -> int:
         value = self.text(name, str(default))
-        is_number = value.isascii() and value.isdigit() and len(value) <= 5
-        if not is_number or not 1 <= int(value) <= MOST_DAYS:
-            _refuse(f"{name}={_shown(value)}", f"a whole number of days from 1 to {MOST_DAYS}")
+        is_number = value.isascii() and value.isdigit() and len(value) <= len(str(most))
+        if not is_number or not least <= int(value) <= most:
+            rule = f"a whole number of {unit} from {least} to {most}"
+            _refuse(f"{name}={_shown(value)}", rule)
         return int(value)
 
     def whole(self, name: str, default: int) -> int:

@@ -51,6 +51,10 @@ _INSTALLATION = sha256(str(VAR_DIR).encode()).hexdigest()[:8]
 SESSION_COOKIE_NAME = f"sessionid_{_INSTALLATION}"
 CSRF_COOKIE_NAME = f"csrftoken_{_INSTALLATION}"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS_PROXY
+SECURE_SSL_REDIRECT = env.flag("HTTPS_REDIRECT", default=False)
+SECURE_HSTS_SECONDS = env.seconds("HSTS_SECONDS", 0)
+# These would decide for other hosts of the domain, which only its owner can do.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 INSTALLED_APPS = [
     # Not daphne: it only adds its runserver, which ours replaces, and would make every command

@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import socket
+from ipaddress import ip_address
 from pathlib import Path
 
 from feeds.management import address
@@ -51,6 +52,13 @@ def listen(at: Binding, example: str, *, backlog: int, reuse_port: bool) -> sock
             return at.listen(backlog=backlog)
         case PassedSocket():
             return at.take()
+
+
+def is_reachable(listener: socket.socket) -> bool:
+    """Tell whether other machines may be able to reach the socket *listener*."""
+    if listener.family == socket.AF_UNIX:
+        return False
+    return not ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
 
 
 def shown(at: Binding, listener: socket.socket, prefix: str) -> str:

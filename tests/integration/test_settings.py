@@ -61,8 +61,11 @@ def manage(*command: str, **variables: str) -> tuple[int, str]:
         ({"LOG_LEVEL": "loud"}, "'loud' is not allowed; use one of: debug, info, warning, error"),
         ({"REDIS_URL": "secret"}, "(feeds.E001) REDIS_URL must be 'embedded' or an address"),
         ({"SECRET_KEY": "secret", "DEBUG": "no"}, "(feeds.E002) SECRET_KEY has 6 characters"),
+        ({"HTTPS_REDIRECT": "yes"}, "(feeds.E003) HTTPS_REDIRECT and HSTS_SECONDS need BEHIND_TLS"),
+        ({"HSTS_SECONDS": "60"}, "(feeds.E003) HTTPS_REDIRECT and HSTS_SECONDS need BEHIND_TLS"),
+        ({"HSTS_SECONDS": "-1"}, "HSTS_SECONDS='-1' is not allowed; use a whole number of sec"),
     ],
-    ids=range(16),
+    ids=range(19),
 )
 def test_invalid_value_ends_the_program(variables: dict[str, str], sentence: str) -> None:
     """The program prints one sentence without secrets or traceback and exits with 1."""

@@ -8,13 +8,13 @@ from typing import Any
 
 from channels.routing import get_default_application
 from django.conf import settings
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from feeds.core.limits import LIMITS
 from feeds.daphne.server import FeedServer
 from feeds.fanout.passes import best_pass, python_pass
 from feeds.management.address import Address
-from feeds.management.binding import listen, parse, shown
+from feeds.management.binding import is_reachable, listen, parse, shown
 from feeds.management.engines import require_engines
 from feeds.management.help import SERVER_EXIT_CODES, CommandWithExitCodes
 from feeds.management.options import whole
@@ -62,6 +62,12 @@ class Command(CommandWithExitCodes):
             help="share the address with other processes that also set this, one per core "
             "(default: off)",
         )
+        parser.add_argument(
+            "--allow-debug",
+            action="store_true",
+            help="serve other machines although DEBUG is on, in a network that you trust "
+            "(default: off)",
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Serve; exits 1 with a sentence if that is not possible."""
@@ -80,6 +86,11 @@ class Command(CommandWithExitCodes):
         how = {"backlog": options["backlog"], "reuse_port": options["reuse_port"]}
         for at in options["bind"] or [DEFAULT]:
             listener = listen(at, EXAMPLE, **how)
+            if settings.DEBUG and is_reachable(listener) and not options["allow_debug"]:
+                raise CommandError(
+                    f"DEBUG is on, and other machines can reach {at}: error pages would show them "
+                    "code and settings. Set DEBUG=false, or add --allow-debug"
+                )
             server.listen_at(listener)
             place = shown(at, listener, settings.PATH_PREFIX)
             log.info("serving at %s; Ctrl-C or SIGTERM stops it", place)

@@ -101,7 +101,7 @@ class Site(Installation):
         """Start the program of a server's or generator's *host*; wait until a server listens."""
         more = {"BLOCKFEED_VAR": str(self.folder / host)}
         if host in SERVERS:
-            command = ["serve", f"--bind=0.0.0.0:{PORT}"]
+            command = ["serve", f"--bind=0.0.0.0:{PORT}", "--allow-debug"]
             more |= self.clocks[host].environment
         else:
             command = ["generate", "--standby"]
