@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from feeds.core.keys import stored_key
 from feeds.pages.pace import ENOUGH_FOR_P90
 from feeds.show import UNKNOWN
 from tests.support.by_hand import HandBlock, blocks_of, figures, grouped
@@ -150,7 +151,7 @@ def test_stored_ideal_matches_the_schedule(played: Played) -> None:
     stored = {(key, number): tuple(row) for key, number, *row in played.stack.rows(query)}
     for block in played.blocks:
         if block.verdict:
-            ideal, interrupted = stored[block.session, block.number]
+            ideal, interrupted = stored[stored_key(block.session), block.number]
             assert ideal == pytest.approx(block.ideal, abs=1e-9), block
             assert bool(interrupted) == block.interrupted
 
@@ -174,7 +175,7 @@ def test_blocks_around_the_restart_are_interrupted(played: Played) -> None:
         connections.setdefault(key, []).append((opened, closed))
     caught_up = live = 0
     for block in played.blocks:
-        (_, lost), *again = connections[block.session]
+        (_, lost), *again = connections[stored_key(block.session)]
         back = again[0][0] if again else lost
         if any(
             due < back - NEAR_US and back < received
@@ -298,7 +299,7 @@ def test_dashboard_matches_a_calculation_by_hand(played: Played) -> None:
         "SELECT feeds_blockreport.id, key, number FROM feeds_blockreport"
         " JOIN feeds_clientsession ON feeds_clientsession.id = session_id ORDER BY 1"
     )
-    by_hand = {(block.session, block.number): block for block in played.blocks}
+    by_hand = {(stored_key(block.session), block.number): block for block in played.blocks}
     new = [by_hand[key, number] for row, key, number in stack.rows(query) if row not in old]
     samples = stack.rows(
         "SELECT blocks, left_out, overhead_p50, overhead_p99, latency_p50, latency_p99"
