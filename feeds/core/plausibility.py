@@ -17,6 +17,9 @@ ROUNDED_SECONDS = 0.001
 """Most difference between the seconds of a sentence and the field: it has three decimals."""
 SLACK_SECONDS = 5.0
 """Most difference of two clocks without a doubt: a generator may have a host of its own."""
+ERROR_SECONDS = 30.0
+"""Most uncertainty of a clock. A busy client may measure it badly, but one whose pong takes longer
+than this has stalled."""
 DRIFT = 0.01
 """Most difference in the speed of two clocks: a hundred times that of cheap ones."""
 
@@ -58,7 +61,7 @@ def are_believable(report: Report, oldest: float) -> bool:
     return (
         abs(wall - report.seconds) <= SLACK_SECONDS + DRIFT * report.seconds
         and report.seconds <= most
-        and (report.clock is None or error <= SLACK_SECONDS)
+        and error <= ERROR_SECONDS
         and (report.clock is None or report.latency.max <= most + error)
         and (report.clock is None or report.latency.p50 >= -(error + SLACK_SECONDS))
     )

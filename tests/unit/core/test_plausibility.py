@@ -91,6 +91,7 @@ BELIEVABLE: dict[str, tuple[dict[str, Any], float]] = {
     "slow network": ({"latency": Latency(p50=2.0, p99=3.0, max=4.0)}, 8.0),
     "clock of the generator 4 s ahead": ({"latency": Latency(p50=-4.0, p99=-4.0, max=-4.0)}, 0.1),
     "caught up after a day": ({"latency": Latency(p50=1.0, p99=86_000.0, max=86_400.0)}, 86_500.0),
+    "clock known badly by a busy client": ({"clock": Clock(offset=0.0, error=20.0)}, 4.1),
     "before 1970": ({"started_at": -4_001_800, "finished_at": 0}, 4.1),
     "without a clock, by a wrong one": ({"clock": None, "latency": CENTURIES}, 4.1),
     "age unknown": ({"seconds": 4.0018}, float("inf")),
