@@ -202,10 +202,12 @@ def test_oldest_unfinished_request_gives_way(full: Stack) -> None:
 def test_page_of_a_busy_server_is_refused(full: Stack) -> None:
     """If too many requests are being answered, the next gets 503; feeds and probes continue."""
     full.server()
+    with RawClient(full.port) as follower:
+        follower.wait_for("welcome")
     for path in PROBES:
         with RawHttp(full.port) as probe:
             probe.send(request("GET", path=f"{path}?by=balancer"))
-            assert probe.answer().body.startswith(('{"alive"', '{"ready"'))
+            assert probe.answer().body.startswith(('{"alive"', '{"ready"', "# HELP "))
     with RawHttp(full.port) as client, RawClient(full.port) as follower:
         client.send(request("GET"))
         answer = client.answer()
