@@ -61,6 +61,7 @@ MODULES = (
 """Modules of the project that need no settings and read nothing of a process's own."""
 HOMES = (CHECKOUT, CHECKOUT / "clientapp")
 """The folders whose programs import the project from the checkout."""
+SETTINGS, USUAL = "DJANGO_SETTINGS_MODULE", "wsproject.settings"
 LONGEST_MESSAGE = 2**18
 STREAMS = 3
 OWN_MODULES = "tests"
@@ -199,7 +200,8 @@ def _use_path(words: list[str]) -> None:
     others = [Path(one) for one in new if Path(one) != CHECKOUT]
     replaced = {path.stem for one in others for path in one.glob("*")}
     home = Path.cwd() if words[0] in {"-c", "-m"} else (Path.cwd() / words[0]).parent
-    if replaced or home not in HOMES:
+    # Settings of tests change what modules of the project read when they are imported.
+    if replaced or home not in HOMES or os.environ.get(SETTINGS, USUAL) != USUAL:
         replaced.update(PROJECT)
     replaced.add(OWN_MODULES)
     for name in list(sys.modules):

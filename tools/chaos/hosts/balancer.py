@@ -6,8 +6,8 @@ Run as ``python -m tools.chaos.hosts.balancer PORT ADDRESS:PORT ...``.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import sys
 
 from tests.support.relay import pipe
 
@@ -42,5 +42,9 @@ async def main(port: int, servers: list[tuple[str, int]]) -> None:
 
 
 if __name__ == "__main__":
-    addresses = [address.rpartition(":") for address in sys.argv[2:]]
-    asyncio.run(main(int(sys.argv[1]), [(host, int(port)) for host, _, port in addresses]))
+    parser = argparse.ArgumentParser(prog="tools.chaos.hosts.balancer", description="Balance TCP.")
+    parser.add_argument("port", type=int, help="port to listen on")
+    parser.add_argument("servers", nargs="+", metavar="ADDRESS:PORT", help="a server")
+    options = parser.parse_args()
+    addresses = [address.rpartition(":") for address in options.servers]
+    asyncio.run(main(options.port, [(host, int(port)) for host, _, port in addresses]))
