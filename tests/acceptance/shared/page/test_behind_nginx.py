@@ -122,6 +122,5 @@ def test_nothing_is_lost_while_a_server_restarts(stack: Stack, page: Browser) ->
             stack.leave(name, client, *OPTIONS)
         judge(stack.log(name))
     assert stack.rows("SELECT DISTINCT verdict FROM feeds_blockreport") == [("verified",)]
-    assert stack.rows(SERVERS)[0][1] == 3
     assert [server.stop(signal.SIGTERM) for server in servers] == [0, 0]
     assert "Traceback" not in "".join(server.said for server in servers)
