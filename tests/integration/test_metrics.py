@@ -90,7 +90,7 @@ async def test_process_that_serves_nothing_yet_has_no_metrics() -> None:
 async def test_unusable_folder_is_named(
     node: Node, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A removed folder is made again; without one, scrapes get 503, and the log says so once."""
+    """A removed folder is created again; if it cannot be, scrapes get 503, logged once."""
     folder = settings.VAR_DIR / "metrics"
     assert (await scrape())[0] == 200
     shutil.rmtree(folder)

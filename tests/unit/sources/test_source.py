@@ -78,7 +78,7 @@ def test_small_reads_make_a_chunk_once() -> None:
 
 
 def test_kept_chunks_are_bounded() -> None:
-    """A chunk is made again after as many other chunks as are kept."""
+    """A chunk that was evicted from the cache is generated again."""
     source = Letters()
     for chunk in (*range(KEPT_CHUNKS + 1), 0):
         source.records(chunk * CHUNK + 1, 1)

@@ -88,7 +88,7 @@ class Host:
         self.heal()
 
     def cut(self) -> None:
-        """Let the switch drop everything from and to this host; nobody is told."""
+        """Cut this host off: the switch drops its packets, and no program is notified."""
         _ip("link", "set", self._cable, "nomaster")
 
     def heal(self) -> None:
