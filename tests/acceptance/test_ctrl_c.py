@@ -72,11 +72,15 @@ AT_WORK = {"serve": "serving at", "runserver": "Quit the server"}
 
 @SERVERS
 def test_repeated_ctrl_c_is_not_an_error(stack: Stack, open_window: Open, command: str) -> None:
-    """Ctrl-C pressed repeatedly until the server has ended is not an error."""
+    """Ctrl-C pressed repeatedly until the server has ended raises nothing and kills nothing."""
     server = open_window("manage.py", *command.format(stack.port).split())
     server.wait_for(AT_WORK[command.partition(" ")[0]])
     server.keep_pressing_ctrl_c()
-    assert_clean_end(server)
+    # 1 on a slow machine: a press more than a second after the first one ends the drain.
+    assert server.wait() in (0, 1), server.said
+    assert "Traceback" not in server.said
+    assert "Error" not in server.said
+    until(lambda: server.others() == [], lambda: "\n".join(server.others()))
 
 
 def test_ctrl_c_ends_the_generator(stack: Stack, open_window: Open) -> None:

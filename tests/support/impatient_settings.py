@@ -1,5 +1,6 @@
 """The project's settings, with timeouts that a test can wait for."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 from feeds.core import limits
@@ -18,4 +19,6 @@ limits.LIMITS = replace(
 from wsproject.settings import *  # noqa: E402, F403
 from wsproject.settings import DATABASES  # noqa: E402
 
+# The settings of the importing process stay as they are.
+DATABASES = deepcopy(DATABASES)
 DATABASES["default"]["OPTIONS"]["timeout"] = 1
