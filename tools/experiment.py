@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -92,13 +92,13 @@ def analyse(*arguments: str) -> None:
         raise CannotStart("the analysis ended with an error")
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the experiment; return the exit code."""
     argparse.ArgumentParser(
         prog="python -m tools.experiment",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
+    ).parse_args(arguments)
     OUT.mkdir(parents=True, exist_ok=True)
     # SIGTERM, from a supervisor, cleans up like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -23,7 +23,7 @@ def test_experiment_measures_every_condition(
     # Workers must not race for a port between finding and taking it.
     monkeypatch.setattr(ports, "FIRST_PORT", 8100 + 100 * int(re.sub(r"\D", "", worker_id) or 0))
     monkeypatch.setenv("BLOCKFEED_VAR", str(tmp_path))
-    assert experiment.main() == 0
+    assert experiment.main([]) == 0
     study = json.loads((tmp_path / "study.json").read_text())
     found = [(cell["rate"], cell["clients"], cell["block_size"]) for cell in study["cells"]]
     assert found == [(rate, n, size) for rate in (10, 20) for n in (2, 3) for size in (1, 2)]

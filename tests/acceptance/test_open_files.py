@@ -21,7 +21,7 @@ CLIENTS = 300
     ("limit", "words"),
     [
         ("-Sn", None),
-        ("-n", "this process may open 200 files, so it serves at most 1 connections"),
+        ("-n", f"this process may open {FEW} files, so it serves at most 1 connections"),
     ],
 )
 def test_low_file_limit_is_raised_or_reported(stack: Stack, limit: str, words: str | None) -> None:
@@ -37,7 +37,7 @@ def test_low_file_limit_is_raised_or_reported(stack: Stack, limit: str, words: s
             with pytest.raises(ConnectionClosed, match="this server has 1 connections, its limit"):
                 second.recv(PATIENCE_SECONDS)
         return
-    assert "this process may open" not in server.said
+    assert f"this process may open {FEW} files" not in server.said
 
     async def run() -> int:
         crowd = Crowd(stack.port, CLIENTS)
