@@ -171,7 +171,9 @@ class Incoming:
             case State.OPEN:
                 unsent = self._owner.line.unsent()
                 return self._inbox >= LIMITS.inbox_bytes or unsent >= LIMITS.unsent_bytes
-            case _:
+            case State.CLOSING:
+                return self._inbox >= LIMITS.inbox_bytes
+            case State.CLOSED:
                 return False
 
     def _rest(self, seconds: float) -> None:

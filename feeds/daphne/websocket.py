@@ -197,11 +197,12 @@ class WebSocket:
         opcode, content = message
         if opcode is Opcode.CLOSE and isinstance(content, bytes):
             self._part(content)
-        elif self.state is not State.OPEN or opcode is Opcode.PONG:
-            pass  # the end has begun, or TCP has confirmed our ping already
+        elif opcode is Opcode.PONG:
+            pass  # TCP has confirmed our ping already
         elif opcode is Opcode.PING:
-            self.line.send(_frame(Opcode.PONG, content))
-        else:
+            if self.state is State.OPEN:
+                self.line.send(_frame(Opcode.PONG, content))
+        elif self.state is State.OPEN or self._is_draining:
             kind = "text" if opcode is Opcode.TEXT else "bytes"
             self._events.put_nowait({"type": "websocket.receive", kind: content})
             self._reading().queued(len(content))
@@ -212,6 +213,11 @@ class WebSocket:
             self._tell(Failure(code="too_large", text=text, retryable=False))
             self.farewell(Close.LIMIT, text, retry_after=0.0)
         self._reading().discard()
+
+    @property
+    def _is_draining(self) -> bool:
+        """Whether what the client sent before it read the close frame still counts."""
+        return self._ending is not None and self._ending[0] == Close.DRAIN
 
     def _reading(self) -> Incoming:
         """Return what reads the client's frames; most clients never send one."""

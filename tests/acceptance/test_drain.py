@@ -10,7 +10,7 @@ from feeds.core.limits import LIMITS
 from tests.support.balancer import Balancer
 from tests.support.crowd import Crowd, until
 from tests.support.eight import Eight
-from tests.support.raw_client import SMALL_BUFFER, RawClient
+from tests.support.raw_client import SMALL_BUFFER, RawClient, text_frame
 from tests.support.stack import Stack, free_port
 from tools.waiting import PATIENCE_SECONDS
 
@@ -41,6 +41,24 @@ def test_every_client_is_told_to_return(stack: Stack) -> None:
     assert 0.7 < max(waits) <= 0.5 + CLIENTS / LIMITS.returns_per_second + 0.1
     rows = stack.rows("SELECT close_code, count(*) FROM feeds_connection GROUP BY 1")
     assert rows == [(Close.DRAIN, CLIENTS)]
+
+
+def test_sentence_on_its_way_is_stored(stack: Stack) -> None:
+    """A plain client that has not yet read the close frame loses no sentence."""
+    server = stack.server()
+    stack.generator("--feed=arrays", "--rate=50")
+    with RawClient(stack.port, "client=late&feed=arrays", is_plain=True) as late:
+        late.offsets(5)
+        server.process.send_signal(signal.SIGTERM)
+        for _ in late.said():  # up to the close frame, which it does not answer yet
+            pass
+        late.socket.sendall(text_frame("Client late received 1 block in 0.5 time"))
+        late.socket.sendall(text_frame("", opcode=8))
+        assert server.process.wait(PATIENCE_SECONDS) == 0
+    assert stack.rows("SELECT text FROM feeds_blockreport") == [
+        ("Client late received 1 block in 0.5 time",)
+    ]
+    assert stack.rows("SELECT close_code FROM feeds_connection") == [(Close.DRAIN,)]
 
 
 def test_client_that_does_not_read_does_not_delay_the_drain(stack: Stack) -> None:

@@ -66,6 +66,21 @@ async def test_closed_connection_has_no_timer() -> None:
     assert incoming._rest_ends.cancelled()
 
 
+async def test_texts_sent_before_the_client_read_the_farewell_count() -> None:
+    """While a server stops, texts on their way are passed on; after a limit they are not."""
+    for code, passed_on in ((Close.DRAIN, ["websocket.receive"] * 2), (Close.LIMIT, [])):
+        line = Line()
+        await line.websocket.receive()
+        line.websocket.farewell(code, "the server stops", retry_after=1.0)
+        told = line.socket.taken
+        line.websocket.dataReceived(masked(TEXT, "one") + masked(PING) + masked(TEXT, "two"))
+        assert line.socket.taken == told
+        line.websocket.dataReceived(closing(int(code)))
+        line.transport.connectionLost(Failure(error.ConnectionDone()))  # type: ignore[no-untyped-call]
+        kinds = [(await line.websocket.receive())["type"] for _ in range(len(passed_on) + 1)]
+        assert kinds == [*passed_on, "websocket.disconnect"]
+
+
 async def test_client_that_breaks_the_protocol_is_told() -> None:
     """The code and a sentence are sent, the application gets them too, and nothing more is read."""
     line = Line()
