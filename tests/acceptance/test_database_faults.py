@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,30 @@ def test_missing_database_does_not_stop_clients(impatient: Stack) -> None:
     assert "Traceback" not in server.said + generator.said
 
 
+def damage(path: Path, file: FileIO) -> bytes:
+    """
+    Clear the header of the database at *path*, which *file* has open; return the header.
+
+    It waits until the log holds no newer first page, which would be read instead.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as holder:
+
+        def is_alone() -> bool:
+            holder.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            holder.execute("BEGIN IMMEDIATE")
+            if log.stat().st_size:
+                holder.execute("ROLLBACK")
+            return holder.in_transaction
+
+        until(is_alone, lambda: "the log was never empty")
+        header = file.read(HEADER_BYTES)
+        file.seek(0)
+        file.write(bytes(HEADER_BYTES))
+        holder.execute("ROLLBACK")
+    return header
+
+
 def test_damaged_database_ends_nothing(impatient: Stack) -> None:
     """The generator waits for a damaged database; a client that connects meanwhile is not lost."""
     server = impatient.server()
@@ -126,9 +151,7 @@ def test_damaged_database_ends_nothing(impatient: Stack) -> None:
     alice = impatient.client("alice", "--block-size=10")
     alice.wait_for("Block 1 verified")
     with database(impatient).open("r+b", buffering=0) as file:
-        header = file.read(HEADER_BYTES)
-        file.seek(0)
-        file.write(bytes(HEADER_BYTES))
+        header = damage(database(impatient), file)
         generator.wait_for("the database does not answer (file is not a database); waiting")
         server.wait_for("the database does not answer (file is not a database)")
         bob = impatient.client("bob", "--block-size=500")
