@@ -316,7 +316,7 @@ class Subscription:
 
     async def __anext__(self) -> Message | Gap:
         if self._begun:
-            raise RuntimeError("blocks are taken from this subscription")
+            raise RuntimeError("this subscription already yields blocks")
         while isinstance(arrived := await self._next(), events.Completed):
             pass
         if arrived is None:

@@ -26,7 +26,7 @@ COLLECT = "Collect a feed in blocks, write them to a log and report them to the 
 VERIFY = "Read block logs from beginning to end and check that they are whole."
 VERIFY_EXIT_CODES = """\
 exit codes:
-  0  every log is whole; a torn tail is not a fault, the next start cuts it off
+  0  every log is whole; a torn tail is not a fault: the next start removes it
   1  a log has a fault, or cannot be read, or the output cannot be written
   2  an option has a value that is not allowed
 """

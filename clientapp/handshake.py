@@ -139,5 +139,5 @@ def _why(error: OSError | WebSocketException) -> str:
     if isinstance(error, OSError):
         return describe(error)
     if isinstance(error.__cause__, EOFError):
-        return "it hung up during the handshake"
+        return "it closed the connection during the handshake"
     return str(error) or type(error).__name__

@@ -22,7 +22,7 @@ def is_loopback(host: str) -> bool:
 def describe(error: OSError) -> str:
     """Return the reason for a failed connection, such as ``connection refused``."""
     if isinstance(error, TimeoutError):
-        return "nothing was heard in time"
+        return "nothing arrived in time"
     if isinstance(error, ssl.SSLCertVerificationError):
         return _describe_certificate(error)
     # If a name has several addresses, asyncio keeps the error numbers only as text.

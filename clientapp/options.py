@@ -187,7 +187,7 @@ def one_hidden(is_allowed: Callable[[str], bool], rule: str) -> Callable[[str], 
 
     def read(text: str) -> str:
         if not is_allowed(text):
-            raise argparse.ArgumentTypeError(f"what is given is not allowed: {rule}")
+            raise argparse.ArgumentTypeError(f"the value is not allowed: {rule}")
         return text
 
     return read

@@ -170,7 +170,7 @@ class Terminal:
 
 def _gap(event: events.Missed) -> str:
     """Return a gap as a sentence."""
-    span = f"{event.first} to {event.last} will not come"
+    span = f"{event.first} to {event.last} will not arrive"
     missing = span if event.first <= event.last else "nothing is missing"
     if event.cause == HISTORY:
         missing = f"history was rolled back; messages after {event.last} follow"

@@ -70,7 +70,7 @@ def show_as_text(verified: Verified) -> bool:
     if findings.torn_bytes:
         lines.append(
             f"  the last {counted(findings.torn_bytes, 'byte')} are a torn block, or one being "
-            "written; the next start cuts off what is torn"
+            "written; the next start removes a torn block"
         )
     print("\n".join(map(printable, lines)), flush=True)
     return findings.is_whole

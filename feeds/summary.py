@@ -33,7 +33,7 @@ class FeedSummary:
 
     @property
     def running(self) -> bool:
-        """Whether messages come."""
+        """Whether messages arrive."""
         return self.diagnosis.is_running
 
 

@@ -45,7 +45,7 @@ class Session:
             raise MalformedMessage(f"its format is {written}; this client knows format {FORMAT}")
         key = codec.string(obj, "session", longest=64)
         if not is_session_key(key):
-            raise MalformedMessage("session is not the key of a session")
+            raise MalformedMessage("session is not a session key")
         return cls(
             client=codec.string(obj, "client", longest=64),
             session=key,

@@ -166,7 +166,7 @@ class BlockLog:
                 self.torn_bytes = len(text) - tail.end
         except NotABlockLog as error:
             raise CouldNot(
-                f"{self.path} is not a block log and stays as it is ({error}); "
+                f"{self.path} is not a block log, and was not changed ({error}); "
                 "choose another one with --log"
             ) from None
         if self.torn_bytes:

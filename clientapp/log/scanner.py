@@ -149,7 +149,7 @@ class Scanner:
         try:
             self._session = parse_session(line[:-1])
         except MalformedMessage as error:
-            self._fault(f"{error}; the blocks of this session are not judged")
+            self._fault(f"{error}; the blocks of this session are not checked")
             self._take = self._ownerless
             return
         self._found.append(self._session)

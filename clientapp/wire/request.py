@@ -166,7 +166,7 @@ def _check(request: Request) -> None:
     if not names.is_client_name(request.client):
         raise BadRequest(f"client={request.client[:80]!r} is not allowed: {names.CLIENT_NAME_RULE}")
     if len(request.feeds) > MAX_FEEDS:
-        raise BadRequest(f"{len(request.feeds)} feeds asked for; {MAX_FEEDS} are allowed")
+        raise BadRequest(f"{len(request.feeds)} feeds are requested; {MAX_FEEDS} are allowed")
     for feed in request.feeds:
         if not names.is_feed_name(feed):
             raise BadRequest(f"feed={feed[:80]!r} is not allowed: {names.FEED_NAME_RULE}")

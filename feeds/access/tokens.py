@@ -28,7 +28,7 @@ def read(token: str) -> Grant:
     try:
         return Grant.read(_signer().unsign_object(token.removeprefix(MARK)))
     except BadSignature:
-        raise NoToken("the token is not one of this server") from None
+        raise NoToken("the token was not issued by this server") from None
 
 
 def _signer() -> Signer:

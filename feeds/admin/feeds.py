@@ -69,7 +69,7 @@ class FeedAdmin(ModelAdmin):
     empty = "Add one: a kind and a rate are enough."
     hint = (
         "Select feeds to start or pause them; open one to change its rate. "
-        "A running generator follows within a second."
+        "A change takes effect within a second."
     )
 
     form = FeedForm
@@ -107,7 +107,9 @@ class FeedAdmin(ModelAdmin):
         if not changed:
             messages.warning(request, f"Nothing to do: already {'started' if on else 'paused'}.")
         elif on:
-            text = f"Started: {names}. A running generator follows within a second; if none is "
+            text = (
+                f"Started: {names}. A running generator picks them up within a second; if none is "
+            )
             messages.success(request, text + "running, start one: python manage.py generate")
         else:
             text = f"Paused: {names}. Messages already promised are still sent, for up to 1 s."

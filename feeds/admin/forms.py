@@ -61,7 +61,7 @@ class FeedForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run 
         field_classes = {"spec": SpecField}  # noqa: RUF012  Django reads it as it is
         fields = ("name", "kind", "spec", "seed", "rate", "enabled")
         help_texts = {  # noqa: RUF012  the same
-            "rate": "Messages per second. A running generator follows within a second.",
+            "rate": "Messages per second. A change takes effect within a second.",
             "enabled": "Off pauses the feed; when it is on again, its offsets continue "
             "without a gap.",
         }

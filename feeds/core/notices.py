@@ -35,7 +35,7 @@ def no_database(feed: str) -> str:
 
 def behind(feed: str, seconds: float) -> str:
     """Return the notice for a feed whose messages come *seconds* late."""
-    return f"feed {feed} is behind: its messages come {seconds:.0f} s late"
+    return f"feed {feed} is behind: its messages are {seconds:.0f} s late"
 
 
 def clock_differs(feed: str, ahead: float) -> str:

@@ -154,7 +154,7 @@ class Incoming:
         budget.spend(size, now, carries=carries)
         self._turn += 1
         if budget.is_flooded:
-            text = f"over {LIMITS.flood_frames} pings, pongs or empty fragments came too fast"
+            text = f"over {LIMITS.flood_frames} pings, pongs or empty fragments arrived too fast"
             self._owner.break_off(text)
         if seconds := budget.wait(now):
             self._rest(max(seconds, REST_SECONDS))

@@ -56,7 +56,7 @@ HEADERS_TOO_SLOW = f"The headers of this request did not arrive within {LIMITS.h
 BODY_TOO_SLOW = f"The body of this request did not arrive within {LIMITS.body_seconds:g} s."
 NOT_HTTP = "This is not a request in HTTP/1.1."
 NO_GET = "A WebSocket needs the method GET."
-NO_WEBSOCKET = "This is not a regular request for a WebSocket in HTTP/1.1."
+NO_WEBSOCKET = "This is not a valid request for a WebSocket in HTTP/1.1."
 TOO_MANY_INCOMPLETE = "Too many requests are incomplete; this one waited longest. Send it again."
 TOO_MANY_OPEN = (
     f"The server is answering {LIMITS.open_requests} requests, its limit. "

@@ -1,5 +1,5 @@
 """
-Daphne with an entrance and WebSockets of our own, and a stop without loss.
+Daphne with our own WebSockets, and a stop without loss.
 
 Daphne stops by cancelling its applications: it sends no close frame, and they
 cannot finish their work. `FeedServer.drain` notifies every client, waits for

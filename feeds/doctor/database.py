@@ -62,7 +62,9 @@ def examine_clock() -> Iterator[Finding]:
     newest = Sample.objects.order_by("-at").values_list("at", flat=True).first()
     fix = "Synchronise the clocks of all hosts (NTP)."
     if newest is not None and newest > now + AHEAD:
-        yield wrong("clock", f"it is {now:%Y-%m-%d %H:%M}, but history goes to {newest:%c}", fix)
+        yield wrong(
+            "clock", f"it is {now:%Y-%m-%d %H:%M}, but the stored history ends at {newest:%c}", fix
+        )
     elif (seconds := abs((_database_time(now) - now).total_seconds())) > AHEAD.total_seconds():
         yield wrong("clock", f"it differs from the database's by {seconds:,.0f} s", fix)
     else:

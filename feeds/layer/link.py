@@ -169,7 +169,7 @@ class Link:
             message = await pubsub.get_message(timeout=SILENCE_SECONDS)
             match message:
                 case None if silent:
-                    raise ConnectionError("the server is silent")
+                    raise ConnectionError("the server does not answer")
                 case None:
                     await pubsub.ping()
                 case {"type": "subscribe", "channel": bytes(name)}:

@@ -75,7 +75,7 @@ class Diagnosis:
 
     @property
     def is_running(self) -> bool:
-        """Whether messages come."""
+        """Whether messages arrive."""
         return self.condition in RUNNING
 
     @property

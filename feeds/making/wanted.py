@@ -74,7 +74,7 @@ def find(name: str, first: str, last: str, *, most: int | None = None) -> Wanted
     if end < begin - 1:
         raise BadRangeError(f"last is {end}; it must not be less than first, {begin}")
     if most is not None and end - begin >= most:
-        raise BadRangeError(f"{end - begin + 1} records are wanted; at most {most} are allowed")
+        raise BadRangeError(f"{end - begin + 1} records are requested; at most {most} are allowed")
     return Wanted(name, schedule, begin, end)
 
 

@@ -55,7 +55,7 @@ class UnixSocket:
             return
         if not stat.S_ISSOCK(mode):
             raise CommandError(
-                f"cannot listen at {self}: there is something else than a socket. "
+                f"cannot listen at {self}: the path exists and is not a socket. "
                 "Name another path, or move it away"
             )
         with socket.socket(socket.AF_UNIX) as caller:

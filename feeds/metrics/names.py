@@ -79,7 +79,9 @@ METRICS = (
     _most("blockfeed_feed_promised_offset", "offset", "The last offset that is promised.", "feed"),
     _most("blockfeed_feed_rate", "messages per second", "The rate in its row.", "feed"),
     _most("blockfeed_feed_enabled", "0 or 1", "Whether it is switched on.", "feed"),
-    _least("blockfeed_feed_running", "0 or 1", "Whether messages come, in every process.", "feed"),
+    _least(
+        "blockfeed_feed_running", "0 or 1", "Whether messages arrive, in every process.", "feed"
+    ),
     _most("blockfeed_feed_delay_seconds", "seconds", "How late its next message is.", "feed"),
     _most("blockfeed_promise_age_seconds", "seconds", "Time since promises were last read."),
     _most("blockfeed_write_age_seconds", "seconds", "Time since SQLite accepted a change."),

@@ -98,7 +98,7 @@ def _grant(request: HttpRequest) -> Grant | None:
     if not token:
         if _is_staff(request):
             return None
-        raise NoToken("this server needs a token, or sign in to the admin")
+        raise NoToken("this server needs a token, or a login to the admin")
     grant = tokens.read(token)
     grant.ensure_current(time.time())
     return grant

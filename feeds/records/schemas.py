@@ -22,7 +22,7 @@ DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 PROTOCOL = Path(__file__).parents[2] / "docs" / "reference" / "protocol.schema.json"
 IN_FILE, IN_DOCUMENT = "#/$defs/", "#/components/schemas/"
 FORMS = {
-    "plain": "For any WebSocket client that asks for nothing else: messages only.",
+    "plain": "For any WebSocket client that does not ask for `protocol`: messages only.",
     "protocol": f"For clients with the subprotocol {SUBPROTOCOL}, or with a session.",
 }
 """The kinds of clients, each of which is a channel at the same address."""

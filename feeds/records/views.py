@@ -121,7 +121,7 @@ async def records(request: HttpRequest, feed: str) -> HttpResponseBase:
         # Before the status is sent, because most errors occur here.
         await parts.begin()
     except ChildEndedError:
-        return _later("the process that makes records has ended; ask again in some seconds")
+        return _later("the process that regenerates records has ended; ask again in some seconds")
     return StreamingHttpResponse(parts, content_type=JSON_LINES)
 
 
@@ -197,7 +197,7 @@ class _Parts:
         except BaseException as error:
             self.close()
             if isinstance(error, UnavailableError):
-                raise NotKeptError(f"these records cannot be made here: {error}") from None
+                raise NotKeptError(f"these records cannot be regenerated here: {error}") from None
             raise
         self._wanted = replace(wanted, first=last + 1)
         return text

@@ -184,7 +184,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
     async def _end_flood(self, conversation: Conversation) -> None:
         """End this connection if its client sent far too many refused messages."""
         if conversation.is_flooded and self.ended is None:
-            sentence = f"over {self.limits.refusal_burst} texts or binary frames came too fast"
+            sentence = f"over {self.limits.refusal_burst} texts or binary frames arrived too fast"
             conversation.tell(Failure(code="too_large", text=sentence, retryable=False))
             await self._end(Close.LIMIT, sentence)
 

@@ -58,7 +58,7 @@ class Housekeeper:
         except Exception as error:
             if not is_unavailable(error):
                 raise
-            log.warning("old rows are not removed: the database says %s", cause_of(error))
+            log.warning("old rows could not be deleted: %s", cause_of(error))
             return
         finally:
             await self._worker.run(connections.close_all)

@@ -190,8 +190,12 @@ class Reader:
             if size > CONTROL_BYTES:
                 raise Violation(PROTOCOL_ERROR, "a control frame is too long")
         elif (opcode is Opcode.CONTINUATION) is (self._kind is None):
-            what = "continuation without a message" if self._kind is None else "message in another"
-            raise Violation(PROTOCOL_ERROR, f"there is a {what}")
+            what = (
+                "a continuation without a message"
+                if self._kind is None
+                else "a message begins inside another"
+            )
+            raise Violation(PROTOCOL_ERROR, what)
         return opcode
 
     def _content(self, frame: Header) -> tuple[bool, Message | None]:

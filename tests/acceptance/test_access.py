@@ -111,14 +111,14 @@ REFUSALS = {
         "wrong form", token=lambda _: "eyJhbGciOiJIUzI1NiJ9"
     ),
     "another signature": Refused4502(
-        "not one of this server", token=lambda g: g.token()[:-4] + "AAAA"
+        "not issued by this server", token=lambda g: g.token()[:-4] + "AAAA"
     ),
     "another content": Refused4502(
-        "not one of this server",
+        "not issued by this server",
         token=lambda g: "bft_" + "A" + g.token().removeprefix("bft_")[1:],
     ),
     "signed with another key": Refused4502(
-        "not one of this server",
+        "not issued by this server",
         token=lambda g: Guarded(
             g.stack, g.server, "another key of 32 characters, at least"
         ).token(),
@@ -330,8 +330,8 @@ def test_new_token_continues_the_session(guarded: Guarded) -> None:
     ("token", "code", "words"),
     [
         ("", 3, "this server needs a token"),
-        ("bft_eyJrIjoiYSJ9.AAAA", 3, "the token is not one of this server"),
-        ("s3cret", 2, "what is given is not allowed: a token begins with bft_"),
+        ("bft_eyJrIjoiYSJ9.AAAA", 3, "the token was not issued by this server"),
+        ("s3cret", 2, "the value is not allowed: a token begins with bft_"),
     ],
 )
 def test_client_script_ends_without_a_valid_token(

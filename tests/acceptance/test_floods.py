@@ -20,7 +20,7 @@ EMPTY = {
     "pongs": text_frame("", opcode=PONG),
     "fragments": text_frame("x", last=False) + EMPTY_PART * 100 + text_frame("", opcode=0),
 }
-TOLD = "over 20 pings, pongs or empty fragments came too fast"
+TOLD = "over 20 pings, pongs or empty fragments arrived too fast"
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def test_wrong_request_for_a_websocket_gets_a_sentence(stack: Stack) -> None:
         (b"Key: x", b"Key: dGhlIHNhbXBsZSBub25jZQ==", 400, "A WebSocket needs a Sec-WebSocket-Key"),
         (b"Connection: close", b"Connection: Upgrade", 400, "A WebSocket needs the header Conn"),
         (b"POST /", b"GET /", 405, "A WebSocket needs the method GET."),
-        (b" HTTP/1.0", b" HTTP/1.1", 400, "This is not a regular request for a WebSocket"),
+        (b" HTTP/1.0", b" HTTP/1.1", 400, "This is not a valid request for a WebSocket"),
     ):
         with RawHttp(stack.port) as client:
             client.socket.sendall(good.replace(right, wrong))

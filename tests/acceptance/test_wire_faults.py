@@ -119,7 +119,7 @@ def test_faults_are_named_to_a_person(stack: Stack, proxy: FaultProxy) -> None:
         verdict, reason = expected(block)
         assert f"Block {block} {verdict}{f': {reason}' if reason else ''}" in lines
     for offset in GAPS.values():
-        assert f"Gap in users: {offset} to {offset} will not come (unannounced)" in lines
+        assert f"Gap in users: {offset} to {offset} will not arrive (unannounced)" in lines
     (session,) = read_log(stack.log("alice"))
     judge_log(session)
     judge_rows(stack)

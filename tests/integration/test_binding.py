@@ -94,7 +94,7 @@ def test_socket_of_a_server_is_refused(place: UnixSocket) -> None:
 def test_other_files_are_left_alone(place: UnixSocket) -> None:
     """A file that is not a socket is refused, and kept."""
     place.path.write_text("mine")
-    with pytest.raises(CommandError, match="there is something else than a socket"):
+    with pytest.raises(CommandError, match="the path exists and is not a socket"):
         place.listen(backlog=3)
     assert place.path.read_text() == "mine"
 

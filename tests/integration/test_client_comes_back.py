@@ -74,7 +74,7 @@ async def test_silent_server_is_left(server: FeedServer, lifted: Lifted) -> None
     client = await lifted.run(*options(server))
     await server.until(lambda: len(server.requests) >= 2)
     event = await client.event("disconnected")
-    assert event["reason"] == "nothing was heard in time"
+    assert event["reason"] == "nothing arrived in time"
 
 
 async def test_late_explanation_repeats_no_report(server: FeedServer, lifted: Lifted) -> None:

@@ -54,7 +54,7 @@ async def answering(answer: bytes, tls: ssl.SSLContext | None = None) -> AsyncIt
             "it answers with HTTP status 503",
         ),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "did not receive a valid HTTP response"),
-        (b"", "it hung up during the handshake"),
+        (b"", "it closed the connection during the handshake"),
     ],
 )
 async def test_server_that_serves_no_feed_is_retried(

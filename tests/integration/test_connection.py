@@ -38,7 +38,7 @@ class Talkative:
 
     def waiting(self, reason: str, seconds: float, attempt: int) -> None:
         """Record that the connection was given up."""
-        assert reason == "nothing was heard in time"
+        assert reason == "nothing arrived in time"
         self.given_up.set()
 
     async def to_send(self) -> list[Json]:

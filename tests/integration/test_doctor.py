@@ -202,7 +202,7 @@ def test_clock_that_was_set_back() -> None:
     """A clock behind the stored history is wrong."""
     assert [one.state for one in database.examine_clock()] == [State.GOOD]
     sample(datetime.now(UTC) + timedelta(hours=1))
-    assert "but history goes to" in problem(database.examine_clock(), "clock").text
+    assert "but the stored history ends at" in problem(database.examine_clock(), "clock").text
     Sample.objects.all().delete()
 
 

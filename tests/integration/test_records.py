@@ -131,7 +131,7 @@ async def test_response_is_bounded(http: AsyncClient, monkeypatch: pytest.Monkey
     offsets = [json.loads(line)["offset"] for line in body.splitlines()]
     assert offsets == [*range(5, 105)]
     status, said = await get_json(http, "/feeds/arrays/records?first=5&last=105")
-    assert (status, said) == (400, {"error": "101 records are wanted; at most 100 are allowed"})
+    assert (status, said) == (400, {"error": "101 records are requested; at most 100 are allowed"})
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,9 @@ async def test_records_of_other_libraries_are_not_made_up(http: AsyncClient) -> 
     await Segment.objects.filter(first=1001).aupdate(epoch="0123456789ab")
     status, said = await get_json(http, "/feeds/arrays/records?first=1001&last=1005")
     assert status == 410
-    assert said["error"].startswith("these records cannot be made here: the libraries installed")
+    assert said["error"].startswith(
+        "these records cannot be regenerated here: the libraries installed"
+    )
     response = await http.get("/feeds/arrays/records?first=999&last=1005")
     assert isinstance(response, StreamingHttpResponse)
     with pytest.raises(wanted.NotKeptError):
@@ -314,6 +316,6 @@ def test_command_refuses_with_a_sentence(schedule: Schedule) -> None:
             call_command("records", *words)
         assert refused.value.returncode == code
     Segment.objects.filter(first=1).update(epoch="0123456789ab")
-    with pytest.raises(CommandError, match="these records cannot be made here") as refused:
+    with pytest.raises(CommandError, match="these records cannot be regenerated here") as refused:
         call_command("records", "arrays", "--last=1")
     assert refused.value.returncode == 1

@@ -80,7 +80,7 @@ async def test_client_that_only_chats_is_disconnected(
             await one.send_to("x")
         while (failure := await receive(one, "error"))["code"] == "busy":
             pass
-        assert failure["text"] == "over 5 texts or binary frames came too fast"
+        assert failure["text"] == "over 5 texts or binary frames arrived too fast"
         assert await close_code(one) == Close.LIMIT
 
 
@@ -95,7 +95,7 @@ async def test_plain_client_that_only_chats_is_disconnected(
         closed = await one.receive_output(timeout=PATIENCE_SECONDS)
     assert (closed["code"], closed["reason"]) == (
         Close.LIMIT,
-        "over 5 texts or binary frames came too fast",
+        "over 5 texts or binary frames arrived too fast",
     )
 
 

@@ -85,4 +85,4 @@ class Trial:
     def __post_init__(self) -> None:
         """Raise ValueError if there is no block, and so no block time."""
         if not self.blocks:
-            raise ValueError("a trial needs a block")
+            raise ValueError("a trial needs at least one block")

@@ -167,7 +167,7 @@ def _remarks(outcome: Outcome) -> list[str]:
     )
     lines = [", ".join(counts)]
     if part.messages and not part.blocks:
-        lines.append("no block was complete: try smaller ones (--mix users:2) or --seconds")
+        lines.append("no block was complete: try smaller blocks (--mix users:2) or more --seconds")
     if part.clock_error is not None:
         lines.append(f"latencies by the server's clock, accurate to {_ms(part.clock_error)}")
     if part.interrupted:

@@ -68,7 +68,7 @@ class Command(CommandWithExitCodes):
     def _add(self, options: dict[str, Any]) -> None:
         facts = {name: options[name] or "" for name in ("client", "address", "reason")}
         ban = Ban.objects.create(**facts)
-        self.stdout.write(f"{ban} is banned, by ban {ban.pk}")
+        self.stdout.write(f"{ban} is banned (ban {ban.pk})")
 
     def _list(self, _: dict[str, Any]) -> None:
         for ban in Ban.objects.all():
@@ -82,7 +82,7 @@ class Command(CommandWithExitCodes):
                 text = f"there is no ban {number}; see: manage.py ban list"
                 raise CommandError(text, returncode=2)
             ban.delete()
-            self.stdout.write(f"{ban} is not banned any more by ban {number}")
+            self.stdout.write(f"removed ban {number}: {ban}")
 
 
 def _checked(validate: Callable[[str], None]) -> Callable[[str], str]:

@@ -22,8 +22,7 @@ class Command(CommandWithExitCodes):
     exit_codes = f"""\
 {HEADING}
   0  done
-  1  failed: the database does not answer, or the installed libraries would make
-     other messages
+  1  failed: the database does not answer, or the installed libraries would generate other messages
   2  there is no such feed, or it has not sent these messages
   130  stopped by Ctrl-C
 """
@@ -58,7 +57,7 @@ class Command(CommandWithExitCodes):
         except RecordsError as error:
             raise CommandError(str(error), returncode=2) from None
         except UnavailableError as error:
-            raise CommandError(f"these records cannot be made here: {error}") from None
+            raise CommandError(f"these records cannot be regenerated here: {error}") from None
         except DatabaseError as error:
             raise CommandError(f"the database does not answer: {error}") from None
         except KeyboardInterrupt:

@@ -43,14 +43,14 @@ class Command(CommandWithExitCodes):
         """Declare the options."""
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
         add = actions.add_parser("issue", help="make a token and print it, once").add_argument
-        add("--label", type=_label, required=True, help="what it is for, in your words")
-        add("--client", type=_client, help="the only client name (default: any)")
+        add("--label", type=_label, required=True, help="the purpose of the token, in your words")
+        add("--client", type=_client, help="the only client name allowed (default: any)")
         add(
             "--feed",
             type=_feed,
             action="append",
             dest="feeds",
-            help="a feed that it is for; repeat it for more (default: all)",
+            help="a feed that the token allows; repeat it for more (default: all)",
         )
         add(
             "--connections",
@@ -62,7 +62,7 @@ class Command(CommandWithExitCodes):
             "--days",
             type=whole(MOST_DAYS, of="days"),
             metavar="DAYS",
-            help="days until it expires (default: never)",
+            help="days until the token expires (default: never)",
         )
         actions.add_parser("list", help="show all tokens, without their texts")
         add = actions.add_parser("revoke", help="make tokens invalid, for good").add_argument

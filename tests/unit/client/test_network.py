@@ -56,7 +56,7 @@ def test_certificate_error_is_explained(error: ssl.SSLCertVerificationError, wor
             "connection refused",
         ),
         (socket.gaierror(-2, "Name or service not known"), "name or service not known"),
-        (TimeoutError(), "nothing was heard in time"),
+        (TimeoutError(), "nothing arrived in time"),
     ],
 )
 def test_failure_is_described_in_the_systems_words(error: OSError, words: str) -> None:

@@ -46,7 +46,7 @@ def test_quiet_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("last", "said"),
     [
-        (9, "Gap in users: 8 to 9 will not come (epoch)\n"),
+        (9, "Gap in users: 8 to 9 will not arrive (epoch)\n"),
         (7, "Gap in users: nothing is missing (epoch)\n"),
     ],
 )

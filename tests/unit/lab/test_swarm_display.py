@@ -94,7 +94,7 @@ def test_swarm_without_a_complete_block_says_what_to_change(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without a block there is no latency, so the result names the options that help."""
-    hint = "no block was complete: try smaller ones (--mix users:2) or --seconds"
+    hint = "no block was complete: try smaller blocks (--mix users:2) or more --seconds"
     few = PartStatus(members=12, reached=12, messages=96, expected=96, received=96)
     for part, is_told in ((few, True), (BIG, False)):
         parts = {"users:10": part}

@@ -164,7 +164,7 @@ def test_foreign_file_stays_unchanged(tmp_path: Path, text: bytes) -> None:
     """A file that is not a block log is refused, and no byte of it changes."""
     path = tmp_path / "letter"
     path.write_bytes(text)
-    with pytest.raises(CouldNot, match="is not a block log and stays as it is"):
+    with pytest.raises(CouldNot, match="is not a block log, and was not changed"):
         BlockLog(path)
     assert path.read_bytes() == text
 

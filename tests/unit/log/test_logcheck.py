@@ -298,10 +298,10 @@ def test_damage_does_not_spread() -> None:
 
 
 def test_blocks_of_a_damaged_session_are_not_judged() -> None:
-    """Blocks below a damaged session line are not judged; those of the next session are."""
+    """Blocks below a damaged session line are not checked; those of the next session are."""
     findings = check(GOOD.replace(b"first-session-key", b"worst-session-key", 1))
     expected = (
-        "the session line does not match its checksum; the blocks of this session are not judged"
+        "the session line does not match its checksum; the blocks of this session are not checked"
     )
     assert [fault.text for fault in findings.faults.kept] == [expected]
     assert [session.asked.client for session in findings.sessions] == ["bob"]

@@ -182,7 +182,7 @@ def test_behind(server: Server) -> None:
     assert server.found().condition is Condition.RUNNING
     DELAYS.seconds["users"] = 7.2
     assert server.found().condition is Condition.BEHIND
-    assert server.found().sentence == "feed users is behind: its messages come 7 s late"
+    assert server.found().sentence == "feed users is behind: its messages are 7 s late"
 
 
 def test_switched_off(server: Server) -> None:

@@ -113,7 +113,7 @@ REFUSALS: list[tuple[dict[str, str | list[str]], str]] = [
     ({"feed": ["users", "Users"]}, f"feed='Users' is not allowed: {FEED}"),
     ({"feed": "u" * 99}, f"feed='{'u' * 80}' is not allowed: {FEED}"),
     ({"feed": ["users", "users"]}, "feed='users' is given twice; once is allowed"),
-    ({"feed": [f"f{n}" for n in range(17)]}, "17 feeds asked for; 16 are allowed"),
+    ({"feed": [f"f{n}" for n in range(17)]}, "17 feeds are requested; 16 are allowed"),
     ({"block_size": "0"}, f"block_size='0' is not allowed: {SIZE}"),
     ({"block_size": "100001"}, f"block_size='100001' is not allowed: {SIZE}"),
     ({"block_size": "-1"}, f"block_size='-1' is not allowed: {SIZE}"),
