@@ -1,8 +1,8 @@
 """
 Files and folders of local state, which only their owner may use.
 
-They hold what clients sent, hashes of passwords and the secret key. Files are made with
-mode 600 and folders with mode 700. Those of earlier versions are *tightened*.
+They hold data from clients, hashes of passwords, and the secret key. Files are created with mode
+600 and folders with mode 700. Those of earlier versions are corrected.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def make_file(path: Path) -> None:
 
 def tighten_folder(folder: Path) -> None:
     """
-    Take *folder*, the folder of local state, and our files in it from other users.
+    Close *folder*, the folder of local state, and our files in it to other users.
 
     A folder that holds anything else, such as a home folder, keeps its mode.
     """
@@ -49,14 +49,14 @@ def tighten_folder(folder: Path) -> None:
 
 
 def tighten_database(path: Path) -> None:
-    """Take the SQLite database *path* from other users, with the files beside it."""
+    """Close the SQLite database *path*, and the files beside it, to other users."""
     for part in DATABASE_PARTS:
         tighten(path.with_name(f"{path.name}{part}"))
 
 
 def tighten(path: Path) -> None:
     """
-    Take *path* from other users, and log that; do nothing if it does not exist.
+    Close *path* to other users, and log that; do nothing if it does not exist.
 
     A link stays as it is. If this user may not change the mode, the log says so.
     """

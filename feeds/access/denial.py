@@ -9,7 +9,7 @@ class Denial(Exception):
 
         Denial
         ├── NoToken         a token is needed, and none is valid
-        ├── NotGranted      the token is valid for something else; or a ban, or an origin
+        ├── NotGranted      the token does not cover it; or a ban, or a foreign origin
         ├── AllInUse        the token has as many connections as it allows
         └── NotKnownYet     the database has not said yet which tokens are revoked
     """
@@ -28,4 +28,4 @@ class AllInUse(Denial):
 
 
 class NotKnownYet(Denial):
-    """It is not known which tokens are revoked."""
+    """The database has not said yet which tokens are revoked."""

@@ -1,8 +1,8 @@
 """
-The gate of a server process: checks each client, and ends connections that lose their right.
+The gate of a server process: checks each client, and ends connections no longer allowed.
 
-A token is checked by its signature. What was revoked or banned is looked up in memory, which
-follows the database; so a connection costs no query.
+A token is checked by its signature, and against the revoked tokens and the bans in memory. These
+follow the database, so a connection costs no query.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Visitor:
     host: str
     """Its address."""
     grant: Grant | None
-    """None: no token is needed."""
+    """The contents of its token; None if no token is needed."""
 
 
 class Gate:
@@ -48,7 +48,7 @@ class Gate:
         self.needs_token = needs_token
         """Whether every client needs a token; otherwise tokens are ignored."""
         self._known: Known | None = None
-        """None: the database has not answered yet."""
+        """The revoked tokens and the bans; None until the database has answered."""
         self._sign: Sign | None = None
         self._inside: dict[Visitor, Callable[[str], None]] = {}
         self._in_use: Counter[str] = Counter()
@@ -84,9 +84,9 @@ class Gate:
 
     def enter(self, visitor: Visitor, end: Callable[[str], None]) -> None:
         """
-        Let *visitor* in until `leave`; raises Denial if it lost its right since `check`.
+        Let *visitor* in until `leave`; raises Denial if it is no longer allowed since `check`.
 
-        When it loses its right, *end* is called with the reason, once.
+        If it is no longer allowed later, *end* is called once, with the reason.
         """
         self._ensure_allowed(visitor)
         if (grant := visitor.grant) is not None:

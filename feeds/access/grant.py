@@ -15,7 +15,7 @@ class Grant:
     """The rights of one token."""
 
     key: str
-    """The name of the token, by which it is revoked; not a secret."""
+    """The identifier of the token, used to revoke it; not a secret."""
     client: str = ""
     """The only name that a client may use; empty: any."""
     feeds: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class Grant:
         """
         Return *request* as this grant allows it; raises NotGranted.
 
-        A client that does not name itself gets the name in the grant, if there is one.
+        A client that gives no name gets the name in the grant, if there is one.
         """
         self.ensure_covers(request.feeds)
         if not self.client or request.client == self.client:

@@ -35,7 +35,7 @@ class Known:
 
 
 def is_in(host: str, networks: tuple[Network, ...]) -> bool:
-    """Tell whether the address *host* is in one of *networks*; another text is in none."""
+    """Tell whether *host* is an address in one of *networks*."""
     try:
         address = ip_address(host)
     except ValueError:

@@ -1,8 +1,8 @@
 """
 The origins of browsers: a page of another site must not connect in its visitor's name.
 
-A browser always sends an ``Origin``, and no page can forge it. Other programs send none, or any,
-so it proves nothing about them, and they are let in.
+A browser always sends an ``Origin``, which no page can forge. Other programs send none or any
+value, so it proves nothing about them. Programs that send none are let in.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class Origins:
     is_checked: bool
     """Whether there is a rule; otherwise every page may connect."""
     hosts: Sequence[str]
-    """Django's ALLOWED_HOSTS: names by which this server may be called."""
+    """Django's ALLOWED_HOSTS: the names that requests to this server may use."""
     listed: Sequence[str]
     """Origins that may connect, or `ANY`; empty: those whose host is one of `hosts`."""
     trusted: Sequence[str]
-    """Origins that may connect as well, if none are listed."""
+    """Further origins that may connect, if none are listed."""
 
     def ensure_allowed(self, origin: str, host: str) -> None:
         """Raise NotGranted unless a page of *origin* may connect to *host*, both as sent."""

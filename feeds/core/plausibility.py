@@ -1,10 +1,10 @@
 """
 Contradictions within a report, found without a feed, a clock or the database.
 
-Our clients compute all members of a report from the same messages, so theirs agree.
-A report that contradicts itself is refused. Wall clocks can be set while a block is
-collected, so times that cannot be true are not refused, but are *not believed*: the
-block is stored and verified, and figures leave it out.
+Our clients compute all members of a report from the same messages, so these members agree. A
+report that contradicts itself is refused. Impossible times are not refused, because a wall clock
+can be set while a block is collected. They are *not believed*: the block is stored and verified,
+and figures leave it out.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from clientapp.wire.request import DEFAULT_CLIENT
 from clientapp.wire.sentence import parse_sentence
 
 ROUNDED_SECONDS = 0.001
-"""Most difference between the seconds of a sentence and the field: it has three decimals."""
+"""The largest rounding difference between the sentence, with three decimals, and `seconds`."""
 SLACK_SECONDS = 5.0
-"""Most difference of two clocks without a doubt: a generator may have a host of its own."""
+"""The largest accepted difference of two clocks; a generator may run on another host."""
 ERROR_SECONDS = 30.0
-"""Most uncertainty of a clock. A busy client may measure it badly, but one whose pong takes longer
-than this has stalled."""
+"""The largest accepted error of a clock offset. A busy client may measure it badly, but a client
+whose pong takes longer than this has stalled."""
 DRIFT = 0.01
-"""Most difference in the speed of two clocks: a hundred times that of cheap ones."""
+"""The largest accepted difference in speed of two clocks: a hundred times that of cheap ones."""
 
 
 def find_contradiction(report: Report, client: str) -> str:
     """
-    Return why no client called *client* can report this; empty if one can.
+    Return why a client called *client* cannot report this; empty if it can.
 
-    A client without a name may have any in its sentence.
+    If *client* is `DEFAULT_CLIENT`, the sentence may have any name.
     """
     sentence = parse_sentence(report.text)
     if sentence is None:
@@ -52,7 +52,7 @@ def are_believable(report: Report, oldest: float) -> bool:
     """
     Tell whether the times in *report* can be true.
 
-    Its first message is *oldest* seconds old, by the server's clock: so it took the block no
+    The block's first message is *oldest* seconds old, by the server's clock. So the block took no
     longer to arrive, and no message of it has a higher latency.
     """
     most = oldest * (1 + DRIFT) + SLACK_SECONDS

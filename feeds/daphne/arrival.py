@@ -1,10 +1,11 @@
 """
 The arrival of a connection: its first bytes decide between a WebSocket and HTTP.
 
-A valid request for a WebSocket that arrives at once, as all usual clients send it, is opened
-here. Everything else goes to the HTTP channel with the bytes read so far: requests, and requests
-for a WebSocket that are incomplete, wrong or too large. The channel has limits and sentences for
-those, and passes a request for a WebSocket back to `open_websocket` once it is complete.
+A valid request for a WebSocket that arrives in one piece, as from all usual clients, is opened
+here. In all other cases the HTTP channel gets the bytes read so far: for HTTP requests, and for
+requests for a WebSocket that are incomplete, wrong or too large. The channel has the limits and
+the sentences for those. It passes a request for a WebSocket to `open_websocket` once it is
+complete.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from feeds.websocket.handshake import NotAllowed, Opening, is_upgrade, read_open
 from feeds.websocket.head import read_head
 
 ROOT_PATH = b"daphne-root-path"
-"""A header that Daphne believes from anyone; `FORCE_SCRIPT_NAME` is the setting for it."""
+"""A header that Daphne accepts from any client; use the setting `FORCE_SCRIPT_NAME`."""
 
 
 class Door(Protocol):
@@ -31,7 +32,7 @@ class Door(Protocol):
 
 
 class Arrival:
-    """One connection without a byte so far; Twisted takes it for a protocol."""
+    """One connection before its first byte, in the form of a Twisted protocol."""
 
     __slots__ = ("_factory", "_silence", "_transport", "address")
 
@@ -49,7 +50,7 @@ class Arrival:
         self._silence = asyncio.get_running_loop().call_later(LIMITS.header_seconds, self.give_way)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
-        """Pass the connection on to whatever it is for."""
+        """Pass the connection on to a WebSocket or to the HTTP channel."""
         self._leave()
         try:
             found = read_head(data, LIMITS.header_bytes, LIMITS.header_lines)
@@ -69,7 +70,7 @@ class Arrival:
         self._leave()
 
     def give_way(self) -> None:
-        """End the connection, which has not said a word."""
+        """End the connection, which has sent nothing."""
         self._leave()
         self._transport.loseConnection()
 

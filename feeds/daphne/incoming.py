@@ -1,9 +1,9 @@
 """
 The incoming bytes of one connection: its client's frames, within limits.
 
-Defends: whatever a client does, the server holds little for it. It stops reading
-from a client that does not read its answers, from one that sends faster than the
-server handles, and from one that sends more than its `Budget`. It keeps reading from
+Defends: whatever a client does, the server keeps little in memory for it. The server stops
+reading from a client that does not read its answers, that sends faster than the server handles,
+or that sends more than its `Budget`. It keeps reading from
 a client that only lags: a kernel whose receive buffer is full drops packets, even the
 acknowledgements of our data, and both ends would hang
 (docs/decisions/0010-reading-from-who-lags.md).
@@ -22,7 +22,7 @@ from feeds.websocket.frames import Bounds, Header, Message, Oversize, Reader, Vi
 from feeds.websocket.state import State
 
 REST_SECONDS = 0.1
-"""Shortest pause of a client that is over its budget, so that it costs ten turns a second."""
+"""Shortest pause of a client over its budget: it then costs at most ten turns a second."""
 EVENT_BYTES = 512
 """Memory that a client's event takes in addition to its text."""
 BOUNDS = Bounds(LIMITS.frame_bytes, LIMITS.fragments)
@@ -67,18 +67,18 @@ class Incoming:
         self._transport = transport
         self._reader = Reader(BOUNDS)
         self._budget: Budget | None = None
-        """None before the client's first frame."""
+        """The client's budget; None before its first frame."""
         self._inbox = 0
-        """Bytes received since the application last had no unhandled event."""
+        """Bytes received since the application had last handled every event."""
         self._is_deaf = False
-        """Whether nothing that the client sends matters any more."""
+        """Whether further bytes from the client are ignored."""
         self._turn = 0
         """Frames handled in this turn of the loop."""
         self._rest_ends: asyncio.TimerHandle | None = None
         """Set while the client must wait for its next turn, or for its budget."""
 
     def receive(self, data: bytes) -> None:
-        """Take what was read, and handle it once the connection is open."""
+        """Take bytes that were read, and handle them once the connection is open."""
         self.received += len(data)
         if self._is_deaf:
             self._rest(REST_SECONDS)
@@ -95,7 +95,7 @@ class Incoming:
         self.grown()
 
     def handled(self) -> None:
-        """Note that the application has no unhandled event."""
+        """Note that the application has handled every event."""
         if self._inbox:
             self._inbox = 0
             self.read_on()
@@ -119,14 +119,14 @@ class Incoming:
             self._transport.pauseProducing()
 
     def read_on(self) -> None:
-        """Handle what was read before, then read on, unless the client must wait."""
+        """Handle the bytes read before, then resume reading, unless the client must wait."""
         if self._owner.state in (State.OPEN, State.CLOSING) and not self._must_wait():
             self._read()
             if not self._must_wait():
                 self._transport.resumeProducing()
 
     def _read(self) -> None:
-        """Handle what was read, within one turn."""
+        """Handle the bytes read so far, within one turn."""
         self._turn = 0
         while not (self._is_deaf or self._must_wait()):
             try:
@@ -149,7 +149,7 @@ class Incoming:
         now = time.monotonic()
         budget = self._budget = self._budget or Budget(LIMITS, now)
         carries = not header.opcode.is_control and (header.size > 0 or header.is_last)
-        # What is refused is not kept: only the frames themselves cost time then.
+        # A refused frame is not kept, so it costs only the time to read it.
         size = 0 if self._reader.discards else min(header.size, LIMITS.frame_bytes)
         budget.spend(size, now, carries=carries)
         self._turn += 1

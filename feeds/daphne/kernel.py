@@ -1,8 +1,8 @@
 """
 The kernel's buffers for a socket, and its counters of bytes sent and received.
 
-A slow client's backlog belongs in its cursor, which is one integer, not in
-kernel memory, which nobody sees.
+A slow client's backlog should be in its cursor, which is one integer, and not in kernel memory,
+where nobody sees it.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def unread(sock: socket.socket) -> int:
 
 
 def taken(transport: Any) -> int:
-    """Return the bytes that the other end took, counted from an arbitrary moment."""
+    """Return the number of bytes that the other end took, from an arbitrary start."""
     known = traffic(transport.socket)
     if known is not None:
         return known.taken

@@ -1,8 +1,8 @@
 """
 The outgoing bytes of one connection, in their order.
 
-Twisted's transport copies what it is given, queues without bound and waits for another turn of
-the loop. A feed's frames are already encoded, so `Line.send` writes them to the socket itself
+Twisted's transport copies the bytes, queues them without a limit, and sends them in another turn
+of the loop. A feed's frames are already encoded, so `Line.send` writes them to the socket itself
 unless something is queued before them. Every byte of a WebSocket is sent here, so data and
 controls keep their order.
 """
@@ -34,7 +34,7 @@ class Reading(Protocol):
 
 @implementer(IPushProducer)
 class Line:
-    """A connection's way out: a hub's `Writer`, and what Twisted pauses and resumes."""
+    """A connection's outgoing side: the hub's `Writer`, and Twisted's producer."""
 
     __slots__ = (
         "_answer",
@@ -64,7 +64,7 @@ class Line:
         self._holds = False
         """Whether there are bytes that the socket has not accepted."""
         self._answer = b""
-        """The answer to the handshake, if it waits for the welcome, which saves a write."""
+        """The answer to the handshake, if it waits to be sent with the welcome in one write."""
         self._direct = isinstance(transport, tcp.Connection) and not transport.TLS
         """Whether the transport is a plain socket: under TLS, bytes written to the socket
         itself would be sent unencrypted."""
@@ -133,7 +133,7 @@ class Line:
         return LIMITS.unsent_bytes if self._holds else 0
 
     def traffic(self, received: int) -> Traffic:
-        """Return the byte counts; *received* is the number of bytes that this process has read."""
+        """Return the byte counts; *received* is the number of bytes read by this process."""
         known = kernel.traffic(self._transport.socket)
         if known is not None:
             return known
@@ -156,7 +156,7 @@ class Line:
         self._reading.read_on()
 
     def stopProducing(self) -> None:  # noqa: N802
-        """Do nothing: unlike this method, the connection's `connectionLost` is always called."""
+        """Do nothing: Twisted does not always call this, but always `connectionLost`."""
 
     def _send_answer(self) -> None:
         if self._answer:

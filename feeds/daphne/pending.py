@@ -2,11 +2,11 @@
 The HTTP connections of a server without a complete request, and their number.
 
 A connection is *pending* while it has no complete request: it is new, or idle, or
-its request is still arriving. Each costs a file and some memory, whatever its client,
-so their number is limited. The one that has waited longest gives way: an
-innocent client completes its request within milliseconds. Clients that connect at
-the same moment, as after a restart, have a second before that; meanwhile there may
-be twice as many. Connections whose answer is unread have a number of their own.
+its request is still arriving. Each costs a file and some memory, so their number is limited. If
+there are too many, the one that has waited longest is closed: an innocent client completes its
+request within milliseconds. In its first second, a connection is closed only if there are twice
+as many, because many clients may connect at the same moment, as after a restart. Connections
+whose answer is unread have a separate limit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Protocol
 
 GRACE_SECONDS = 1.0
-"""Time in which a connection gives way only if there are more than twice as many as allowed."""
+"""Time in which a connection is closed only beyond twice the allowed number."""
 
 
 class Waiting(Protocol):

@@ -8,8 +8,8 @@ bodies, the time that they take and the number of requests, and a `FeedRequest`
 leaves the body to Django. A body in chunks is refused: tiny chunks cost Twisted a
 hundred times as much as their bytes, and no browser sends a form this way.
 
-The next request of a connection must wait until the client has read the answer. A slow
-download may take as long as it likes; a client that stops reading is disconnected.
+The next request of a connection must wait until the client has read the answer. A slow download
+may take any time; a client that stops reading is disconnected.
 
 A refusal is answered with a sentence. Then the server reads nothing more. It keeps
 the connection for `close_seconds`, since closing it at once would discard an answer
@@ -39,7 +39,7 @@ from feeds.websocket.handshake import NotAllowed, is_upgrade, read_opening
 from feeds.websocket.head import read_head
 
 UNCOUNTED = frozenset(path.encode() for path in PROBES)
-"""Paths that are answered at once, by the event loop itself, however busy the pages are."""
+"""Paths that the event loop itself answers at once, however busy the pages are."""
 LONGEST_NUMBER = 18
 """Digits of a length; Python refuses to convert thousands of them."""
 HEADERS_TOO_LARGE = (
@@ -76,7 +76,7 @@ class BoundedChannel(HTTPChannel):
     _is_open = False
     """Whether a request is being answered."""
     _is_counted = False
-    """Whether that request is one of the factory's open ones."""
+    """Whether that request counts in the factory's `open_requests`."""
     _is_unread = False
     """Whether the client must read an answer before the next request is handled."""
     _is_held_up = False
@@ -160,7 +160,7 @@ class BoundedChannel(HTTPChannel):
         self._is_ending = not self.persistent
         if self._is_ending or self._waitingForTransport:
             self._is_unread = self.paused = True
-            if not self._is_ending:  # an end with bytes left to read would discard the answer
+            if not self._is_ending:  # closing with unread bytes would discard the answer
                 self._transport.pauseProducing()
             self._look()
         else:
@@ -179,7 +179,7 @@ class BoundedChannel(HTTPChannel):
                 self.dataReceived(data)
 
     def open_websocket(self, head: bytes) -> None:
-        """Pass the connection on as a WebSocket; *head* is that of the complete request."""
+        """Pass the connection on as a WebSocket; *head* is the head of the complete request."""
         rest = self.clearLineBuffer()  # type: ignore[no-untyped-call]
         if not head.startswith(b"GET "):
             self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, NO_GET, "Allow: GET")
@@ -205,7 +205,7 @@ class BoundedChannel(HTTPChannel):
         return bool(self._waitingForTransport)
 
     def await_reading(self) -> None:
-        """Make the answer wait until the client has read more; wait as long as it reads at all."""
+        """Make the answer wait until the client has read more, for as long as it reads at all."""
         self._is_held_up = True
         self._look()
 

@@ -55,10 +55,10 @@ LOOK_SECONDS = 2.0
 LOOKED_AT = 50
 """Connections checked in one turn of the loop: 0.1 ms. Ten thousand take 24 ms."""
 GARBAGE_OBJECTS = 5000
-"""New objects before a garbage collection: a full one then happens about once in 3,000 new
-connections and takes 0.2 s while 5,000 are open. With Python's default of 700 it happened about
-once in 1,000, and took a fifth of the time when many clients connected. Garbage takes about
-50 MB meanwhile."""
+"""New objects before a garbage collection. A full collection then happens about once in 3,000 new
+connections, and takes 0.2 s while 5,000 are open. With Python's default of 700 it happened about
+once in 1,000, and took a fifth of the time when many clients connected. Uncollected garbage takes
+about 50 MB."""
 SPARE_FILES = 200
 """Files that a process needs besides the connections of clients."""
 AT_ONCE = 100
@@ -117,7 +117,7 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
             one.dataReceived(rest)
 
     def opened(self, one: WebSocket) -> None:
-        """Serve *one*, which was accepted, or dismiss it at once if the server is stopping."""
+        """Serve *one*, an accepted connection, or close it at once if the server is stopping."""
         if self._draining_since is not None:
             self._dismiss(one)
 
@@ -176,12 +176,12 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
 
     def _correct(self, scope: dict[str, Any]) -> None:
         """Put the client's address into *scope*, as the nearest proxy reports it."""
-        # Daphne's own option would trust the first entry, which the client can forge.
+        # Daphne's own option would trust the header's first entry, which the client can forge.
         if settings.BEHIND_TLS_PROXY and (host := forwarded_host(scope["headers"])):
             scope["client"] = [host, NO_PORT]
 
     def _ended(self, one: WebSocket, task: asyncio.Task[None]) -> None:
-        """Forget *one*, whose application has ended; if it failed, say so."""
+        """Forget *one*, whose application has ended; log its failure."""
         self._websockets.discard(one)
         error = None if task.cancelled() else task.exception()
         if error is not None:

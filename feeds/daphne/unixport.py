@@ -1,4 +1,4 @@
-"""Twisted's port for a Unix socket that already listens, which is left as it is."""
+"""Twisted's port for a Unix socket that already listens; it leaves the socket as it is."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class UnixPort(unix.Port):
     """
     A port that accepts the connections of *listener*.
 
-    Twisted's own, when it adopts a socket, lets every user connect, shortens the queue of
-    connections, and removes the file at the end, even if it is that of the next server.
+    Twisted's own port, when it adopts a socket, lets every user connect, shortens the queue of
+    connections, and removes the file at the end, even if the next server has replaced it.
     """
 
     def __init__(self, listener: socket.socket, factory: Any) -> None:

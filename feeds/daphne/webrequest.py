@@ -1,10 +1,10 @@
 """
 One HTTP request, unparsed, that also ends if its application fails within the response.
 
-Django parses the body: Twisted would parse it in the thread of the event loop. Daphne
-would answer a failed request with a second response, which raises an error in its
-housekeeping: later failures were no longer answered, and ended connections were
-kept. Daphne also writes a streamed response as fast as the application makes it, however slowly
+Django parses the body: Twisted would parse it in the thread of the event loop. Daphne would
+answer a failed request with a second response. That raised an error in its housekeeping, so that
+later failures were no longer answered, and ended connections were kept. Daphne also writes a
+streamed response as fast as the application makes it, however slowly
 the client reads; here each part waits until there is room for it.
 """
 
@@ -26,7 +26,7 @@ class FeedRequest(WebRequest):  # type: ignore[misc]  # daphne is not typed
     """Daphne's request, with the body in memory, and an answer to each failure."""
 
     _room: asyncio.Event | None = None
-    """Set while the socket takes more; None: the response has one part so far."""
+    """Set while the socket takes more; None while the response has only one part."""
 
     def gotLength(self, _: int | None) -> None:  # noqa: N802  Twisted's name
         """Keep the body in memory, where its size is bounded; never in a file."""
@@ -77,7 +77,7 @@ class FeedRequest(WebRequest):  # type: ignore[misc]  # daphne is not typed
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
         """Pass the complete request on, without Twisted's parsing of forms."""
-        # Daphne believes it from anyone; `FORCE_SCRIPT_NAME` is the setting for it.
+        # Daphne accepts it from any client; use the setting `FORCE_SCRIPT_NAME`.
         self.requestHeaders.removeHeader(b"Daphne-Root-Path")
         self.content.seek(0)
         self.method, self.uri, self.clientproto = command, path, version
@@ -101,7 +101,7 @@ class FeedRequest(WebRequest):  # type: ignore[misc]  # daphne is not typed
         if self.finished or self.channel is None:
             return
         if self.startedWriting:
-            # Without a clean end, no client or proxy takes the part for the whole.
+            # Without a clean end, clients and proxies see that the response is incomplete.
             path = printable(self.path.decode("latin-1"))
             log.error("the response to %s was broken off after it had begun", path)
             self.channel.transport.abortConnection()

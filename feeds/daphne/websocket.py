@@ -82,11 +82,11 @@ class WebSocket:
         self._since = time.monotonic()
         """The time at which the application was asked to accept it, or the socket was closed."""
         self._ending: tuple[int, str] | None = None
-        """Code and reason of the end; None if neither side has begun it."""
+        """Code and reason of the closing; None if neither side has begun it."""
         self._ends: asyncio.TimerHandle | None = None
-        """Set once the client has to end the connection."""
+        """The timer that runs once the client has to end the connection; None before."""
         self._patience: Patience | None = None
-        """None before the first check of the byte counts."""
+        """Judges progress by the byte counts; None before their first check."""
         self._silence: Silence | None = None
         """None before the first check, and for clients that get heartbeats."""
         self._incoming: Incoming | None = None
@@ -103,7 +103,7 @@ class WebSocket:
         return event
 
     async def send(self, message: dict[str, Any]) -> None:
-        """Obey the application, unless the connection ends; raises ValueError."""
+        """Do what the application says, unless the connection ends; raises ValueError."""
         kind = message["type"]
         if self.state >= State.CLOSING:
             return
@@ -188,7 +188,7 @@ class WebSocket:
         self._reading().grown()
 
     def read_on(self) -> None:
-        """Handle what was read before, then read on, unless the client must wait."""
+        """Handle the bytes read before, then resume reading, unless the client must wait."""
         if self._incoming is not None:
             self._incoming.read_on()
 
@@ -216,11 +216,11 @@ class WebSocket:
 
     @property
     def _is_draining(self) -> bool:
-        """Whether what the client sent before it read the close frame still counts."""
+        """Whether frames that the client sent before it read the close frame still count."""
         return self._ending is not None and self._ending[0] == Close.DRAIN
 
     def _reading(self) -> Incoming:
-        """Return what reads the client's frames; most clients never send one."""
+        """Return the reader of the client's frames, made at first use: most never send one."""
         if self._incoming is None:
             self._incoming = Incoming(self, self._transport)
         return self._incoming
@@ -270,7 +270,7 @@ class WebSocket:
             )
 
     def _hang_up(self) -> None:
-        """Send nothing more; closing at once could discard what the client has not read."""
+        """Send nothing more; closing at once could discard bytes that the client has not read."""
         self._reading().ignore()
         self._transport.unregisterProducer()
         if isinstance(self._transport, tcp.Connection):

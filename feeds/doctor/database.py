@@ -19,17 +19,17 @@ from feeds.storing.retention import KINDS, old
 LOCK_MILLISECONDS = 2000
 """Longest wait for the lock of SQLite: a busy installation frees it after milliseconds."""
 INTEGRITY_SECONDS = 3.0
-"""Time to look for damage in an SQLite file: about 1 GB."""
+"""Time to look for damage in an SQLite file, enough for about 1 GB."""
 STEPS = 100_000
-"""Steps of SQLite's machine between looks at the clock: about a millisecond."""
+"""Steps of SQLite's virtual machine between looks at the clock: about a millisecond."""
 LATE = timedelta(days=2)
 """Age of data beyond its retention that calls for attention: `prune` may run once a day."""
 AHEAD = timedelta(minutes=1)
-"""The farthest that the newest sample may be ahead of this host's clock."""
+"""The most that the newest sample may be ahead of this host's clock."""
 
 
 def examine_database() -> Iterator[Finding]:
-    """Look at the database: whether it can be reached, is set up, accepts changes and is whole."""
+    """Check that the database can be reached, is set up, accepts changes and is whole."""
     began = time.monotonic()
     try:
         with connection.cursor() as cursor:
@@ -118,7 +118,7 @@ def _damaged(how: str) -> Finding:
 
 
 def _database_time(now: datetime) -> datetime:
-    """Return PostgreSQL's time; *now* for SQLite, which has no clock of its own."""
+    """Return PostgreSQL's time; for SQLite, which has no clock, *now*."""
     if connection.vendor == "sqlite":
         return now
     with connection.cursor() as cursor:

@@ -20,7 +20,7 @@ from feeds.running.database import cause_of
 STORED = (examine_clock, examine_retention, examine_feeds)
 """The examinations that read tables."""
 NEEDED = {"database", "tables"}
-"""The parts without which there is nothing to read."""
+"""The parts that must work before tables can be read."""
 
 
 def examine(host: str, port: int) -> Iterator[Finding]:

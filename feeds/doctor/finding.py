@@ -16,7 +16,7 @@ class State(StrEnum):
 
     GOOD = "ok"
     WARNING = "warning"
-    """It works, but will not for long, or not for everybody."""
+    """It works, but not for long, or not for everybody."""
     WRONG = "wrong"
 
 

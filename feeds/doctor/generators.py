@@ -22,7 +22,7 @@ SILENT_SECONDS = 3.0
 """Time without a promise after which a generator counts as dead."""
 LOOK_SECONDS = 0.25
 PATIENCE_SECONDS = 10.0
-"""Longest observation: a slow database starts it again and again."""
+"""Longest observation, since a slow database restarts it again and again."""
 
 
 def examine_layer() -> Iterator[Finding]:

@@ -23,9 +23,9 @@ from feeds.fanout.passes import best_pass, python_pass
 ANSWER_SECONDS = 3.0
 """Longest wait for a server that listens at the address."""
 LITTLE_BYTES, TOO_LITTLE_BYTES = 10**9, 10**8
-"""Free space that calls for attention, and too little: a busy server stores 100 MB a minute."""
+"""Free space for a warning, and for a problem: a busy server stores 100 MB a minute."""
 OWNER_ONLY = 0o077
-"""The permissions of everybody else."""
+"""The permissions of all users but the owner."""
 SECRETS = ("secret_key", "admin_password", "set_aside.jsonl")
 """Files in the folder of local state that only their owner may read."""
 

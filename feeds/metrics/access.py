@@ -1,8 +1,8 @@
 """
 Access to the metrics: only for clients in the networks of METRICS.
 
-Defends: a proxy on this host has a loopback address, but its clients have not. So a
-request with any sign of a proxy is refused, unless the proxy is trusted to name its client.
+Defends: a proxy on this host has a loopback address, but its clients are elsewhere. So a request
+with any sign of a proxy is refused, unless the proxy is trusted to name its client.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def _is_local(headers: Headers) -> bool:
-    """Tell whether the request names this host: proxies often pass on their public name."""
+    """Tell whether the request names this host; through a proxy it often has a public name."""
     host = next((value.decode("latin-1") for name, value in headers if name == b"host"), "")
     bare = host.partition("]")[0].strip("[") if host.startswith("[") else host.partition(":")[0]
     address = _address(bare)

@@ -1,12 +1,12 @@
 """
 The snapshots of the processes of this host: files in a folder of the installation.
 
-Each process replaces its file once a second. It holds a lock as long as it runs, which
-the kernel frees however it ends. So a reader knows which processes run, without a
-clock. The counters of a process that ended are added to those of its predecessors,
+Each process replaces its file once a second. It holds a lock for as long as it runs; the kernel
+frees the lock, however the process ends. So a reader knows which processes run, without a clock.
+The counters of a process that ended are added to those of its predecessors,
 and its other values are dropped.
 
-Defends: a counter that was read once never goes back; a file is whole or absent.
+Defends: a counter that was read once never decreases; a file is whole or absent.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from feeds.metrics.names import BY_NAME, Values
 ENDED = "ended"
 """The name of the counters of processes that ended."""
 GATE = "gate"
-"""The name of the lock that every reader takes, and every process that begins."""
+"""The name of the lock that every reader and every starting process takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Folder:
     def write(self, values: Values) -> None:
         """Replace the snapshot of this process; raises OSError."""
         if self._lock is None or not (self._path / f"{self._name}.lock").exists():
-            self.leave()  # if somebody removed the folder
+            self.leave()  # somebody may have removed the folder
             self._enter()
         self._replace(self._name, values)
 
@@ -62,7 +62,7 @@ class Folder:
             for path in self._path.glob("*.lock"):
                 name = path.stem
                 if name in found.get("names", ()):
-                    self._remove(name)  # its reader was killed before it removed these
+                    self._remove(name)  # a reader was killed before it removed these
                 elif name == self._name or _is_held(path):
                     running.append(self._read(name))
                 else:

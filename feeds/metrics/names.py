@@ -21,7 +21,7 @@ class Metric:
     name: str
     kind: Literal["counter", "gauge"]
     merge: Literal["sum", "max", "min"]
-    """The rule that makes one value from those of several processes; counters are always summed."""
+    """The rule that combines the values of several processes; counters are always summed."""
     unit: str
     about: str
     label: str = ""

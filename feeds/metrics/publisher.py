@@ -49,7 +49,7 @@ class Publisher:
 
         *accept* is the header of the request. Raises OSError if the folder is unusable.
         """
-        # What one answer shows must be on file, or a counter could go back after a kill.
+        # Every value in an answer must be in a file, or a counter could decrease after a kill.
         await self._write()
         async with self._order:
             return await asyncio.to_thread(self._render, accept)

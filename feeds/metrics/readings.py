@@ -1,8 +1,8 @@
 """
 The values of one server process, read from its parts.
 
-The parts count in plain numbers, or do not count at all: a reading looks at them once a
-second. So no message, frame or connection is delayed for the sake of a metric.
+The parts count in plain numbers, or not at all; a reading collects these once a second. So
+metrics delay no message, frame or connection.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def _process() -> Flat:
     if sys.platform == "linux":
         pages = int((PROC / "statm").read_text(encoding="ascii").split()[1])
         found["blockfeed_resident_memory_bytes"] = pages * resource.getpagesize()
-        # Newer kernels say it without a list of thousands of files.
+        # Newer kernels give the number without a list of thousands of files.
         files = (PROC / "fd").stat().st_size or len(os.listdir(PROC / "fd"))  # noqa: PTH208  faster
         found["blockfeed_open_files"] = files
     return found

@@ -2,8 +2,8 @@
 The guard of the pages outside the admin, which need a login or a token.
 
 With ``PAGE_LOGIN``, pages are for people who are signed in to the admin. With ``ACCESS=token``,
-records need a token or a signed-in person. A page that is not named here needs a login,
-so that a new one is never open by mistake.
+records need a token or a signed-in person. A page that is not named here needs a login, so that a
+new page is never open by mistake.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from feeds.pages.away import no_answer
 from feeds.running.database import is_unavailable
 
 PAGE = "page"
-"""The page for people; all others are read by programs and scripts."""
+"""The page for people; programs and scripts read all others."""
 RECORDS = frozenset({"feeds", "records", "schema", "asyncapi"})
-"""The pages with facts about feeds, and what they sent."""
+"""The pages with facts about feeds and their messages."""
 PAGE_KEY = "page"
 """The key in the tokens of the page's own client, which are not stored."""
 PAGE_SECONDS = 3600
@@ -38,7 +38,7 @@ PAGE_SECONDS = 3600
 
 
 class Guard(MiddlewareMixin):
-    """Middleware that answers requests which may not be granted."""
+    """Middleware that refuses requests without the login or token that they need."""
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: dict[str, Any]
@@ -60,13 +60,13 @@ class Guard(MiddlewareMixin):
 
 
 def granted_feeds(request: HttpRequest) -> tuple[str, ...]:
-    """Return the only feeds that the token of *request* is for; empty: all."""
+    """Return the only feeds that the token of *request* allows; empty: all."""
     grant: Grant | None = getattr(request, "grant", None)
     return () if grant is None else grant.feeds
 
 
 def page_token() -> str:
-    """Return a token for the client in the page, whose reader may see all feeds; "" if open."""
+    """Return a token for the client in the page, for all feeds; "" if none is needed."""
     if settings.ACCESS != TOKEN:
         return ""
     return tokens.sign(Grant(key=PAGE_KEY, expires=int(time.time()) + PAGE_SECONDS))
@@ -92,7 +92,7 @@ def _records(request: HttpRequest, feed: str | None) -> HttpResponseBase | None:
 
 
 def _grant(request: HttpRequest) -> Grant | None:
-    """Return the grant of the token in *request*; None: its user is signed in."""
+    """Return the grant of the token in *request*; None if its user is signed in."""
     header = request.headers.get("Authorization", "")
     token = offered_token([header], (), request.META.get("QUERY_STRING", ""))
     if not token:

@@ -17,7 +17,7 @@ from feeds.serving.refusal import Denied, Refusal, TooMany, Unavailable
 
 
 class Entrance:
-    """The origins and the gate of one process, which answer with a `Refusal`."""
+    """The check of a new client by the origins and the gate of one process."""
 
     def __init__(self, gate: Gate, origins: Origins) -> None:
         self._gate = gate
@@ -53,7 +53,7 @@ class Entrance:
 
 
 def origins() -> Origins:
-    """Return the rule for browsers that the settings make."""
+    """Return the rule for browsers, as the settings say."""
     return Origins(
         is_checked=settings.CHECK_ORIGINS,
         hosts=settings.ALLOWED_HOSTS,

@@ -1,10 +1,10 @@
 """
 The housekeeper: removes old rows, and warns before the disk is full.
 
-Every server process looks at its disk. One of them removes rows: the one whose lease
-comes first by name. If another one takes over, both may remove for a moment, which does
-no harm. It removes a few rows in each transaction, with pauses, in a thread and with a
-connection of its own. So neither a promise nor a report waits long for it.
+Every server process checks its disk. Only the process whose lease comes first by name removes
+rows. If another one takes over, both may remove rows for a moment, which does no harm. Each
+transaction removes a few rows, with pauses between them, in a separate thread and connection. So
+neither a promise nor a report waits long.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from feeds.storing.retention import remove
 log = logging.getLogger(__name__)
 
 DISK = "disk"
-"""The part of a process whose outage is a disk that is nearly full."""
+"""The name under which a nearly full disk counts as an outage."""
 REST = 3.0
 """Pause after each batch, as a multiple of the time that it took."""
 

@@ -24,7 +24,7 @@ def renew(server: str, beats: int, at: datetime) -> None:
 
 
 def end(server: str) -> None:
-    """Remove the lease of *server*, which has closed its connections."""
+    """Remove the lease of *server*, after it has closed its connections."""
     Lease.objects.filter(server=server).delete()
 
 
@@ -32,8 +32,8 @@ def signs(**which: str) -> dict[str, Sign]:
     """
     Return the sign of each server process that has a lease or open connections.
 
-    Given ``server=name``, return its sign only. A process of an older version has no lease. It
-    marks its open connections as seen, so their newest such time is its sign.
+    Given ``server=name``, return its sign only. A process of an older version has no lease, but
+    marks its open connections as seen. So the newest of these times is its sign.
     """
     held = Lease.objects.filter(**which)
     found: dict[str, Sign] = dict(held.values_list("server", "beats"))

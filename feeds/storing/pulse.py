@@ -1,10 +1,10 @@
 """
 The pulse of an SQLite database: whether it accepts changes.
 
-Any process can lock the whole database for as long as it likes, while reading goes on.
-A driver that waits for the lock reports that after 20 s. So an empty transaction is
-begun twice a second, which takes the lock and writes nothing. PostgreSQL locks rows,
-so there the next report tells.
+Any process can lock the whole database for any time, and reading still works. A driver that waits
+for the lock reports an error only after 20 s. So an empty transaction takes the lock twice a
+second, and writes nothing. PostgreSQL only locks rows, so there the next report shows whether the
+database accepts changes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from feeds.running.worker import Worker
 BEAT_SECONDS = 0.5
 """Interval of transactions: a third of the time after which a server is not ready."""
 LOCK_MILLISECONDS = 1000
-"""Longest wait of a transaction for the lock, so that a stop does not wait for it long."""
+"""Longest wait of a transaction for the lock, so that it does not delay a stop."""
 
 
 class Pulse:
@@ -56,4 +56,4 @@ def _begin_and_end() -> None:
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         cursor.execute(f"PRAGMA busy_timeout = {LOCK_MILLISECONDS}")
     with transaction.atomic():
-        pass  # beginning is all: it takes the lock, as the settings say
+        pass  # beginning is enough: the settings make it take the lock

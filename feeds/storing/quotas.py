@@ -1,9 +1,9 @@
 """
 Cutoffs: the age from which rows of each kind are removed.
 
-Rows have a highest age, and tables a highest number of rows. An SQLite database also
-has a highest size: if it is exceeded, each table gets a smaller number of rows. So
-strangers who store as much as they can displace old rows, and never fill the disk.
+Rows have a highest age, and tables a highest number of rows. An SQLite database also has a
+highest size; above it, each table may keep fewer rows. So strangers who store as much as they can
+displace old rows, but never fill the disk.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from feeds.models import BlockReport
 from feeds.storing.retention import KINDS, TIMES, removable, remove_reports
 
 SPARED = 0.95
-"""Share of the allowed rows, or bytes, that a removal leaves: otherwise it never pauses."""
+"""Share of the allowed rows, or bytes, that a removal leaves, so that it can pause."""
 MEGABYTE = 10**6
 
 
@@ -41,13 +41,13 @@ def _cutoff(kind: str, now: datetime, share: float) -> datetime:
     kept = int(min(SPARED * most, share * count))
     field = TIMES[kind]
     for newest_removed in rows.order_by(f"-{field}").values_list(field, flat=True)[kept:][:1]:
-        # Rows of this very moment go as well: `remove` takes those before it.
+        # `remove` deletes rows before a time, so a microsecond is added to include this one.
         before = max(before, newest_removed + timedelta(microseconds=1))
     return before
 
 
 def used_bytes() -> int:
-    """Return the bytes of an SQLite database in use; 0 for others, which tell no such number."""
+    """Return the bytes of an SQLite database in use; 0 for others, which do not report it."""
     connection = connections[DEFAULT_DB_ALIAS]
     if connection.vendor != "sqlite":
         return 0
@@ -61,7 +61,7 @@ def used_bytes() -> int:
 
 
 def crowd(most: int) -> dict[int, datetime]:
-    """Return the sessions with more than *most* reports, and the time before which those go."""
+    """Return sessions with more than *most* reports, and the time before which these go."""
     counted = BlockReport.objects.order_by().values("session").annotate(count=Count("pk"))
     found = {}
     for session in counted.filter(count__gt=most).values_list("session", flat=True):

@@ -131,7 +131,7 @@ class Reader:
 
     def next(self) -> Header | Message | None:
         """
-        Return what comes next; None if it has not arrived completely.
+        Return the next header or message; None if it has not arrived completely.
 
         Raises Violation.
         """
@@ -199,7 +199,7 @@ class Reader:
         return opcode
 
     def _content(self, frame: Header) -> tuple[bool, Message | None]:
-        """Return whether *frame* is complete, and what it completes: None if nothing."""
+        """Return whether *frame* is complete, and the message that it completes, or None."""
         if frame.opcode.is_control:
             return self._control(frame)
         if self._parts is None:
@@ -234,7 +234,7 @@ class Reader:
         return True, Message(frame.opcode, content)
 
     def _skip(self, frame: Header) -> bool:
-        """Discard what has arrived of *frame*; return whether that was all."""
+        """Discard the bytes of *frame* that have arrived; return whether it is complete."""
         gone = min(len(self._buffer), self._left)
         del self._buffer[:gone]
         self._left -= gone

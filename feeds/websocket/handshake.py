@@ -19,7 +19,7 @@ _KEY = re.compile(rb"[+/0-9A-Za-z]{21}[AQgw]==")
 
 
 class NotAllowed(Exception):
-    """A request for a WebSocket that must be refused; the text says why."""
+    """A request for a WebSocket must be refused; the text says why."""
 
     def __init__(self, text: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(text)
@@ -38,7 +38,7 @@ class Opening:
     fields: list[tuple[bytes, bytes]]
     """The headers of the request."""
     key: bytes
-    """The key that the answer must prove to have read."""
+    """The client's key; the answer must prove that the server has read it."""
     subprotocols: list[str]
     """The subprotocols that the client offers."""
 

@@ -1,8 +1,8 @@
 """
 The head of an HTTP request: its line and its headers.
 
-Only a complete, regular and bounded head of a GET is read here. Everything else is left to an
-HTTP server, which can refuse it with a sentence.
+This module reads only a complete, valid and bounded head of a GET. It leaves every other request
+to an HTTP server, which can refuse it with a sentence.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def read_head(data: bytes, most_bytes: int, most_lines: int) -> tuple[Head, byte
     """
     Return the head at the beginning of *data*, and the bytes that follow it.
 
-    Returns None if the head is incomplete or irregular, or exceeds one of the two limits.
+    Returns None if the head is incomplete or invalid, or exceeds one of the two limits.
     """
     end = data.find(END, 0, most_bytes + len(END)) + 2
     line = _GET.match(data)

@@ -35,10 +35,10 @@ class Guarded:
     stack: Stack
     server: Program
     key: str
-    """The secret key with which it signs."""
+    """The secret key with which the server signs tokens."""
 
     def token(self, **said: Any) -> str:
-        """Return a token that is not stored; any value in *said* replaces that of its grant."""
+        """Return a token that is not stored; the values in *said* replace those of its grant."""
         grant = Grant(**{"key": "0123456789ab", "expires": int(time.time()) + HOUR, **said})
         with override_settings(SECRET_KEY=self.key):
             return tokens.sign(grant)
@@ -87,7 +87,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         stack.generator("--rate=20")
         key = (stack.folder / "var" / "secret_key").read_text(encoding="ascii")
         yield Guarded(stack, server, key)
-        # Whatever the cases did, no token is in the log; a sentence names the mark alone.
+        # No case left a token in the log; a sentence names only the mark.
         assert re.search(r"bft_\w", server.said) is None
     finally:
         stack.close()
@@ -156,7 +156,7 @@ REFUSALS = {
 def test_refused_client_gets_a_reason_and_nothing_else(
     guarded: Guarded, case: Refused4502, form: str
 ) -> None:
-    """A client without the right gets code 4502, which forbids reconnecting, and no record."""
+    """A client without a valid token gets code 4502, which forbids reconnecting, and no record."""
     headers = [("Origin", case.origin)] if case.origin else []
     offers = [form] if form else []
     with guarded.visit(
@@ -205,14 +205,14 @@ def test_allowed_origins_and_programs_are_let_in(guarded: Guarded, origin: str) 
 
 
 def test_client_gets_the_name_in_its_token(guarded: Guarded) -> None:
-    """A client that does not name itself is stored under the name of its token."""
+    """A client that gives no name is stored under the name in its token."""
     with guarded.visit(token=guarded.token(client="named by its token")) as visit:
         visit.first()
         guarded.server.wait_for("named by its token connected")
 
 
 def test_plain_client_may_not_name_a_session(guarded: Guarded) -> None:
-    """A client that says it is plain is told that it cannot resume."""
+    """A client that offers the plain subprotocol is told that it cannot resume."""
     query = "session=abcdefghijklmnop"
     offers = [PLAIN_SUBPROTOCOL]
     with guarded.visit(query, token=guarded.token(), subprotocols=offers) as visit:
@@ -221,7 +221,7 @@ def test_plain_client_may_not_name_a_session(guarded: Guarded) -> None:
 
 
 def test_connections_of_a_token_are_limited(guarded: Guarded) -> None:
-    """The third connection of a token for two must wait until one of them ends."""
+    """With a token for two connections, a third one must wait until one of the two ends."""
     token = guarded.token(key="two at once", connections=2)
     with guarded.visit(token=token) as first, guarded.visit(token=token) as second:
         first.first()
@@ -252,7 +252,7 @@ LOSSES = {
 def test_connected_client_that_loses_its_right_is_disconnected(
     guarded: Guarded, case: str, form: str
 ) -> None:
-    """A client whose token is revoked, or that is banned, is told why; it may not return."""
+    """A client is told that its token was revoked, or that it is banned; it may not return."""
     why, command = LOSSES[case]
     key, token = guarded.issue("--client=mallory", "--days=1")
     offers = [form] if form else []
@@ -316,7 +316,7 @@ def test_client_script_keeps_its_token_to_itself(guarded: Guarded, way: str) -> 
 
 
 def test_new_token_continues_the_session(guarded: Guarded) -> None:
-    """The token is not part of a session, so another one continues it."""
+    """The token is not part of a session, so a client resumes it with another token."""
     stack = guarded.stack
     for blocks in (1, 2):
         token = guarded.token(key=f"token number {blocks}")
@@ -346,7 +346,7 @@ def test_client_script_ends_without_a_valid_token(
 
 
 async def test_python_api_takes_a_token(guarded: Guarded) -> None:
-    """A program receives messages with a token, and an error without."""
+    """A program receives messages with a token, and an error without one."""
     url = guarded.stack.url
     async with connect(url, token=guarded.token(), name="erin") as subscription:
         assert (await anext(subscription)).feed == "users"
@@ -356,7 +356,7 @@ async def test_python_api_takes_a_token(guarded: Guarded) -> None:
 
 
 def test_swarm_takes_a_token(guarded: Guarded) -> None:
-    """Each member of a swarm is let in by the same token."""
+    """All members of a swarm connect with the same token."""
     options = ("--clients=3", "--seconds=1", f"--url={guarded.stack.url}", "--expect=connected==1")
     command = (sys.executable, "-m", "clientapp", "swarm", *options, "--quiet")
     with guarded.stack.variables({"BLOCKFEED_TOKEN": guarded.token()}):
@@ -375,7 +375,7 @@ RECORDS = ["/feeds/", "/feeds/users/records?last=1", "/feeds/users/schema.json",
 
 @pytest.mark.parametrize("path", RECORDS)
 def test_records_need_a_token(guarded: Guarded, path: str) -> None:
-    """Facts about feeds are for bearers of a token; it may be in a header or the URL."""
+    """Facts about feeds need a token, in a header or in the URL."""
     status, headers, text = guarded.get(path)
     assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
     assert list(json.loads(text)) == ["error"]
@@ -399,7 +399,7 @@ def test_records_are_limited_to_the_feeds_of_the_token(guarded: Guarded) -> None
 
 @pytest.mark.parametrize("path", ["/", "/status.json", "/message?feed=users&offset=1", "/client"])
 def test_pages_are_for_people_who_are_signed_in(guarded: Guarded, path: str) -> None:
-    """A client that is not signed in is sent to the login, or gets an error, even with a token."""
+    """Pages send a visitor without a login to it, or answer with an error, even with a token."""
     for headers in ({}, {"Authorization": f"Bearer {guarded.token()}"}):
         status, answered, text = guarded.get(path, **headers)
         assert "users" not in text
@@ -415,7 +415,7 @@ def test_probes_need_nothing(guarded: Guarded) -> None:
 
 
 def test_page_of_a_signed_in_person_has_a_client_of_its_own(guarded: Guarded) -> None:
-    """The page shows the feeds, and has a token with which its client is let in."""
+    """The page shows the feeds, and has a token for its own client."""
     page = Staff(guarded.stack).get("")
     found = re.search(r'data-token="(bft_[^"]+)"', page)
     assert found is not None

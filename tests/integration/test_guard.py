@@ -27,13 +27,13 @@ def needs_token(settings: Settings) -> None:
 
 
 def test_open_server_shows_everything(client: Client) -> None:
-    """Without settings, nobody is asked for anything."""
+    """Without settings, neither a token nor a login is needed."""
     assert [client.get(path).status_code for path in ["/", "/status.json", *RECORDS]] == [200] * 5
 
 
 @pytest.mark.usefixtures("needs_token")
 def test_signed_in_person_sees_everything(client: Client) -> None:
-    """A member of the staff needs no token; another account does not help."""
+    """A member of the staff needs no token; any other account does."""
     client.force_login(User.objects.create_user("ada"))
     assert client.get("/status.json").status_code == 403
     assert client.get("/feeds/").status_code == 401

@@ -31,7 +31,7 @@ child.wait()
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the guardian reads /proc")
 def test_killed_run_leaves_no_process() -> None:
-    """A child and a daemon of a process that is killed with -9 are ended."""
+    """If a process is killed with -9, its child and its daemon are ended."""
     with subprocess.Popen(
         [sys.executable, "-c", RUN], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
     ) as run:

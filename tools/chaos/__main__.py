@@ -1,5 +1,5 @@
 """
-Break everything, in an order decided by the seed, and prove that nothing is lost.
+Break everything, in an order derived from the seed, and prove that nothing is lost.
 
 ``make chaos MINUTES=30 SEED=1`` runs it. Real processes are killed, frozen and starved
 one after the other; after each fault all clients must recover. At the end every log and
@@ -27,7 +27,7 @@ from tools.chaos.report import Event, Report
 from tools.chaos.truth import find
 
 CLIENTS, FEW = 50, 6
-"""Clients of a run with many faults, and of one whose faults are large."""
+"""Number of clients in a run with many faults, and in one with large faults."""
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
 """
 A disk whose power can be cut: an ext4 file system in a file, on a loop device.
 
-A cut discards everything that was not synced, as the kernel's own tests of file systems do
-it: an ioctl shuts the file system down without writing its log. It needs Linux, root and loop
+A cut discards everything that was not synced, in the way of the kernel's own tests of file
+systems: an ioctl shuts the file system down without writing its log. It needs Linux, root and
+loop
 devices.
 """
 
@@ -49,7 +50,7 @@ class Disk:
         self.mount()
 
     def mount(self) -> None:
-        """Mount it, also after a cut: the kernel replays what the journal has."""
+        """Mount it, also after a cut: the kernel then replays the journal."""
         subprocess.run(["mount", "-o", "loop", str(self._image), str(self._place)], check=True)
 
     def sync(self) -> None:
@@ -57,7 +58,7 @@ class Disk:
         subprocess.run(["sync", "--file-system", str(self._place)], check=True)
 
     def cut(self) -> None:
-        """Cut its power: from now on every access fails, and what was not synced is lost."""
+        """Cut its power: from now on every access fails, and data that was not synced is lost."""
         folder = os.open(self._place, os.O_RDONLY)
         try:
             fcntl.ioctl(folder, SHUTDOWN, struct.pack("=I", WITHOUT_FLUSHING))

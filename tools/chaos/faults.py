@@ -96,7 +96,7 @@ def freeze_client(on: Installation, chance: random.Random) -> None:
 
 @fault("client's disk full")
 def fill_disk(on: Installation, chance: random.Random) -> None:
-    """Limit the size of a client's log, which ends the client; restart it."""
+    """End a client by a limit on the size of its log, and restart it."""
     name = chance.choice(on.names)
     client = on.clients[name]
     room = on.sizes()[name] + chance.randrange(5000)

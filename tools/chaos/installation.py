@@ -22,7 +22,7 @@ from tests.support.stack import Program, Stack
 
 FEEDS = (("users",), ("arrays",), ("users", "arrays"), ("users", "arrays"))
 PATIENCE_SECONDS = 120.0
-"""Time for a client to leave; only reached if the run fails anyway."""
+"""Longest wait for a client to leave; a run that reaches it has failed anyway."""
 BLOCK_SIZES = (20, 50, 100, 200)
 RATE = 90
 """Messages per second and feed: 10 million in half an hour, despite the outages."""
@@ -120,9 +120,9 @@ class Installation:
         """
         Let every client leave; return a sentence for each that fails.
 
-        A client that left before its last reports were acknowledged is restarted
-        for one more block, so that it resends them and waits. This repeats as long
-        as more reports get stored.
+        If a client left before its last reports were acknowledged, it is restarted for one more
+        block, so that it resends these reports and waits. This repeats as long as more reports
+        are stored.
         """
         for program in self.clients.values():
             program.process.send_signal(signal.SIGINT)

@@ -1,8 +1,8 @@
 """
-Power cuts: the disk of server and generator loses what was not synced.
+Power cuts: the disk of server and generator loses all data that was not synced.
 
-The clients are other computers: their logs are on a disk of their own, and they keep running.
-So they show what was sent and acknowledged before a cut.
+The clients stand for other computers: their logs are on another disk, and they keep running. So
+they show which messages were sent, and which reports acknowledged, before a cut.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tools.chaos.truth import find
 
 FAULT = "power cut"
 RATE = 30
-"""Messages per second and feed: cuts hit promises and commits, whatever the number of messages."""
+"""Messages per second and feed: cuts hit promises and commits at any rate."""
 _VERDICT = re.compile(rb"^=== verdict of block (\d+): (\w+)", re.MULTILINE)
 STORED = (
     "SELECT number FROM feeds_blockreport r JOIN feeds_clientsession s ON s.id = r.session_id"
@@ -66,8 +66,8 @@ def _do_cuts(on: Installation, disk: Disk, report: Report, cuts: list[float]) ->
     for number, work_seconds in enumerate(cuts, 1):
         time.sleep(work_seconds)
         at = time.monotonic() - started
-        # The computer stops as a whole. If its programs ran on, the kernel could tell them that
-        # an fsync had succeeded which the cut interrupted.
+        # All programs stop before the cut. Otherwise the kernel could report success for an fsync
+        # that the cut interrupted.
         _signal(on, signal.SIGSTOP)
         disk.cut()
         _signal(on, signal.SIGKILL)

@@ -24,7 +24,7 @@ class Event:
     last: str
     """The last client to recover."""
     measured: dict[str, float] = field(default_factory=dict)
-    """Further times in seconds, by what they are of."""
+    """Further times in seconds, by their names."""
 
     @property
     def line(self) -> str:
@@ -51,7 +51,7 @@ class Report:
     troubles: list[str] = field(default_factory=list)
     """Other problems, as sentences."""
     late: list[str] = field(default_factory=list)
-    """Times above their limits, as sentences: these depend on the load of the machine as well."""
+    """Times above their limits, as sentences; they also depend on the load of the machine."""
 
     @property
     def is_good(self) -> bool:

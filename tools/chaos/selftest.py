@@ -21,7 +21,7 @@ from tools.chaos.installation import Installation
 from tools.chaos.truth import find
 
 SECONDS = 6.0
-"""Length of the run, without faults, that makes the log to be damaged."""
+"""Length of the run without faults whose logs are damaged."""
 CLIENT = "client-00"
 _BLOCK = re.compile(
     r"\n(=== block (?P<number>\d+): )\d+( messages.*?\n# block .*?\n)(?P<lines>.*?)"

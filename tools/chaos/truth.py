@@ -3,7 +3,7 @@ The ground truth for every log and every stored report.
 
 Each log is compared with messages regenerated from the sources
 (`tests.support.judge`). Each of its blocks must be stored exactly once, as in
-the log, and verified. The product's own opinion is not used.
+the log, and verified. The product's own checks are not used.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import psycopg
 from tests.support.judge import judge
 
 PATIENCE_SECONDS = 30.0
-"""A leaving client does not wait for commits; accepted reports are stored within this time."""
+"""Time in which accepted reports are stored; a leaving client does not wait for commits."""
 
 QUERY = (
     "SELECT number, text, seconds, size, verdict, ranges FROM feeds_blockreport r"

@@ -1,4 +1,4 @@
-"""The hands that cause a planned fault and undo it before they return."""
+"""Causing a planned fault, and undoing it before returning."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tools.chaos.hosts.plan import DATABASE, GENERATOR, LAYER, Fault, Kind
 from tools.chaos.hosts.site import GENERATORS, Site
 
 FLAP_SECONDS = 0.5
-"""Time for which a flapping link is cut, and then whole."""
+"""Time for which a flapping link is down, and then up."""
 
 
 def cause(site: Site, fault: Fault) -> None:
@@ -71,7 +71,7 @@ def _flap(site: Site, host: str, times: float) -> None:
 
 
 def _set_clock(site: Site, host: str, seconds: float) -> None:
-    """Let the clock be ahead, then behind, then right."""
+    """Set the clock ahead, then behind, then right."""
     for error in (seconds, -seconds, 0):
         site.clocks[host].set(round(error))
         time.sleep(CLOCK_SECONDS if error else 0)

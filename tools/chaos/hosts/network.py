@@ -24,7 +24,7 @@ NET = "10.77.0"
 OWN_NUMBER = 254
 """The last part of the address of the process that builds the network."""
 FIRST_NUMBER = 11
-"""That of the first host."""
+"""The last part of the address of the first host."""
 
 
 def missing() -> str:

@@ -1,4 +1,4 @@
-"""The faults of several hosts, and their order: pure, without any hands."""
+"""The faults of several hosts, and their order: pure logic, which causes none of them."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Fault:
     host: str
     """A host; "server" is one of the servers, and `GENERATOR` one of the generators."""
     amount: float = 0.0
-    """Seconds for which it lasts; how wrong a clock is; how often a link is cut."""
+    """Seconds that it lasts, or by which a clock is wrong; or the number of cuts of a link."""
 
     @property
     def name(self) -> str:
-        """The fault in words, without a number of the host."""
+        """The fault in words, without the number of its host."""
         unit = " times" if self.kind is Kind.FLAPPING else " s"
         amount = f" {self.amount:g}{unit}" if self.amount else ""
         return f"{self.host.rstrip('-12')}: {self.kind}{amount}"

@@ -1,8 +1,8 @@
 """
 Faults of hosts and of the network between them.
 
-After each repair, every client must go on, and both servers must show the true state. At the
-end every log and every stored report is judged, as in a run on one host.
+After each repair, every client must continue, and both servers must show the true state. At the
+end every log and every stored report is checked, as in a run on one host.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ PATIENCE_SECONDS = 120.0
 AFTER_SECONDS = 5.0
 """Time after a repair in which a silence is attributed to its fault."""
 SETTLED = 10
-"""Blocks without a verdict of both probes together, in normal operation: they complete ten per
-second, and a commit takes less than a second."""
+"""Blocks of both probes together without a verdict, in normal operation: the probes complete ten
+blocks per second, and a commit takes less than a second."""
 DEADLOCK = "deadlock detected"
 
 

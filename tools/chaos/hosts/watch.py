@@ -15,7 +15,7 @@ from tests.support.stack import Program
 
 LOOK_SECONDS = 0.05
 ANSWER_SECONDS = 3.0
-"""Time for a page of a server."""
+"""Time for a server to answer with a page."""
 _LINE = re.compile(r"Block (\d+) (received|verified)")
 
 
@@ -31,7 +31,7 @@ class Acknowledgements:
         self._lock = threading.Lock()
         self._waiting: dict[str, dict[str, float]] = {name: {} for name in programs}
         self._delays: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
-        """When each verdict came, and how long its block had waited."""
+        """The time of each verdict, and the time that its block had waited."""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
@@ -86,7 +86,7 @@ def silence(logs: list[Path], since: float, until: float) -> float:
 
 
 def wrong_statuses(addresses: dict[str, str], clients: int) -> list[str]:
-    """Return a sentence for each server that says something wrong while all is well."""
+    """Return a sentence for each server whose status is wrong, to be called while all is well."""
     wrong = []
     for server, address in addresses.items():
         try:
