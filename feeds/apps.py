@@ -15,6 +15,6 @@ class FeedsConfig(AppConfig):
     verbose_name = "Blockfeed"
 
     def ready(self) -> None:
-        """Register the checks, and take the folder of local state from other users."""
+        """Register the checks, and close the folder of local state to other users."""
         import_module("feeds.checks")
         private.tighten_folder(settings.VAR_DIR)

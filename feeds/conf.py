@@ -36,7 +36,7 @@ OF_DJANGO = {
     "django.db.backends.postgresql": POSTGRESQL,
     "django.db.backends.sqlite3": SQLITE,
 }
-"""Engines of Django's that ours replace."""
+"""Django's engines, with ours that replace them."""
 DRIVERS = {
     "postgresql": "-r locks/postgres.txt",
     "postgis": "-r locks/postgres.txt",
@@ -49,11 +49,11 @@ OPEN, TOKEN = ACCESS = "open", "token"
 """The clients that are admitted: all, or bearers of a token."""
 WEBSOCKET_ORIGIN = rf"{CORS_ORIGIN}|null"
 MOST_DAYS = 36_500
-"""A century, which means for ever."""
+"""The most days: a century, which means for ever."""
 MOST_WHOLE = 10**12
-"""A number of rows, or megabytes, beyond any database."""
+"""The highest number of rows, or megabytes, beyond any database."""
 MOST_HSTS_SECONDS = 2 * 31_536_000
-"""Two years, as long as browsers' lists of such hosts recommend."""
+"""The most seconds of HSTS: two years, as browsers' preload lists recommend."""
 SECRET_CHARACTERS = 32
 """The shortest key allowed: 190 bits, if this module generated it."""
 
@@ -175,7 +175,7 @@ class Environment:
         example = "an address such as sqlite:////PATH or postgres://USER:PASSWORD@HOST/NAME"
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # it would print the address
+                warnings.simplefilter("ignore")  # its text contains the address
                 parsed = environ.Env.db_url_config(url)
             database: dict[str, Any] = {"NAME": "", **parsed}
             database["ENGINE"] = OF_DJANGO.get(database["ENGINE"], database["ENGINE"])

@@ -30,7 +30,7 @@ def configuration(form: str, level: str) -> dict[str, Any]:
     *form* is one of `FORMS`, *level* one of `LEVELS`: less important lines are left out.
     """
     handlers = ["console"]
-    # Below WARNING, Daphne says what concerns only its own developers.
+    # Below WARNING, Daphne's lines concern only its own developers.
     quiet = "WARNING" if level in {"debug", "info"} else level.upper()
     return {
         "version": 1,

@@ -1,8 +1,8 @@
 """
 The records a block should contain, beside what its client reported.
 
-The records are regenerated from the schedule. Only the offsets and checksums of
-what arrived are known: a server does not keep what it sent.
+The records are regenerated from the schedule. Of the messages that arrived, only the offsets and
+checksums are known: a server does not keep the messages that it sent.
 """
 
 from __future__ import annotations

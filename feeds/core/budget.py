@@ -2,9 +2,9 @@
 The budget of a connection: what its client may send, whatever the frames contain.
 
 Every frame costs time, even one without content. A client that is over its budget
-must wait: the server does not read from it, so TCP holds it back. Only frames that carry nothing
-(pings, pongs and empty fragments) can get a client disconnected. A client that
-sends reports is only made to wait, however many it has.
+must wait: the server does not read from it, so TCP holds it back. Only for frames without content
+(pings, pongs and empty fragments) is a client disconnected. A client that sends reports only has
+to wait, however many it has.
 """
 
 from __future__ import annotations

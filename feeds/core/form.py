@@ -33,7 +33,7 @@ class Form:
     has_controls: bool
     """Whether its clients receive frames other than messages."""
     reframe: Reframe | None = None
-    """None: the frames held by streams are sent unchanged."""
+    """The conversion of frames; None if the frames held by streams are sent unchanged."""
 
     def frames(self, held: bytes) -> bytes:
         """Return the frames of this form for *held*, which are whole frames of messages."""

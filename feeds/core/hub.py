@@ -3,8 +3,8 @@ The fan-out: streams, and the subscribers that read them.
 
 A subscriber is a cursor into each of its feeds. Subscribers that are up to date
 share a *cohort*, which one pass serves with the same bytes; the others catch
-up with the head in bounded steps. A form with frames of its own has cohorts of
-its own; a form without controls never receives any. Nothing here waits:
+up with the head in bounded steps. A form with its own frames has its own cohorts; a form without
+controls never receives any. Nothing here waits:
 callers report events (`publish`, `drained`), and the hub wakes the pump, which
 runs its `turns`.
 
@@ -187,7 +187,7 @@ class Hub:
         return max((self._lag(cursors) for cursors, _ in self._groups()), default=0)
 
     def readers(self) -> dict[str, tuple[int, int]]:
-        """Return, per feed with readers, their number and the most messages that one lacks."""
+        """Return, per feed with readers, the number of readers and the most messages one lacks."""
         found: dict[str, tuple[int, int]] = {}
         for cursors, count in self._groups():
             for feed, cursor in cursors.items():

@@ -33,7 +33,7 @@ ONLY_A_SENTENCE = Judgement(Verdict.UNVERIFIABLE, "only the sentence was reporte
 
 
 def judge_by_count(feed: str, part: FeedRange) -> Judgement | None:
-    """Judge a range by its counts alone; None: its digest decides."""
+    """Judge a range by its counts alone; return None if its digest must decide."""
     span = part.last - part.first + 1
     lost = span - part.count - part.gaps
     where = f"{feed} {part.first} to {part.last}"

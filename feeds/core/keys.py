@@ -1,13 +1,13 @@
 """
 The stored form of session keys, which does not reveal them.
 
-A session key is a secret of its client: it allows resuming the session. The server
-needs to recognise a key, not to know it. So a key is replaced by its stored form as
-soon as its connection is admitted: in the database, in facts, in logs and in files.
+A session key is a secret of its client: it allows resuming the session. The server has to
+recognise a key, but not to know it. So it replaces a key by its stored form as soon as it admits
+the connection: in the database, in facts, in logs and in files.
 
-The hash is a quick one. Of the 128 random bits of a key that our clients or the server
-generate, 80 are not in the prefix, so nobody finds it by trying. A client may choose
-its key. If that can be guessed, anyone who has the hash can check a guess.
+The hash is a quick one. Our clients and the server generate keys of 128 random bits. 80 of them
+are not in the prefix, so nobody finds a key by trying. If a client chooses a key that can be
+guessed, anyone who has the hash can check the guess.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def stored_key(key: str) -> str:
     """
     Return the form in which *key* is stored: its prefix, for people, and its SHA-256.
 
-    It has at most 52 characters. `key_prefix` returns the same of both forms. Stored rows
+    The stored form has at most 52 characters. `key_prefix` returns the same prefix for both
+    forms. Stored rows
     depend on the result, so it must never change.
     """
     digest = urlsafe_b64encode(sha256(key.encode()).digest()).decode().rstrip("=")

@@ -16,7 +16,7 @@ class Limits:
     """Connections served at once: twice the most ever measured; each costs about 75 KB."""
     backlog: int = 1024
     """Connections waiting to be accepted: as many as return in the two seconds
-    after a restart. Any more wait a second for their kernel's next attempt."""
+    after a restart. Further clients wait a second for their kernel's next attempt."""
     header_bytes: int = 16 * 2**10
     """Bytes of a request's line and headers: four times the longest URL and all usual cookies."""
     header_lines: int = 100
@@ -28,13 +28,15 @@ class Limits:
     body_seconds: float = 20.0
     """Time for a body to arrive: at the limit of its size that is 6.5 KB/s."""
     idle_seconds: float = 75.0
-    """Time that an HTTP connection may be idle between two requests: longer than the 60 s after
-    which nginx and AWS' balancers end their idle ones, so no request meets a close of ours. While
-    a client reads a large answer, it must reach `slowest_rate` over each such period."""
+    """Time that an HTTP connection may be idle between two requests. It is longer than the 60 s
+    after which nginx and AWS' balancers end idle connections, so they send no request on a
+    connection that this server is closing. A client that reads a large answer must reach
+    `slowest_rate` over each such period."""
     pending_requests: int = 1000
     """HTTP connections without a complete request: as many as connect in a second; with their
-    bodies at most 128 MB. A quarter of the process's open files applies if that is less.
-    As many connections again may have an answer that their client has not read."""
+    bodies they take at most 128 MB. If a quarter of the process's open files is less, that is the
+    limit. The same number of further connections may have an answer that their client has not
+    read."""
     open_requests: int = 256
     """HTTP requests in progress at once: pages are made one after the other, in a few
     milliseconds each. Probes do not count."""
@@ -51,8 +53,8 @@ class Limits:
     remade_digests: int = 1024
     """Digests kept of regenerated ranges: clients report the same ranges."""
     explained_messages: int = 200_000
-    """The most messages, holes included, that a broken block may span if its client is to be asked
-    what it received: two of the longest blocks. The maker regenerates them in half a second."""
+    """The most messages, holes included, that a broken block may span for its client to be asked
+    to explain it: two of the longest blocks. The maker regenerates them in half a second."""
     open_explanations: int = 16
     """Broken blocks that one connection is asked about at once. Clients explain one after the
     other; a partial explanation takes 3.5 MB at most."""
@@ -60,7 +62,7 @@ class Limits:
     """Seconds of each feed that a starting server regenerates: the clients of the previous
     process, perhaps a thousand, request these messages within seconds."""
     write_bytes: int = 32 * 2**10
-    """Bytes in one write to one socket, and so the most held for a socket that accepts none."""
+    """Bytes in one write to one socket, and so the most memory for a socket that accepts none."""
     inbox_bytes: int = 32 * 2**10
     """Unhandled bytes from a client before the server stops reading from it."""
     unsent_bytes: int = 128 * 2**10
@@ -82,8 +84,8 @@ class Limits:
     empty_burst: int = 1000
     """The same, at once after a pause."""
     flood_frames: int = 3000
-    """Pings, pongs and empty fragments beyond `empty_burst`, before the client is disconnected: by
-    then it has sent without a pause for a minute. Ten a second are forgiven."""
+    """Pings, pongs and empty fragments beyond `empty_burst`, before the client is disconnected:
+    by then it has sent them for a minute without a pause. Ten a second are not counted."""
     turn_frames: int = 16
     """Frames of one client handled before other work gets a turn: about half a millisecond."""
     fragments: int = 256
@@ -92,7 +94,8 @@ class Limits:
     """Sockets written in one pass: about 2 ms."""
     turn_seconds: float = 0.0005
     """Time spent writing before other work gets a turn: twenty times the cost of a turn. With 100
-    clients that get single frames, a turn after each pass cost a twentieth of the throughput."""
+    clients that get single frames, a turn after each pass would cost a twentieth of the
+    throughput."""
     recovery_messages: int = 64
     """Messages regenerated in one step for one session: at most a third of a millisecond of work,
     and a small burst for the client."""
@@ -108,8 +111,8 @@ class Limits:
     """Texts per second of one connection that are logged and stored in the long run. A text costs
     1, plus 1 for every 1,000 characters: 5 KB of log, and as much of the database."""
     text_burst: int = 200
-    """Texts of one connection that are logged and stored at once after a pause: what a person
-    pastes, and little for a stranger who connects again and again."""
+    """Texts of one connection that are logged and stored at once after a pause: enough for
+    pasting, and little for a stranger who connects again and again."""
     log_rate: float = 20.0
     """Log lines about one connection per second in the long run: one for each report of a client
     with blocks of one message at 10/s, and as many again."""
@@ -123,28 +126,29 @@ class Limits:
     refusal_burst: int = 5000
     """Texts and binary frames refused beyond `refusal_rate`, before the client is disconnected."""
     waiting_texts: int = 4000
-    """Texts waiting for the database: the rest of the queue is for reports and newcomers."""
+    """Texts waiting for the database: the rest of the queue is for reports and new connections."""
     waiting_facts: int = 20_000
     """Facts waiting for the database: 20 s of the highest rate measured."""
     commit_facts: int = 200
-    """Facts in one commit, 20 ms of work: meanwhile SQLite accepts no other write. With 1,000,
-    a fifth more were stored per second, and promises of messages could come too late."""
+    """Facts in one commit, 20 ms of work: meanwhile SQLite accepts no other write. With 1,000, a
+    fifth more were stored per second, but promises of messages could be late."""
     heartbeat_seconds: float = 10.0
     """Interval of heartbeats; three missed ones mean a dead server."""
     housekeeping_seconds: float = 60.0
-    """Interval at which old rows are removed and the disk is looked at: in this time, all clients
+    """Interval at which old rows are removed and the disk is checked: in this time, all clients
     together store at most 250,000 reports, which take 150 MB."""
     poll_seconds: float = 1.0
     """Interval of polling the promise: a lost batch is noticed after at most this time."""
     promise_age_seconds: float = 1.75
-    """Time without a look at the promises after which a server is not ready for new clients: it
-    looks every second, so a balancer knows within two seconds that its database is gone."""
+    """Time without reading the promises after which a server is not ready for new clients. It
+    reads them every second, so a balancer knows within two seconds that the server's database is
+    gone."""
     write_age_seconds: float = 1.5
-    """Time in which SQLite accepted no change, after which a server is not ready: it tries twice a
-    second."""
+    """Time without an accepted change in SQLite after which a server is not ready; it tries twice
+    a second."""
     access_seconds: float = 0.5
-    """Interval of reading which tokens and clients are revoked or banned: a client that loses its
-    right is gone within two seconds, even on a busy machine."""
+    """Interval of reading the revoked tokens and the bans: a client that is no longer allowed is
+    disconnected within two seconds, even on a busy machine."""
     push_grace_us: int = 500_000
     """Lateness of a batch at which the server generates its messages itself."""
     ping_seconds: float = 20.0
@@ -163,10 +167,10 @@ class Limits:
     """Rate at which clients of a stopped server are asked to return: half of what a server
     accepts when it does nothing else."""
     lost_seconds: float = 30.0
-    """Time after which the connections of a server process count as lost if its lease stays the
-    same: three heartbeats."""
+    """Time with an unchanged lease after which the connections of a server process count as lost:
+    three heartbeats."""
     database_seconds: float = 5.0
-    """Time a new connection waits for the database: half of what clients wait."""
+    """Time a new connection waits for the database: half the time that clients wait."""
     layer_seconds: float = 1.0
     """Time a call of the channel layer may take; the feed never depends on one."""
     drain_seconds: float = 5.0

@@ -34,7 +34,7 @@ def no_database(feed: str) -> str:
 
 
 def behind(feed: str, seconds: float) -> str:
-    """Return the notice for a feed whose messages come *seconds* late."""
+    """Return the notice for a feed whose messages are *seconds* late."""
     return f"feed {feed} is behind: its messages are {seconds:.0f} s late"
 
 

@@ -1,10 +1,10 @@
 """
 Detection of stalled connections: slow clients stay, clients that are gone do not.
 
-Progress means that the other end accepts bytes or sends some. A slow client
-makes little progress, one that is gone or hangs makes none. The buffer of the
-client's kernel blurs the difference: the client may read slowly from it, and
-the server sees nothing of that until much of it has been read.
+Progress means that the other end accepts bytes or sends some. A slow client makes little
+progress; a client that is gone or hangs makes none. The buffer of the client's kernel blurs the
+difference: while the client reads slowly from it, the server sees no progress until much of it
+has been read.
 """
 
 from __future__ import annotations

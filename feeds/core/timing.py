@@ -22,7 +22,7 @@ class Timing:
     """The ideal time of a block and the rates of its feeds."""
 
     ideal: float | None = None
-    """Seconds from the first to the last message; None: unknown."""
+    """Seconds from when the first message was due until the last was; None if unknown."""
     rates: Mapping[str, float | None] = field(default_factory=dict)
     """Messages per second of each feed; None: it changed or paused within the block."""
 

@@ -59,7 +59,7 @@ class Announcer:
             elif is_new or (name in self._unsaid and not may_start):
                 self._unsaid.discard(name)
                 log.info("%s", new.sentence)
-            # Clients that connected before the first verdict took the feed to be running.
+            # Clients that connected before the first verdict assumed that the feed was running.
             if is_new and (before is not None or (self._has_waited and not new.is_running)):
                 await self._tell(Notice(text=new.sentence), name)
         self._has_waited = True

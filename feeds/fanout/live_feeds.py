@@ -32,7 +32,7 @@ class LiveFeed:
         return self.known.epoch_at(offset)
 
     def is_rolled_back(self, offset: int, at: int | None) -> bool:
-        """Tell whether the message at *offset* due *at* belongs to a history rolled back since."""
+        """Tell whether the message at *offset*, due *at*, has been rolled back since."""
         return is_rolled_back(self.known.schedule.at, self.end, offset, at)
 
 

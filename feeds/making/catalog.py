@@ -44,7 +44,7 @@ class KnownFeed:
     promised: int
     schedule: Schedule = field(repr=False)
     reached: int = 0
-    """The highest offset that was ever promised, as far as this process knows."""
+    """The highest offset ever promised, as far as this process knows."""
     removed: bool = False
     """Whether the feed was removed: then it is switched off for good."""
 

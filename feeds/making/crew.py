@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 FAILURES = (ownership.OwnedError, ownership.TakenOverError, ownership.RemovedError, SpecError)
 """The errors with which a generator ends if it cannot continue."""
 FOLLOW_SECONDS = 0.25
-"""Interval of looks for feeds to generate, while no other process has one."""
+"""Interval of looking for feeds to generate, while no other process has one."""
 PROMISE_THREADS = 4
 """Threads, and so database connections, for the promises of all feeds. A promise takes a few
 milliseconds, and one that waits for a lock delays few others."""
@@ -126,7 +126,7 @@ class Crew:
         task.add_done_callback(lambda _: self._news.set())
         self._generators[task] = generator
         self.progress.append(generator.progress)
-        if self._is_stopping:  # it was found by a look that had begun before
+        if self._is_stopping:  # a look that had begun earlier found it
             generator.stop()
 
     def _end(self, task: asyncio.Task[None]) -> None:

@@ -1,7 +1,7 @@
 """
 The condition of a feed, with the reason if its messages are late or missing.
 
-A server judges by what it has observed itself: `feeds.making.observation`.
+A server judges by its own observations: `feeds.making.observation`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ CLOCK_SECONDS = 3.0
 """Largest difference of a generator's clock that is not reported: promises delayed by a slow
 database look the same, and after this time their generator counts as silent."""
 BEHIND_SECONDS = 2.0
-"""Largest delay of messages that is not reported: a server that regenerates what was not
-pushed is up to 1.5 s late."""
+"""Largest delay of messages that is not reported: a server that regenerates messages that were
+not pushed is up to 1.5 s late."""
 UNANSWERED_SECONDS = 5.0
 """Time without an answer of the database after which a server reports it: several polls."""
 STORING = "recorder"
@@ -31,7 +31,7 @@ class Condition(StrEnum):
 
     RUNNING = "running"
     BEHIND = "behind"
-    """It is promised in time, but its messages come late."""
+    """It is promised in time, but its messages arrive late."""
     CLOCK = "clock differs"
     """It runs, but its generator's clock differs from this host's."""
     NO_DATABASE = "no database"
@@ -47,7 +47,7 @@ class Condition(StrEnum):
 
 
 RUNNING = (Condition.RUNNING, Condition.BEHIND, Condition.CLOCK)
-"""The conditions in which messages come."""
+"""The conditions in which messages arrive."""
 SENTENCES: dict[Condition, Callable[[str, float], str]] = {
     Condition.RUNNING: lambda feed, _: notices.running(feed),
     Condition.BEHIND: notices.behind,

@@ -191,7 +191,7 @@ class Generator:
                         self._takes_by_force = False
                         return owned
             except ownership.ChangedError:
-                continue  # the next looks tell whether its owner is alive
+                continue  # the next looks show whether its owner is alive
             except ownership.SlowError:
                 observer.begin_anew()
             except Exception as error:

@@ -6,8 +6,8 @@ observer measures how long a row stays unchanged, with its own monotonic clock. 
 never compares the wall clocks of hosts, so a wrong clock does not make a generator
 seem dead (decision 0019).
 
-While the database is slow, promises are late, too. So only looks that were prompt
-count: after a slow or failed look, the observation begins anew.
+While the database is slow, promises are late, too. So only prompt looks count: after a slow or
+failed look, the observation starts again.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from enum import Enum, auto
 PROMISE_SECONDS = 0.5
 """Interval of promises: half of the reach of one."""
 OWNER_LOOK_SECONDS = 0.1
-"""Interval of an observer that waits for a feed. A takeover is later by up to two of them."""
+"""Interval of an observer that waits for a feed. It delays a takeover by up to two intervals."""
 TAKEOVER_SECONDS = 2.6
-"""Time without a promise after which another generator may take a feed. A generator that stands
-still for 2 s keeps its feeds: its next promise was due within `PROMISE_SECONDS`, and takes 0.1 s.
-A dead one's feeds continue within 3 s (decision 0029)."""
+"""Time without a promise after which another generator may take a feed. A generator that is
+suspended for 2 s keeps its feeds: its next promise was due within `PROMISE_SECONDS`, and takes
+0.1 s. The feeds of a dead one continue within 3 s (decision 0029)."""
 TAKEOVER_LOOK_SECONDS = 0.75
 """Longest time between two looks of such an observer: seven of its intervals."""
 SILENT_SECONDS = 3.0
@@ -50,7 +50,7 @@ class Sign:
 
 
 class Life(Enum):
-    """The knowledge of an observer about the owner of a feed."""
+    """An observer's verdict on the owner of a feed."""
 
     UNKNOWN = auto()
     """It has not observed for long enough."""
@@ -77,8 +77,8 @@ class Observer:
     """
     Observes the owners of any feeds. It may be used in several threads.
 
-    A verdict holds until there is evidence for another one, even while the
-    observation begins anew.
+    A verdict holds until there is evidence for another one, even while the observation starts
+    again.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class Observer:
 
     def _note(self, found: dict[str, Sign], began: float, ended: float) -> None:
         if self._ended is not None and began < self._ended:
-            return  # another thread looked meanwhile, and may have seen newer signs
+            return  # another thread has looked since, and may have seen newer signs
         before = began if self._ended is None else self._ended
         is_prompt = not self._failed and ended - before <= self._look_seconds
         self._ended, self._failed = ended, False

@@ -23,7 +23,7 @@ MOST_DIGITS = len(str(MAX_OFFSET))
 
 
 class RecordsError(Exception):
-    """Records cannot be given; the text says why."""
+    """The requested records cannot be returned; the text says why."""
 
 
 class NoSuchFeedError(RecordsError):
@@ -31,7 +31,7 @@ class NoSuchFeedError(RecordsError):
 
 
 class BadRangeError(RecordsError):
-    """The range is not one of offsets, or too large."""
+    """The range does not consist of offsets, or is too large."""
 
 
 class NotDueError(RecordsError):
@@ -56,8 +56,8 @@ def find(name: str, first: str, last: str, *, most: int | None = None) -> Wanted
     """
     Return the messages of the feed *name* from offset *first* to *last*, two texts.
 
-    Without *first* they begin with the oldest message, without *last* they end with the newest, or
-    after *most* messages; an empty text counts as missing. Raises RecordsError and the database's
+    If *first* is empty, they begin with the oldest message. If *last* is empty, they end with the
+    newest, or after *most* messages. Raises RecordsError and the database's
     errors.
     """
     row = row_of(name)

@@ -40,7 +40,7 @@ class RequestLog:
 
 
 def _is_routine(details: dict[str, Any]) -> bool:
-    """Tell whether this request is repeated all the time, so that logging it is useless."""
+    """Tell whether this request is repeated so often that logging it is useless."""
     path = _path(details)
     is_file = path.startswith(settings.STATIC_URL) and details["status"] < 400
     return is_file or path.endswith(POLLED)

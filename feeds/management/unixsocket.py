@@ -36,8 +36,8 @@ class UnixSocket:
         """
         Return a non-blocking socket that listens at this path.
 
-        The socket of a server that has ended is replaced. Raises CommandError if a
-        server listens there, or something else is in the way.
+        The socket of a server that has ended is replaced. Raises CommandError if a server listens
+        there, or if the path is not a socket.
         """
         try:
             with _alone(self.path.parent):
@@ -86,7 +86,7 @@ class UnixSocket:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold the lock of *folder*, so that of two starting servers the second finds the first."""
+    """Hold the lock of *folder*: if two servers start at once, the second finds the first."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -34,7 +34,7 @@ class AccessToken(models.Model):
     """A token that was issued. Its text is shown once and not stored."""
 
     key = models.CharField(max_length=12, primary_key=True, editable=False)
-    """Its name, which is no secret."""
+    """Its identifier, which is not a secret."""
     label = models.CharField(max_length=64, help_text="What it is for, in your words.")
     client = models.CharField(
         max_length=64,
@@ -104,10 +104,10 @@ class Ban(models.Model):
         )
 
     def __str__(self) -> str:
-        """Return what is banned."""
+        """Return the banned name or address."""
         return f"client {self.client}" if self.client else f"address {self.address}"
 
     def clean(self) -> None:
-        """Raise ValidationError unless exactly one of both is given."""
+        """Raise ValidationError unless either a name or an address is given."""
         if bool(self.client) == bool(self.address):
             raise ValidationError("Name either a client or an address.")

@@ -10,7 +10,7 @@ class Lease(models.Model):
 
     server = models.CharField(max_length=40, primary_key=True)
     beats = models.PositiveBigIntegerField()
-    """Raised by the process at each heartbeat. Other processes only look whether it changes."""
+    """Raised by the process at each heartbeat. Other processes only check whether it changes."""
     seen_at = models.DateTimeField()
     """The time of the last heartbeat by the clock of its host: for people, never compared."""
 

@@ -24,7 +24,7 @@ class ClientSession(models.Model):
     feeds = models.CharField(max_length=700)
     """Names in the order requested, separated by spaces."""
     block_size = models.PositiveIntegerField(db_index=True)
-    """0: a plain client that did not declare one."""
+    """Messages per block; 0 for a plain client that did not declare it."""
     status = models.CharField(max_length=12, choices=Status, default=Status.ONLINE)
     connects = models.PositiveIntegerField(default=0)
     """Number of connections so far; the last one counted owns the session."""

@@ -37,7 +37,7 @@ class Card:
     line: str = ""
     """The message exactly as sent."""
     link: str = ""
-    """The page with more, for staff; empty: not offered."""
+    """The page with more details, for staff; empty if none is offered."""
 
 
 def message_card(name: str, number: str) -> Card | None:

@@ -30,7 +30,7 @@ from feeds.running.outages import OUTAGES
 from feeds.summary import FeedSummary, summaries
 
 MOST_CLIENTS = 50
-"""The most clients listed; a page with thousands of rows is of no use."""
+"""The most clients listed; a page with thousands of rows would be useless."""
 FRESH_SECONDS = 0.9
 """Lifetime of an overview: a page that asks every second gets each once."""
 TIMES_SECONDS = 5.0
@@ -114,7 +114,7 @@ class Numbers:
     sessions: int
     blocks_per_minute: float
     latency_seconds: float | None
-    """None if there is no verified block by the server's clock."""
+    """Median latency; None if there is no verified block by the server's clock."""
     blocks: int
     verified: int
     broken: int

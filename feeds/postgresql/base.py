@@ -27,7 +27,7 @@ class UnlimitedSchemaEditor(DatabaseSchemaEditor):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's engine; its connections wait patiently, and pages get a limited number."""
+    """Django's engine, with limits on waiting and on the connections of pages."""
 
     # Django connects by the `connect` of the driver's module.
     Database = SimpleNamespace(**{**vars(psycopg), "connect": PatientConnection.connect})  # type: ignore[assignment]  # it needs no more of a module

@@ -16,12 +16,12 @@ class PatientConnection(psycopg.Connection[Any]):
     """
     A connection that is closed if the server does not answer within `answer_seconds`.
 
-    PostgreSQL enforces its own limits, but not while it is frozen; its host's TCP
-    still acknowledges data then.
+    PostgreSQL enforces its own limits, but not while it is frozen; even then, its host's TCP
+    acknowledges data.
     """
 
     answer_seconds: float | None = ANSWER_SECONDS
-    """None: no limit."""
+    """Longest wait for an answer; None: no limit."""
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """Return the answer; raises psycopg.OperationalError after closing the connection."""

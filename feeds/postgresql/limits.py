@@ -1,8 +1,8 @@
 """
 The limits of a connection to PostgreSQL, so that no wait for it lasts for ever.
 
-PostgreSQL's own defaults wait without end: a host that died inside a transaction
-would keep its locks for two hours, and all others would wait for it. Each limit has
+By default, PostgreSQL waits without end: a host that died inside a transaction would keep its
+locks for two hours, and all others would wait for it. Each limit has
 PostgreSQL's or libpq's name, and the address of the database may set it, as in
 ``postgresql://host/name?statement_timeout=60s``.
 """
@@ -21,14 +21,15 @@ LOCK_SECONDS = 4
 is free again before the first process gives up waiting for it."""
 IDLE_SECONDS = 2
 """Longest pause inside a transaction. Ours pause for milliseconds, so after this the process is
-frozen or its host is dead; PostgreSQL then ends the transaction, which frees its locks. Others
-wait at most this long, plus one retry. The lock of a generator that was cut off while it promised
-is free before a standby takes the feed (decision 0029)."""
+frozen or its host is dead; PostgreSQL then ends the transaction, which frees its locks. Others wait
+at most this long, plus one retry. If a generator is cut off during a promise, its lock is free
+before a standby takes the feed (decision 0029)."""
 SILENT_SECONDS = 5
 """Time without an answer of the other host's TCP, after which a connection is closed."""
 ANSWER_SECONDS = 17
-"""Longest wait for an answer to a statement: for a frozen server, whose own limits do
-not work. Longer than `STATEMENT_SECONDS`, so that a working server reports itself what is slow."""
+"""Longest wait for an answer to a statement, for a frozen server, whose own limits do not work.
+It is longer than `STATEMENT_SECONDS`, so that a working server reports a slow statement
+itself."""
 PAGE_CONNECTIONS = 8
 """Most connections of one process for its pages, each for one request. A process has a fixed
 number of other connections, however many clients and feeds there are."""

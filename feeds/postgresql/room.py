@@ -11,7 +11,7 @@ _this_thread = threading.local()
 
 
 def exempt() -> None:
-    """Exclude the connections of this thread, which must live as long as its process."""
+    """Do not count the connections of this thread, which must live as long as its process."""
     _this_thread.is_exempt = True
 
 

@@ -1,7 +1,7 @@
 """
 Descriptions of the feeds and of the WebSocket for programs.
 
-JSON Schemas have keywords of draft 7, which is what AsyncAPI 3 and its tools understand. The
+JSON Schemas use keywords of draft 7, which AsyncAPI 3 and its tools understand. The
 frames come from docs/reference/protocol.schema.json.
 """
 
@@ -108,7 +108,7 @@ def asyncapi_document(
 
 
 def _message(row: Feed) -> Schema:
-    """Return the schema of a feed's messages, which are frames of their own."""
+    """Return the schema of a feed's messages, each a separate frame."""
     return {
         "type": "object",
         "properties": {
@@ -129,7 +129,7 @@ def _message(row: Feed) -> Schema:
 def _record(row: Feed) -> Schema:
     try:
         return record_schema(row.kind, row.spec)
-    except SpecError:  # of an older version; its feed does not run
+    except SpecError:  # of an older version; such a feed does not run
         return {}
 
 

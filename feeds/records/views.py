@@ -58,7 +58,7 @@ Without a limit, four readers doubled the p99 of a thousand live clients (benchm
 PART_BYTES = 64 * 2**10
 """The least bytes of a part: one call of the reader's process, 3 to 10 ms for users."""
 _ANSWERS: set[object] = set()
-"""One token for each answer that is being given."""
+"""One token for each answer in progress."""
 
 
 class Turns:
@@ -68,7 +68,7 @@ class Turns:
         self._next_at = 0.0
 
     async def next(self) -> None:
-        """Wait for the next turn; a waiter that gives up takes none."""
+        """Wait for the next turn; a caller that gives up takes none."""
         clock = asyncio.get_running_loop().time
         while (seconds := self._next_at - clock()) > 0:  # noqa: ASYNC110  it waits for a time
             await asyncio.sleep(seconds)
@@ -192,7 +192,7 @@ class _Parts:
             await _TURNS.next()
             try:
                 last, text = await self._maker.run(text_between, *asked)
-            except ChildEndedError:  # once more, by another process
+            except ChildEndedError:  # try again, in another process
                 last, text = await self._maker.run(text_between, *asked)
         except BaseException as error:
             self.close()

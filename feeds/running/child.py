@@ -90,7 +90,7 @@ class Child:
             while not (await asyncio.wait({answer}, timeout=LOOK_SECONDS))[0]:
                 self._watch()
         finally:
-            answer.cancel()  # if the caller was
+            answer.cancel()  # if the caller was cancelled
         return answer.result()
 
     def start(self) -> subprocess.Popen[bytes]:

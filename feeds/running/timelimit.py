@@ -1,4 +1,4 @@
-"""Time limits: for calls whose outcome does not matter, and for patience with others."""
+"""Time limits: for calls whose outcome does not matter, and for complaints about slow ones."""
 
 from __future__ import annotations
 

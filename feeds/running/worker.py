@@ -26,7 +26,7 @@ from feeds.postgresql.room import exempt
 
 SWITCH_SECONDS = 0.0005
 """The switch interval for processes with an event loop and threads: the time after which
-a thread returns the interpreter to the loop. Each send and read of the loop waits for that.
+a thread returns the interpreter to the loop. Each send and read of the loop waits for this.
 With Python's default of 5 ms, a thousand sends would wait for more than a second."""
 
 T = TypeVar("T")

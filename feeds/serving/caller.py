@@ -22,4 +22,4 @@ class Caller:
     """Its address, for people."""
 
     log: ClientLog
-    """The lines about it."""
+    """The log lines about it."""

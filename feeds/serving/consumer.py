@@ -49,7 +49,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
     """One connection of one client."""
 
     conversation: Conversation | None = None
-    """None until the request is granted; stays None if it is refused."""
+    """The conversation; None until the request is granted, and if it is refused."""
     limits: Limits
     """The limits of its node; set at the first event."""
     request: Request | None = None
@@ -178,7 +178,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
             await call(group, self.channel_name)
 
     def _turn_away(self, reason: str) -> None:
-        """End this connection: its client lost the right to it."""
+        """End this connection: its client is no longer allowed."""
         self._turning_away = asyncio.ensure_future(self._end(Close.DENIED, reason))
 
     async def _end_flood(self, conversation: Conversation) -> None:
@@ -194,7 +194,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         if self.visitor is not None:
             self._entrance.leave(self.visitor)
             self.visitor = None
-            self.ended = self.ended or (code, reason)  # `_turn_away` may be on its way
+            self.ended = self.ended or (code, reason)  # `_turn_away` may still be running
         if conversation is None:
             return False
         conversation.stop_serving()

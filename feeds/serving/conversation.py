@@ -174,7 +174,7 @@ class Conversation:
             )
 
     def _opened(self, outcome: Outcome) -> None:
-        # One that is stored late, after its end, may have replaced the one in use.
+        # An opening stored late, after its end, may have replaced the connection in use.
         if self._is_served:
             self._replacer.end(outcome.replaced)
 

@@ -192,7 +192,7 @@ class Node:
     def converse(
         self, caller: Caller, admission: Admission, form: Form, writer: ServedWriter
     ) -> Conversation:
-        """Serve *caller*, without an await since its *admission*, which read the cursors."""
+        """Serve *caller*; do not await between `admit` and this call."""
         outlet = Outlet(self.hub, writer, admission.cursors, form)
         sentences = Sentences(caller, outlet, self.recorder)
         return Conversation(

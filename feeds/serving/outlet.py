@@ -36,7 +36,7 @@ class Outlet:
 
     @property
     def is_blocked(self) -> bool:
-        """Whether bytes for the client are still unsent: a control would arrive late."""
+        """Whether bytes for the client are unsent, so that a control would arrive late."""
         return self.subscriber.blocked
 
     @property

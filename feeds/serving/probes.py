@@ -1,8 +1,8 @@
 """
 Answers to the probes of balancers and supervisors.
 
-They are given by the event loop itself, without a thread or the database: a thread
-pool that waits for a hanging database must not make a process look dead.
+The event loop itself answers, without a thread or the database: a thread pool that waits for a
+hanging database must not make a process look dead.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Probes:
 
 
 def reasons_against(scope: Scope) -> dict[str, str]:
-    """Return the reasons against new clients here, one sentence per part; empty: none."""
+    """Return the reasons to send no new clients here, one sentence per part; empty: none."""
     reasons = {}
     node = started_node()
     if node is None:

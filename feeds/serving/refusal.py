@@ -36,7 +36,7 @@ class Forbidden(Refusal):
 
 
 class Denied(Refusal):
-    """The client has no valid token for this, or is banned."""
+    """The client has no valid token for its request, or is banned."""
 
     close = Close.DENIED
 

@@ -2,7 +2,7 @@
 The reports of one connection, and the answers to them.
 
 A report is logged on receipt, judged, stored, and only then acknowledged, with the
-stored verdict. If a block is broken, its client is asked what it received.
+stored verdict. If a block is broken, its client is asked for the messages that it received.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Reports:
         self._recorder = recorder
         self._before = VerifiedSoFar()
         self._asked: dict[int, Report] = {}
-        """Broken blocks whose client was asked what it received."""
+        """Broken blocks whose client was asked to explain them."""
         self._telling = 0
         """The block that is being explained."""
         self._told: dict[str, array[int]] = {}
@@ -143,7 +143,7 @@ class Reports:
         self._outlet.tell(Ack(block=block, verdict=judgement.verdict, reason=judgement.reason))
 
     def _ask(self, report: Report) -> None:
-        """Ask what was received of a broken block, unless it is too long or too many are open."""
+        """Ask the client to explain a broken block, unless it is too long or too many are open."""
         limits = self._limits
         spanned = sum(part.last - part.first + 1 for part in report.feeds.values())
         if spanned <= limits.explained_messages and len(self._asked) < limits.open_explanations:

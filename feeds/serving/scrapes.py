@@ -1,7 +1,7 @@
 """
 Answers to scrapes of Prometheus at ``/metrics``.
 
-They need neither Django nor the database, and are given even while pages are overloaded.
+They need neither Django nor the database, and work even while pages are overloaded.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Screened:
 
 @dataclass(slots=True)
 class VerifiedSoFar:
-    """The ends of what was verified over one connection, so that nothing is counted twice."""
+    """The ends of the ranges verified over one connection, so that none is counted twice."""
 
     block: int = 0
     """The highest number of a block."""
@@ -47,13 +47,13 @@ class Screening:
     """Compares reports with the ends and epochs of their feeds."""
 
     def __init__(self, feeds: LiveFeeds, intake: Intake) -> None:
-        """Let *intake* read the promises again if a report does not fit *feeds*."""
+        """Let *intake* read the promises again if a report does not match *feeds*."""
         self._feeds = feeds
         self._intake = intake
 
     async def screen(self, report: Report, request: Request) -> Screened:
         """
-        Return what can be told of *report* for the session of *request*.
+        Return the result for *report* in the session of *request*.
 
         Raises ScheduleUnknownError if that depends on the database and it does not answer.
         """

@@ -39,7 +39,7 @@ class Texts:
         sentences: Sentences,
         recorder: Recorder,
     ) -> None:
-        """Answer *caller* through *outlet*; *sentences* know the client's name."""
+        """Answer *caller* through *outlet*; *sentences* has the client's name."""
         now = time.monotonic()
         self._caller = caller
         self._outlet = outlet

@@ -1,5 +1,5 @@
 """
-Verification: reports are compared with what their feeds contain.
+Verification: reports are compared with the messages of their feeds.
 
 Blocks in the recent past are checked at once, with two numbers. For older ones, the
 maker regenerates the messages, so that live clients are not slowed down, however

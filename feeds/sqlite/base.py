@@ -28,7 +28,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.execute_wrappers.append(self._pass)
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Connect to a file that is the owner's alone, and open the turnstile."""
+        """Connect to a file that only its owner may use, and open the turnstile."""
         opened = list[sqlite3.Connection]()
 
         def keep(*arguments: Any, **options: Any) -> sqlite3.Connection:
@@ -52,7 +52,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     @staticmethod
     def _make_private(path: Path) -> None:
         """Make the database if it is missing; SQLite gives its other files the same mode."""
-        with suppress(OSError):  # SQLite's own sentence comes next
+        with suppress(OSError):  # SQLite will raise its own error
             private.make_file(path)
             private.tighten_database(path)
 

@@ -26,8 +26,8 @@ from pathlib import Path
 from django.db import DEFAULT_DB_ALIAS, connections
 
 GIVE_WAY_SECONDS = 0.25
-"""Longest wait before a write: half the interval of promises, so that many feeds together,
-or a generator that hangs, slow down storing but do not end it."""
+"""Longest wait before a write: half the interval of promises. So many feeds together, or a
+generator that hangs, slow down storing but do not stop it."""
 LOOK_SECONDS = 0.001
 """Interval of looks at the turnstile: a look takes some microseconds."""
 
@@ -36,10 +36,10 @@ class Turnstile:
     """The turnstile of one database, as one connection sees it."""
 
     def __init__(self, database: Path) -> None:
-        """Open the file next to *database*; without the rights for it, nobody gives way."""
+        """Open the file next to *database*; without access to it, writes do not give way."""
         self._file: int | None = None
         self._is_jammed = False
-        """Whether the last wait was in vain: if so, do not wait again until it has been free."""
+        """Whether the last wait was in vain; then do not wait again before it was free."""
         self._is_mine = False
         path = database.with_name(f"{database.name}-turnstile")
         with suppress(OSError):
@@ -99,7 +99,7 @@ class Turnstile:
 
     def _leave(self) -> None:
         if self._file is not None:
-            with suppress(OSError):  # of a network file system; the write must not fail for it
+            with suppress(OSError):  # an error of a network file system must not fail the write
                 fcntl.flock(self._file, fcntl.LOCK_UN)
 
 

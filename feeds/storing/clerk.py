@@ -16,7 +16,7 @@ from feeds.running.worker import afresh
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-# Not niced: others wait while it holds SQLite's lock (decision 0020).
+# Not niced: other processes wait while it holds SQLite's lock (decision 0020).
 PROGRAM = """
 import django
 django.setup()

@@ -32,9 +32,9 @@ ASKED_AT_ONCE = 400
 WRITTEN_AT_ONCE = 400
 """Connections in one transaction of a heartbeat, so that nobody waits long for its locks."""
 LATE_SECONDS = 5.0
-"""The age from which an opening, when it is stored, ends no connection of another server: while
-it waited for the database, its client may have moved to that server. If the client came from that
-server instead, the connection there ends by itself."""
+"""The age from which an opening, when it is stored, ends no connection of another server. While
+it waited for the database, its client may have moved to that server. If the client came from
+there instead, its old connection ends by itself."""
 LOST = {"close_code": 1006, "reason": "the server ended"}
 """The end of a connection whose server showed no sign of life; it may still be served."""
 REPLACED = {"close_code": Close.REPLACED, "reason": "replaced"}
@@ -190,7 +190,7 @@ def _newest(sessions: Sequence[int]) -> list[int]:
 
 def _status(end: Closed) -> Status:
     """Return the status of a session after the *end* of its only connection."""
-    if end.code in (Close.REMOVED, Close.DENIED):  # a client may still say goodbye after that
+    if end.code in (Close.REMOVED, Close.DENIED):  # even if the client says goodbye then
         return Status.DISCONNECTED
     return Status.LEFT if end.left else Status.AWAY
 

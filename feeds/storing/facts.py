@@ -62,7 +62,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainReport:
-    """A block known only by its sentence and by what was written to its client."""
+    """A block known only by its sentence and by the number of messages written to its client."""
 
     client: str
     """The name in the sentence; not necessarily a valid client name."""

@@ -60,7 +60,7 @@ def insert(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> None:
 
 
 def update(rows: Sequence[Model], names: Sequence[str]) -> None:
-    """Update the fields *names* of *rows*, all of one model, each to a value of its own."""
+    """Update the fields *names* of *rows*, all of one model, each to its own value."""
     if not rows:
         return
     connection = connections[DEFAULT_DB_ALIAS]

@@ -2,8 +2,8 @@
 The presence of connections in the database.
 
 This process renews its lease, and stores the lag of its connections. Connections of a
-process that ended without closing them are closed as lost. If others closed those of
-this process while it was cut off, they are opened again. The activity of this process
+process that ended without closing them are closed as lost. If other processes closed this one's
+connections while it was cut off, they are opened again. The activity of this process
 is stored as a sample.
 """
 
@@ -148,7 +148,7 @@ class Presence:
         self._replacer.end(outcome.replaced)
 
     async def _close_lost(self) -> None:
-        """Mark as closed the stored connections of servers that the watch takes for dead."""
+        """Mark as closed the stored connections of servers that the watch considers dead."""
         now = time.monotonic()
         for server, sign in self._watch.dead(now, await self._database.run(leases.signs)).items():
             count = 0

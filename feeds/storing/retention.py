@@ -35,7 +35,7 @@ TIMES = {
 
 
 def removable(kind: str) -> QuerySet[Any]:
-    """Return all rows of *kind* but those in use, which are open connections and their sessions."""
+    """Return all rows of *kind* except open connections and their sessions."""
     match kind:
         case "samples":
             return Sample.objects.order_by("at")
@@ -122,7 +122,7 @@ def _sessions(gone: QuerySet[ClientSession]) -> Iterator[int]:
             for _ in _rows(rows.filter(session__in=still).order_by("pk")):
                 yield 0
         with transaction.atomic():
-            # A session that returns now waits for the lock, and then begins anew.
+            # A session that returns now waits for the lock, and then starts again.
             still_gone = list(still.select_for_update().values_list("pk", flat=True))
             ClientSession.objects.filter(pk__in=still_gone).delete()
         yield len(still_gone)

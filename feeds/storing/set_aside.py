@@ -18,8 +18,8 @@ def set_aside(folder: Path, fact: Fact, error: Exception) -> Path:
     """
     Append *fact*, which cannot be stored because of *error*, as a line of JSON.
 
-    When this returns, the line is on the disk. Only the owner may read the file,
-    because facts hold what clients sent. Raises OSError.
+    When this returns, the line is on the disk. Only the owner may read the file, because facts
+    hold data from clients. Raises OSError.
     """
     path = folder / NAME
     line = json.dumps(

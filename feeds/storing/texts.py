@@ -11,7 +11,8 @@ from feeds.storing.facts import Said
 
 REMOVED_PER_TEXT = 5
 """Most old texts of a session that make room for a new one: with 200 facts, a commit then removes
-at most 1,000, in about 20 ms. More than one, so that a session that has too many gets rid of them.
+at most 1,000, in about 20 ms. It is more than one, so that a session with too many texts loses
+the surplus.
 """
 
 

@@ -11,13 +11,13 @@ class Watch:
     """
     The signs of life that this process has seen, by its own monotonic clock.
 
-    A sign that stays the same for long enough belongs to a dead process, provided that
-    this process could store and look without a break: while the database is
-    unavailable to all, no sign changes.
+    A sign that stays the same for long enough belongs to a dead process, provided that this
+    process could store and look without a break: while the database is unavailable to all
+    processes, no sign changes.
     """
 
     def __init__(self, seconds: float, longest_break: float) -> None:
-        """Take a process for dead after *seconds*, if looks come within *longest_break*."""
+        """Consider a process dead after *seconds*, if no look is later than *longest_break*."""
         self._seconds = seconds
         self._longest_break = longest_break
         self._last = 0.0

@@ -1,4 +1,4 @@
-"""``manage.py doctor``: says what is wrong with an installation, and how to fix it."""
+"""``manage.py doctor``: finds problems of an installation, and says how to fix them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``manage.py records``: shows what a feed sent."""
+"""``manage.py records``: writes the messages that a feed sent."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ EXAMPLE = "python manage.py runserver {port}"
 
 
 class Command(CommandWithExitCodes, DaphneCommand):  # type: ignore[misc]  # daphne is not typed
-    """The command that runs the server and prints what clients do."""
+    """The command that runs the server and logs the actions of clients."""
 
     exit_codes = SERVER_EXIT_CODES
     help = (
@@ -63,7 +63,7 @@ class Command(CommandWithExitCodes, DaphneCommand):  # type: ignore[misc]  # dap
         self._server = FeedServer(**options)
         address = Address(self.addr, int(self.port))
         self._server.listen_at(address.listen(EXAMPLE))
-        if settings.PATH_PREFIX:  # Daphne's command has printed the address without it
+        if settings.PATH_PREFIX:  # Daphne's command has printed the address without the prefix
             log.info("serving at http://%s%s/", address, settings.PATH_PREFIX)
         return _Run(self._server)
 
