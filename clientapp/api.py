@@ -58,7 +58,8 @@ class Message:
     at: int
     """The intended time by the feed's schedule, microseconds since 1970."""
     received_at: int
-    """The time of reading it, on request, by this machine's clock: microseconds since 1970."""
+    """The time at which it was read, on request, by this machine's clock, in microseconds since
+    1970."""
     data: Any
     """The record: an object for ``users``, nested lists for ``arrays``."""
 
@@ -79,8 +80,8 @@ class Gap:
     cause: str
     """
     ``epoch``: the feed's recipe changed. ``history``: the server's database lost its last
-    messages; offsets after `last` follow, perhaps again. ``unavailable``: the server cannot make
-    them. ``unannounced``: the server skipped them.
+    messages; offsets after `last` follow, perhaps again. ``unavailable``: the server cannot
+    regenerate them. ``unannounced``: the server skipped them.
     """
 
 
@@ -219,8 +220,8 @@ class Subscription:
 
     Iterate over messages and gaps, or over `blocks`, in one task. The iteration ends when the
     server ends the session, and raises a ClientError if the client cannot continue. A message is
-    read from the connection when it is asked for, so a slow consumer slows the client down, and
-    reports only cover messages that were asked for.
+    read from the connection when the consumer asks for it. So a slow consumer slows the client
+    down, and reports cover only messages that the consumer got.
     """
 
     def __init__(
@@ -252,8 +253,8 @@ class Subscription:
         """
         The position of each feed, to continue from: `connect` takes it as *after*.
 
-        It is the position after the last message, gap or block that was yielded; at first,
-        that of the beginning.
+        It is the position after the last message, gap or block that was yielded, and at first the
+        position of the beginning.
         """
         begun = {feed: at for feed, at in self._inbox.positions.items() if at.epoch}
         return {**begun, **self._after, **self._yielded}
@@ -265,7 +266,7 @@ class Subscription:
 
     @property
     def unacknowledged(self) -> int:
-        """The number of blocks without a verdict; after the end, the server may lack these."""
+        """The number of blocks without a verdict; after the end, the server may not have these."""
         return 0 if self._run is None else self._run.unacknowledged
 
     async def __aenter__(self) -> Self:
@@ -307,7 +308,7 @@ class Subscription:
         assert self._task is not None
         self._run.interrupt()
         self._inbox.wanted.set()
-        # The iteration raised it, or the consumer does not want to know any more.
+        # The iteration raised it, or the consumer has stopped iterating.
         with suppress(ClientError):
             await self._task
 

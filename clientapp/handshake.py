@@ -54,7 +54,7 @@ async def open_socket(url: ServerUrl, query: str) -> ClientConnection:
             open_timeout=OPEN_SECONDS,
             close_timeout=CLOSE_SECONDS,
             max_size=MAX_FRAME_BYTES,
-            # A proxy for the outside world does not reach this machine.
+            # A proxy for other hosts does not reach this machine.
             proxy=True if has_proxy else None,
         )
     except OSError as error:

@@ -229,7 +229,7 @@ def process(text: str) -> int:
         os.kill(pid, 0)
     except ProcessLookupError:
         raise argparse.ArgumentTypeError(f"there is no process {pid} on this machine") from None
-    except PermissionError:  # it exists and belongs to another user
+    except PermissionError:  # the process exists and belongs to another user
         pass
     return pid
 

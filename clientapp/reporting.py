@@ -56,7 +56,8 @@ class Reporting:
         self._repeat_from: int | None = None
         """The first block to report again after the pause; None: no pause."""
         self._giving_up: asyncio.TimerHandle | None = None
-        """Restarted by each acknowledgement after the last block; None before that block."""
+        """The timer that each acknowledgement after the last block restarts; None before that
+        block."""
 
     def begin(self, stored: int) -> None:
         """Begin a connection whose server has stored the first *stored* blocks."""

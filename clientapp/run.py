@@ -23,8 +23,8 @@ from .reporting import ACK_SECONDS, Reporting
 from .wire.position import Position
 
 LEAVE_SECONDS = 5
-"""The wait for the last acknowledgements, and for the answer to a bye; the log is
-safe without either."""
+"""The wait for the last acknowledgements, and for the answer to a bye; without either, the log is
+still complete."""
 
 
 class Run:

@@ -23,9 +23,9 @@ class Verified:
 
     path: Path
     findings: Findings | None
-    """None: it cannot be read as a block log."""
+    """The findings; None if it cannot be read as a block log."""
     why: str = ""
-    """The reason, as a sentence; empty if it can be read."""
+    """The reason why it cannot be read, as a sentence; empty if it can."""
 
 
 def verify(path: Path) -> Verified:

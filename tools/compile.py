@@ -1,8 +1,8 @@
 """
 Compile the pass over the sockets, if there is a C compiler.
 
-Run it from the checkout: ``python -m tools.compile``. A server then delivers
-about a sixth more from one core; without it, Python does the same work. Restart
+Run it from the checkout: ``python -m tools.compile``. A server then delivers about a sixth more
+from one core. Without the library, Python does the same work. Restart
 a running server.
 """
 

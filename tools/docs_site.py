@@ -1,8 +1,8 @@
 """
 A hook of mkdocs: the site has the checkout's paths, so every link stays as it is.
 
-mkdocs reads one folder, ``docs``. Other pages are beside it, and pages link to
-code; this adds the pages of `PAGES` and each file that a page links to.
+mkdocs reads one folder, ``docs``. Other pages are outside of it, and pages link to code. This
+hook adds the pages of `PAGES` and each file that a page links to.
 """
 
 from __future__ import annotations

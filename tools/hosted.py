@@ -3,9 +3,9 @@ One installation for the tests of another project.
 
 `blockfeed.testing` starts it. It reads requests from standard input, one JSON
 object per line, and answers each with one line, which has the number of the
-request. The first line, with the address, has the number 0. When its input ends,
-as it does even if the tests are killed, it kills its programs and removes
-their data, which is in a temporary folder. Django runs in this process, so that
+request. The first line, with the address, has the number 0. When its input ends, it kills its
+programs and removes their data, which is in a temporary folder. The input ends even if the tests
+are killed. Django runs in this process, so that
 a request needs no new one.
 """
 
@@ -37,7 +37,7 @@ LOOK_SECONDS = 0.02
 PATIENCE_SECONDS = 300.0
 """The deadline of each wait: reached only by a hang."""
 _starting = threading.Lock()
-"""Locked during a start; also from the end of the input on, so that nothing starts then."""
+"""Locked during a start, and after the end of the input, so that nothing starts then."""
 LAST_LINES = 20
 """Lines of a program's output in an error message."""
 
@@ -229,7 +229,7 @@ def main() -> None:
                 answer = tell(request.pop("number"), partial(host.answer, request))
                 print(answer, file=answers, flush=True)
     finally:
-        # Without the main thread, the other one might not finish.
+        # If the main thread ended, the other one might not finish.
         ending.join()
 
 

@@ -27,7 +27,7 @@ def all_run() -> bool:
 
 
 def create(feed: str, kind: str, rate: float, seed: int, spec: dict[str, Any]) -> None:
-    """Create a feed; raises ValueError with what is not allowed."""
+    """Create a feed; raises ValueError with the value that is not allowed."""
     row = Feed(name=feed, kind=kind, rate=str(rate), seed=seed, spec=spec)
     try:
         row.full_clean()
@@ -81,7 +81,7 @@ def differences(
     feed: str, got: Sequence[Any], first: int | None, last: int | None
 ) -> dict[str, list[int]] | str:
     """
-    Compare messages with what was sent; return the offsets of each kind of difference.
+    Compare messages with the feed; return the offsets of each kind of difference.
 
     *got* has lines, parsed messages, or offsets, whose content is not compared. Messages
     between the first and the last one must not be missing; *first* and *last* extend this. If

@@ -31,7 +31,7 @@ OTHER_PASSWORD = 3
 
 
 class CannotStart(Exception):
-    """A failed preparation; the sentence says which."""
+    """A preparation failed; the sentence says which."""
 
 
 class Installation:

@@ -53,7 +53,7 @@ CSRF_COOKIE_NAME = f"csrftoken_{_INSTALLATION}"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS_PROXY
 SECURE_SSL_REDIRECT = env.flag("HTTPS_REDIRECT", default=False)
 SECURE_HSTS_SECONDS = env.seconds("HSTS_SECONDS", 0)
-# These would decide for other hosts of the domain, which only its owner can do.
+# These would affect other hosts of the domain, which only the domain's owner may decide.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 INSTALLED_APPS = [

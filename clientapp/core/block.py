@@ -1,8 +1,8 @@
 """
 A block: consecutive messages that a client collected, and its receipt.
 
-Messages of all feeds count together, in order of receipt; ranges are kept
-per feed, and follow each other from block to block without a hole.
+Messages of all feeds count together, in order of receipt. Ranges are kept per feed, and follow
+each other from block to block without a hole.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """
 The distinction between live and caught-up messages of a connection.
 
-A client that reconnects receives at once what it missed. Such blocks take almost
-no time, and their messages are late by the client's absence, so they must not
-count as measurements of the feed.
+A client that reconnects receives the messages that it missed at once. Blocks of them take almost
+no time, and their messages are late by the client's absence. So they must not count as
+measurements of the feed.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from ..wire.welcome import Welcome
 from .serverclock import DRIFT_PPM
 
 LIVE_SPREAD_US = 50_000
-"""A live message is seldom later than the promptest one by more than this; late
-messages after a catch-up were late by 145 to 243 ms."""
+"""A live message is seldom later than the promptest one by more than this; messages after a
+catch-up were late by 145 to 243 ms."""
 SETTLE_US = 1_000_000
 """For this long after a reconnect or the last caught-up message, a late message still
 counts as caught up. It is short, so that the figures show a server that stays slow."""
@@ -58,9 +58,9 @@ class CatchUp:
     The backlog of each connection, per feed.
 
     A message is caught up if its offset is at most the *head* in the welcome,
-    or if it became due while the client was still receiving those. The first
-    messages after these also count as caught up as long as they are later than live
-    messages were, for at most `SETTLE_US`.
+    or if it became due while the client was still receiving these messages. The first messages
+    after that also count as caught up while they are later than live messages were, for at most
+    `SETTLE_US`.
     """
 
     def __init__(self) -> None:

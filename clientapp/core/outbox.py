@@ -21,8 +21,8 @@ WINDOW = 256
 """
 The most reports in flight at once, and the most to read back from a log at once.
 
-A client that reconnects after a long time may have many. If all were sent at once,
-one lost acknowledgement would delay the verdicts of all, and be repaired last.
+A client that reconnects after a long time may have many. If all were sent at once, one lost
+acknowledgement would delay all verdicts, and would be repaired last.
 """
 
 

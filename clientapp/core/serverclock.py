@@ -100,9 +100,8 @@ class ServerClock:
         """
         Check whether the client's clocks still run together.
 
-        A clock that was set does no harm, but a machine that slept does, and the
-        two look the same. So the estimate starts anew, and until the next pong the
-        step counts as error.
+        A clock that was set does no harm, but a machine that slept does, and both look the same.
+        So the estimate starts again, and until the next pong the step counts as error.
         """
         apart = _apart_us(stamp)
         if self._apart_us is not None and abs(apart - self._apart_us) > STEP_US:

@@ -19,7 +19,7 @@ class ServerUrl(str):
     """
     An address as text without credentials; only `full` and `token` have them.
 
-    So code that shows, stores or compares an address never includes them.
+    So code that shows, stores or compares an address never includes the credentials.
     """
 
     __slots__ = ("credentials", "token")
@@ -27,7 +27,7 @@ class ServerUrl(str):
     credentials: str
     """User and password as written, with a colon between; empty: none."""
     token: str
-    """The token that lets the client in; empty: none."""
+    """The client's token; empty: none."""
 
     def __new__(cls, text: str, token: str = "") -> Self:
         """Split *text*; a `ServerUrl` is returned unchanged."""
@@ -42,7 +42,7 @@ class ServerUrl(str):
         return url
 
     def with_token(self, token: str) -> ServerUrl:
-        """Return the same address with *token*; raises BadUsage if that has not the form of one."""
+        """Return the same address with *token*; raises BadUsage if the token has a wrong form."""
         if token and not is_token(token):
             raise BadUsage(f"the token is not allowed: {FORM}")
         return ServerUrl(self.full, token)

@@ -44,13 +44,13 @@ class Measured(NamedTuple):
     ideal: float | None
     """Seconds from the intended time of its first message to that of its last; None: unknown."""
     verdict: str
-    """Empty: not yet checked."""
+    """The server's verdict; empty if it is not known yet."""
     interrupted: bool
     """Whether it spans a reconnect, or contains caught-up messages."""
     plain: bool
     """Whether its client reported only the sentence."""
     latency: LatencySeen | None
-    """None if there is none by the server's clock."""
+    """Latencies; None if there are none by the server's clock."""
 
     @property
     def overhead(self) -> float:

@@ -45,7 +45,7 @@ class Summary:
     latency_blocks: int
     """Blocks whose latencies are by the server's clock."""
     plain: Spread | None
-    """Block times as plain clients report them: a series of its own."""
+    """Block times as plain clients report them, a separate series."""
 
     @property
     def timed(self) -> int:
@@ -96,7 +96,7 @@ def left_out_sentence(left_out: Mapping[Reason, int]) -> str:
     """
     Return a sentence on the blocks left out and why; empty if there are none.
 
-    Blocks of plain clients have figures of their own, so they get a separate sentence.
+    Blocks of plain clients have separate figures, so they get a separate sentence.
     """
     told = [
         f"{left_out[reason]:,} {reason}"

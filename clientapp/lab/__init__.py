@@ -1,1 +1,1 @@
-"""Load and statistics, which a client does not need to collect."""
+"""Load and statistics; a client that only collects needs none of it."""

@@ -176,7 +176,7 @@ class BlockLog:
         return tail
 
     def _keep_private(self) -> None:
-        """Take a log of an earlier version from other users: it holds the key of its session."""
+        """Close a log of an earlier version to other users: it holds the key of its session."""
         mode = stat.S_IMODE(os.fstat(self._file).st_mode)
         if mode & 0o077:
             with suppress(PermissionError):  # of a log that belongs to another user
@@ -222,7 +222,7 @@ class BlockLog:
             while written < len(text):
                 written += os.write(self._file, text[written:])
         except OSError as error:
-            with suppress(OSError):  # the next start cuts off a torn tail
+            with suppress(OSError):  # the next start removes a torn tail
                 os.ftruncate(self._file, self._tail.end)
             raise CouldNot(f"the log {self.path} cannot be written: {_why(error)}") from None
         return self._tail.end + written

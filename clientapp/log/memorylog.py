@@ -21,7 +21,7 @@ from ..wire.report import Report
 from .parse import LoggedBlock, parse_checksums
 
 BLOCKS_KEPT = 16
-"""The blocks whose messages are kept: a server asks about few of them, and soon."""
+"""The number of blocks whose messages are kept: a server asks about few of them, and soon."""
 
 
 class MemoryLog:

@@ -1,8 +1,8 @@
 """
 The reader of whole block logs, forwards, one line at a time.
 
-After a fault it continues with the next line whose place in the log is clear. So
-one damaged line causes one fault or a few, not one for every line after it.
+After a fault it continues with the next line whose place in the log is clear. So one damaged line
+causes one or a few faults, not one for every line after it.
 """
 
 from __future__ import annotations

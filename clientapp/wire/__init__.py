@@ -1,8 +1,8 @@
 """
 The messages and controls that client and server exchange, and nothing else.
 
-Standard library only, no I/O, no clock. The server imports of the client only this
-package, `figures` and `output` (decision 0001), so that ``clientapp/`` can be copied
+Standard library only, no I/O, no clock. Of the client, the server imports only this package,
+`figures` and `output` (decision 0001), so that ``clientapp/`` can be copied
 out of the project as one folder. ``docs/reference/protocol.md`` is the normative
 description in prose.
 """

@@ -30,7 +30,7 @@ class Close(IntEnum):
     BAD_REQUEST = 4501
     """A parameter of the URL is not allowed; the same URL will fail again."""
     DENIED = 4502
-    """The client may not have this: no valid token, a token for something else, or a ban."""
+    """Access denied: no valid token, a token for other feeds or another name, or a ban."""
     REMOVED = 4503
     """An operator ended this connection; do not reconnect."""
     LIMIT = 4504

@@ -6,8 +6,8 @@ over the CRC-32 of each line. The digests of all lines up to two offsets give
 the digest of the lines between them, so a server checks a block of any size
 with two numbers.
 
-It detects accidents, not forgeries: a changed line keeps its CRC-32 once in
-2^32 times, and an attacker can construct such a line.
+It detects accidents, not forgeries: one changed line in 2^32 has the same CRC-32, and an attacker
+can construct such a line.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def join(digest: int, more: int, count: int) -> int:
 
 
 def between(before: int, after: int, count: int) -> int:
-    """Return the digest of the *count* lines that led from *before* to *after*."""
+    """Return the digest of the *count* lines between the digests *before* and *after*."""
     return (after - before * pow(BASE, count, MODULUS)) % MODULUS
 
 

@@ -13,7 +13,7 @@ MAX_LABEL = 64
 """The most characters in a label: it is a name, not a text."""
 
 BLANKS = "\u115f\u1160\u3164\uffa0"
-"""The fillers of Hangul: letters for Unicode, and invisible. They are the only such letters."""
+"""The fillers of Hangul, the only letters of Unicode that are invisible."""
 CLIENT_NAME = re.compile(rf"(?!.*[{BLANKS}])\w[\w .@+-]{{0,63}}")
 FEED_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 SESSION_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")

@@ -39,7 +39,7 @@ class Request:
     block_size: int = 1
     """Messages in one block of this client."""
     declares_size: bool = True
-    """Whether the URL names the block size; a plain client may leave its size open."""
+    """Whether the URL names the block size; a plain client may leave it out."""
     session: str | None = None
     """The key of the session to resume; None: the server creates one."""
     after: Mapping[str, Position] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Request:
         if self.session is not None:
             pairs.append(("session", self.session))
         pairs += [("after", format_after(feed, at)) for feed, at in self.after.items()]
-        # A parameter of its own: servers that do not know it ignore it.
+        # A separate parameter, which older servers ignore.
         pairs += [("at", f"{feed}:{at.at}") for feed, at in self.after.items() if at.at is not None]
         if self.first is not None:
             pairs.append(("from", str(self.first)))
@@ -84,7 +84,7 @@ def parse_request(query: str) -> Request:
     given: dict[str, list[str]] = {}
     for name, value in pairs:
         given.setdefault(name, []).append(value)
-    _single(given, TOKEN, "")  # what it allows is not part of the request
+    _single(given, TOKEN, "")  # the token is not part of the request
     feeds = tuple(given.get("feed", DEFAULT_FEEDS))
     request = Request(
         client=_single(given, "client", DEFAULT_CLIENT),
@@ -104,8 +104,8 @@ def speaks_protocol(offered: Collection[str], query: str) -> bool:
     """
     Tell whether a client speaks the protocol, that is, offers it or names a session.
 
-    Every other client is plain, and receives messages only; so is one that offers the plain
-    subprotocol. *offered* are subprotocols; *query* may be any text, even one that
+    Every other client is plain, and receives messages only; this includes clients that offer the
+    plain subprotocol. *offered* are subprotocols; *query* may be any text, even one that
     `parse_request` refuses.
     """
     if SUBPROTOCOL in offered:
@@ -113,7 +113,7 @@ def speaks_protocol(offered: Collection[str], query: str) -> bool:
     if PLAIN_SUBPROTOCOL in offered:
         return False
     if "session" not in query and "%" not in query:
-        return False  # spares most plain clients the parsing
+        return False  # avoids the parsing for most plain clients
     try:
         pairs = parse_qsl(query, max_num_fields=MAX_FIELDS)
     except ValueError:

@@ -1,8 +1,8 @@
 """
-Tokens, which let their bearer in, as text.
+Tokens as text.
 
-A token begins with a mark of its own, so that it can be recognised, and hidden, wherever
-it appears. All its characters are legal in a header, in a subprotocol and in a URL.
+A token begins with a mark, so that it can be recognised, and hidden, wherever it appears. All its
+characters are legal in a header, in a subprotocol and in a URL.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HIDDEN = "***"
 
 
 def is_token(text: str) -> bool:
-    """Tell whether *text* has the form of a token; whether it is valid, only a server knows."""
+    """Tell whether *text* has the form of a token; only a server can tell whether it is valid."""
     return len(text) <= MAX_TOKEN and _TOKEN.fullmatch(text) is not None
 
 
@@ -44,7 +44,7 @@ def offered_token(authorizations: Iterable[str], subprotocols: Iterable[str], qu
     Return the token of a request; empty: it has none.
 
     *authorizations* are the values of its headers ``Authorization``; other schemes than Bearer
-    are for proxies. Raises BadRequest if it has several, or something else in the place of one.
+    are for proxies. Raises BadRequest if it has several, or one with a wrong form.
     """
     bearers = [match[1] for value in authorizations if (match := _BEARER.fullmatch(value))]
     in_subprotocols = [name for name in subprotocols if name.startswith(MARK)]

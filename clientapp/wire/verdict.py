@@ -1,4 +1,4 @@
-"""The result of a server's comparison of a report with what it sent."""
+"""The result of a server's comparison of a report with the messages that it sent."""
 
 from enum import StrEnum
 

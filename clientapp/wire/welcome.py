@@ -1,4 +1,4 @@
-"""The welcome: the server's first frame, with all that a client needs to begin."""
+"""The welcome: the server's first frame, with everything that a client needs to begin."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """
 The pytest plugin: the fixture ``blockfeed``, one server for each process of a test run.
 
-With pytest-xdist each worker has a server of its own. It starts with the first test that uses
-the fixture, and ends with the worker, even if that is killed.
+With pytest-xdist each worker has a server of its own. The server starts with the first test that
+uses the fixture, and ends with the worker, even if the worker is killed.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ The pytest plugin gives each test run a fixture ``blockfeed`` of this kind. With
     with running() as blockfeed:
         ...
 
-It ends with the process that started it, in whatever way that ends.
+It ends with the process that started it, however that process ends.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LOOK_SECONDS = 0.05
 
 
 class BlockfeedError(Exception):
-    """Blockfeed could not be started, or could not do what was asked; the text says why."""
+    """Blockfeed could not be started, or could not carry out a request; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +140,7 @@ class Blockfeed:
         last: int | None = None,
     ) -> None:
         """
-        Compare what a consumer has of *feed* with what was sent.
+        Compare the messages that a consumer got of *feed* with those that were sent.
 
         *got* has messages in the order of their arrival: as text, parsed, or only their offsets.
         From the first to the last of them none may be missing, doubled, out of order or altered;

@@ -9,14 +9,14 @@ from tests.support.stack import CHECKOUT, PATIENCE_SECONDS, Stack
 
 
 def documented() -> list[str]:
-    """Return the words of the command in the how-to that checks a deployment."""
+    """Return the words of the how-to's command that checks a deployment."""
     guide = (CHECKOUT / "docs" / "how-to" / "balancer.md").read_text(encoding="utf-8")
     (line,) = re.findall(r"^    (.*manage\.py check --deploy.*)$", guide, re.MULTILINE)
     return shlex.split(line)
 
 
 def test_documented_environment_passes_the_check_of_a_deployment(stack: Stack) -> None:
-    """Django finds nothing to warn of with it, and something without."""
+    """With it, Django reports no problem; without it, it reports one."""
     words = documented()
     program = words.index(".venv/bin/python")
     given = dict(word.split("=", 1) for word in words[:program])
@@ -30,7 +30,7 @@ def test_documented_environment_passes_the_check_of_a_deployment(stack: Stack) -
 
 
 def test_serve_refuses_debug_where_others_can_reach_it(stack: Stack) -> None:
-    """It says what to do, unless an option says that it is intended."""
+    """The refusal says what to do; an option turns it off."""
     address = f"0.0.0.0:{stack.port}"
     refused = stack.start("serve", f"--bind={address}")
     assert refused.process.wait(PATIENCE_SECONDS) == 1

@@ -214,7 +214,7 @@ def test_any_site_may_connect(stack: Stack) -> None:
         "JOIN feeds_clientsession AS session ON session.id = message.session_id"
     )
     until(lambda: len(stack.rows(stored)) == 2, lambda: str(stack.rows(stored)))
-    # A text is handled after its connection has ended, and perhaps after the next one's text.
+    # A text is handled after its connection has ended, perhaps after the text of the next one.
     assert sorted((client, text) for client, _, text in stack.rows(stored)) == [
         ("alice", "from https://elsewhere.example"),
         ("alice", "from null"),

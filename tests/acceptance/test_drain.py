@@ -62,7 +62,7 @@ def test_sentence_on_its_way_is_stored(stack: Stack) -> None:
 
 
 def test_client_that_does_not_read_does_not_delay_the_drain(stack: Stack) -> None:
-    """A client that no farewell reaches is cut off after a while."""
+    """A client that reads no farewell is cut off after a while."""
     server = stack.server()
     stack.generator("--feed=arrays", "--rate=2000")
     with RawClient(stack.port, "client=deaf&feed=arrays", buffer=SMALL_BUFFER) as deaf:

@@ -40,7 +40,7 @@ def get(stack: Stack, path: str) -> tuple[int, bytes]:
 
 
 def test_response_that_fails_midway_is_broken_off(failing: Stack) -> None:
-    """The client gets a broken response, the log says why, and everybody else is served."""
+    """The client gets a broken response, the log says why, and all other clients are served."""
     server = failing.server()
     with RawClient(failing.port) as client:
         client.wait_for("welcome")
@@ -79,7 +79,7 @@ def test_streamed_response_waits_for_its_reader(failing: Stack) -> None:
 
 
 def made(stack: Stack) -> dict[str, int]:
-    """Return what the server knows of its endless response."""
+    """Return the server's record of its endless response."""
     found: dict[str, int] = json.loads(get(stack, "/counted")[1])
     return found
 

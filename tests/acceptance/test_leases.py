@@ -1,4 +1,4 @@
-"""Servers that others take for dead, and that return with the clients that they still serve."""
+"""Servers that others consider dead, and that return with the clients they still serve."""
 
 from __future__ import annotations
 

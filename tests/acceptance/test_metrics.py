@@ -19,7 +19,7 @@ Samples = Mapping[tuple[str, ...], float]
 
 
 def scrape(stack: Stack) -> Samples:
-    """Return what one of the servers answers; the kernel chooses it."""
+    """Return the answer of one of the servers; the kernel chooses which."""
     pages: list[str] = []
 
     def is_answered() -> bool:

@@ -1,4 +1,4 @@
-"""A database that loses its last seconds: everyone continues, and nothing is called broken."""
+"""A database that loses its last seconds: all clients continue, and no block is broken."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ def assert_nothing_is_broken(stack: Stack) -> None:
     """
     Check that every stored report is verified, or unverifiable because of the rollback.
 
-    Whether there is one of the second kind depends on the moment: a block that was complete
-    before the rollback may have been reported before it, or not.
+    There need not be one of the second kind: a block that was complete before the rollback may
+    have been reported before it.
     """
     rows = stack.rows("SELECT DISTINCT verdict, reason FROM feeds_blockreport")
     found = {

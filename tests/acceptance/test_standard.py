@@ -1,4 +1,4 @@
-"""A real server and the standards: RFC 6455 by its cases, and the ways to ask for a WebSocket."""
+"""A real server and RFC 6455: the standard's cases, and the ways to ask for a WebSocket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LAST = b"the last ping"
 
 
 def test_every_case_of_the_standard(stack: Stack) -> None:
-    """The server answers each case of RFC 6455 as the standard asks, and is as before."""
+    """The server answers each case as RFC 6455 requires, and keeps serving."""
     server = stack.server()
     outcomes, wanted = {}, {}
     for case in rfc6455.cases():
@@ -27,7 +27,7 @@ def test_every_case_of_the_standard(stack: Stack) -> None:
 
 
 def outcome(port: int, case: Case) -> tuple[bytes | int, ...]:
-    """Return what the server answers to a case: pongs, and the code of its close frame."""
+    """Return the server's answer to a case: pongs, and the code of its close frame."""
     with RawClient(port, "client=case&feed=arrays", is_plain=True) as client:
         client.socket.sendall(case.sent + masked(PING, LAST))
         found: list[bytes | int] = []
@@ -87,7 +87,7 @@ def test_frames_sent_with_the_request_are_read(stack: Stack) -> None:
 
 
 def test_wrong_request_for_a_websocket_gets_a_sentence(stack: Stack) -> None:
-    """A handshake that cannot work is refused in words, and the version that works is named."""
+    """A wrong handshake is refused with a sentence, which names the version that works."""
     stack.server()
     good = upgrade("feed=arrays", is_plain=True)
     for wrong, right, status, sentence in (

@@ -56,7 +56,7 @@ def freeze(stack: Stack, program: Program) -> None:
     """
     Freeze *program* while it does not have SQLite's lock.
 
-    If it had, nobody could write to the database before it continues.
+    With the lock, it would keep all others from writing until it continues.
     """
 
     def is_frozen() -> bool:
@@ -136,8 +136,8 @@ def test_generator_that_stands_still_loses_nothing(stack: Stack) -> None:
     """
     A generator that stands still for 2 s three times leaves no trace in a client's log.
 
-    On a machine that is not overloaded, it keeps its feeds each time. If it loses one, then to
-    one other generator, and it stands by.
+    On a machine that is not overloaded, it keeps its feeds each time. If it loses one, exactly
+    one other generator takes it, and the first one stands by.
     """
     stack.server()
     programs = [stack.start("generate", "--standby")]

@@ -17,7 +17,7 @@ PLACE = "/opt/blockfeed"
 """The checkout's place in the units."""
 PYTHON = f"{PLACE}/.venv/bin/python"
 MOST_EXPOSURE = 20
-"""Tenths: systemd calls up to 4.9 OK, and 9.6 is what a service without a sandbox has."""
+"""Highest exposure, in tenths: systemd calls up to 4.9 OK; without a sandbox it is 9.6."""
 
 needs_analyze = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing"
@@ -52,7 +52,7 @@ def names(folder: Path) -> list[str]:
 
 @needs_analyze
 def test_units_are_correct(units: Path) -> None:
-    """Systemd finds nothing wrong with the units; with a wrong line it does."""
+    """Systemd finds no fault in the units, and finds a wrong line."""
     done = analyze(units, "verify", "--man=no", *names(units))
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
     service = units / "blockfeed-server.service"

@@ -1,4 +1,4 @@
-"""An installation of an earlier version is migrated, and nothing of it is lost."""
+"""An installation of an earlier version is migrated without a loss."""
 
 import json
 import re
@@ -42,7 +42,7 @@ def old(tmp_path: Path) -> Iterator[Stack]:
 
 
 def log_at(url: str) -> bytes:
-    """Return the old log, changed as if its server had been at *url*: a session depends on that."""
+    """Return the old log, changed as if its server had been at *url*, part of its session."""
     log = OLD_LOG.read_bytes()
     found = SESSION_LINE.match(log)
     assert found is not None

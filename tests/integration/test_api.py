@@ -1,4 +1,4 @@
-"""The Python API with a scripted server, which knows what it sent and lost."""
+"""The Python API with a scripted server, which records the messages that it sent and lost."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ async def test_blocks_are_positions_of_their_own() -> None:
 
 
 async def test_message_after_a_timeout_is_not_reported() -> None:
-    """A message that arrives after the consumer gave up is in no report until it is asked for."""
+    """A message that arrives after the consumer gave up is in no report until it is read."""
     async with FeedServer() as server:
         async with connect(server.url, block_size=1, timeout=0.1) as subscription:
             with pytest.raises(NothingCame):

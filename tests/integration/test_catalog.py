@@ -143,7 +143,7 @@ def test_refresh_costs_two_queries() -> None:
 
 
 def test_slow_source_does_not_silence_a_feed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time in which sources are built does not count as silence of a generator."""
+    """The time for building sources does not count as silence of a generator."""
     clock, built = [0.0], set[Recipe]()
 
     def build(recipe: Recipe) -> Source:

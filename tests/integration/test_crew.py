@@ -338,7 +338,7 @@ async def test_standby_that_is_locked_out_stands_by() -> None:
         other.stop()
         await elsewhere
         await until(lambda: at_work(crew) == ["arrays"])
-    # What was promised, but not pushed, is left to the servers. Nothing has two versions.
+    # The servers generate messages that were promised, but not pushed. No offset has two versions.
     assert len(set(layer.lines)) == len(set(offsets(layer)))
 
 

@@ -1,4 +1,4 @@
-"""The judge of database errors."""
+"""The classification of database errors."""
 
 from __future__ import annotations
 

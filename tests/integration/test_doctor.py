@@ -81,14 +81,14 @@ def test_debug_on_a_public_address(settings: Settings) -> None:
 
 
 def test_public_address_without_hosts(settings: Settings) -> None:
-    """With only the default hosts, nobody else gets a page."""
+    """With only the default hosts, no other host gets a page."""
     settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
     found = problem(surroundings.examine_address("0.0.0.0", free_port()), "hosts")
     assert found.fix == "Set ALLOWED_HOSTS to its public names."
 
 
 def test_port_of_another_program() -> None:
-    """A port is wrong if another program uses it, even one that says nothing."""
+    """A port is wrong if another program uses it, even one that does not answer."""
     with socket.create_server((LOCAL, 0)) as holder:
         holder.listen()
         port = holder.getsockname()[1]
@@ -99,14 +99,14 @@ def test_port_of_another_program() -> None:
 
 
 def test_folder_that_others_may_change(folder: Path) -> None:
-    """A folder that others may write to is named with the command that ends this."""
+    """A folder that others may write to is reported with the command that corrects it."""
     folder.chmod(0o777)
     assert problem(surroundings.examine_folder(), "folder").fix == f"Run: chmod go-w {folder}"
 
 
 @pytest.mark.parametrize("name", surroundings.SECRETS)
 def test_secret_that_others_may_read(folder: Path, name: str) -> None:
-    """Each file with secrets must be for its owner only."""
+    """Only its owner may read a file with secrets."""
     (folder / name).touch(mode=0o644)
     found = problem(surroundings.examine_folder(), "folder")
     assert found.fix == f"Run: chmod 600 {folder / name}"
@@ -209,7 +209,7 @@ def test_clock_that_was_set_back() -> None:
 @pytest.mark.usefixtures("default_feeds")
 @pytest.mark.django_db(transaction=True)
 def test_feeds_without_a_generator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A free feed, one whose generator died, and one with a wrong clock are told apart."""
+    """A free feed, one whose generator died, and one with a wrong clock are distinguished."""
     monkeypatch.setattr(generators, "SILENT_SECONDS", 0.05)
     monkeypatch.setattr(generators, "LOOK_SECONDS", 0.01)
     Feed.objects.filter(name="users").update(promised_us=0)

@@ -43,7 +43,7 @@ async def issue(**facts: Any) -> tuple[AccessToken, str]:
 
 
 async def test_open_server_ignores_tokens() -> None:
-    """Without ACCESS=token, everybody is let in, whatever they send as a token."""
+    """Without ACCESS=token, every client is admitted, whatever it sends as a token."""
     for query in ("", "token=nonsense"):
         async with client(query) as one:
             await receive(one, "welcome")
@@ -105,7 +105,7 @@ async def test_plain_subprotocol_is_selected() -> None:
 async def test_bearer_waits_until_the_database_has_answered_once(
     monkeypatch: pytest.MonkeyPatch, offers: list[str]
 ) -> None:
-    """As long as it is not known which tokens are revoked, clients are asked to retry."""
+    """Until the server has read the revoked tokens, it asks clients to retry."""
     _, token = await issue()
     look = register.look
 
@@ -125,7 +125,7 @@ async def test_bearer_waits_until_the_database_has_answered_once(
     monkeypatch.setattr(register, "look", fail)
     await gate.follow()
     async with client(f"token={token}") as one:
-        await receive(one, "welcome")  # the last list holds
+        await receive(one, "welcome")  # the last list stays in use
 
 
 @pytest.fixture

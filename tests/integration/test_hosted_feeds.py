@@ -1,4 +1,4 @@
-"""The comparison of a feed with the messages that a consumer has, by `tools.hosted_feeds`."""
+"""The comparison of a consumer's messages with the feed, by `tools.hosted_feeds`."""
 
 import pytest
 

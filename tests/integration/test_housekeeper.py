@@ -43,14 +43,14 @@ def say(session: ClientSession, count: int, text: str = "hello") -> None:
 
 
 def clean() -> None:
-    """Remove what is to be removed, as the housekeeper does."""
+    """Remove old rows, as the housekeeper does."""
     for kind, before in cutoffs(NOW).items():
         for _ in remove(kind, before):
             pass
 
 
 def test_young_rows_within_the_quotas_stay() -> None:
-    """Without too many rows, only their age counts."""
+    """If there are not too many rows, only their age counts."""
     say(connect("alice"), 40)
     days = {"samples": 7, "reports": 30, "messages": 30, "connections": 30, "sessions": 90}
     assert cutoffs(NOW) == {kind: NOW - timedelta(days=days[kind]) for kind in KINDS}

@@ -197,7 +197,7 @@ class ForgetfulDriver:
         self.done = asyncio.get_running_loop().create_future()
 
     async def get_message(self, timeout: float) -> dict[str, Any]:  # noqa: ASYNC109  the driver's
-        """Return a message without meaning, once it is there."""
+        """Return a dummy message, once it has arrived."""
         await asyncio.wait_for(self.done, timeout=PATIENCE_SECONDS)
         self.done = asyncio.get_running_loop().create_future()
         return {"type": "pong"}

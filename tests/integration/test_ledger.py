@@ -82,7 +82,7 @@ def test_session_report_and_text_in_one_batch() -> None:
 
 
 def test_errors_of_an_insertion_are_those_of_django() -> None:
-    """The judge of database errors knows each error of an insertion, on both databases."""
+    """Each error of an insertion is classified, on both databases."""
     ledger.commit([opened(), reported(1)])
     again = BlockReport.objects.get()
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -259,7 +259,7 @@ def test_removed_report_stays_removed() -> None:
 
 
 def test_report_kept_beside_removed_ones_stays() -> None:
-    """A report that came late is newer than its successors, so it is kept with its verdict."""
+    """A report that arrived late is newer than its successors, so it is kept with its verdict."""
     ledger.commit([opened(), reported(2)])
     ledger.commit([replace(reported(1, judgement=BROKEN), at=NOW + timedelta(days=2))])
     assert sum(retention.remove("reports", NOW + timedelta(days=1))) == 1

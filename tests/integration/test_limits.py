@@ -209,7 +209,7 @@ async def test_heartbeat_seconds() -> None:
 
 
 async def test_poll_seconds_and_push_grace(settings: Settings) -> None:
-    """Messages that are due and were not pushed are made once a poll finds them late."""
+    """Due messages that were not pushed are regenerated once a poll finds them late."""
     node = Node(replace(LIMITS, poll_seconds=0.05, push_grace_us=1000))
     node._membership._joined.update(("arrays", "users"))  # it receives no notice
     await node.start()

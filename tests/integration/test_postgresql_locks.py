@@ -54,7 +54,7 @@ async def store(clerk: Clerk, keys: list[str], block: int) -> None:
 
 
 async def beat(clerk: Clerk) -> None:
-    """Store the heartbeats of two servers, one of which others take for dead."""
+    """Store the heartbeats of two servers, one of which others consider dead."""
     for number in range(ROUNDS * 4):
         at = NOW + timedelta(seconds=number)
         behind = {f"c-{key}": number + 1 for key in KEYS[number::7]}

@@ -58,7 +58,7 @@ def test_another_connection_of_the_process_keeps_the_locks(
     """After a second connection of a process, other programs still see that the first is open."""
     store(database)
     database.copy().connect()
-    # The last connection to a database removes its WAL, which then belongs to nobody.
+    # The last connection to a database removes its WAL.
     reader = (
         "import sqlite3, sys; other = sqlite3.connect(sys.argv[1]);"
         "other.execute('SELECT * FROM things').fetchall(); other.close()"
@@ -133,7 +133,7 @@ def test_link_keeps_its_target_as_it_is(tmp_path: Path) -> None:
 def test_file_of_another_user_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """If the mode cannot be changed, the program goes on, and the log says so."""
+    """If the mode cannot be changed, the program continues, and the log says so."""
 
     def refuse(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")

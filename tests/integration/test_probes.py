@@ -1,4 +1,4 @@
-"""The probes of balancers: what makes a server process alive and ready."""
+"""The probes of balancers: when a server process is alive, and when it is ready."""
 
 from __future__ import annotations
 

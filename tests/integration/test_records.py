@@ -170,7 +170,7 @@ async def test_only_reading_is_allowed(http: AsyncClient) -> None:
 
 
 async def test_records_of_other_libraries_are_not_made_up(http: AsyncClient) -> None:
-    """A stretch that this server cannot make is refused; one in the middle breaks the response."""
+    """A stretch that cannot be regenerated is refused; in the middle, it breaks the response."""
     await Segment.objects.filter(first=1001).aupdate(epoch="0123456789ab")
     status, said = await get_json(http, "/feeds/arrays/records?first=1001&last=1005")
     assert status == 410

@@ -184,7 +184,7 @@ async def test_impossible_report_is_not_stored(changes: dict[str, Any], sentence
     "part", [{"last": 9}, {"at": 1}, {"history": True}, {"last": 0, "history": True}]
 )
 async def test_block_of_a_lost_history_is_unverifiable(part: dict[str, Any]) -> None:
-    """A range of another history is not judged: one ahead, with another time, or marked as such."""
+    """A range of another history is not judged: ahead, with another time, or marked as such."""
     await generate(4)
     async with client(BLOCKS) as one:
         await one.send_to(report("f" * 12, part=part))

@@ -1,4 +1,4 @@
-"""Members of a swarm with a scripted server, which knows what it sent and lost."""
+"""Members of a swarm with a scripted server, which records the messages it sent and lost."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ async def test_filled_gap_counts_as_received(server: FeedServer) -> None:
 
 
 async def test_member_without_a_block_starts_anew(server: FeedServer) -> None:
-    """A member without a kept block starts anew; messages sent in its absence are not expected."""
+    """A member without a kept block starts again; messages sent in its absence are not expected."""
     played = Played(server, Stay(0.0, 0.5), Stay(1.0, LONG), block_size=100)
     await server.until(lambda: server.connected == 1)
     await server.publish("users", 8)

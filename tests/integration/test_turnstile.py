@@ -207,7 +207,7 @@ def test_same_users_as_the_database(tmp_path: Path, mode: int) -> None:
 
 
 def test_lock_that_cannot_be_left(tmp_path: Path) -> None:
-    """A network file system may fail to free the file; the write is done all the same."""
+    """A network file system may fail to free the file; the write is still done."""
     (tmp_path / "db.sqlite3").touch()
     turnstile = Turnstile(tmp_path / "db.sqlite3")
     with turnstile.passing():

@@ -1,4 +1,4 @@
-"""The project's settings, with limits on HTTP that a test reaches soon."""
+"""The project's settings, with low limits on HTTP."""
 
 from dataclasses import replace
 

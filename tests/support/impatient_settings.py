@@ -1,4 +1,4 @@
-"""The project's settings, with timeouts that a test can wait for."""
+"""The project's settings, with timeouts that are short enough for a test."""
 
 from copy import deepcopy
 from dataclasses import replace

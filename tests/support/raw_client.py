@@ -97,7 +97,7 @@ class RawClient:
         return found
 
     def deafen(self) -> None:
-        """Let nothing more arrive, as if the cable were cut; Linux only."""
+        """Drop everything that arrives from now on, as if the cable were cut; Linux only."""
         # A filter program of one instruction: keep 0 bytes of every packet.
         program = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
         option = struct.pack("HL", 1, ctypes.addressof(program))

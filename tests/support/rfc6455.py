@@ -1,7 +1,8 @@
 """
 Cases of RFC 6455, as Autobahn's test suite has them, for any reader of a client's frames.
 
-A case is what a client sends after the handshake, and what a server makes of it. The numbers in
+A case consists of the bytes that a client sends after the handshake, and their outcome. The
+numbers in
 the names are those of the sections of Autobahn's suite.
 """
 

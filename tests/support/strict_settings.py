@@ -1,4 +1,4 @@
-"""The project's settings, with little patience for frames that carry nothing."""
+"""The project's settings, with low limits on frames without content."""
 
 from dataclasses import replace
 

@@ -48,7 +48,7 @@ def test_last_lines_are_written() -> None:
 
 
 def test_reader_that_left_is_no_error() -> None:
-    """Lines for a pipe whose reader has closed it are lost, and the program goes on."""
+    """Lines for a pipe whose reader has closed it are lost, and the program continues."""
     reading, writing = os.pipe()
     os.close(reading)
     handler = LogWriter(writing)

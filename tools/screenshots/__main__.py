@@ -3,7 +3,7 @@ Take the pictures of the README and ``docs/gallery.md`` from a running product.
 
 ``make screenshots`` runs it. It starts a product on a free port with its own
 data, and clients; then it takes pictures of every page at two widths and of every terminal.
-It waits for events, so a slow machine takes the same pictures, only later.
+It waits for events, so a slow machine takes the same pictures, but later.
 """
 
 from __future__ import annotations

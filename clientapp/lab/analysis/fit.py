@@ -3,7 +3,7 @@ A straight line fitted to measurements, or the reasons to refuse one.
 
 Ordinary least squares: https://en.wikipedia.org/wiki/Ordinary_least_squares.
 A fit is refused if its predictors cannot be told apart, or if its residuals
-contradict it: its numbers would look exact and mean nothing.
+contradict it: its numbers would look exact, but mean nothing.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from ...wire import names
 MAX_CLIENTS = 1000
 """The most clients in a sweep, because all their blocks are logged and read again."""
 MAX_REPEATS = 100
-"""The most repeats of a sweep; ten times as many would make an interval a third as wide."""
+"""The most repeats of a sweep; ten times as many would only make intervals a third as wide."""
 MAX_SECONDS = 3600
 """The most seconds of one run: an hour; the report holds its logs in memory."""
 MAX_RATE = 1_000_000

@@ -22,7 +22,7 @@ from .reading import Reading
 from .trials import SeenBlock, condition_of, left_out_of, seen_blocks, trial_of
 
 SETTLE_SECONDS = 1.0
-"""Wait after the last client connected, until the cost of its welcome is over."""
+"""Wait after the last client has connected, until its welcome no longer delays others."""
 SETTLED = (
     f"The figures use only blocks that began at least {SETTLE_SECONDS:g} s after the last client "
     "received its first message, and ended before the first client left."

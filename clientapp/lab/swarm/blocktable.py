@@ -29,7 +29,7 @@ COLUMNS = (
     "duplicates",
     "interrupted",
 )
-"""*clients* counts the members of the same process that were connected at the time."""
+"""The columns; *clients* is the number of members of the same process that were connected."""
 
 
 class BlockTable:

@@ -21,7 +21,7 @@ BUSY = 0.9
 LATE_SECONDS = 0.1
 """A loop this late distorts the latencies that it measures."""
 BOUND_SECONDS = 3
-"""After this many seconds of either, the load side is the bottleneck."""
+"""Seconds of a saturated process, or of a late loop, that make the load side the bottleneck."""
 
 
 @dataclass(slots=True)

@@ -1,8 +1,8 @@
 """
 One process of a swarm: its members, and their status every second.
 
-The first line of standard input has its orders. When that input ends, the
-swarm's main process wants this one to stop, or has died.
+The first line of standard input has its orders. When that input ends, the swarm's main process
+has asked this one to stop, or has died.
 """
 
 from __future__ import annotations

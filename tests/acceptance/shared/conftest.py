@@ -42,7 +42,7 @@ def page(visited: Browser) -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BusyStack]:
-    """Keep one installation at work for all tests that look at it."""
+    """Keep one installation at work for all tests that only read from it."""
     with closing(BusyStack(tmp_path_factory.mktemp("busy"))) as one:
         one.begin()
         yield one

@@ -48,7 +48,7 @@ def test_client_without_a_name_gets_that_of_the_grant(
     ],
 )
 def test_other_requests_are_not_granted(client: str, feeds: tuple[str, ...], sentence: str) -> None:
-    """The refusal names what the token is for."""
+    """The refusal names the feeds or the client that the token allows."""
     with pytest.raises(NotGranted, match=sentence):
         FULL.named(Request(client=client, feeds=feeds))
 

@@ -41,5 +41,5 @@ def test_banned_client_is_refused(client: str, host: str, sentence: str) -> None
 
 @pytest.mark.parametrize("host", ["192.0.2.8", "2001:db9::1", "::ffff:192.0.2.8", "unknown", ""])
 def test_others_are_not_banned(host: str) -> None:
-    """Other addresses, and texts that are not addresses, are let in."""
+    """Other addresses, and texts that are not addresses, are admitted."""
     KNOWN.ensure_not_banned("alice", host)

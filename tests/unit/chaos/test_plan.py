@@ -13,7 +13,7 @@ ROUNDS = 3
 
 
 def test_each_round_has_each_fault_once() -> None:
-    """Every fault comes once per round, in an order of its own, on one of the servers."""
+    """Every fault happens once per round, on one of the servers; each round has its own order."""
     faults = list(plan(random.Random(1), ROUNDS))
     rounds = [faults[at : at + len(KINDS)] for at in range(0, len(faults), len(KINDS))]
     assert len(rounds) == ROUNDS
@@ -32,6 +32,6 @@ def test_seed_decides_the_plan() -> None:
 
 @pytest.mark.parametrize("fault", list(plan(random.Random(1), 1)), ids=lambda fault: fault.name)
 def test_broken_server_is_not_healthy(fault: Fault) -> None:
-    """The acknowledgements of a server count, unless the fault is its own or the database's."""
+    """A server's acknowledgements count, unless the fault hits that server or the database."""
     expected = set() if fault.host == DATABASE else set(SERVERS) - {fault.host}
     assert set(healthy(fault)) == expected

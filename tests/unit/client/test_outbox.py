@@ -1,4 +1,4 @@
-"""The outbox: no report is forgotten, and verdicts are handed out in order."""
+"""The outbox: no report is forgotten, and verdicts are returned in order."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""The difference between a broken block and what was sent."""
+"""The difference between a broken block and the messages that were sent."""
 
 import pytest
 from hypothesis import given
@@ -31,7 +31,7 @@ def pairs(*offsets: int) -> list[tuple[int, int]]:
     ],
 )
 def test_each_kind_has_its_name(received: list[tuple[int, int]], expected: Difference) -> None:
-    """Missing, duplicated, misplaced, altered and foreign messages are told apart."""
+    """Missing, duplicated, misplaced, altered and foreign messages are distinguished."""
     found = compare(5, EXPECTED, received)
     assert {kind: tuple(spans) for kind, spans in found.kinds.items()} == expected.kinds
 

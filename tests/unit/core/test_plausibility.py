@@ -27,7 +27,7 @@ HONEST = Report(
 
 
 def test_honest_report_agrees() -> None:
-    """A report as our client sends it contradicts nothing, and its times can be true."""
+    """A report as our client sends it has no contradiction, and its times can be true."""
     assert find_contradiction(HONEST, "alice") == ""
     assert find_contradiction(HONEST, "guest") == ""
     assert are_believable(HONEST, 4.1)
@@ -100,5 +100,5 @@ BELIEVABLE: dict[str, tuple[dict[str, Any], float]] = {
 
 @pytest.mark.parametrize(("changes", "oldest"), BELIEVABLE.values(), ids=BELIEVABLE)
 def test_odd_times_that_can_be_true_are_believed(changes: dict[str, Any], oldest: float) -> None:
-    """Slow networks, catching up, wrong clocks and hosts with different ones are no lies."""
+    """Slow networks, catching up, wrong clocks and different clocks of hosts are accepted."""
     assert are_believable(replace(HONEST, **changes), oldest)

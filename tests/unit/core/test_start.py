@@ -69,7 +69,7 @@ def test_history_is_told_by_the_intended_time(
     at: int | None,
     expected: bool,  # noqa: FBT001  a parameter
 ) -> None:
-    """An unknown time is believed, unless the offset is ahead of the feed."""
+    """A position without a time is accepted, unless its offset is ahead of the feed."""
 
     def time_of(offset: int) -> int:
         if offset < 10:

@@ -34,7 +34,7 @@ def test_segment_continues_on_time() -> None:
 
 
 def test_late_generator_skips_time() -> None:
-    """Messages that are too late are not made up for: the next offset is due now."""
+    """A generator that is too late skips the missed time: the next offset is due now."""
     now_us = FIRST.at(11) + OFF_US + 1
     assert after(10, now_us, FIRST) == replace(FIRST, first=11, started_us=now_us)
 

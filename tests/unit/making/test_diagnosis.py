@@ -125,7 +125,7 @@ def test_silent(server: Server) -> None:
 
 
 def test_no_database_that_answers(server: Server) -> None:
-    """A server that cannot look says so, and does not suspect the generator."""
+    """A server that cannot read the database says so, and does not blame the generator."""
     server.generate(5)
     server.now += UNANSWERED_SECONDS + 0.1
     assert server.found().condition is Condition.NO_DATABASE
@@ -135,7 +135,7 @@ def test_no_database_that_answers(server: Server) -> None:
 
 
 def test_no_database_that_accepts_changes(server: Server, outages: Outages) -> None:
-    """If this server cannot store, a silent generator is taken to wait for the database, too."""
+    """If this server cannot store, a silent generator counts as waiting for the database."""
     server.generate(5)
     outage = Outage(what="The database does not accept reports", cause="", then="they wait.")
     outages.begin(STORING, outage)
@@ -173,7 +173,7 @@ def test_small_difference_of_a_clock_is_not_reported(server: Server) -> None:
 
 
 def test_behind(server: Server) -> None:
-    """The feed is promised, but its messages come late."""
+    """The feed is promised, but its messages arrive late."""
     DELAYS.seconds["users"] = 7.2
     server.generate(5)  # this could be a wrong clock
     assert server.found().condition is Condition.RUNNING

@@ -60,7 +60,7 @@ def test_first_look_tells_nothing_of_an_owner(scene: Scene) -> None:
 
 
 def test_released_feed_is_free_at_once(scene: Scene) -> None:
-    """Without an owner there is nothing to wait for."""
+    """A feed without an owner is free at once."""
     scene.sign = Sign(owner=1, promised=10, promised_us=0)
     assert scene.look() is Life.FREE
     scene.promise()
@@ -225,7 +225,7 @@ def silence(phase: float, standstill: float) -> float | None:
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_dead_owner_is_replaced_within_three_seconds(phase: float) -> None:
-    """At the worst instant, too, a feed continues within 3 s of its dead owner's last promise."""
+    """Even at the worst instant, a feed continues within 3 s of its dead owner's last promise."""
     seconds = silence(phase, math.inf)
     assert seconds is not None
     assert seconds + TAKING_TAKES < 3

@@ -1,10 +1,10 @@
-"""The conditions under which a process takes others for dead."""
+"""The conditions under which a process considers others dead."""
 
 from feeds.storing.watch import Watch
 
 
 def watch() -> Watch:
-    """Return a watch that takes a process for dead after 30 s, and looks every 10 s."""
+    """Return a watch that considers a process dead after 30 s, and looks every 10 s."""
     return Watch(30.0, 20.0)
 
 

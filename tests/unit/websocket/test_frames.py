@@ -74,14 +74,14 @@ def test_there_are_enough_cases() -> None:
 
 
 def test_cases_have_the_limits_of_the_server() -> None:
-    """The cases about limits are about those of the server."""
+    """The cases about limits use the limits of the server."""
     known = rfc6455.MESSAGE_BYTES, rfc6455.FRAGMENTS
     assert known == (LIMITS.frame_bytes, LIMITS.fragments)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_case_of_the_standard(case: Case) -> None:
-    """Each case of RFC 6455 has the outcome that the standard asks for, in any pieces."""
+    """Each case of RFC 6455 has the outcome that the standard requires, in any pieces."""
     pieces = [[case.sent], split(case.sent, list(range(0, len(case.sent), 1001)))]
     if len(case.sent) < SLOW_BYTES:
         pieces.append([bytes([byte]) for byte in case.sent])

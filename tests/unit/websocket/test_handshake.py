@@ -1,4 +1,4 @@
-"""The opening handshake: what is a WebSocket, what is refused, and what is left to HTTP."""
+"""The opening handshake: requests that are accepted, refused, or left to HTTP."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def request(target: str = "/chat?a=1", **changes: str | None) -> bytes:
 
 
 def head(data: bytes) -> Head:
-    """Return the head of *data*, which must be complete and regular."""
+    """Return the head of *data*, which must be complete and valid."""
     found = read_head(data, 1000, 10)
     assert found is not None
     return found[0]
@@ -92,7 +92,7 @@ def test_other_words_for_the_same_are_accepted(changes: dict[str, str]) -> None:
     ],
 )
 def test_wrong_handshake_is_refused(changes: dict[str, str], status: int, word: str) -> None:
-    """Each part of a handshake is required, and the refusal names the one that is wrong."""
+    """Each part of a handshake is required, and the refusal names the wrong one."""
     found = head(request(**changes))
     assert is_upgrade(found)
     with pytest.raises(NotAllowed, match=word) as refused:
@@ -129,12 +129,12 @@ def test_subprotocols_are_read_in_their_order() -> None:
     ],
 )
 def test_irregular_heads_are_left_to_http(data: bytes) -> None:
-    """An incomplete, irregular or large head is left to HTTP, which refuses it with a sentence."""
+    """An incomplete, invalid or large head is left to HTTP, which refuses it with a sentence."""
     assert read_head(data, 1000, 10) is None
 
 
 def test_limits_are_exact() -> None:
-    """A head of just the limits is read."""
+    """A head exactly at the limits is read."""
     data = request()
     assert read_head(data + b"x" * 100, len(data) - 4, len(FIELDS)) is not None
     assert read_head(data, len(data) - 5, len(FIELDS)) is None

@@ -217,5 +217,5 @@ def test_protocol_is_detected(offered: list[str], query: str, *, speaks: bool) -
 
 @given(st.text())
 def test_every_query_has_one_kind(query: str) -> None:
-    """A client whose URL is refused is also of one kind or the other."""
+    """A client whose URL is refused is also either plain or a protocol client."""
     assert speaks_protocol((), query) in (True, False)

@@ -36,7 +36,7 @@ def test_other_text_is_no_token(text: str) -> None:
     ],
 )
 def test_tokens_are_hidden_in_text(text: str, shown: str) -> None:
-    """Tokens, torn ones, and anything in the place of one in a URL are replaced."""
+    """Tokens, parts of tokens, and any value of the parameter in a URL are replaced."""
     assert redacted(text) == shown
 
 
@@ -56,7 +56,7 @@ def test_tokens_are_hidden_in_text(text: str, shown: str) -> None:
 def test_token_is_found(
     authorizations: list[str], subprotocols: list[str], query: str, token: str
 ) -> None:
-    """A header, a subprotocol and the URL may have the token, also the same one more than once."""
+    """The token may be in a header, a subprotocol and the URL, also in several of them."""
     assert offered_token(authorizations, subprotocols, query) == token
 
 

@@ -80,5 +80,5 @@ def test_sentence_of_another_client_is_read(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("text", SENTENCES["none"])
 def test_impossible_sentence_is_text(text: str) -> None:
-    """An impossible time or number makes the text an ordinary message of the client."""
+    """A text with an impossible time or number is an ordinary message of the client."""
     assert parse_sentence(text) is None

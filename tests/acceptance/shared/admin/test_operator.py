@@ -110,7 +110,7 @@ def test_pause_and_start_reach_the_generator(busy: BusyStack, feed: int, operato
     client = collect(busy, "erin")
     choose(operator, admin_of(busy), feed, "pause")
     assert "Paused: users." in operator.evaluate("document.body.innerText")
-    # The generator promises both feeds in turn, so the other feed shows that it has looked.
+    # The generator promises both feeds in turn, so the other feed shows that it has looked at both.
     heads = "SELECT promised FROM feeds_feed ORDER BY name = 'users'"
     other, still = (row[0] for row in busy.rows(heads))
 

@@ -1,4 +1,4 @@
-"""`blockfeed.testing` from the checkout: a server that a test controls, and what it checks."""
+"""`blockfeed.testing` from the checkout: a server that a test controls, and its checks."""
 
 import asyncio
 import json
@@ -66,7 +66,7 @@ def test_what_was_sent_is_accepted(
 
 
 def test_each_difference_is_named(server: Blockfeed, lines: list[str | bytes]) -> None:
-    """Missing, doubled, unordered, altered and invented messages are told apart."""
+    """Missing, doubled, unordered, altered and invented messages are distinguished."""
     first = offset(lines[0])
     bad = {
         f"2 missing: {first + 3}, {first + 5}": [*lines[:3], lines[4], *lines[6:]],
@@ -235,7 +235,7 @@ def test_reports_of_a_client(blockfeed: Blockfeed, tmp_path: Path) -> None:
 
 
 def test_client_without_reports(server: Blockfeed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the reports do not come, the error says how many there are."""
+    """If reports are missing, the error says how many there are."""
     monkeypatch.setattr(testing, "WAIT_SECONDS", 0.0)
     with pytest.raises(BlockfeedError) as refused:
         server.session("nobody")

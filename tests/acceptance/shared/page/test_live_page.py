@@ -282,7 +282,7 @@ def test_rows_belong_to_one_feed(
 
 
 def test_broken_block_is_counted_once(busy: BusyStack, operator: Browser) -> None:
-    """The cause of a broken block may arrive after its row is gone; it counts as no new block."""
+    """The cause of a broken block may arrive after its row is gone; it is not a new block."""
     told = [("broken", 1, ""), *(("verified", block, "") for block in range(2, 15))]
     told += [("broken", 1, "users 1 is altered"), ("verified", 15, "")]
     frames = [welcome(), *(message("users", offset) for offset in range(1, 16))]
@@ -368,7 +368,7 @@ def test_missing_generator_is_explained(stack: Stack, page: Browser) -> None:
 
 
 def test_client_needs_a_feed(busy: BusyStack, operator: Browser) -> None:
-    """A user who selects no feed is asked to select one, and nothing is connected."""
+    """A user who selects no feed is asked to select one, and no connection is opened."""
     operator.open(home(busy))
     name = start(operator, feeds=())
     operator.wait_for("document.querySelector('.complaint').textContent !== ''")

@@ -39,7 +39,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def get(stack: Stack, path: str) -> bytes:
-    """Return what the server answers."""
+    """Return the server's answer."""
     with urlopen(f"http://127.0.0.1:{stack.port}/{path}", timeout=PATIENCE_SECONDS) as response:
         body: bytes = response.read()
         return body
@@ -48,7 +48,7 @@ def get(stack: Stack, path: str) -> bytes:
 def receive(stack: Stack, feed: str, first: int, count: int) -> list[bytes]:
     """Receive messages as a plain client that begins with offset *first*."""
     url = f"ws://127.0.0.1:{stack.port}/?feed={feed}&from={first}"
-    # The library reads no more when it closes, and would wait for the server's answer.
+    # A library that closes reads no more, and would wait for the server's answer.
     with connect(url, max_size=None, close_timeout=0.1) as client:
         return [client.recv(timeout=PATIENCE_SECONDS, decode=False) for _ in range(count)]
 
