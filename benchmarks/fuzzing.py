@@ -21,7 +21,7 @@ from random import Random
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wsproject.settings")
-django.setup()  # sources of feeds need it, which make good reports and bad ones
+django.setup()  # the sources of feeds need it; their records make good and bad reports
 
 from tests.support.judge import judge  # noqa: E402
 from tests.support.nonsense import Nonsense  # noqa: E402
@@ -155,7 +155,7 @@ async def fuzz(port: int, seed: int, frames: int, requests: int) -> list[bytes]:
 
 
 def run(folder: Path, seed: int, frames: int, requests: int) -> list[str]:
-    """Fuzz a server; return what went wrong."""
+    """Fuzz a server; return the failures."""
     stack = Stack(folder)
     try:
         server = stack.server()
@@ -180,7 +180,7 @@ def run(folder: Path, seed: int, frames: int, requests: int) -> list[str]:
 
 
 def main() -> None:
-    """Fuzz, and say what went wrong."""
+    """Fuzz, and print the failures."""
     parser = argparse.ArgumentParser(description=__doc__.strip().partition("\n")[0])
     parser.add_argument("--frames", type=int, default=20_000, help="frames (default: 20,000)")
     parser.add_argument("--requests", type=int, default=2_000, help="requests (default: 2,000)")

@@ -54,7 +54,7 @@ async def window(name: str, innocent: Innocent, seconds: float) -> tuple[float, 
     innocent.begin()
     await asyncio.sleep(seconds)
     innocent.end()
-    # What is late belongs to this window as well.
+    # Late messages belong to this window as well.
     received = len(innocent.latenesses)
     await until(lambda: len(innocent.latenesses) > received)
     late = sorted(innocent.latenesses)

@@ -1,11 +1,10 @@
 """
 The lateness of innocent clients while strangers attack the server.
 
-Run from the checkout: ``python -m benchmarks.strangers --seconds 10``. Innocent
-clients follow a feed. Then each attack runs for some seconds, from addresses of
-its own (127.0.0.2 and up), in other processes. Prints the innocent clients' p99
-and longest silence before, during and after each attack, and the memory and disk
-that the server used meanwhile.
+Run from the checkout: ``python -m benchmarks.strangers --seconds 10``. Innocent clients follow a
+feed. Then each attack runs for some seconds, from its own addresses (127.0.0.2 and up), in other
+processes. Prints the innocent clients' p99 and longest silence before, during and after each
+attack, and the memory and disk that the server used meanwhile.
 """
 
 from __future__ import annotations
@@ -100,7 +99,7 @@ def pages(port: int, address: str) -> None:
 
 
 def silent(port: int, address: str) -> None:
-    """Open connections that say nothing."""
+    """Open connections that send nothing."""
     clients = [connection(port, address) for _ in range(300)]
     time.sleep(1)
     for client in clients:

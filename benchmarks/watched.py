@@ -1,5 +1,5 @@
 """
-The effect of open admin pages on live clients, and the age of what they show.
+The effect of open admin pages on live clients, and the age of the values that they show.
 
 Run from the checkout: ``python -m benchmarks.watched``. Five hundred clients
 follow a feed: first without any page open, then while the dashboard and the list

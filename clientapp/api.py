@@ -87,7 +87,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """As many messages as the block size, and what the client reported about them."""
+    """As many messages as the block size, and the client's report about them."""
 
     number: int
     """From 1."""

@@ -75,7 +75,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Collect tests and what they import without looking for garbage, then or later."""
+    """Collect the tests and their imports without looking for garbage, then or later."""
     gc.disable()
     try:
         return (yield)

@@ -1,7 +1,7 @@
 """
 The chart of ``docs/explanation/performance.md``: ``chart.py RESULTS CHART``.
 
-Runs in an interpreter that has matplotlib but nothing of this project.
+Runs in an interpreter that has matplotlib, but not this project.
 """
 
 from __future__ import annotations

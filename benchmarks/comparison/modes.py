@@ -17,7 +17,7 @@ class Mode:
     frames: int = 1
     """Frames in one write."""
     is_idle: bool = False
-    """Nothing is sent: connections are counted."""
+    """Whether nothing is sent, and connections are counted."""
     is_for_all: bool = True
     """Whether peers take part, besides the limit and Blockfeed."""
 

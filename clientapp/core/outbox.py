@@ -59,7 +59,7 @@ class Outbox:
         self._newest = None
 
     def clear(self) -> None:
-        """Forget all but the refused blocks; the caller adds the rest anew."""
+        """Forget all but the refused blocks; the caller adds the others again."""
         self._reports.clear()
         self._early.clear()
         self.connect()

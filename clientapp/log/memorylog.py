@@ -1,7 +1,7 @@
 """
 A log in memory, for clients that keep no file.
 
-It keeps what a client needs to resume within its process: the session, the
+It keeps everything that a client needs to resume within its process: the session, the
 last block, and the reports that are not acknowledged.
 """
 

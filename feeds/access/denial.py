@@ -20,7 +20,7 @@ class NoToken(Denial):
 
 
 class NotGranted(Denial):
-    """The client may not have what it requests."""
+    """The client may not receive what it requests."""
 
 
 class AllInUse(Denial):

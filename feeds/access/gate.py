@@ -56,7 +56,7 @@ class Gate:
         self._next_expiry = math.inf
 
     async def follow(self) -> None:
-        """Learn what was revoked and banned since the last call, and end those connections."""
+        """Read new revocations and bans, and end the connections that they concern."""
         try:
             sign, known = await self._database.run(register.look, self._sign)
         except Exception as error:

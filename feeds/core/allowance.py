@@ -1,7 +1,7 @@
 """
 Allowances: how much one client may send, now and in the long run.
 
-An allowance grows at a rate, up to a maximum, and is spent by what the client sends.
+An allowance grows at a rate, up to a maximum; everything that the client sends spends some of it.
 The last item may overdraw it; then the client must wait until it has grown again.
 """
 

@@ -81,13 +81,13 @@ class Hub:
         self._mark_dirty(feed)
 
     def restart(self, feed: str, head: int) -> None:
-        """Reset the stream of *feed* to *head*; its subscribers recover what they lack."""
+        """Reset the stream of *feed* to *head*; its subscribers recover the messages they lack."""
         self.streams[feed].restart(head)
         self._mark_dirty(feed)
 
     def roll_back(self, feed: str, resumed: Position) -> None:
         """
-        Begin the stream of *feed* anew, because its history was rolled back.
+        Restart the stream of *feed*, because its history was rolled back.
 
         Every subscriber continues at *resumed*, after a gap that says so. It takes one
         step, because no message may come between: 10 µs for each subscriber.

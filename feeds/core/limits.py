@@ -1,8 +1,7 @@
 """
 The numbers that bound memory and time in a server, each with its reason.
 
-Limits on what a client may request are part of the protocol; they are in
-``clientapp.wire``.
+Limits on a client's requests are part of the protocol; they are in ``clientapp.wire``.
 """
 
 from dataclasses import dataclass
@@ -164,8 +163,8 @@ class Limits:
     close_seconds: float = 3.0
     """Time for a client to answer a close; it may be busy with a backlog."""
     returns_per_second: int = 500
-    """Rate at which clients of a stopped server are asked to return: half of what a server
-    accepts when it does nothing else."""
+    """Rate at which clients of a stopped server are asked to return: half the rate at which a
+    server accepts clients when it does nothing else."""
     lost_seconds: float = 30.0
     """Time with an unchanged lease after which the connections of a server process count as lost:
     three heartbeats."""

@@ -74,7 +74,7 @@ class Link:
 
     async def subscribe(self, channel: str) -> None:
         """
-        Receive what is published to *channel*, from now on.
+        Receive the messages published to *channel*, from now on.
 
         Returns once the server has confirmed the subscription, or after a second;
         then the subscription follows later.

@@ -1,9 +1,8 @@
 """
 The stored schedules of feeds.
 
-Segments never change, so each is read once. If a segment is missing or differs from
-what was read, the history of its feed was rolled back: then all of its segments are
-read again.
+Segments never change, so each is read once. If a segment is missing, or differs from the one read
+before, the history of its feed was rolled back: then all of its segments are read again.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ class Refusal(Exception):
 
         Refusal
         ├── Forbidden       the request in its URL will never be granted
-        ├── Denied          this client may not have what it requests
+        ├── Denied          this client may not receive what it requests
         ├── TooMany         there is no room for it now
         └── Unavailable     the database is needed and unavailable
     """

@@ -62,7 +62,7 @@ class Verifier:
         self, feeds: Mapping[str, FeedRange], received: Mapping[str, Sequence[Span]]
     ) -> Mapping[str, Difference]:
         """
-        Return the differences between a block of *feeds* and what was *received* of it.
+        Return the differences between a block of *feeds* and the messages *received* of it.
 
         Raises UnavailableError, ScheduleUnknownError, ChildEndedError or LookupError
         if the messages of the block cannot be regenerated.

@@ -25,7 +25,7 @@ MEGABYTE = 10**6
 
 
 def cutoffs(now: datetime) -> dict[str, datetime]:
-    """Return, per kind, the time before which its rows are to be removed."""
+    """Return, per kind, the time before which its rows must be removed."""
     used, allowed = used_bytes(), settings.KEEP_MEGABYTES * MEGABYTE
     share = SPARED * allowed / used if used > allowed else 1.0
     return {kind: _cutoff(kind, now, share) for kind in KINDS}

@@ -2,7 +2,7 @@
 Removal of old rows, in small batches.
 
 Each batch is a separate transaction, so that no process waits long for SQLite's single
-write lock. An interrupted removal keeps what it has done. A session remembers the
+write lock. After an interruption, rows already removed stay removed. A session remembers the
 number up to which its reports were removed: they count as reported, and its client
 is not asked for them again.
 """

@@ -80,8 +80,8 @@ def environment(given: Mapping[str, str] | None = None) -> dict[str, str]:
     """
     Return the environment of the application's programs, taken from *given*.
 
-    None: the environment of this process. Nothing of the current folder can be
-    imported by mistake.
+    None: the environment of this process. No module of the current folder can be imported by
+    mistake.
     """
     given = os.environ if given is None else given
     ours = {name: value for name, value in given.items() if name.startswith(PREFIX)}

@@ -27,6 +27,6 @@ def blockfeed(request: pytest.FixtureRequest) -> Iterator[Blockfeed]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> None:
-    """Undo what the test did to the server, so that the next test finds it running."""
+    """Undo the test's changes to the server, so that the next test finds it running."""
     if (one := item.config.stash.get(_SERVER, None)) is not None:
         one.restore()

@@ -79,7 +79,7 @@ async def test_connections_do_not_depend_on_clients_and_feeds(
 
 
 def test_guide_restores_a_backup(stack: Stack, postgresql: PostgreSQL) -> None:
-    """The commands of the guide bring back what was changed and deleted after the backup."""
+    """The commands of the guide restore rows that were changed or deleted after the backup."""
     shown = "SELECT name, seed, enabled FROM feeds_feed ORDER BY name"
     before = postgresql.execute(shown)
     follow(stack, "backup.md", "Back up PostgreSQL")

@@ -105,7 +105,7 @@ def test_empty_spec_means_the_defaults(admin_client: Client, feed: Feed, spec: s
 
 
 def test_edit_does_not_overwrite_the_promise(admin_client: Client, feed: Feed) -> None:
-    """An edit does not overwrite what a generator wrote since the form was read."""
+    """An edit does not overwrite values that a generator wrote since the form was read."""
     with CaptureQueriesContext(connection) as captured:
         edit(admin_client, feed, rate="4")
     updates = [q["sql"] for q in captured.captured_queries if q["sql"].startswith("UPDATE")]

@@ -55,7 +55,7 @@ async def test_stated_error_is_a_true_bound(
     """
     Offset and latency are right within the error that the report states.
 
-    Both clocks are this machine's, so the log tells what the latencies really were.
+    Both clocks are this machine's, so the log shows the true latencies.
     """
     server.ahead_us = ahead_us
     block, summary = await measure(server, lifted, late_us=late_us)

@@ -1,4 +1,4 @@
-"""Reports compared with what was sent: verdicts, explanations and stored rows."""
+"""Reports compared with the sent messages: verdicts, explanations and stored rows."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ async def test_unrequested_explanation_is_refused() -> None:
 async def test_endless_explanation_is_refused(
     monkeypatch: pytest.MonkeyPatch, duplicates: int, most: int
 ) -> None:
-    """An explanation may not exceed what the block can contain, or two of the largest blocks."""
+    """An explanation may not exceed the block's possible contents, or two of the largest blocks."""
     monkeypatch.setattr("feeds.serving.reports.MAX_BLOCK_SIZE", 10)
     async with client(BLOCKS) as one:
         await receive(one, "welcome")

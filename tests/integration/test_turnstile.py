@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class Threads:
-    """Threads with a connection each, and what they have done, in order."""
+    """Threads with a connection each, and their finished calls, in order."""
 
     def __init__(self) -> None:
         self.done: list[str] = []

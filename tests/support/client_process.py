@@ -1,8 +1,8 @@
 """
 The real client in a separate process, as its user runs it.
 
-It runs from a copy of ``clientapp/`` in a separate folder, with nothing of the checkout on its
-path, and cannot import Django. On Linux it is forked (``forks.py``).
+It runs from a copy of ``clientapp/`` in a separate folder, without the checkout on its path, and
+cannot import Django. On Linux it is forked (``forks.py``).
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ class Server:
             self._append(name, start, self._feeds[name].lines(start, first + count - 1))
 
     def fill(self, name: str, last: int) -> None:
-        """Regenerate what the stream lacks up to *last*, or restart it there."""
+        """Regenerate the messages that the stream lacks up to *last*, or restart it there."""
         stream, feed = self.hub.streams[name], self._feeds[name]
         while stream.head < last:
             if not feed.can_be_made(stream.head + 1):
@@ -240,7 +240,7 @@ class Client:
         self.start()
 
     def start(self) -> None:
-        """Start a process, which knows only what is in the log."""
+        """Start a process, which knows only the contents of the log."""
         self.hang_up()
         last = self.log.last
         positions = None if last is None else last.positions

@@ -1,8 +1,8 @@
 """
-The programs of ``tests/foreign``, and what the server must store about each.
+The programs of ``tests/foreign``, and the reports that the server must store for each.
 
-A program writes what it receives and sends to a file of its own, which the database is compared
-with.
+Each program writes everything that it receives and sends to its own file, with which the database
+is compared.
 """
 
 from __future__ import annotations
@@ -122,8 +122,8 @@ class Foreign:
         received, sizes = self._received(), self._sizes()
         assert len(received) == len(sizes) == 2
         first = next(iter(self._stored_by_session().values()))
-        # The server counts what it wrote. The client got all of it before the close, but
-        # what was written after the last sentence is in no block.
+        # The server counts the messages that it wrote. The client got all of them before the
+        # close, but those written after the last sentence are in no block.
         assert len(first) * self._style.block <= sizes[0] <= received[0]
 
     def is_whole(self) -> bool:

@@ -176,9 +176,9 @@ def can_fork(command: Any, options: Mapping[str, Any]) -> bool:
 
 
 def arguments(command: Sequence[Any]) -> list[str]:
-    """Return what a fork can run of *command*; nothing if it has other flags."""
+    """Return the part of *command* that a fork can run; empty if it has other flags."""
     words = [os.fspath(word) for word in command[1:]]
-    if words[:1] == ["-u"]:  # what the fork server starts is unbuffered anyway, or obeys it
+    if words[:1] == ["-u"]:  # the fork server's programs are unbuffered anyway, or obey it
         words = words[1:]
     is_known = bool(words) and (words[0] in {"-c", "-m"} or words[0].endswith(".py"))
     return words if is_known else []

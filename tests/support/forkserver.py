@@ -58,7 +58,7 @@ MODULES = (
     *("feeds.making.maker", "feeds.making.publisher", "feeds.sqlite.base", "feeds.storing.clerk"),
     "feeds.storing.insertion",
 )
-"""Modules of the project that need no settings and read nothing of a process's own."""
+"""Modules of the project that need no settings, and read no state of a process."""
 HOMES = (CHECKOUT, CHECKOUT / "clientapp")
 """The folders whose programs import the project from the checkout."""
 SETTINGS, USUAL = "DJANGO_SETTINGS_MODULE", "wsproject.settings"

@@ -82,7 +82,7 @@ def with_descendants(pids: list[int]) -> list[int]:
 
 
 def main() -> None:
-    """Wait for the end of the guarded process, then kill what it left."""
+    """Wait for the end of the guarded process, then kill the processes that it left."""
     # The terminal's Ctrl-C does not reach this process, which has its own session.
     os.read(0, 1)
     end, looks = time.monotonic() + LONGEST_SECONDS, 0

@@ -18,7 +18,7 @@ class Innocent(Follower):
         self._heard = time.monotonic()
 
     def begin(self) -> None:
-        """Forget what was measured."""
+        """Forget the measurements so far."""
         self.latenesses.clear()
         self.silence = 0.0
         self._heard = time.monotonic()

@@ -1,8 +1,8 @@
 """
 The judge of block logs, which regenerates their contents from the sources.
 
-It has its own reader of logs and imports nothing of the product except ``feeds.sources``, so a
-fault of the product cannot hide itself.
+It has its own reader of logs, and of the product it imports only ``feeds.sources``. So a fault of
+the product cannot hide itself.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class PostgreSQL:
         self, folder: Path, *, port: int | None = None, inside: Sequence[str] = (), **settings: str
     ) -> None:
         """
-        Create a cluster in *folder*, which is to be empty; raises MissingError.
+        Create a cluster in *folder*, which must be empty; raises MissingError.
 
         *inside* is ``nsenter`` with options if it is to run in a namespace.
         """

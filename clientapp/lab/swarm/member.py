@@ -102,7 +102,7 @@ class Member:
         self._stop.set()
 
     def show(self, event: events.Event) -> None:
-        """Record what the statistics of a swarm need."""
+        """Record the values that the statistics of a swarm need."""
         match event:
             case events.Connected():
                 self._present.add(self.role.number)

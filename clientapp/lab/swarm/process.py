@@ -39,7 +39,7 @@ class Process:
         self._orders = orders
         self._heads: dict[str, int] = {}
         self._present: set[int] = set()
-        """Numbers of the connected members; counting them anew for each block costs too much."""
+        """Numbers of the connected members; counting them again for each block costs too much."""
         self._latencies = {str(role.part): Histogram() for role in orders.roles}
         folder = None if orders.logs is None else Path(orders.logs)
         self._members = [

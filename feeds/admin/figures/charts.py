@@ -15,7 +15,7 @@ from feeds.admin.figures.analysis import Analysis, Group
 COLOURS = ("#0d9488", "#d97706", "#3b82f6", "#ec4899", "#65a30d", "#8b5cf6")
 """Colours that are readable on both white and black."""
 MOST_LINES = len(COLOURS)
-"""The most lines in one chart; more cannot be told apart."""
+"""The most lines in one chart; more cannot be distinguished."""
 GREY = "#9ca3af"
 WIDE = 30
 """The ratio of the largest to the smallest number above which their axis is logarithmic."""
@@ -120,7 +120,7 @@ def _chart(figure: _Figure, groups: Sequence[Group], across: _Across) -> Chart:
         elif value is not None:
             lines.setdefault(name, []).append((across.of(group), value))
         weights[name] = weights.get(name, 0) + group.figures.blocks
-    # Keep the heaviest lines; more could not be told apart.
+    # Keep the lines with the most reports; more could not be distinguished.
     kept = sorted(sorted(lines, key=lambda name: -weights[name])[:MOST_LINES])
     more = len(lines) - len(kept)
     left = f" The table has {show.count(more, 'more line')}." if more else ""

@@ -28,7 +28,7 @@ def test_process_that_ended_is_gone_and_adds_no_zero() -> None:
 
 
 def test_nothing_is_watched() -> None:
-    """Without a process nothing is known, and nothing is gone."""
+    """Without a process, its time is unknown, and it does not count as ended."""
     watch = Watch(None)
     watch.look()
     assert (watch.shares, watch.is_gone) == ([], False)

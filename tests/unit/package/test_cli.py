@@ -8,7 +8,7 @@ from blockfeed import cli
 
 
 class Became(Exception):
-    """Raised in place of becoming a program, with what the command would have become."""
+    """Raised in place of becoming a program; has the program that the command would become."""
 
 
 @pytest.fixture(autouse=True)

@@ -24,7 +24,7 @@ def load(name: str) -> list[dict[str, Any]]:
 
 
 def write(said: Any) -> str:
-    """Write what was read, as its sender does."""
+    """Write the value that was read, as its sender does."""
     match said:
         case Text():
             return said.text
@@ -37,7 +37,7 @@ def write(said: Any) -> str:
 
 
 def meaning(said: Any) -> dict[str, Any]:
-    """Return what was read as a vector describes it."""
+    """Return the value that was read in the form of a vector."""
     fields: dict[str, Any] = json.loads(json.dumps(asdict(said)))
     return {type(said).__name__: fields}
 

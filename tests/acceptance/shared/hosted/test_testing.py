@@ -61,7 +61,7 @@ def offset(line: str | bytes) -> int:
 def test_what_was_sent_is_accepted(
     form: Callable[[Any], Any], server: Blockfeed, lines: list[str | bytes]
 ) -> None:
-    """Messages as text, parsed or as offsets equal what was sent."""
+    """Messages as text, parsed or as offsets equal those that were sent."""
     server.check("users", map(form, lines))
 
 

@@ -1,4 +1,4 @@
-"""The pytest plugin of the installed package, in projects that know nothing of the checkout."""
+"""The pytest plugin of the installed package, in projects that do not use the checkout."""
 
 import shutil
 import signal

@@ -41,7 +41,7 @@ OPTIONS = ("--feed=users", "--feed=arrays", "--block-size=10")
 
 
 class Nginx:
-    """An nginx in front of two servers of *stack*, which are to be started."""
+    """An nginx in front of two servers of *stack*, which the caller must start."""
 
     def __init__(self, stack: Stack) -> None:
         """Start it with the block of the guide, in which only places are replaced."""
