@@ -167,7 +167,7 @@ class ClientProtocol:
                 stalls[feed] = (at, beats + 1 if before == at else 1)
                 if stalls[feed][1] > STALLED_HEARTBEATS:
                     raise MalformedMessage(
-                        f"nothing of {feed} arrived after {at}, but the feed ends at {head}"
+                        f"no message of {feed} arrived after {at}, but the feed is at {head}"
                     )
         self._stalls = stalls
 

@@ -154,7 +154,7 @@ def test_lost_tail_is_fetched(tmp_path: Path) -> None:
             assert generator.process.wait(PATIENCE_SECONDS) == 0
             reason = (
                 "the server breaks the protocol: "
-                "nothing of users arrived after 8, but the feed ends at 10"
+                "no message of users arrived after 8, but the feed is at 10"
             )
             alice.wait_for(f'"reason":"{reason}"')
             until(

@@ -303,7 +303,7 @@ def test_missing_messages_are_noticed(tmp_path: Path) -> None:
     beat = came(say("heartbeat", now=WALL_US, heads={"users": 7}), 2000)
     assert play(tmp_path, [*after_blocks(2), *[beat] * 3])["faults"] == []
     assert play(tmp_path, [*after_blocks(2), *[beat] * 4])["faults"] == [
-        "nothing of users arrived after 6"
+        "no message of users arrived after 6"
     ]
 
 

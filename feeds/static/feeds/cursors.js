@@ -75,7 +75,7 @@ export class Cursors {
       if (offset >= (heads[feed] ?? 0)) continue;
       const before = this.#stalls.get(feed);
       const beats = before?.offset === offset ? before.beats + 1 : 1;
-      if (beats > STALLED_HEARTBEATS) throw new Malformed(`nothing of ${feed} arrived after ${offset}`);
+      if (beats > STALLED_HEARTBEATS) throw new Malformed(`no message of ${feed} arrived after ${offset}`);
       stalls.set(feed, { offset, beats });
     }
     this.#stalls = stalls;

@@ -224,7 +224,7 @@ def test_lost_tail_is_noticed(protocol: ClientProtocol) -> None:
         protocol.receive(message(offset))
     for _ in range(STALLED_HEARTBEATS):
         protocol.receive(behind)
-    with pytest.raises(MalformedMessage, match="after 8, but the feed ends at 9"):
+    with pytest.raises(MalformedMessage, match="after 8, but the feed is at 9"):
         protocol.receive(behind)
     protocol.connect()
     protocol.receive(welcome())

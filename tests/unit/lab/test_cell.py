@@ -83,7 +83,7 @@ def test_conditions_are_separate_and_sorted() -> None:
 
 def test_trial_needs_a_block() -> None:
     """Without a block there is no block time, so a trial is refused."""
-    with pytest.raises(ValueError, match="a block"):
+    with pytest.raises(ValueError, match="at least one block"):
         Trial(
             condition=Condition(1.0, 1, 1),
             repeat=1,
