@@ -185,7 +185,7 @@ async def test_blocks_are_positions_of_their_own() -> None:
                 await anext(blocks)
             positions = subscription.positions
             assert positions["users"].offset == 3
-            with pytest.raises(RuntimeError, match="blocks are taken"):
+            with pytest.raises(RuntimeError, match="already yields blocks"):
                 await anext(subscription)
             await server.publish("users", 1)
             block = await anext(subscription.blocks())
