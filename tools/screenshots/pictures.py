@@ -89,7 +89,7 @@ PAGES = (
         title="Block reports",
         sentence="Each block that a client collected, with its time and its verdict.",
         path="admin/feeds/blockreport/",
-        shows="Client ",
+        shows="alice",
     ),
     PagePicture(
         name="report",
