@@ -110,7 +110,7 @@ def differences(
         highest = max(highest, offset)
     return {
         "missing": [offset for offset in sent if offset not in counts],
-        "doubled": sorted(offset for offset, count in counts.items() if count > 1),
+        "duplicated": sorted(offset for offset, count in counts.items() if count > 1),
         "out of order": late,
         "altered": sorted(
             {

@@ -143,9 +143,9 @@ class Blockfeed:
         Compare the messages that a consumer got of *feed* with those that were sent.
 
         *got* has messages in the order of their arrival: as text, parsed, or only their offsets.
-        From the first to the last of them none may be missing, doubled, out of order or altered;
+        From the first to the last of them none may be missing, duplicated, out of order or altered;
         *first* and *last* also require messages before and after, which must have been sent. Raises
-        AssertionError with the differences, such as ``users: 2 missing: 17, 34; 1 doubled: 40``.
+        AssertionError with the differences, such as ``users: 2 missing: 17, 34; 1 duplicated: 40``.
         """
         sent = [one.decode() if isinstance(one, bytes) else one for one in got]
         found: dict[str, list[int]] | str = self._ask(

@@ -1,4 +1,4 @@
-"""PostgreSQL that fails in every way: accepted facts wait, and none is lost or doubled."""
+"""PostgreSQL that fails in every way: accepted facts wait, and none is lost or stored twice."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ INSIDE = (
 
 WHOLE: dict[str, Callable[[str, re.Match[str]], str]] = {
     "a block lost": lambda text, block: text[: block.start()] + text[block.end() :],
-    "a block doubled": lambda text, block: text[: block.end()] + block[0] + text[block.end() :],
+    "a block duplicated": lambda text, block: text[: block.end()] + block[0] + text[block.end() :],
     "the last blocks lost": lambda text, block: text[: block.start()],
     "a torn block": lambda text, block: text[: block.end() - 200],
     "a byte flipped": lambda text, block: (

@@ -66,11 +66,11 @@ def test_what_was_sent_is_accepted(
 
 
 def test_each_difference_is_named(server: Blockfeed, lines: list[str | bytes]) -> None:
-    """Missing, doubled, unordered, altered and invented messages are distinguished."""
+    """Missing, duplicated, unordered, altered and invented messages are distinguished."""
     first = offset(lines[0])
     bad = {
         f"2 missing: {first + 3}, {first + 5}": [*lines[:3], lines[4], *lines[6:]],
-        f"1 doubled: {first + 1}": [*lines[:2], *lines[1:]],
+        f"1 duplicated: {first + 1}": [*lines[:2], *lines[1:]],
         f"1 out of order: {first}": [lines[1], lines[0], *lines[2:]],
         f"1 altered: {first}": [str(lines[0]).replace("@", "@@"), *lines[1:]],
     }
