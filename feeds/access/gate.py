@@ -52,7 +52,7 @@ class Gate:
         self._sign: Sign | None = None
         self._inside: dict[Visitor, Callable[[str], None]] = {}
         self._in_use: Counter[str] = Counter()
-        """Connections per token that is limited to a number of them."""
+        """Number of connections of each token that limits it."""
         self._next_expiry = math.inf
 
     async def follow(self) -> None:
@@ -84,9 +84,9 @@ class Gate:
 
     def enter(self, visitor: Visitor, end: Callable[[str], None]) -> None:
         """
-        Let *visitor* in until `leave`; raises Denial if it is no longer allowed since `check`.
+        Let *visitor* in until `leave`; raises Denial if a change since `check` forbids it.
 
-        If it is no longer allowed later, *end* is called once, with the reason.
+        If a later change forbids it, *end* is called once, with the reason.
         """
         self._ensure_allowed(visitor)
         if (grant := visitor.grant) is not None:

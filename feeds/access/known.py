@@ -41,5 +41,5 @@ def is_in(host: str, networks: tuple[Network, ...]) -> bool:
     except ValueError:
         return False
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped  # how a socket for both versions shows an IPv4 address
+        address = address.ipv4_mapped  # an IPv4 client of an IPv6 socket
     return any(address in network for network in networks)

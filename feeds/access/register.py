@@ -19,7 +19,7 @@ Sign = tuple[object, ...]
 
 
 def look(before: Sign | None) -> tuple[Sign, Known | None]:
-    """Return the present sign, and the revocations and bans; None if the sign is *before*."""
+    """Return the present sign, and the revocations and bans; None if the sign is still *before*."""
     revoked = AccessToken.objects.filter(revoked_at__isnull=False)
     sign: Sign = (
         *revoked.aggregate(Count("pk"), Max("revoked_at")).values(),

@@ -1,5 +1,5 @@
 """
-Tokens: grants that are signed, so that no server has to look them up.
+Tokens: signed grants, which a server checks without the database.
 
 They are signed with ``SECRET_KEY``; Django also accepts those signed with one of
 ``SECRET_KEY_FALLBACKS``.

@@ -85,7 +85,7 @@ class ArrivalFactory(BoundedFactory):
     """The maker of arrivals, one for each connection."""
 
     def __init__(self, server: Any, files: int) -> None:
-        """Serve for *server*, a `Door`, which may open *files* files."""
+        """Serve for *server*, a `Door`, in a process that may open *files* files."""
         super().__init__(server, files)
         self.door: Door = server
 

@@ -1,12 +1,11 @@
 """
 The incoming bytes of one connection: its client's frames, within limits.
 
-Defends: whatever a client does, the server keeps little in memory for it. The server stops
-reading from a client that does not read its answers, that sends faster than the server handles,
-or that sends more than its `Budget`. It keeps reading from
-a client that only lags: a kernel whose receive buffer is full drops packets, even the
-acknowledgements of our data, and both ends would hang
-(docs/decisions/0010-reading-from-who-lags.md).
+Invariant: whatever a client does, the server keeps little in memory for it. The server stops
+reading from a client that does not read its answers, that sends faster than the server handles, or
+that sends more than its `Budget`. It keeps reading from a client that only lags: a kernel whose
+receive buffer is full drops packets, even the acknowledgements of our data, and both ends would
+hang (docs/decisions/0010-reading-from-who-lags.md).
 """
 
 from __future__ import annotations

@@ -76,8 +76,8 @@ class Line:
         """
         Send *answer*, and accept frames from now on.
 
-        If *is_followed*, a frame follows by `send` soon, before a hub knows this connection,
-        and leaves with the answer in one write.
+        If *is_followed*, the caller soon sends a frame by `send`, before a hub knows this
+        connection. That frame and the answer leave in one write.
         """
         self.is_open = True
         self._answer = answer

@@ -14,7 +14,8 @@ from __future__ import annotations
 from typing import Protocol
 
 GRACE_SECONDS = 1.0
-"""Time in which a connection is closed only beyond twice the allowed number."""
+"""Age in seconds up to which a connection is closed only if there are over twice as many as
+allowed."""
 
 
 class Waiting(Protocol):

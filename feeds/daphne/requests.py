@@ -301,7 +301,7 @@ class BoundedFactory(HTTPFactory):  # type: ignore[misc]  # daphne is not typed
     protocol = BoundedChannel
 
     def __init__(self, server: Any, files: int) -> None:
-        """Serve for Daphne's *server*, which may open *files* files."""
+        """Serve for Daphne's *server*, in a process that may open *files* files."""
         super().__init__(server)
         self.timeOut = LIMITS.header_seconds
         self.pending = Pending(min(LIMITS.pending_requests, files // 4))

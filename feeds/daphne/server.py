@@ -251,7 +251,7 @@ class FeedServer(Server):  # type: ignore[misc]  # daphne is not typed
         reactor.callWhenRunning(lambda: asyncio.ensure_future(self._begin()))
 
     async def _begin(self) -> None:
-        # Twisted calls what `callWhenRunning` was given before asyncio's loop runs.
+        # Twisted calls the functions given to `callWhenRunning` before asyncio's loop runs.
         ignore_cancelled(asyncio.get_running_loop())
         await get_node(Clerk, self._limits)
 

@@ -1,5 +1,5 @@
 """
-One HTTP request, unparsed, that also ends if its application fails within the response.
+One HTTP request, unparsed, which also ends if its application fails during the response.
 
 Django parses the body: Twisted would parse it in the thread of the event loop. Daphne would
 answer a failed request with a second response. That raised an error in its housekeeping, so that

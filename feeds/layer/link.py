@@ -1,8 +1,8 @@
 """
 One event loop's connection to the Redis or Valkey server of the layer.
 
-Defends: whenever the server is available, all wanted channels get subscribed
-without a caller's help, and no caller waits longer than a second.
+Invariant: whenever the server is available, all wanted channels get subscribed without a caller's
+help, and no caller waits longer than a second.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 Access to the metrics: only for clients in the networks of METRICS.
 
-Defends: a proxy on this host has a loopback address, but its clients are elsewhere. So a request
-with any sign of a proxy is refused, unless the proxy is trusted to name its client.
+A proxy on this host has a loopback address, but its clients are elsewhere. So a request with any
+sign of a proxy is refused, unless the proxy is trusted to name its client.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ frees the lock, however the process ends. So a reader knows which processes run,
 The counters of a process that ended are added to those of its predecessors,
 and its other values are dropped.
 
-Defends: a counter that was read once never decreases; a file is whole or absent.
+Invariants: a counter that was read once never decreases; a file is whole or absent.
 """
 
 from __future__ import annotations

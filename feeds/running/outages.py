@@ -4,8 +4,8 @@ The current outages of this process, as sentences for people.
 The page and the admin show them. Each part of the process reports the beginning
 and the end of its own outage.
 
-Defends: a driver's errors may name hosts, ports and roles, so only staff can see
-them, or everybody if DEBUG is on.
+A driver's errors may name hosts, ports and roles, so only staff can see them, or everybody if DEBUG
+is on.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class Admissions:
         self._lookups = lookups
 
     async def admit(self, request: Request) -> Admission:
-        """Grant *request*; raises Refusal. No other connection takes its place before an await."""
+        """Grant *request*; raises Refusal. Its place is not given away before the next await."""
         self._ensure_room()
         secret = request.session or secrets.token_urlsafe(16)
         key = stored_key(secret)

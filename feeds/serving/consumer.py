@@ -60,7 +60,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
     ended: tuple[int, str] | None = None
     """The close code and reason, if this side closed first."""
     visitor: Visitor | None = None
-    """Set from when it passed the entrance until it leaves."""
+    """The client, from its check at the entrance until it leaves; otherwise None."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve; record the end even if an error or the server ends the connection."""

@@ -1,4 +1,4 @@
-"""The entrance for WebSockets: whether a client may have what its URL requests."""
+"""The entrance for WebSockets: checks whether a client may connect as its URL requests."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Screened:
     rolled_back: frozenset[str] = frozenset()
     """The feeds whose ranges belong to a history that was rolled back."""
     is_timed: bool = True
-    """True if its times can be true; figures leave it out otherwise."""
+    """Whether its times can be true; if not, figures leave it out."""
 
 
 @dataclass(slots=True)
@@ -103,7 +103,7 @@ class Screening:
         }
 
     def _strangers(self, report: Report) -> set[str]:
-        """Return the feeds that have, as known here, no such message at the end of the range."""
+        """Return the feeds that, as known here, lack the message at the end of the range."""
         return {
             name
             for name, part in report.feeds.items()

@@ -39,7 +39,7 @@ class Turnstile:
         """Open the file next to *database*; without access to it, writes do not give way."""
         self._file: int | None = None
         self._is_jammed = False
-        """Whether the last wait was in vain; then do not wait again before it was free."""
+        """Whether the last wait was in vain: no write waits until a look finds it free."""
         self._is_mine = False
         path = database.with_name(f"{database.name}-turnstile")
         with suppress(OSError):
@@ -50,7 +50,7 @@ class Turnstile:
     @contextmanager
     def occupied(self) -> Iterator[None]:
         """Let writes of other connections wait until the end of the block."""
-        # Several may occupy it at the same time. Only a look of another keeps this waiting.
+        # Several may occupy it at the same time; this waits only while another connection looks.
         is_taken = self._take(fcntl.LOCK_SH, GIVE_WAY_SECONDS)
         self._is_mine = True
         try:
@@ -66,7 +66,7 @@ class Turnstile:
         if self._is_mine:
             yield
             return
-        # Only a look, not kept: a promise shares the lock, and must not wait for this writer.
+        # Look only, without keeping the lock: a promise must not wait for this writer.
         is_free = self._take(fcntl.LOCK_EX, 0 if self._is_jammed else GIVE_WAY_SECONDS)
         if is_free:
             self._leave()

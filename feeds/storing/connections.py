@@ -28,13 +28,13 @@ from feeds.storing.locks import lock_sessions
 Status = ClientSession.Status
 
 ASKED_AT_ONCE = 400
-"""Sessions in one query, with their channels: any SQLite allows a thousand parameters."""
+"""Sessions in one query, with their channels: every SQLite allows a thousand parameters."""
 WRITTEN_AT_ONCE = 400
 """Connections in one transaction of a heartbeat, so that nobody waits long for its locks."""
 LATE_SECONDS = 5.0
-"""The age from which an opening, when it is stored, ends no connection of another server. While
-it waited for the database, its client may have moved to that server. If the client came from
-there instead, its old connection ends by itself."""
+"""An opening that is stored this many seconds late ends no connection of another server. While it
+waited for the database, its client may have moved to that server. If the client came from there
+instead, its old connection ends by itself."""
 LOST = {"close_code": 1006, "reason": "the server ended"}
 """The end of a connection whose server showed no sign of life; it may still be served."""
 REPLACED = {"close_code": Close.REPLACED, "reason": "replaced"}

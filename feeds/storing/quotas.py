@@ -20,7 +20,7 @@ from feeds.models import BlockReport
 from feeds.storing.retention import KINDS, TIMES, removable, remove_reports
 
 SPARED = 0.95
-"""Share of the allowed rows, or bytes, that a removal leaves, so that it can pause."""
+"""Share of the allowed rows, or bytes, that a removal leaves, so that no other is due at once."""
 MEGABYTE = 10**6
 
 
@@ -61,7 +61,7 @@ def used_bytes() -> int:
 
 
 def crowd(most: int) -> dict[int, datetime]:
-    """Return sessions with more than *most* reports, and the time before which these go."""
+    """Return sessions with over *most* reports, and the time before which theirs must go."""
     counted = BlockReport.objects.order_by().values("session").annotate(count=Count("pk"))
     found = {}
     for session in counted.filter(count__gt=most).values_list("session", flat=True):

@@ -63,7 +63,7 @@ class Recorder:
 
     def record(self, fact: Fact, done: Done | None = None) -> bool:
         """
-        Queue *fact*; return False if too many are waiting already, in all or of texts.
+        Queue *fact*; return False if too many facts, or too many texts, are waiting already.
 
         A `Closed` is always accepted: there are no more of them than connections.
         *done* is called with the outcome, on the event loop, after the commit. If a fact is

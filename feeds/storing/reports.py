@@ -98,7 +98,7 @@ def count(new: Sequence[BlockReport]) -> None:
 
 
 def _outcome(stored: BlockReport, again: BlockReport) -> Outcome:
-    """Return the stored judgement, even if *again*, the same report, got another one."""
+    """Return the stored judgement, even if *again*, a repetition of the report, got another one."""
     if not _same(stored, again):
         return Outcome()
     return Outcome(

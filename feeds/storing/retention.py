@@ -59,7 +59,7 @@ def remove(kind: str, before: datetime) -> Iterator[int]:
     """
     Remove the *old* rows; after each batch, yield the number of rows of *kind* removed.
 
-    A session is removed with its reports, messages and connections. One that returns
+    A session is removed with its reports, messages and connections. A session that returns
     meanwhile keeps the remaining rows. Raises the database's errors.
     """
     rows = old(kind, before)

@@ -151,7 +151,7 @@ class Sampler:
 def _feeds(
     readers: Mapping[str, tuple[int, int]], sent: Counter[str]
 ) -> dict[str, tuple[int, int, int]]:
-    """Return sessions, messages and worst lag per feed in use; of many, only the busiest."""
+    """Return sessions, messages and worst lag of feeds in use, the busiest ones if many."""
     busiest = sorted({*readers, *sent}, key=lambda feed: (sent[feed], feed), reverse=True)
     found = {}
     for feed in busiest[:MOST_FEEDS]:
