@@ -77,7 +77,7 @@ docs: $(DOCUMENTATION) ## build the documentation as a site, build/site/index.ht
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo 'built; to read it: $(BIN)/python -m http.server --directory build/site 8080'
 
-clean: ## remove .venv, what was compiled, and caches
+clean: ## remove .venv, compiled files and caches
 	rm -rf $(VENV) build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
