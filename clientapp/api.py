@@ -348,7 +348,7 @@ class Subscription:
             )
 
     async def _next(self) -> tuple[Message | Gap, Position] | events.Completed | None:
-        """Return what arrived next; None: the server ended the session."""
+        """Return the next message, gap or end of a block; None: the server ended the session."""
         inbox = self._inbox
         if self._task is None:
             raise RuntimeError("use a subscription in 'async with'")

@@ -102,7 +102,7 @@ class Program:
 
 
 class Host:
-    """The programs of the installation, and what can be requested of them."""
+    """The programs of the installation, and the requests about them."""
 
     def __init__(self, folder: Path) -> None:
         """Use *folder* for data; Django is not set up yet."""

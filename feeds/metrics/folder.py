@@ -24,7 +24,7 @@ from feeds.metrics.names import BY_NAME, Values
 
 ENDED = "ended"
 """The name of the counters of processes that ended."""
-GATE = "gate"
+TURN = "gate"
 """The name of the lock that every reader and every starting process takes."""
 
 
@@ -55,7 +55,7 @@ class Folder:
 
     def read(self) -> Snapshots:
         """Return all snapshots, and add up those of processes that ended; raises OSError."""
-        with self._gate():
+        with self._turn():
             found = self._read(ENDED)
             ended: Values = found.get("values", {})
             running, gone = list[Values](), list[str]()
@@ -83,19 +83,19 @@ class Folder:
     def _enter(self) -> None:
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Nobody may find the lock before it is held.
-        with self._gate():
+        with self._turn():
             lock = _open(self._path / f"{self._name}.lock")
             fcntl.flock(lock, fcntl.LOCK_EX)
         self._lock = lock
 
     @contextmanager
-    def _gate(self) -> Iterator[None]:
-        gate = _open(self._path / GATE)
+    def _turn(self) -> Iterator[None]:
+        turn = _open(self._path / TURN)
         try:
-            fcntl.flock(gate, fcntl.LOCK_EX)
+            fcntl.flock(turn, fcntl.LOCK_EX)
             yield
         finally:
-            os.close(gate)
+            os.close(turn)
 
     def _replace(self, name: str, content: object) -> None:
         draft = self._path / f"{name}.new"

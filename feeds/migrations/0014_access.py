@@ -23,13 +23,13 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "label",
-                    models.CharField(help_text="What it is for, in your words.", max_length=64),
+                    models.CharField(help_text="The purpose of the token, in your words.", max_length=64),
                 ),
                 (
                     "client",
                     models.CharField(
                         blank=True,
-                        help_text="The only client name it is valid for; empty for any.",
+                        help_text="The only client name that may use it; empty for any.",
                         max_length=64,
                         validators=[feeds.models.access.validate_client],
                     ),

@@ -35,12 +35,12 @@ class AccessToken(models.Model):
 
     key = models.CharField(max_length=12, primary_key=True, editable=False)
     """Its identifier, which is not a secret."""
-    label = models.CharField(max_length=64, help_text="What it is for, in your words.")
+    label = models.CharField(max_length=64, help_text="The purpose of the token, in your words.")
     client = models.CharField(
         max_length=64,
         blank=True,
         validators=[validate_client],
-        help_text="The only client name it is valid for; empty for any.",
+        help_text="The only client name that may use it; empty for any.",
     )
     feeds = models.CharField(max_length=700, blank=True)
     """Names separated by spaces; empty: all feeds."""

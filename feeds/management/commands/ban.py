@@ -54,7 +54,13 @@ class Command(CommandWithExitCodes):
         )
         actions.add_parser("list", help="show all bans")
         add = actions.add_parser("remove", help="remove bans").add_argument
-        add("ids", nargs="+", type=whole(MOST_ID), metavar="NUMBER", help="as the list shows it")
+        add(
+            "ids",
+            nargs="+",
+            type=whole(MOST_ID),
+            metavar="NUMBER",
+            help="the number of a ban, in the list",
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Do the action; exits with a sentence on failure."""
