@@ -15,7 +15,7 @@ from feeds.access.known import Known
 from feeds.models import AccessToken, Ban
 
 Sign = tuple[object, ...]
-"""Values that change whenever a token is revoked, or a ban made or removed."""
+"""Values that change whenever a token is revoked, or a ban is added or removed."""
 
 
 def look(before: Sign | None) -> tuple[Sign, Known | None]:

@@ -14,7 +14,7 @@ class Refusal(Exception):
         ├── Forbidden       the request in its URL will never be granted
         ├── Denied          this client may not receive what it requests
         ├── TooMany         there is no room for it now
-        └── Unavailable     the database is needed and unavailable
+        └── Unavailable     the request needs the database, which is unavailable
     """
 
     failure: Failure

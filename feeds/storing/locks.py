@@ -1,11 +1,11 @@
 """
 The one order in which processes lock rows.
 
-PostgreSQL locks each row that a transaction writes. Two transactions that lock the
-same rows in different orders would wait for each other: a deadlock, which PostgreSQL
-ends by an error in one of them. So a transaction first locks all sessions that it
-writes to, by primary key. Their connections, reports and texts come after that, and
-need no order, since nobody writes to them without the lock of their session.
+PostgreSQL locks each row that a transaction writes. Two transactions that lock the same rows in
+different orders would wait for each other: a deadlock, which PostgreSQL ends by an error in one of
+them. So a transaction first locks all sessions that it writes to, by primary key. Their
+connections, reports and texts follow in any order, since each process that writes to them holds the
+lock of their session.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 The command ``blockfeed``: everything at once, or one program of the application.
 
-It replaces itself by the program, which thus gets signals and the terminal directly.
+It replaces itself by the program, so the program gets signals and the terminal directly.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def test_sums_over_three_processes_equal_the_dashboard(stack: Stack) -> None:
         client.wait_for("Connected")
     staff = Staff(stack)
     until(lambda: tiles(staff)["Sessions online"]["value"] == "3", lambda: str(tiles(staff)))
-    # A server stores its last sample as it ends, and the one that is left stores its next one.
+    # A server that ends stores its last sample; the remaining server stores its next sample.
     assert [one.stop(signal.SIGTERM) for one in servers[:2]] == [0, 0]
     found = wait_for(stack, processes=1, sessions=3)
     assert tiles(staff)["Sessions online"]["value"] == "3"

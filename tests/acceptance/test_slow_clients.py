@@ -1,4 +1,4 @@
-"""Slow, deaf and loud clients: little is held for them, and no other client is affected."""
+"""Clients that read slowly, never read, or send too much take little memory and affect no other."""
 
 from __future__ import annotations
 

@@ -209,7 +209,7 @@ def test_clock_that_was_set_back() -> None:
 @pytest.mark.usefixtures("default_feeds")
 @pytest.mark.django_db(transaction=True)
 def test_feeds_without_a_generator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A free feed, one whose generator died, and one with a wrong clock are distinguished."""
+    """Feeds that are free, have a dead generator, or one with a wrong clock are distinguished."""
     monkeypatch.setattr(generators, "SILENT_SECONDS", 0.05)
     monkeypatch.setattr(generators, "LOOK_SECONDS", 0.01)
     Feed.objects.filter(name="users").update(promised_us=0)

@@ -143,7 +143,7 @@ def queries(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 @pytest.mark.django_db(transaction=True)
 async def test_rows_are_read_after_a_change_only(queries: list[object]) -> None:
-    """Following an unchanged database reads counts; each kind of change is noticed."""
+    """While the database is unchanged, only counts are read; each kind of change is noticed."""
     worker = Worker("test")
     gate = Gate(worker, needs_token=True)
     row, _ = await issue()

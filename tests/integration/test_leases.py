@@ -39,7 +39,7 @@ def reopened(channel: str = "c1", key: str = KEY) -> list[Outcome]:
 
 
 def test_connections_of_a_dead_server_are_closed_as_lost() -> None:
-    """The server's connections end at its last heartbeat; its lease goes, and others stay."""
+    """The server's connections end at its last heartbeat; only its own lease is removed."""
     ledger.commit([opened("c1"), opened("c2", OTHER, server="two")])
     leases.renew("one", 5, NOW + 30 * SECOND)
     leases.renew("two", 1, NOW)
@@ -53,7 +53,7 @@ def test_connections_of_a_dead_server_are_closed_as_lost() -> None:
 
 
 def test_lost_connection_ends_after_its_beginning() -> None:
-    """A connection that opened after the last heartbeat ends when it opened."""
+    """The end of a connection that opened after the last heartbeat is the time of its opening."""
     leases.renew("one", 5, NOW - 8 * SECOND)
     ledger.commit([opened("c1")])
     assert lose() == 1
@@ -205,7 +205,7 @@ def test_one_connection_of_a_session_is_opened_again() -> None:
 
 
 def test_reopening_of_an_unknown_session_is_not_kept() -> None:
-    """A session that was removed meanwhile, or rolled back, stays unknown."""
+    """A session that was removed meanwhile, or lost in a rollback, stays unknown."""
     assert reopened() == [Outcome(kept=False)]
 
 

@@ -249,7 +249,7 @@ def test_removed_report_stays_removed() -> None:
     *again, new, explained = ledger.commit([*facts, facts[1], reported(4), told])
     found_now = [VERIFIED, BROKEN, VERIFIED, BROKEN]
     assert [(one.judgement, one.is_new) for one in again] == [(now, False) for now in found_now]
-    # No explanation is requested if it could not be stored, and one that is sent changes nothing.
+    # An explanation that could not be stored is not requested; if one is sent, it changes nothing.
     assert again[1].is_explained
     assert (new.is_new, explained.judgement) == (True, None)
     assert [row.number for row in BlockReport.objects.all()] == [4]

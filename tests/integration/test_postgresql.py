@@ -161,7 +161,7 @@ def test_frozen_server_is_given_up(postgresql: PostgreSQL, connection: BaseDatab
 
 def test_frozen_server_accepts_no_connection(postgresql: PostgreSQL) -> None:
     """Connecting to a server that does not answer ends with an error, too."""
-    connection = connect(postgresql, connect_timeout="2")  # the least that libpq knows
+    connection = connect(postgresql, connect_timeout="2")  # the minimum of libpq
     postgresql.freeze()
     try:
         with pytest.raises(OperationalError, match="timeout") as caught:

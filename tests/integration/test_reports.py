@@ -373,7 +373,7 @@ async def test_contradictory_report_is_refused() -> None:
 async def test_log_lines_of_a_client_are_bounded(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of many reports a few are logged; the others are counted, at the end at the latest."""
+    """Only a few of many reports are logged; the number of the others is logged by the end."""
     node = await get_node()
     monkeypatch.setattr(node, "limits", replace(LIMITS, log_rate=0.001, log_burst=6))
     with caplog.at_level(logging.INFO, "feeds.clients"):

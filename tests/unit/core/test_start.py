@@ -46,7 +46,7 @@ def test_foreign_position_starts_live_after_a_gap(after: Position) -> None:
 
 @pytest.mark.parametrize(("offset", "first"), [(40, 31), (30, 31), (20, 21)])
 def test_lost_position_continues_at_the_head(offset: int, first: int) -> None:
-    """The gap names the offsets up to the head, or none if the head is further back."""
+    """The gap names the offsets up to the head, or none if the head is behind the position."""
     gap = Gap(feed="users", first=first, last=HEAD, epoch=NEW, cause="history")
     found = start("users", epoch_at, HEAD, Position(OLD, offset), rolled_back=True)
     assert found == (Position(NEW, HEAD), gap)

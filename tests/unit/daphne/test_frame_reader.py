@@ -44,7 +44,7 @@ async def test_refused_frame_is_discarded() -> None:
 
 
 async def test_refused_fragments_are_discarded() -> None:
-    """The same for a large message in many fragments."""
+    """A client that sends a large message in many fragments can also end with a handshake."""
     line, size = Line(), LIMITS.frame_bytes
     line.websocket.dataReceived(masked(BINARY, bytes(size), last=False))
     for _ in range(LIMITS.byte_burst // size + 1):

@@ -13,7 +13,7 @@ def roles(*stages: Stage, seed: int = 1, **options: float) -> tuple[Role, ...]:
 
 
 def test_parts_share_the_members_by_weight() -> None:
-    """Of every three members one collects users and two collect arrays."""
+    """One in three members collects users; the others collect arrays."""
     made = roles(Stage(9, 10.0))
     assert [role.part for role in made].count(USERS) == 3
     assert [role.name for role in made[:2]] == ["member-00000", "member-00001"]

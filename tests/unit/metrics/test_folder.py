@@ -54,7 +54,7 @@ def sent_alone(one: Values) -> float:
 
 
 def test_counters_of_ended_processes_stay_and_gauges_go(path: Path) -> None:
-    """The counters of processes that ended are summed; nothing else of them is left."""
+    """The counters of processes that ended are summed, and their other values are dropped."""
     reader = process(path, "reader", 1)
     for number in range(3):
         process(path, f"past-{number}", 10, sessions=7).leave()
@@ -111,7 +111,7 @@ def test_snapshot_damaged_by_a_power_cut_is_left_out(path: Path, content: str) -
 
 
 def test_names_of_another_version_are_not_carried_along(path: Path) -> None:
-    """Only counters that this version knows are kept of a process that ended."""
+    """Counters of an ended process that this version does not know are dropped."""
     reader = process(path, "reader", 1)
     old = Folder(path, "old")
     old.write({"blockfeed_old_total": {"": 5}, SENT: {"users": 2}})

@@ -28,7 +28,7 @@ SNAPSHOTS = Snapshots(
 
 
 def test_each_metric_is_merged_in_its_way() -> None:
-    """Counters and sizes are summed; of lags the most counts, of states the worst."""
+    """Counters and sizes are summed; the largest lag and the worst state count."""
     found = merged(SNAPSHOTS)
     assert found.keys() == {metric.name for metric in METRICS}
     assert found["blockfeed_sessions"] == {"": 7}

@@ -10,7 +10,7 @@ from feeds.running.stops import STOPS, heeded_stops
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
-    """Restore this process's handling of SIGHUP."""
+    """Restore this process's handling of SIGHUP afterwards."""
     before = signal.getsignal(signal.SIGHUP)
     yield
     signal.signal(signal.SIGHUP, before)

@@ -17,7 +17,7 @@ def test_process_is_dead_when_its_sign_stays_the_same() -> None:
 
 
 def test_process_gets_its_full_time_after_each_change() -> None:
-    """The time starts with the first sign, with each change, and with a new lease."""
+    """The time starts again with the first sign, each change, and a new lease."""
     one = watch()
     for time, sign in ((0.0, 1), (15.0, 2), (30.0, 2), (44.0, 2)):
         assert one.dead(time, {"a": sign}) == {}

@@ -131,7 +131,7 @@ def test_header_is_known_before_the_content() -> None:
 
 
 def test_error_is_noticed_at_once() -> None:
-    """A violation in the first two bytes is not awaited any further."""
+    """A violation in the first two bytes is reported without waiting for more bytes."""
     assert read([masked(rfc6455.TEXT, bytes(90), reserved=1)[:2]], SMALL).code == 1002
     assert read([masked(rfc6455.PING, bytes(126))[:2]], SMALL).code == 1002
 

@@ -68,7 +68,7 @@ def test_what_follows_the_head_is_returned() -> None:
     ],
 )
 def test_other_words_for_the_same_are_accepted(changes: dict[str, str]) -> None:
-    """Names and tokens may be in any case, and among others."""
+    """Names and tokens may be in any case, and tokens may be in a list with others."""
     found = head(request(**changes))
     assert is_upgrade(found)
     assert read_opening(found).key == KEY.encode()
