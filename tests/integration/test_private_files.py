@@ -57,7 +57,8 @@ def test_another_connection_of_the_process_keeps_the_locks(
 ) -> None:
     """After a second connection of a process, other programs still see that the first is open."""
     store(database)
-    database.copy().connect()
+    second = database.copy()
+    second.connect()
     # The last connection to a database removes its WAL.
     reader = (
         "import sqlite3, sys; other = sqlite3.connect(sys.argv[1]);"
@@ -66,6 +67,7 @@ def test_another_connection_of_the_process_keeps_the_locks(
     run([sys.executable, "-c", reader, str(tmp_path / "db.sqlite3")], check=True)
     assert (tmp_path / "db.sqlite3-wal").exists()
     store(database)
+    second.close()
 
 
 def test_files_of_earlier_versions_are_tightened(
