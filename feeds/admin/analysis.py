@@ -30,8 +30,8 @@ COLUMNS = (
 )  # fmt: skip
 """Columns of the CSV; the session's key is left out."""
 FIGURES = (
-    "blocks", "left out", "ideal s", "median s", "p99 s", "overhead ms", "its p99",
-    "latency ms", "its p99", "its max",
+    "blocks", "left out", "ideal s", "median s", "p99 s", "overhead ms", "overhead p99",
+    "latency ms", "latency p99", "latency max",
 )  # fmt: skip
 """Table columns after those that name the group."""
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")

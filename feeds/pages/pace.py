@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Min, Sum
 
-from clientapp.figures.measured import Measured
+from clientapp.figures.measured import Measured, Reason
 from clientapp.figures.ranks import figure
 from clientapp.figures.summary import Summary, grouped, left_out_sentence, summarise
 from feeds import show
@@ -101,7 +101,8 @@ def times() -> Times:
     if found.latency is None:
         note = "no verified block with a known server clock yet" if blocks else "no block yet"
         return Times(sizes=rows, left_out=left_out, latency_note=note)
-    out = found.blocks - found.latency_blocks
+    # Plain clients measure no latency; the sentence counts their blocks as shown separately.
+    out = found.blocks - found.latency_blocks - found.left_out.get(Reason.PLAIN, 0)
     return Times(
         sizes=rows,
         left_out=left_out,

@@ -137,6 +137,7 @@ def test_plain_clients_are_a_separate_row(session: ClientSession) -> None:
     assert (own.rates, own.p50, own.blocks) == ("users, plain clients", "3.00 s", "1")
     assert own.ideal == own.overhead == UNKNOWN
     assert (own.left_out, times().left_out) == ("0", "Shown separately: 1 of plain clients.")
+    assert times().latency_note == "1 block, too few for a p99 yet"
 
 
 def test_no_figure_is_a_negative_zero() -> None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from ...core.counted import counted
+from ...figures.summary import POINT_BLOCKS
 from .cell import Cell
 from .fit import NoFit
 from .study import Study
@@ -31,7 +32,9 @@ def _block_size(study: Study) -> Iterator[str]:
     timed = [cell for cell in study.cells if cell.condition.block_size > 1]
     if not timed:
         return
-    worst = max(timed, key=lambda cell: abs(cell.overhead))
+    # The mean of a few blocks says little, such as of one around a change of rate.
+    steady = [cell for cell in timed if cell.seconds.count >= POINT_BLOCKS]
+    worst = max(steady or timed, key=lambda cell: abs(cell.overhead))
     condition = worst.condition
     share = f" ({abs(worst.overhead) / worst.ideal:.2%} off)" if worst.ideal else ""
     yield (

@@ -196,7 +196,7 @@ def _colour(number: int, count: int) -> str:
 
 def _client_axis(axes: Axes, cells: Sequence[Cell]) -> None:
     _number_axis(axes, [cell.condition.clients for cell in cells])
-    axes.set_xlabel("clients connected")
+    axes.set_xlabel("clients in the logs")
 
 
 def _number_axis(axes: Axes, values: Sequence[int]) -> None:

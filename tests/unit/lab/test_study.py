@@ -8,7 +8,7 @@ from clientapp.lab.analysis.answers import answers
 from clientapp.lab.analysis.fit import Fit, NoFit
 from clientapp.lab.analysis.study import Study, study
 from clientapp.lab.analysis.trial import Trial
-from tests.support.trials import trial
+from tests.support.trials import timed_blocks, trial
 
 
 def grid(*, lost: int = 0) -> list[Trial]:
@@ -99,6 +99,14 @@ def test_one_client_is_singular() -> None:
     """A study of one client says 1 client."""
     size, _ = answers(study([trial(clients=1)]))
     assert "at 1 client with blocks of 5, users 10/s" in size
+
+
+def test_few_blocks_do_not_make_the_largest_difference() -> None:
+    """The mean of a single block is named only if there are no means of many blocks."""
+    one = trial(feeds="users at no steady rate", blocks=timed_blocks(5, 1, late=0.3))
+    many = trial(block_size=10, blocks=timed_blocks(10, 20, late=0.01))
+    assert "blocks of 5, users at no steady rate" in answers(study([one]))[0]
+    assert "at most 10.00 ms away" in answers(study([one, many]))[0]
 
 
 def test_answers_omit_questions_without_data() -> None:
