@@ -18,9 +18,9 @@ log = logging.getLogger(__name__)
 OTHERS = 0o077
 """The rights of all users but the owner."""
 DATABASE_PARTS = ("", "-wal", "-shm", "-journal", "-turnstile")
-"""Ends of the names of the files of an SQLite database."""
+"""Endings of the names that an SQLite database's files have."""
 OURS = ("db.sqlite3", "secret_key", "admin_password", "set_aside.jsonl", "valkey", "metrics")
-"""Beginnings of the names of our files in the folder of local state."""
+"""Beginnings of the names that our files in the folder of local state have."""
 
 
 def make_file(path: Path) -> None:

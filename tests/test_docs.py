@@ -88,7 +88,7 @@ HEADINGS_OF_LIMITS = (
 
 
 def text(name: str) -> str:
-    """Return the text of a file of the checkout."""
+    """Return the text of a file in the checkout."""
     return (CHECKOUT / name).read_text(encoding="utf-8")
 
 
@@ -283,7 +283,7 @@ def test_error_codes_are_documented() -> None:
 
 
 def test_the_sample_session_is_true() -> None:
-    """Each frame of the sample has its form, and the digest is that of the records shown."""
+    """Each frame of the sample has its form, and the digest matches the records shown."""
     section = text("docs/reference/protocol.md").split("\n## A sample session\n", 1)[1]
     sample = re.findall(r"^([SC])  (\{.*\})$", section.split("\n## ", 1)[0], re.MULTILINE)
     for side, line in sample:

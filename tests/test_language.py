@@ -33,7 +33,7 @@ def modules() -> list[Path]:
 
 
 def docstrings(text: str) -> Iterator[tuple[int, str]]:
-    """Yield line and text of each docstring in a module, those of fields included."""
+    """Yield line and text of each docstring in a module, also of a field's docstring."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             value = node.value.value

@@ -29,7 +29,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, /, *, config: MkDocsConfig) -> Files:
-    """Return the files of the theme, and those of the checkout under their own paths."""
+    """Return the theme's files, and files of the checkout under their own paths."""
     wanted = {CHECKOUT / page for page in (*PAGES, ICON)}
     wanted |= {path for path in Path(config.docs_dir).rglob("*") if path.is_file()}
     for page in [path for path in wanted if path.suffix == ".md"]:

@@ -31,7 +31,7 @@ class Screen:
         self._colours: dict[str, int] = {}
 
     def labelled(self, name: str, line: str) -> str:
-        """Return a *line* of output of the program *name*, after its name."""
+        """Return a *line* that the program *name* printed, with the name before it."""
         label = f"{name:{NAME_WIDTH}} | "
         lines = self._folded(line, len(label))
         return "\n".join(self._coloured(name, label) + part for part in lines)

@@ -106,7 +106,7 @@ class Outbox:
         return [self._reports[block] for block in sorted([*again, *new])]
 
     def acknowledge(self, ack: Ack) -> list[Ack]:
-        """Handle an acknowledgement; return the new ones that are ready, in order."""
+        """Handle *ack*; return the acknowledgements that are ready because of it, in order."""
         if ack.block not in self._reports:
             # A second acknowledgement of a broken block explains what is wrong with it.
             return [ack] if ack.verdict == Verdict.BROKEN else []

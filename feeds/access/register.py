@@ -44,7 +44,7 @@ def issue(
     expires_at: datetime | None = None,
     by: str = "",
 ) -> tuple[AccessToken, str]:
-    """Store a token, issued by the user *by*; return it, and its text, which is not stored."""
+    """Store a token, issued by the user *by*; return its row and its text, which is not stored."""
     row = AccessToken.objects.create(
         key=secrets.token_hex(6),
         label=label,

@@ -33,7 +33,7 @@ FIGURES = (
     "blocks", "left out", "ideal s", "median s", "p99 s", "overhead ms", "overhead p99",
     "latency ms", "latency p99", "latency max",
 )  # fmt: skip
-"""Table columns after those that name the group."""
+"""Table columns after the columns that name the group."""
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings that make a spreadsheet read a cell as a formula."""
 READ_AT_ONCE = 1000

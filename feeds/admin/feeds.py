@@ -148,7 +148,7 @@ class FeedAdmin(ModelAdmin):
         return () if obj is None else (SegmentInline,)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Feed | None = None) -> tuple[str, ...]:
-        """Return the fields; those of a saved feed include the name, since sessions refer to it."""
+        """Return the read-only fields; a saved feed's name is one, since sessions refer to it."""
         return self.readonly_fields if obj is None else ("name", *self.readonly_fields)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:

@@ -178,7 +178,7 @@ class DayFilter(RangeDateFilter):
     """A filter by whole days in the server's time zone, first and last included."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows of those days; invalid dates are ignored."""
+        """Return the rows of the chosen days; invalid dates are ignored."""
         name = self.parameter_name
         first = parse_date_str(self.used_parameters.get(f"{name}_from"))
         last = parse_date_str(self.used_parameters.get(f"{name}_to"))

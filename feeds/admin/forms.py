@@ -97,7 +97,7 @@ class OfferedField(forms.ChoiceField):
     """
     A choice among stored values.
 
-    The choices are those of the newest rows; any other value that *rule* allows
+    The choices are values of the newest rows; any other value that *rule* allows
     is accepted as well.
     """
 

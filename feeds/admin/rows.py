@@ -1,8 +1,8 @@
 """
 The cells of the list of sessions that are updated live.
 
-The list and its script use the same texts, so that a reload and an update show
-the same.
+The list and its script use the same texts, so that an update looks
+like a reload.
 """
 
 from __future__ import annotations

@@ -192,7 +192,7 @@ class ClientSessionAdmin(OperableAdmin):
         js = (Script("feeds/sessions.js", defer=True),)
 
     def get_urls(self) -> list[Any]:
-        """Return the URLs, with that of the live cells first."""
+        """Return the URLs, with the one for the live cells first."""
         rows = path(
             "rows.json",
             self.admin_site.admin_view(never_cache(self.rows)),

@@ -24,7 +24,7 @@ SAID = {"doubled": "duplicated"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """The differences between the messages of one feed that arrived and those sent."""
+    """The differences between the arrived and the sent messages of one feed."""
 
     missing: Sequence[Span] = ()
     doubled: Sequence[Span] = ()

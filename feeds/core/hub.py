@@ -166,7 +166,7 @@ class Hub:
 
     def tell(self, control: bytes, feed: str | None = None) -> Iterator[None]:
         """
-        Write *control* to all subscribers, or those of *feed*; yield after every few.
+        Write *control* to all subscribers, or to subscribers of *feed*; yield after every few.
 
         A subscriber whose writer has unsent bytes is skipped: heartbeats and
         notices would be stale by the time they could be sent.

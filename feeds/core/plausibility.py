@@ -21,7 +21,7 @@ ERROR_SECONDS = 30.0
 """The largest accepted error of a clock offset. A busy client may measure it badly, but a client
 whose pong takes longer than this has stalled."""
 DRIFT = 0.01
-"""The largest accepted difference in speed of two clocks: a hundred times that of cheap ones."""
+"""The largest accepted difference in speed of two clocks; cheap ones have a hundredth of it."""
 
 
 def find_contradiction(report: Report, client: str) -> str:

@@ -17,8 +17,8 @@ def is_of(epoch_at: EpochAt, at: Position) -> bool:
     """
     Tell whether *at* is a position of the feed.
 
-    A position after a gap has the epoch that follows the gap, not that of
-    the offset itself.
+    A position after a gap has the epoch that follows the gap, not
+    the epoch of the offset itself.
     """
     return at.offset == 0 or at.epoch in (epoch_at(at.offset), epoch_at(at.offset + 1))
 

@@ -16,7 +16,7 @@ _NOTHING_JOINED = (-1, 0, 0, b"")
 
 
 class Stream:
-    """The recent frames of a feed: those of offsets ``first`` to ``head``."""
+    """The recent frames of a feed, from offset ``first`` to ``head``."""
 
     def __init__(self, head: int, *, most_messages: int, most_bytes: int) -> None:
         self._frames: list[bytes] = []

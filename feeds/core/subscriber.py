@@ -89,7 +89,7 @@ class Cohort:
         subscriber.cursors = dict(self.cursors)
 
     def write(self, frames: bytes, pass_: Pass) -> list[Subscriber]:
-        """Write to every member; return those that did not accept everything."""
+        """Write to every member; return the members that did not accept everything."""
         if self._sockets is None:
             self._sockets = array("i", [member.writer.descriptor for member in self.members])
         short = pass_(self._sockets, frames)

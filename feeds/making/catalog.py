@@ -36,7 +36,7 @@ class KnownFeed:
     rate: float
     """Messages per second."""
     recipe: Recipe
-    """The recipe in the feed's row; that of its newest segment may differ."""
+    """The recipe in the feed's row; the feed's newest segment may have another one."""
     fields: tuple[str, ...]
     """The members of each record; empty if records are not objects."""
     next_epoch: str
@@ -97,7 +97,7 @@ class Catalog:
         self._database = database
         self._segments = Segments()
         self.feeds: Mapping[str, KnownFeed] = {}
-        """By name, including those that were removed."""
+        """By name, including removed feeds."""
         self.rolled_back: dict[str, KnownFeed] = {}
         """The present state of feeds whose history was rolled back, by name."""
         self.reachable = True
@@ -156,7 +156,7 @@ class Catalog:
         return [_known_feed(row, schedules[row.pk]) for row in rows]
 
     def take(self, found: Sequence[KnownFeed]) -> None:
-        """Replace the known feeds by those *found* in the database, except those rolled back."""
+        """Replace the known feeds by the ones *found* in the database, except rolled back feeds."""
         feeds = {}
         for new in found:
             old = self.feeds.get(new.name)

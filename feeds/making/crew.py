@@ -56,7 +56,7 @@ class Crew:
         chosen: Collection[str] | None = None,
     ) -> None:
         """
-        Begin with the *given* generators; *recruit* creates those of feeds found later.
+        Begin with the *given* generators; *recruit* creates one for a feed found later.
 
         A *standby* waits while other processes generate its feeds. These are the
         *chosen* ones, or all that are switched on if None.
@@ -72,7 +72,7 @@ class Crew:
         self._waiting: dict[str, Progress] = {}
         """In a standby: per feed that another process generates, the progress that shows it."""
         self._unsaid: set[str] = set()
-        """The names of those feeds that were not logged yet."""
+        """The names of such feeds that were not logged yet."""
         self._observer = Observer(TAKEOVER_SECONDS, TAKEOVER_LOOK_SECONDS)
         self._look_seconds = FOLLOW_SECONDS
         self._said: dict[str, str] = {}

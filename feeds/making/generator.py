@@ -245,7 +245,7 @@ class Generator:
             self.progress.state = State.RUNNING if self._owned.enabled else State.OFF
 
     def _after_rollback(self, owned: ownership.OwnedFeed) -> ownership.OwnedFeed:
-        """Return *owned*; if the database lost promises, generate those offsets again."""
+        """Return *owned*; if the database lost promises, generate the lost offsets again."""
         if owned.promised < self._owned.promised:
             log.warning(
                 "%s; continuing after offset %d", notices.rolled_back(self._feed), owned.promised

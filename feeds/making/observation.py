@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 PROMISE_SECONDS = 0.5
-"""Interval of promises: half of the reach of one."""
+"""Interval of promises: half of the time that a promise covers."""
 OWNER_LOOK_SECONDS = 0.1
 """Interval of an observer that waits for a feed. It delays a takeover by up to two intervals."""
 TAKEOVER_SECONDS = 2.6
@@ -70,7 +70,7 @@ class _Observation:
     since: float
     """The monotonic time from which on each look was prompt and showed the same sign."""
     ahead: deque[float] = field(default_factory=lambda: deque(maxlen=CLOCK_SAMPLES))
-    """Seconds from this host's wall time to that of each of the last promises."""
+    """Seconds from this host's wall time to the time of each of the last promises."""
 
 
 class Observer:

@@ -149,7 +149,7 @@ def text_between(
 
 
 def digest_between(feed: str, schedule: Schedule, first: int, last: int) -> int:
-    """Generate the digest of the lines of the offsets *first* to *last*."""
+    """Generate the digest of the lines at the offsets *first* to *last*."""
     made = digest.EMPTY
     for crc in checksums_between(feed, schedule, first, last):
         made = digest.extend(made, crc)
@@ -157,6 +157,6 @@ def digest_between(feed: str, schedule: Schedule, first: int, last: int) -> int:
 
 
 def checksums_between(feed: str, schedule: Schedule, first: int, last: int) -> list[int]:
-    """Generate the CRC-32s of the lines of the offsets *first* to *last*."""
+    """Generate the CRC-32s of the lines at the offsets *first* to *last*."""
     made = stretches(feed, schedule, first, last)
     return [crc32(line) for stretch in made for line in stretch.lines]

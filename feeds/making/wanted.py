@@ -1,5 +1,5 @@
 """
-The messages that a reader may ask for: those of a feed that are due.
+The messages that a reader may ask for: all due messages of a feed.
 
 The command `records` and the HTTP addresses use the same rules and sentences.
 """

@@ -3,7 +3,7 @@ The snapshots of the processes of this host: files in a folder of the installati
 
 Each process replaces its file once a second. It holds a lock for as long as it runs; the kernel
 frees the lock, however the process ends. So a reader knows which processes run, without a clock.
-The counters of a process that ended are added to those of its predecessors,
+When a process has ended, its counters are added to a sum over all ended processes,
 and its other values are dropped.
 
 Invariants: a counter that was read once never decreases; a file is whole or absent.
@@ -23,7 +23,7 @@ from typing import Any
 from feeds.metrics.names import BY_NAME, Values
 
 ENDED = "ended"
-"""The name of the counters of processes that ended."""
+"""The name under which the counters of ended processes are kept."""
 TURN = "gate"
 """The name of the lock that every reader and every starting process takes."""
 
@@ -38,7 +38,7 @@ class Snapshots:
 
 
 class Folder:
-    """The snapshots in the folder *path*, among them that of the process *name*."""
+    """The snapshots in the folder *path*, among them the one of the process *name*."""
 
     def __init__(self, path: Path, name: str) -> None:
         """Use *name*, which no other process has; only letters, digits and hyphens."""
@@ -54,7 +54,7 @@ class Folder:
         self._replace(self._name, values)
 
     def read(self) -> Snapshots:
-        """Return all snapshots, and add up those of processes that ended; raises OSError."""
+        """Return all snapshots, and add up the counters of ended processes; raises OSError."""
         with self._turn():
             found = self._read(ENDED)
             ended: Values = found.get("values", {})

@@ -27,7 +27,7 @@ def page(snapshots: Snapshots, accept: str) -> tuple[bytes, str]:
 
 
 def merged(snapshots: Snapshots) -> Values:
-    """Return one value for each metric and label, of those that any process has."""
+    """Return one value for each metric and label that any process has."""
     found: Values = {}
     counted = add_up([snapshots.ended, *snapshots.running])
     for metric in METRICS:

@@ -74,9 +74,9 @@ class Readings:
 
     def read(self, loop_delay: float) -> Values:
         """
-        Return the current values, except those of `disk`; to be called by the event loop.
+        Return the current values without the ones of `disk`; to be called by the event loop.
 
-        *loop_delay* is the last delay of its timer, in seconds.
+        *loop_delay* is the last delay of the loop's timer, in seconds.
         """
         flat = {
             "blockfeed_processes": 1,

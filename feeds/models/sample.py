@@ -26,7 +26,7 @@ class Sample(models.Model):
     verified = models.PositiveIntegerField()
     broken = models.PositiveIntegerField()
     left_out = models.PositiveIntegerField(default=0)
-    """Reports left out of the figures below, not counting those of plain clients."""
+    """Reports left out of the figures below, not counting reports of plain clients."""
     overhead_p50 = models.FloatField(null=True)
     """Block time minus its ideal, in seconds; None: no report had one."""
     overhead_p99 = models.FloatField(null=True)
@@ -46,7 +46,7 @@ class Sample(models.Model):
     an older version, which does not record it."""
 
     class Meta:
-        # No permissions of its own: those to view sessions and reports apply.
+        # No permissions of its own: permissions to view sessions and reports apply.
         default_permissions = ()
 
     def __str__(self) -> str:

@@ -31,9 +31,9 @@ class ClientSession(models.Model):
     blocks = models.PositiveBigIntegerField(default=0)
     """Block reports stored."""
     messages = models.PositiveBigIntegerField(default=0)
-    """Messages in those blocks."""
+    """Messages in the blocks of these reports."""
     verified = models.PositiveBigIntegerField(default=0)
-    """Number of those blocks that the server verified."""
+    """Number of these blocks that the server verified."""
     broken = models.PositiveBigIntegerField(default=0)
     unverifiable = models.PositiveBigIntegerField(default=0)
     sentences = models.PositiveBigIntegerField(default=0, editable=False)

@@ -2,7 +2,7 @@
 The values on the page at ``/``: feeds, connected clients and stored blocks.
 
 The page and ``status.json`` use the same `Overview`, whose values are already
-formatted for people, so that a reload and an update show the same; its `Numbers`
+formatted for people, so that an update looks like a reload; its `Numbers`
 are for programs. A process queries the database once a second, however many
 pages are open.
 """
@@ -38,8 +38,8 @@ TIMES_SECONDS = 5.0
 SPARKLINES_SECONDS = 10.0
 """Lifetime of sparklines: servers store a sample every ten seconds."""
 TOTALS_REST = 20
-"""The totals live this many times as long as it took to sum up all sessions. So summing takes at
-most a twentieth of the time of the only thread for views. A million sessions take 0.2 s."""
+"""The totals live this many times as long as it took to sum up all sessions. So summing keeps the
+only thread for views busy for at most a twentieth of its time. A million sessions take 0.2 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +148,7 @@ class Overview:
     """Block reports in the last minute."""
     pace_note: str
     share: str
-    """The verified share of the stored blocks, without those of plain clients."""
+    """The verified share of the stored blocks, without blocks of plain clients."""
     verified: str
     """The number of verified blocks stored."""
     latency: str

@@ -22,13 +22,13 @@ from feeds.storing.measured import measured
 PACE_SECONDS = 60
 """The period over which blocks are counted."""
 MOST_COUNTED = 10_000
-"""The most reports counted; if more arrived, the pace is that of the newest."""
+"""The most reports counted; if more arrived, only the newest ones set the pace."""
 MOST_TIMED = 1000
 """The most reports whose block time is read: a few milliseconds of work."""
 ENOUGH_FOR_P90, ENOUGH_FOR_P99 = 10, 100
 """Blocks needed for a percentile: with fewer it would just be the maximum."""
 MOST_ROWS = 12
-"""Groups shown: those with the most reports."""
+"""Groups shown, the ones with the most reports."""
 
 Key = tuple[str, int]
 
@@ -40,7 +40,7 @@ class Pace:
     blocks: float
     """Reports per minute."""
     messages: float
-    """Messages per second in those blocks."""
+    """Messages per second in the blocks of these reports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,7 +58,7 @@ OF_THE_SESSION: Mapping[str, Any] = {
 
 
 def options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of a connection; those *given* take precedence over the defaults."""
+    """Return the options of a connection; *given* ones take precedence over the defaults."""
     own = {name: value for name, value in given.items() if name not in OF_THE_SESSION}
     session = {name: given.get(name, value) for name, value in OF_THE_SESSION.items()}
     words = [f"-c {name}={_escaped(value)}" for name, value in session.items()]

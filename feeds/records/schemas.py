@@ -1,5 +1,5 @@
 """
-Descriptions of the feeds and of the WebSocket for programs.
+Descriptions, for programs, of the feeds and the WebSocket.
 
 JSON Schemas use keywords of draft 7, which AsyncAPI 3 and its tools understand. The
 frames come from docs/reference/protocol.schema.json.
@@ -33,7 +33,7 @@ Schema = dict[str, Any]
 
 
 def message_schema(row: Feed) -> Schema:
-    """Return the schema of the messages of a feed, by its current recipe."""
+    """Return the schema for messages of a feed, by the feed's current recipe."""
     return {
         "$schema": DRAFT_7,
         "title": f"A message of the feed {row.name}",

@@ -62,7 +62,7 @@ _ANSWERS: set[object] = set()
 
 
 class Turns:
-    """The pace of the parts of all answers."""
+    """The pace at which all answers together send their parts."""
 
     def __init__(self) -> None:
         self._next_at = 0.0

@@ -83,7 +83,7 @@ class Reports:
             self._store(report, judgement, is_timed=screened.is_timed)
 
     async def take_explanation(self, said: Explained) -> None:
-        """Handle a part of the client's explanation of a broken block."""
+        """Handle a part of the explanation that the client sends for a broken block."""
         report = self._asked.get(said.block)
         if report is None:
             self._refuse(f"the server did not ask for an explanation of block {said.block}")

@@ -82,7 +82,7 @@ class Screening:
 
     def find_overlap(self, report: Report, before: VerifiedSoFar) -> str:
         """
-        Return why *report*, of a verified block, cannot follow those *before*; empty if it can.
+        Return why *report*, of a verified block, cannot follow the ones *before*; empty if it can.
 
         A block that is not new is compared with the stored one instead.
         """
@@ -96,7 +96,7 @@ class Screening:
         return ""
 
     def note(self, report: Report, before: VerifiedSoFar) -> None:
-        """Add the *report* of a verified block to those *before*."""
+        """Add the *report* of a verified block to the reports *before*."""
         before.block = max(before.block, report.block)
         before.ends |= {
             name: (part.last, self._due(name, part.last)) for name, part in report.feeds.items()

@@ -37,7 +37,7 @@ class Sentences:
         """Messages in the blocks reported so far."""
         self._is_corrected = False
         self.client = caller.request.client
-        """The client's name; a guest takes the one in its first sentence."""
+        """The client's name; a guest takes the name in its first sentence."""
 
     def take(self, sentence: Sentence, text: str) -> None:
         """Log and store a sentence with its original *text*."""

@@ -74,7 +74,7 @@ class Arrays(Source):
 
     @classmethod
     def schema(cls, spec: Spec) -> dict[str, Any]:
-        """Return a JSON Schema of the records of a checked *spec*, with keywords of draft 7."""
+        """Return a JSON Schema for records of a checked *spec*, with keywords of draft 7."""
         # Rounding may exceed the bounds of fractions, so only whole numbers have bounds.
         items: dict[str, Any] = {"type": "number"}
         if spec["distribution"] == "integers":

@@ -42,7 +42,7 @@ class People:
         self.vocabulary = [word.encode() for word in (*given, *family)]
         self._family_first = locale in FAMILY_FIRST
         first, last = (family, given) if self._family_first else (given, family)
-        # Each part has one of the two quotes of a whole name in JSON.
+        # A whole name has two quotes in JSON; each part has one of them.
         self._first = [orjson.dumps(word)[:-1] + b" " for word in first]
         self._last = [orjson.dumps(word)[1:] for word in last]
         self._given_user = [_given_user(word) for word in given]

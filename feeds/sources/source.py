@@ -49,7 +49,7 @@ class Source(ABC):
     @classmethod
     @abstractmethod
     def schema(cls, spec: Spec) -> dict[str, Any]:
-        """Return a JSON Schema of the records of a checked *spec*, with keywords of draft 7."""
+        """Return a JSON Schema for records of a checked *spec*, with keywords of draft 7."""
 
     @property
     def vocabulary(self) -> Iterable[bytes]:

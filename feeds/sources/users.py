@@ -103,7 +103,7 @@ class Users(Source):
 
     @classmethod
     def schema(cls, spec: Spec) -> dict[str, Any]:
-        """Return a JSON Schema of the records of a checked *spec*, with keywords of draft 7."""
+        """Return a JSON Schema for records of a checked *spec*, with keywords of draft 7."""
         formats = {"date_of_birth": "date", "email": "email", "link": "uri"}
         return {
             "type": "object",

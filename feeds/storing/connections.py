@@ -46,7 +46,7 @@ Move = Opened | Closed | Reopened
 
 def settle(ids: Mapping[str, int], moves: Sequence[Move]) -> list[tuple[str, ...]]:
     """
-    Store *moves*, those of each session in their order; return the channels to be ended.
+    Store *moves*, in order within each session; return the channels to be ended.
 
     For an opening, these are older connections of its session; for a reopening, its own
     channel if it stays ended. Moves of different sessions are independent, so they are stored in
@@ -85,7 +85,7 @@ def _open(ids: Mapping[str, int], opened: Sequence[Opened]) -> list[tuple[str, .
     """
     Store *opened*, of distinct sessions, as if they had opened when the last one did.
 
-    Older connections are replaced; a late opening replaces only those of its own server.
+    Older connections are replaced; a late opening replaces only older ones of its own server.
     """
     if not opened:
         return []
@@ -197,10 +197,10 @@ def _status(end: Closed) -> Status:
 
 def _reopen(ids: Mapping[str, int], reopened: Sequence[Reopened]) -> list[tuple[str, ...]]:
     """
-    Mark connections that are stored as lost or replaced, but are served, as open again.
+    Reopen connections that are served, although they are stored as lost or replaced.
 
-    If a session has another open connection, or its client left or was disconnected since,
-    the connection that *reopened* names counts as replaced; its channel is in the result.
+    A connection stays ended, as replaced, if its session has another open connection, or its
+    client has left or was disconnected since. The result has the channels of such connections.
     """
     if not reopened:
         return []

@@ -38,7 +38,7 @@ def insert(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> None:
     columns = ", ".join(operations.quote_name(str(field.column)) for field in fields)
     if connection.vendor == "postgresql" and conflict is None:
         copy = f"COPY {operations.quote_name(meta.db_table)} ({columns}) FROM STDIN"
-        # Django turns the driver's errors into its own, but not those of the stream.
+        # Django turns the driver's errors into its own, but not the stream's errors.
         with (
             connection.cursor() as cursor,
             connection.wrap_database_errors,

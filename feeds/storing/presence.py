@@ -125,8 +125,8 @@ class Presence:
         """
         Correct the connections that are served here but not *known* as open.
 
-        Those that were replaced but did not get the message are ended. Those that others
-        closed as lost are opened again, as are those whose replacement has ended since.
+        Connections that were replaced but did not get the message are ended. Connections that
+        others closed as lost, or whose replacement has ended since, are opened again.
         Connections that are not stored yet stay as they are.
         """
         served = self._connections.values()

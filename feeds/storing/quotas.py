@@ -61,7 +61,7 @@ def used_bytes() -> int:
 
 
 def crowd(most: int) -> dict[int, datetime]:
-    """Return sessions with over *most* reports, and the time before which theirs must go."""
+    """Return sessions with over *most* reports, each with the time before which reports must go."""
     counted = BlockReport.objects.order_by().values("session").annotate(count=Count("pk"))
     found = {}
     for session in counted.filter(count__gt=most).values_list("session", flat=True):

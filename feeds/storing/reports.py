@@ -1,7 +1,7 @@
 """
 Storage of clients' reports, each once, with its judgement.
 
-For a report that is sent again, the outcome is that of the stored report. If the contents
+A report that is sent again has the outcome of the stored report. If the contents
 differ, that is a conflict, and the stored report stays. A report that was removed for its
 age is not stored again. The caller holds the transaction. ``feeds.storing.plain_reports``
 stores and numbers plain reports.

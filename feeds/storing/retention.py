@@ -3,8 +3,8 @@ Removal of old rows, in small batches.
 
 Each batch is a separate transaction, so that no process waits long for SQLite's single
 write lock. After an interruption, rows already removed stay removed. A session remembers the
-number up to which its reports were removed: they count as reported, and its client
-is not asked for them again.
+number up to which its reports were removed: removed reports count as reported, and
+the client is not asked for them again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TIMES = {
     "connections": "closed_at",
     "sessions": "seen_at",
 }
-"""The fields that tell the age of the rows of each kind."""
+"""For each kind of rows, the field that tells their age."""
 
 
 def removable(kind: str) -> QuerySet[Any]:

@@ -1,4 +1,4 @@
-"""The file of facts that the database rejects, so that no accepted fact is dropped."""
+"""The file of accepted facts that the database rejects; without it, they would be lost."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Watch:
         self._seen.clear()
 
     def dead(self, now: float, signs: Mapping[str, Sign]) -> dict[str, Sign]:
-        """Record the *signs* seen at *now*, in seconds; return those of dead processes."""
+        """Record the *signs* seen at *now*, in seconds; return the signs of dead processes."""
         if now - self._last > self._longest_break:
             self.interrupt()
         self._last = now

@@ -16,7 +16,7 @@ NORMAL, PROTOCOL_ERROR, NO_CODE, NOT_UTF8, TOO_LARGE = 1000, 1002, 1005, 1007, 1
 CONTROL_BYTES = 125
 """The longest content of a control frame."""
 _SENT_CODES = frozenset((*range(1000, 1004), *range(1007, 1015)))
-"""The registered codes that a close frame may have; those from 3000 to 4999 are free."""
+"""The registered codes that a close frame may have; codes from 3000 to 4999 are free."""
 
 
 class Opcode(IntEnum):

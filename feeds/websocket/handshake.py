@@ -92,5 +92,5 @@ def acceptance(
 
 
 def _has(value: bytes, token: bytes) -> bool:
-    """Tell whether *token* is one of those in a header's *value*."""
+    """Tell whether *token* is in *value*, a header's list of tokens."""
     return any(one.strip().lower() == token for one in value.split(b","))

@@ -38,7 +38,7 @@ class Guarded:
     """The secret key with which the server signs tokens."""
 
     def token(self, **said: Any) -> str:
-        """Return a token that is not stored; the values in *said* replace those of its grant."""
+        """Return a token that is not stored; the values in *said* replace values of its grant."""
         grant = Grant(**{"key": "0123456789ab", "expires": int(time.time()) + HOUR, **said})
         with override_settings(SECRET_KEY=self.key):
             return tokens.sign(grant)

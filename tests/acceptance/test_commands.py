@@ -130,7 +130,7 @@ def test_new_seed_reaches_a_client(stack: Stack) -> None:
 
 
 def test_missing_generator_is_reported_everywhere(stack: Stack) -> None:
-    """Server, page and client name the command that starts it."""
+    """If no generator runs, server, page and client name the command that starts one."""
     server = stack.server()
     server.wait_for(NOT_RUNNING)
     client = stack.client("alice")

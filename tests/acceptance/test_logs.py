@@ -14,7 +14,7 @@ KEY = "abcdefgh-the-rest-is-secret"
 
 
 def test_each_line_of_a_server_is_an_object(stack: Stack) -> None:
-    """All lines are JSON with date and level; those about clients name the session."""
+    """All lines are JSON with date and level; lines about a client name its session."""
     stack.environment |= {"DEBUG": "true", "LOG_FORMAT": "json", "LOG_LEVEL": "info"}
     server = stack.start("serve", f"--bind=127.0.0.1:{stack.port}")
     server.wait_for("serving at")

@@ -19,7 +19,7 @@ Samples = Mapping[tuple[str, ...], float]
 
 
 def scrape(stack: Stack) -> Samples:
-    """Return the answer of one of the servers; the kernel chooses which."""
+    """Return the answer of one server, which the kernel chooses."""
     pages: list[str] = []
 
     def is_answered() -> bool:

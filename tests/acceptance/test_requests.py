@@ -85,7 +85,7 @@ def test_unfinished_body_takes_no_file(stack: Stack) -> None:
     with RawHttp(stack.port) as client, RawHttp(stack.port) as other:
         client.send(request("POST", FORM, f"Content-Length: {LIMITS.body_bytes}"))
         client.send("a=&" * (LIMITS.body_bytes // 4))
-        # By the time of this answer, the server has read those headers.
+        # By the time of this answer, the server has read the headers of the form.
         other.send(request("GET", path="/status.json"))
         assert other.answer().status == 200
         assert files() <= before

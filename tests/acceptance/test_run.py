@@ -183,7 +183,7 @@ def test_wrong_port_is_refused(program: str, port: str, tmp_path: Path) -> None:
 
 
 def test_any_port_stays_ours() -> None:
-    """A port that the system chose is free for our servers, which may restart at it."""
+    """A port that the system chose stays reserved for our servers, also when they restart."""
     port = free_port(0)
     for _ in range(2):
         with socket.create_server((HOST, port)):

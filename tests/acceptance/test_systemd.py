@@ -29,7 +29,7 @@ needs_activate = pytest.mark.skipif(
 
 @pytest.fixture
 def units(tmp_path: Path) -> Path:
-    """Give a test the units with this checkout and this interpreter as theirs."""
+    """Give a test the units, changed to use this checkout and this interpreter."""
     folder = tmp_path / "units"
     shutil.copytree(UNITS, folder)
     for file in (path for path in folder.rglob("*") if path.is_file()):

@@ -42,7 +42,7 @@ def old(tmp_path: Path) -> Iterator[Stack]:
 
 
 def log_at(url: str) -> bytes:
-    """Return the old log, changed as if its server had been at *url*, part of its session."""
+    """Return the old log, changed as if its server had been at *url*, which its session names."""
     log = OLD_LOG.read_bytes()
     found = SESSION_LINE.match(log)
     assert found is not None

@@ -126,7 +126,7 @@ def test_faults_are_named_to_a_person(stack: Stack, proxy: FaultProxy) -> None:
 
 
 def test_faults_are_named_to_a_program(stack: Stack, proxy: FaultProxy) -> None:
-    """With ``--json`` the final verdict of each block is the same, and the counts add up."""
+    """With ``--json`` the last verdict of each block is the expected one, and the counts add up."""
     alice = collect(stack, proxy, "--json")
     events = [json.loads(line) for line in alice.said.splitlines()]
     last = {event["block"]: event for event in events if event["event"] == "ack"}

@@ -330,7 +330,7 @@ def test_absence_of_outages_is_a_sentence_without_a_chart(admin_client: Client) 
 
 @pytest.mark.parametrize("name", SPANS)
 def test_feed_is_chosen(admin_client: Client, name: str) -> None:
-    """Sessions, messages and lag are those of the chosen feed; figures of reports are left out."""
+    """Sessions, messages and lag cover the chosen feed only; figures of reports are left out."""
     Feed.objects.get_or_create(name="users", defaults={"kind": "users"})
     now = datetime.now(UTC)
     feeds = {"users": [1, 100, 7], "arrays": [2, 300, 3]}

@@ -15,7 +15,7 @@ def options(server: FeedServer, *more: str) -> list[str]:
 
 
 async def test_lost_connection_interrupts_blocks(server: FeedServer, lifted: Lifted) -> None:
-    """The block that was cut, and those that were caught up, are marked as interrupted."""
+    """The block that was cut, and blocks that were caught up, are marked as interrupted."""
     client = await lifted.run(*options(server, "--block-size", "4", "--blocks", "4", "--console"))
     await client.event("connected")
     await server.publish("users", 2)
@@ -186,7 +186,7 @@ async def test_busy_server_gets_the_report_again(server: FeedServer, lifted: Lif
 
 
 async def test_busy_block_is_repeated_with_later_ones(server: FeedServer, lifted: Lifted) -> None:
-    """The refused block is sent again with those after it, and none before it."""
+    """The refused block and the blocks after it are sent again, but none before it."""
     busy = Failure(code="busy", text="come back later", retryable=True, block=2)
     server.refusals = {1: None, 2: busy, 3: None}
     client = await lifted.run(*options(server, "--block-size", "1", "--blocks", "3"))

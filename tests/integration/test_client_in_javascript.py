@@ -164,7 +164,7 @@ def reference(script: list[list[Any]], size: int) -> tuple[list[dict[str, Any]],
 
 @pytest.mark.parametrize("seed", range(8))
 def test_reports_are_those_of_the_python_client(tmp_path: Path, seed: int) -> None:
-    """Both clients report the same, with losses, duplicates and gaps over many connections."""
+    """Both clients send equal reports, with losses, duplicates and gaps over many connections."""
     script = random_script(seed)
     expected, queries = reference(script, size=3)
     played = play(tmp_path, script)
@@ -319,7 +319,7 @@ def test_new_epoch_may_start_lower(tmp_path: Path) -> None:
 
 
 def test_pauses_equal_those_of_the_python_client(tmp_path: Path) -> None:
-    """The pauses between connection attempts are the same."""
+    """Both clients pause equally long between connection attempts."""
     program = """
 import { backoff } from "./backoff.js";
 const waits = backoff(() => 0.5);

@@ -277,7 +277,7 @@ async def test_start_beside_another_generator(caplog: pytest.LogCaptureFixture) 
 
 
 def standby(*chosen: str, count: int | None = None) -> tuple[Crew, ListLayer]:
-    """Return a standby of the *chosen* feeds, or of all, and its layer."""
+    """Return a standby of the *chosen* feeds, or of all, and the standby's layer."""
     layer = ListLayer()
     crew = Crew(
         [],

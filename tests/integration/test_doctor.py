@@ -56,7 +56,7 @@ def database_at(path: Path) -> Iterator[None]:
 
 @pytest.fixture
 def folder(tmp_path: Path, settings: Settings) -> Path:
-    """Return a folder of local state of the test's own."""
+    """Return the test's own folder for local state."""
     settings.VAR_DIR = tmp_path
     tmp_path.chmod(0o755)
     return tmp_path

@@ -131,7 +131,7 @@ print("said", end=" ")
     ],
 )
 def test_program_ends_like_one_in_a_new_interpreter(end: str) -> None:
-    """Threads are awaited, exit functions run, output is written, and the exit code is the same."""
+    """Threads are awaited, exit functions run, output is written, and the exit code is kept."""
     command = [sys.executable, "-c", ENDING + end]
     done = [one.run(command, capture_output=True, text=True) for one in (subprocess, forks)]
     first, second = [(each.returncode, each.stdout, each.stderr.splitlines()[-1:]) for each in done]
@@ -152,7 +152,7 @@ def test_module_runs_like_one_of_a_new_interpreter() -> None:
 
 
 def test_forked_program_leads_the_session_of_its_terminal(stack: Stack) -> None:
-    """Ctrl-C reaches a forked program in a terminal, and those that it starts."""
+    """Ctrl-C reaches a forked program in a terminal, and the programs that it starts."""
     text = """
 import signal, subprocess, sys
 SLEEP = "import sys, time; print('ready'); sys.stdout.flush(); time.sleep(600)"

@@ -36,7 +36,7 @@ def test_keys_are_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_newer_session_gets_a_key_used_twice() -> None:
-    """If a client began a new session while the migration was undone, it resumes that one."""
+    """If a client began a new session while the migration was undone, it resumes the new one."""
     older = connect("alice")
     key = older.key
     hash_keys()

@@ -191,7 +191,11 @@ async def test_cancelled_receive_forgets_the_channel(directory: Path) -> None:
 
 
 class ForgetfulDriver:
-    """A wait like the driver's for its writes, which loses a cancellation before Python 3.12."""
+    """
+    A driver that waits with `asyncio.wait_for`, as the real one does for its writes.
+
+    Before Python 3.12, `wait_for` can lose a cancellation.
+    """
 
     def __init__(self) -> None:
         self.done = asyncio.get_running_loop().create_future()

@@ -48,7 +48,7 @@ def test_everybody_sees_an_outage(
 
 @pytest.mark.usefixtures("trouble")
 def test_staff_sees_the_cause(admin_client: Client) -> None:
-    """Every page of the admin, and its first page's figures, include the driver's words."""
+    """Every page of the admin, and the figures of the first page, include the driver's words."""
     response = admin_client.get(reverse("admin:index"))
     assert response.context["environment"] == [DETAILED, "warning"]
     assert "db.internal" in response.content.decode()

@@ -75,7 +75,7 @@ def test_released_feed_is_free() -> None:
 
 
 def test_former_owner_is_locked_out() -> None:
-    """Once another generator owns the feed, the former one can promise nothing."""
+    """Once another generator owns the feed, the previous owner can promise nothing."""
     first = begin(seize("arrays"), 10)
     second = seize("arrays", NOW + 1)
     with pytest.raises(ownership.TakenOverError, match="taken over"):

@@ -69,7 +69,7 @@ def test_pace_covers_the_last_minute(session: ClientSession) -> None:
 def test_pace_of_many_reports_uses_the_newest(
     session: ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If more reports arrived than are counted, the pace is that of the newest ones."""
+    """If more reports arrived than are counted, only the newest ones set the pace."""
     monkeypatch.setattr(module, "MOST_COUNTED", 10)
     for number in range(20):
         report(session, number + 1, ago=number + 1)

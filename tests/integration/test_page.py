@@ -381,7 +381,7 @@ def test_newest_messages_are_shown(client: Client) -> None:
 
 
 def test_young_feed_shows_its_few_messages(client: Client) -> None:
-    """A feed with three messages shows those; one that never ran shows none."""
+    """A feed with three messages shows all three; a feed that never ran shows none."""
     run_feed("arrays", promised=3)
     shown = client.get("/status.json?watch=arrays").json()["watched"]
     assert [message["offset"] for message in shown["messages"]] == [3, 2, 1]

@@ -1,4 +1,4 @@
-"""The migration of sentences of an older version to plain reports."""
+"""The migration that turns sentences from an older version into plain reports."""
 
 from __future__ import annotations
 

@@ -203,7 +203,7 @@ def test_place_of_a_connection_that_failed_is_free(postgresql: PostgreSQL) -> No
 def test_threads_of_a_process_need_no_place(
     postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Workers, with one connection per thread, connect even if pages use all their places."""
+    """Worker threads, with one connection each, connect even if pages use all places."""
     monkeypatch.setattr(room, "CONNECT_SECONDS", 0.01)
     pages = [connect(postgresql) for _ in range(limits.PAGE_CONNECTIONS)]
     for page in pages:

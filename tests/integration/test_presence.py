@@ -188,7 +188,7 @@ async def test_server_that_was_killed_before_its_first_heartbeat(servers: list[S
 
 
 async def test_unavailable_database_kills_nobody(servers: list[Server]) -> None:
-    """No server can raise its counter meanwhile, so each gets its full time afterwards."""
+    """No server can raise its counter meanwhile, so each server gets its full time afterwards."""
     first, second = servers
     await first.serve("c1", "key-of-alice")
     await first.keep()

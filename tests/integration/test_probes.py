@@ -64,7 +64,7 @@ async def test_started_process_is_ready(node: Node) -> None:
     [("database", "database"), ("layer", "layer"), ("recorder", "storage"), ("clerk", "clerk")],
 )
 async def test_outage_of_a_needed_part_is_a_reason(node: Node, part: str, name: str) -> None:
-    """The reason has the sentence for everybody, without the driver's words."""
+    """The reason is the sentence that everybody may read, without the driver's words."""
     await wait_for()
     OUTAGES.begin(part, OUTAGE)
     try:

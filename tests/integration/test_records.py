@@ -33,7 +33,7 @@ STARTED_US = 1_795_250_400_000_000
 
 @pytest.fixture
 def schedule(default_feeds: None) -> Schedule:
-    """Store two segments of arrays, of two epochs, of which 3,000 messages are promised."""
+    """Store two segments of the feed arrays, each with an epoch; promise 3,000 messages."""
     feed = Feed.objects.get(name="arrays")
     feed.promised = REACHED
     feed.save()

@@ -41,7 +41,7 @@ def heartbeat(server: FeedServer) -> Heartbeat:
 
 
 async def heard(server: FeedServer) -> None:
-    """Wait until a member with blocks of five of both feeds has taken everything sent before."""
+    """Wait until a member of both feeds, with blocks of five, has taken everything sent before."""
     stored = len(server.stored)
     await server.publish("arrays", 5)
     await server.until(lambda: len(server.stored) > stored)

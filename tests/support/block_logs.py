@@ -53,8 +53,8 @@ def session_log(session: Session, frames: Iterable[Frame], *, offset: int = 0) -
     """
     Return the log of a client that receives *frames*, one per second.
 
-    Its feeds are at *offset* before the first one. A message without an intended time gets the one
-    of a feed with one message a second.
+    The client's feeds are at *offset* before the first frame. A message without an intended time
+    gets one, as in a feed with one message a second.
     """
     state = FeedState(epoch=OLD, offset=offset, rate=1.0, running=True, fields=())
     protocol = ClientProtocol(session)
@@ -89,7 +89,7 @@ def session_log(session: Session, frames: Iterable[Frame], *, offset: int = 0) -
 
 
 def judged(log: bytes, verdict: str = "verified", **others: str) -> bytes:
-    """Return *log* with *verdict* for each block; ``block_2=...`` gives that of block 2 instead."""
+    """Return *log* with *verdict* for each block; ``block_2=...`` gives block 2 another one."""
 
     def found(end: re.Match[bytes]) -> bytes:
         word = others.get(f"block_{int(end[1])}", verdict)

@@ -123,7 +123,7 @@ class Foreign:
         assert len(received) == len(sizes) == 2
         first = next(iter(self._stored_by_session().values()))
         # The server counts the messages that it wrote. The client got all of them before the
-        # close, but those written after the last sentence are in no block.
+        # close, but messages after the last sentence are in no block.
         assert len(first) * self._style.block <= sizes[0] <= received[0]
 
     def is_whole(self) -> bool:
@@ -167,7 +167,7 @@ class Foreign:
         return [end - start for start, end in pairwise([*first, len(offsets)])]
 
     def _sizes(self) -> list[int]:
-        """Return the number of messages in the stored blocks of each of its sessions, in order."""
+        """Return how many messages the stored blocks of each session have, in order."""
         return [sum(sizes) for sizes in self._stored_by_session().values()]
 
     def _stored_by_session(self) -> dict[int, list[int]]:

@@ -39,7 +39,7 @@ _LONGEST_ANSWER = 64
 Request = tuple[list[str], str, dict[str, str], int]
 """
 A script, ``-m`` and a module, or ``-c`` and a text, with arguments; the folder to run it in; its
-environment; and its process group, 0 for one of its own.
+environment; and its process group, 0 for a new one.
 """
 
 

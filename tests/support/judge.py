@@ -103,7 +103,7 @@ def _judge_records(session: OracleSession, feed: str, seed: int) -> None:
 
 @lru_cache(MADE_KEPT)
 def _made(feed: str, seed: int, part: int) -> list[Any]:
-    """Return the records of a part of a feed; the logs of several clients have the same ones."""
+    """Return the records in a part of a feed; the logs of several clients share them."""
     first = part * MADE_AT_ONCE
     skipped = 1 if part == 0 else 0  # there is no offset 0
     texts = make_source(feed, {}, seed).records(first + skipped, MADE_AT_ONCE - skipped)

@@ -23,7 +23,7 @@ SIDES = ("fromServer", "fromClient")
 
 
 def frames(side: str) -> list[str]:
-    """Return the names of the definitions of the frames of *side*."""
+    """Return the names of the definitions for the frames that *side* sends."""
     return [one["$ref"].rpartition("/")[2] for one in SCHEMA["$defs"][side]["anyOf"]]
 
 

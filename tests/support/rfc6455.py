@@ -2,8 +2,7 @@
 Cases of RFC 6455, as Autobahn's test suite has them, for any reader of a client's frames.
 
 A case consists of the bytes that a client sends after the handshake, and their outcome. The
-numbers in
-the names are those of the sections of Autobahn's suite.
+numbers in the names are section numbers of Autobahn's suite.
 """
 
 from __future__ import annotations

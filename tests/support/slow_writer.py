@@ -38,7 +38,7 @@ FORMS = (PROTOCOL, PLAIN, MARKED)
 
 
 def message(feed: str, offset: int) -> bytes:
-    """Return the frame at *offset*; their sizes differ."""
+    """Return the frame at *offset*; its size depends on the offset."""
     return frame(b"%b %d %b" % (feed.encode(), offset, b"." * (offset * 7 % 11)))
 
 

@@ -215,7 +215,7 @@ def free_port() -> int:
     """
     Return a port without a listener that no other test gets.
 
-    It is below the ports that systems assign automatically: one of those could be taken before a
+    It is below the ports that systems assign automatically: such a port could be taken before a
     server listens at it, or while the server restarts.
     """
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))

@@ -27,7 +27,7 @@ class PagePicture:
     script: str = ""
     """JavaScript to run on the page before waiting for `shows`."""
     height: int = 1000
-    """Height of the picture in pixels: that of the browser's window, or more."""
+    """Height of the picture in pixels, at least the height of the browser's window."""
     dark: bool = False
     """Whether to take a picture of the dark page as well."""
 

@@ -43,9 +43,9 @@ class Member:
         """
         Create a member; it keeps a block log in *folder*, if given.
 
-        *latencies* counts those of its part. *heads* has the newest known offset of
-        each feed in this process. *present* holds the member's number while it is
-        connected. Each block becomes a row of *table*, if given.
+        *latencies* counts the latencies of the member's part. *heads* has the newest
+        known offset of each feed in this process. *present* holds the member's number
+        while it is connected. Each block becomes a row of *table*, if given.
         """
         self.role = role
         self._session = session

@@ -1,8 +1,8 @@
 """
 Block time and latency of stored block reports.
 
-An analysis costs one bounded read, however much is stored: a few numbers of
-each of the newest reports selected.
+An analysis costs one bounded read, however much is stored: a few numbers
+per report, from the newest selected reports.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Analysis:
     by_clients: list[Group]
     """By feeds, rates and block size, then by the clients connected or the client's name."""
     more: int
-    """The number of groups left out of the longer table: those with the fewest reports."""
+    """The number of groups left out of the longer table, the ones with the fewest reports."""
 
 
 def analyse(reports: QuerySet[BlockReport], *, by_name: bool = False) -> Analysis:

@@ -89,7 +89,7 @@ class History:
     verified: int
     broken: int
     left_out: int
-    """Blocks left out of figures of time, not counting those of plain clients."""
+    """Blocks left out of figures of time, not counting blocks of plain clients."""
     plain: int
     """Blocks of plain clients."""
     outages: dict[str, Spans]
@@ -107,7 +107,7 @@ def look_back(now: datetime, span: Span = HOUR, feed: str = "") -> History:
     Read the history of the *span* before *now*, with at most three queries.
 
     The current step ends where every running server has a sample. With a *feed*,
-    messages, sessions and lag of the points are those of that feed; the
+    messages, sessions and lag of the points cover this feed only; the
     present state and the figures of reports always cover all feeds.
     """
     step = span.step.total_seconds()
@@ -152,7 +152,7 @@ def look_back(now: datetime, span: Span = HOUR, feed: str = "") -> History:
 
 
 def _of_feed(samples: Sequence[Sample], feed: str) -> list[Sample]:
-    """Return the *samples* that have figures per feed, each with only those of *feed*."""
+    """Return the *samples* that have figures per feed, each with the figures of *feed*."""
     found = []
     for sample in samples:
         if sample.feeds is not None:

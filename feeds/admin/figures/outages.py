@@ -53,8 +53,8 @@ def outages(samples: Sequence[Sample], marked: Iterable[Sample], now: datetime) 
     """
     Return the outages of each part that had any.
 
-    *samples* may be sums. *marked* are those samples of the same period, never sums, that
-    name unavailable parts.
+    *samples* may be sums. *marked* are the samples of the same period that name
+    unavailable parts; none of them is a sum.
     """
     found = {SERVER: _without_server(samples, now)}
     for one in sorted(marked, key=attrgetter("began")):
@@ -102,7 +102,7 @@ def _without_server(samples: Sequence[Sample], now: datetime) -> Spans:
 
 
 def _extend(spans: Spans, start: datetime, end: datetime) -> None:
-    """Add a period to *spans*, which is in order; if it follows the last one, prolong that."""
+    """Add a period to the sorted *spans*; if it is close to the last span, prolong that span."""
     if spans and start - spans[-1][1] <= timedelta(seconds=GRACE_SECONDS):
         spans[-1] = spans[-1][0], max(spans[-1][1], end)
     else:

@@ -11,7 +11,7 @@ from feeds.admin.figures.outages import LINES, within
 
 
 def session_charts(history: History) -> list[Chart]:
-    """Return the charts of messages sent, of sessions, and of their lag."""
+    """Return the charts of sent messages, sessions and the sessions' lag."""
     return [
         _over_time(
             history,

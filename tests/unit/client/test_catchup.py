@@ -43,7 +43,7 @@ def test_session_that_missed_nothing_is_live() -> None:
 
 
 def test_messages_due_during_the_catch_up_belong_to_it() -> None:
-    """At 100/s, ten messages become due during a catch-up of 0.1 s, and one more during theirs."""
+    """At 100/s, ten messages become due in a catch-up of 0.1 s, and one more while they arrive."""
     catch_up = CatchUp()
     catch_up.begin(welcome(100.0, users=(0, 50)), 1.0)
     assert caught_up(catch_up, range(1, 51), 1.1) == [True] * 50

@@ -17,7 +17,7 @@ GAP = encode(Gap(feed="users", first=2, last=1, epoch="f" * 12, cause="epoch").w
 
 
 def test_plain_frames_are_those_of_messages() -> None:
-    """Gaps between epochs are left out; without one, the same bytes object is returned."""
+    """Plain frames leave out gaps; if there is no gap, the argument itself is returned."""
     held = frame(LINES[0]) + frame(GAP) + frame(LINES[1])
     assert PROTOCOL.frames(held) is held
     assert PLAIN.frames(held) == frame(LINES[0]) + frame(LINES[1])

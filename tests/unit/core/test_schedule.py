@@ -58,7 +58,7 @@ def test_due_is_the_inverse_of_at(rate_milli: int, first: int, step: int) -> Non
 
 @given(rates, st.integers(0, 10**15))
 def test_at_is_the_inverse_of_due(rate_milli: int, elapsed: int) -> None:
-    """The time of the last due offset has come; that of the next one has not."""
+    """The time of the last due offset has come; the time of the next offset has not."""
     one = segment(rate_milli=rate_milli)
     now = NOON_US + elapsed
     due = one.due(now)

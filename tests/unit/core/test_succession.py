@@ -1,4 +1,4 @@
-"""The start of a new segment of a feed."""
+"""The start of a feed's new segment."""
 
 from dataclasses import replace
 

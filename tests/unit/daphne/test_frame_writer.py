@@ -44,7 +44,7 @@ class StingySocket:
     def __init__(self) -> None:
         self.is_closed = False
         self.room: list[int] = []
-        """Bytes that the next sends take; those after them take everything."""
+        """Bytes that the next sends take; later sends take everything."""
         self.taken = b""
         self.sends = 0
 

@@ -55,7 +55,7 @@ def test_loss_is_counted_exactly() -> None:
 
 
 def test_latency_is_the_median_of_repeats() -> None:
-    """A cell's percentiles are the medians of its repeats', and its maximum is the largest."""
+    """A cell's percentiles are the medians over its repeats, and its maximum is their largest."""
     trials = [trial(repeat=n, latency=ms / 1000) for n, ms in ((1, 1), (2, 9), (3, 2))]
     (cell,) = cells(trials)
     assert cell.latency is not None

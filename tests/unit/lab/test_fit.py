@@ -68,7 +68,7 @@ def test_exact_line_is_accepted() -> None:
 
 
 def test_correlated_predictors_are_refused() -> None:
-    """If more clients always had larger blocks, their effects cannot be separated."""
+    """If more clients always come with larger blocks, the two effects cannot be separated."""
     together = [size * 10 + 0.1 * number for number, size in enumerate(SIZES)]
     why = refused(fit(line(NOISE), {"block size": SIZES, "clients": together}))
     said = r"block size and clients are correlated .* factor \d.* condition number \d"

@@ -112,7 +112,7 @@ def test_log_of_an_older_client_cannot_be_timed(tmp_path: Path) -> None:
 
 
 def test_consecutive_runs_are_repeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sessions that do not overlap in time are repeats; those of one run are not."""
+    """Sessions that do not overlap in time are repeats; sessions of one run are not."""
     first = session_log(FOURS, users(1, 8))
     beside = session_log(replace(FOURS, session="another-session-key"), users(1, 8))
     monkeypatch.setattr("tests.support.block_logs.STARTED_US", STARTED_US + 3_600_000_000)

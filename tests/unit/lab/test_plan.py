@@ -23,7 +23,7 @@ PLAN = Plan(
 
 
 def test_order_of_runs_depends_on_the_seed() -> None:
-    """Every run is done once; the seed sets the order, which is not that of the clients."""
+    """Every run is done once; the seed sets the order, which is not by number of clients."""
     runs = PLAN.runs()
     assert sorted(runs) == [(clients, n) for clients in (2, 10, 20) for n in (1, 2, 3, 4)]
     assert runs == PLAN.runs()

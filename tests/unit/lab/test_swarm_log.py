@@ -125,7 +125,7 @@ def test_new_session_starts_empty(open_log: OpenLog) -> None:
 
 
 def test_checksums_are_in_order_of_receipt(open_log: OpenLog) -> None:
-    """The checksums of a block are in order of receipt, with those of dropped messages."""
+    """The checksums of a block are in order of receipt, and include dropped messages."""
     log = open_log()
     log.begin(BOB)
     gap = Gap(feed="users", first=3, last=3, epoch=OLD, cause="unannounced")

@@ -68,7 +68,7 @@ def test_wrong_part_is_refused(text: str, capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize("text", ["5", "5:0", "5:-1", "5:nan", ":5", "20001:1", "5:86401", "5:1:1"])
 def test_wrong_stage_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A stage consists of a number of members and of seconds."""
+    """A stage consists of a number of members and a number of seconds."""
     assert refusal(capsys, f"--stage={text}") == f"--stage: {text!r} is not allowed: {STAGE_RULE}"
 
 

@@ -89,6 +89,6 @@ def test_cut_at_every_byte(path: Path) -> None:
 def test_checksums_are_in_order_of_receipt(
     path: Path, number: int, expected: dict[str, list[tuple[int, int]]]
 ) -> None:
-    """The checksums of a block are in order of receipt, with those of dropped messages."""
+    """The checksums of a block are in order of receipt, and include dropped messages."""
     with BlockLog(path) as log:
         assert log.checksums(number) == expected

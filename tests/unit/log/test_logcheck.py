@@ -64,7 +64,7 @@ def texts(log: bytes) -> list[str]:
 
 
 def header(change: Callable[[dict[str, Any]], object], *, block: int = 1) -> bytes:
-    """Return the good log with the changed header of one of alice's blocks, sealed again."""
+    """Return the good log with the header of alice's *block* changed, sealed again."""
     mark = b'# block {"block":%d,' % block
     at = GOOD.index(mark) + len(b"# block ")
     end = GOOD.index(b"\n", at)
@@ -298,7 +298,7 @@ def test_damage_does_not_spread() -> None:
 
 
 def test_blocks_of_a_damaged_session_are_not_judged() -> None:
-    """Blocks below a damaged session line are not checked; those of the next session are."""
+    """Blocks below a damaged session line are not checked; blocks of the next session are."""
     findings = check(GOOD.replace(b"first-session-key", b"worst-session-key", 1))
     expected = (
         "the session line does not match its checksum; the blocks of this session are not checked"

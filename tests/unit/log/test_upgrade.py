@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_verify(path: Path) -> None:
-    """Every line of the old log has its place, and every verdict counts."""
+    """The old log has no faults and no warnings, and every verdict in it is counted."""
     findings = verify(path).findings
     assert findings is not None
     assert (findings.faults.kept, findings.warnings.kept, findings.torn_bytes) == ([], [], 0)

@@ -6,7 +6,7 @@ from feeds.making.progress import BATCHES_KEPT, Progress
 
 
 def test_messages_are_counted() -> None:
-    """The messages of batches are added up; the offset is that of the last batch."""
+    """The messages of batches are added up; the last batch sets the offset."""
     progress = Progress("users")
     progress.add(10, 10, 0.5)
     progress.add(13, 3, 0.25)

@@ -1,4 +1,4 @@
-"""The snapshots of the processes of one host."""
+"""The snapshots of all processes on one host."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def values(sent: int, sessions: int) -> Values:
 
 
 def sent(snapshots: Snapshots) -> float:
-    """Return the messages that all processes have sent, those included that ended."""
+    """Return the messages that all processes have sent, ended ones included."""
     several = [snapshots.ended, *snapshots.running]
     return sum(one.get(SENT, {}).get("users", 0) for one in several)
 
@@ -39,7 +39,7 @@ def process(path: Path, name: str, sent: int, sessions: int = 1) -> Folder:
 
 
 def test_every_process_reads_all_running_ones(path: Path) -> None:
-    """Each process finds its own snapshot and those of the others, the newest of each."""
+    """Each process finds the newest snapshot of every process, itself included."""
     one, two = process(path, "one", 10), process(path, "two", 5)
     one.write(values(11, 2))
     for folder in (one, two):
@@ -100,7 +100,7 @@ def test_reader_killed_before_it_removed_files_counts_nobody_twice(
 
 @pytest.mark.parametrize("content", ["", "\0\0\0", '{"blockfeed_sessions": {"": 1'])
 def test_snapshot_damaged_by_a_power_cut_is_left_out(path: Path, content: str) -> None:
-    """A file that is not JSON counts as absent, even that of ended processes."""
+    """A file that is not JSON counts as absent, even the file of ended processes."""
     reader = process(path, "reader", 1)
     other = process(path, "other", 10)
     (path / "other.json").write_text(content)

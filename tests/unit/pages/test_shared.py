@@ -28,7 +28,7 @@ def counting() -> Callable[[], int]:
 
 
 def test_answer_is_shared_for_its_time() -> None:
-    """Within the given time the answer is the same; afterwards it is a new one."""
+    """Within the given time every call gets one answer; afterwards there is a new one."""
     clock = Hands()
     shared = Shared(counting(), seconds=1.0, clock=clock)
     assert (shared.get(), shared.get()) == (1, 1)

@@ -62,7 +62,7 @@ def test_random_access_equals_sequential_access(source: Source, first: int, coun
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_far_offset_needs_no_earlier_ones(source: Source) -> None:
-    """The largest offset of the protocol has a record, made without those before it."""
+    """The largest offset of the protocol has a record, made without the records before it."""
     far = 2**53 - 1
 
     assert source.records(far, 1) == source.records(far - CHUNK, CHUNK + 1)[-1:]

@@ -30,7 +30,7 @@ def test_digest_matches_the_vectors(vector: dict[str, Any]) -> None:
 
 @given(lines, st.integers(0, 12), st.integers(0, 12))
 def test_two_prefixes_give_a_range(all_lines: list[bytes], start: int, end: int) -> None:
-    """The digest of a range is that of its lines alone."""
+    """The digest of a range depends on its lines alone."""
     start, end = sorted((min(start, len(all_lines)), min(end, len(all_lines))))
     before, after = digest.digest_of(all_lines[:start]), digest.digest_of(all_lines[:end])
     assert digest.between(before, after, end - start) == digest.digest_of(all_lines[start:end])

@@ -18,7 +18,7 @@ from clientapp.wire.sentence import Sentence, parse_sentence, resembles_sentence
     st.integers(0, 10**9 - 1),
 )
 def test_sentences_survive_a_round_trip(client: str, block: int, milliseconds: int) -> None:
-    """Every sentence of a client of the protocol is understood."""
+    """Every sentence that a client of the protocol writes is understood."""
     sentence = Sentence(client, block, milliseconds / 1000)
 
     assert parse_sentence(str(sentence)) == sentence

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """A kind of fault of a host or its program."""
+    """A kind of fault in a host or its program."""
 
     KILLED = "killed"
     KILLED_INSIDE = "killed inside a transaction, its link cut"

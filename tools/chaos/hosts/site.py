@@ -98,7 +98,7 @@ class Site(Installation):
         self.programs[second].wait_for("standing by")
 
     def start(self, host: str) -> None:
-        """Start the program of a server's or generator's *host*; wait until a server listens."""
+        """Start the program of *host*; if it is a server, wait until it listens."""
         more = {"BLOCKFEED_VAR": str(self.folder / host)}
         if host in SERVERS:
             command = ["serve", f"--bind=0.0.0.0:{PORT}", "--allow-debug"]

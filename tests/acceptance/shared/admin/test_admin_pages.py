@@ -58,7 +58,7 @@ PAGES = {
 
 
 def address(busy: BusyStack, path: str) -> str:
-    """Return the address of a page of the admin, with the keys of rows filled in."""
+    """Return the address of an admin page, with keys of rows filled in."""
     keys = {
         "feed": "SELECT id FROM feeds_feed WHERE name = 'users'",
         "carol": "SELECT id FROM feeds_clientsession WHERE client = 'carol'",

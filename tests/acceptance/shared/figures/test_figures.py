@@ -193,7 +193,7 @@ def test_blocks_around_the_restart_are_interrupted(played: Played) -> None:
 
 
 def newest(played: Played) -> list[HandBlock]:
-    """Return the blocks of the reports that the page reads; slow machines store more than those."""
+    """Return the blocks of the reports that the page reads; slow machines store more reports."""
     query = (
         "SELECT key, number FROM feeds_blockreport"
         " JOIN feeds_clientsession ON feeds_clientsession.id = session_id"

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of the installed package, which is built and installed once."""
+"""Fixtures for tests of the installed package, which is built and installed once."""
 
 from pathlib import Path
 

@@ -76,7 +76,11 @@ def test_proxy_headers_are_trusted_if_configured(
 def test_page_over_tls_connects_over_tls(
     stack: Stack, page: Browser, tmp_path: Path, *, configured: bool
 ) -> None:
-    """The page's client connects over TLS in any case; with the setting everything works."""
+    """
+    The page's client connects over TLS with and without ``BEHIND_TLS_PROXY``.
+
+    Only with the setting, the address shown is right and signing in works.
+    """
     stack.environment |= {"DEBUG": "false", "BEHIND_TLS_PROXY": str(configured)}
     serve(stack)
     stack.generator("--rate=20")

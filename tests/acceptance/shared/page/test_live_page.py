@@ -100,7 +100,7 @@ def start(page: Browser, *, feeds: tuple[str, ...] = ("users",), size: int = 5) 
 
 
 def reports(stack: Stack, name: str, columns: str) -> list[tuple[Any, ...]]:
-    """Return columns of the stored reports of a client."""
+    """Return columns of a client's stored reports."""
     return stack.rows(
         f"SELECT {columns} FROM feeds_blockreport JOIN feeds_clientsession s ON s.id = session_id "
         "WHERE client = ? ORDER BY number",
@@ -109,7 +109,7 @@ def reports(stack: Stack, name: str, columns: str) -> list[tuple[Any, ...]]:
 
 
 def sessions(stack: Stack, name: str) -> list[tuple[Any, ...]]:
-    """Return the status of each session of a client."""
+    """Return the status of each of a client's sessions."""
     return stack.rows("SELECT status FROM feeds_clientsession WHERE client = ?", name)
 
 
