@@ -235,7 +235,12 @@ def process(text: str) -> int:
 
 
 def _first(text: str) -> int:
-    return 1 if text == "start" else whole(MAX_OFFSET)(text)
+    if text == "start":
+        return 1
+    if not (re.fullmatch("[0-9]{1,16}", text) and 1 <= int(text) <= MAX_OFFSET):
+        rule = f"start, or a whole number from 1 to {MAX_OFFSET}"
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}")
+    return int(text)
 
 
 def _select(text: str) -> tuple[str, ...]:

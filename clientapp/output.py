@@ -14,7 +14,7 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import UnsupportedOperation
-from typing import Any, TextIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 from .core.errors import CouldNot
 
@@ -32,8 +32,13 @@ class Output:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
+    @property
+    def buffer(self) -> BinaryIO:
+        """The wrapper of the stream for bytes."""
+        return cast(BinaryIO, Output(cast(TextIO, self._stream.buffer)))
+
     def write(self, text: str) -> int:
-        """Write *text*."""
+        """Write *text*; bytes if this wraps a stream for bytes."""
         try:
             return self._stream.write(text)
         except OSError as error:

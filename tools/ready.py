@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from tools.installation import CannotStart
 from tools.ports import home
 
 
@@ -15,7 +16,11 @@ class Ready:
     """One line of JSON, on standard output, in a file, or both."""
 
     def __init__(self, port: int, var: Path, *, as_json: bool, file: str | None) -> None:
-        """Tell about the server at *port*, whose data is in *var*."""
+        """
+        Tell about the server at *port*, whose data is in *var*.
+
+        Raises CannotStart if *file* cannot be written: a program may wait for it.
+        """
         address = home(port)
         self._line = json.dumps(
             {
@@ -30,6 +35,8 @@ class Ready:
         self._as_json = as_json
         self._file = None if file is None else Path(file).absolute()
         self._is_written = False
+        if self._file is not None:
+            self._require_writable(self._file)
 
     def announce(self) -> None:
         """
@@ -38,7 +45,7 @@ class Ready:
         A reader never sees an incomplete file, and finds the file once the line is printed.
         """
         if self._file is not None:
-            draft = self._file.with_name(f"{self._file.name}.{os.getpid()}")
+            draft = self._draft(self._file)
             try:
                 draft.write_text(f"{self._line}\n", encoding="utf-8")
                 draft.replace(self._file)
@@ -48,6 +55,22 @@ class Ready:
         if self._as_json:
             with suppress(OSError):
                 print(self._line, flush=True)
+
+    @classmethod
+    def _require_writable(cls, file: Path) -> None:
+        if file.is_dir():
+            raise CannotStart(f"{file} cannot be written: it is a folder")
+        draft = cls._draft(file)
+        try:
+            draft.touch()
+            draft.unlink()
+        except OSError as error:
+            raise CannotStart(f"{file} cannot be written: {error.strerror}") from None
+
+    @staticmethod
+    def _draft(file: Path) -> Path:
+        """Return the path at which *file* is written first."""
+        return file.with_name(f"{file.name}.{os.getpid()}")
 
     def withdraw(self) -> None:
         """Remove the file, if it was written."""

@@ -6,6 +6,9 @@ Limits on a client's requests are part of the protocol; they are in ``clientapp.
 
 from dataclasses import dataclass
 
+SPARE_FILES = 200
+"""Files that a process needs besides the connections of clients."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -29,7 +29,7 @@ from twisted.internet import defer, reactor
 
 from clientapp.wire.closing import Close
 from feeds.core.form import form_of
-from feeds.core.limits import LIMITS
+from feeds.core.limits import LIMITS, SPARE_FILES
 from feeds.core.peer import NO_PORT, forwarded_host
 from feeds.daphne import kernel
 from feeds.daphne.arrival import ArrivalFactory, scope_of
@@ -59,8 +59,6 @@ GARBAGE_OBJECTS = 5000
 connections, and takes 0.2 s while 5,000 are open. With Python's default of 700 it happened about
 once in 1,000, and took a fifth of the time when many clients connected. Uncollected garbage takes
 about 50 MB."""
-SPARE_FILES = 200
-"""Files that a process needs besides the connections of clients."""
 AT_ONCE = 100
 """Farewells sent in one turn of the loop: about 10 ms."""
 

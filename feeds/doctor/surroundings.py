@@ -16,7 +16,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.checks import ERROR, run_checks
 
-from feeds.core.limits import LIMITS
+from feeds.core.limits import LIMITS, SPARE_FILES
 from feeds.doctor.finding import Finding, good, warning, wrong
 from feeds.fanout.passes import best_pass, python_pass
 
@@ -92,7 +92,7 @@ def examine_folder() -> Iterator[Finding]:
 def examine_process() -> Iterator[Finding]:
     """Look at the limit of open files, and at the compiled code."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if most != resource.RLIM_INFINITY and most < LIMITS.connections:
+    if most != resource.RLIM_INFINITY and most < LIMITS.connections + SPARE_FILES:
         yield warning(
             "open files",
             f"a process may open {most:,}, so it serves fewer than {LIMITS.connections:,} clients",

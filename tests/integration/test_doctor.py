@@ -20,6 +20,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from pytest_django import Settings
 
+from feeds.core.limits import LIMITS
 from feeds.doctor import database, generators, surroundings
 from feeds.doctor.examination import examine
 from feeds.doctor.finding import COLUMNS, Finding, State, warning
@@ -124,11 +125,12 @@ def test_full_disk(monkeypatch: pytest.MonkeyPatch, free: float, state: State) -
     assert [one.state for one in surroundings.examine_folder() if one.part == "disk"] == [state]
 
 
-def test_few_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hard limit below the number of clients is named with that number."""
-    monkeypatch.setattr(resource, "getrlimit", lambda _what: (1024, 4096))
+@pytest.mark.parametrize("most", [4096, LIMITS.connections])
+def test_few_open_files(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """A hard limit that leaves no room for all clients and the rest is named."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: (1024, most))
     found = problem(surroundings.examine_process(), "open files")
-    assert found.text.startswith("a process may open 4,096,")
+    assert found.text.startswith(f"a process may open {most:,},")
 
 
 def test_missing_compiled_pass(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
