@@ -264,7 +264,7 @@ def test_connected_client_that_loses_its_right_is_disconnected(
     with guarded.visit(token=token) as visit:
         assert visit.end()[0] == Close.DENIED
     if command[0] == "ban":
-        number = said.split()[-1]
+        number = said.strip().removesuffix(")").split()[-1]
         guarded.stack.run("ban", "remove", number)
         until(lambda: is_admitted(guarded, token), lambda: "the ban was not removed")
 
