@@ -34,15 +34,15 @@ SWARM = "Run many clients at once, and summarise the results."
 SWARM_EXIT_CODES = """\
 exit codes:
   0  done, or ended by Ctrl-C, and every expectation holds
-  1  failed: no server, no room for so many clients, a folder that cannot be written
+  1  failed: no server, no room for so many clients, a folder that cannot be
+     written
   2  an option has a value that is not allowed
   3  the server refuses the swarm
   4  an expectation does not hold
 """
-ANALYSE = (
-    "Write a report of block time, latency and reach, from block logs or from a sweep: runs with "
-    "several numbers of clients and several block sizes."
-)
+ANALYSE = """\
+Write a report of block time, latency and reach, from block logs or from a
+sweep: runs with several numbers of clients and several block sizes."""
 ANALYSE_EXIT_CODES = """\
 exit codes:
   0  the report is written

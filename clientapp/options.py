@@ -193,13 +193,13 @@ def one_hidden(is_allowed: Callable[[str], bool], rule: str) -> Callable[[str], 
     return read
 
 
-def whole(most: int, least: int = 1) -> Callable[[str], int]:
-    """Return an option type for whole numbers from *least* to *most*."""
+def whole(most: int, least: int = 1, *, instead: str = "") -> Callable[[str], int]:
+    """Return an option type for whole numbers; errors also name the word allowed *instead*."""
 
     def read(text: str) -> int:
         number = int(text) if re.fullmatch("[0-9]{1,16}", text) else -1
         if not least <= number <= most:
-            rule = f"a whole number from {least} to {most}"
+            rule = f"{instead and f'{instead}, or '}a whole number from {least} to {most}"
             raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}")
         return number
 
@@ -235,12 +235,7 @@ def process(text: str) -> int:
 
 
 def _first(text: str) -> int:
-    if text == "start":
-        return 1
-    if not (re.fullmatch("[0-9]{1,16}", text) and 1 <= int(text) <= MAX_OFFSET):
-        rule = f"start, or a whole number from 1 to {MAX_OFFSET}"
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}")
-    return int(text)
+    return 1 if text == "start" else whole(MAX_OFFSET, instead="start")(text)
 
 
 def _select(text: str) -> tuple[str, ...]:

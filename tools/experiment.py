@@ -1,8 +1,9 @@
 """
-The experiment of docs/explanation/analysis.md: a sweep at each rate, and one report of all.
+The experiment of docs/explanation/analysis.md.
 
-It starts its own server and generator on a temporary database, so that yours is
-not filled. The report is kept in ``var/experiment``.
+It makes a sweep at each rate, and one report of all. It starts its own server
+and generator on a temporary database, so that yours is not filled. The report
+is kept in ``var/experiment``.
 """
 
 from __future__ import annotations

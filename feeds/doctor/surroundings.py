@@ -59,7 +59,7 @@ def examine_address(host: str, port: int) -> Iterator[Finding]:
     if not is_local and not hosts:
         yield wrong(
             "hosts",
-            "the server answers to localhost only, so every page answers with status 400",
+            "the server answers to localhost only; any other name gets status 400",
             "Set ALLOWED_HOSTS to its public names.",
         )
     yield _examine_port(host, port)

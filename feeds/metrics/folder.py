@@ -24,7 +24,7 @@ from feeds.metrics.names import BY_NAME, Values
 
 ENDED = "ended"
 """The name under which the counters of ended processes are kept."""
-TURN = "gate"
+TURN = "turn"
 """The name of the lock that every reader and every starting process takes."""
 
 

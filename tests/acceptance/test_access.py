@@ -212,7 +212,7 @@ def test_client_gets_the_name_in_its_token(guarded: Guarded) -> None:
 
 
 def test_plain_client_may_not_name_a_session(guarded: Guarded) -> None:
-    """A client that offers the plain subprotocol is told that it cannot resume."""
+    """A session is refused with the plain subprotocol; the reason names the right one."""
     query = "session=abcdefghijklmnop"
     offers = [PLAIN_SUBPROTOCOL]
     with guarded.visit(query, token=guarded.token(), subprotocols=offers) as visit:
@@ -252,7 +252,7 @@ LOSSES = {
 def test_connected_client_that_loses_its_right_is_disconnected(
     guarded: Guarded, case: str, form: str
 ) -> None:
-    """A client is told that its token was revoked, or that it is banned; it may not return."""
+    """Revocation and a ban close the connection with the reason; the client is then refused."""
     why, command = LOSSES[case]
     key, token = guarded.issue("--client=mallory", "--days=1")
     offers = [form] if form else []

@@ -40,7 +40,8 @@ class Command(CommandWithExitCodes):
   0  done, or stopped by Ctrl-C
   1  failed: no such feed, another generator has it or took it over, no
      database, no output
-  2  an option has a value that is not allowed, or cannot be combined with another one
+  2  an option has a value that is not allowed, or cannot be combined
+     with another one
 """
     help = (
         "Generate the enabled feeds and push them to every server until Ctrl-C, including feeds "

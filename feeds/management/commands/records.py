@@ -22,7 +22,8 @@ class Command(CommandWithExitCodes):
     exit_codes = f"""\
 {HEADING}
   0  done
-  1  failed: the database does not answer, or the installed libraries would generate other messages
+  1  failed: the database does not answer, or the installed libraries would
+     generate other messages
   2  there is no such feed, or it has not sent these messages
   130  stopped by Ctrl-C
 """

@@ -59,7 +59,7 @@ def test_select_splits_at_commas() -> None:
         ("--block-size", "100001", "from 1 to 100000"),
         ("--block-size", "ten", "from 1 to 100000"),
         ("--blocks", "-1", "from 1 to 1000000000"),
-        ("--from", "0", "from 1 to 9007199254740991"),
+        ("--from", "0", "'0' is not allowed: start, or a whole number from 1 to 9007199254740991"),
         ("--from", "now", "from 1 to 9007199254740991"),
         ("--timeout", "0", "from 0.1 to 86400"),
         ("--timeout", "inf", "from 0.1 to 86400"),
@@ -103,6 +103,17 @@ def test_help_of_every_option_names_its_default() -> None:
     add_collect_options(parser)
     actions = [action for action in parser._actions if action.dest != "help"]
     assert [action.dest for action in actions if "(default: " not in (action.help or "")] == []
+
+
+@pytest.mark.parametrize("command", ["collect", "swarm", "analyse", "verify"])
+def test_help_fits_eighty_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """No line of a help text is broken by a terminal of 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit, match="0"):
+        cli.main([command, "--help"])
+    assert [line for line in capsys.readouterr().out.splitlines() if len(line) > 80] == []
 
 
 def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:

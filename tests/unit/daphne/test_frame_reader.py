@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from twisted.internet import error
 from twisted.python.failure import Failure
 
@@ -79,6 +81,20 @@ async def test_texts_sent_before_the_client_read_the_farewell_count() -> None:
         line.transport.connectionLost(Failure(error.ConnectionDone()))  # type: ignore[no-untyped-call]
         kinds = [(await line.websocket.receive())["type"] for _ in range(len(passed_on) + 1)]
         assert kinds == [*passed_on, "websocket.disconnect"]
+
+
+async def test_texts_during_a_farewell_are_bounded() -> None:
+    """While the application is busy, a stopping server holds no more texts than a running one."""
+    line, text, count = Line(), "x" * 1000, 60
+    await line.websocket.receive()
+    line.websocket.farewell(Close.DRAIN, "the server stops", retry_after=1.0)
+    line.websocket.dataReceived(masked(TEXT, text) * count)
+    for _ in range(10 * count):
+        await asyncio.sleep(0)
+    held = len(line.websocket._events)
+    assert (held - 1) * len(text) < LIMITS.inbox_bytes
+    assert held < count
+    assert [(await line.websocket.receive())["text"] for _ in range(count)] == [text] * count
 
 
 async def test_client_that_breaks_the_protocol_is_told() -> None:

@@ -63,7 +63,7 @@ def test_counters_of_ended_processes_stay_and_gauges_go(path: Path) -> None:
     process(path, "later", 10).leave()
     assert reader.read() == Snapshots([values(1, 1)], {SENT: {"users": 40}})
     assert {one.name for one in path.iterdir()} == {
-        "gate",
+        "turn",
         "ended.json",
         "reader.json",
         "reader.lock",
